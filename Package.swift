@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// One package, built twice (docs/decisions/0001-embedded-swift.md):
+//   BACKHAND_EMBEDDED=1 swift build -c release --scratch-path .build-embedded   the core that goes into mod_backhand.so
+//   swift build, swift test                                                     the same targets, the tools, the tests
+
+import PackageDescription
+
+let embedded = Context.environment["BACKHAND_EMBEDDED"] != nil
+
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6)] + (embedded
+    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"])]
+    : [])
+
+/// A layer of the core: may import only what is listed.
+func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let layers: [Target] = [
+    .target(name: "CBackhand"),
+    .target(name: "CSystem"),
+    core("BackhandSystem", ["CSystem"]),
+    core("BackhandServerStats", ["CBackhand"]),
+    core("BackhandWire", ["BackhandServerStats"]),
+    core("BackhandCandidacy", ["BackhandServerStats", "CSystem"]),
+    core("BackhandModerator", ["BackhandServerStats", "BackhandWire", "BackhandSystem"]),
+    core("BackhandBridge", ["BackhandServerStats", "BackhandCandidacy", "BackhandModerator"]),
+]
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies + [.product(name: "ArgumentParser", package: "swift-argument-parser")],
+        swiftSettings: settings)
+}
+
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: settings)
+}
+
+let hosted: [Target] = [
+    tool("backhandctl", ["BackhandSystem"]),
+    tool("backhand-simulate", ["BackhandWire", "BackhandSystem"]),
+    tests(of: "BackhandServerStats"),
+    tests(of: "BackhandSystem"),
+    tests(of: "BackhandWire"),
+    tests(of: "BackhandCandidacy", ["BackhandServerStats"]),
+    tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandWire"]),
+    tests(of: "BackhandBridge"),
+]
+
+let package = Package(
+    name: "mod_backhand",
+    products: [.library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"])],
+    dependencies: embedded
+        ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
+    targets: embedded ? layers : layers + hosted,
+    cLanguageStandard: .gnu11)

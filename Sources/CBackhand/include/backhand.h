@@ -1,0 +1,222 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The border between the C shim and the Swift core: every call that crosses it.
+ *
+ * Rules. The receiver comes first, then inputs, then outputs. Every call that can fail returns a bh_status_t.
+ * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for the
+ * call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are answered with
+ * BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. Nothing here allocates, locks, or makes
+ * system calls, except the bh_moderator_ calls.
+ *
+ * History of BH_BORDER_VERSION:
+ *   1  first version
+ */
+#ifndef BACKHAND_H
+#define BACKHAND_H
+
+#include "serverstats.h"
+#include "version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BH_BORDER_VERSION 1
+
+/* Numbers are never reused. */
+typedef enum bh_status {
+    BH_OK = 0,
+    BH_EINVAL = 1,  /* a NULL or an impossible size */
+    BH_ESYNTAX = 2, /* a text that cannot be read; the error text says why */
+    BH_ELAYOUT = 3, /* a segment that another build made, or that is none */
+    BH_ESPACE = 4,  /* the result does not fit into what the caller gave */
+    BH_ESYSTEM = 5, /* the system refused; the error text says what */
+    BH_EINUSE = 6   /* an address or port belongs to another program; the error text says which */
+} bh_status_t;
+
+/* Room for any error text of this border. Longer ones are cut. */
+#define BH_ERROR_SIZE 256
+
+/* The value of BH_BORDER_VERSION that the core was built with. */
+uint32_t bh_border_version(void);
+
+/* ---- Addresses and networks ---- */
+
+/* Room for any address as text with its NUL: INET6_ADDRSTRLEN. */
+#define BH_ADDRESS_SIZE 46
+
+/* Reads "10.0.0.4" or "2001:db8::4". No names, no brackets, no port. */
+bh_status_t bh_address_parse(const char *_Nullable text, bh_address_t *_Nullable address);
+
+/* Writes an address as text: IPv4 dotted, IPv6 as RFC 5952 says. */
+bh_status_t bh_address_format(const bh_address_t *_Nullable address, char *_Nullable text, size_t size);
+
+/* A network of AcceptStats: an address belongs to it if (address & mask) == base. */
+typedef struct bh_network {
+    bh_address_t base;
+    bh_address_t mask;
+} bh_network_t;
+
+/* Reads an AcceptStats argument: "10.0.0.4", "10.0.0.0/24", "10.0.0.0/255.255.255.0", "2001:db8::/32". */
+bh_status_t bh_network_parse(const char *_Nullable text, bh_network_t *_Nullable network, char *_Nullable error,
+                             size_t error_size);
+
+/* Whether the address belongs to one of the networks; false for NULLs. */
+bool bh_network_contains(const bh_network_t *_Nullable networks, size_t count, const bh_address_t *_Nullable address);
+
+/* Where announcements go, from one MulticastStats line. */
+typedef struct bh_destination {
+    bh_address_t own;   /* our address as given; all zero: find it */
+    bh_address_t group; /* multicast, broadcast or unicast destination, IPv4 */
+    uint16_t own_port;  /* our port as given; 0: find it */
+    uint16_t port;      /* UDP port, 1...65535 */
+    uint8_t ttl;        /* multicast hops, 1...255, default 1; 0 for other destinations */
+    uint8_t reserved[3];
+} bh_destination_t;
+
+/* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. */
+bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
+                                 bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
+
+/* ---- Candidacy ---- */
+
+/* Most functions in one chain: far more than anybody has a use for, so that counts fit on a stack. */
+#define BH_STEPS_MAX 64
+
+/* bh_step_t.function of a function that BackhandFromSO loaded. Built-in ones have ids from 1 on. */
+#define BH_FUNCTION_LOADED 0
+
+/* Calls a loaded candidacy function; what it returns is checked by the core. */
+typedef int (*bh_candidacy_fn)(void *_Nullable request, ServerSlot *_Nonnull servers, int *_Nonnull count,
+                               char *_Nullable argument);
+
+/* One function of a chain with its argument. */
+typedef struct bh_step {
+    int32_t function;                /* BH_FUNCTION_LOADED or what bh_step_parse wrote */
+    int32_t number;                  /* argument: byAge milliseconds, byLoad thousandths of load, byBusyChildren workers */
+    bh_candidacy_fn _Nullable call;  /* BH_FUNCTION_LOADED: the function; otherwise NULL */
+    const char *_Nullable name;      /* as in the configuration; lives as long as the step; for traces */
+    const char *_Nullable argument;  /* likewise, handed to loaded functions; NULL: none */
+} bh_step_t;
+
+/* Reads one Backhand line. name and argument are kept in the step, not copied. "off" is not a step: the caller handles
+ * it. The error text names the nearest valid function. */
+bh_status_t bh_step_parse(const char *_Nullable name, const char *_Nullable argument, bh_step_t *_Nullable step,
+                          char *_Nullable error, size_t error_size);
+
+/* Name of the built-in function with this id, as the configuration spells it; NULL past the last. Ids start at 1. */
+const char *_Nullable bh_function_name(int32_t function);
+
+/* What a decision needs to know beside the chain and the table. Clock and randomness are inputs. */
+typedef struct bh_request {
+    uint64_t now_ms;         /* CLOCK_MONOTONIC, milliseconds */
+    uint64_t seed;           /* any number that differs from request to request */
+    void *_Nullable context; /* given to loaded functions as their first argument */
+} bh_request_t;
+
+/* What went wrong with a loaded function's result; its step is then ignored. */
+typedef enum bh_fault {
+    BH_FAULT_NONE = 0,
+    BH_FAULT_COUNT = 1,  /* count outside 0...MAXSERVERS */
+    BH_FAULT_ID = 2,     /* an id that no server has */
+    BH_FAULT_TWICE = 3,  /* an id twice */
+    BH_FAULT_CANARY = 4  /* wrote behind MAXSERVERS entries: memory is damaged */
+} bh_fault_t;
+
+/* A decision: the servers that are left, best first. Points into the workspace. */
+typedef struct bh_decision {
+    const ServerSlot *_Nullable servers; /* count entries */
+    const uint16_t *_Nullable counts;    /* counts[0]: servers before the first step; counts[i + 1]: after step i */
+    uint32_t count;
+    bool last_resort;                    /* all of them refused connections a moment ago; they may still */
+    int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong */
+    uint32_t fault_step;                 /* that function's index in the chain */
+} bh_decision_t;
+
+/* Bytes of workspace that a decision over the segment needs now, with this chain. */
+size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count);
+
+/* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 16; rows that appeared since it was
+ * sized are not considered. Servers that refused connections are left out until their back-off ends, unless no other is
+ * left (last_resort). Safe from many threads at once, each with a workspace of its own. */
+bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
+                            const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
+                            bh_decision_t *_Nullable decision);
+
+/* ---- The segment ---- */
+
+/* Bytes of a segment for so many children. */
+size_t bh_segment_size(uint32_t child_slots);
+
+/* Makes an empty segment of zeroed memory. Row 0 stays empty until the moderator writes it. */
+bh_status_t bh_segment_format(void *_Nullable memory, size_t size, uint32_t child_slots, uint64_t boot_id);
+
+/* BH_OK if the memory holds a segment that this build can share; else BH_ELAYOUT. */
+bh_status_t bh_segment_check(const void *_Nullable memory, size_t size);
+
+/* Name of a counter as the JSON shows it; NULL past the last. */
+const char *_Nullable bh_counter_name(uint32_t counter);
+
+/* Takes a piece of text; false stops the writer. */
+typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
+
+/* Writes the table and the counters as one JSON object (docs/status.md). wall_s: wall clock seconds now. BH_ESPACE: the
+ * sink returned false. */
+bh_status_t bh_segment_json(const bh_segment_t *_Nullable segment, uint64_t now_ms, int64_t wall_s,
+                            bh_write_fn _Nullable write, void *_Nullable baton);
+
+/* ---- The moderator ---- */
+
+/* Levels of httpd's log. */
+typedef enum bh_level { BH_LOG_ERROR = 3, BH_LOG_WARNING = 4, BH_LOG_NOTICE = 5, BH_LOG_INFO = 6, BH_LOG_DEBUG = 7 } bh_level_t;
+
+/* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
+typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
+
+/* httpd's workers now. */
+typedef struct bh_workers {
+    int32_t busy;
+    int32_t idle;
+    int32_t threads;  /* workers of one process, at least 1 */
+    int32_t pids[16]; /* some of its processes, to measure their memory; 0: none */
+} bh_workers_t;
+
+/* Reads the scoreboard. */
+typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
+
+/* Everything that a moderator needs; borrowed until bh_moderator_free. */
+typedef struct bh_moderator_config {
+    bh_segment_t *_Nullable segment;
+    const bh_destination_t *_Nullable destinations; /* may be NULL if there are none */
+    size_t destination_count;
+    const bh_network_t *_Nullable accepted;         /* AcceptStats; may be NULL if there are none */
+    size_t accepted_count;
+    const char *_Nullable directory;                /* UnixSocketDir, for mod_backhand-Arriba; NULL: keep nothing */
+    const char *_Nullable hostname;                 /* announced name */
+    int32_t control_fd;                             /* listening AF_UNIX stream socket; -1: none */
+    uint16_t port;                                  /* of the first plain Listen, for lines without an own port */
+    uint16_t interval_ms;                           /* between announcements, 100...60000; normally 1000 */
+    bh_log_fn _Nullable log;
+    bh_workers_fn _Nullable workers;
+    void *_Nullable baton;                          /* given to log and workers */
+} bh_moderator_config_t;
+
+typedef struct bh_moderator bh_moderator_t;
+
+/* Opens the sockets, with whatever privileges the process still has. Waits up to a second for a port that a predecessor is
+ * just giving up. */
+bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_moderator_t *_Nullable *_Nullable moderator,
+                             char *_Nullable error, size_t error_size);
+
+/* Takes over the segment and works until SIGTERM (or SIGHUP, SIGINT, SIGUSR1) arrives, its parent dies or another moderator takes over. Call it
+ * with these signals blocked: it opens them only while it waits. */
+bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
+
+/* Closes the sockets. NULL is ignored. */
+void bh_moderator_free(bh_moderator_t *_Nullable moderator);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,327 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* serverstats: the table of all known servers, in memory that the processes of one httpd share.
+ *
+ * docs/serverstats.md draws the layout. The parent maps the segment before it forks; the moderator is the only writer
+ * of rows; children read rows without locks and write only what is marked "children" below. Nothing outside
+ * this header touches shared memory: every access goes through the inlines at the end, which are
+ * atomic where several processes meet.
+ *
+ * All times named _ms are CLOCK_MONOTONIC in milliseconds unless they say wall.
+ */
+#ifndef BACKHAND_SERVERSTATS_H
+#define BACKHAND_SERVERSTATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "mod_backhand.h"
+
+/* gcc has no nullability words. */
+#ifndef __clang__
+#define _Nonnull
+#define _Nullable
+#endif
+
+#define BH_ROWS MAXSERVERS
+/* A row that is written again and again is skipped after this many tries: a reader never spins for long. */
+#define BH_ROW_TRIES 32
+/* Hostname of an extended row with its NUL: the longest DNS label is 63. Longer names are cut. */
+#define BH_HOSTNAME_SIZE 64
+
+/* An IPv6 address as a 128-bit number; IPv4 a.b.c.d is ::ffff:a.b.c.d. Two words compare faster than 16 bytes. */
+typedef struct bh_address {
+    uint64_t high;
+    uint64_t low;
+} bh_address_t;
+
+/* What a server tells of itself. Copied as a whole under a row's sequence lock. */
+typedef struct bh_facts {
+    bh_address_t address;   /* where it takes requests */
+    uint64_t boot_id;       /* random, one for each start of its httpd */
+    uint64_t sequence;      /* of the last announcement; grows by one each */
+    uint64_t total_memory;  /* bytes */
+    uint64_t free_memory;   /* bytes available without swapping (MemAvailable) */
+    uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
+    uint64_t arrivals;      /* requests since its httpd started */
+    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
+    uint16_t port;          /* where it takes requests, 1...65535 */
+    uint16_t reserved0;
+    int32_t arriba;         /* see serverstat; likewise up to idle_workers */
+    int32_t load;
+    int32_t load_hwm;
+    int32_t cpu;
+    int32_t ncpu;
+    int32_t workers;        /* idle and busy */
+    int32_t idle_workers;
+    char hostname[BH_HOSTNAME_SIZE];
+} bh_facts_t;
+
+/* One server's extended row. Each group has cache lines of its own, so that its writers do not slow the others' readers. */
+typedef struct bh_row {
+    /* Scanned by every decision. */
+    uint32_t lock;             /* sequence lock of facts: odd while the moderator writes */
+    uint32_t reserved0;
+    uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
+    uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
+    uint64_t backoff_until_ms; /* children: the server refused a connection, leave it out until then */
+    uint8_t pad0[32];
+    /* Written once a second. */
+    bh_facts_t facts;          /* moderator */
+    uint8_t pad1[24];
+    /* Feedback, written at every request. */
+    uint32_t in_flight;        /* children: requests of this httpd at the server now */
+    uint32_t refused;          /* children: connections refused since the last one that worked */
+    uint64_t served;           /* children: requests answered there */
+    uint64_t failed;           /* children: requests that it did not answer */
+    uint64_t service_us;       /* children: time that the served ones took, summed */
+    uint8_t pad2[32];
+} bh_row_t;
+
+/* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
+typedef enum bh_counter {
+    BH_COUNT_RECEIVED = 0,      /* datagrams that arrived */
+    BH_COUNT_ACCEPTED = 1,      /* announcements that reached a row */
+    BH_COUNT_OWN = 2,           /* our own, heard back */
+    BH_COUNT_NOT_ACCEPTED = 3,  /* sender outside AcceptStats */
+    BH_COUNT_TRUNCATED = 4,     /* shorter than its header says, or than a header */
+    BH_COUNT_OVERSIZED = 5,     /* longer than its header says, or than any announcement */
+    BH_COUNT_FOREIGN = 6,       /* does not begin as ours do */
+    BH_COUNT_VERSION = 7,       /* another version of the protocol */
+    BH_COUNT_NONSENSE = 8,      /* well formed, but with values that cannot be */
+    BH_COUNT_REPEATED = 9,      /* sequence not above the last one: duplicated, reordered, or by another network */
+    BH_COUNT_TABLE_FULL = 10,   /* new server, no row left */
+    BH_COUNT_ANNOUNCED = 11,    /* announcements sent */
+    BH_COUNT_SEND_FAILED = 12,  /* announcements that the kernel refused */
+    BH_COUNTERS = 13
+} bh_counter_t;
+#define BH_COUNTERS_ROOM 32
+
+/* The requests that one child has in flight. Subtracted from the rows' sums when the child is gone. */
+typedef struct bh_child {
+    int32_t pid;                /* its child: claimed in child_init; 0: free */
+    uint32_t in_flight[BH_ROWS];
+    uint8_t pad[60];
+} bh_child_t;
+
+/* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
+typedef struct bh_segment {
+    uint64_t magic;             /* BH_SEGMENT_MAGIC */
+    uint64_t layout;            /* BH_SEGMENT_LAYOUT of the build that made it */
+    uint64_t size;              /* bytes, with the children */
+    uint32_t child_slots;
+    uint32_t rows;              /* moderator: rows 0...rows-1 are or were in use */
+    uint32_t owner_epoch;       /* grows with each moderator; only the one that has it writes */
+    int32_t owner_pid;          /* that moderator; 0: none yet */
+    uint64_t beat_ms;           /* moderator: its last round */
+    uint64_t boot_id;           /* ours, made with the segment */
+    uint64_t sequence;          /* moderator: our last announcement's */
+    int32_t arriba;             /* moderator: speed of this machine; 0: not measured yet */
+    uint8_t pad0[60];
+    uint64_t arrivals;          /* children: requests that this httpd has received */
+    uint8_t pad1[56];
+    uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
+    serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
+    uint8_t pad2[64];
+    bh_row_t rows_extended[BH_ROWS] __attribute__((aligned(64)));
+} bh_segment_t;
+
+#define BH_SEGMENT_MAGIC UINT64_C(0x6261636b68616e64) /* "backhand" */
+
+/* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
+#define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
+#define BH_SEGMENT_LAYOUT                                                                                              \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 1 /* revision */,           \
+        sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
+        offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
+
+#ifdef __cplusplus
+#define BH_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define BH_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+BH_ASSERT(sizeof(bh_facts_t) == 168 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
+BH_ASSERT(sizeof(bh_row_t) == 320 && offsetof(bh_row_t, in_flight) == 256, "feedback has a cache line of its own");
+BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
+BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
+BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
+
+/* ---- Reading: any process ---- */
+
+static inline uint64_t bh_word_load(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+static inline uint32_t bh_half_load(const uint32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+
+/* How many rows to look at: ids 0...result-1, never more than BH_ROWS. */
+static inline uint32_t bh_segment_rows(const bh_segment_t *_Nonnull segment) {
+    uint32_t rows = __atomic_load_n(&segment->rows, __ATOMIC_ACQUIRE);
+    return rows <= BH_ROWS ? rows : BH_ROWS;
+}
+
+/* The row of an id below BH_ROWS. */
+static inline const bh_row_t *_Nonnull bh_segment_row(const bh_segment_t *_Nonnull segment, uint32_t id) {
+    return &segment->rows_extended[id];
+}
+
+static inline bh_row_t *_Nonnull bh_segment_row_mutable(bh_segment_t *_Nonnull segment, uint32_t id) {
+    return &segment->rows_extended[id];
+}
+
+static inline const serverstat *_Nonnull bh_segment_public(const bh_segment_t *_Nonnull segment, uint32_t id) {
+    return &segment->public_rows[id];
+}
+
+/* One number of a public row: anybody may be writing it. */
+static inline int bh_public_load(const int *_Nonnull field) { return __atomic_load_n(field, __ATOMIC_RELAXED); }
+
+/* When the server was last heard; 0: the row is empty. */
+static inline uint64_t bh_row_heard(const bh_row_t *_Nonnull row) {
+    return __atomic_load_n(&row->heard_ms, __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t bh_row_backoff(const bh_row_t *_Nonnull row) { return bh_word_load(&row->backoff_until_ms); }
+
+/* Copies a consistent state of the row; false if it was being written all the time: skip the row then. */
+static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnull facts) {
+    for (int try = 0; try < BH_ROW_TRIES; try++) {
+        uint32_t before = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
+        if (before & 1) continue;
+        const uint64_t *from = (const uint64_t *)(const void *)&row->facts;
+        uint64_t words[sizeof(bh_facts_t) / 8];
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) words[i] = bh_word_load(&from[i]);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == before) {
+            memcpy(facts, words, sizeof words);
+            facts->hostname[BH_HOSTNAME_SIZE - 1] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline const char *_Nonnull bh_facts_hostname(const bh_facts_t *_Nonnull facts) { return facts->hostname; }
+static inline char *_Nonnull bh_facts_hostname_mutable(bh_facts_t *_Nonnull facts) { return facts->hostname; }
+
+/* ---- Writing: the moderator that owns the segment ---- */
+
+/* Makes the caller the owner and returns its epoch. Whoever had the segment before writes no more. */
+static inline uint32_t bh_segment_own(bh_segment_t *_Nonnull segment, int32_t pid) {
+    uint32_t epoch = __atomic_add_fetch(&segment->owner_epoch, 1, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&segment->owner_pid, pid, __ATOMIC_RELEASE);
+    return epoch;
+}
+
+static inline bool bh_segment_owned(const bh_segment_t *_Nonnull segment, uint32_t epoch) {
+    return __atomic_load_n(&segment->owner_epoch, __ATOMIC_ACQUIRE) == epoch;
+}
+
+static inline void bh_word_store(uint64_t *_Nonnull word, uint64_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void bh_half_store(uint32_t *_Nonnull word, uint32_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void bh_public_store(int *_Nonnull field, int value) { __atomic_store_n(field, value, __ATOMIC_RELAXED); }
+
+/* Replaces the facts of a row under its sequence lock. A lock left odd by a writer that died is taken over. */
+static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnull facts) {
+    uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_RELAXED) | 1;
+    __atomic_store_n(&row->lock, lock, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    uint64_t words[sizeof(bh_facts_t) / 8];
+    memcpy(words, facts, sizeof words);
+    uint64_t *to = (uint64_t *)(void *)&row->facts;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) __atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
+    __atomic_store_n(&row->lock, lock + 1, __ATOMIC_RELEASE);
+}
+
+static inline serverstat *_Nonnull bh_segment_public_mutable(bh_segment_t *_Nonnull segment, uint32_t id) {
+    return &segment->public_rows[id];
+}
+
+static inline uint64_t bh_counter_load(const bh_segment_t *_Nonnull segment, uint32_t counter) {
+    return bh_word_load(&segment->counters[counter]);
+}
+
+static inline void bh_counter_add(bh_segment_t *_Nonnull segment, uint32_t counter) {
+    __atomic_add_fetch(&segment->counters[counter], 1, __ATOMIC_RELAXED);
+}
+
+/* ---- Feedback: children ---- */
+
+static inline void bh_segment_arrival(bh_segment_t *_Nonnull segment) {
+    __atomic_add_fetch(&segment->arrivals, 1, __ATOMIC_RELAXED);
+}
+
+static inline bh_child_t *_Nonnull bh_segment_children(bh_segment_t *_Nonnull segment) {
+    return (bh_child_t *)(void *)(segment + 1);
+}
+
+/* Claims a slot for the process; -1 if none is free: its requests then count in the sums only. */
+static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid) {
+    bh_child_t *children = bh_segment_children(segment);
+    for (uint32_t i = 0; i < segment->child_slots; i++) {
+        int32_t nobody = 0;
+        if (__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            return (int32_t)i;
+    }
+    return -1;
+}
+
+/* The parent, when a child is gone: takes back what it had in flight. */
+static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid) {
+    bh_child_t *children = bh_segment_children(segment);
+    for (uint32_t i = 0; i < segment->child_slots; i++) {
+        if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
+        for (uint32_t id = 0; id < BH_ROWS; id++) {
+            uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);
+            if (left) __atomic_sub_fetch(&segment->rows_extended[id].in_flight, left, __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&children[i].pid, 0, __ATOMIC_RELEASE);
+    }
+}
+
+/* A request goes to the server; child is what bh_child_claim returned. The sum first: a child killed between
+ * the two leaves at most one request too many, never one too few. */
+static inline void bh_feedback_begin(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id) {
+    __atomic_add_fetch(&segment->rows_extended[id].in_flight, 1, __ATOMIC_RELAXED);
+    if (child >= 0) __atomic_add_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
+}
+
+/* The request is over, however it ended. */
+static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id) {
+    if (child >= 0) __atomic_sub_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&segment->rows_extended[id].in_flight, 1, __ATOMIC_RELAXED);
+}
+
+/* The server answered, after so many microseconds. */
+static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t microseconds) {
+    bh_row_t *row = &segment->rows_extended[id];
+    __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
+    if (bh_half_load(&row->refused)) bh_half_store(&row->refused, 0);
+}
+
+static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t id) {
+    __atomic_add_fetch(&segment->rows_extended[id].failed, 1, __ATOMIC_RELAXED);
+}
+
+/* The server refused a connection: all children leave it out for a while, twice as long each time in a row
+ * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). */
+#define BH_BACKOFF_MIN_MS 1000
+#define BH_BACKOFF_MAX_MS 16000
+static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms) {
+    bh_row_t *row = &segment->rows_extended[id];
+    /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
+    uint64_t until = bh_word_load(&row->backoff_until_ms);
+    if (until > now_ms) return;
+    uint32_t times = __atomic_fetch_add(&row->refused, 1, __ATOMIC_RELAXED);
+    uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
+    bh_word_store(&row->backoff_until_ms, now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS));
+}
+
+#endif

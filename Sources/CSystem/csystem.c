@@ -1,0 +1,214 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#define _GNU_SOURCE
+#include "csystem.h"
+
+#include <stdio.h>
+
+void csystem_error_text(int number, char *text, size_t size) {
+    /* The GNU strerror_r may return a constant instead of filling the buffer. */
+    char buffer[128];
+    snprintf(text, size, "%s", strerror_r(number, buffer, sizeof buffer));
+}
+
+int csystem_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
+
+int csystem_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+uint64_t csystem_monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int64_t csystem_wall_seconds(void) { return (int64_t)time(NULL); }
+
+static struct sockaddr_in ipv4(uint32_t address, uint16_t port) {
+    struct sockaddr_in result;
+    memset(&result, 0, sizeof result);
+    result.sin_family = AF_INET;
+    result.sin_addr.s_addr = htonl(address);
+    result.sin_port = htons(port);
+    return result;
+}
+
+/* Closes without losing the errno that says why. */
+static int give_up(int fd) {
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+int csystem_udp_bound(uint32_t address, uint16_t port, bool reuse) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    int on = 1;
+    if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return give_up(fd);
+    struct sockaddr_in name = ipv4(address, port);
+    if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
+    return fd;
+}
+
+int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address) {
+    struct ip_mreqn request;
+    memset(&request, 0, sizeof request);
+    request.imr_multiaddr.s_addr = htonl(group);
+    request.imr_address.s_addr = htonl(interface_address);
+    /* Only what was joined on this very socket, not what others joined on this host. */
+    int off = 0;
+    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+}
+
+int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl) {
+    struct in_addr interface = {htonl(interface_address)};
+    int on = 1;
+    if (interface_address && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) < 0) return -1;
+    if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl) < 0) return -1;
+    return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on);
+}
+
+int csystem_udp_broadcast(int fd) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+}
+
+int csystem_udp_receive_buffer(int fd, int bytes) {
+    return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+ssize_t csystem_udp_send(int fd, const void *bytes, size_t count, uint32_t address, uint16_t port) {
+    struct sockaddr_in to = ipv4(address, port);
+    ssize_t sent;
+    do {
+        sent = sendto(fd, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *bytes, size_t count, uint32_t address,
+                              uint16_t port) {
+    struct sockaddr_in to = ipv4(address, port);
+    struct iovec piece = {(void *)(uintptr_t)bytes, count};
+    union {
+        char room[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct cmsghdr align;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.room;
+    message.msg_controllen = sizeof control.room;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_IP;
+    header->cmsg_type = IP_PKTINFO;
+    header->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
+    struct in_pktinfo info;
+    memset(&info, 0, sizeof info);
+    info.ipi_spec_dst.s_addr = htonl(source);
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+ssize_t csystem_udp_receive(int fd, void *bytes, size_t capacity, uint32_t *sender) {
+    struct sockaddr_in from;
+    socklen_t length = sizeof from;
+    ssize_t got;
+    do {
+        got = recvfrom(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &length);
+    } while (got < 0 && errno == EINTR);
+    if (got >= 0) *sender = ntohl(from.sin_addr.s_addr);
+    return got;
+}
+
+int csystem_local_address(uint32_t destination, uint32_t *address) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    int on = 1;
+    struct sockaddr_in to = ipv4(destination, 9); /* any port: nothing is sent */
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    /* A broadcast destination needs the permission even for connect. */
+    if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0
+        || connect(fd, (struct sockaddr *)&to, sizeof to) < 0
+        || getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+        return give_up(fd);
+    *address = ntohl(name.sin_addr.s_addr);
+    close(fd);
+    return 0;
+}
+
+int csystem_unix_connect(const char *path) {
+    struct sockaddr_un name;
+    memset(&name, 0, sizeof name);
+    name.sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof name.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(name.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (connect(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
+    return fd;
+}
+
+int csystem_accept_nonblocking(int fd) {
+    int accepted;
+    do {
+        accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    } while (accepted < 0 && errno == EINTR);
+    return accepted;
+}
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal) {
+    (void)signal;
+    stop_requested = 1;
+}
+
+static void stop_signals(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGUSR1);
+}
+
+void csystem_catch_stop_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = request_stop;
+    sigset_t set;
+    stop_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+bool csystem_stop_requested(void) { return stop_requested != 0; }
+
+int csystem_wait(struct pollfd *fds, size_t count, int timeout_ms) {
+    sigset_t open, stop;
+    sigprocmask(SIG_SETMASK, NULL, &open);
+    stop_signals(&stop);
+    for (int signal = 1; signal < 32; signal++)
+        if (sigismember(&stop, signal) == 1) sigdelset(&open, signal);
+    struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
+    return ppoll(fds, (nfds_t)count, timeout_ms < 0 ? NULL : &timeout, &open);
+}

@@ -1,0 +1,86 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The system as the Swift core sees it, and the stubs that only C can express. Each stub says why it must be C. */
+#ifndef BACKHAND_CSYSTEM_H
+#define BACKHAND_CSYSTEM_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <math.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef __clang__
+#define _Nonnull
+#define _Nullable
+#endif
+
+/* errno is a macro over a function call. */
+static inline int csystem_errno(void) { return errno; }
+static inline void csystem_set_errno(int number) { errno = number; }
+
+/* strerror's text outlives the call only until the next one: copied into the caller's buffer. */
+void csystem_error_text(int number, char *_Nonnull text, size_t size);
+
+/* open and fcntl are variadic, which Swift cannot call. */
+int csystem_open(const char *_Nonnull path, int flags, unsigned int mode);
+int csystem_set_nonblocking(int fd);
+
+/* CLOCK_MONOTONIC and CLOCK_REALTIME; a struct timespec for two numbers is more than Swift needs. */
+uint64_t csystem_monotonic_ns(void);
+int64_t csystem_wall_seconds(void);
+
+/* IPv4 sockets. sockaddr casts are undefined behaviour in Swift. Addresses and ports are in host byte order. Each
+ * returns -1 with errno on failure. */
+
+/* A UDP socket bound to address:port. reuse: SO_REUSEADDR, so that several programs hear one group. */
+int csystem_udp_bound(uint32_t address, uint16_t port, bool reuse);
+/* Joins a multicast group on the interface that has the address; 0: the kernel's choice. */
+int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address);
+/* Prepares a socket for sending to a multicast group: interface, hops, and our own host hears it too. */
+int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl);
+int csystem_udp_broadcast(int fd);
+/* Asks for a receive buffer of so many bytes; the kernel may give less. */
+int csystem_udp_receive_buffer(int fd, int bytes);
+ssize_t csystem_udp_send(int fd, const void *_Nonnull bytes, size_t count, uint32_t address, uint16_t port);
+/* Like csystem_udp_send, but the datagram leaves from the source address, which must be local (IP_PKTINFO). */
+ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *_Nonnull bytes, size_t count, uint32_t address,
+                              uint16_t port);
+/* Receives one datagram without waiting. Returns its true length, which may exceed capacity. */
+ssize_t csystem_udp_receive(int fd, void *_Nonnull bytes, size_t capacity, uint32_t *_Nonnull sender);
+/* The local address from which packets to the destination leave. */
+int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
+
+/* AF_UNIX stream sockets, likewise. */
+int csystem_unix_connect(const char *_Nonnull path);
+int csystem_accept_nonblocking(int fd);
+
+/* Signals. Handlers and sigset_t macros are C. */
+
+/* Installs a handler for the signals that end the moderator; they stay blocked except in csystem_wait. */
+void csystem_catch_stop_signals(void);
+/* Whether one of them has arrived. */
+bool csystem_stop_requested(void);
+/* ppoll with the stop signals open: returns early when one arrives, without a gap. */
+int csystem_wait(struct pollfd *_Nonnull fds, size_t count, int timeout_ms);
+
+/* libm, for the layers that may not see the rest. */
+static inline double csystem_pow(double base, double exponent) { return pow(base, exponent); }
+
+#endif
