@@ -22,7 +22,7 @@ let layers: [Target] = [
     .target(name: "CBackhand"),
     .target(name: "CSystem"),
     core("BackhandSystem", ["CSystem"]),
-    core("BackhandServerStats", ["CBackhand"]),
+    core("BackhandServerStats", ["CBackhand", "CSystem"]),
     core("BackhandWire", ["BackhandServerStats"]),
     core("BackhandCandidacy", ["BackhandServerStats", "CSystem"]),
     core("BackhandModerator", ["BackhandServerStats", "BackhandWire", "BackhandSystem"]),

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-public import CBackhand
+// Whoever works with the table works with the contract's types.
+@_exported public import CBackhand
 
 /// Addresses are compared and hashed far more often than printed: two words do it.
 extension bh_address: @retroactive Equatable, @retroactive Hashable {
@@ -23,5 +24,17 @@ extension bh_address {
     /// The IPv4 address in host byte order; nil if this is IPv6.
     public var ipv4: UInt32? {
         high == 0 && low >> 32 == 0xffff ? UInt32(truncatingIfNeeded: low) : nil
+    }
+
+    /// Whether datagrams to it reach a group: 224.0.0.0/4 or ff00::/8.
+    public var isMulticast: Bool {
+        guard let ipv4 else { return high >> 56 == 0xff }
+        return ipv4 >> 28 == 0xe
+    }
+
+    /// Whether one server can have it: not unspecified, not 0.0.0.0/8, neither multicast nor broadcast, nothing that is reserved.
+    public var isUnicast: Bool {
+        guard let ipv4 else { return !isMulticast && !(high == 0 && low == 0) }
+        return ipv4 >> 24 != 0 && ipv4 >> 28 < 0xe
     }
 }

@@ -125,7 +125,7 @@ typedef struct bh_segment {
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
-    bh_row_t rows_extended[BH_ROWS] __attribute__((aligned(64)));
+    bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
 } bh_segment_t;
 
 #define BH_SEGMENT_MAGIC UINT64_C(0x6261636b68616e64) /* "backhand" */
@@ -147,7 +147,17 @@ BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache
 BH_ASSERT(sizeof(bh_row_t) == 320 && offsetof(bh_row_t, in_flight) == 256, "feedback has a cache line of its own");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
+BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
+BH_ASSERT(sizeof(bh_segment_t) % 64 == 0, "the children's counts begin on a cache line");
 BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
+
+/* ---- Making and recognising a segment: expressions that Swift cannot see ---- */
+
+static inline uint64_t bh_segment_magic(void) { return BH_SEGMENT_MAGIC; }
+static inline uint64_t bh_segment_layout(void) { return BH_SEGMENT_LAYOUT; }
+static inline size_t bh_segment_bytes(uint32_t child_slots) {
+    return sizeof(bh_segment_t) + (size_t)child_slots * sizeof(bh_child_t);
+}
 
 /* ---- Reading: any process ---- */
 

@@ -1,0 +1,78 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+/// Hops of multicast announcements when no ttl is given: they stay on the local network.
+private let defaultTTL = UInt8(1)
+
+/// Reads the arguments of MulticastStats: "[own[:port]] destination:port[,ttl]".
+///
+/// A destination in 224.0.0.0/4 is multicast; every other one is announced to by unicast or broadcast, and its ttl is
+/// accepted and ignored, because the original's manual shows such lines.
+public func parseDestination(
+    own: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>
+) throws(ConfigurationError) -> bh_destination_t {
+    var destination = bh_destination_t()
+    if let own {
+        (destination.own, destination.own_port) = try parseOwn(Word(own))
+    }
+    let word = Word(text)
+    let (place, hops) = word.split(at: UInt8(ascii: ","))
+    (destination.group, destination.port) = try parseTarget(place, of: word)
+    let ttl = if let hops { try parseTTL(hops, of: word) } else { defaultTTL }
+    destination.ttl = destination.group.isMulticast ? ttl : 0
+    return destination
+}
+
+/// Our own address and port; port 0 if it is not given.
+private func parseOwn(_ word: Word) throws(ConfigurationError) -> (bh_address_t, UInt16) {
+    let (head, tail) = word.split(at: UInt8(ascii: ":"))
+    guard let address = head.address, address.ipv4 != nil else {
+        throw notAnAddress(head, of: word, role: "our own address", example: "10.0.0.4 or 10.0.0.4:80")
+    }
+    guard address.isUnicast else {
+        throw ConfigurationError("\(word.quoted): our own address must be one that a single server can have")
+    }
+    return (address, try tail.map { port throws(ConfigurationError) in try parsePort(port, of: word) } ?? 0)
+}
+
+/// Where the announcements go.
+private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError) -> (bh_address_t, UInt16) {
+    let (head, tail) = place.split(at: UInt8(ascii: ":"))
+    guard let address = head.address, let ipv4 = address.ipv4 else {
+        throw notAnAddress(head, of: word, role: "a destination", example: "239.255.221.20:4445,1 or 10.0.0.255:4445")
+    }
+    guard ipv4 >> 24 != 0 else {
+        throw ConfigurationError("\(word.quoted): nobody can be reached at an address that begins with 0")
+    }
+    guard let tail else {
+        throw ConfigurationError("\(word.quoted): the port is missing; give destination:port, as 239.255.221.20:4445")
+    }
+    return (address, try parsePort(tail, of: word))
+}
+
+private func parsePort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
+    guard let number = port.number(upTo: 65535), number > 0 else {
+        throw ConfigurationError("\(word.quoted): the port must be 1 to 65535, not \(port.quoted)")
+    }
+    return UInt16(number)
+}
+
+private func parseTTL(_ ttl: Word, of word: Word) throws(ConfigurationError) -> UInt8 {
+    guard let number = ttl.number(upTo: 255), number > 0 else {
+        throw ConfigurationError("\(word.quoted): the ttl must be 1 to 255, not \(ttl.quoted)")
+    }
+    return UInt8(number)
+}
+
+/// Why this is no IPv4 address.
+private func notAnAddress(_ head: Word, of word: Word, role: String, example: String) -> ConfigurationError {
+    if word.split(at: UInt8(ascii: ":")).tail?.contains(UInt8(ascii: ":")) == true {
+        return ConfigurationError("\(word.quoted): \(role) must be IPv4, as \(example)")
+    }
+    if head.hasLetters {
+        return ConfigurationError(
+            "\(word.quoted): names are not resolved; give the address of \(head.quoted), as \(example)")
+    }
+    return ConfigurationError("\(word.quoted): \(role) must be an IPv4 address, as \(example), not \(head.quoted)")
+}

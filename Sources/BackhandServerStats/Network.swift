@@ -1,0 +1,54 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+/// Reads an argument of AcceptStats: "10.0.0.4", "10.0.0.0/24", "10.0.0.0/255.255.255.0", "2001:db8::/32".
+///
+/// Bits of the address behind the mask are cleared, as httpd does it in "Require ip".
+public func parseNetwork(_ text: UnsafePointer<CChar>) throws(ConfigurationError) -> bh_network_t {
+    let word = Word(text)
+    let (head, tail) = word.split(at: UInt8(ascii: "/"))
+    guard let address = head.address else {
+        throw ConfigurationError(
+            "\(word.quoted) is not a network: give an address as 10.0.0.4, or a network as 10.0.0.0/24, "
+                + "10.0.0.0/255.255.255.0 or 2001:db8::/32"
+                + (head.hasLetters && !head.contains(UInt8(ascii: ":")) ? "; names are not resolved" : ""))
+    }
+    let width: UInt32 = head.contains(UInt8(ascii: ":")) ? 128 : 32
+    let bits = if let tail { try maskBits(tail, width: width, of: word) } else { width }
+    let mask = prefixMask(128 - width + bits)
+    return bh_network_t(
+        base: bh_address_t(high: address.high & mask.high, low: address.low & mask.low), mask: mask)
+}
+
+extension bh_network_t {
+    /// Whether the address belongs to the network.
+    public func contains(_ address: bh_address_t) -> Bool {
+        address.high & mask.high == base.high && address.low & mask.low == base.low
+    }
+}
+
+/// How many leading bits count, from what stands behind the slash.
+private func maskBits(_ mask: Word, width: UInt32, of word: Word) throws(ConfigurationError) -> UInt32 {
+    if let bits = mask.number(upTo: width) { return bits }
+    if width == 32, let dotted = mask.address?.ipv4 {
+        guard (~dotted & (~dotted &+ 1)) == 0 else {
+            throw ConfigurationError(
+                "\(word.quoted): the mask \(mask.quoted) has holes: all its ones must stand before its zeros, "
+                    + "as in 255.255.255.0")
+        }
+        return UInt32(dotted.nonzeroBitCount)
+    }
+    throw ConfigurationError(
+        width == 32
+            ? "\(word.quoted): behind the slash must stand 0 to 32 bits or a mask as 255.255.255.0, not \(mask.quoted)"
+            : "\(word.quoted): behind the slash must stand 0 to 128 bits, not \(mask.quoted)")
+}
+
+/// The mask of so many leading ones, 0...128.
+private func prefixMask(_ bits: UInt32) -> bh_address_t {
+    // Swift's smart shifts give 0 for 64 and more.
+    bits <= 64
+        ? bh_address_t(high: ~0 << (64 - bits), low: 0)
+        : bh_address_t(high: ~0, low: ~0 << (128 - bits))
+}

@@ -1,0 +1,71 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+// How one row is written. All of it is for the moderator that owns the segment.
+
+/// Writes facts, then the public row, then the times: whoever sees that the server was heard sees its facts.
+func writeRow(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64
+) {
+    let row = bh_segment_row_mutable(segment, id)
+    var stored = facts
+    stored.changed_wall = wall
+    bh_row_store(row, &stored)
+    publishFacts(stored, to: bh_segment_public_mutable(segment, id))
+    let now = max(now, 1)  // 0 says that the row is empty
+    if bh_word_load(&row.pointee.first_heard_ms) == 0 { bh_word_store(&row.pointee.first_heard_ms, now) }
+    bh_word_store(&row.pointee.heard_ms, now)
+    if bh_segment_rows(segment) <= id { bh_half_store(&segment.pointee.rows, id + 1) }
+}
+
+/// Requests of this httpd at the row's server now.
+func requestsInFlight(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) -> UInt32 {
+    bh_half_load(&bh_segment_row_mutable(segment, id).pointee.in_flight)
+}
+
+/// The server takes requests at another address now: what its old one refused does not count.
+func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    let row = bh_segment_row_mutable(segment, id)
+    bh_word_store(&row.pointee.backoff_until_ms, 0)
+    bh_half_store(&row.pointee.refused, 0)
+}
+
+/// Takes the row from its server. Readers skip it from the first store on.
+func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    let row = bh_segment_row_mutable(segment, id)
+    bh_word_store(&row.pointee.heard_ms, 0)
+    bh_word_store(&row.pointee.first_heard_ms, 0)
+    forgetRefusals(segment, id)
+    bh_word_store(&row.pointee.served, 0)
+    bh_word_store(&row.pointee.failed, 0)
+    bh_word_store(&row.pointee.service_us, 0)
+    publishRowFeedback(segment, id)
+}
+
+/// Copies the children's feedback to the public row.
+func publishRowFeedback(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    let row = bh_segment_row_mutable(segment, id)
+    let served = bh_word_load(&row.pointee.served)
+    let spent = bh_word_load(&row.pointee.service_us)
+    let shown = bh_segment_public_mutable(segment, id)
+    bh_public_store(&shown.pointee.numbacked, Int32(clamping: served))
+    bh_public_store(&shown.pointee.tatime, served == 0 ? 0 : Int32(clamping: spent / served / 1000))
+}
+
+/// Writes what functions of old see. Their counts of requests stay: publishRowFeedback writes those.
+private func publishFacts(_ facts: bh_facts_t, to row: UnsafeMutablePointer<serverstat>) {
+    let fresh = serverstat(facts)
+    row.pointee.hostname = fresh.hostname
+    row.pointee.contact = fresh.contact
+    bh_public_store(&row.pointee.arriba, fresh.arriba)
+    bh_public_store(&row.pointee.aservers, fresh.aservers)
+    bh_public_store(&row.pointee.nservers, fresh.nservers)
+    bh_public_store(&row.pointee.load, fresh.load)
+    bh_public_store(&row.pointee.load_hwm, fresh.load_hwm)
+    bh_public_store(&row.pointee.cpu, fresh.cpu)
+    bh_public_store(&row.pointee.ncpu, fresh.ncpu)
+    bh_public_store(&row.pointee.tmem, fresh.tmem)
+    bh_public_store(&row.pointee.amem, fresh.amem)
+    row.pointee.mtime = fresh.mtime
+}

@@ -1,0 +1,94 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// Where a server takes requests: what makes two announcements the same server.
+struct Endpoint: Hashable {
+    var address: bh_address_t
+    var port: UInt16
+
+    init(_ facts: bh_facts_t) {
+        address = facts.address
+        port = facts.port
+    }
+}
+
+/// What the writer remembers of one row, in the moderator's own memory: finding a row reads no shared cache line.
+struct Known {
+    /// nil: the row is empty, or nobody can read it (its writer died in the middle).
+    var endpoint: Endpoint?
+    var bootID: UInt64 = 0
+    /// Of the last announcement with this boot id.
+    var sequence: UInt64 = 0
+    /// When an announcement last named the row's own endpoint; CLOCK_MONOTONIC milliseconds.
+    var endpointHeard: UInt64 = 0
+    /// The row's heard_ms; 0: empty.
+    var heard: UInt64 = 0
+}
+
+/// Which row is which server's. A value of the moderator's memory, made again from the segment by each new moderator.
+struct RowIndex {
+    private(set) var known: [Known]
+    private var byEndpoint: [Endpoint: UInt32] = [:]
+    private var byBoot: [UInt64: UInt32] = [:]
+
+    /// Reads the rows that are in use. Row 0 is our own and is never found.
+    init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
+        known = [Known](repeating: Known(), count: Int(BH_ROWS))
+        byEndpoint.reserveCapacity(Int(BH_ROWS))
+        byBoot.reserveCapacity(Int(BH_ROWS))
+        for id in 1..<max(1, bh_segment_rows(segment)) {
+            let row = bh_segment_row(segment, id)
+            let heard = bh_row_heard(row)
+            var facts = bh_facts_t()
+            guard heard != 0 else { continue }
+            known[Int(id)].heard = heard
+            guard bh_row_copy(row, &facts) else { continue }
+            assign(id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: heard)
+            known[Int(id)].endpointHeard = heard
+        }
+    }
+
+    func row(of endpoint: Endpoint) -> UInt32? { byEndpoint[endpoint] }
+    func row(ofBoot bootID: UInt64) -> UInt32? { byBoot[bootID] }
+    subscript(id: UInt32) -> Known { known[Int(id)] }
+
+    /// Notes what an announcement said of the row, and under which names it is found from now on.
+    ///
+    /// A server that changed its address may have left its boot id in the old row: the row with the higher sequence has it.
+    mutating func assign(_ id: UInt32, endpoint: Endpoint, bootID: UInt64, sequence: UInt64, now: UInt64) {
+        let old = known[Int(id)]
+        if let place = old.endpoint {
+            if place != endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
+            if old.bootID != bootID, byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
+        }
+        if old.endpoint != endpoint { byEndpoint[endpoint] = id }
+        if let other = byBoot[bootID] {
+            if other != id, known[Int(other)].sequence <= sequence { byBoot[bootID] = id }
+        } else {
+            byBoot[bootID] = id
+        }
+        known[Int(id)].endpoint = endpoint
+        known[Int(id)].bootID = bootID
+        known[Int(id)].sequence = sequence
+        known[Int(id)].heard = now
+    }
+
+    /// An announcement named the row's own endpoint.
+    mutating func hearEndpoint(_ id: UInt32, now: UInt64) {
+        known[Int(id)].endpointHeard = now
+    }
+
+    /// The row heard least recently among those silent since the given time whose requests are over; nil if there is none.
+    func longestSilent(since limit: UInt64, idle: (UInt32) -> Bool) -> UInt32? {
+        var found: UInt32?
+        var oldest = UInt64.max
+        for id in 1..<UInt32(BH_ROWS) {
+            let heard = known[Int(id)].heard
+            if heard <= limit, heard < oldest, idle(id) {
+                (found, oldest) = (id, heard)
+            }
+        }
+        return found
+    }
+}

@@ -1,0 +1,132 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+/// What became of an announcement.
+public enum Heard: Equatable {
+    /// It was written to this row.
+    case row(UInt32)
+    /// It is our own, heard back.
+    case own
+    /// Its sequence is not above the last one of the same server: duplicated, reordered, or by another network.
+    case repeated
+    /// A new server, and no row left.
+    case tableFull
+    /// Another moderator owns the segment now; nothing was written.
+    case notOwner
+}
+
+/// How long a server keeps its first address while only another of its addresses is heard: three announcements may get lost.
+private let endpointPatience = UInt64(3000)
+
+/// How long a row must have been silent before another server may get it: far longer than any byAge, so that nobody's
+/// list of candidates still holds the row for its old server.
+private let rowPatience = UInt64(60_000)
+
+/// The moderator's side of the table: the only writer of rows.
+///
+/// All times are CLOCK_MONOTONIC milliseconds, wall is wall clock seconds; both come from the caller. Before each
+/// write it looks whether the segment is still its own.
+public struct StatsWriter {
+    private let segment: UnsafeMutablePointer<bh_segment_t>
+    private let epoch: UInt32
+    private var index: RowIndex
+
+    /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
+    public init(segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32) {
+        self.segment = segment
+        self.epoch = epoch
+        index = RowIndex(segment)
+    }
+
+    /// Counts an event.
+    public func count(_ counter: bh_counter_t) {
+        bh_counter_add(segment, counter.rawValue)
+    }
+
+    /// Writes an announcement that arrived to its server's row, and counts what became of it.
+    public mutating func hear(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
+        guard bh_segment_owned(segment, epoch) else { return .notOwner }
+        let heard = place(facts, now: now, wall: wall)
+        switch heard {
+        case .row: count(BH_COUNT_ACCEPTED)
+        case .own: count(BH_COUNT_OWN)
+        case .repeated: count(BH_COUNT_REPEATED)
+        case .tableFull: count(BH_COUNT_TABLE_FULL)
+        case .notOwner: break
+        }
+        return heard
+    }
+
+    /// Writes what we ourselves announce to row 0.
+    public mutating func writeSelf(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
+        guard bh_segment_owned(segment, epoch) else { return }
+        writeRow(segment, 0, facts, now: now, wall: wall)
+    }
+
+    /// Copies the children's feedback to the public rows: numbacked and tatime.
+    public func publishFeedback() {
+        guard bh_segment_owned(segment, epoch) else { return }
+        for id in 0..<bh_segment_rows(segment) where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+            publishRowFeedback(segment, id)
+        }
+    }
+
+    /// Finds the row, or makes one.
+    private mutating func place(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
+        if facts.boot_id == segment.pointee.boot_id { return .own }
+        let endpoint = Endpoint(facts)
+        let sameEndpoint = index.row(of: endpoint)
+        guard let sameBoot = index.row(ofBoot: facts.boot_id) else {
+            guard let id = sameEndpoint ?? newRow(now: now) else { return .tableFull }
+            return write(facts, to: id, now: now, wall: wall)
+        }
+        let known = index[sameBoot]
+        if facts.sequence <= known.sequence {
+            // The same announcement by this network, just later than by another: the address still works.
+            if known.endpoint == endpoint, known.sequence - facts.sequence <= 3 {
+                index.hearEndpoint(sameBoot, now: now)
+            }
+            return .repeated
+        }
+        if known.endpoint == endpoint { return write(facts, to: sameBoot, now: now, wall: wall) }
+        if now < known.endpointHeard &+ endpointPatience {
+            return writeByOtherNetwork(facts, to: sameBoot, now: now, wall: wall)
+        }
+        if let sameEndpoint { return write(facts, to: sameEndpoint, now: now, wall: wall) }
+        forgetRefusals(segment, sameBoot)
+        return write(facts, to: sameBoot, now: now, wall: wall)
+    }
+
+    private mutating func write(_ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64) -> Heard {
+        writeRow(segment, id, facts, now: now, wall: wall)
+        index.assign(
+            id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: now)
+        index.hearEndpoint(id, now: now)
+        return .row(id)
+    }
+
+    /// The row keeps the address by which the server was known first.
+    private mutating func writeByOtherNetwork(
+        _ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64
+    ) -> Heard {
+        guard let endpoint = index[id].endpoint else { return write(facts, to: id, now: now, wall: wall) }
+        var kept = facts
+        kept.address = endpoint.address
+        kept.port = endpoint.port
+        writeRow(segment, id, kept, now: now, wall: wall)
+        index.assign(id, endpoint: endpoint, bootID: facts.boot_id, sequence: facts.sequence, now: now)
+        return .row(id)
+    }
+
+    /// A row for a new server: the next one never used, else the one that has been silent longest, if it may be reused.
+    private func newRow(now: UInt64) -> UInt32? {
+        let rows = max(1, bh_segment_rows(segment))
+        if rows < BH_ROWS { return rows }
+        guard now >= rowPatience,
+            let id = index.longestSilent(since: now - rowPatience, idle: { requestsInFlight(segment, $0) == 0 })
+        else { return nil }
+        emptyRow(segment, id)
+        return id
+    }
+}

@@ -1,0 +1,115 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+// The table as JSON; docs/status.md describes each field. Rows are written one after the other through a page of
+// fixed size, so a full table costs no more memory than an empty one.
+
+/// Takes a piece of text; false stops the writer.
+public typealias TextSink = (UnsafeBufferPointer<UInt8>) -> Bool
+
+/// Writes the table and the counters as one JSON object; false if the sink stopped it.
+///
+/// now: CLOCK_MONOTONIC milliseconds; wall: wall clock seconds.
+public func writeSegmentJSON(
+    _ segment: UnsafePointer<bh_segment_t>, now: UInt64, wall: Int64, to sink: TextSink
+) -> Bool {
+    // Only so that fields of the header can be read by atomics, which want a mutable pointer: nothing is written.
+    let segment = UnsafeMutablePointer(mutating: segment)
+    var page = JSONPage()
+    page.beginObject()
+    page.field("version", BACKHAND_VERSION)
+    page.field("now", wall)
+    writeSelf(segment, now: now, to: &page)
+    page.key("servers")
+    page.beginArray()
+    guard page.drain(to: sink) else { return false }
+    for id in 0..<bh_segment_rows(segment) {
+        writeServer(segment, id, now: now, to: &page)
+        guard page.drain(to: sink) else { return false }
+    }
+    page.endArray()
+    writeCounters(segment, to: &page)
+    page.endObject()
+    page.newline()
+    return page.drain(to: sink, last: true)
+}
+
+/// This httpd and its moderator.
+private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
+    page.key("self")
+    page.beginObject()
+    page.field("boot_id", hexadecimal: bh_word_load(&segment.pointee.boot_id))
+    page.field("sequence", bh_word_load(&segment.pointee.sequence))
+    page.field("arriba", Int64(segment.pointee.arriba))
+    page.field("arrivals", bh_word_load(&segment.pointee.arrivals))
+    page.field("moderator_pid", Int64(segment.pointee.owner_pid))
+    page.field("moderator_starts", UInt64(bh_half_load(&segment.pointee.owner_epoch)))
+    page.field("moderator_age_ms", elapsed(since: bh_word_load(&segment.pointee.beat_ms), now))
+    page.field("rows", UInt64(bh_segment_rows(segment)))
+    page.field("rows_max", UInt64(BH_ROWS))
+    page.endObject()
+}
+
+/// One server; nothing for a row that is empty or being written all the time.
+private func writeServer(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64, to page: inout JSONPage
+) {
+    let row = bh_segment_row_mutable(segment, id)
+    let heard = bh_row_heard(row)
+    var facts = bh_facts_t()
+    guard heard != 0, bh_row_copy(row, &facts) else { return }
+    page.beginObject()
+    page.field("id", UInt64(id))
+    page.field("self", id == 0)
+    writeFacts(facts, age: elapsed(since: heard, now), to: &page)
+    writeFeedback(row, now: now, to: &page)
+    page.endObject()
+}
+
+/// What the server announced.
+private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPage) {
+    withUnsafeBytes(of: facts.hostname) { page.field("hostname", bytes: $0) }
+    page.field("address", facts.address)
+    page.field("port", UInt64(facts.port))
+    page.field("age_ms", age)
+    page.field("last_announced", facts.changed_wall)
+    page.field("load", thousandths: Int64(facts.load))
+    page.field("load_hwm", thousandths: Int64(facts.load_hwm))
+    page.field("cpu_idle", thousandths: Int64(min(max(facts.cpu, 0), 1000)))
+    page.field("ncpu", Int64(facts.ncpu))
+    page.field("arriba", Int64(facts.arriba))
+    page.field("memory_total", facts.total_memory)
+    page.field("memory_available", facts.free_memory)
+    page.field("memory_worker", facts.worker_memory)
+    page.field("workers", Int64(facts.workers))
+    page.field("workers_idle", Int64(facts.idle_workers))
+    page.field("arrivals", facts.arrivals)
+}
+
+/// What this httpd's children saw of it.
+private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, now: UInt64, to page: inout JSONPage) {
+    let served = bh_word_load(&row.pointee.served)
+    let spent = bh_word_load(&row.pointee.service_us)
+    page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
+    page.field("served", served)
+    page.field("failed", bh_word_load(&row.pointee.failed))
+    page.field("refused", UInt64(bh_half_load(&row.pointee.refused)))
+    page.field("mean_ms", thousandths: served == 0 ? 0 : Int64(clamping: spent / served))
+    page.field("backoff_ms", elapsed(since: now, bh_row_backoff(row)))
+}
+
+private func writeCounters(_ segment: UnsafeMutablePointer<bh_segment_t>, to page: inout JSONPage) {
+    page.key("counters")
+    page.beginObject()
+    for counter in 0..<BH_COUNTERS.rawValue {
+        guard let name = counterText(counter) else { continue }
+        page.field(name, bh_counter_load(segment, counter))
+    }
+    page.endObject()
+}
+
+/// Milliseconds between two times; 0 if the second is not after the first.
+private func elapsed(since start: UInt64, _ end: UInt64) -> UInt64 {
+    end > start ? end - start : 0
+}

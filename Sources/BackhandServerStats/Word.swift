@@ -1,0 +1,65 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+internal import CSystem
+
+/// A word of the configuration as bytes: Embedded Swift compares no Strings. Borrows the text it was made of.
+struct Word {
+    let bytes: UnsafeBufferPointer<UInt8>
+
+    init(_ text: UnsafePointer<CChar>) {
+        bytes = UnsafeBufferPointer(
+            start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
+    }
+
+    private init(_ slice: Slice<UnsafeBufferPointer<UInt8>>) {
+        bytes = UnsafeBufferPointer(rebasing: slice)
+    }
+
+    /// What stands before the first separator, and what behind it; nil if there is none.
+    func split(at separator: UInt8) -> (head: Word, tail: Word?) {
+        guard let index = bytes.firstIndex(of: separator) else { return (self, nil) }
+        return (Word(bytes[..<index]), Word(bytes[(index + 1)...]))
+    }
+
+    func contains(_ byte: UInt8) -> Bool {
+        bytes.contains(byte)
+    }
+
+    /// Whether it looks like a host's name rather than an address gone wrong.
+    var hasLetters: Bool {
+        bytes.contains { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }
+    }
+
+    /// A decimal number without sign, at most the limit; nil for anything else.
+    func number(upTo limit: UInt32) -> UInt32? {
+        var value = UInt64(0)
+        for byte in bytes {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            value = value * 10 + UInt64(byte - UInt8(ascii: "0"))
+            if value > UInt64(limit) { return nil }
+        }
+        return bytes.isEmpty ? nil : UInt32(value)
+    }
+
+    var address: bh_address_t? {
+        guard bytes.count < Int(BH_ADDRESS_SIZE) else { return nil }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { copy in
+            for index in 0..<bytes.count { copy[index] = CChar(bitPattern: bytes[index]) }
+            copy[bytes.count] = 0
+            return copy.baseAddress.flatMap { parseAddress($0) }
+        }
+    }
+
+    /// In quotes, for an error text: cut after 64 bytes, so that room for the reason is left, and safe for a log.
+    var quoted: String {
+        let limit = 64
+        var text: [UInt8] = [UInt8(ascii: "\"")]
+        for byte in bytes.prefix(limit) {
+            text.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
+        }
+        if bytes.count > limit { text.append(contentsOf: [0x2e, 0x2e, 0x2e]) }
+        text.append(UInt8(ascii: "\""))
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,54 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// Most bytes that an announcement may have: less than any network's datagram, so that it is never cut in pieces.
+public let announcementLimit = 1200
+
+/// Where the fields of version 1 are. docs/protocol.md draws them; all numbers are big-endian.
+enum Field {
+    static let magic = 0  // u32
+    static let version = 4  // u8
+    static let flags = 5  // u8, sent as 0, not read
+    static let length = 6  // u16: bytes of the whole datagram
+    static let bootID = 8  // u64
+    static let sequence = 16  // u64
+    static let address = 24  // 16 bytes
+    static let port = 40  // u16
+    static let reserved = 42  // u16, sent as 0, not read
+    static let arriba = 44  // i32, likewise up to idleWorkers
+    static let load = 48
+    static let loadHighWaterMark = 52
+    static let cpu = 56
+    static let cpus = 60
+    static let workers = 64
+    static let idleWorkers = 68
+    static let totalMemory = 72  // u64, likewise up to arrivals
+    static let freeMemory = 80
+    static let arrivals = 88
+    static let extensions = 96
+}
+
+/// "BKHD".
+let magic = UInt32(0x424B_4844)
+let protocolVersion = UInt8(1)
+
+/// What may follow the header: u16 tag, u16 bytes of the value, the value. Append only; other tags are skipped.
+enum Tag {
+    static let hostname = UInt16(1)
+    static let workerMemory = UInt16(2)
+    /// Reserved for the signature.
+    static let signature = UInt16(3)
+}
+
+/// Most extensions in one announcement. Bounds the work that a stranger's datagram can cause.
+let extensionLimit = 32
+
+/// Whether a host's name may contain the byte: [A-Za-z0-9._:-].
+func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"),
+        UInt8(ascii: "-"):
+        true
+    default: false
+    }
+}

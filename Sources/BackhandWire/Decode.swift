@@ -1,0 +1,105 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import BackhandServerStats
+
+/// What a datagram was.
+public enum Decoded {
+    /// One of our announcements; changed_wall is 0.
+    case announcement(bh_facts_t)
+    /// Something else, to be counted so and forgotten.
+    case dropped(bh_counter_t)
+}
+
+/// Reads one datagram, whatever it holds.
+///
+/// Checks structure and identity; the numbers of a server's state are taken as they came, because who uses them
+/// checks them anyway.
+public func decodeAnnouncement(_ bytes: UnsafeRawBufferPointer) -> Decoded {
+    if let wrong = checkEnvelope(bytes) { return .dropped(wrong) }
+    var facts = bh_facts_t()
+    decodeHeader(bytes, into: &facts)
+    guard facts.port != 0, facts.address.isUnicast else { return .dropped(BH_COUNT_NONSENSE) }
+    if let wrong = decodeExtensions(bytes, into: &facts) { return .dropped(wrong) }
+    return .announcement(facts)
+}
+
+/// Why this is no announcement of this version; nil if it has a whole header and the length that the header says.
+private func checkEnvelope(_ bytes: UnsafeRawBufferPointer) -> bh_counter_t? {
+    for index in 0..<min(4, bytes.count) where bytes[index] != UInt8(truncatingIfNeeded: magic >> (24 - 8 * UInt32(index))) {
+        return BH_COUNT_FOREIGN
+    }
+    if bytes.count > Field.version, bytes[Field.version] != protocolVersion { return BH_COUNT_VERSION }
+    if bytes.count > announcementLimit { return BH_COUNT_OVERSIZED }
+    if bytes.count < Field.extensions { return BH_COUNT_TRUNCATED }
+    let length = Int(bytes.number(at: Field.length, as: UInt16.self))
+    if length > bytes.count { return BH_COUNT_TRUNCATED }
+    return length < bytes.count ? BH_COUNT_OVERSIZED : nil
+}
+
+private func decodeHeader(_ bytes: UnsafeRawBufferPointer, into facts: inout bh_facts_t) {
+    facts.boot_id = bytes.number(at: Field.bootID, as: UInt64.self)
+    facts.sequence = bytes.number(at: Field.sequence, as: UInt64.self)
+    facts.address.high = bytes.number(at: Field.address, as: UInt64.self)
+    facts.address.low = bytes.number(at: Field.address + 8, as: UInt64.self)
+    facts.port = bytes.number(at: Field.port, as: UInt16.self)
+    facts.arriba = bytes.number(at: Field.arriba, as: Int32.self)
+    facts.load = bytes.number(at: Field.load, as: Int32.self)
+    facts.load_hwm = bytes.number(at: Field.loadHighWaterMark, as: Int32.self)
+    facts.cpu = bytes.number(at: Field.cpu, as: Int32.self)
+    facts.ncpu = bytes.number(at: Field.cpus, as: Int32.self)
+    facts.workers = bytes.number(at: Field.workers, as: Int32.self)
+    facts.idle_workers = bytes.number(at: Field.idleWorkers, as: Int32.self)
+    facts.total_memory = bytes.number(at: Field.totalMemory, as: UInt64.self)
+    facts.free_memory = bytes.number(at: Field.freeMemory, as: UInt64.self)
+    facts.arrivals = bytes.number(at: Field.arrivals, as: UInt64.self)
+}
+
+/// Why the extensions are wrong; nil if they are well formed and the hostname is among them.
+private func decodeExtensions(_ bytes: UnsafeRawBufferPointer, into facts: inout bh_facts_t) -> bh_counter_t? {
+    var offset = Field.extensions
+    var seen = TagSet()
+    while offset < bytes.count {
+        guard bytes.count - offset >= 4 else { return BH_COUNT_TRUNCATED }
+        let tag = bytes.number(at: offset, as: UInt16.self)
+        let length = Int(bytes.number(at: offset + 2, as: UInt16.self))
+        offset += 4
+        guard length <= bytes.count - offset else { return BH_COUNT_TRUNCATED }
+        let value = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])
+        guard seen.insert(tag), decodeExtension(tag, value, into: &facts) else { return BH_COUNT_NONSENSE }
+        offset += length
+    }
+    return seen.contains(Tag.hostname) ? nil : BH_COUNT_NONSENSE
+}
+
+/// False if the value is not what the tag says. Tags of later programs say nothing to us.
+private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, into facts: inout bh_facts_t) -> Bool {
+    switch tag {
+    case Tag.hostname:
+        guard value.count >= 1, value.count < Int(BH_HOSTNAME_SIZE), value.allSatisfy(isNameByte) else { return false }
+        withUnsafeMutableBytes(of: &facts.hostname) { $0.copyMemory(from: value) }
+    case Tag.workerMemory:
+        guard value.count == 8 else { return false }
+        facts.worker_memory = value.number(at: 0, as: UInt64.self)
+    default: break
+    }
+    return true
+}
+
+/// The tags seen so far: few enough to look through them, and no allocation.
+private struct TagSet {
+    private var tags = InlineArray<32, UInt16>(repeating: 0)
+    private var count = 0
+
+    /// False if the tag was seen before, or if there are more than an announcement may have.
+    mutating func insert(_ tag: UInt16) -> Bool {
+        guard count < extensionLimit, count < tags.count, !contains(tag) else { return false }
+        tags[count] = tag
+        count += 1
+        return true
+    }
+
+    func contains(_ tag: UInt16) -> Bool {
+        for index in 0..<count where tags[index] == tag { return true }
+        return false
+    }
+}

@@ -1,0 +1,62 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import BackhandServerStats
+
+/// What is sent for an empty hostname: the field is required.
+private let unnamed: StaticString = "unknown"
+
+/// Writes an announcement; returns its length, or 0 if there is no room.
+///
+/// A byte that a hostname may not have is sent as "-", an empty hostname as "unknown". changed_wall is not sent.
+public func encodeAnnouncement(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    withUnsafeBytes(of: facts.hostname) { room in
+        var name = UnsafeRawBufferPointer(rebasing: room.prefix { $0 != 0 })
+        if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
+        name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
+        let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
+        guard length <= buffer.count, length <= announcementLimit else { return 0 }
+        encodeHeader(facts, length: UInt16(length), into: buffer)
+        encodeExtensions(facts, name: name, into: buffer)
+        return length
+    }
+}
+
+private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: UnsafeMutableRawBufferPointer) {
+    buffer.store(magic, at: Field.magic)
+    buffer.store(protocolVersion, at: Field.version)
+    buffer.store(UInt8(0), at: Field.flags)
+    buffer.store(length, at: Field.length)
+    buffer.store(facts.boot_id, at: Field.bootID)
+    buffer.store(facts.sequence, at: Field.sequence)
+    buffer.store(facts.address.high, at: Field.address)
+    buffer.store(facts.address.low, at: Field.address + 8)
+    buffer.store(facts.port, at: Field.port)
+    buffer.store(UInt16(0), at: Field.reserved)
+    buffer.store(facts.arriba, at: Field.arriba)
+    buffer.store(facts.load, at: Field.load)
+    buffer.store(facts.load_hwm, at: Field.loadHighWaterMark)
+    buffer.store(facts.cpu, at: Field.cpu)
+    buffer.store(facts.ncpu, at: Field.cpus)
+    buffer.store(facts.workers, at: Field.workers)
+    buffer.store(facts.idle_workers, at: Field.idleWorkers)
+    buffer.store(facts.total_memory, at: Field.totalMemory)
+    buffer.store(facts.free_memory, at: Field.freeMemory)
+    buffer.store(facts.arrivals, at: Field.arrivals)
+}
+
+private func encodeExtensions(
+    _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
+) {
+    var offset = Field.extensions
+    buffer.store(Tag.hostname, at: offset)
+    buffer.store(UInt16(name.count), at: offset + 2)
+    offset += 4
+    for byte in name {
+        buffer[offset] = isNameByte(byte) ? byte : UInt8(ascii: "-")
+        offset += 1
+    }
+    guard facts.worker_memory != 0 else { return }
+    buffer.store(Tag.workerMemory, at: offset)
+    buffer.store(UInt16(8), at: offset + 2)
+    buffer.store(facts.worker_memory, at: offset + 4)
+}
