@@ -136,7 +136,7 @@ typedef struct bh_decision {
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */
 size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count);
 
-/* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 16; rows that appeared since it was
+/* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 8; rows that appeared since it was
  * sized are not considered. Servers that refused connections are left out until their back-off ends, unless no other is
  * left (last_resort). Safe from many threads at once, each with a workspace of its own. */
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,

@@ -119,7 +119,8 @@ typedef struct bh_segment {
     uint64_t boot_id;           /* ours, made with the segment */
     uint64_t sequence;          /* moderator: our last announcement's */
     int32_t arriba;             /* moderator: speed of this machine; 0: not measured yet */
-    uint8_t pad0[60];
+    uint32_t unattended;        /* parent: 1 if no moderator writes and none will: serve everything here */
+    uint8_t pad0[56];
     uint64_t arrivals;          /* children: requests that this httpd has received */
     uint8_t pad1[56];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
@@ -213,6 +214,16 @@ static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnul
 
 static inline const char *_Nonnull bh_facts_hostname(const bh_facts_t *_Nonnull facts) { return facts->hostname; }
 static inline char *_Nonnull bh_facts_hostname_mutable(bh_facts_t *_Nonnull facts) { return facts->hostname; }
+
+/* Speed of this machine; 0: not measured yet. */
+static inline int32_t bh_segment_arriba(const bh_segment_t *_Nonnull segment) {
+    return __atomic_load_n(&segment->arriba, __ATOMIC_RELAXED);
+}
+
+/* Whether nobody keeps the table up to date, and nobody will before the next restart. */
+static inline bool bh_segment_unattended(const bh_segment_t *_Nonnull segment) {
+    return __atomic_load_n(&segment->unattended, __ATOMIC_RELAXED) != 0;
+}
 
 /* ---- Writing: the moderator that owns the segment ---- */
 
