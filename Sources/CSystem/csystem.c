@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 
-#include <stdio.h>
+#include <sched.h>
 
 void csystem_error_text(int number, char *text, size_t size) {
     /* The GNU strerror_r may return a constant instead of filling the buffer. */
@@ -12,6 +12,10 @@ void csystem_error_text(int number, char *text, size_t size) {
 }
 
 int csystem_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
+
+int csystem_open_at(int directory, const char *path, int flags, unsigned int mode) {
+    return openat(directory, path, flags, mode);
+}
 
 int csystem_set_nonblocking(int fd) {
     int flags = fcntl(fd, F_GETFL);
@@ -25,6 +29,21 @@ uint64_t csystem_monotonic_ns(void) {
 }
 
 int64_t csystem_wall_seconds(void) { return (int64_t)time(NULL); }
+
+int csystem_cpu_count(void) {
+#ifdef __linux__
+    /* More CPUs than cpu_set_t has bits for: EINVAL, and the second answer is right. */
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 && online < INT32_MAX ? (int)online : 0;
+}
+
+uint64_t csystem_page_size(void) {
+    long size = sysconf(_SC_PAGESIZE);
+    return size > 0 ? (uint64_t)size : 4096;
+}
 
 static struct sockaddr_in ipv4(uint32_t address, uint16_t port) {
     struct sockaddr_in result;
@@ -78,16 +97,18 @@ int csystem_udp_broadcast(int fd) {
 }
 
 int csystem_udp_receive_buffer(int fd, int bytes) {
-    return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    int given = 0;
+    socklen_t size = sizeof given;
+#ifdef SO_RCVBUFFORCE
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
+#endif
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &given, &size) < 0 ? -1 : given;
 }
 
 ssize_t csystem_udp_send(int fd, const void *bytes, size_t count, uint32_t address, uint16_t port) {
     struct sockaddr_in to = ipv4(address, port);
-    ssize_t sent;
-    do {
-        sent = sendto(fd, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
-    } while (sent < 0 && errno == EINTR);
-    return sent;
+    return sendto(fd, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
 }
 
 ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *bytes, size_t count, uint32_t address,
@@ -115,20 +136,13 @@ ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *bytes, size_t
     memset(&info, 0, sizeof info);
     info.ipi_spec_dst.s_addr = htonl(source);
     memcpy(CMSG_DATA(header), &info, sizeof info);
-    ssize_t sent;
-    do {
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent;
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 ssize_t csystem_udp_receive(int fd, void *bytes, size_t capacity, uint32_t *sender) {
     struct sockaddr_in from;
     socklen_t length = sizeof from;
-    ssize_t got;
-    do {
-        got = recvfrom(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &length);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = recvfrom(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &length);
     if (got >= 0) *sender = ntohl(from.sin_addr.s_addr);
     return got;
 }
@@ -150,27 +164,68 @@ int csystem_local_address(uint32_t destination, uint32_t *address) {
     return 0;
 }
 
-int csystem_unix_connect(const char *path) {
-    struct sockaddr_un name;
-    memset(&name, 0, sizeof name);
-    name.sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof name.sun_path) {
+static uint32_t ipv4_of(const struct sockaddr *name) {
+    struct sockaddr_in copy;
+    if (!name || name->sa_family != AF_INET) return 0;
+    memcpy(&copy, name, sizeof copy);
+    return ntohl(copy.sin_addr.s_addr);
+}
+
+int csystem_interfaces(csystem_interface_t *list, int capacity) {
+    struct ifaddrs *all;
+    int count = 0;
+    if (getifaddrs(&all) < 0) return -1;
+    for (struct ifaddrs *one = all; one && count < capacity; one = one->ifa_next) {
+        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
+        csystem_interface_t *entry = &list[count++];
+        entry->address = ipv4_of(one->ifa_addr);
+        entry->mask = ipv4_of(one->ifa_netmask);
+        entry->broadcast = one->ifa_flags & IFF_BROADCAST ? ipv4_of(one->ifa_broadaddr) : 0;
+        if (!entry->broadcast) entry->broadcast = entry->address | ~entry->mask;
+    }
+    freeifaddrs(all);
+    return count;
+}
+
+/* A socket and the name of its path, or -1. */
+static int unix_socket(const char *path, struct sockaddr_un *name) {
+    memset(name, 0, sizeof *name);
+    name->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof name->sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(name.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strcpy(name->sun_path, path);
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+int csystem_unix_connect(const char *path) {
+    struct sockaddr_un name;
+    int fd = unix_socket(path, &name);
     if (fd < 0) return -1;
     if (connect(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
     return fd;
 }
 
+int csystem_unix_listen(const char *path) {
+    struct sockaddr_un name;
+    int fd = unix_socket(path, &name);
+    if (fd < 0) return -1;
+    unlink(path);
+    if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 16) < 0) return give_up(fd);
+    return fd;
+}
+
 int csystem_accept_nonblocking(int fd) {
-    int accepted;
-    do {
-        accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    } while (accepted < 0 && errno == EINTR);
-    return accepted;
+    return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+ssize_t csystem_stream_send(int fd, const void *bytes, size_t count) {
+    return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t csystem_stream_receive(int fd, void *bytes, size_t capacity) {
+    return recv(fd, bytes, capacity, MSG_DONTWAIT);
 }
 
 static volatile sig_atomic_t stop_requested;

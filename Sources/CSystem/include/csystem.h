@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,13 +39,19 @@ static inline void csystem_set_errno(int number) { errno = number; }
 /* strerror's text outlives the call only until the next one: copied into the caller's buffer. */
 void csystem_error_text(int number, char *_Nonnull text, size_t size);
 
-/* open and fcntl are variadic, which Swift cannot call. */
+/* open, openat and fcntl are variadic, which Swift cannot call. */
 int csystem_open(const char *_Nonnull path, int flags, unsigned int mode);
+int csystem_open_at(int directory, const char *_Nonnull path, int flags, unsigned int mode);
 int csystem_set_nonblocking(int fd);
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME; a struct timespec for two numbers is more than Swift needs. */
 uint64_t csystem_monotonic_ns(void);
 int64_t csystem_wall_seconds(void);
+
+/* CPUs that this process may use, 0 if that cannot be found out; cpu_set_t is a matter of macros. */
+int csystem_cpu_count(void);
+/* sysconf names are macros over an enum. */
+uint64_t csystem_page_size(void);
 
 /* IPv4 sockets. sockaddr casts are undefined behaviour in Swift. Addresses and ports are in host byte order. Each
  * returns -1 with errno on failure. */
@@ -56,7 +63,8 @@ int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address);
 /* Prepares a socket for sending to a multicast group: interface, hops, and our own host hears it too. */
 int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl);
 int csystem_udp_broadcast(int fd);
-/* Asks for a receive buffer of so many bytes; the kernel may give less. */
+/* Asks for a receive buffer of so many bytes, past the system's limit if this process may. Returns what the kernel gave: it
+ * counts its own overhead in, so twice the wish is the whole of it. */
 int csystem_udp_receive_buffer(int fd, int bytes);
 ssize_t csystem_udp_send(int fd, const void *_Nonnull bytes, size_t count, uint32_t address, uint16_t port);
 /* Like csystem_udp_send, but the datagram leaves from the source address, which must be local (IP_PKTINFO). */
@@ -67,9 +75,24 @@ ssize_t csystem_udp_receive(int fd, void *_Nonnull bytes, size_t capacity, uint3
 /* The local address from which packets to the destination leave. */
 int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
 
+/* The IPv4 address, network mask and broadcast address of an interface; a point-to-point or loopback interface has
+ * address | ~mask for the last. */
+typedef struct csystem_interface {
+    uint32_t address;
+    uint32_t mask;
+    uint32_t broadcast;
+} csystem_interface_t;
+/* Writes up to capacity of this machine's IPv4 interfaces and returns how many. getifaddrs hands out sockaddr casts. */
+int csystem_interfaces(csystem_interface_t *_Nonnull list, int capacity);
+
 /* AF_UNIX stream sockets, likewise. */
 int csystem_unix_connect(const char *_Nonnull path);
+/* A listening socket that takes the path's place; for tests. */
+int csystem_unix_listen(const char *_Nonnull path);
 int csystem_accept_nonblocking(int fd);
+/* send and recv without waiting and without SIGPIPE; MSG_ names are an enum. */
+ssize_t csystem_stream_send(int fd, const void *_Nonnull bytes, size_t count);
+ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
 
 /* Signals. Handlers and sigset_t macros are C. */
 

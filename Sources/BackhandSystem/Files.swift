@@ -1,0 +1,71 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// The first bytes of a regular file, at most limit. Follows no symbolic link and never waits.
+///
+/// `open`, `fstat`, `read`. O_NONBLOCK: a pipe with that name must not stop the caller.
+public func readSmallFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt8] {
+    let fd = try path.withCString { path throws(SystemError) in
+        try checked { csystem_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0) }
+    }
+    defer { close(fd) }
+    var info = stat()
+    try checked { fstat(fd, &info) }
+    guard Int32(bitPattern: info.st_mode) & S_IFMT == S_IFREG else { throw .wrongKind }
+    return try read(fd, limit: limit)
+}
+
+/// Reads until the end or until there are limit bytes (`read`).
+func read(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
+    var failure: SystemError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: limit) { room, count in
+        count = 0
+        guard let start = room.baseAddress else { return }
+        do throws(SystemError) {
+            while count < limit {
+                let got = try checked { read(fd, start + count, limit - count) }
+                if got == 0 { return }
+                count += got
+            }
+        } catch {
+            failure = error
+        }
+    }
+    if let failure { throw failure }
+    return bytes
+}
+
+/// Puts a file in the place of another, whole or not at all: readers see the old or the new contents.
+///
+/// `open` of a temporary name beside it, `write`, `rename`. Not synced to the disk: after a power failure the file may be
+/// empty, so use it for what can be made again.
+public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throws(SystemError) {
+    let temporary = path.extended(by: ".new")
+    // What a killed predecessor left, or a link that somebody planted.
+    _ = temporary.withCString { unlink($0) }
+    let fd = try temporary.withCString { path throws(SystemError) in
+        try checked { csystem_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }
+    }
+    do throws(SystemError) {
+        defer { close(fd) }
+        try write(bytes, to: fd)
+        try temporary.withCString { from throws(SystemError) in
+            _ = try path.withCString { to throws(SystemError) in
+                try checked { rename(from, to) }
+            }
+        }
+    } catch {
+        _ = temporary.withCString { unlink($0) }
+        throw error
+    }
+}
+
+/// `write` until all of it is written.
+private func write(_ bytes: [UInt8], to fd: Int32) throws(SystemError) {
+    var done = 0
+    while done < bytes.count {
+        let from = done
+        done += try checked { bytes.withUnsafeBytes { write(fd, $0.baseAddress.map { $0 + from }, bytes.count - from) } }
+    }
+}

@@ -1,0 +1,96 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+#if os(Linux)
+
+// What Linux tells in /proc. The parsers take any bytes: a file may be cut, odd or missing, in containers above all.
+
+/// One-minute load average in thousandths, of "0.52 0.58 0.59 1/467 12345".
+func parseLoadAverage(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32? {
+    var scanner = Scanner(bytes)
+    // Without the blank behind it the number may be cut.
+    guard let load = scanner.thousandths(), scanner.take(Ascii.space) else { return nil }
+    return Int32(clamping: load)
+}
+
+/// CPU time of /proc/stat's line "cpu  user nice system idle iowait irq softirq steal guest guest_nice".
+///
+/// Idle is idle and iowait. Guest time is part of user time already.
+func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>) -> CPUTime? {
+    var scanner = Scanner(bytes)
+    repeat {
+        guard scanner.take(word: "cpu") else { continue }
+        var time = CPUTime(idle: 0, total: 0)
+        var field = 0
+        scanner.skipBlanks()
+        while field < 8, let value = scanner.number() {
+            time.total = time.total.saturatingPlus(value)
+            if field == 3 || field == 4 { time.idle = time.idle.saturatingPlus(value) }
+            field += 1
+            scanner.skipBlanks()
+        }
+        // Linux before 2.6 had four fields. A line without an end may be cut.
+        return field >= 4 && scanner.skipLine() ? time : nil
+    } while scanner.skipLine()
+    return nil
+}
+
+/// Memory of /proc/meminfo.
+///
+/// MemAvailable; before Linux 3.14 what is free or holds files; before 2.6 the line "Mem:" in bytes, if no other is there.
+func parseMemory(_ bytes: UnsafeBufferPointer<UInt8>) -> Memory? {
+    var scanner = Scanner(bytes)
+    var total: UInt64?
+    var available: UInt64?
+    var reclaimable: UInt64 = 0
+    var old: Memory?
+    while !scanner.isAtEnd {
+        if scanner.take(word: "MemTotal:") {
+            total = kilobytes(&scanner) ?? total
+        } else if scanner.take(word: "MemAvailable:") {
+            available = kilobytes(&scanner) ?? available
+        } else if scanner.take(word: "MemFree:") || scanner.take(word: "Buffers:") || scanner.take(word: "Cached:") {
+            reclaimable = reclaimable.saturatingPlus(kilobytes(&scanner) ?? 0)
+        } else if scanner.take(word: "Mem:") {
+            old = oldMemoryLine(&scanner)
+        } else {
+            _ = scanner.skipLine()
+        }
+    }
+    guard let total, total > 0 else { return old }
+    return Memory(total: total, available: min(available ?? reclaimable, total))
+}
+
+/// The rest of a line "   24576000 kB", in bytes; nil if it is cut. Ends behind the line.
+private func kilobytes(_ scanner: inout Scanner) -> UInt64? {
+    scanner.skipBlanks()
+    let value = scanner.number()
+    guard scanner.skipLine() else { return nil }
+    return value?.saturatingTimes(1024)
+}
+
+/// The rest of "Mem:  total used free shared buffers cached", in bytes. Ends behind the line.
+private func oldMemoryLine(_ scanner: inout Scanner) -> Memory? {
+    var fields: (total: UInt64, reclaimable: UInt64) = (0, 0)
+    var count = 0
+    scanner.skipBlanks()
+    while count < 6, let value = scanner.number() {
+        if count == 0 { fields.total = value }
+        if count == 2 || count == 4 || count == 5 { fields.reclaimable = fields.reclaimable.saturatingPlus(value) }
+        count += 1
+        scanner.skipBlanks()
+    }
+    guard scanner.skipLine(), count == 6, fields.total > 0 else { return nil }
+    return Memory(total: fields.total, available: min(fields.reclaimable, fields.total))
+}
+
+/// Pages of memory that a process does not share, of /proc/<pid>/statm: "size resident shared text lib data dt".
+func parsePrivatePages(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
+    var scanner = Scanner(bytes)
+    guard scanner.number() != nil, scanner.take(Ascii.space),
+        let resident = scanner.number(), scanner.take(Ascii.space),
+        let shared = scanner.number(), scanner.take(Ascii.space)
+    else { return nil }
+    return resident.saturatingMinus(shared)
+}
+
+#endif

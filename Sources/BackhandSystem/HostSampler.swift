@@ -1,0 +1,70 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// Looks at this machine once a second: load, idle CPUs, memory.
+///
+/// Keeps the directory /proc open, so that it goes on working in a process that changes its root directory afterwards. A platform
+/// has a file HostSampler+Name.swift with the parsers of what its kernel tells.
+public struct HostSampler {
+    // The first line of /proc/stat and all of /proc/meminfo fit; longer contents are not needed.
+    private static var roomForFile: Int { 8192 }
+
+    private let directory: Int32
+    private var last: HostSample
+    private var lastTime: CPUTime?
+
+    /// Samples what the directory tells, normally /proc. If there is none, no figure will be known.
+    public init(directory path: Path = Path("/proc")) {
+        directory = path.withCString { csystem_open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+        last = HostSample()
+        last.cpus = Int32(clamping: csystem_cpu_count())
+        restart()
+    }
+
+    public func close() {
+        if directory >= 0 { _ = CSystem.close(directory) }
+    }
+
+    /// Begins a new span for the idle share; until it has a length, the share since the system's start holds.
+    public mutating func restart() {
+        lastTime = file("stat", parseCPUTime)
+        if let idle = lastTime?.idleShare(since: CPUTime(idle: 0, total: 0)) { last.idle = idle }
+    }
+
+    /// The figures now. One that cannot be had is as it was, and is named to missing.
+    public mutating func sample(missing: (HostFigure) -> Void) -> HostSample {
+        if let load = file("loadavg", parseLoadAverage) { last.load = load } else { missing(.load) }
+        if let memory = file("meminfo", parseMemory) {
+            last.totalMemory = memory.total
+            last.availableMemory = memory.available
+        } else {
+            missing(.memory)
+        }
+        if let time = file("stat", parseCPUTime) {
+            if let before = lastTime, let idle = time.idleShare(since: before) { last.idle = idle }
+            lastTime = time
+        } else {
+            missing(.idle)
+        }
+        last.cpus = Int32(clamping: csystem_cpu_count())
+        return last
+    }
+
+    /// Bytes of memory that the process shares with no other; nil if it is gone.
+    public func privateMemory(of process: Int32) -> UInt64? {
+        file("\(process)/statm", parsePrivatePages).map { $0.saturatingTimes(csystem_page_size()) }
+    }
+
+    private func file<Figure>(_ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?) -> Figure? {
+        do throws(SystemError) {
+            let fd = try Path(name).withCString { name throws(SystemError) in
+                try checked { csystem_open_at(directory, name, O_RDONLY | O_CLOEXEC, 0) }
+            }
+            defer { _ = CSystem.close(fd) }
+            return try read(fd, limit: Self.roomForFile).withUnsafeBufferPointer(parse)
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// One IPv4 address of this machine, with its network. Host byte order.
+public struct NetworkInterface: Equatable {
+    public let address: UInt32
+    public let mask: UInt32
+    public let broadcast: UInt32
+
+    public init(address: UInt32, mask: UInt32, broadcast: UInt32) {
+        self.address = address
+        self.mask = mask
+        self.broadcast = broadcast
+    }
+
+    /// Whether the address belongs to this interface's network. A mask of zero is none.
+    public func reaches(_ other: UInt32) -> Bool {
+        mask != 0 && other & mask == address & mask
+    }
+}
+
+/// This machine's interfaces, at most 256 (`getifaddrs`); none if the system does not say.
+public func networkInterfaces() -> [NetworkInterface] {
+    // More addresses than any sensible machine has; those beyond are only not recognised as broadcast networks.
+    var list = [csystem_interface_t](repeating: csystem_interface_t(), count: 256)
+    let count = list.withUnsafeMutableBufferPointer { room in
+        room.baseAddress.map { csystem_interfaces($0, Int32(room.count)) } ?? 0
+    }
+    return list.prefix(Int(max(count, 0))).map {
+        NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast)
+    }
+}
+
+/// The local address from which packets to the destination leave (`connect` and `getsockname` of a UDP socket).
+public func localAddress(towards destination: UInt32) throws(SystemError) -> UInt32 {
+    var address: UInt32 = 0
+    try checked { csystem_local_address(destination, &address) }
+    return address
+}

@@ -1,0 +1,60 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// A path as the system sees it: bytes with a NUL behind them, whatever their encoding.
+public struct Path {
+    private var bytes: [CChar]
+
+    public init(_ text: UnsafePointer<CChar>) {
+        bytes = []
+        var next = text
+        while next.pointee != 0 {
+            bytes.append(next.pointee)
+            next += 1
+        }
+        bytes.append(0)
+    }
+
+    public init(_ text: String) {
+        bytes = []
+        append(text)
+        bytes.append(0)
+    }
+
+    /// The entry of this directory with the name.
+    public func appending(_ name: String) -> Path {
+        var result = self
+        result.bytes.removeLast()
+        result.append("/")
+        result.append(name)
+        result.bytes.append(0)
+        return result
+    }
+
+    /// This path with the text directly behind it.
+    public func extended(by suffix: String) -> Path {
+        var result = self
+        result.bytes.removeLast()
+        result.append(suffix)
+        result.bytes.append(0)
+        return result
+    }
+
+    /// For messages: bytes that are not UTF-8 are replaced.
+    public var text: String {
+        withCString { String(cString: $0) }
+    }
+
+    /// The bytes for a call; the pointer is good until the body returns.
+    func withCString<Result, Failure: Error>(
+        _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // Never empty: the NUL is always there.
+        try bytes.withUnsafeBufferPointer { room throws(Failure) in try body(room.baseAddress!) }
+    }
+
+    private mutating func append(_ text: String) {
+        for byte in text.utf8 {
+            bytes.append(CChar(bitPattern: byte))
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// This process (`getpid`).
+public func processID() -> Int32 { getpid() }
+
+/// The process that started this one, or 1 or a subreaper if that is gone (`getppid`).
+public func parentProcessID() -> Int32 { getppid() }
+
+/// Lets the stop signals (SIGTERM, SIGHUP, SIGINT, SIGUSR1) only set a flag, and only while ``Readiness/wait(milliseconds:)`` waits.
+public func catchStopSignals() { csystem_catch_stop_signals() }
+
+/// Whether a stop signal has arrived.
+public func stopRequested() -> Bool { csystem_stop_requested() }

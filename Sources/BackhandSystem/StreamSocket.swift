@@ -1,0 +1,48 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// A stream socket in the file system (AF_UNIX). Whoever opens it closes it.
+public struct StreamSocket {
+    public let fd: Int32
+
+    public init(fd: Int32) {
+        self.fd = fd
+    }
+
+    /// Connected to the socket at the path (`connect`).
+    public init(connectingTo path: Path) throws(SystemError) {
+        fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path) } }
+    }
+
+    /// Listening at the path, in the place of what was there (`bind`, `listen`).
+    public init(listeningAt path: Path) throws(SystemError) {
+        fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_listen(path) } }
+    }
+
+    public func close() {
+        _ = CSystem.close(fd)
+    }
+
+    /// Lets `accept` return instead of waiting (O_NONBLOCK).
+    public func setNonblocking() throws(SystemError) {
+        try checked { csystem_set_nonblocking(fd) }
+    }
+
+    /// Takes a waiting connection, itself non-blocking (`accept4`).
+    public func accept() throws(SystemError) -> StreamSocket {
+        StreamSocket(fd: try checked { csystem_accept_nonblocking(fd) })
+    }
+
+    /// Sends what fits now and tells how much that was (`send`).
+    public func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
+        guard let start = bytes.baseAddress else { return 0 }
+        return try checked { csystem_stream_send(fd, start, bytes.count) }
+    }
+
+    /// Takes what is there now; 0 at the end (`recv`).
+    public func receive(into room: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+        guard let start = room.baseAddress else { return 0 }
+        return try checked { csystem_stream_receive(fd, start, room.count) }
+    }
+}

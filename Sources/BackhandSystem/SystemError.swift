@@ -1,0 +1,47 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// What the system refused, as its errno.
+public struct SystemError: Error, Equatable {
+    public let code: Int32
+
+    public init(code: Int32) {
+        self.code = code
+    }
+
+    /// The errno of the call that has just failed.
+    static var last: SystemError { SystemError(code: csystem_errno()) }
+
+    public static var addressInUse: SystemError { SystemError(code: EADDRINUSE) }
+    public static var addressNotHere: SystemError { SystemError(code: EADDRNOTAVAIL) }
+    public static var denied: SystemError { SystemError(code: EACCES) }
+    public static var missing: SystemError { SystemError(code: ENOENT) }
+    public static var refused: SystemError { SystemError(code: ECONNREFUSED) }
+    /// A file that is not what it should be: a directory, a pipe, a device.
+    public static var wrongKind: SystemError { SystemError(code: EINVAL) }
+
+    /// Whether a non-blocking call only has to be made again later.
+    public var isLater: Bool { code == EAGAIN }
+
+    /// The system's words for it (strerror).
+    public var text: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { room in
+            guard let start = room.baseAddress else { return "" }
+            csystem_error_text(code, start, room.count)
+            return String(cString: start)
+        }
+    }
+}
+
+/// Makes a system call until it is not interrupted; what it returns below zero becomes an error.
+@inline(__always)
+@discardableResult
+func checked<Result: FixedWidthInteger & SignedInteger>(_ call: () -> Result) throws(SystemError) -> Result {
+    while true {
+        let result = call()
+        if result >= 0 { return result }
+        let error = SystemError.last
+        if error.code != EINTR { throw error }
+    }
+}

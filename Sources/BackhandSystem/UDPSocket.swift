@@ -1,0 +1,70 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// A UDP socket over IPv4. Addresses and ports are in host byte order. Whoever opens it closes it.
+public struct UDPSocket {
+    public let fd: Int32
+
+    /// Bound to address and port; port 0: any (`socket`, `bind`).
+    ///
+    /// - Parameter shared: other programs may bind the same (SO_REUSEADDR); each gets every multicast and broadcast datagram.
+    public init(address: UInt32, port: UInt16, shared: Bool) throws(SystemError) {
+        fd = try checked { csystem_udp_bound(address, port, shared) }
+    }
+
+    public func close() {
+        _ = CSystem.close(fd)
+    }
+
+    /// Joins a multicast group on the interface that has the address (IP_ADD_MEMBERSHIP).
+    ///
+    /// Two addresses may be of one interface: to have joined already is no error.
+    public func join(group: UInt32, interface: UInt32) throws(SystemError) {
+        do throws(SystemError) {
+            try checked { csystem_udp_join(fd, group, interface) }
+        } catch where error == .addressInUse {
+        }
+    }
+
+    /// Prepares for sending to multicast groups: from the interface with the address, over so many hops, heard here too.
+    public func sendMulticast(interface: UInt32, hops: UInt8) throws(SystemError) {
+        try checked { csystem_udp_multicast(fd, interface, Int32(hops)) }
+    }
+
+    /// Allows sending to broadcast addresses (SO_BROADCAST).
+    public func allowBroadcast() throws(SystemError) {
+        try checked { csystem_udp_broadcast(fd) }
+    }
+
+    /// Asks for a receive buffer of so many bytes and tells what there is; up to twice the wish, overhead included.
+    public func growReceiveBuffer(to bytes: Int32) -> Int32 {
+        csystem_udp_receive_buffer(fd, bytes)
+    }
+
+    /// Sends one datagram (`sendto`).
+    public func send(_ bytes: UnsafeRawBufferPointer, to address: UInt32, port: UInt16) throws(SystemError) {
+        guard let start = bytes.baseAddress else { return }
+        try checked { csystem_udp_send(fd, start, bytes.count, address, port) }
+    }
+
+    /// Sends one datagram that leaves from the local address source (`sendmsg` with IP_PKTINFO).
+    public func send(
+        _ bytes: UnsafeRawBufferPointer, from source: UInt32, to address: UInt32, port: UInt16
+    ) throws(SystemError) {
+        guard let start = bytes.baseAddress else { return }
+        try checked { csystem_udp_send_from(fd, source, start, bytes.count, address, port) }
+    }
+
+    /// Takes one waiting datagram; nil if there is none (`recvfrom`).
+    ///
+    /// - Returns: its true length, which may be more than there was room for.
+    public func receive(into room: UnsafeMutableRawBufferPointer, sender: inout UInt32) -> Int? {
+        guard let start = room.baseAddress else { return nil }
+        do throws(SystemError) {
+            return try checked { csystem_udp_receive(fd, start, room.count, &sender) }
+        } catch {
+            return nil
+        }
+    }
+}
