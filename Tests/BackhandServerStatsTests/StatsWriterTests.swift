@@ -1,0 +1,242 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import Testing
+
+@Suite struct StatsWriterTests {
+    let table = TestSegment(bootID: 1)
+
+    @Test func rowsAreFoundByAddressAndPort() {
+        var writer = table.writer()
+        #expect(writer.hear(announcement("10.0.0.4", port: 80, boot: 7), now: 1000, wall: 5) == .row(1))
+        #expect(writer.hear(announcement("10.0.0.4", port: 81, boot: 8), now: 1000, wall: 5) == .row(2))
+        #expect(writer.hear(announcement("10.0.0.5", port: 80, boot: 9), now: 1000, wall: 5) == .row(3))
+        #expect(writer.hear(announcement("10.0.0.4", port: 81, boot: 8, sequence: 2), now: 2000, wall: 6) == .row(2))
+        #expect(bh_segment_rows(table.segment) == 4)
+        #expect(table.counter(BH_COUNT_ACCEPTED) == 4)
+        #expect(bh_row_heard(table.row(0)) == 0)
+        #expect(table.facts(2)?.port == 81)
+        #expect(table.facts(2)?.sequence == 2)
+        #expect(table.facts(2)?.changed_wall == 6)
+        #expect(bh_row_heard(table.row(2)) == 2000)
+        #expect(table.row(2).pointee.first_heard_ms == 1000)
+        #expect(bh_row_heard(table.row(1)) == 1000)
+    }
+
+    @Test func ownAnnouncementsAreCountedOnly() {
+        var writer = table.writer()
+        #expect(writer.hear(announcement(boot: 1), now: 1000, wall: 5) == .own)
+        #expect(table.counter(BH_COUNT_OWN) == 1)
+        #expect(bh_segment_rows(table.segment) == 0)
+    }
+
+    /// The server's boot id, the sequences that arrive after 5 was written, and which of them are new.
+    @Test(arguments: [(4, false), (5, false), (6, true), (.max, true), (0, false)] as [(UInt64, Bool)])
+    func sequences(sequence: UInt64, isNew: Bool) {
+        var writer = table.writer()
+        #expect(writer.hear(announcement(sequence: 5), now: 1000, wall: 5) == .row(1))
+        let heard = writer.hear(announcement(sequence: sequence), now: 2000, wall: 6)
+        #expect(heard == (isNew ? .row(1) : .repeated))
+        #expect(table.counter(BH_COUNT_REPEATED) == (isNew ? 0 : 1))
+        #expect(bh_row_heard(table.row(1)) == (isNew ? 2000 : 1000))
+        #expect(table.facts(1)?.sequence == (isNew ? sequence : 5))
+    }
+
+    /// A restarted httpd counts its announcements from the beginning; the row and its feedback stay.
+    @Test func restartedServer() {
+        var writer = table.writer()
+        _ = writer.hear(announcement(boot: 7, sequence: 900), now: 1000, wall: 5)
+        bh_feedback_served(table.segment, 1, 3000)
+        #expect(writer.hear(announcement(boot: 8, sequence: 1), now: 9000, wall: 6) == .row(1))
+        #expect(table.facts(1)?.boot_id == 8)
+        #expect(table.row(1).pointee.served == 1)
+        #expect(table.row(1).pointee.first_heard_ms == 1000)
+    }
+
+    /// One server that announces on two networks is one row, with the address that was heard first.
+    @Test func twoNetworks() {
+        var writer = table.writer()
+        for second in UInt64(1)...10 {
+            let heard = writer.hear(announcement("10.0.0.4", sequence: second), now: second * 1000, wall: 5)
+            #expect(heard == .row(1))
+            #expect(writer.hear(announcement("10.1.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
+        }
+        #expect(bh_segment_rows(table.segment) == 2)
+        #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
+    }
+
+    /// The other network's copy arrives first each time: fresh facts, first address.
+    @Test func twoNetworksOtherFirst() {
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4", sequence: 1), now: 1000, wall: 5)
+        for second in UInt64(2)...10 {
+            #expect(writer.hear(announcement("10.1.0.4", sequence: second), now: second * 1000, wall: 5) == .row(1))
+            #expect(writer.hear(announcement("10.0.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
+            #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
+            #expect(table.facts(1)?.sequence == second)
+        }
+    }
+
+    /// The first network falls silent: after 3 s the row moves, and its refusals are forgotten.
+    @Test func serverMoves() {
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4", sequence: 1), now: 1000, wall: 5)
+        bh_feedback_refused(table.segment, 1, 1500)
+        bh_feedback_served(table.segment, 1, 3000)
+        bh_feedback_refused(table.segment, 1, 1500)
+        #expect(writer.hear(announcement("10.1.0.4", port: 81, sequence: 2), now: 3999, wall: 5) == .row(1))
+        #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
+        #expect(table.facts(1)?.port == 80)
+        #expect(bh_row_backoff(table.row(1)) != 0)
+        #expect(writer.hear(announcement("10.1.0.4", port: 81, sequence: 3), now: 4000, wall: 5) == .row(1))
+        #expect(table.facts(1)?.address == parseAddress("10.1.0.4"))
+        #expect(table.facts(1)?.port == 81)
+        #expect(bh_row_backoff(table.row(1)) == 0)
+        #expect(table.row(1).pointee.served == 1)
+        // Its old address is free for another server, its new one is its own.
+        #expect(writer.hear(announcement("10.0.0.4", boot: 8), now: 4100, wall: 5) == .row(2))
+        #expect(writer.hear(announcement("10.1.0.4", port: 81, boot: 9), now: 9000, wall: 5) == .row(1))
+    }
+
+    /// An old copy of an announcement does not hold the address.
+    @Test func replayedAnnouncementsDoNotHoldTheAddress() {
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4", sequence: 1), now: 1000, wall: 5)
+        _ = writer.hear(announcement("10.1.0.4", sequence: 20), now: 2000, wall: 5)
+        #expect(writer.hear(announcement("10.0.0.4", sequence: 1), now: 3900, wall: 5) == .repeated)
+        _ = writer.hear(announcement("10.1.0.4", sequence: 21), now: 4000, wall: 5)
+        #expect(table.facts(1)?.address == parseAddress("10.1.0.4"))
+    }
+
+    /// A restarted server that is heard first on its second network gets a row there; its old row does not come to life
+    /// beside it while the second network works.
+    @Test func restartHeardByOtherNetworkFirst() {
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4", boot: 7, sequence: 50), now: 1000, wall: 5)
+        #expect(writer.hear(announcement("10.1.0.4", boot: 8, sequence: 1), now: 5000, wall: 5) == .row(2))
+        #expect(writer.hear(announcement("10.0.0.4", boot: 8, sequence: 1), now: 5001, wall: 5) == .repeated)
+        #expect(writer.hear(announcement("10.0.0.4", boot: 8, sequence: 2), now: 6000, wall: 5) == .row(2))
+        #expect(bh_row_heard(table.row(1)) == 1000)
+        // The second network falls silent: the old row is the server's again.
+        #expect(writer.hear(announcement("10.0.0.4", boot: 8, sequence: 9), now: 13000, wall: 5) == .row(1))
+        #expect(writer.hear(announcement("10.0.0.4", boot: 8, sequence: 10), now: 14000, wall: 5) == .row(1))
+        #expect(bh_row_heard(table.row(2)) == 6000)
+    }
+
+    @Test func anotherOwner() {
+        var writer = table.writer()
+        var successor = table.writer(pid: 101)
+        #expect(writer.hear(announcement(), now: 1000, wall: 5) == .notOwner)
+        writer.writeSelf(announcement("10.0.0.1"), now: 1000, wall: 5)
+        #expect(bh_segment_rows(table.segment) == 0)
+        #expect(table.counter(BH_COUNT_ACCEPTED) == 0)
+        #expect(successor.hear(announcement(), now: 1000, wall: 5) == .row(1))
+    }
+
+    /// The successor finds the rows again, by address and by boot id.
+    @Test func takenOver() {
+        var first = table.writer()
+        for number in UInt64(2)..<10 {
+            _ = first.hear(announcement("10.0.0.\(number)", boot: number, sequence: 5), now: 1000, wall: 5)
+        }
+        var second = table.writer(pid: 101)
+        #expect(second.hear(announcement("10.0.0.9", boot: 9, sequence: 5), now: 2000, wall: 5) == .repeated)
+        #expect(second.hear(announcement("10.0.0.9", boot: 9, sequence: 6), now: 2000, wall: 5) == .row(8))
+        #expect(second.hear(announcement("10.1.0.9", boot: 9, sequence: 7), now: 2000, wall: 5) == .row(8))
+        #expect(second.hear(announcement("10.0.0.4", boot: 99), now: 2000, wall: 5) == .row(3))
+        #expect(bh_segment_rows(table.segment) == 9)
+    }
+
+    /// A moderator died while it wrote row 1: readers skip it, and its server gets another row.
+    @Test func unreadableRow() {
+        var first = table.writer()
+        _ = first.hear(announcement("10.0.0.4", boot: 7), now: 1000, wall: 5)
+        table.row(1).pointee.lock |= 1
+        #expect(table.facts(1) == nil)
+        var second = table.writer(pid: 101)
+        #expect(second.hear(announcement("10.0.0.4", boot: 7), now: 2000, wall: 5) == .row(2))
+    }
+
+    @Test func selfIsRowZero() {
+        var writer = table.writer()
+        writer.writeSelf(announcement("10.0.0.1", boot: 1, hostname: "me"), now: 1000, wall: 5)
+        #expect(bh_segment_rows(table.segment) == 1)
+        #expect(bh_row_heard(table.row(0)) == 1000)
+        #expect(table.facts(0)?.address == parseAddress("10.0.0.1"))
+        #expect(text(table.publicRow(0).pointee.hostname) == "me")
+        // Somebody else claims our address: another row.
+        #expect(writer.hear(announcement("10.0.0.1", boot: 2), now: 1000, wall: 5) == .row(1))
+    }
+
+    @Test func timeZeroIsNotEmpty() {
+        var writer = table.writer()
+        _ = writer.hear(announcement(), now: 0, wall: 0)
+        #expect(bh_row_heard(table.row(1)) == 1)
+    }
+}
+
+@Suite struct FullTableTests {
+    /// Rows 1 to 2047, all heard at the time 1000.
+    static func filled() -> (TestSegment, StatsWriter) {
+        let table = TestSegment(bootID: 1)
+        var writer = table.writer()
+        for number in 1..<UInt64(BH_ROWS) {
+            let heard = writer.hear(
+                announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number), now: 1000, wall: 5)
+            #expect(heard == .row(UInt32(number)))
+        }
+        return (table, writer)
+    }
+
+    @Test func refusedAndCounted() {
+        var (table, writer) = Self.filled()
+        #expect(bh_segment_rows(table.segment) == UInt32(BH_ROWS))
+        #expect(writer.hear(announcement("10.9.9.9", boot: 7), now: 60_999, wall: 5) == .tableFull)
+        #expect(table.counter(BH_COUNT_TABLE_FULL) == 1)
+        // Known ones go on.
+        #expect(writer.hear(announcement("10.0.0.5", boot: 1005, sequence: 2), now: 60_999, wall: 5) == .row(5))
+        #expect(table.counter(BH_COUNT_ACCEPTED) == UInt64(BH_ROWS))
+    }
+
+    /// The row silent longest is reused once a minute has passed and its requests are over; nothing of its old server is left.
+    @Test func reused() {
+        var (table, writer) = Self.filled()
+        for number in 1..<UInt64(BH_ROWS) where number != 300 && number != 400 {
+            _ = writer.hear(
+                announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2), now: 2000, wall: 5)
+        }
+        bh_feedback_begin(table.segment, 0, 300)
+        bh_feedback_served(table.segment, 400, 9_000_000)
+        bh_feedback_failed(table.segment, 400)
+        bh_feedback_refused(table.segment, 400, 2000)
+        writer.publishFeedback()
+        #expect(table.publicRow(400).pointee.tatime == 9000)
+        #expect(writer.hear(announcement("10.9.9.9", boot: 7), now: 61_000, wall: 5) == .row(400))
+        let row = table.row(400).pointee
+        #expect(row.first_heard_ms == 61_000)
+        #expect(row.heard_ms == 61_000)
+        #expect(row.backoff_until_ms == 0)
+        #expect(row.refused == 0)
+        #expect(row.served == 0)
+        #expect(row.failed == 0)
+        #expect(row.service_us == 0)
+        #expect(table.publicRow(400).pointee.numbacked == 0)
+        #expect(table.publicRow(400).pointee.tatime == 0)
+        #expect(table.facts(400)?.address == parseAddress("10.9.9.9"))
+        // Row 300 still has a request under way, the others were heard 59 s ago.
+        #expect(writer.hear(announcement("10.9.9.10", boot: 8), now: 61_000, wall: 5) == .tableFull)
+        bh_feedback_end(table.segment, 0, 300)
+        #expect(writer.hear(announcement("10.9.9.10", boot: 8), now: 61_000, wall: 5) == .row(300))
+        // The server that lost its row is a new one now.
+        #expect(writer.hear(announcement("10.0.1.144", boot: 1400, sequence: 9), now: 61_000, wall: 5) == .tableFull)
+        #expect(writer.hear(announcement("10.0.1.144", boot: 1400, sequence: 9), now: 62_000, wall: 5) == .row(1))
+    }
+
+    /// A full table is found again as a whole.
+    @Test func takenOver() {
+        let (table, _) = Self.filled()
+        var writer = table.writer(pid: 101)
+        #expect(writer.hear(announcement("10.0.7.255", boot: 3047, sequence: 2), now: 2000, wall: 5) == .row(2047))
+        #expect(writer.hear(announcement("10.9.9.9", boot: 7), now: 2000, wall: 5) == .tableFull)
+    }
+}

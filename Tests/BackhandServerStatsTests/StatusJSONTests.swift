@@ -1,0 +1,209 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import Foundation
+import Testing
+
+/// What the sink got, and in which pieces.
+private struct Output {
+    var text: [UInt8] = []
+    var longest = 0
+    var pieces = 0
+}
+
+private func write(_ table: TestSegment, now: UInt64 = 10_000, wall: Int64 = 1_700_000_000) -> Output {
+    var output = Output()
+    let complete = writeSegmentJSON(table.segment, now: now, wall: wall) { piece in
+        output.text += piece
+        output.longest = max(output.longest, piece.count)
+        output.pieces += 1
+        return true
+    }
+    #expect(complete)
+    return output
+}
+
+private func parse(_ output: Output) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(output.text)) as? [String: Any])
+}
+
+private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
+    try #require(object["servers"] as? [[String: Any]])
+}
+
+@Suite struct StatusJSONTests {
+    @Test func emptyTable() throws {
+        let object = try parse(write(TestSegment()))
+        #expect(Set(object.keys) == ["version", "now", "self", "servers", "counters"])
+        #expect(object["version"] as? String == BACKHAND_VERSION)
+        #expect(object["now"] as? Int64 == 1_700_000_000)
+        #expect(try servers(object).isEmpty)
+        let counters = try #require(object["counters"] as? [String: UInt64])
+        #expect(counters.count == Int(BH_COUNTERS.rawValue))
+        #expect(counters.values.allSatisfy { $0 == 0 })
+    }
+
+    @Test func everyField() throws {
+        let table = TestSegment(bootID: 0x0123_4567_89ab_cdef)
+        var facts = announcement("10.1.2.3", port: 8080, hostname: "web7")
+        facts.arriba = 734_832
+        facts.load = 3705
+        facts.load_hwm = 512_000
+        facts.cpu = 871
+        facts.ncpu = 4
+        facts.workers = 20
+        facts.idle_workers = 15
+        facts.total_memory = 130_764_800
+        facts.free_memory = 65_651_904
+        facts.worker_memory = 4_000_000
+        facts.arrivals = 123_456
+        var writer = table.writer(pid: 4321)
+        writer.writeSelf(announcement("2001:db8::1", boot: 1, hostname: "me"), now: 9000, wall: 1_699_999_999)
+        #expect(writer.hear(facts, now: 8500, wall: 1_699_999_998) == .row(1))
+        for _ in 0..<3 { bh_feedback_served(table.segment, 1, 1_500_500) }
+        bh_feedback_begin(table.segment, 0, 1)
+        bh_feedback_failed(table.segment, 1)
+        bh_feedback_refused(table.segment, 1, 9500)
+        table.segment.pointee.sequence = 55
+        table.segment.pointee.arriba = 99
+        table.segment.pointee.arrivals = 66
+        table.segment.pointee.beat_ms = 9900
+
+        let object = try parse(write(table))
+        let rows = try servers(object)
+        #expect(rows.count == 2)
+        let expected: [String: NSObject] = [
+            "id": 1 as NSNumber, "self": false as NSNumber, "hostname": "web7" as NSString,
+            "address": "10.1.2.3" as NSString, "port": 8080 as NSNumber, "age_ms": 1500 as NSNumber,
+            "last_announced": 1_699_999_998 as NSNumber, "load": 3.705 as NSNumber, "load_hwm": 512 as NSNumber,
+            "cpu_idle": 0.871 as NSNumber, "ncpu": 4 as NSNumber, "arriba": 734_832 as NSNumber,
+            "memory_total": 130_764_800 as NSNumber, "memory_available": 65_651_904 as NSNumber,
+            "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,
+            "arrivals": 123_456 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
+            "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
+            "backoff_ms": 500 as NSNumber,
+        ]
+        #expect(NSDictionary(dictionary: rows[1]) == NSDictionary(dictionary: expected))
+        #expect(rows[0]["self"] as? Bool == true)
+        #expect(rows[0]["id"] as? Int == 0)
+        #expect(rows[0]["address"] as? String == "2001:db8::1")
+        let own: [String: NSObject] = [
+            "boot_id": "0123456789abcdef" as NSString, "sequence": 55 as NSNumber, "arriba": 99 as NSNumber,
+            "arrivals": 66 as NSNumber, "moderator_pid": 4321 as NSNumber, "moderator_starts": 1 as NSNumber,
+            "moderator_age_ms": 100 as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
+        ]
+        #expect(NSDictionary(dictionary: try #require(object["self"] as? [String: Any])) == NSDictionary(dictionary: own))
+        #expect((object["counters"] as? [String: UInt64])?["accepted"] == 1)
+        let raw = String(decoding: write(table).text, as: UTF8.self)
+        #expect(raw.contains("\"load\":3.705,"))
+        #expect(raw.contains("\"load_hwm\":512.000,"))
+        #expect(raw.contains("\"cpu_idle\":0.871,"))
+        #expect(raw.hasSuffix("}\n"))
+    }
+
+    /// Numbers that cannot be: the text stays JSON, and shares stay shares.
+    @Test func nonsense() throws {
+        let table = TestSegment()
+        var facts = announcement()
+        facts.load = .min
+        facts.load_hwm = -1
+        facts.cpu = .max
+        facts.ncpu = .min
+        facts.arriba = .min
+        facts.workers = -1
+        facts.total_memory = .max
+        var writer = table.writer()
+        _ = writer.hear(facts, now: 99_000, wall: .min)
+        table.row(1).pointee.served = 1
+        table.row(1).pointee.service_us = .max
+        table.row(1).pointee.backoff_until_ms = .max
+        let output = write(table, now: 10_000, wall: .min)
+        let row = try #require(try servers(try parse(output)).first)
+        #expect(row["age_ms"] as? Int == 0)
+        #expect(row["cpu_idle"] as? Double == 1)
+        #expect(row["load"] as? Double == -2_147_483.648)
+        #expect(row["load_hwm"] as? Double == -0.001)
+        #expect(row["ncpu"] as? Int == Int(Int32.min))
+        #expect(row["memory_total"] as? UInt64 == .max)
+        #expect(row["mean_ms"] as? Double == 9_223_372_036_854_775.807)
+        #expect(row["backoff_ms"] as? UInt64 == UInt64.max - 10_000)
+        #expect(row["last_announced"] as? Int64 == .min)
+    }
+
+    /// Whatever bytes got into a name, the text is valid JSON in UTF-8.
+    @Test(arguments: [
+        ("quote\"back\\slash/", "quote\"back\\slash/"),
+        ("tab\tnewline\nreturn\rbell\u{7}", "tab\tnewline\nreturn\rbell\u{7}"),
+        ("</script><b>&amp;'", "</script><b>&amp;'"),
+        ("\u{1}\u{1f}\u{7f}", "\u{1}\u{1f}\u{7f}"),
+        ("caf\u{e9}", "caf\u{fffd}\u{fffd}"),
+        ("", ""),
+    ])
+    func names(name: String, expected: String) throws {
+        let table = TestSegment()
+        var writer = table.writer()
+        _ = writer.hear(announcement(hostname: name), now: 1000, wall: 5)
+        #expect(try servers(parse(write(table))).first?["hostname"] as? String == expected)
+    }
+
+    @Test func everyByteInAName() throws {
+        for start in stride(from: 0, to: 256, by: 32) {
+            let table = TestSegment()
+            var facts = announcement()
+            withUnsafeMutableBytes(of: &facts.hostname) { name in
+                for index in 0..<64 { name[index] = UInt8((start + index) & 255) == 0 ? 1 : UInt8((start + index) & 255) }
+            }
+            var writer = table.writer()
+            _ = writer.hear(facts, now: 1000, wall: 5)
+            let name = try #require(try servers(parse(write(table))).first?["hostname"] as? String)
+            #expect(name.unicodeScalars.count == 63)
+        }
+    }
+
+    /// A full table comes in small pieces; a sink that wants no more gets no more.
+    @Test func fullTableInPieces() throws {
+        let (table, _) = FullTableTests.filled()
+        let output = write(table)
+        #expect(try servers(parse(output)).count == Int(BH_ROWS) - 1)
+        #expect(output.longest <= 4096)
+        #expect(output.pieces > 100)
+        for stop in [1, 2, 50] {
+            var got = 0
+            let complete = writeSegmentJSON(table.segment, now: 0, wall: 0) { _ in
+                got += 1
+                return got < stop
+            }
+            #expect(!complete)
+            #expect(got == stop)
+        }
+    }
+
+    /// The longest server that can be still fits behind a page that is just not full.
+    @Test func longestServer() throws {
+        let table = TestSegment()
+        var writer = table.writer()
+        for number in UInt64(2)..<40 {
+            var facts = announcement("1111:2222:3333:4444:5555:6666:7777:\(8000 + number)", port: 65535, boot: number)
+            withUnsafeMutableBytes(of: &facts.hostname) { for index in $0.indices { $0[index] = 0xff } }
+            facts.load = .min
+            facts.load_hwm = .min
+            facts.ncpu = .min
+            facts.arriba = .min
+            facts.workers = .min
+            facts.idle_workers = .min
+            facts.total_memory = .max
+            facts.free_memory = .max
+            facts.worker_memory = .max
+            facts.arrivals = .max
+            _ = writer.hear(facts, now: 1, wall: .min)
+            let row = table.row(UInt32(number - 1))
+            row.pointee.served = .max
+            row.pointee.failed = .max
+            row.pointee.backoff_until_ms = .max
+            row.pointee.in_flight = .max
+            row.pointee.refused = .max
+        }
+        #expect(write(table, now: .max - 1).longest <= 4096)
+        #expect(try servers(parse(write(table, now: .max - 1))).count == 38)
+    }
+}
