@@ -3,7 +3,7 @@
 internal import CSystem
 
 /// One IPv4 address of this machine, with its network. Host byte order.
-public struct NetworkInterface: Equatable {
+public struct NetworkInterface: Equatable, Sendable {
     public let address: UInt32
     public let mask: UInt32
     public let broadcast: UInt32

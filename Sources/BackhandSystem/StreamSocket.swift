@@ -3,7 +3,7 @@
 internal import CSystem
 
 /// A stream socket in the file system (AF_UNIX). Whoever opens it closes it.
-public struct StreamSocket {
+public struct StreamSocket: Sendable {
     public let fd: Int32
 
     public init(fd: Int32) {

@@ -3,7 +3,7 @@
 internal import CSystem
 
 /// A UDP socket over IPv4. Addresses and ports are in host byte order. Whoever opens it closes it.
-public struct UDPSocket {
+public struct UDPSocket: Sendable {
     public let fd: Int32
 
     /// Bound to address and port; port 0: any (`socket`, `bind`).

@@ -1,0 +1,44 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandSystem
+
+/// The file in UnixSocketDir that keeps a machine's arriba, so that it is measured once and not at each start.
+struct ArribaFile {
+    private let path: Path
+
+    /// Ten digits, a newline, and one byte more to see that the file is longer.
+    private static var limit: Int { 12 }
+
+    init(directory: Path) {
+        path = directory.appending("mod_backhand-Arriba")
+    }
+
+    var name: String { path.text }
+
+    /// What is kept; nil if the file is missing or holds anything but a number that can be an arriba.
+    func read() -> Int32? {
+        do throws(SystemError) {
+            return parseArriba(try readSmallFile(path, limit: Self.limit))
+        } catch {
+            return nil
+        }
+    }
+
+    /// Keeps a value for the next start.
+    func write(_ arriba: Int32) throws(SystemError) {
+        try writeAtomically([UInt8]("\(arriba)\n".utf8), to: path, mode: 0o644)
+    }
+}
+
+/// A decimal number of 1...2147483647, with or without one newline behind it; nil for everything else.
+func parseArriba(_ bytes: [UInt8]) -> Int32? {
+    let digits = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
+    guard !digits.isEmpty, digits.count <= 10 else { return nil }
+    var value: Int64 = 0
+    for byte in digits {
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+        value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+    }
+    guard value > 0 else { return nil }
+    return Int32(exactly: value)
+}

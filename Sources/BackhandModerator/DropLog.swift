@@ -1,0 +1,41 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+/// Decides when dropped announcements are worth a line: at most one a minute and kind, so that no sender can flood the log.
+struct DropLog {
+    private static var quiet: UInt64 { 60_000 }
+
+    private struct Kind {
+        /// When its next line may be written; 0: at once.
+        var silentUntil: UInt64 = 0
+        /// Dropped since its last line.
+        var untold: UInt64 = 0
+    }
+
+    private var kinds = [Kind](repeating: Kind(), count: Int(BH_COUNTERS.rawValue))
+
+    /// Notes one event; returns how many there were since the last line if a line is due, else nil.
+    mutating func note(_ counter: bh_counter_t, now: UInt64) -> UInt64? {
+        let place = Int(counter.rawValue)
+        guard kinds.indices.contains(place) else { return nil }
+        kinds[place].untold &+= 1
+        guard now >= kinds[place].silentUntil else { return nil }
+        defer { kinds[place] = Kind(silentUntil: now &+ Self.quiet, untold: 0) }
+        return kinds[place].untold
+    }
+}
+
+/// The number and the words for a kind of drop; nil for events that are not worth a line.
+func dropLine(_ counter: bh_counter_t) -> (number: Int32, why: StaticString)? {
+    switch counter {
+    case BH_COUNT_NOT_ACCEPTED: (LogNumber.notAccepted, "the sender is outside AcceptStats")
+    case BH_COUNT_TRUNCATED: (LogNumber.truncated, "cut short")
+    case BH_COUNT_OVERSIZED: (LogNumber.oversized, "longer than any announcement, or than its header says")
+    case BH_COUNT_FOREIGN: (LogNumber.foreign, "not an announcement of mod_backhand")
+    case BH_COUNT_VERSION: (LogNumber.version, "of another version of the protocol")
+    case BH_COUNT_NONSENSE: (LogNumber.nonsense, "with values that cannot be")
+    case BH_COUNT_TABLE_FULL: (LogNumber.tableFull, "a new server, and the table is full")
+    default: nil
+    }
+}

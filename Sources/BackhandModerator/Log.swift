@@ -1,0 +1,39 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+/// Numbers of the moderator's log lines; docs/errors.md explains each. Never used again for something else.
+enum LogNumber {
+    static let started: Int32 = 300
+    static let ended: Int32 = 301
+    static let arribaMeasured: Int32 = 302
+    static let arribaNotKept: Int32 = 303
+    static let figureMissing: Int32 = 304
+    static let smallBuffer: Int32 = 305
+    static let controlFailed: Int32 = 306
+    // 310–319: what was dropped.
+    static let notAccepted: Int32 = 310
+    static let truncated: Int32 = 311
+    static let oversized: Int32 = 312
+    static let foreign: Int32 = 313
+    static let version: Int32 = 314
+    static let nonsense: Int32 = 315
+    static let tableFull: Int32 = 316
+    static let sendFailed: Int32 = 317
+}
+
+/// Where the moderator's lines go: the callback of its maker.
+struct Log {
+    private let call: bh_log_fn?
+    private let baton: UnsafeMutableRawPointer?
+
+    init(_ config: bh_moderator_config_t) {
+        call = config.log
+        baton = config.baton
+    }
+
+    func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: String) {
+        guard let call else { return }
+        text.withCString { call(baton, Int32(level.rawValue), number, $0) }
+    }
+}

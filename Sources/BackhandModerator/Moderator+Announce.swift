@@ -1,0 +1,70 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandWire
+
+extension Moderator {
+    /// One tick: looks at this machine, writes row 0, tells everybody, and publishes what the children noticed.
+    func announce(_ writer: inout StatsWriter, now: UInt64) {
+        var facts = look()
+        facts.boot_id = segment.pointee.boot_id
+        facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1
+        facts.arrivals = bh_word_load(&segment.pointee.arrivals)
+        facts.load_hwm = loadHighWaterMark(segment)
+        facts.changed_wall = wallSeconds()
+        facts.setHostname(config.hostname)
+        // Several networks are one server: it is known here by its address in the first.
+        facts.address = plan.routes.first?.own ?? bh_address_t(ipv4: 0x7f00_0001)
+        facts.port = plan.routes.first?.ownPort ?? config.port
+        bh_word_store(&segment.pointee.sequence, facts.sequence)
+        writer.writeSelf(facts, now: now, wall: facts.changed_wall)
+        for (route, socket) in zip(plan.routes, sockets.senders) {
+            facts.address = route.own
+            facts.port = route.ownPort
+            send(facts, along: route, socket, writer, now: now)
+        }
+        writer.publishFeedback()
+        bh_word_store(&segment.pointee.beat_ms, now)
+    }
+
+    private func look() -> bh_facts_t {
+        var missing: [HostFigure] = []
+        let sample = sampler.sample { missing.append($0) }
+        for figure in missing { tellMissing(figure) }
+        var workers = bh_workers_t()
+        config.workers?(config.baton, &workers)
+        let memory = meanWorkerMemory(workers) { sampler.privateMemory(of: $0) }
+        return ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
+    }
+
+    private func send(
+        _ facts: bh_facts_t, along route: Route, _ socket: UDPSocket, _ writer: StatsWriter, now: UInt64
+    ) {
+        let length = encodeAnnouncement(facts, into: room)
+        guard length > 0 else { return }
+        do throws(SystemError) {
+            try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
+            writer.count(BH_COUNT_ANNOUNCED)
+        } catch {
+            writer.count(BH_COUNT_SEND_FAILED)
+            guard let count = drops.note(BH_COUNT_SEND_FAILED, now: now) else { return }
+            let target = bh_address_t(ipv4: route.destination).text
+            log(
+                BH_LOG_WARNING, LogNumber.sendFailed,
+                "cannot announce to \(target):\(route.port): \(error.text) (\(count) since the last line)")
+        }
+    }
+
+    private func tellMissing(_ figure: HostFigure) {
+        guard !missingFigures.contains(figure) else { return }
+        missingFigures.append(figure)
+        let name =
+            switch figure {
+            case .load: "load average"
+            case .idle: "idle time of the CPUs"
+            case .memory: "memory"
+            }
+        log(BH_LOG_WARNING, LogNumber.figureMissing, "the system does not tell its \(name): the last known value is announced")
+    }
+}

@@ -1,0 +1,129 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+extension Moderator {
+    /// After reading, datagrams gather for so many milliseconds: a thousand servers then cost a hundred wake-ups a second, not a
+    /// thousand, and a flood no more than the bound below allows. Far below anything that one-second-old figures could tell.
+    private static var gathering: UInt64 { 10 }
+    /// Most datagrams read from one socket before the clock is looked at again.
+    private static var readLimit: Int { 512 }
+
+    /// The work itself.
+    ///
+    /// - Parameters:
+    ///   - attention: most milliseconds that pass between two looks at stop, the parent and the owner.
+    ///   - stop: whether to end; asked after each wait.
+    func run(attention: UInt64, stop: () -> Bool) {
+        let epoch = bh_segment_own(segment, processID())
+        var writer = StatsWriter(segment: segment, epoch: epoch)
+        prepareArriba()
+        logStart()
+        var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
+        var readiness = Readiness()
+        var gatheredUntil: UInt64 = 0
+        while let now = untilOver(epoch, stop) {
+            if ticker.take(now: now) { announce(&writer, now: now) }
+            let gathers = now < gatheredUntil
+            readiness.removeAll()
+            control.prepare(&readiness, now: now)
+            let first = gathers ? nil : prepareListeners(&readiness)
+            var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
+            if gathers { wait = min(wait, gatheredUntil - now) }
+            readiness.wait(milliseconds: Int(clamping: wait))
+            let later = monotonicMilliseconds()
+            serveControl(readiness, now: later)
+            if let first, hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
+                gatheredUntil = later + Self.gathering
+            }
+        }
+    }
+
+    /// Milliseconds between announcements, within what backhand.h allows.
+    private var interval: UInt64 {
+        config.interval_ms == 0 ? 1000 : min(max(UInt64(config.interval_ms), 100), 60_000)
+    }
+
+    /// The time now, or nil once there is a reason to end.
+    private func untilOver(_ epoch: UInt32, _ stop: () -> Bool) -> UInt64? {
+        if stop() {
+            log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: it was told to")
+        } else if parentProcessID() != parent {
+            log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: its parent is gone")
+        } else if !bh_segment_owned(segment, epoch) {
+            log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: another one has taken over")
+        } else {
+            return monotonicMilliseconds()
+        }
+        return nil
+    }
+
+    private func prepareListeners(_ readiness: inout Readiness) -> Int? {
+        var first: Int?
+        for socket in sockets.listeners {
+            let place = readiness.add(socket.fd, reading: true, writing: false)
+            first = first ?? place
+        }
+        return first
+    }
+
+    private func serveControl(_ readiness: Readiness, now: UInt64) {
+        do throws(SystemError) {
+            try control.serve(readiness, now: now) { answer($0, now: now) }
+        } catch {
+            tellControlFailure(error, now: now)
+        }
+    }
+
+    private func answer(_ request: ControlRequest, now: UInt64) -> [UInt8] {
+        switch request {
+        case .unknown: return [UInt8](#"{"error":"unknown command"}"#.utf8) + [UInt8(ascii: "\n")]
+        case .tooLong: return [UInt8](#"{"error":"line too long"}"#.utf8) + [UInt8(ascii: "\n")]
+        case .status:
+            var text: [UInt8] = []
+            _ = writeSegmentJSON(segment, now: now, wall: wallSeconds()) { piece in
+                text.append(contentsOf: piece)
+                return true
+            }
+            return text
+        }
+    }
+
+    private func logStart() {
+        for route in plan.routes {
+            let own = route.own.text
+            let target = bh_address_t(ipv4: route.destination).text
+            log(BH_LOG_INFO, LogNumber.started, "announcing \(own):\(route.ownPort) to \(target):\(route.port)")
+        }
+        // The kernel doubles what it is asked for, and charges each announcement with about 1 kB.
+        if let buffer = sockets.smallestBuffer, buffer < 2 << 20 {
+            log(BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about \(buffer / 1024) announcements at once")
+        }
+    }
+
+    /// The speed of this machine: as it was kept, else measured and kept.
+    private func prepareArriba() {
+        let file = config.directory.map { ArribaFile(directory: Path($0)) }
+        if let kept = file?.read() {
+            arriba = kept
+        } else {
+            arriba = measureArriba(clock: monotonicNanoseconds)
+            log(BH_LOG_INFO, LogNumber.arribaMeasured, "arriba measured: \(arriba)")
+            if let file { keepArriba(file) }
+            // Our own measuring is not load of this machine.
+            sampler.restart()
+        }
+        bh_public_store(&segment.pointee.arriba, arriba)
+    }
+
+    private func keepArriba(_ file: ArribaFile) {
+        do throws(SystemError) {
+            try file.write(arriba)
+        } catch {
+            log(
+                BH_LOG_WARNING, LogNumber.arribaNotKept,
+                "cannot write \(file.name): \(error.text); the speed of this machine is measured at each start")
+        }
+    }
+}

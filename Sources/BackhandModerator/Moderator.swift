@@ -1,0 +1,74 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandWire
+
+/// The one helper process of an httpd: announces, listens, owns the table and answers the control socket.
+///
+/// Single-threaded; everything happens between two waits. Sockets are opened with whatever privileges the process still has;
+/// files are touched only in ``run()``, when they are gone.
+public final class Moderator {
+    let config: bh_moderator_config_t
+    let segment: UnsafeMutablePointer<bh_segment_t>
+    let log: Log
+    let plan: NetworkPlan
+    let sockets: Sockets
+    let parent: Int32
+    var sampler: HostSampler
+    var control: ControlServer
+    var drops = DropLog()
+    /// When the next failure of the control socket may be told.
+    var controlSilentUntil: UInt64 = 0
+    var arriba: Int32 = 0
+    /// Figures that the system does not tell; each is named once.
+    var missingFigures: [HostFigure] = []
+    /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
+
+    private init(
+        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ plan: NetworkPlan,
+        _ sockets: Sockets, _ control: ControlServer
+    ) {
+        self.config = config
+        self.segment = segment
+        self.plan = plan
+        self.sockets = sockets
+        self.control = control
+        log = Log(config)
+        parent = parentProcessID()
+        sampler = HostSampler()
+    }
+
+    deinit {
+        room.deallocate()
+    }
+
+    /// Opens all sockets, or none.
+    public static func open(_ config: bh_moderator_config_t) throws(ModeratorError) -> Moderator {
+        guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, "there is no segment") }
+        let destinations = UnsafeBufferPointer(start: config.destinations, count: config.destination_count)
+        let plan = try NetworkPlan(
+            destinations, port: config.port, interfaces: networkInterfaces(), find: localAddress(towards:))
+        let control: ControlServer
+        do throws(SystemError) {
+            control = try ControlServer(fd: config.control_fd)
+        } catch {
+            throw ModeratorError(cannot: "use the control socket", error)
+        }
+        return Moderator(config, segment, plan, try Sockets(plan), control)
+    }
+
+    /// Takes over the segment and works until a stop signal arrives, the parent dies or another moderator takes over.
+    public func run() {
+        catchStopSignals()
+        // The signals interrupt the wait: it may be as long as an announcement's interval.
+        run(attention: 1000, stop: stopRequested)
+    }
+
+    public func close() {
+        sockets.close()
+        control.close()
+        sampler.close()
+    }
+}

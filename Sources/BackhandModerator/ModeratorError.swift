@@ -1,0 +1,20 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import BackhandServerStats
+internal import BackhandSystem
+
+/// Why a moderator cannot start, in words for the administrator.
+public struct ModeratorError: Error {
+    public let status: bh_status_t
+    public let text: String
+
+    init(_ status: bh_status_t, _ text: String) {
+        self.status = status
+        self.text = text
+    }
+
+    /// What was tried, with its value, and what the system said.
+    init(cannot action: String, _ error: SystemError) {
+        self.init(BH_ESYSTEM, "cannot \(action): \(error.text)")
+    }
+}

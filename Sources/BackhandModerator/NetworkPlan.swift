@@ -1,0 +1,114 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+/// How a datagram reaches the servers behind a destination.
+enum Reach: Equatable {
+    case multicast, broadcast, unicast
+
+    /// A broadcast address is one of an interface's network; where no interface knows, one that ends in 255.
+    init(_ destination: UInt32, interfaces: [NetworkInterface]) {
+        if destination >> 28 == 0xe {
+            self = .multicast
+        } else if destination == UInt32.max || interfaces.contains(where: { $0.isBroadcast(destination) }) {
+            self = .broadcast
+        } else if interfaces.contains(where: { $0.reaches(destination) }) {
+            self = .unicast
+        } else {
+            self = destination & 0xff == 0xff ? .broadcast : .unicast
+        }
+    }
+}
+
+extension NetworkInterface {
+    fileprivate func isBroadcast(_ destination: UInt32) -> Bool {
+        // A host's own route (mask of 32 bits) has no broadcast address, though the arithmetic gives one.
+        mask != UInt32.max && destination == broadcast
+    }
+}
+
+/// One line of MulticastStats, worked out: where it goes and as whom we announce ourselves there.
+struct Route: Equatable {
+    /// Where we take requests.
+    var own: bh_address_t
+    var ownPort: UInt16
+    /// The address from which announcements leave.
+    var local: UInt32
+    var destination: UInt32
+    var port: UInt16
+    var ttl: UInt8
+    var reach: Reach
+}
+
+/// A socket to hear the others with.
+struct Listener: Equatable {
+    var address: UInt32
+    var port: UInt16
+    /// Whether other programs of this machine may hear the same: not for unicast, where only one of them would get it.
+    var shared: Bool
+    /// Addresses of the interfaces on which the group is joined; none if the address is no group.
+    var interfaces: [UInt32]
+}
+
+/// Which sockets the lines of MulticastStats need.
+struct NetworkPlan: Equatable {
+    var routes: [Route] = []
+    var listeners: [Listener] = []
+
+    /// - Parameters:
+    ///   - port: where we take requests, for lines that do not say.
+    ///   - find: the local address from which packets to a destination leave.
+    init(
+        _ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16, interfaces: [NetworkInterface],
+        find: (UInt32) throws(SystemError) -> UInt32
+    ) throws(ModeratorError) {
+        for destination in destinations {
+            let route = try Self.route(destination, port: port, interfaces: interfaces, find: find)
+            routes.append(route)
+            listen(for: route)
+        }
+    }
+
+    private static func route(
+        _ destination: bh_destination_t, port: UInt16, interfaces: [NetworkInterface],
+        find: (UInt32) throws(SystemError) -> UInt32
+    ) throws(ModeratorError) -> Route {
+        let ownPort = destination.own_port != 0 ? destination.own_port : port
+        guard let target = destination.group.ipv4, destination.port != 0 else {
+            throw ModeratorError(BH_EINVAL, "MulticastStats \(destination.group.text): only IPv4 destinations can be announced to")
+        }
+        guard ownPort != 0 else {
+            throw ModeratorError(BH_EINVAL, "MulticastStats \(destination.group.text): our own port is not known")
+        }
+        let reach = Reach(target, interfaces: interfaces)
+        let given = destination.own.high != 0 || destination.own.low != 0 ? destination.own : nil
+        let local: UInt32
+        if let address = given?.ipv4 {
+            local = address
+        } else {
+            do throws(SystemError) {
+                local = try find(target)
+            } catch {
+                throw ModeratorError(cannot: "find our own address for MulticastStats \(destination.group.text); give it there", error)
+            }
+        }
+        return Route(
+            own: given ?? bh_address_t(ipv4: local), ownPort: ownPort, local: local, destination: target,
+            port: destination.port, ttl: max(destination.ttl, 1), reach: reach)
+    }
+
+    /// Adds what is needed to hear the others of this route, unless it is there.
+    private mutating func listen(for route: Route) {
+        let address = route.reach == .unicast ? route.local : route.destination
+        let interfaces = route.reach == .multicast ? [route.local] : []
+        guard let place = listeners.firstIndex(where: { $0.address == address && $0.port == route.port }) else {
+            listeners.append(
+                Listener(address: address, port: route.port, shared: route.reach != .unicast, interfaces: interfaces))
+            return
+        }
+        if route.reach == .multicast, !listeners[place].interfaces.contains(route.local) {
+            listeners[place].interfaces.append(route.local)
+        }
+    }
+}

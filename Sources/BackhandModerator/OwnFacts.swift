@@ -1,0 +1,50 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+/// What this server tells of itself, apart from where, and from when.
+func ownFacts(_ sample: HostSample, _ workers: bh_workers_t, workerMemory: UInt64, arriba: Int32) -> bh_facts_t {
+    var facts = bh_facts_t()
+    facts.load = sample.load
+    facts.cpu = sample.idle
+    facts.ncpu = sample.cpus
+    facts.total_memory = sample.totalMemory
+    facts.free_memory = sample.availableMemory
+    facts.worker_memory = workerMemory
+    facts.arriba = arriba
+    facts.idle_workers = max(workers.idle, 0)
+    facts.workers = facts.idle_workers.addingReportingOverflow(max(workers.busy, 0)).partialValue
+    return facts
+}
+
+extension bh_facts_t {
+    /// Takes over a name; what does not fit is cut. NULL: the name stays empty.
+    mutating func setHostname(_ name: UnsafePointer<CChar>?) {
+        guard let name else { return }
+        withUnsafeMutableBytes(of: &hostname) { room in
+            var length = 0
+            while length < room.count - 1, name[length] != 0 {
+                room[length] = UInt8(bitPattern: name[length])
+                length += 1
+            }
+            room[length] = 0
+        }
+    }
+}
+
+/// Mean private memory of one worker, in bytes, over the processes that can be measured; 0 if none can.
+func meanWorkerMemory(_ workers: bh_workers_t, privateMemory: (Int32) -> UInt64?) -> UInt64 {
+    var sum: UInt64 = 0
+    var processes: UInt64 = 0
+    withUnsafeBytes(of: workers.pids) { pids in
+        for pid in pids.bindMemory(to: Int32.self) where pid > 0 {
+            guard let bytes = privateMemory(pid) else { continue }
+            let (total, overflow) = sum.addingReportingOverflow(bytes)
+            sum = overflow ? .max : total
+            processes += 1
+        }
+    }
+    guard processes > 0 else { return 0 }
+    return sum / processes / UInt64(max(workers.threads, 1))
+}

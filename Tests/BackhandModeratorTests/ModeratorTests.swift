@@ -1,0 +1,195 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import BackhandSystem
+import BackhandWire
+import Foundation
+import Testing
+
+@testable import BackhandModerator
+
+// Moderators on loopback, announcing every 100 ms. Three announcements may be needed, and a busy machine is slow.
+private let soon: UInt64 = 1000
+
+/// One after the other: they share the machine's time.
+@Suite(.serialized) struct ModeratorTests {
+    @Test func theyFindEachOtherByMulticast() throws {
+        let group = "239.255.77.1:\(try freePort())"
+        let one = try RunningModerator(Setting(own: "127.0.0.2:8080", destinations: [group], hostname: "one")).start()
+        let two = try RunningModerator(Setting(own: "127.0.0.3:8081", destinations: [group], hostname: "two")).start()
+        defer { one.finish(); two.finish() }
+        let start = monotonicMilliseconds()
+        #expect(eventually(within: soon) { one.others == ["127.0.0.3:8081"] && two.others == ["127.0.0.2:8080"] })
+        #expect(monotonicMilliseconds() - start <= 200 + 300, "at most the measuring of arriba and three announcements")
+
+        var facts = try #require(two.facts(1))
+        #expect(String(cString: bh_facts_hostname(&facts)) == "one")
+        #expect(facts.boot_id == one.segment.pointee.boot_id)
+        #expect(facts.workers == 8 && facts.idle_workers == 5)
+        #expect(facts.worker_memory > 0 && facts.total_memory > 0 && facts.ncpu > 0 && facts.arriba > 0)
+        #expect(facts.load_hwm >= 1000)
+        #expect(facts.address.text == "127.0.0.2" && facts.port == 8080)
+
+        let own = try #require(one.facts(0))
+        #expect(own.address.text == "127.0.0.2" && own.port == 8080)
+        #expect(bh_segment_public(one.segment, 0).pointee.nservers == 8)
+        #expect(one.segment.pointee.arriba == own.arriba)
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN) > 1 }, "it hears itself")
+        #expect(one.segment.pointee.beat_ms > start)
+        #expect(one.log.allSatisfy { $0.level >= Int32(BH_LOG_INFO.rawValue) })
+    }
+
+    @Test func aLineForEachNetworkIsOneServer() throws {
+        let port = try freePort()
+        let groups = ["239.255.77.2:\(port)", "239.255.77.3:\(port)"]
+        let one = try RunningModerator(Setting(own: "127.0.0.2", destinations: groups, port: 90)).start()
+        let two = try RunningModerator(Setting(own: "127.0.0.3", destinations: groups, port: 91)).start()
+        defer { one.finish(); two.finish() }
+        #expect(eventually(within: soon) { one.others == ["127.0.0.3:91"] })
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_REPEATED) > 0 })
+        #expect(one.others.count == 1)
+    }
+
+    @Test(arguments: ["127.0.0.3", "127.255.255.255"])
+    func theyFindEachOtherWithoutMulticast(destination: String) throws {
+        let port = try freePort()
+        let back = destination == "127.0.0.3" ? "127.0.0.2" : destination
+        let one = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["\(destination):\(port)"])).start()
+        let two = try RunningModerator(Setting(own: "127.0.0.3:2", destinations: ["\(back):\(port)"])).start()
+        defer { one.finish(); two.finish() }
+        #expect(eventually(within: soon) { one.others == ["127.0.0.3:2"] && two.others == ["127.0.0.2:1"] })
+    }
+
+    @Test func aForeignSenderIsCountedAndToldOnce() throws {
+        let group = "239.255.77.4:\(try freePort())"
+        let one = try RunningModerator(
+            Setting(own: "127.0.0.2:1", destinations: [group], accepted: ["127.0.0.4"])
+        ).start()
+        let foreign = try RunningModerator(Setting(own: "127.0.0.3:2", destinations: [group])).start()
+        let friend = try RunningModerator(Setting(own: "127.0.0.4:3", destinations: [group])).start()
+        defer { one.finish(); foreign.finish(); friend.finish() }
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_NOT_ACCEPTED) >= 3 && one.others == ["127.0.0.4:3"] })
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN) > 0 }, "its own are not foreign")
+        #expect(one.others == ["127.0.0.4:3"])
+        #expect(one.log.filter { $0.number == 310 }.map(\.text) == [
+            "a datagram from 127.0.0.3 was dropped: the sender is outside AcceptStats (1 since the last line)"
+        ])
+    }
+
+    @Test(arguments: [
+        ([UInt8](repeating: 0, count: 1201), BH_COUNT_OVERSIZED, 312),
+        ([UInt8](repeating: 7, count: 200), BH_COUNT_FOREIGN, 313),
+        ([], BH_COUNT_TRUNCATED, 311),
+        ([0x42, 0x4b, 0x48, 0x44, 2, 0, 0, 96] + [UInt8](repeating: 0, count: 88), BH_COUNT_VERSION, 314),
+    ] as [([UInt8], bh_counter_t, Int32)])
+    func rubbishIsCountedByKindAndToldOnce(bytes: [UInt8], counter: bh_counter_t, number: Int32) throws {
+        let port = try freePort()
+        let one = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.5:\(port)"])).start()
+        defer { one.finish() }
+        let sender = try UDPSocket(address: 0x7f00_0009, port: 0, shared: false)
+        defer { sender.close() }
+        try sender.sendMulticast(interface: 0x7f00_0009, hops: 1)
+        for _ in 0..<5 {
+            let padded = bytes.isEmpty ? [0x42, 0x4b, 0x48, 0x44, 1] : bytes
+            try padded.withUnsafeBytes { try sender.send($0, to: 0xefff_4d05, port: port) }
+        }
+        #expect(eventually(within: soon) { one.counter(counter) == 5 })
+        #expect(one.others.isEmpty)
+        #expect(one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.number) == [number])
+    }
+
+    @Test func aTakenPortIsTold() throws {
+        let port = try freePort()
+        let foreign = try UDPSocket(address: 0x7f00_0002, port: port, shared: false)
+        defer { foreign.close() }
+        let start = monotonicMilliseconds()
+        do {
+            _ = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["127.0.0.3:\(port)"]))
+            Issue.record("the port was taken")
+        } catch let error as ModeratorError {
+            #expect(error.status == BH_EINUSE)
+            #expect(error.text == "UDP 127.0.0.2:\(port) is taken by another program")
+        }
+        #expect((1000...1500).contains(monotonicMilliseconds() - start), "a predecessor may need a second")
+    }
+
+    @Test func aPortThatIsGivenUpIsTaken() throws {
+        let port = try freePort()
+        let leaving = try UDPSocket(address: 0x7f00_0002, port: port, shared: false)
+        Thread.detachNewThread {
+            pause(milliseconds: 150)
+            leaving.close()
+        }
+        try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["127.0.0.3:\(port)"])).close()
+    }
+
+    @Test func anAddressThatIsNotOursIsTold() throws {
+        do {
+            _ = try RunningModerator(Setting(own: "192.0.2.1:1", destinations: ["239.255.77.6:\(try freePort())"]))
+            Issue.record("192.0.2.1 is not ours")
+        } catch let error as ModeratorError {
+            #expect(error.status == BH_ESYSTEM)
+            #expect(error.text.contains("192.0.2.1"))
+        }
+    }
+
+    @Test func anotherModeratorTakesOver() throws {
+        let segment = makeSegment(bootID: 77)
+        defer { UnsafeMutableRawPointer(segment).deallocate() }
+        let group = "239.255.77.7:\(try freePort())"
+        let setting = Setting(own: "127.0.0.2:1", destinations: [group], segment: segment)
+        let old = try RunningModerator(setting).start()
+        #expect(eventually(within: soon) { bh_word_load(&segment.pointee.sequence) >= 2 })
+        let before = bh_word_load(&segment.pointee.sequence)
+        let new = try RunningModerator(setting).start()
+        #expect(eventually(within: soon) { old.hasEnded })
+        #expect(old.log.last?.number == 301)
+        #expect(eventually(within: soon) { bh_word_load(&segment.pointee.sequence) > before })
+        #expect(segment.pointee.boot_id == 77)
+        #expect(!new.hasEnded)
+        old.close()
+        new.finish()
+    }
+
+    @Test func itWorksAloneWithoutDestinations() throws {
+        let one = try RunningModerator(Setting(port: 8123)).start()
+        defer { one.finish() }
+        #expect(eventually(within: soon) { one.facts(0)?.port == 8123 })
+        #expect(one.facts(0)?.address.text == "127.0.0.1")
+    }
+
+    @Test func aPlantedArribaIsTaken() throws {
+        try withTemporaryDirectory { directory in
+            try "4711".write(toFile: directory + "/mod_backhand-Arriba", atomically: true, encoding: .utf8)
+            let one = try RunningModerator(Setting(directory: directory)).start()
+            defer { one.finish() }
+            #expect(eventually(within: soon) { one.facts(0)?.arriba == 4711 })
+            #expect(one.log.allSatisfy { $0.number != 302 }, "nothing was measured")
+        }
+    }
+
+    @Test(arguments: ["", "fast\n", "0\n", "99999999999\n", "4711 or so\n"])
+    func nonsenseIsMeasuredAgainAndReplaced(text: String) throws {
+        try withTemporaryDirectory { directory in
+            let file = directory + "/mod_backhand-Arriba"
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let one = try RunningModerator(Setting(directory: directory)).start()
+            defer { one.finish() }
+            #expect(eventually(within: soon) { one.facts(0) != nil })
+            let arriba = try #require(one.facts(0)?.arriba)
+            #expect(arriba > 0 && arriba != 4711)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "\(arriba)\n")
+        }
+    }
+
+    @Test func aDirectoryThatCannotBeWrittenIsOneWarning() throws {
+        let one = try RunningModerator(Setting(directory: "/does/not/exist")).start()
+        defer { one.finish() }
+        #expect(eventually(within: soon) { (one.facts(0)?.arriba ?? 0) > 0 && bh_word_load(&one.segment.pointee.sequence) > 2 })
+        #expect(one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.text) == [
+            "cannot write /does/not/exist/mod_backhand-Arriba: No such file or directory; "
+                + "the speed of this machine is measured at each start"
+        ])
+        #expect(one.log.filter { $0.number == 303 }.count == 1)
+    }
+}
