@@ -28,10 +28,12 @@ public func parseDestination(
 private func parseOwn(_ word: Word) throws(ConfigurationError) -> (bh_address_t, UInt16) {
     let (head, tail) = word.split(at: UInt8(ascii: ":"))
     guard let address = head.address, address.ipv4 != nil else {
-        throw notAnAddress(head, of: word, role: "our own address", example: "10.0.0.4 or 10.0.0.4:80")
+        throw notAnAddress(
+            head, of: word, v6: ": our own address must be IPv4, as 10.0.0.4 or 10.0.0.4:80",
+            other: ": our own address must be IPv4, as 10.0.0.4 or 10.0.0.4:80, not ")
     }
     guard address.isUnicast else {
-        throw ConfigurationError("\(word.quoted): our own address must be one that a single server can have")
+        throw ConfigurationError(word, ": our own address must be one that a single server can have")
     }
     return (address, try tail.map { port throws(ConfigurationError) in try parsePort(port, of: word) } ?? 0)
 }
@@ -40,39 +42,40 @@ private func parseOwn(_ word: Word) throws(ConfigurationError) -> (bh_address_t,
 private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError) -> (bh_address_t, UInt16) {
     let (head, tail) = place.split(at: UInt8(ascii: ":"))
     guard let address = head.address, let ipv4 = address.ipv4 else {
-        throw notAnAddress(head, of: word, role: "a destination", example: "239.255.221.20:4445,1 or 10.0.0.255:4445")
+        throw notAnAddress(
+            head, of: word, v6: ": a destination must be IPv4, as 239.255.221.20:4445,1 or 10.0.0.255:4445",
+            other: ": a destination must be IPv4, as 239.255.221.20:4445,1 or 10.0.0.255:4445, not ")
     }
     guard ipv4 >> 24 != 0 else {
-        throw ConfigurationError("\(word.quoted): nobody can be reached at an address that begins with 0")
+        throw ConfigurationError(word, ": nobody can be reached at an address that begins with 0")
     }
     guard let tail else {
-        throw ConfigurationError("\(word.quoted): the port is missing; give destination:port, as 239.255.221.20:4445")
+        throw ConfigurationError(word, ": the port is missing; give destination:port, as 239.255.221.20:4445")
     }
     return (address, try parsePort(tail, of: word))
 }
 
 private func parsePort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
     guard let number = port.number(upTo: 65535), number > 0 else {
-        throw ConfigurationError("\(word.quoted): the port must be 1 to 65535, not \(port.quoted)")
+        throw ConfigurationError(word, ": the port must be 1 to 65535, not ", port)
     }
     return UInt16(number)
 }
 
 private func parseTTL(_ ttl: Word, of word: Word) throws(ConfigurationError) -> UInt8 {
     guard let number = ttl.number(upTo: 255), number > 0 else {
-        throw ConfigurationError("\(word.quoted): the ttl must be 1 to 255, not \(ttl.quoted)")
+        throw ConfigurationError(word, ": the ttl must be 1 to 255, not ", ttl)
     }
     return UInt8(number)
 }
 
-/// Why this is no IPv4 address.
-private func notAnAddress(_ head: Word, of word: Word, role: String, example: String) -> ConfigurationError {
+/// Why this is no IPv4 address: v6 for what looks like IPv6, other for what looks like nothing.
+private func notAnAddress(_ head: Word, of word: Word, v6: StaticString, other: StaticString) -> ConfigurationError {
     if word.split(at: UInt8(ascii: ":")).tail?.contains(UInt8(ascii: ":")) == true {
-        return ConfigurationError("\(word.quoted): \(role) must be IPv4, as \(example)")
+        return ConfigurationError(word, v6)
     }
     if head.hasLetters {
-        return ConfigurationError(
-            "\(word.quoted): names are not resolved; give the address of \(head.quoted), as \(example)")
+        return ConfigurationError(word, ": names are not resolved; give the IPv4 address of ", head)
     }
-    return ConfigurationError("\(word.quoted): \(role) must be an IPv4 address, as \(example), not \(head.quoted)")
+    return ConfigurationError(word, other, head)
 }

@@ -8,12 +8,7 @@ public import CBackhand
 public func parseNetwork(_ text: UnsafePointer<CChar>) throws(ConfigurationError) -> bh_network_t {
     let word = Word(text)
     let (head, tail) = word.split(at: UInt8(ascii: "/"))
-    guard let address = head.address else {
-        throw ConfigurationError(
-            "\(word.quoted) is not a network: give an address as 10.0.0.4, or a network as 10.0.0.0/24, "
-                + "10.0.0.0/255.255.255.0 or 2001:db8::/32"
-                + (head.hasLetters && !head.contains(UInt8(ascii: ":")) ? "; names are not resolved" : ""))
-    }
+    guard let address = head.address else { throw notANetwork(word, head) }
     let width: UInt32 = head.contains(UInt8(ascii: ":")) ? 128 : 32
     let bits = if let tail { try maskBits(tail, width: width, of: word) } else { width }
     let mask = prefixMask(128 - width + bits)
@@ -34,15 +29,24 @@ private func maskBits(_ mask: Word, width: UInt32, of word: Word) throws(Configu
     if width == 32, let dotted = mask.address?.ipv4 {
         guard (~dotted & (~dotted &+ 1)) == 0 else {
             throw ConfigurationError(
-                "\(word.quoted): the mask \(mask.quoted) has holes: all its ones must stand before its zeros, "
-                    + "as in 255.255.255.0")
+                word, ": the mask ", mask, " has holes: all its ones must stand before its zeros, as in 255.255.255.0")
         }
         return UInt32(dotted.nonzeroBitCount)
     }
     throw ConfigurationError(
+        word,
         width == 32
-            ? "\(word.quoted): behind the slash must stand 0 to 32 bits or a mask as 255.255.255.0, not \(mask.quoted)"
-            : "\(word.quoted): behind the slash must stand 0 to 128 bits, not \(mask.quoted)")
+            ? ": behind the slash must stand 0 to 32 bits or a mask as 255.255.255.0, not "
+            : ": behind the slash must stand 0 to 128 bits, not ", mask)
+}
+
+/// What was expected; a name gets a hint more.
+private func notANetwork(_ word: Word, _ head: Word) -> ConfigurationError {
+    ConfigurationError(
+        word,
+        head.hasLetters && !head.contains(UInt8(ascii: ":"))
+            ? " is not a network: names are not resolved; give an address as 10.0.0.4, or a network as 10.0.0.0/24"
+            : " is not a network: give an address as 10.0.0.4, or a network as 10.0.0.0/24 or 2001:db8::/32")
 }
 
 /// The mask of so many leading ones, 0...128.

@@ -51,15 +51,29 @@ struct Word {
         }
     }
 
-    /// In quotes, for an error text: cut after 64 bytes, so that room for the reason is left, and safe for a log.
-    var quoted: String {
+    /// Appends it in quotes: cut after 64 bytes, so that room for the reason is left, and safe for a log.
+    fileprivate func quote(into text: inout [UInt8]) {
         let limit = 64
-        var text: [UInt8] = [UInt8(ascii: "\"")]
+        text.append(UInt8(ascii: "\""))
         for byte in bytes.prefix(limit) {
             text.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
         }
-        if bytes.count > limit { text.append(contentsOf: [0x2e, 0x2e, 0x2e]) }
+        if bytes.count > limit { text += [UInt8](repeating: UInt8(ascii: "."), count: 3) }
         text.append(UInt8(ascii: "\""))
-        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension ConfigurationError {
+    /// The word in quotes, the reason, and the part of the word that is wrong, in quotes too.
+    ///
+    /// Not inlined, and no interpolation: each use of those costs half a kilobyte of the module.
+    @inline(never)
+    init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
+        var text: [UInt8] = []
+        word.quote(into: &text)
+        text += UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount)
+        part?.quote(into: &text)
+        text += UnsafeBufferPointer(start: rest.utf8Start, count: rest.utf8CodeUnitCount)
+        self.init(String(decoding: text, as: UTF8.self))
     }
 }

@@ -42,7 +42,7 @@ struct Line: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: [
-        (Line(text: ""), "\"\": a destination must be an IPv4 address"),
+        (Line(text: ""), "\"\": a destination must be IPv4"),
         (Line(text: "239.255.221.20"), "\"239.255.221.20\": the port is missing; give destination:port"),
         (Line(text: "239.255.221.20,1"), "\"239.255.221.20,1\": the port is missing"),
         (Line(text: "239.255.221.20:"), "the port must be 1 to 65535, not \"\""),
@@ -57,14 +57,14 @@ struct Line: Sendable, CustomTestStringConvertible {
         (Line(text: "239.255.221.20:4445,1,1"), "not \"1,1\""),
         (Line(text: "10.0.5.255:4445,900"), "the ttl must be 1 to 255, not \"900\""),
         (Line(text: "0.0.0.0:4445"), "\"0.0.0.0:4445\": nobody can be reached"),
-        (Line(text: "10.0.5:4445"), "a destination must be an IPv4 address"),
+        (Line(text: "10.0.5:4445"), "a destination must be IPv4"),
         (Line(text: "10.0.5.256:4445"), "not \"10.0.5.256\""),
         (Line(text: "cluster.example.com:4445"),
-            "names are not resolved; give the address of \"cluster.example.com\""),
+            "names are not resolved; give the IPv4 address of \"cluster.example.com\""),
         (Line(text: "[ff02::1]:4445"), "\"[ff02::1]:4445\": a destination must be IPv4"),
         (Line(text: "ff02::1"), "a destination must be IPv4"),
-        (Line(own: "", text: "10.0.5.255:4445"), "\"\": our own address must be an IPv4 address"),
-        (Line(own: "web1:80", text: "10.0.5.255:4445"), "\"web1:80\": names are not resolved; give the address of \"web1\""),
+        (Line(own: "", text: "10.0.5.255:4445"), "\"\": our own address must be IPv4"),
+        (Line(own: "web1:80", text: "10.0.5.255:4445"), "\"web1:80\": names are not resolved; give the IPv4 address of \"web1\""),
         (Line(own: "0.0.0.0", text: "10.0.5.255:4445"), "\"0.0.0.0\": our own address must be one that a single server"),
         (Line(own: "239.255.1.1", text: "10.0.5.255:4445"), "our own address must be one"),
         (Line(own: "255.255.255.255", text: "10.0.5.255:4445"), "our own address must be one"),
