@@ -64,6 +64,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         bh_feedback_begin(table.segment, 0, 1)
         bh_feedback_failed(table.segment, 1)
         bh_feedback_refused(table.segment, 1, 9500)
+        table.segment.pointee.unattended = 1
         table.segment.pointee.sequence = 55
         table.segment.pointee.arriba = 99
         table.segment.pointee.arrivals = 66
@@ -90,7 +91,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let own: [String: NSObject] = [
             "boot_id": "0123456789abcdef" as NSString, "sequence": 55 as NSNumber, "arriba": 99 as NSNumber,
             "arrivals": 66 as NSNumber, "moderator_pid": 4321 as NSNumber, "moderator_starts": 1 as NSNumber,
-            "moderator_age_ms": 100 as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
+            "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
         ]
         #expect(NSDictionary(dictionary: try #require(object["self"] as? [String: Any])) == NSDictionary(dictionary: own))
         #expect((object["counters"] as? [String: UInt64])?["accepted"] == 1)
