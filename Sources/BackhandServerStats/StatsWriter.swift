@@ -19,6 +19,9 @@ public enum Heard: Equatable {
 /// How long a server keeps its first address while only another of its addresses is heard: three announcements may get lost.
 private let endpointPatience = UInt64(3000)
 
+/// How long a server's own numbers must have been refused before any number is taken: three announcements.
+private let sequencePatience = UInt64(3000)
+
 /// How long a row must have been silent before another server may get it: far longer than any byAge, so that nobody's
 /// list of candidates still holds the row for its old server.
 private let rowPatience = UInt64(60_000)
@@ -82,7 +85,7 @@ public struct StatsWriter {
             return write(facts, to: id, now: now, wall: wall)
         }
         let known = index[sameBoot]
-        if facts.sequence <= known.sequence {
+        if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
             // The same announcement by this network, just later than by another: the address still works.
             if known.endpoint == endpoint, known.sequence - facts.sequence <= 3 {
                 index.hearEndpoint(sameBoot, now: now)
@@ -96,6 +99,12 @@ public struct StatsWriter {
         if let sameEndpoint { return write(facts, to: sameEndpoint, now: now, wall: wall) }
         forgetRefusals(segment, sameBoot)
         return write(facts, to: sameBoot, now: now, wall: wall)
+    }
+
+    /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far ahead does not
+    /// shut it out for good.
+    private func isSilent(_ id: UInt32, _ now: UInt64) -> Bool {
+        now >= bh_row_heard(bh_segment_row(segment, id)) &+ sequencePatience
     }
 
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64) -> Heard {

@@ -42,6 +42,15 @@ import Testing
         #expect(table.facts(1)?.sequence == (isNew ? sequence : 5))
     }
 
+    /// One forged number far ahead does not shut a server out for good: after three silent seconds any number is taken.
+    @Test func forgedSequence() {
+        var writer = table.writer()
+        #expect(writer.hear(announcement(sequence: .max), now: 1000, wall: 5) == .row(1))
+        #expect(writer.hear(announcement(sequence: 6), now: 3999, wall: 6) == .repeated)
+        #expect(writer.hear(announcement(sequence: 7), now: 4000, wall: 7) == .row(1))
+        #expect(writer.hear(announcement(sequence: 8), now: 5000, wall: 8) == .row(1))
+    }
+
     /// A restarted httpd counts its announcements from the beginning; the row and its feedback stay.
     @Test func restartedServer() {
         var writer = table.writer()
