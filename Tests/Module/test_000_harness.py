@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The harness itself, with an httpd without our module: what it promises must be true before other tests lean on it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from harness import announce, client, errorlog, httpd, processes
+from harness.client import Step, Trace
+from harness.wait import Late, wait_for
+
+PLAIN = ("backhand", "proxy", "proxy_http")
+
+
+def test_serves_and_leaves_nothing(stage, mpm):
+    server = stage.httpd('Header set X-Name plain\n', mpm=mpm, without=PLAIN)
+    answer = server.get("/")
+    assert (answer.status, answer.body, answer.header("x-name")) == (200, b"httpd1\n", "plain")
+    pids = [process.pid for process in server.processes()]
+    assert server.pid in pids and len(pids) > 1
+    server.stop()
+    assert not {process.pid for process in processes.processes()} & set(pids)
+    assert not processes.is_listening(server.address, server.port)
+
+
+def test_graceful_and_hard_restart(stage, mpm):
+    server = stage.httpd(mpm=mpm, without=PLAIN)
+    for how in (signal.SIGUSR1, signal.SIGHUP):
+        server.restart(how)
+        assert server.get("/").status == 200
+
+
+def test_runs_scripts(stage, mpm):
+    script = '#!/bin/sh\necho "Content-Type: text/plain"\necho\necho "from $REMOTE_ADDR"\n'
+    server = stage.httpd(mpm=mpm, without=PLAIN, cgi=True, files={"cgi-bin/who": script})
+    assert server.get("/cgi-bin/who", source="127.0.0.55").text == "from 127.0.0.55\n"
+    assert server.children() and server.pid not in server.children()
+
+
+def test_a_failed_start_is_told_and_ended(stage):
+    server = stage.httpd("NoSuchDirective on\n", without=PLAIN, start=False)
+    with pytest.raises(httpd.StartFailed, match="NoSuchDirective"):
+        server.start()
+    assert server.process is None
+    assert "NoSuchDirective" in server.test_config()[1]
+    server.log.expect("NoSuchDirective")
+    server.log.allow("AH00526: Syntax error")
+
+
+def test_a_killed_parents_children_are_ended(stage):
+    server = stage.httpd(without=PLAIN)
+    pids = [process.pid for process in server.processes()]
+    server.kill_parent()
+    server.stop()
+    assert not {process.pid for process in processes.processes()} & set(pids)
+
+
+def test_what_outlives_its_httpd_is_a_failure_and_is_ended(stage):
+    server = stage.httpd(without=PLAIN)
+    name, _, value = server.mark.partition("=")
+    orphan = subprocess.Popen(["sleep", "60"], start_new_session=True, env={name: value})
+    with pytest.raises(httpd.Leftover, match=str(orphan.pid)):
+        server.stop()
+    assert orphan.wait(5) == -signal.SIGKILL
+
+
+# ---- The error log as a gate ----
+
+LINE = "[Sat Nov 21 02:24:01.000001 2026] [backhand:{}] [pid 12:tid 34] BH0301: text"
+
+
+@pytest.mark.parametrize("level, grave", [("debug", False), ("info", False), ("notice", False), ("warn", True),
+                                          ("error", True), ("crit", True), ("nonsense", True)])
+def test_levels_of_lines(level, grave):
+    assert errorlog.parse(LINE.format(level)).is_grave is grave
+
+
+def test_what_a_script_writes_is_grave():
+    assert errorlog.parse("sh: 1: syntax error").level == "raw"
+
+
+@pytest.mark.parametrize("needed, allowed, level, failure", [
+    ([], [], "warn", "unexpected: .*BH0301"),
+    ([], [], "info", None),
+    (["BH0301"], [], "warn", None),
+    ([], ["BH0301"], "warn", None),
+    (["BH0302"], ["BH0301"], "warn", "missing: a line with BH0302"),
+    (["BH0302"], [], "warn", "unexpected: .*BH0301"),
+])
+def test_the_checker_trips(tmp_path, needed, allowed, level, failure):
+    path = tmp_path / "error_log"
+    path.write_text(LINE.format(level) + "\n")
+    log = errorlog.ErrorLog(path)
+    for pattern in needed:
+        log.expect(pattern)
+    for pattern in allowed:
+        log.allow(pattern)
+    if failure:
+        with pytest.raises(errorlog.LogFailure, match=failure):
+            log.check()
+    else:
+        log.check()
+    log.check()  # each line is judged once
+
+
+def test_the_gate_fails_a_test_of_pytest(tmp_path):
+    """A whole pytest run, whose only test does nothing wrong except that its httpd logs an error."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    (tmp_path / "conftest.py").write_text("from conftest_of_backhand import *\n")
+    (tmp_path / "conftest_of_backhand.py").write_text(open(os.path.join(here, "conftest.py")).read())
+    (tmp_path / "test_trips.py").write_text(textwrap.dedent("""
+        def test_logs_an_error(stage):
+            server = stage.httpd(without=("backhand", "proxy", "proxy_http"), cgi=True)
+            assert server.get("/cgi-bin/missing").status == 404
+    """))
+    result = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)], text=True, timeout=60,
+                            capture_output=True, env={**os.environ, "PYTHONPATH": f"{here}:{tmp_path}"}, check=False)
+    assert result.returncode == 1, result.stdout
+    assert "LogFailure" in result.stdout and "script not found" in result.stdout
+
+
+# ---- Small tools ----
+
+def test_waiting_tells_the_last_state():
+    with pytest.raises(Late, match="three things; last state: 2"):
+        wait_for(lambda: False, 0.05, "three things", show=lambda: 2)
+
+
+def test_trace_is_read():
+    trace = Trace.read("action=proxy server=127.0.0.4:8081 chain=byAge:8>6,byLogWindow:6>2,byLoad:2")
+    assert trace == ("proxy", "127.0.0.4:8081", [Step("byAge", 8, 6), Step("byLogWindow", 6, 2), Step("byLoad", 2, 2)])
+    assert trace.left == [("byAge", 6), ("byLogWindow", 2), ("byLoad", 2)]
+
+
+def test_announcement_bytes():
+    """Offsets of docs/protocol.md."""
+    data = announce.Announcement("10.0.0.4", 8080, "web", load=-1, boot_id=7, sequence=9, arrivals=5).encode()
+    assert data[0:8] == b"BKHD\x01\x00" + len(data).to_bytes(2, "big")
+    assert data[8:24] == (7).to_bytes(8, "big") + (9).to_bytes(8, "big")
+    assert data[24:44] == b"\0" * 10 + b"\xff\xff\x0a\x00\x00\x04" + b"\x1f\x90" + b"\0\0"
+    assert data[48:52] == b"\xff\xff\xff\xff"
+    assert data[88:96] == (5).to_bytes(8, "big")
+    assert data[96:] == b"\0\x01\0\x03web"
+
+
+def test_backend_keeps_what_it_gets(stage):
+    backend = stage.backend("127.0.0.3")
+    with client.Client(backend.address, backend.port) as connection:
+        assert connection.request("/a%2Fb//c?", method="POST", chunks=[b"one", b"two"]).text == backend.id
+        assert connection.request("/d", method="HEAD").body == b""
+    assert [(request.line, request.body, request.connection) for request in backend.requests] == [
+        ("POST /a%2Fb//c? HTTP/1.1", b"onetwo", 1), ("HEAD /d HTTP/1.1", b"", 1)]

@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Each directive, good and bad: an error names the directive, the value, and what would be right."""
+
+import os
+import re
+
+import pytest
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+
+FUNCTIONS = ("addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost")
+
+GOOD = [
+    "UnixSocketDir ${sockets}",
+    "UnixSocketDir sockets",
+    "MulticastStats 239.255.1.1:4445",
+    "MulticastStats 239.255.1.1:4445,1",
+    "MulticastStats 239.255.1.1:4445,255",
+    "MulticastStats 127.0.0.2 239.255.1.1:4445,1",
+    "MulticastStats 127.0.0.2:8080 239.255.1.1:4445,1",
+    "MulticastStats 10.0.0.255:4445",
+    "MulticastStats 10.0.0.7 10.0.0.255:65535",
+    "MulticastStats 127.0.0.3:1",
+    "AcceptStats 10.0.0.4",
+    "AcceptStats 10.0.0.0/24",
+    "AcceptStats 10.0.0.0/255.255.255.0",
+    "AcceptStats 0.0.0.0/0",
+    "AcceptStats 2001:db8::/32",
+    "AcceptStats 10.0.0.4\nAcceptStats 10.0.0.5",
+    *(f"Backhand {name}" for name in FUNCTIONS),
+    "Backhand off",
+    "Backhand byAge 6",
+    "Backhand byLoad 0.5",
+    "Backhand byBusyChildren 5",
+    "BackhandFromSO ${build}/byHostname.so byHostname www",
+    "BackhandTrace On", "BackhandTrace Off",
+    "BackhandMode Act", "BackhandMode Observe", "BackhandMode observe",
+    "BackhandNoCandidate Local", "BackhandNoCandidate Unavailable",
+    "BackhandSocketGroup daemon", "BackhandSocketGroup #33",
+    *(f"<{section}>\nBackhand byLoad\nBackhandTrace On\nBackhandMode Observe\nBackhandNoCandidate Local\n</{section.split()[0]}>"
+      for section in ("VirtualHost *", "Directory /", "Location /", "Files *.html", 'If "true"', "LocationMatch ^/a")),
+    "<Location />\nBackhandFromSO ${build}/byHostname.so byHostname (sun|alpha)\n</Location>",
+]
+
+LONG = "/" + "d" * 120
+
+# Configuration, then what the message must contain.
+BAD = [
+    (f"UnixSocketDir {LONG}", ["UnixSocketDir", LONG, "too long"]),
+    ("UnixSocketDir", ["UnixSocketDir", "one argument"]),
+    ("MulticastStats 239.255.1.1", ["MulticastStats", "239.255.1.1", "port"]),
+    ("MulticastStats 239.255.1.1:0", ["MulticastStats", "239.255.1.1:0", "65535"]),
+    ("MulticastStats 239.255.1.1:70000", ["MulticastStats", "70000", "65535"]),
+    ("MulticastStats 239.255.1.1:99999999999999999999", ["MulticastStats", "99999999999999999999"]),
+    ("MulticastStats 239.255.1.1:44x", ["MulticastStats", "44x"]),
+    ("MulticastStats 239.255.1.1:4445,0", ["MulticastStats", "0"]),
+    ("MulticastStats 239.255.1.1:4445,256", ["MulticastStats", "256", "255"]),
+    ("MulticastStats 239.255.1.1:4445,", ["MulticastStats", "239.255.1.1:4445,"]),
+    ("MulticastStats 239.255.1:4445", ["MulticastStats", "239.255.1"]),
+    ("MulticastStats 239.255.1.256:4445", ["MulticastStats", "239.255.1.256"]),
+    ("MulticastStats example.com:4445", ["MulticastStats", "example.com"]),
+    ("MulticastStats 127.0.0.2:0 239.255.1.1:4445", ["MulticastStats", "127.0.0.2:0"]),
+    ("MulticastStats 127.0.0.2:70000 239.255.1.1:4445", ["MulticastStats", "70000"]),
+    ("MulticastStats nobody 239.255.1.1:4445", ["MulticastStats", "nobody"]),
+    ("MulticastStats 0.0.0.0 239.255.1.1:4445", ["MulticastStats", "0.0.0.0"]),
+    ("MulticastStats 239.1.1.1 239.255.1.1:4445", ["MulticastStats", "239.1.1.1"]),
+    ("MulticastStats 127.0.0.2 239.255.1.1:4445 1", ["MulticastStats"]),
+    ("AcceptStats 10.0.0", ["AcceptStats", "10.0.0"]),
+    ("AcceptStats 10.0.0.0/33", ["AcceptStats", "33"]),
+    ("AcceptStats 10.0.0.0/-1", ["AcceptStats", "-1"]),
+    ("AcceptStats 10.0.0.0/", ["AcceptStats", "10.0.0.0/"]),
+    ("AcceptStats 10.0.0.0/255.0.255.0", ["AcceptStats", "255.0.255.0"]),
+    ("AcceptStats 2001:db8::/129", ["AcceptStats", "129"]),
+    ("AcceptStats example.com", ["AcceptStats", "example.com"]),
+    ("Backhand byLod", ["Backhand", "byLod", "byLoad"]),
+    ("Backhand ByAge", ["Backhand", "ByAge", "byAge"]),
+    ("Backhand bybusychildern", ["Backhand", "bybusychildern", "byBusyChildren"]),
+    ("Backhand offf", ["Backhand", "offf", "off"]),
+    ("Backhand removeself", ["Backhand", "removeself", "removeSelf"]),
+    ("Backhand", ["Backhand"]),
+    ("Backhand off 3", ["Backhand", "off", "3"]),
+    ("Backhand byRandom 3", ["Backhand", "byRandom", "3"]),
+    ("Backhand removeSelf now", ["Backhand", "removeSelf", "now"]),
+    ("Backhand byAge six", ["Backhand", "byAge", "six"]),
+    ("Backhand byAge -1", ["Backhand", "byAge", "-1"]),
+    ("Backhand byAge 99999999999999999999", ["Backhand", "byAge", "99999999999999999999"]),
+    ("Backhand byLoad 0.5x", ["Backhand", "byLoad", "0.5x"]),
+    ("Backhand byLoad nan", ["Backhand", "byLoad", "nan"]),
+    ("Backhand byLoad 1e999", ["Backhand", "byLoad", "1e999"]),
+    ("Backhand byBusyChildren 1.5", ["Backhand", "byBusyChildren", "1.5"]),
+    ("\n".join(["Backhand byLoad"] * 65), ["Backhand", "64"]),
+    ("BackhandFromSO ${build}/missing.so f", ["BackhandFromSO", "missing.so"]),
+    ("BackhandFromSO ${build}/byHostname.so noSuchFunction", ["BackhandFromSO", "noSuchFunction"]),
+    ("BackhandFromSO ${build}/byHostname.so", ["BackhandFromSO"]),
+    ("BackhandTrace Maybe", ["BackhandTrace", "On or Off"]),
+    ("BackhandMode Look", ["BackhandMode", "Look", "Act", "Observe"]),
+    ("BackhandNoCandidate Nobody", ["BackhandNoCandidate", "Nobody", "Local", "Unavailable"]),
+    ("BackhandSocketGroup no-such-group", ["BackhandSocketGroup", "no-such-group"]),
+    ("<VirtualHost *>\nUnixSocketDir ${sockets}\n</VirtualHost>", ["UnixSocketDir", "not allowed"]),
+    ("<VirtualHost *>\nMulticastStats 239.255.1.1:4445\n</VirtualHost>", ["MulticastStats", "not allowed"]),
+    ("<Directory />\nAcceptStats 10.0.0.4\n</Directory>", ["AcceptStats", "not allowed"]),
+    ("<Location />\nBackhandSocketGroup daemon\n</Location>", ["BackhandSocketGroup", "not allowed"]),
+]
+
+
+@pytest.mark.parametrize("config", GOOD)
+def test_good(stage, config):
+    server = stage.httpd(config + "\n", start=False)
+    assert server.test_config() == (0, "Syntax OK\n")
+
+
+@pytest.mark.parametrize("config, words", BAD, ids=[config[-60:] for config, _ in BAD])
+def test_bad(stage, config, words):
+    server = stage.httpd(config + "\n", start=False)
+    code, text = server.test_config()
+    assert code == 1
+    message = "\n".join(line for line in text.splitlines() if not line.startswith("AH00526"))
+    assert [word for word in words if word not in message] == [], text
+
+
+def test_in_htaccess(stage):
+    """AllowOverride FileInfo admits Backhand; never BackhandFromSO, which loads code."""
+    server = stage.httpd("""
+        <Directory ${root}/htdocs>
+            AllowOverride FileInfo
+        </Directory>
+        <Directory ${root}/htdocs/closed>
+            AllowOverride Indexes
+        </Directory>
+        BackhandTrace On
+    """ + CLUSTER, files={
+        "good/.htaccess": "Backhand byLoad\nBackhand byCPU\n", "good/page.html": "good",
+        "code/.htaccess": "BackhandFromSO ${build}/byHostname.so byHostname www\n", "code/page.html": "code",
+        "closed/.htaccess": "Backhand byLoad\n", "closed/page.html": "closed",
+        "wrong/.htaccess": "Backhand byLod\n", "wrong/page.html": "wrong",
+    })
+    server.knows()
+    assert server.get("/good/page.html").trace.left == [("byLoad", 1), ("byCPU", 1)]
+    for folder in ("code", "closed", "wrong"):
+        assert server.get(f"/{folder}/page.html").status == 500
+    server.log.expect(r"code/\.htaccess: BackhandFromSO not allowed here")
+    server.log.expect(r"closed/\.htaccess: Backhand not allowed here")
+    server.log.expect(r"wrong/\.htaccess: .*byLod.*byLoad")
+
+
+def test_multicast_without_accept_warns(stage):
+    server = stage.httpd("UnixSocketDir ${sockets}\nMulticastStats ${address}:${port} ${group},1\n")
+    assert server.get("/").status == 200
+    server.log.expect(r":warn\] .*BH\d{4}: .*MulticastStats.*AcceptStats")
+    assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+
+
+def test_multicast_without_socket_directory_is_told(stage):
+    server = stage.httpd("MulticastStats ${address}:${port} ${group},1\nAcceptStats 127.0.0.0/8\nBackhand byLoad\n")
+    assert server.get("/").status == 200
+    assert server.moderators() == []
+    server.log.expect(r":error\] .*BH\d{4}: .*UnixSocketDir")
+    assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+
+
+@pytest.mark.parametrize("line", ["MulticastStats ${group},1", "MulticastStats ${address} ${group},1"])
+def test_own_address_and_port_are_found(stage, line):
+    """What a line does not give: the address of a socket connected there, and the port of the first plain Listen."""
+    server = stage.httpd(f"UnixSocketDir ${{sockets}}\n{line}\nAcceptStats 127.0.0.0/8\n", address="127.0.0.1")
+    row = wait_for(lambda: server.status().self, 5, "its own row")
+    assert row["port"] == server.port
+    if "address" in line:
+        assert row["address"] == "127.0.0.1"
+    else:
+        assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", row["address"])
+    # A machine without any route has no address to be found; then the line that says so is right.
+    server.log.allow(r"BH03\d\d: .*(address|announce|unreachable)")

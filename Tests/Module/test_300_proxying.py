@@ -1,0 +1,387 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What arrives at the chosen server is what the client sent, and the answer comes back whole."""
+
+import hashlib
+import os
+import ssl
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness import client
+from harness.announce import Announcement
+from harness.backend import Reply
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+CONFIG = CLUSTER_OF_9 + """
+AllowEncodedSlashes NoDecode
+BackhandTrace On
+Backhand removeSelf
+Backhand byLoad
+<Location /here>
+    Backhand off
+</Location>
+"""
+
+
+def reply(request):
+    path = request.target.partition("?")[0]
+    if path.startswith("/status/"):
+        status = int(path.rpartition("/")[2])
+        return Reply(status, b"" if status in (204, 304) else b"own page", {"X-Own": "1", "Retry-After": "77"})
+    if path == "/cookies":
+        return Reply(200, b"", {"Set-Cookie": "a=1", "X-Empty": "", "Location": "http://elsewhere.test/"})
+    if path == "/large":
+        return Reply(200, b"0123456789abcdef" * 65536)
+    if path == "/slow":
+        return Reply(200, b"slow", delay=1.0)
+    return Reply(200, hashlib.sha256(request.body).hexdigest().encode())
+
+
+class Pair:
+    """A front that sends everything to one backend."""
+
+    def __init__(self, stage, mpm):
+        self.backend = stage.backend("127.0.9.2", reply=reply)
+        self.front = stage.httpd(CONFIG, mpm=mpm, files={"here/page": "here"})
+        stage.plant(self.front, Announcement(self.backend.address, self.backend.port, load=0))
+
+    def send(self, path="/", **how):
+        """Returns the answer and what the backend got."""
+        before = len(self.backend.requests)
+        answer = self.front.get(path, **how)
+        requests = self.backend.requests[before:]
+        assert len(requests) == 1, (answer, requests)
+        return answer, requests[0]
+
+
+@pytest.fixture(scope="module")
+def pair(module_stage, module_mpm):
+    return Pair(module_stage, module_mpm)
+
+
+def test_trace_and_log(pair):
+    answer, _ = pair.send("/for-the-log")
+    assert answer.header("Backhand-Trace") == f"action=proxy server={pair.backend.id} chain=removeSelf:2>1,byLoad:1"
+    assert answer.header("X-Server") == pair.backend.id
+    line = wait_for(lambda: [line for line in pair.front.access_log() if "for-the-log" in line], 5, "the access log")[0]
+    assert line.endswith(f"action=proxy server={pair.backend.id}")
+
+
+def test_what_no_chain_touches_stays_here(pair):
+    before = len(pair.backend.requests)
+    answer = pair.front.get("/here/page")
+    assert (answer.body, answer.trace, len(pair.backend.requests)) == (b"here", None, before)
+
+
+@pytest.mark.parametrize("path", [
+    "/plain", "/?", "/?a=b", "/page?", "/page?a=%20b&c=%2F&d=+", "/page??", "/page?a?b", "/a%2Fb", "/a%2fb", "/a%20b", "/a%C3%A9b",
+    "/a;b=1/c", "//a//b", "/a//b/", "/a%3Fb", "/a%23b", "/a%25b", "/a%3Bb", "/a%7Eb/~", "/a:b@c", "/a+b,c!d*e'(f)", "/%61",
+    "/a|b", "/a[b]", "/a/./b", "/a/%2e%2e/b",
+])
+def test_path_and_query_arrive_exactly(pair, path):
+    _, request = pair.send(path)
+    assert request.target == path
+
+
+def test_absolute_request_target(pair):
+    before = len(pair.backend.requests)
+    text = pair.front.raw(f"GET http://{pair.front.id}/a%2Fb?c=%20 HTTP/1.1\r\nHost: {pair.front.id}\r\n"
+                          "Connection: close\r\n\r\n".encode())
+    assert text.startswith(b"HTTP/1.1 200")
+    assert [request.target for request in pair.backend.requests[before:]] == ["/a%2Fb?c=%20"]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PUT", "PATCH", "PROPFIND", "INVENTED"])
+def test_methods(pair, method):
+    answer, request = pair.send("/method", method=method)
+    assert (answer.status, request.method) == (200, method)
+
+
+def test_trace_method_is_not_balanced(pair):
+    before = len(pair.backend.requests)
+    pair.front.get("/", method="TRACE")
+    assert len(pair.backend.requests) == before
+
+
+def test_head(pair):
+    answer, request = pair.send("/large", method="HEAD")
+    assert (request.method, answer.status, answer.body, answer.header("Content-Length")) == ("HEAD", 200, b"", "1048576")
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 1 << 20])
+@pytest.mark.parametrize("how", ["length", "chunked", "expect"])
+def test_bodies(pair, size, how):
+    body = os.urandom(size)
+    if how == "chunked":
+        chunks = [body[start:start + 70000] for start in range(0, size, 70000)]
+        answer, request = pair.send("/post", method="POST", chunks=chunks)
+    else:
+        headers = {"Expect": "100-continue"} if how == "expect" else {}
+        answer, request = pair.send("/post", method="POST", body=body, headers=headers)
+    assert request.body == body
+    assert answer.text == hashlib.sha256(body).hexdigest()
+
+
+def test_large_answer(pair):
+    answer, _ = pair.send("/large")
+    assert answer.body == b"0123456789abcdef" * 65536
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 304, 400, 404, 500, 502, 503])
+def test_the_servers_own_status_is_passed_on(pair, status):
+    """A 503 of the server itself too: it has taken the connection, so it is not one that refuses."""
+    answer, _ = pair.send(f"/status/{status}")
+    assert (answer.status, answer.header("X-Own")) == (status, "1")
+    assert answer.body == (b"" if status in (204, 304) else b"own page")
+    assert pair.front.status().servers[pair.backend.id]["refused"] == 0
+
+
+def test_headers_come_back(pair):
+    answer, _ = pair.send("/cookies")
+    assert (answer.header("Set-Cookie"), answer.header("Location")) == ("a=1", "http://elsewhere.test/")
+
+
+def test_host_and_forwarded_headers(pair):
+    _, request = pair.send("/", source="127.0.0.77", headers={"Host": "Shop.Example:8080", "X-Anything": "kept", "Cookie": "c=1"})
+    assert request.header("Host") == "Shop.Example:8080"
+    assert request.header("X-Anything") == "kept"
+    assert request.header("Cookie") == "c=1"
+    assert request.header("X-Forwarded-For") == "127.0.0.77"
+    assert request.header("X-Forwarded-Host") == "Shop.Example:8080"
+    assert request.header("Backhand-Proxied") == "127.0.0.77"
+    assert request.header("X-Forwarded-Proto") is None
+
+
+def test_connections_to_the_server_are_kept(pair):
+    """Twenty requests of one client: one child of httpd serves them, and it needs one connection."""
+    before = pair.backend.connections
+    with pair.front.client() as connection:
+        for number in range(20):
+            assert connection.request(f"/{number}", method="POST", body=b"x" * number).status == 200
+    assert pair.backend.connections - before <= 1
+
+
+def test_pipelined_requests(pair):
+    one = f"GET /{{}} HTTP/1.1\r\nHost: {pair.front.id}\r\n{{}}\r\n"
+    before = len(pair.backend.requests)
+    text = pair.front.raw((one.format("p1", "") + one.format("here/page", "") + one.format("p2", "Connection: close\r\n")).encode())
+    assert text.count(b"HTTP/1.1 200") == 3
+    assert [request.target for request in pair.backend.requests[before:]] == ["/p1", "/p2"]
+
+
+def test_in_flight_counts_what_is_under_way(pair):
+    def in_flight():
+        return pair.front.status().servers[pair.backend.id]["in_flight"]
+    assert in_flight() == 0
+    with ThreadPoolExecutor(3) as threads:
+        answers = [threads.submit(pair.front.get, "/slow") for _ in range(3)]
+        wait_for(lambda: in_flight() == 3, 3, "three in flight", show=in_flight)
+        assert [answer.result().text for answer in answers] == ["slow"] * 3
+    wait_for(lambda: in_flight() == 0, 3, "none in flight", show=in_flight)
+
+
+def test_a_client_that_leaves_is_not_in_flight(pair):
+    def in_flight():
+        return pair.front.status().servers[pair.backend.id]["in_flight"]
+    clients = [pair.front.client() for _ in range(3)]
+    for connection in clients:
+        connection.send("/slow")
+    wait_for(lambda: in_flight() == 3, 3, "three in flight", show=in_flight)
+    for connection in clients:
+        connection.close()
+    wait_for(lambda: in_flight() == 0, 5, "none in flight", show=in_flight)
+
+
+def test_served_requests_are_counted(pair):
+    before = pair.front.status().servers[pair.backend.id]["served"]
+    for _ in range(7):
+        pair.send("/")
+    assert pair.front.status().servers[pair.backend.id]["served"] == before + 7
+
+
+def test_a_server_that_drops_the_connection_is_told(pair, module_stage):
+    """It took the request: nobody knows what it did with it, so nobody else gets it. The client learns of it: 502."""
+    drops = module_stage.backend("127.0.9.3", reply=lambda request: Reply(drop=True))
+    front = module_stage.httpd(CONFIG, mpm=pair.front.mpm)
+    module_stage.plant(front, Announcement(drops.address, drops.port, load=0), Announcement("127.0.9.2", pair.backend.port, load=9000))
+    before = len(pair.backend.requests)
+    for method in ("GET", "POST"):
+        assert front.get("/", method=method, body=b"once" if method == "POST" else None).status == 502
+    # On a connection that has had other requests too.
+    with front.client() as connection:
+        assert [connection.request("/here/page").status, connection.request("/").status] == [404, 502]
+    assert len(pair.backend.requests) == before
+    assert [request.method for request in drops.requests if request.method == "POST"] == ["POST"]
+    front.log.expect("AH01102")  # mod_proxy: error reading status line from remote server
+    front.log.allow("AH00898")
+    front.stop()
+
+
+# ---- Fronts that need more ----
+
+def test_name_based_virtual_hosts_behind(stage):
+    behind = stage.httpd("""
+        <VirtualHost *>
+            ServerName one.test
+            Header always set X-Host one
+        </VirtualHost>
+        <VirtualHost *>
+            ServerName two.test
+            Header always set X-Host two
+        </VirtualHost>
+    """, name="behind", address="127.0.9.2", without=("backhand",))
+    front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", name="front")
+    stage.plant(front, Announcement(behind.address, behind.port))
+    assert [front.get("/", headers={"Host": host}).header("X-Host") for host in ("one.test", "two.test")] == ["one", "two"]
+
+
+def test_forwarded_protocol_of_a_front_with_tls(stage):
+    key, certificate = stage.folder / "key.pem", stage.folder / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=front.test",
+                    "-addext", "subjectAltName=DNS:front.test", "-keyout", str(key), "-out", str(certificate)],
+                   check=True, capture_output=True)
+    backend = stage.backend("127.0.9.2", reply=reply)
+    front = stage.httpd(CLUSTER_OF_9 + f"""
+        SSLEngine on
+        SSLCertificateFile {certificate}
+        SSLCertificateKeyFile {key}
+        Backhand removeSelf
+    """, modules=["ssl", "socache_shmcb"])
+    stage.plant(front, Announcement(backend.address, backend.port))
+    context = ssl.create_default_context(cafile=str(certificate))
+    import http.client
+    import socket
+    with socket.create_connection((front.address, front.port), 10) as plain, \
+            context.wrap_socket(plain, server_hostname="front.test") as secure:
+        secure.sendall(b"GET /a HTTP/1.1\r\nHost: front.test\r\nX-Forwarded-Proto: http\r\nConnection: close\r\n\r\n")
+        response = http.client.HTTPResponse(secure)
+        response.begin()
+        assert response.status == 200
+    assert backend.requests[0].header("X-Forwarded-Proto") == "https"
+
+
+def test_rewritten_urls_are_not_what_is_forwarded(stage):
+    """What mod_rewrite made of it counts here; the server behind does its own rewriting."""
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + """
+        Backhand removeSelf
+        RewriteEngine On
+        RewriteRule ^/pretty/(.*)$ /ugly.html?name=$1 [QSA]
+    """, modules=["rewrite"])
+    stage.plant(front, Announcement(backend.address, backend.port))
+    assert front.get("/pretty/a%20b?x=1").text == backend.id
+    assert backend.requests[0].target == "/pretty/a%20b?x=1"
+
+
+def test_directory_index_is_forwarded_as_the_directory(stage):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + "DirectoryIndex index.html\nBackhand removeSelf\n", files={"folder/index.html": "here"})
+    stage.plant(front, Announcement(backend.address, backend.port))
+    for path in ("/", "/folder/", "/folder/?a=b"):
+        assert front.get(path).text == backend.id
+        assert backend.requests[-1].target == path
+
+
+def test_subrequests_and_internal_redirects_stay_here(stage):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + """
+        <Location /balanced>
+            Backhand removeSelf
+        </Location>
+        ErrorDocument 404 /balanced/missing.html
+        AddOutputFilter INCLUDES .shtml
+        <Directory ${root}/htdocs>
+            Options +Includes
+        </Directory>
+    """, modules=["include"], files={
+        "balanced/missing.html": "error page", "balanced/part.html": "part",
+        "page.shtml": 'a <!--#include virtual="/balanced/part.html" --> b'})
+    stage.plant(front, Announcement(backend.address, backend.port))
+    assert (front.get("/no-such-page").status, front.get("/no-such-page").text) == (404, "error page")
+    assert front.get("/page.shtml").text == "a part b"
+    assert backend.requests == []
+    assert front.get("/balanced/part.html").text == backend.id
+
+
+def test_access_control_comes_first(stage):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + """
+        Backhand removeSelf
+        <Location /closed>
+            Require all denied
+        </Location>
+    """)
+    stage.plant(front, Announcement(backend.address, backend.port))
+    assert front.get("/closed").status == 403
+    assert backend.requests == []
+    front.log.expect("AH01630")
+
+
+def test_set_handler_proxy_is_no_obstacle(stage):
+    """As with PHP-FPM: where the chain says "here", the handler of the section serves; elsewhere the chosen server does."""
+    backend, application = stage.backend("127.0.9.2"), stage.backend("127.0.0.8")
+    front = stage.httpd(CLUSTER_OF_9 + f"""
+        <Location /away>
+            Backhand removeSelf
+            SetHandler "proxy:http://{application.id}"
+        </Location>
+        <Location /here>
+            Backhand removeSelf
+            Backhand addSelf
+            BackhandFromSO ${{build}}/byHostname.so byHostname ^front
+            SetHandler "proxy:http://{application.id}"
+        </Location>
+    """, name="front")
+    stage.plant(front, Announcement(backend.address, backend.port, "backend"))
+    assert front.get("/away").text == backend.id
+    assert front.get("/here").text == application.id
+
+
+def test_proxy_requests_are_not_balanced(stage):
+    backend, other = stage.backend("127.0.9.2"), stage.backend("127.0.0.8")
+    front = stage.httpd(CLUSTER_OF_9 + f"Backhand removeSelf\nProxyPass /other http://{other.id}/\n")
+    stage.plant(front, Announcement(backend.address, backend.port))
+    assert front.get("/other/a").text == other.id
+    assert front.get("/a").text == backend.id
+
+
+def test_own_error_pages_do_not_hide_a_servers_503(stage):
+    """ProxyErrorOverride makes mod_proxy answer with a page from here; the server has not refused the connection, so it gets
+    the request once and keeps getting requests."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(503, b"own page"))
+    other = stage.backend("127.0.9.3")
+    front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\nProxyErrorOverride On\n")
+    stage.plant(front, Announcement(backend.address, backend.port, load=0), Announcement(other.address, other.port, load=9000))
+    for _ in range(3):
+        assert front.get("/", method="POST", body=b"once").status == 503
+    assert (len(backend.requests), len(other.requests)) == (3, 0)
+    assert front.status().servers[backend.id]["refused"] == 0
+
+
+def test_many_clients_at_once(stage, mpm):
+    """Every answer goes to the client that asked."""
+    backend = stage.backend("127.0.9.2", reply=reply)
+    front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", mpm=mpm, workers=16)
+    stage.plant(front, Announcement(backend.address, backend.port))
+    wrong = []
+
+    def work(number):
+        with client.Client(front.address, front.port) as connection:
+            for turn in range(25):
+                body = f"{number}/{turn}".encode() * (1 + 400 * (turn % 3))
+                answer = connection.request("/", method="POST", body=body)
+                if answer.text != hashlib.sha256(body).hexdigest():
+                    wrong.append(answer)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    row = front.status().servers[backend.id]
+    assert (row["served"], row["in_flight"], row["failed"]) == (200, 0, 0)
+    # No more connections than workers of httpd.
+    assert backend.connections <= 16

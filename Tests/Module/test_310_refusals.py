@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A server that refuses connections costs the requests nothing: the next candidate gets them, and all children spare it for a while."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from harness import ports
+from harness.announce import Announcement
+from harness.backend import Backend
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+CONFIG = CLUSTER_OF_9 + """
+BackhandTrace On
+Backhand removeSelf
+Backhand byLoad
+"""
+
+
+def gone(address="127.0.9.3", **values):
+    """A server that announces and listens no more."""
+    return Announcement(address, ports.free_port(address), **values)
+
+
+# mod_proxy says each failed connection at error level.
+REFUSED = r"AH00957|AH01114|AH00959"
+
+
+def test_the_next_candidate_gets_the_request(stage, mpm):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG, mpm=mpm)
+    dead = gone(load=0)
+    stage.plant(front, dead, Announcement(backend.address, backend.port, load=9000))
+    answer = front.get("/")
+    assert (answer.status, answer.text, answer.trace.server) == (200, backend.id, backend.id)
+    row = front.status().servers[dead.id]
+    assert (row["refused"], row["in_flight"], row["served"]) == (1, 0, 0)
+    assert 0 < row["backoff_ms"] <= 1000
+    front.log.expect(REFUSED)
+
+
+def test_the_body_goes_to_the_next_candidate(stage, mpm):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG, mpm=mpm)
+    deads = [gone(f"127.0.9.{number}", load=number) for number in (3, 4)]
+    stage.plant(front, *deads, Announcement(backend.address, backend.port, load=9000))
+    body = os.urandom(200_000)
+    assert front.get("/", method="POST", chunks=[body[:100_000], body[100_000:]]).text == backend.id
+    assert [(request.method, request.body == body) for request in backend.requests] == [("POST", True)]
+    front.log.expect(REFUSED)
+
+
+def test_all_children_leave_it_out(stage, mpm):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG, mpm=mpm)
+    dead = gone(load=0)
+    stage.plant(front, dead, Announcement(backend.address, backend.port, load=9000))
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: front.get("/"), range(30)))
+    assert {answer.text for answer in answers} == {backend.id}
+    # Requests that were decided before the first refusal was known may have tried it as well; together they are one refusal.
+    assert front.status().servers[dead.id]["refused"] == 1
+    left = [answer.trace.left[0] for answer in answers]
+    assert left.count(("removeSelf", 1)) > 15, left
+    front.log.expect(REFUSED)
+
+
+def test_it_comes_back(stage):
+    other = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG)
+    dead = gone(load=0)
+    stage.plant(front, dead, Announcement(other.address, other.port, load=9000))
+    assert front.get("/").text == other.id
+    again = Backend(dead.address, dead.port)
+    stage.backends.append(again)
+    wait_for(lambda: front.get("/").text == again.id, 5, "the end of the back-off", every=0.1)
+    row = front.status().servers[dead.id]
+    assert (row["refused"], row["backoff_ms"]) == (0, 0)
+    front.log.expect(REFUSED)
+
+
+def test_back_off_doubles(stage):
+    other = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG)
+    dead = gone(load=0)
+    stage.plant(front, dead, Announcement(other.address, other.port, load=9000))
+
+    def refused():
+        assert front.get("/").text == other.id
+        return front.status().servers[dead.id]
+    assert 0 < refused()["backoff_ms"] <= 1000
+    row = wait_for(lambda: (row := refused())["refused"] == 2 and row, 5, "the second refusal", every=0.05)
+    assert 1000 < row["backoff_ms"] <= 2000
+    front.log.expect(REFUSED)
+
+
+def test_all_refuse(stage, mpm):
+    front = stage.httpd(CONFIG, mpm=mpm)
+    deads = [gone(f"127.0.9.{number}") for number in (3, 4)]
+    stage.plant(front, *deads)
+    for _ in range(2):  # the second time all of them are backed off: they are tried nevertheless
+        answer = front.get("/")
+        assert answer.status == 503
+        assert int(answer.header("Retry-After")) >= 1
+        assert answer.trace.action == "none"
+    front.log.expect(REFUSED)
+    front.log.expect(r"BH04\d\d: .*refused")
+
+
+def test_self_behind_those_that_refuse(stage, mpm):
+    front = stage.httpd(CONFIG + "Backhand addSelf\n", mpm=mpm)
+    stage.plant(front, gone())
+    answer = front.get("/")
+    assert (answer.status, answer.text, answer.trace.action) == (200, "httpd1\n", "local")
+    front.log.expect(REFUSED)
+
+
+def test_a_refusal_on_a_kept_connection(stage, mpm):
+    """The client's connection stays open, and its other requests are answered."""
+    front = stage.httpd(CONFIG + "<Location /here>\nBackhand off\n</Location>\n", mpm=mpm, files={"here/page": "here"})
+    stage.plant(front, gone())
+    with front.client() as connection:
+        assert [connection.request(path).status for path in ("/here/page", "/", "/here/page")] == [200, 503, 200]
+    front.log.expect(REFUSED)
+    front.log.expect("BH04")

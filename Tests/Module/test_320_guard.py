@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The loop guard: Backhand-Proxied is believed from AcceptStats, and from nobody else."""
+
+import pytest
+from harness.announce import Announcement
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+# Peers are 127.0.9.x; this one is one.
+PEER, STRANGER = "127.0.9.50", "127.0.0.50"
+
+SCRIPT = """#!/bin/sh
+echo "Content-Type: text/plain"
+echo
+echo "address=$REMOTE_ADDR header=$HTTP_BACKHAND_PROXIED action=$BACKHAND_ACTION"
+"""
+
+CONFIG = CLUSTER_OF_9 + """
+BackhandTrace On
+Backhand removeSelf
+<Location /cgi-bin/here>
+    Backhand off
+</Location>
+<Location /private>
+    Require ip 203.0.113.0/24
+</Location>
+<Location /private-here>
+    Require ip 203.0.113.0/24
+    Backhand off
+</Location>
+"""
+
+
+class Members:
+    def __init__(self, stage, mpm):
+        self.backend = stage.backend("127.0.9.2")
+        self.front = stage.httpd(CONFIG, mpm=mpm, cgi=True, files={
+            "cgi-bin/who": SCRIPT, "cgi-bin/here": SCRIPT, "private": "secret", "private-here": "secret"})
+        stage.plant(self.front, Announcement(self.backend.address, self.backend.port))
+
+    def get(self, path, source, value):
+        before = len(self.backend.requests)
+        answer = self.front.get(path, source=source, headers={"Backhand-Proxied": value})
+        return answer, self.backend.requests[before:]
+
+    def logged(self, word):
+        return wait_for(lambda: [line for line in self.front.access_log() if word in line], 5, "the access log")[0]
+
+
+@pytest.fixture(scope="module")
+def members(module_stage, module_mpm):
+    return Members(module_stage, module_mpm)
+
+
+@pytest.mark.parametrize("client", ["203.0.113.7", "2001:db8::7"])
+def test_a_peers_request_is_served_here_for_its_client(members, client):
+    answer, forwarded = members.get(f"/cgi-bin/who?{client}", PEER, client)
+    assert forwarded == []
+    assert f"address={client} " in answer.text and answer.text.endswith("action=looped\n")
+    line = members.logged(f"who?{client}")
+    assert line.startswith(client + " ") and "action=looped" in line
+
+
+def test_access_control_sees_the_client(members):
+    answer, forwarded = members.get("/private", PEER, "203.0.113.7")
+    assert (answer.status, answer.text, forwarded) == (200, "secret", [])
+    answer, forwarded = members.get("/private", PEER, "198.51.100.7")
+    assert (answer.status, forwarded) == (403, [])
+    members.front.log.expect(r"\[client 198\.51\.100\.7:?\d*\] AH01630")
+
+
+def test_a_strangers_header_is_removed_and_not_believed(members):
+    answer, forwarded = members.get("/page", STRANGER, "203.0.113.7")
+    assert answer.text == members.backend.id
+    assert [request.header("Backhand-Proxied") for request in forwarded] == [STRANGER]
+    answer, _ = members.get("/cgi-bin/here", STRANGER, "203.0.113.7")
+    assert answer.text == f"address={STRANGER} header= action=\n"
+    assert members.get("/private-here", STRANGER, "203.0.113.7")[0].status == 403
+    members.front.log.expect("AH01630")
+
+
+def test_a_strangers_two_headers_are_both_removed(members):
+    before = len(members.backend.requests)
+    members.front.raw(f"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
+                      "Connection: close\r\n\r\n".encode(), source=STRANGER)
+    request, = members.backend.requests[before:]
+    assert request.header("Backhand-Proxied") == STRANGER
+
+
+def test_without_the_header_a_peer_is_a_client(members):
+    before = len(members.backend.requests)
+    assert members.front.get("/", source=PEER).text == members.backend.id
+    assert members.backend.requests[before].header("Backhand-Proxied") == PEER
+
+
+@pytest.mark.parametrize("value", ["", "garbage", "localhost", "203.0.113.7, 203.0.113.8", "203.0.113.7:80", "203.0.113.256",
+                                   "-1", "0", "203.0.113.0/24", "[2001:db8::7]", "fe80::1%lo", "%s%n", "9" * 4000])
+def test_garbage_from_a_peer_is_nobodys_address(members, value):
+    answer, _ = members.get("/cgi-bin/here", PEER, value)
+    assert answer.status == 200
+    assert f"address={PEER} " in answer.text
+    assert members.get("/private-here", PEER, value)[0].status == 403
+    members.front.log.allow("AH01630")
+
+
+def test_without_accept_stats_nobody_is_a_peer(stage):
+    front = stage.httpd("<Location /private>\nRequire ip 203.0.113.0/24\n</Location>\n", files={"private": "secret"})
+    assert front.get("/private", headers={"Backhand-Proxied": "203.0.113.7"}).status == 403
+    front.log.expect("AH01630")
+
+
+def test_two_members_do_not_pass_a_request_round(stage, mpm):
+    """Both send everything away: a request goes over once, and its client's address with it."""
+    # The kernel gives mod_proxy's connections on the loopback interface the address 127.0.0.1.
+    config = CLUSTER_OF_9 + "AcceptStats 127.0.0.1\nBackhand removeSelf\n"
+    first, second = (stage.httpd(config, mpm=mpm, address=address, cgi=True, files={"cgi-bin/who": SCRIPT}, name=name)
+                     for name, address in (("first", "127.0.9.2"), ("second", "127.0.9.3")))
+    for server in (first, second):
+        server.knows(first, second)
+    answer = first.get("/cgi-bin/who", source=STRANGER)
+    assert answer.text == f"address={STRANGER} header={STRANGER} action=looped\n"
+    line, = second.access_log()
+    assert line.startswith(STRANGER + " ") and "action=looped" in line
+    line, = first.access_log()
+    assert line.endswith(f"action=proxy server={second.id}")

@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The moderator's death and its parent's; what stands in its way at the start."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+from harness.announce import Announcement
+from harness.backend import Reply
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+OTHER = Announcement("127.0.9.81", 80, "host-81")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_new_one_within_two_seconds(stage, mpm, how):
+    server = stage.httpd(CLUSTER_OF_9, mpm=mpm)
+    stage.plant(server, OTHER)
+    for _ in range(2):
+        old = server.moderator()
+        os.kill(old, how)
+        server.moderator(deadline=2, other_than=old)
+        # It knows what the old one knew.
+        assert set(wait_for(server.status, 2, "the control socket").servers) == {server.id, OTHER.id}
+        assert server.get("/").status == 200
+    server.log.allow("BH02|AH00051|AH00052")
+
+
+def test_it_hears_after_it_was_replaced(stage):
+    server = stage.httpd(CLUSTER_OF_9)
+    old = server.moderator()
+    os.kill(old, signal.SIGKILL)
+    server.moderator(deadline=2, other_than=old)
+    stage.plant(server, OTHER)
+    server.log.allow("BH02")
+
+
+def test_it_ends_with_a_killed_parent(stage, mpm):
+    server = stage.httpd(CLUSTER_OF_9, mpm=mpm)
+    server.moderator()
+    server.kill_parent()
+    wait_for(lambda: not server.moderators(), 2, "the moderator to end", show=server.processes)
+
+
+def test_it_ends_with_a_parent_killed_during_its_start(stage):
+    """However early: right after the fork it is not yet tied to its parent."""
+    for delay in (0.0, 0.01, 0.02, 0.05, 0.1, 0.2):
+        server = stage.httpd(CLUSTER_OF_9, start=False)
+        server.start(wait=False)
+        time.sleep(delay)
+        server.kill_parent()
+        wait_for(lambda: not server.moderators(), 2, "the moderator to end", show=server.processes)
+        server.end_everything()
+        server.log.allow("AH00558|AH0005")
+
+
+def test_start_after_a_killed_parent(stage):
+    """The socket that it left is no obstacle, nor is its port once its children are gone."""
+    server = stage.httpd(CLUSTER_OF_9)
+    server.knows()
+    server.kill_parent()
+    server.end_everything()
+    assert server.control_socket.exists()
+    server.start()
+    server.knows()
+    server.log.allow("AH00098")  # pid file overwritten
+
+
+# ---- What stands in its way ----
+
+BALANCED = """
+MulticastStats ${address}:${port} ${group},1
+AcceptStats 127.0.9.0/24
+BackhandTrace On
+Backhand removeSelf
+"""
+
+
+def starts_without_a_moderator(server, *words):
+    """httpd runs, one error line names the trouble, requests are served here, and nothing is tried again and again."""
+    def told():
+        return [line for line in server.log.lines(r"BH\d{4}") if line.is_grave]
+    wait_for(told, 5, "the error line", show=server.log.text)
+    assert [server.get("/").status for _ in range(5)] == [200] * 5
+    # Three seconds are enough for a restarted moderator to complain again: httpd looks after its children each second.
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        time.sleep(0.1)
+    lines = told()
+    assert len(lines) == 1, lines
+    assert lines[0].level == "error"
+    assert [word for word in words if word not in lines[0].text] == []
+    assert server.moderators() == []
+    server.log.expect(r"BH\d{4}")
+
+
+def test_socket_directory_missing(stage, mpm):
+    server = stage.httpd("UnixSocketDir ${root}/no-such-folder\n" + BALANCED, mpm=mpm)
+    starts_without_a_moderator(server, "no-such-folder", "UnixSocketDir")
+
+
+def test_socket_directory_is_a_file(stage):
+    server = stage.httpd("UnixSocketDir ${root}/httpd.conf\n" + BALANCED)
+    starts_without_a_moderator(server, "httpd.conf", "UnixSocketDir")
+
+
+def test_socket_directory_not_writable(stage, mpm):
+    server = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED, mpm=mpm, start=False)
+    if os.geteuid() == 0:
+        os.chown(server.sockets, 0, 0)
+        server.sockets.chmod(0o700)
+    else:
+        server.sockets.chmod(0o500)
+    try:
+        server.start()
+        starts_without_a_moderator(server, str(server.sockets))
+    finally:
+        server.sockets.chmod(0o755)
+
+
+@pytest.mark.parametrize("where", ["group", "any"])
+def test_port_taken_by_a_foreign_program(stage, mpm, where):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
+        foreign.bind((stage.group[0] if where == "group" else "", stage.group[1]))
+        server = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED, mpm=mpm)
+        starts_without_a_moderator(server, str(stage.group[1]))
+    # Free again: the next restart brings the moderator.
+    server.restart()
+    server.knows()
+
+
+def test_two_httpds_with_one_control_socket(stage):
+    """The second does not take the socket from the first."""
+    first = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED)
+    first.knows()
+    second = stage.httpd(f"UnixSocketDir {first.sockets}\n" + BALANCED.replace("${port}", str(first.port)), address="127.0.0.3")
+    starts_without_a_moderator(second, str(first.control_socket))
+    first.knows()
+
+
+def test_after_the_cause_is_gone_a_restart_helps(stage):
+    server = stage.httpd("UnixSocketDir ${root}/later\n" + BALANCED)
+    starts_without_a_moderator(server, "later")
+    (server.root / "later").mkdir()
+    if os.geteuid() == 0:
+        import shutil
+        shutil.chown(server.root / "later", "www-data", "www-data")
+    server.restart()
+    server.moderator()
+
+
+# ---- Requests of children that die ----
+
+def test_in_flight_of_killed_children(stage, mpm):
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=3 if "slow" in request.target else 0))
+    server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", mpm=mpm)
+    stage.plant(server, Announcement(backend.address, backend.port))
+
+    def in_flight():
+        return server.status().servers[backend.id]["in_flight"]
+    clients = [server.client() for _ in range(4)]
+    for client in clients:
+        client.send("/slow")
+    wait_for(lambda: in_flight() == 4, 3, "four in flight", show=in_flight)
+    for pid in server.children():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: in_flight() == 0, 5, "none in flight", show=in_flight)
+    for client in clients:
+        client.close()
+    wait_for(lambda: server.get("/").status == 200, 5, "new children")
+    wait_for(lambda: in_flight() == 0, 3, "none in flight", show=in_flight)
+    server.log.allow("AH00051|AH00052")
+
+
+# ---- The speed of the machine ----
+
+ARRIBA = "mod_backhand-Arriba"
+
+
+def own_arriba(server):
+    return wait_for(lambda: (row := server.status().self) and row["arriba"], 5, "the measured speed")
+
+
+def test_arriba_is_measured_once_and_kept(stage):
+    server = stage.httpd(CLUSTER_OF_9)
+    measured = own_arriba(server)
+    path = server.sockets / ARRIBA
+    text = path.read_text()
+    assert measured > 0 and str(measured) in text
+    server.stop()
+    server.start()
+    assert own_arriba(server) == measured
+    assert path.read_text() == text
+
+
+def test_arriba_is_planted(stage):
+    server = stage.httpd(CLUSTER_OF_9, start=False)
+    (server.sockets / ARRIBA).write_text("777777\n")
+    server.start()
+    assert own_arriba(server) == 777777
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", "-5\n", "0\n", "99999999999999999999\n", "12abc\n", "\0" * 100, "1\n" * 100_000])
+def test_arriba_nonsense_is_measured_again(stage, text):
+    server = stage.httpd(CLUSTER_OF_9, start=False)
+    path = server.sockets / ARRIBA
+    path.write_text(text)
+    if os.geteuid() == 0:
+        import shutil
+        shutil.chown(path, "www-data", "www-data")
+    server.start()
+    measured = own_arriba(server)
+    assert 1000 < measured < 2**31
+    assert str(measured) in path.read_text() and len(path.read_text()) < 100
+    server.log.allow("BH03")
+
+
+def test_the_start_does_not_wait_for_the_measurement(stage):
+    """Measuring takes up to 200 ms of the moderator's time, none of httpd's."""
+    server = stage.httpd(CLUSTER_OF_9)
+    assert server.get("/").status == 200
+    start = time.monotonic()
+    own_arriba(server)
+    assert time.monotonic() - start < 3

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Fixtures of the black-box tests."""
+
+import signal
+
+import pytest
+from harness.httpd import MPMS
+from harness.stage import Stage
+
+_stages = []
+
+
+def pytest_configure(config):
+    # Without this a SIGTERM (a job that is cancelled) would end pytest before the fixtures end their httpds.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", 15))
+
+
+def _stage(request):
+    label = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[-30:]
+    stage = Stage(label)
+    _stages.append(stage)
+    try:
+        yield stage
+    finally:
+        stage.close()
+        _stages.remove(stage)
+
+
+@pytest.fixture(autouse=True)
+def error_logs():
+    """After each test, an unexpected line in any error log is a failure."""
+    yield
+    for stage in _stages:
+        stage.check_logs()
+
+
+@pytest.fixture
+def stage(error_logs, request):
+    """Httpds for one test."""
+    yield from _stage(request)
+
+
+@pytest.fixture(scope="module")
+def module_stage(request):
+    """Httpds for all tests of a file."""
+    yield from _stage(request)
+
+
+@pytest.fixture(params=MPMS)
+def mpm(request):
+    """Runs the test under each MPM."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=MPMS)
+def module_mpm(request):
+    """Runs the file's tests under each MPM."""
+    return request.param
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for stage in _stages:
+            for server in stage.httpds:
+                report.sections.append((f"{server.name}: error log", server.log.text()[-8000:]))
+                report.sections.append((f"{server.name}: access log", "\n".join(server.access_log()[-40:])))

@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The error log of a private httpd as a gate: a line at warn or above that no test named is a failure."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+LEVELS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
+          "trace1", "trace2", "trace3", "trace4", "trace5", "trace6", "trace7", "trace8")
+GRAVE = frozenset(LEVELS[:5])
+
+_LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] \[pid (?P<pid>\d+)[^\]]*\] (?P<text>.*)")
+
+
+class Line(NamedTuple):
+    """One line of the log. What httpd's format does not explain (a child's stderr) has the level "raw", which is grave."""
+
+    level: str
+    module: str
+    pid: int
+    text: str
+    whole: str
+
+    @property
+    def is_grave(self):
+        return self.level in GRAVE or self.level == "raw"
+
+
+def parse(whole):
+    """Reads one line of httpd's default ErrorLogFormat."""
+    found = _LINE.fullmatch(whole)
+    if not found or found["level"] not in LEVELS:
+        return Line("raw", "", 0, whole, whole)
+    return Line(found["level"], found["module"], int(found["pid"]), found["text"], whole)
+
+
+class LogFailure(AssertionError):
+    """The log holds a line that nobody named, or lacks one that was."""
+
+
+class ErrorLog:
+    """One httpd's error log and stderr, read from where the last check ended."""
+
+    def __init__(self, *paths):
+        self.paths = [Path(path) for path in paths]
+        self._checked = {path: 0 for path in self.paths}
+        self._needed = []
+        self._allowed = []
+
+    def expect(self, pattern):
+        """The test causes at least one line that contains this regular expression; further ones are fine."""
+        self._needed.append(pattern)
+
+    def allow(self, pattern):
+        """The test may cause lines that contain this regular expression."""
+        self._allowed.append(pattern)
+
+    def lines(self, containing=""):
+        """All lines so far that contain the regular expression."""
+        found = []
+        for path in self.paths:
+            text = path.read_text(errors="replace") if path.exists() else ""
+            found += [parse(line) for line in text.splitlines() if line.strip()]
+        return [line for line in found if re.search(containing, line.whole)]
+
+    def count(self, containing):
+        """How many lines contain the regular expression."""
+        return len(self.lines(containing))
+
+    def text(self):
+        """The whole log."""
+        return "\n".join(line.whole for line in self.lines())
+
+    def check(self):
+        """Raises LogFailure for what came since the last check; then forgets what was expected."""
+        new = []
+        for path in self.paths:
+            if not path.exists():
+                continue
+            with open(path, "rb") as file:
+                file.seek(self._checked[path])
+                text = file.read()
+            # A line that is still being written belongs to the next check.
+            text = text[:text.rfind(b"\n") + 1]
+            self._checked[path] += len(text)
+            new += [parse(line) for line in text.decode(errors="replace").splitlines() if line.strip()]
+        needed, allowed = self._needed, self._needed + self._allowed
+        self._needed, self._allowed = [], []
+        problems = [f"unexpected: {line.whole}" for line in new
+                    if line.is_grave and not any(re.search(pattern, line.whole) for pattern in allowed)]
+        problems += [f"missing: a line with {pattern}" for pattern in needed
+                     if not any(re.search(pattern, line.whole) for line in new)]
+        if problems:
+            raise LogFailure(f"{self.paths[0]}:\n  " + "\n  ".join(problems))

@@ -1,0 +1,39 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Free ports and multicast groups of our own on the loopback interface."""
+
+import random
+import socket
+
+# Below the range that the kernel gives to outgoing connections (32768 and up), so that none of these takes a port of ours
+# between its choice and its use; above the ports that programs are installed with.
+PORTS = range(20000, 32000)
+
+_chosen = set()
+_random = random.SystemRandom()
+
+
+def free_port(*addresses):
+    """A port that is free for TCP and UDP on all these addresses, and that was not given out before."""
+    addresses = addresses or ("127.0.0.1",)
+    for _ in range(1000):
+        port = _random.choice(PORTS)
+        if port not in _chosen and all(_is_free(address, port) for address in addresses):
+            _chosen.add(port)
+            return port
+    raise RuntimeError(f"no free port on {addresses}")
+
+
+def _is_free(address, port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+    return True
+
+
+def free_group():
+    """A multicast group and port that no other test run uses: `("239.255.x.y", port)`."""
+    group = f"239.255.{_random.randrange(1, 255)}.{_random.randrange(1, 255)}"
+    return group, free_port("0.0.0.0")

@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What /proc tells of processes and of the sockets they hold."""
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+PR_SET_PDEATHSIG = 1
+LISTENING = "0A"
+
+
+class Process(NamedTuple):
+    """One line of the process table; zombies are not in it."""
+
+    pid: int
+    name: str
+    parent: int
+    session: int
+    state: str
+
+
+def processes():
+    """All living processes."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            text = Path("/proc", entry, "stat").read_text(errors="replace")
+        except OSError:
+            continue
+        # The name stands in parentheses and may itself contain some.
+        head, _, tail = text.rpartition(")")
+        pid, _, name = head.partition(" (")
+        fields = tail.split()
+        if fields[0] not in "ZX":
+            found.append(Process(int(pid), name, int(fields[1]), int(fields[3]), fields[0]))
+    return found
+
+
+def has_environment(pid, word):
+    """Whether the process was started with this word in its environment; False where that may not be read."""
+    try:
+        return word.encode() in Path("/proc", str(pid), "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def end_with_parent():
+    """For preexec_fn: SIGTERM when the process that started us dies, so that a killed test run leaves nothing."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def unix_sockets(folder):
+    """Paths of the bound AF_UNIX sockets below the folder."""
+    paths = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return sorted({path for path in paths if path.startswith(str(folder) + "/")})
+
+
+def is_listening(address, port):
+    """Whether some process listens on this IPv4 address and TCP port."""
+    number = int.from_bytes(bytes(int(part) for part in address.split(".")), "little")
+    wanted = f"{number:08X}:{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1] == wanted and fields[3] == LISTENING:
+            return True
+    return False
+
+
+def threads(pid):
+    """How many threads the process has; 0 if it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0

@@ -1,0 +1,108 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Everything that one test or demonstration starts, in one place, so that it ends together."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import announce, ports
+from .backend import Backend
+from .httpd import Httpd
+from .wait import Late, wait_for
+
+# What makes an httpd of a stage a member of its cluster.
+CLUSTER = """
+UnixSocketDir ${sockets}
+MulticastStats ${address}:${port} ${group},1
+AcceptStats 127.0.0.0/8
+"""
+
+# The same, but ordinary clients (127.0.0.x) are no peers: only 127.0.9.x is.
+CLUSTER_OF_9 = CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24")
+
+
+class Stage:
+    """A folder, a multicast group, httpds and backends."""
+
+    def __init__(self, label="stage"):
+        self.folder = Path(tempfile.mkdtemp(prefix=f"backhand-{label}-"))
+        # User and Group of httpd must be able to come in.
+        self.folder.chmod(0o755)
+        self.group = ports.free_group()
+        self.httpds = []
+        self.backends = []
+
+    def httpd(self, config="", *, name=None, start=True, **how):
+        """A private httpd; see Httpd for the keywords."""
+        how.setdefault("group", self.group)
+        server = Httpd(self.folder, name or f"httpd{len(self.httpds) + 1}", config=config, **how)
+        self.httpds.append(server)
+        return server.start() if start else server
+
+    def backend(self, address="127.0.0.1", port=None, reply=None):
+        """A web server that keeps what it gets."""
+        server = Backend(address, port, reply)
+        self.backends.append(server)
+        return server
+
+    def announce(self, *announcements, source="127.0.9.1", group=None):
+        """Sends announcements to the group."""
+        for announcement in announcements:
+            announce.send(announcement.encode(), group or self.group, source)
+
+    def plant(self, httpd, *announcements, source="127.0.9.1", deadline=8):
+        """Announces until the table of the httpd has all of them; returns the table."""
+        wanted = {announcement.id for announcement in announcements}
+        # A group that is not joined yet loses datagrams: repeat, but not faster than a cluster does by far.
+        def told():
+            self.announce(*announcements, source=source)
+            try:
+                return wait_for(lambda: self._with(httpd, announcements), 0.25, every=0.02)
+            except Late:
+                return None
+        return wait_for(told, deadline, f"{httpd} to hear {sorted(wanted)}", show=httpd._show_status)
+
+    @staticmethod
+    def _with(httpd, announcements):
+        servers = httpd.status()
+        rows = servers.servers
+        def is_there(announcement):
+            row = rows.get(announcement.id)
+            return row and abs(row["load"] - announcement.load / 1000) < 0.0015 or row and row["load"] == announcement.load
+        return servers if all(map(is_there, announcements)) else None
+
+    def logs(self):
+        """Error logs by the servers' names."""
+        return {server.name: server.log.text() for server in self.httpds}
+
+    def check_logs(self):
+        """Raises for the first error log with an unexpected line."""
+        for server in self.httpds:
+            server.log.check()
+
+    def close(self):
+        """Ends everything; raises the first thing that went wrong, after all of it was tried."""
+        wrong = None
+        for server in reversed(self.httpds):
+            try:
+                server.stop()
+            except BaseException as error:  # an interrupt must not keep the others alive
+                server.end_everything()
+                wrong = wrong or error
+        for server in self.backends:
+            server.close()
+        try:
+            if wrong is None:
+                self.check_logs()
+        finally:
+            if not os.environ.get("BACKHAND_KEEP"):
+                shutil.rmtree(self.folder, ignore_errors=True)
+        if wrong:
+            raise wrong
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
