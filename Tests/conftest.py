@@ -16,7 +16,7 @@ def pytest_configure(config):
 
 
 def _stage(request):
-    label = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[-30:]
+    label = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[-20:]
     stage = Stage(label)
     _stages.append(stage)
     try:

@@ -61,7 +61,8 @@ Backhand byRandom
     Backhand byCPU
 </Location>
 <If "%{QUERY_STRING} == 'if'">
-    Backhand byLogWindow
+    Backhand byRandom
+    Backhand byCost
 </If>
 """
 
@@ -102,8 +103,8 @@ def server(module_stage):
     ("/place/page.html", "inherits.test", ["byCost"]),
     ("/dir/place/page.html", "inherits.test", ["byCost", "byLoad"]),
     ("/twice/page.html", "inherits.test", ["byCPU"]),
-    ("/page.html?if", "inherits.test", ["byLogWindow"]),
-    ("/place/page.html?if", "inherits.test", ["byLogWindow"]),
+    ("/page.html?if", "inherits.test", ["byRandom", "byCost"]),
+    ("/place/page.html?if", "inherits.test", ["byRandom", "byCost"]),
 ])
 def test_chain_in_force(server, path, host, functions):
     answer = server.get(path, headers={"Host": host})

@@ -1,8 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """mod_proxy and mod_proxy_http: needed as soon as some chain can proxy; where their LoadModule lines stand does not matter."""
 
-import itertools
-
 import pytest
 from harness.announce import Announcement
 from harness.httpd import USUAL
@@ -11,7 +9,11 @@ from harness.stage import CLUSTER_OF_9
 OTHERS = [name for name in USUAL if name not in ("backhand", "proxy", "proxy_http")]
 
 
-@pytest.mark.parametrize("order", itertools.permutations(("backhand", "proxy", "proxy_http")), ids="-".join)
+# httpd itself cannot load mod_proxy_http before mod_proxy.
+ORDERS = [("backhand", "proxy", "proxy_http"), ("proxy", "backhand", "proxy_http"), ("proxy", "proxy_http", "backhand")]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_order_of_load_module(stage, order):
     backend = stage.backend("127.0.9.2")
     server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", order=[*OTHERS, *order])

@@ -2,6 +2,7 @@
 """The status page, as HTML and JSON."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -117,7 +118,6 @@ def test_json_of_the_page_and_of_the_control_socket_agree(server):
 
 def test_own_row(server):
     row = wait_for(lambda: (row := server.status().self) and row["memory_total"] and row, 5, "the first sample")
-    import os
     memory = dict(line.split(":") for line in open("/proc/meminfo", encoding="ascii"))
     total = int(memory["MemTotal"].split()[0]) * 1024
     assert row["memory_total"] == total
@@ -140,7 +140,8 @@ def test_head_and_other_methods(server):
     assert answer.status == 405 and "GET" in answer.header("Allow")
 
 
-@pytest.mark.parametrize("name", ['<script>alert(1)</script>', 'a"onload="x', "a&b", "a b", "a\nb", "a\0b", "", "x" * 64, "a'b", "é"])
+@pytest.mark.parametrize("name", ['<script>alert(1)</script>', 'a"onload="x', "a&b", "a b", "a\nb", "a\0b", "", "x" * 64, "a'b", "é"],
+                         ids=("tag", "attribute", "ampersand", "blank", "line", "zero", "empty", "long", "quote", "accent"))
 def test_hostnames_that_are_none_reach_no_page(stage, server, name):
     evil = Announcement("127.0.9.66", 80)
     before = server.status().counters["nonsense"]

@@ -47,7 +47,8 @@ def test_group_can_be_set(stage):
     assert (grp.getgrgid(about.st_gid).gr_name, stat.S_IMODE(about.st_mode)) == ("daemon", 0o660)
 
 
-@pytest.mark.parametrize("line", ["", "\n", "nonsense\n", "status extra\n", "STATUS\n", "x" * 100_000 + "\n", b"\xff\0\n", "status"])
+@pytest.mark.parametrize("line", ["", "\n", "nonsense\n", "status extra\n", "STATUS\n", "x" * 100_000 + "\n", b"\xff\0\n", "status"],
+                         ids=("nothing", "empty", "nonsense", "argument", "capitals", "long", "bytes", "no end"))
 def test_bad_lines_do_no_harm(server, line):
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -132,7 +132,7 @@ def test_a_flood_is_told_once_a_kind(stage):
 
 def test_noise(stage):
     """Random bytes, and announcements with random bytes in them: the moderator lives on and the table holds who spoke well."""
-    server = stage.httpd(CLUSTER_OF_9 + "Backhand byCost\nBackhand byLoad\n")
+    server = stage.httpd(CLUSTER_OF_9 + "BackhandMode Observe\nBackhand byCost\nBackhand byLoad\n")
     stage.plant(server, GOOD)
     moderator = server.moderator()
     dice = random.Random(7)
@@ -143,10 +143,10 @@ def test_noise(stage):
                 data[dice.randrange(len(data))] = dice.randrange(256)
         announce.send(bytes(data), server.group, PEER)
         if turn % 50 == 0:
-            assert server.get("/").status in (200, 503)
+            assert server.get("/").status == 200
     stage.plant(server, GOOD.with_(address="127.0.9.72"))
     assert server.moderators() == [moderator]
-    server.log.allow("BH03|BH04|AH00957|AH01114|AH00959")
+    server.log.allow("BH03")
 
 
 def test_a_full_table_is_counted(stage):

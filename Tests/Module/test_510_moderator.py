@@ -2,6 +2,7 @@
 """The moderator's death and its parent's; what stands in its way at the start."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -146,7 +147,6 @@ def test_after_the_cause_is_gone_a_restart_helps(stage):
     starts_without_a_moderator(server, "later")
     (server.root / "later").mkdir()
     if os.geteuid() == 0:
-        import shutil
         shutil.chown(server.root / "later", "www-data", "www-data")
     server.restart()
     server.moderator()
@@ -203,13 +203,13 @@ def test_arriba_is_planted(stage):
     assert own_arriba(server) == 777777
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", "-5\n", "0\n", "99999999999999999999\n", "12abc\n", "\0" * 100, "1\n" * 100_000])
+@pytest.mark.parametrize("text", ["", "nonsense\n", "-5\n", "0\n", "99999999999999999999\n", "12abc\n", "\0" * 100, "1\n" * 100_000],
+                         ids=("empty", "word", "negative", "zero", "huge", "number and word", "zero bytes", "long"))
 def test_arriba_nonsense_is_measured_again(stage, text):
     server = stage.httpd(CLUSTER_OF_9, start=False)
     path = server.sockets / ARRIBA
     path.write_text(text)
     if os.geteuid() == 0:
-        import shutil
         shutil.chown(path, "www-data", "www-data")
     server.start()
     measured = own_arriba(server)

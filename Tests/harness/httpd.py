@@ -59,6 +59,7 @@ TypesConfig /dev/null
 <Directory {root}/htdocs>
     Require all granted
     Options +FollowSymLinks
+    AllowOverride None
 </Directory>
 {mpm}
 {cgi}
@@ -374,3 +375,7 @@ class Httpd:
         """Lines of the access log."""
         path = self.root / "logs/access_log"
         return path.read_text().splitlines() if path.exists() else []
+
+    def logged(self, containing=""):
+        """The first line of the access log with this text; waits for it, because a request is logged after its answer."""
+        return wait_for(lambda: [line for line in self.access_log() if containing in line], 5, "the access log")[0]

@@ -26,7 +26,9 @@ class Stage:
     """A folder, a multicast group, httpds and backends."""
 
     def __init__(self, label="stage"):
-        self.folder = Path(tempfile.mkdtemp(prefix=f"backhand-{label}-"))
+        # Paths of sockets have 107 characters at most: a long TMPDIR leaves too few.
+        temporary = tempfile.gettempdir()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"backhand-{label}-", dir=temporary if len(temporary) < 25 else "/tmp"))
         # User and Group of httpd must be able to come in.
         self.folder.chmod(0o755)
         self.group = ports.free_group()
@@ -81,8 +83,11 @@ class Stage:
         for server in self.httpds:
             server.log.check()
 
-    def close(self):
-        """Ends everything; raises the first thing that went wrong, after all of it was tried."""
+    def close(self, check=True):
+        """Ends everything; raises the first thing that went wrong, after all of it was tried.
+
+        check: error logs too.
+        """
         wrong = None
         for server in reversed(self.httpds):
             try:
@@ -93,7 +98,7 @@ class Stage:
         for server in self.backends:
             server.close()
         try:
-            if wrong is None:
+            if wrong is None and check:
                 self.check_logs()
         finally:
             if not os.environ.get("BACKHAND_KEEP"):
@@ -104,5 +109,6 @@ class Stage:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        # What has gone wrong before tells more than the logs of it.
+        self.close(check=kind is None)
