@@ -65,11 +65,16 @@ def test_a_symmetric_cluster(stage, mpm):
     for front in servers:
         served = shares(front, 60)
         assert set(served) == ids and min(served.values()) >= 3, served
-    lines = [line for server in servers for line in wait_for(server.access_log, 5, "access logs")]
-    actions = Counter(line.split("action=")[1].split()[0] for line in lines)
-    assert actions["proxy"] + actions["local"] == 240 and actions["looped"] == actions["proxy"]
+    def lines():
+        return [line for server in servers for line in server.access_log()]
+    def actions():
+        return Counter(line.split("action=")[1].split()[0] for line in lines())
+    # A request is logged after its answer; one that was passed on is logged twice.
+    wait_for(lambda: actions()["proxy"] + actions()["local"] == 240 and actions()["looped"] == actions()["proxy"], 5,
+             "240 requests in the logs", show=actions)
+    assert set(actions()) == {"proxy", "local", "looped"}
     # Each line has the client's address, also where a peer passed its request on.
-    assert {line.split()[0] for line in lines} == {CLIENT}
+    assert {line.split()[0] for line in lines()} == {CLIENT}
 
 
 def test_a_stopped_server_loses_its_traffic_and_gets_it_back(stage, mpm):
@@ -135,6 +140,31 @@ def test_two_networks_are_one_server(stage):
     assert len(first.status().servers) == 4
     assert left.status().counters["repeated"] == repeated[0]
     assert first.status().counters["repeated"] > repeated[1]
+
+
+def test_two_networks_with_two_addresses_are_one_server(stage):
+    """A machine with a leg in each network announces another address in each: still one row, one of its addresses."""
+    second = ports.free_group()
+    front = stage.httpd(MEMBER + f"MulticastStats 127.0.9.1:${{port}} {second[0]}:{second[1]},1\n"
+                        "Backhand removeSelf\nBackhand byRandom\n", name="front", address="127.0.9.1")
+    others = []
+    for number in (2, 3, 4):
+        others.append(stage.httpd(
+            f"Listen 127.0.9.{number}2:${{port}}\n" + MEMBER
+            + f"MulticastStats 127.0.9.{number}2:${{port}} {second[0]}:{second[1]},1\n",
+            name=f"member{number}", address=f"127.0.9.{number}"))
+    def all_heard():
+        table = front.status()
+        return {row["hostname"] for row in table.others.values()} == {f"{other.name}.test" for other in others}
+    wait_for(all_heard, 10, "the others", show=front.status)
+    announced = front.status().counters["announced"]
+    wait_for(lambda: front.status().counters["announced"] >= announced + 6, 8, "three more rounds on both networks")
+    rows = front.status().others
+    assert len(rows) == 3
+    for other in others:
+        assert len({other.id, other.id.replace(":", "2:")} & set(rows)) == 1, rows.keys()
+    served = shares(front, 30)
+    assert sum(served.values()) == 30 and set(served) == {other.id for other in others}
 
 
 def test_two_httpds_of_one_address_are_two_servers(stage):
