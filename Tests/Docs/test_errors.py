@@ -1,0 +1,98 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""docs/errors.md and the log lines of the sources say the same."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+from Docs.repository import fields, files, read
+
+PAGE = "docs/errors.md"
+# Its lines are not the module's: they begin with the function's name, as those of anybody's functions.
+LOADABLE = "module/byHostname.c"
+FIELDS = ["Level", "Message", "Cause", "What we do", "What you do"]
+LEVELS = {"ERR": "error", "WARNING": "warning", "NOTICE": "notice", "CRIT": "crit", "EMERG": "emerg", "ALERT": "alert"}
+
+
+class Line(NamedTuple):
+    """A log line of the sources. pieces: the literal parts of its text, between what differs from case to case."""
+
+    number: str
+    level: str
+    pieces: list
+    place: str
+
+
+def lines_of_c(path):
+    """The numbered lines of a C source; complains of a grave line without a number."""
+    found = []
+    for call in re.findall(r"\bap_log_r?error\(((?:[^;\"]|\"(?:[^\"\\]|\\.)*\")*)\);", read(path)):
+        level = re.search(r"\bAPLOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE)\b", call)
+        # Adjacent literals make one text; a macro between them is a number's format.
+        literals = re.search(r'"(?:[^"\\]|\\.)*"(?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_]+_FMT))*', call)[0]
+        text = "".join("d" if macro else literal
+                       for literal, macro in re.findall(r'"((?:[^"\\]|\\.)*)"|\b[A-Z_]+(_FMT)\b', literals))
+        number = re.match(r"BH(\d{4}): ", text)
+        if not number:
+            assert not level, f"{path}: a line at {level[1]} without a number: {text}"
+            continue
+        assert level, f"{path}: a numbered line without a grave level: {text}"
+        found.append(Line(number[1], LEVELS[level[1]], re.split(r"%[-0-9.l]*[a-z]", text[len("BH0000: "):]), str(path)))
+    return found
+
+
+def lines_of_sources():
+    found = []
+    for path in files("*.c"):
+        if path.parts[0] == "module" and str(path) != LOADABLE:
+            found += lines_of_c(path)
+    return found
+
+
+def entries():
+    """Number -> fields of the entry, from the page."""
+    parts = re.split(r"^## BH(\d{4})$", read(PAGE), flags=re.M)
+    found = {}
+    for number, text in zip(parts[1::2], parts[2::2]):
+        assert number not in found, f"BH{number} twice on the page"
+        found[number] = fields(re.split(r"^## ", text, flags=re.M)[0])
+    return found
+
+
+LINES = lines_of_sources()
+ENTRIES = entries()
+
+
+def test_no_number_is_used_twice():
+    numbers = [line.number for line in LINES]
+    assert sorted({number for number in numbers if numbers.count(number) > 1}) == []
+
+
+def test_each_line_has_an_entry_and_each_entry_a_line():
+    assert set(ENTRIES) == {line.number for line in LINES}
+
+
+def test_entries_are_in_order():
+    assert list(ENTRIES) == sorted(ENTRIES)
+
+
+@pytest.mark.parametrize("number", ENTRIES)
+def test_entry_has_the_fixed_fields(number):
+    assert list(ENTRIES[number]) == FIELDS
+    assert all(ENTRIES[number].values()), "an empty field"
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.number)
+def test_entry_tells_what_the_source_says(line):
+    entry = ENTRIES[line.number]
+    message = re.sub(r"\s+", " ", entry["Message"])
+    assert entry["Level"] == line.level, line.place
+    assert re.split(r"`<[^`]*>`", message) == line.pieces, line.place
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.number)
+def test_number_is_of_the_range_of_its_source(line):
+    ranges = {"module/mb_config.c": range(100, 200), "module/mb_balance.c": range(400, 500), "module/mb_proxy.c": range(400, 500),
+              "module/mb_loaded.c": range(400, 500)}
+    wanted = range(300, 400) if line.place.startswith("Sources/") else ranges.get(line.place, range(200, 300))
+    assert int(line.number) in wanted, line.place

@@ -1,0 +1,112 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The examples of httpd-conf-examples/: as they are for httpd's check, and with addresses of their own as clusters of real httpds."""
+
+from collections import Counter
+
+import pytest
+from Docs.repository import ROOT
+from harness import ports
+from harness.wait import wait_for
+
+EXAMPLES = ROOT / "httpd-conf-examples"
+
+
+def example(name, **defines):
+    """Configuration that includes the example, with values for its parameters."""
+    defines = {"SOCKETS": "${sockets}", "DOCUMENTS": "${root}/htdocs", **defines}
+    lines = [f"Define BACKHAND_{key} {value}" for key, value in defines.items() if value is not None]
+    return "\n".join([*lines, f"Include {EXAMPLES / name}.conf", ""])
+
+
+def serve(stage, name, address, config):
+    """An httpd on an address; what it answers is its name."""
+    return stage.httpd(config, name=name, address=address, files={"page.html": name, "static/page.html": name})
+
+
+def served_by(server, count, path="/page.html"):
+    """Who served how many of these requests to the server."""
+    answers = [server.get(path) for _ in range(count)]
+    assert {answer.status for answer in answers} == {200}
+    return Counter(answer.text for answer in answers)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.conf")))
+def test_example_is_accepted_as_it_is(stage, name):
+    server = stage.httpd(f"Include {EXAMPLES / name}.conf\n", start=False)
+    assert server.test_config() == (0, "Syntax OK\n")
+
+
+def test_single_balancer(stage):
+    network = "127.0.0.0/8"
+    balancer = serve(stage, "balancer", "127.0.41.1", example(
+        "single-balancer", OWN="${address}:${port}", NETWORK=network, GROUP="${group}"))
+    servers = [serve(stage, f"server{number}", f"127.0.41.{number}", example(
+        "single-balancer-server", OWN="${address}:${port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None))
+        for number in (2, 3, 4)]
+    balancer.knows(*servers)
+    served = served_by(balancer, 60)
+    assert set(served) == {server.name for server in servers}
+    # A server behind it sends nothing on.
+    assert set(served_by(servers[0], 20)) == {servers[0].name}
+    # The client's address is what the servers log.
+    assert all("127.0.0.1" == line.split()[0] for server in servers for line in server.access_log())
+
+    # One that is stopped in an orderly way costs no request.
+    gone = servers.pop()
+    gone.stop()
+    assert set(served_by(balancer, 40)) == {server.name for server in servers}
+    assert balancer.get("/backhand/?format=json").status == 200
+
+
+def test_symmetric_cluster(stage):
+    servers = [serve(stage, f"server{number}", f"127.0.42.{number}", example(
+        "symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP="${group}")) for number in (1, 2, 3, 4)]
+    for server in servers:
+        server.knows(*servers)
+    names = {server.name for server in servers}
+    for server in servers:
+        # Each of four is one of two that are chosen at random and whose load is the same: 1 in 10^10 that one of them gets none.
+        assert set(served_by(server, 80)) == names
+        assert set(served_by(server, 10, "/static/page.html")) == {server.name}
+    looped = Counter(line.split("action=")[1].split()[0] for server in servers for line in server.access_log())
+    assert looped["proxy"] == looped["looped"] > 0
+
+
+def test_symmetric_cluster_finds_its_own_address(stage):
+    """Without BACKHAND_OWN: the address of the way to the group, here a destination on the loopback interface."""
+    port = ports.free_port("127.0.0.1", "0.0.0.0")
+    server = serve(stage, "server1", "127.0.0.1", example(
+        "symmetric-cluster", NETWORK="127.0.0.0/8", GROUP=f"127.0.0.1:{port}"))
+    assert server.knows().self["address"] == "127.0.0.1"
+    assert set(served_by(server, 10)) == {"server1"}
+
+
+def test_two_networks(stage):
+    group_a, group_b = ("{}:{}".format(*ports.free_group()) for _ in range(2))
+
+    def both(name, number):
+        port = ports.free_port(f"127.0.43.{number}", f"127.0.44.{number}")
+        return stage.httpd(example(
+            "two-networks", OWN_A="${address}:${port}", OWN_B=f"127.0.44.{number}:${{port}}", TO_A=f"{group_a},1",
+            TO_B=f"{group_b},1", NETWORK_A="127.0.43.0/24", NETWORK_B="127.0.0.0/8") + f"Listen 127.0.44.{number}:${{port}}\n",
+            name=name, address=f"127.0.43.{number}", port=port, files={"page.html": name})
+
+    def one(name, address, group):
+        return serve(stage, name, address, example(
+            "symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP=group))
+
+    middle, twin = both("middle", 4), both("twin", 5)
+    in_a, in_b = one("in-a", "127.0.43.6", group_a), one("in-b", "127.0.44.8", group_b)
+    # The twin is heard by both networks, and is one server.
+    known = Counter(row["hostname"] for row in _table_of(middle, 4))
+    assert known == Counter(["middle.test", "twin.test", "in-a.test", "in-b.test"])
+    # In each network the two are known by the address that they have there.
+    in_a.knows(middle, twin)
+    in_b.knows(f"127.0.44.4:{middle.port}", f"127.0.44.5:{twin.port}")
+    assert set(served_by(middle, 80)) == {"middle", "twin", "in-a", "in-b"}
+
+
+def _table_of(server, count):
+    return wait_for(lambda: (rows := server.status().json["servers"]) and len(rows) == count and rows, 10,
+                    f"{count} servers", show=server.status)
+
