@@ -1,0 +1,116 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import ArgumentParser
+import BackhandServerStats
+import BackhandSystem
+import BackhandWire
+
+/// Pretends to be many servers of a cluster, on loopback addresses.
+@main
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backhand-simulate",
+        abstract: "Pretends to be many servers that announce themselves, for trying mod_backhand out on one machine.",
+        discussion: """
+            Each announcement leaves from an address of its own in 127.0.0.0/8. Nothing leaves this machine: the destination must \
+            be a loopback address, or a multicast group, which is then sent to on the loopback interface only.
+            """,
+        version: BACKHAND_VERSION)
+
+    @Option(help: "How many servers, 1 to 65535.")
+    var peers: Int = 16
+
+    @Option(help: ArgumentHelp("Where the announcements go.", valueName: "address:port"))
+    var destination: String
+
+    @Option(help: "The address of the loopback interface from which multicast leaves.")
+    var own: String = "127.0.0.1"
+
+    @Option(help: "When to end, if not interrupted before.")
+    var seconds: Int = 60
+
+    @Option(help: ArgumentHelp("Between two announcements of one server, 10 to 60000.", valueName: "ms"))
+    var interval: Int = 1000
+
+    @Option(help: "Hops of multicast, 1 to 255.")
+    var ttl: Int = 1
+
+    @Option(help: "The first server's address; the others follow it.")
+    var first: String = "127.1.0.1"
+
+    @Option(help: "The port at which the servers pretend to take requests.")
+    var port: UInt16 = 80
+
+    @Option(help: "The same seed gives the same servers with the same histories.")
+    var seed: UInt64 = 1
+
+    func validate() throws {
+        _ = try scene()
+    }
+
+    func run() throws {
+        let scene = try scene()
+        catchStopSignals()
+        var crowd = Crowd(scene, seed: seed, startedAt: wallSeconds())
+        let socket = try open(scene)
+        defer { socket.close() }
+        crowd.announce(with: socket, for: UInt64(seconds) * 1000)
+        print("\(crowd.sent) announcements of \(peers) servers sent, \(crowd.failed) refused by the system")
+        if crowd.failed > 0 { throw ExitCode.failure }
+    }
+
+    private func open(_ scene: Scene) throws -> UDPSocket {
+        do throws(SystemError) {
+            let socket = try UDPSocket(address: scene.own, port: 0, shared: false)
+            if scene.isMulticast { try socket.sendMulticast(interface: scene.own, hops: UInt8(ttl)) }
+            return socket
+        } catch {
+            throw ValidationError("cannot send from \(own): \(error.text)")
+        }
+    }
+
+    /// The arguments, checked.
+    private func scene() throws -> Scene {
+        guard (1...65535).contains(peers) else { throw ValidationError("--peers must be 1 to 65535") }
+        guard (10...60_000).contains(interval) else { throw ValidationError("--interval must be 10 to 60000") }
+        guard (1...255).contains(ttl) else { throw ValidationError("--ttl must be 1 to 255") }
+        guard (1...86_400).contains(seconds) else { throw ValidationError("--seconds must be 1 to 86400") }
+        guard port > 0 else { throw ValidationError("--port must be 1 to 65535") }
+        let target: bh_destination_t
+        do {
+            target = try parseDestination(own: nil, destination)
+        } catch {
+            throw ValidationError("--destination \(error.text)")
+        }
+        guard let group = target.group.ipv4, target.group.isMulticast || group >> 24 == 127 else {
+            throw ValidationError("--destination \(destination): only loopback addresses and multicast groups are sent to")
+        }
+        let start = try loopback(first, "--first")
+        guard UInt64(start) + UInt64(peers) <= 0x7fff_ffff else {
+            throw ValidationError("--first \(first): there are not \(peers) loopback addresses from there on")
+        }
+        return Scene(
+            own: try loopback(own, "--own"), first: start, peers: UInt32(peers), port: port, destination: group,
+            destinationPort: target.port, isMulticast: target.group.isMulticast, interval: UInt64(interval))
+    }
+
+    private func loopback(_ text: String, _ name: String) throws -> UInt32 {
+        guard let address = parseAddress(text)?.ipv4, address >> 24 == 127 else {
+            throw ValidationError("\(name) \(text): must be a loopback address, 127.x.y.z")
+        }
+        return address
+    }
+}
+
+/// Who announces, and where. Addresses in host byte order.
+struct Scene {
+    var own: UInt32
+    var first: UInt32
+    var peers: UInt32
+    var port: UInt16
+    var destination: UInt32
+    var destinationPort: UInt16
+    var isMulticast: Bool
+    /// Milliseconds.
+    var interval: UInt64
+}

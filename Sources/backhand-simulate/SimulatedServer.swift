@@ -1,0 +1,62 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+
+/// Random numbers that depend on a seed alone (SplitMix64, Steele, Lea and Flood 2014).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// One server that does not exist: a machine with a size of its own whose work wanders up and down.
+struct SimulatedServer {
+    private(set) var facts = bh_facts_t()
+    private var random: SeededGenerator
+    /// Work in shares of what the machine can do: 0 is idle, 1 is full, more is queueing.
+    private var work: Double
+    private let usedAtRest: Double
+
+    init(number: UInt32, address: UInt32, port: UInt16, seed: UInt64, startedAt: Int64) {
+        random = SeededGenerator(seed &* 0x1_0000_0001 &+ UInt64(number))
+        let cores = [1, 2, 4, 4, 8, 8, 16, 32].randomElement(using: &random) ?? 4
+        facts.ncpu = Int32(cores)
+        facts.arriba = Int32.random(in: 200_000...600_000, using: &random)
+        facts.total_memory = UInt64(cores) * (UInt64.random(in: 1...4, using: &random) << 30)
+        facts.worker_memory = UInt64.random(in: 4...40, using: &random) << 20
+        facts.workers = Int32(cores) * 25
+        facts.address = bh_address_t(ipv4: address)
+        facts.port = port
+        facts.load_hwm = 1000
+        work = Double.random(in: 0.05...0.8, using: &random)
+        usedAtRest = Double.random(in: 0.1...0.3, using: &random)
+        // Another run is another start of the server: else its announcements would be repetitions of the last run's.
+        var start = SeededGenerator(UInt64(bitPattern: startedAt) &+ UInt64(address) << 32)
+        facts.boot_id = start.next()
+        let name = Array("sim-\(number)".utf8)
+        withUnsafeMutableBytes(of: &facts.hostname) { $0.copyBytes(from: name) }
+    }
+
+    /// Another interval passes.
+    mutating func live() {
+        work = min(max(work + Double.random(in: -0.05...0.05, using: &random), 0), 1.5)
+        let share = min(work, 1)
+        facts.sequence += 1
+        facts.load = Int32(work * Double(facts.ncpu) * 1000)
+        facts.cpu = Int32((1 - share) * 1000)
+        facts.idle_workers = facts.workers - Int32(Double(facts.workers) * share)
+        facts.free_memory = UInt64(Double(facts.total_memory) * (1 - usedAtRest) * (1 - 0.6 * share))
+        facts.arrivals += UInt64(share * Double(facts.ncpu) * 50)
+        while facts.load_hwm < facts.load { facts.load_hwm *= 2 }
+    }
+}

@@ -1,0 +1,12 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import ArgumentParser
+
+/// Asks the moderator of an httpd on this machine.
+@main
+struct Backhandctl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backhandctl",
+        abstract: "Asks the moderator of mod_backhand on this machine.",
+        subcommands: [Status.self])
+}

@@ -1,0 +1,68 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandSystem
+
+/// The moderator gives a client five seconds; one more is for the way.
+private let patience: UInt64 = 6000
+
+/// Sends a line to the moderator and returns all that it answers.
+func ask(_ path: String, _ line: String) throws -> [UInt8] {
+    let socket: StreamSocket
+    do {
+        socket = try StreamSocket(connectingTo: Path(path))
+    } catch {
+        throw complaint(about: path, error)
+    }
+    defer { socket.close() }
+    do throws(SystemError) {
+        // A line fits into any socket's buffer.
+        _ = try Array(line.utf8).withUnsafeBufferPointer { line throws(SystemError) in
+            try socket.send(UnsafeRawBufferPointer(line))
+        }
+        if let answer = try readAll(socket) { return answer }
+    } catch {
+        throw Complaint("the conversation with \(path) broke off: \(error.text)")
+    }
+    throw Complaint("\(path) does not answer")
+}
+
+/// Everything until the moderator closes; nil if it takes too long.
+private func readAll(_ socket: StreamSocket) throws(SystemError) -> [UInt8]? {
+    let deadline = monotonicMilliseconds() + patience
+    var answer: [UInt8] = []
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
+    defer { room.deallocate() }
+    var readiness = Readiness()
+    readiness.add(socket.fd, reading: true, writing: false)
+    while true {
+        let now = monotonicMilliseconds()
+        guard now < deadline else { return nil }
+        readiness.wait(milliseconds: Int(deadline - now))
+        guard let count = try receive(socket, into: room) else { continue }
+        guard count > 0 else { return answer }
+        answer += room[..<count]
+    }
+}
+
+/// What is there; nil if nothing is yet.
+private func receive(_ socket: StreamSocket, into room: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
+    do throws(SystemError) {
+        return try socket.receive(into: room)
+    } catch {
+        guard error.isLater else { throw error }
+        return nil
+    }
+}
+
+private func complaint(about path: String, _ error: SystemError) -> Complaint {
+    switch error {
+    case .missing:
+        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir?")
+    case .refused:
+        Complaint("nobody answers at \(path): the httpd that made it is gone")
+    case .denied:
+        Complaint("you may not use \(path): \(whoMay(path))")
+    default:
+        Complaint("cannot connect to \(path): \(error.text)")
+    }
+}

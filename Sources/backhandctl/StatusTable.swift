@@ -1,0 +1,86 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// A server that has not been heard for longer than byAge allows by default (SERVER_TIMEOUT) is marked.
+private let staleMilliseconds: UInt64 = 20_000
+
+/// The table of the status page, for a terminal.
+func statusTable(_ document: StatusDocument) -> String {
+    let header = [
+        "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/All", "ms/req [req]", "Arriba", "CPUs",
+        "Load/HWM", "CPU Idle",
+    ]
+    let rows = document.servers.map(cells)
+    let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
+    var lines = ([header] + rows).map { row in
+        row.indices.map { aligned(row[$0], to: widths[$0], left: $0 == 1 || $0 == 3) }.joined(separator: "  ")
+            .trimmedEnd
+    }
+    if document.servers.contains(where: isStale) {
+        lines.append("! not heard for more than \(staleMilliseconds / 1000) seconds")
+    }
+    return lines.joined(separator: "\n")
+}
+
+private func isStale(_ server: StatusDocument.Server) -> Bool {
+    server.ageMilliseconds > staleMilliseconds
+}
+
+private func cells(_ server: StatusDocument.Server) -> [String] {
+    let isIPv6 = server.address.contains(":")
+    return [
+        "\(server.id)",
+        server.hostname,
+        (isStale(server) ? "! " : "") + "\(server.ageMilliseconds / 1000)",
+        (isIPv6 ? "[\(server.address)]" : server.address) + ":\(server.port)",
+        memory(server.memoryTotal),
+        memory(server.memoryAvailable),
+        "\(server.workersIdle)/\(server.workers)",
+        "\(Int64(clamping: server.meanMilliseconds)) [\(server.served)]",
+        "\(server.arriba)",
+        "\(server.cpus)",
+        decimal(server.load, places: 2) + "/\(Int64(clamping: server.loadHighWaterMark))",
+        decimal(server.idle, places: 3),
+    ]
+}
+
+/// Bytes in the largest binary unit that leaves a whole number of them.
+private func memory(_ bytes: UInt64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
+    var value = Double(bytes)
+    var unit = 0
+    while value >= 1024, unit < units.count - 1 {
+        value /= 1024
+        unit += 1
+    }
+    return decimal(value, places: unit > 2 ? 1 : 0) + " " + units[unit]
+}
+
+/// A number with so many places, rounded.
+private func decimal(_ value: Double, places: Int) -> String {
+    let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
+    let scaled = Int64(clamping: (value * Double(scale)).rounded())
+    guard places > 0 else { return "\(scaled)" }
+    let digits = "\(scaled.magnitude)"
+    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+    return (scaled < 0 ? "-" : "") + padded.dropLast(places) + "." + padded.suffix(places)
+}
+
+private func aligned(_ text: String, to width: Int, left: Bool) -> String {
+    let filling = String(repeating: " ", count: max(0, width - text.count))
+    return left ? text + filling : filling + text
+}
+
+extension String {
+    fileprivate var trimmedEnd: String {
+        var end = endIndex
+        while end > startIndex, self[index(before: end)] == " " { end = index(before: end) }
+        return String(self[..<end])
+    }
+}
+
+extension Int64 {
+    /// The whole part, as near as fits; 0 if it is not a number.
+    fileprivate init(clamping value: Double) {
+        self = value.isNaN ? 0 : Int64(exactly: value.rounded(.towardZero)) ?? (value < 0 ? .min : .max)
+    }
+}
