@@ -58,6 +58,12 @@ def module_mpm(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def mpm_stage(module_mpm, request):
+    """Httpds for all tests of a file, new ones for each MPM."""
+    yield from _stage(request)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

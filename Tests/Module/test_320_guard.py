@@ -44,8 +44,8 @@ class Members:
 
 
 @pytest.fixture(scope="module")
-def members(module_stage, module_mpm):
-    return Members(module_stage, module_mpm)
+def members(mpm_stage, module_mpm):
+    return Members(mpm_stage, module_mpm)
 
 
 @pytest.mark.parametrize("client", ["203.0.113.7", "2001:db8::7"])

@@ -363,9 +363,10 @@ class Httpd:
         def found():
             table = self.status()
             return table if set(table.servers) == wanted else None
-        return wait_for(found, deadline, f"{self} to know {sorted(wanted)}", every=0.05, show=self._show_status)
+        return wait_for(found, deadline, f"{self} to know {sorted(wanted)}", every=0.05, show=self.show_status)
 
-    def _show_status(self):
+    def show_status(self):
+        """Its table, or why it cannot be had: for the texts of failures."""
         try:
             return self.status()
         except OSError as error:

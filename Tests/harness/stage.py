@@ -4,6 +4,7 @@
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from . import announce, ports
@@ -54,25 +55,25 @@ class Stage:
             announce.send(announcement.encode(), group or self.group, source)
 
     def plant(self, httpd, *announcements, source="127.0.9.1", deadline=8):
-        """Announces until the table of the httpd has all of them; returns the table."""
-        wanted = {announcement.id for announcement in announcements}
-        # A group that is not joined yet loses datagrams: repeat, but not faster than a cluster does by far.
+        """Announces until the httpd has heard all of them; returns its table."""
+        begin = time.monotonic()
+
+        def heard(row):
+            return row["age_ms"] / 1000 <= time.monotonic() - begin
+
+        def all_heard():
+            table = httpd.status()
+            return table if all(heard(table.servers[announcement.id]) for announcement in announcements) else None
+
+        # A group that is not joined yet loses datagrams: repeat.
         def told():
-            self.announce(*announcements, source=source)
+            self.announce(*announcements, source=source, group=httpd.group)
             try:
-                return wait_for(lambda: self._with(httpd, announcements), 0.25, every=0.02)
+                return wait_for(all_heard, 0.25)
             except Late:
                 return None
-        return wait_for(told, deadline, f"{httpd} to hear {sorted(wanted)}", show=httpd._show_status)
-
-    @staticmethod
-    def _with(httpd, announcements):
-        servers = httpd.status()
-        rows = servers.servers
-        def is_there(announcement):
-            row = rows.get(announcement.id)
-            return row and abs(row["load"] - announcement.load / 1000) < 0.0015 or row and row["load"] == announcement.load
-        return servers if all(map(is_there, announcements)) else None
+        wanted = [announcement.id for announcement in announcements]
+        return wait_for(told, deadline, f"{httpd} to hear {wanted}", show=httpd.show_status)
 
     def logs(self):
         """Error logs by the servers' names."""
