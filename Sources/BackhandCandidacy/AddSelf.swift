@@ -1,0 +1,15 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+extension CandidacyFunction {
+    /// Appends the local server, if it is not among the candidates and has announced itself.
+    static var addSelf: CandidacyFunction {
+        CandidacyFunction("addSelf") { candidates, _ in
+            let segment = candidates.segment
+            guard bh_segment_rows(segment) > 0, bh_row_heard(bh_segment_row(segment, 0)) != 0 else { return }
+            for place in 0..<candidates.count where candidates.list[place].id == 0 { return }
+            candidates.append(0)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// A built-in candidacy function: its word in the configuration, what it takes there, and what it does to the candidates.
+struct CandidacyFunction {
+    /// What does the work; the number is the step's argument as the rule stores it.
+    typealias Work = (inout Candidates, Int32) -> Void
+
+    let name: StaticString
+    let argument: ArgumentRule
+    let apply: Work
+
+    init(_ name: StaticString, _ argument: ArgumentRule = .none, apply: @escaping Work) {
+        self.name = name
+        self.argument = argument
+        self.apply = apply
+    }
+}
+
+extension CandidacyFunction {
+    /// All of them by their ids, which count from 1; nil past the last.
+    ///
+    /// A switch, not an array: a global array would be made on first use, on the heap, in the middle of a request.
+    static func of(id: Int32) -> CandidacyFunction? {
+        switch id {
+        case 1: .addSelf
+        case 2: .removeSelf
+        case 3: .byAge
+        case 4: .byLoad
+        case 5: .byBusyChildren
+        case 6: .byCPU
+        case 7: .byLogWindow
+        case 8: .byRandom
+        case 9: .byCost
+        default: nil
+        }
+    }
+
+    /// The last id that has a function; ids have no gaps.
+    static let lastID: Int32 = 9
+}

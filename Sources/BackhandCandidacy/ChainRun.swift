@@ -1,0 +1,91 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// One decision under way.
+struct ChainRun {
+    var candidates: Candidates
+    /// Whether a server was left out because it refused connections.
+    var leftOut = false
+    private var withRefusing = false
+    private var fault: LoadedFault?
+    private let counts: UnsafeMutablePointer<UInt16>
+    private let context: UnsafeMutableRawPointer?
+
+    init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
+        candidates = Candidates(segment, request, workspace)
+        counts = workspace.counts
+        context = request.context
+    }
+
+    /// Starts from all servers that the table knows, in the order of their rows.
+    mutating func gather(withRefusing: Bool) {
+        self.withRefusing = withRefusing
+        let segment = candidates.segment
+        let now = candidates.now
+        let list = candidates.list
+        let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
+        var count = 0
+        var row = bh_segment_row(segment, 0)
+        for id in 0..<rows {
+            defer { row += 1 }
+            guard bh_row_heard(row) != 0 else { continue }
+            if !withRefusing, id != 0, isRefusing(row, now) {
+                leftOut = true
+                continue
+            }
+            list[count] = ServerSlot(
+                id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
+            count &+= 1
+        }
+        candidates.count = count
+    }
+
+    /// Runs all steps, also over an empty list: a later one may add servers.
+    mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
+        counts[0] = UInt16(truncatingIfNeeded: candidates.count)
+        for index in 0..<steps.count {
+            candidates.step = index
+            if let call = steps[index].call, steps[index].function == BH_FUNCTION_LOADED {
+                callLoaded(call, steps[index].argument)
+            } else {
+                CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, steps[index].number)
+            }
+            counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
+        }
+    }
+
+    /// What a loaded function adds counts as ours: servers in back-off are taken out again.
+    private mutating func callLoaded(_ call: bh_candidacy_fn, _ argument: UnsafePointer<CChar>?) {
+        if let fault = candidates.callLoaded(call, context, argument) {
+            self.fault = LoadedFault(fault: fault, step: candidates.step)
+            return
+        }
+        guard !withRefusing else { return }
+        let count = candidates.count
+        let now = candidates.now
+        candidates.keep { slot, segment in slot.id == 0 || !isRefusing(bh_segment_row(segment, slot.row), now) }
+        leftOut = leftOut || candidates.count < count
+    }
+
+    /// The result, as the border hands it out.
+    var decision: bh_decision_t {
+        bh_decision_t(
+            servers: UnsafePointer(candidates.list), counts: UnsafePointer(counts),
+            count: UInt32(truncatingIfNeeded: candidates.count), last_resort: withRefusing && candidates.count > 0,
+            fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
+            fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0))
+    }
+}
+
+/// A loaded function that went wrong, and where it stands in the chain.
+private struct LoadedFault {
+    let fault: bh_fault_t
+    let step: Int
+}
+
+/// Whether a server refused a connection a moment ago. An end further away than any back-off lasts was not written by a child.
+private func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
+    let until = bh_row_backoff(row)
+    return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
+}

@@ -1,0 +1,37 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+/// Runs a chain over the table and tells which servers are left, best first.
+///
+/// Allocates nothing, takes no lock, makes no system call. Servers in back-off are left out; if that leaves nobody, the chain runs
+/// again with them.
+public func decide(
+    _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
+    _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>
+) -> bh_status_t {
+    guard isSound(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else { return BH_EINVAL }
+    guard let workspace = Workspace(workspace, loaded: callsLoadedFunction(steps)) else { return BH_ESPACE }
+    var run = ChainRun(segment, request, workspace)
+    run.gather(withRefusing: false)
+    run.apply(steps)
+    if run.candidates.count == 0, run.leftOut {
+        run.gather(withRefusing: true)
+        run.apply(steps)
+    }
+    decision.pointee = run.decision
+    return BH_OK
+}
+
+/// Whether every step names a function that exists.
+private func isSound(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool {
+    guard steps.count <= BH_STEPS_MAX else { return false }
+    for step in steps {
+        if step.function == BH_FUNCTION_LOADED {
+            guard step.call != nil else { return false }
+        } else {
+            guard step.function >= 1, step.function <= CandidacyFunction.lastID else { return false }
+        }
+    }
+    return true
+}

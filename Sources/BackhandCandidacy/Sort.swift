@@ -1,0 +1,66 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// What candidates are sorted by, smallest first: a number below 2^48, so that it fits into a word with a position.
+struct SortKey {
+    let number: UInt64
+
+    /// Keeps the order of integers between -2^47 and 2^47.
+    init(_ integer: Int64) {
+        number = UInt64(bitPattern: integer &+ 1 << 47) & (1 << 48 &- 1)
+    }
+
+    /// Keeps the order of finite numbers that are not negative. The last 15 bits of the fraction are dropped: numbers that agree in
+    /// eleven digits are equal, and so is what differs only by rounding.
+    init(_ number: Double) {
+        self.number = number.bitPattern >> 15 & (1 << 48 &- 1)
+    }
+}
+
+extension Candidates {
+    /// Sorts by keys, smallest first; equal ones keep their order. Mode and host header move with their server.
+    ///
+    /// Sorts words of key and position in place, then moves each entry once. The position makes every word differ, so any
+    /// sorting algorithm is stable.
+    mutating func sort(by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
+        guard count > 1 else { return }
+        let (list, spare, keys, segment) = (list, spare, keys, segment)
+        for place in 0..<count {
+            keys[place] = key(list[place], segment).number << 16 | UInt64(truncatingIfNeeded: place)
+        }
+        sortWords(keys, count)
+        for place in 0..<count {
+            spare[place] = list[Int(truncatingIfNeeded: keys[place] & 0xffff)]
+        }
+        swap(&self.list, &self.spare)
+    }
+}
+
+/// Shell's sort: in place, without recursion; up to four words it is insertion sort.
+func sortWords(_ words: UnsafeMutablePointer<UInt64>, _ count: Int) {
+    var gap = gap(below: count)
+    while gap > 0 {
+        var start = gap
+        while start < count {
+            let word = words[start]
+            var place = start
+            while place >= gap, words[place &- gap] > word {
+                words[place] = words[place &- gap]
+                place &-= gap
+            }
+            words[place] = word
+            start &+= 1
+        }
+        gap = BackhandCandidacy.gap(below: gap)
+    }
+}
+
+/// The largest gap below a number, 0 if there is none. Gaps of Ciura, FCT 2001: the fewest comparisons known for up to some
+/// thousand words.
+private func gap(below number: Int) -> Int {
+    if number > 701 { return number > 1750 ? 1750 : 701 }
+    if number > 57 { return number > 301 ? 301 : number > 132 ? 132 : 57 }
+    if number > 10 { return number > 23 ? 23 : 10 }
+    return number > 4 ? 4 : number > 1 ? 1 : 0
+}

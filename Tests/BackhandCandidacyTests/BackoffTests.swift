@@ -1,0 +1,47 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import Testing
+
+struct BackoffTests {
+    private let refusing = FakeServer(backoff: FakeTable.now + 1)
+    private let fine = FakeServer()
+
+    @Test func refusingServersAreLeftOut() throws {
+        let outcome = try FakeTable([fine, refusing, fine, refusing]).decide(["byAge 6"])
+        #expect(outcome.ids == [0, 2])
+        #expect(outcome.counts == [2, 2])
+        #expect(!outcome.lastResort)
+    }
+
+    @Test(arguments: [(0, true), (FakeTable.now, true), (FakeTable.now + 16_000, false), (.max, true)] as [(UInt64, Bool)])
+    func backoffEnds(until: UInt64, stays: Bool) throws {
+        #expect(try FakeTable([fine, FakeServer(backoff: until)]).decide([]).ids == (stays ? [0, 1] : [0]))
+    }
+
+    @Test func selfIsNeverLeftOut() throws {
+        let outcome = try FakeTable([refusing, refusing]).decide([])
+        #expect(outcome.ids == [0])
+        #expect(!outcome.lastResort)
+    }
+
+    @Test func nobodyElseIsTheLastResort() throws {
+        let outcome = try FakeTable([fine, refusing, refusing]).decide(["removeSelf", "byLogWindow"])
+        #expect(outcome.ids == [1])
+        #expect(outcome.lastResort)
+        #expect(outcome.counts == [3, 2, 1])
+    }
+
+    @Test func nobodyAtAllIsNoLastResort() throws {
+        let old = FakeServer(heard: 1, backoff: FakeTable.now + 1)
+        let outcome = try FakeTable([fine, old]).decide(["removeSelf", "byAge 6"])
+        #expect(outcome.ids == [])
+        #expect(!outcome.lastResort)
+        #expect(outcome.counts == [2, 1, 0])
+    }
+
+    @Test func addSelfSavesTheFirstRun() throws {
+        let outcome = try FakeTable([fine, refusing]).decide(["removeSelf", "addSelf"])
+        #expect(outcome.ids == [0])
+        #expect(!outcome.lastResort)
+    }
+}

@@ -1,0 +1,185 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import CBackhand
+import Testing
+
+@testable import BackhandCandidacy
+
+/// What a test says of one server; the rest is 0.
+struct FakeServer {
+    var load: Int32 = 0
+    var highWaterMark: Int32 = 0
+    var cpu: Int32 = 0
+    var totalMemory: Int32 = 0
+    var availableMemory: Int32 = 0
+    var workers: Int32 = 0
+    var idleWorkers: Int32 = 0
+    var workerMemory: UInt64 = 0
+    /// CLOCK_MONOTONIC of its last announcement; 0: an empty row.
+    var heard: UInt64 = FakeTable.now
+    var backoff: UInt64 = 0
+}
+
+/// A segment as the moderator would have written it.
+final class FakeTable {
+    static let now: UInt64 = 1_000_000
+    let segment: UnsafeMutablePointer<bh_segment_t>
+    private let memory: UnsafeMutableRawBufferPointer
+
+    init(_ servers: [FakeServer]) {
+        memory = .allocate(byteCount: MemoryLayout<bh_segment_t>.size, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
+        segment = memory.baseAddress!.assumingMemoryBound(to: bh_segment_t.self)
+        for (id, server) in servers.enumerated() { set(UInt32(id), server) }
+        bh_half_store(&segment.pointee.rows, UInt32(servers.count))
+    }
+
+    convenience init(count: Int) { self.init(Array(repeating: FakeServer(), count: count)) }
+
+    convenience init(loads: [Int32]) { self.init(loads.map { FakeServer(load: $0) }) }
+
+    deinit { memory.deallocate() }
+
+    func set(_ id: UInt32, _ server: FakeServer) {
+        let row = bh_segment_public_mutable(segment, id)
+        bh_public_store(&row.pointee.load, server.load)
+        bh_public_store(&row.pointee.load_hwm, server.highWaterMark)
+        bh_public_store(&row.pointee.cpu, server.cpu)
+        bh_public_store(&row.pointee.tmem, server.totalMemory)
+        bh_public_store(&row.pointee.amem, server.availableMemory)
+        bh_public_store(&row.pointee.nservers, server.workers)
+        bh_public_store(&row.pointee.aservers, server.idleWorkers)
+        let extended = bh_segment_row_mutable(segment, id)
+        bh_word_store(&extended.pointee.facts.worker_memory, server.workerMemory)
+        bh_word_store(&extended.pointee.heard_ms, server.heard)
+        bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
+    }
+
+    /// Fills the segment with random bytes.
+    func fillWithNoise(seed: UInt64) {
+        var state = seed
+        for index in stride(from: 0, to: memory.count, by: 8) {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            memory.storeBytes(of: state ^ state >> 29, toByteOffset: index, as: UInt64.self)
+        }
+    }
+
+    /// Runs a chain such as ["byAge 6", "byLoad"] in a workspace of exactly the size that is asked for.
+    func decide(_ chain: [String], seed: UInt64 = 1, now: UInt64 = FakeTable.now) throws -> Outcome {
+        try decide(Chain(chain), seed: seed, now: now)
+    }
+
+    func decide(
+        _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
+        context: UnsafeMutableRawPointer? = nil
+    ) -> Outcome {
+        let workspace = GuardedMemory(size ?? workspaceSize(segment, chain.steps))
+        var decision = bh_decision_t()
+        let request = bh_request_t(now_ms: now, seed: seed, context: context)
+        let status = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+        #expect(workspace.isIntact, "something was written outside of the workspace")
+        return Outcome(status, decision, steps: chain.steps.count)
+    }
+}
+
+extension FakeTable {
+    /// Decides once with each seed and hands out the ids that are left. No checks: this is for statistics.
+    func decideOften(_ lines: [String], seeds: Range<UInt64>, stride: UInt64 = 1, _ body: (Slots) -> Void) throws {
+        let chain = try Chain(lines)
+        let workspace = GuardedMemory(workspaceSize(segment, chain.steps))
+        var decision = bh_decision_t()
+        for seed in seeds {
+            let request = bh_request_t(now_ms: Self.now, seed: seed &* stride, context: nil)
+            _ = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+            body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))
+        }
+    }
+
+    typealias Slots = UnsafeBufferPointer<ServerSlot>
+}
+
+/// A decision, copied out of the workspace.
+struct Outcome: Equatable {
+    let status: UInt32
+    let ids: [Int32]
+    let modes: [CChar]
+    let hosts: [UnsafeMutablePointer<CChar>?]
+    let counts: [UInt16]
+    let lastResort: Bool
+    let fault: Int32
+    let faultStep: UInt32
+
+    init(_ status: bh_status_t, _ decision: bh_decision_t, steps: Int) {
+        let slots = UnsafeBufferPointer(start: decision.servers, count: Int(decision.count))
+        self.status = status.rawValue
+        ids = slots.map(\.id)
+        modes = slots.map(\.mode)
+        hosts = slots.map(\.hostheader)
+        counts = decision.counts.map { Array(UnsafeBufferPointer(start: $0, count: steps + 1)) } ?? []
+        lastResort = decision.last_resort
+        fault = decision.fault
+        faultStep = decision.fault_step
+    }
+}
+
+/// Steps and the texts that they point to.
+final class Chain {
+    private(set) var steps: UnsafeBufferPointer<bh_step_t>
+    private var texts: [UnsafeMutablePointer<CChar>] = []
+
+    init(_ lines: [String], loaded: [Int: bh_candidacy_fn] = [:]) throws {
+        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
+        room.initialize(repeating: bh_step_t())
+        steps = UnsafeBufferPointer(room)
+        for (index, line) in lines.enumerated() {
+            let words = line.split(separator: " ", maxSplits: 1).map { keep(String($0)) }
+            let argument = words.count > 1 ? words[1] : nil
+            if let call = loaded[index] {
+                room[index] = bh_step_t(
+                    function: BH_FUNCTION_LOADED, number: 0, call: call, name: words[0], argument: argument)
+            } else {
+                room[index] = try parseStep(name: words[0], argument: argument)
+            }
+        }
+    }
+
+    /// Steps as they are.
+    init(steps given: [bh_step_t]) {
+        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: given.count)
+        _ = room.initialize(from: given)
+        steps = UnsafeBufferPointer(room)
+    }
+
+    deinit {
+        steps.deallocate()
+        for text in texts { text.deallocate() }
+    }
+
+    private func keep(_ text: String) -> UnsafePointer<CChar> {
+        let bytes = Array(text.utf8CString)
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+        copy.initialize(from: bytes, count: bytes.count)
+        texts.append(copy)
+        return UnsafePointer(copy)
+    }
+}
+
+/// Memory with known bytes on both sides. What it holds at first is noise.
+final class GuardedMemory {
+    private static let margin = 128
+    private let outer: UnsafeMutableRawBufferPointer
+    let inner: UnsafeMutableRawBufferPointer
+
+    init(_ size: Int) {
+        outer = .allocate(byteCount: size + 2 * Self.margin, alignment: 16)
+        outer.initializeMemory(as: UInt8.self, repeating: 0xa5)
+        inner = UnsafeMutableRawBufferPointer(rebasing: outer[Self.margin..<Self.margin + size])
+    }
+
+    deinit { outer.deallocate() }
+
+    var isIntact: Bool {
+        outer.prefix(Self.margin).allSatisfy { $0 == 0xa5 } && outer.suffix(Self.margin).allSatisfy { $0 == 0xa5 }
+    }
+}
