@@ -203,7 +203,8 @@ typedef struct bh_moderator_config {
 
 typedef struct bh_moderator bh_moderator_t;
 
-/* Opens the sockets, with whatever privileges the process still has. Waits up to a second for a port that a predecessor is
+/* Opens the sockets, with whatever privileges the process still has. Call it in the process that will run it: it ends when
+ * that process's parent changes. Waits up to a second for a port that a predecessor is
  * just giving up. */
 bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_moderator_t *_Nullable *_Nullable moderator,
                              char *_Nullable error, size_t error_size);

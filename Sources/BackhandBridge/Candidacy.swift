@@ -1,0 +1,45 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// Chains and decisions of backhand.h.
+
+public import CBackhand
+internal import BackhandCandidacy
+internal import BackhandServerStats
+
+@c @implementation
+public func bh_step_parse(
+    _ name: UnsafePointer<CChar>?, _ argument: UnsafePointer<CChar>?, _ step: UnsafeMutablePointer<bh_step_t>?,
+    _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let name, let step else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        step.pointee = try parseStep(name: name, argument: argument)
+    }
+}
+
+@c @implementation
+public func bh_function_name(_ function: Int32) -> UnsafePointer<CChar>? {
+    functionName(function)
+}
+
+@c @implementation
+public func bh_chain_workspace(
+    _ segment: UnsafePointer<bh_segment_t>?, _ steps: UnsafePointer<bh_step_t>?, _ count: Int
+) -> Int {
+    guard let segment, steps != nil || count == 0, count >= 0, count <= Int(BH_STEPS_MAX) else { return 0 }
+    return workspaceSize(segment, UnsafeBufferPointer(start: steps, count: count))
+}
+
+@c @implementation
+public func bh_chain_decide(
+    _ segment: UnsafePointer<bh_segment_t>?, _ steps: UnsafePointer<bh_step_t>?, _ count: Int,
+    _ request: UnsafePointer<bh_request_t>?, _ workspace: UnsafeMutableRawPointer?, _ workspaceSize: Int,
+    _ decision: UnsafeMutablePointer<bh_decision_t>?
+) -> bh_status_t {
+    guard let segment, let request, let workspace, let decision, steps != nil || count == 0,
+        count >= 0, count <= Int(BH_STEPS_MAX), workspaceSize > 0
+    else { return BH_EINVAL }
+    return decide(
+        segment, UnsafeBufferPointer(start: steps, count: count), request.pointee,
+        UnsafeMutableRawBufferPointer(start: workspace, count: workspaceSize), decision)
+}

@@ -1,0 +1,63 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// Addresses, networks and destinations of backhand.h. Bodies check, convert, call and convert back.
+
+public import CBackhand
+internal import BackhandServerStats
+
+@c @implementation
+public func bh_border_version() -> UInt32 {
+    UInt32(BH_BORDER_VERSION)
+}
+
+@c @implementation
+public func bh_address_parse(
+    _ text: UnsafePointer<CChar>?, _ address: UnsafeMutablePointer<bh_address_t>?
+) -> bh_status_t {
+    guard let text, let address else { return BH_EINVAL }
+    guard let parsed = parseAddress(text) else { return BH_ESYNTAX }
+    address.pointee = parsed
+    return BH_OK
+}
+
+@c @implementation
+public func bh_address_format(
+    _ address: UnsafePointer<bh_address_t>?, _ text: UnsafeMutablePointer<CChar>?, _ size: Int
+) -> bh_status_t {
+    guard let address, let text, size > 0 else { return BH_EINVAL }
+    return formatAddress(address.pointee, into: UnsafeMutableBufferPointer(start: text, count: size)) > 0
+        ? BH_OK : BH_ESPACE
+}
+
+@c @implementation
+public func bh_network_parse(
+    _ text: UnsafePointer<CChar>?, _ network: UnsafeMutablePointer<bh_network_t>?,
+    _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let text, let network else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        network.pointee = try parseNetwork(text)
+    }
+}
+
+@c @implementation
+public func bh_network_contains(
+    _ networks: UnsafePointer<bh_network_t>?, _ count: Int, _ address: UnsafePointer<bh_address_t>?
+) -> Bool {
+    guard let networks, let address, count > 0 else { return false }
+    for network in UnsafeBufferPointer(start: networks, count: count) where network.contains(address.pointee) {
+        return true
+    }
+    return false
+}
+
+@c @implementation
+public func bh_destination_parse(
+    _ own: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>?, _ destination: UnsafeMutablePointer<bh_destination_t>?,
+    _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let text, let destination else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        destination.pointee = try parseDestination(own: own, text)
+    }
+}

@@ -1,0 +1,38 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// The moderator of backhand.h. The only place where a Swift object leaves the core, as an opaque pointer.
+
+public import CBackhand
+internal import BackhandModerator
+
+@c @implementation
+public func bh_moderator_new(
+    _ config: UnsafePointer<bh_moderator_config_t>?, _ moderator: UnsafeMutablePointer<OpaquePointer?>?,
+    _ errorText: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let config, let moderator, config.pointee.segment != nil,
+        config.pointee.destinations != nil || config.pointee.destination_count == 0,
+        config.pointee.accepted != nil || config.pointee.accepted_count == 0
+    else { return BH_EINVAL }
+    do throws(ModeratorError) {
+        let opened = try Moderator.open(config.pointee)
+        moderator.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
+        return BH_OK
+    } catch {
+        write(error.text, to: errorText, errorSize)
+        return error.status
+    }
+}
+
+@c @implementation
+public func bh_moderator_run(_ moderator: OpaquePointer?) -> bh_status_t {
+    guard let moderator else { return BH_EINVAL }
+    Unmanaged<Moderator>.fromOpaque(UnsafeRawPointer(moderator)).takeUnretainedValue().run()
+    return BH_OK
+}
+
+@c @implementation
+public func bh_moderator_free(_ moderator: OpaquePointer?) {
+    guard let moderator else { return }
+    Unmanaged<Moderator>.fromOpaque(UnsafeRawPointer(moderator)).takeRetainedValue().close()
+}

@@ -1,0 +1,44 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// The segment of backhand.h.
+
+public import CBackhand
+internal import BackhandServerStats
+
+@c @implementation
+public func bh_segment_size(_ childSlots: UInt32) -> Int {
+    segmentSize(childSlots: childSlots)
+}
+
+@c @implementation
+public func bh_segment_format(
+    _ memory: UnsafeMutableRawPointer?, _ size: Int, _ childSlots: UInt32, _ bootID: UInt64
+) -> bh_status_t {
+    guard let memory, childSlots > 0, size >= segmentSize(childSlots: childSlots) else { return BH_EINVAL }
+    formatSegment(memory, size: size, childSlots: childSlots, bootID: bootID)
+    return BH_OK
+}
+
+@c @implementation
+public func bh_segment_check(_ memory: UnsafeRawPointer?, _ size: Int) -> bh_status_t {
+    guard let memory, size > 0 else { return BH_EINVAL }
+    return checkSegment(memory, size: size) ? BH_OK : BH_ELAYOUT
+}
+
+@c @implementation
+public func bh_counter_name(_ counter: UInt32) -> UnsafePointer<CChar>? {
+    counterName(counter)
+}
+
+@c @implementation
+public func bh_segment_json(
+    _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ wall: Int64, _ write: bh_write_fn?,
+    _ baton: UnsafeMutableRawPointer?
+) -> bh_status_t {
+    guard let segment, let write else { return BH_EINVAL }
+    let complete = writeSegmentJSON(segment, now: now, wall: wall) { piece in
+        guard let start = piece.baseAddress else { return true }
+        return start.withMemoryRebound(to: CChar.self, capacity: piece.count) { write(baton, $0, piece.count) }
+    }
+    return complete ? BH_OK : BH_ESPACE
+}

@@ -1,0 +1,279 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Links and calls every function of the border, as the shim does, under AddressSanitizer: NULLs, impossible sizes, and one good use of
+ * each. A function that the header promises and Swift does not define fails to link here. */
+
+#include "backhand.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int passed, failed;
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (condition) passed++;                                                                                       \
+        else {                                                                                                         \
+            failed++;                                                                                                  \
+            printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                                           \
+        }                                                                                                              \
+    } while (0)
+
+#define CHILD_SLOTS 4
+#define NOW 1000000u
+
+static bh_segment_t *segment;
+
+static void row(uint32_t id, int load, uint64_t heard_ms) {
+    bh_facts_t facts = {.port = (uint16_t)(80 + id), .load = load, .boot_id = id + 1, .sequence = 1};
+    CHECK(bh_address_parse("127.0.0.1", &facts.address) == BH_OK);
+    snprintf(facts.hostname, sizeof facts.hostname, "host%u", id);
+    bh_row_store(bh_segment_row_mutable(segment, id), &facts);
+    bh_public_store(&bh_segment_public_mutable(segment, id)->load, load);
+    bh_word_store(&bh_segment_row_mutable(segment, id)->heard_ms, heard_ms);
+    if (bh_segment_rows(segment) <= id) bh_half_store(&segment->rows, id + 1);
+}
+
+static void border_version(void) { CHECK(bh_border_version() == BH_BORDER_VERSION); }
+
+static void addresses(void) {
+    bh_address_t address = {1, 1};
+    char text[BH_ADDRESS_SIZE];
+    CHECK(bh_address_parse(NULL, &address) == BH_EINVAL);
+    CHECK(bh_address_parse("10.0.0.4", NULL) == BH_EINVAL);
+    CHECK(bh_address_parse("10.0.0.256", &address) == BH_ESYNTAX && address.high == 1);
+    CHECK(bh_address_parse("10.0.0.4", &address) == BH_OK);
+    CHECK(address.high == 0 && address.low == UINT64_C(0xffff0a000004));
+    CHECK(bh_address_format(NULL, text, sizeof text) == BH_EINVAL);
+    CHECK(bh_address_format(&address, NULL, sizeof text) == BH_EINVAL);
+    CHECK(bh_address_format(&address, text, 0) == BH_EINVAL);
+    CHECK(bh_address_format(&address, text, 4) == BH_ESPACE);
+    CHECK(bh_address_format(&address, text, sizeof text) == BH_OK && strcmp(text, "10.0.0.4") == 0);
+    CHECK(bh_address_parse("2001:db8::4", &address) == BH_OK);
+    CHECK(bh_address_format(&address, text, sizeof text) == BH_OK && strcmp(text, "2001:db8::4") == 0);
+}
+
+static void networks(void) {
+    bh_network_t network;
+    bh_address_t inside, outside;
+    char error[BH_ERROR_SIZE] = "";
+    CHECK(bh_network_parse(NULL, &network, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_network_parse("10.0.0.0/24", NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_network_parse("10.0.0.0/33", &network, error, sizeof error) == BH_ESYNTAX);
+    CHECK(strstr(error, "10.0.0.0/33") != NULL);
+    CHECK(bh_network_parse("10.0.0.0/33", &network, NULL, 0) == BH_ESYNTAX);
+    CHECK(bh_network_parse("10.0.0.0/24", &network, error, sizeof error) == BH_OK);
+    bh_address_parse("10.0.0.77", &inside);
+    bh_address_parse("10.0.1.77", &outside);
+    CHECK(bh_network_contains(&network, 1, &inside));
+    CHECK(!bh_network_contains(&network, 1, &outside));
+    CHECK(!bh_network_contains(NULL, 1, &inside));
+    CHECK(!bh_network_contains(&network, 0, &inside));
+    CHECK(!bh_network_contains(&network, 1, NULL));
+}
+
+static void destinations(void) {
+    bh_destination_t destination;
+    char error[BH_ERROR_SIZE] = "";
+    CHECK(bh_destination_parse(NULL, NULL, &destination, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_destination_parse(NULL, "239.255.1.1:4445,1", NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_destination_parse(NULL, "239.255.1.1:70000", &destination, error, sizeof error) == BH_ESYNTAX);
+    CHECK(strstr(error, "70000") != NULL);
+    CHECK(bh_destination_parse("127.0.0.2:8080", "239.255.1.1:4445,3", &destination, error, sizeof error) == BH_OK);
+    CHECK(destination.own_port == 8080 && destination.port == 4445 && destination.ttl == 3);
+}
+
+static void segments(void) {
+    size_t size = bh_segment_size(CHILD_SLOTS);
+    CHECK(size >= sizeof(bh_segment_t) + CHILD_SLOTS * sizeof(bh_child_t));
+    segment = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(segment != MAP_FAILED);
+    CHECK(bh_segment_format(NULL, size, CHILD_SLOTS, 1) == BH_EINVAL);
+    CHECK(bh_segment_format(segment, 1, CHILD_SLOTS, 1) == BH_EINVAL);
+    CHECK(bh_segment_format(segment, size, 0, 1) == BH_EINVAL);
+    CHECK(bh_segment_check(NULL, size) == BH_EINVAL);
+    CHECK(bh_segment_check(segment, size) == BH_ELAYOUT);
+    CHECK(bh_segment_format(segment, size, CHILD_SLOTS, 7) == BH_OK);
+    CHECK(bh_segment_check(segment, size) == BH_OK);
+    CHECK(bh_segment_check(segment, size - 1) == BH_ELAYOUT);
+    segment->layout ^= 1;
+    CHECK(bh_segment_check(segment, size) == BH_ELAYOUT);
+    segment->layout ^= 1;
+    CHECK(segment->boot_id == 7 && bh_segment_rows(segment) == 0);
+}
+
+static void children(void) {
+    CHECK(bh_child_claim(segment, 100) == 0);
+    CHECK(bh_child_claim(segment, 101) == 1);
+    bh_feedback_begin(segment, 0, 3);
+    bh_feedback_begin(segment, 0, 3);
+    bh_feedback_begin(segment, 1, 3);
+    bh_feedback_end(segment, 0, 3);
+    CHECK(segment->rows_extended[3].in_flight == 2);
+    bh_child_forget(segment, 100);
+    CHECK(segment->rows_extended[3].in_flight == 1);
+    bh_child_forget(segment, 101);
+    CHECK(segment->rows_extended[3].in_flight == 0);
+    for (int pid = 0; pid < CHILD_SLOTS; pid++) CHECK(bh_child_claim(segment, 200 + pid) == pid);
+    CHECK(bh_child_claim(segment, 300) == -1);
+    bh_feedback_begin(segment, -1, 3);
+    bh_feedback_end(segment, -1, 3);
+    CHECK(segment->rows_extended[3].in_flight == 0);
+}
+
+static void steps(bh_step_t *chain) {
+    char error[BH_ERROR_SIZE] = "";
+    CHECK(bh_step_parse(NULL, NULL, chain, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_step_parse("byLoad", NULL, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_step_parse("byLod", NULL, chain, error, sizeof error) == BH_ESYNTAX);
+    CHECK(strstr(error, "byLod") != NULL && strstr(error, "byLoad") != NULL);
+    CHECK(bh_step_parse("byAge", "6", &chain[0], error, sizeof error) == BH_OK && chain[0].number == 6000);
+    CHECK(bh_step_parse("byLoad", NULL, &chain[1], error, sizeof error) == BH_OK);
+    CHECK(bh_function_name(0) == NULL && bh_function_name(-1) == NULL && bh_function_name(1000) == NULL);
+    CHECK(bh_function_name(1) != NULL);
+    CHECK(strcmp(bh_function_name(chain[1].function), "byLoad") == 0);
+}
+
+static int reverse(void *request, ServerSlot *servers, int *count, char *argument) {
+    CHECK(request == segment && strcmp(argument, "x") == 0);
+    for (int i = 0; i < *count / 2; i++) {
+        ServerSlot other = servers[i];
+        servers[i] = servers[*count - 1 - i];
+        servers[*count - 1 - i] = other;
+    }
+    return *count;
+}
+
+static int invent(void *request, ServerSlot *servers, int *count, char *argument) {
+    (void)request, (void)argument;
+    servers[0].id = MAXSERVERS + 5;
+    return *count;
+}
+
+static int overrun(void *request, ServerSlot *servers, int *count, char *argument) {
+    (void)request, (void)argument;
+    memset(&servers[MAXSERVERS], 0x5a, 8);
+    return *count;
+}
+
+static void decisions(void) {
+    bh_step_t chain[3];
+    bh_decision_t decision = {0};
+    bh_request_t request = {NOW, 42, segment};
+    steps(chain);
+    row(0, 3000, NOW);
+    row(1, 1000, NOW);
+    row(2, 2000, NOW - 7000);
+    row(3, 500, NOW - 5000);
+    size_t size = bh_chain_workspace(segment, chain, 2);
+    CHECK(size > 0);
+    CHECK(bh_chain_workspace(NULL, chain, 2) == 0);
+    CHECK(bh_chain_workspace(segment, NULL, 2) == 0);
+    CHECK(bh_chain_workspace(segment, chain, BH_STEPS_MAX + 1) == 0);
+    void *workspace = malloc(size);
+    CHECK(bh_chain_decide(NULL, chain, 2, &request, workspace, size, &decision) == BH_EINVAL);
+    CHECK(bh_chain_decide(segment, NULL, 2, &request, workspace, size, &decision) == BH_EINVAL);
+    CHECK(bh_chain_decide(segment, chain, 2, NULL, workspace, size, &decision) == BH_EINVAL);
+    CHECK(bh_chain_decide(segment, chain, 2, &request, NULL, size, &decision) == BH_EINVAL);
+    CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, NULL) == BH_EINVAL);
+    CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, 1, &decision) == BH_ESPACE);
+    CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 3 && decision.servers[0].id == 3 && decision.servers[1].id == 1 && decision.servers[2].id == 0);
+    CHECK(decision.counts[0] == 4 && decision.counts[1] == 3 && decision.counts[2] == 3);
+    free(workspace);
+
+    const bh_candidacy_fn functions[] = {reverse, invent, overrun};
+    const bh_fault_t faults[] = {BH_FAULT_NONE, BH_FAULT_ID, BH_FAULT_CANARY};
+    for (int i = 0; i < 3; i++) {
+        chain[2] = (bh_step_t){BH_FUNCTION_LOADED, 0, functions[i], "loaded", "x"};
+        size = bh_chain_workspace(segment, chain, 3);
+        CHECK(size >= MAXSERVERS * sizeof(ServerSlot));
+        workspace = malloc(size);
+        CHECK(bh_chain_decide(segment, chain, 3, &request, workspace, size, &decision) == BH_OK);
+        CHECK(decision.fault == (int32_t)faults[i] && decision.count == 3);
+        CHECK(decision.servers[0].id == (i == 0 ? 0 : 3));
+        free(workspace);
+    }
+}
+
+static char json[1 << 16];
+static size_t json_length;
+
+static bool collect(void *baton, const char *text, size_t length) {
+    if (baton) return false;
+    if (json_length + length >= sizeof json) return false;
+    memcpy(json + json_length, text, length);
+    json_length += length;
+    return true;
+}
+
+static void status(void) {
+    CHECK(bh_segment_json(NULL, NOW, 5, collect, NULL) == BH_EINVAL);
+    CHECK(bh_segment_json(segment, NOW, 5, NULL, NULL) == BH_EINVAL);
+    CHECK(bh_segment_json(segment, NOW, 5, collect, segment) == BH_ESPACE);
+    CHECK(bh_segment_json(segment, NOW, 5, collect, NULL) == BH_OK);
+    CHECK(json_length > 100 && json[0] == '{' && strstr(json, "\"host3\"") != NULL);
+    for (uint32_t counter = 0; counter < BH_COUNTERS; counter++) CHECK(bh_counter_name(counter) != NULL);
+    CHECK(bh_counter_name(BH_COUNTERS) == NULL);
+}
+
+static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
+    (void)baton;
+    if (level <= BH_LOG_ERROR) printf("moderator says: BH%04d: %s\n", number, text);
+}
+
+static void workers(void *baton, bh_workers_t *found) {
+    (void)baton;
+    memset(found, 0, sizeof *found);
+    found->busy = 2, found->idle = 3, found->threads = 1;
+}
+
+/* Runs a moderator in a process of its own until it has written row 0, as the parent of an httpd does. */
+static void moderator(void) {
+    bh_moderator_t *made = NULL;
+    char error[BH_ERROR_SIZE] = "";
+    bh_moderator_config_t config = {.segment = segment, .hostname = "contract", .control_fd = -1, .port = 8080,
+                                    .interval_ms = 100, .log = log_line, .workers = workers};
+    CHECK(bh_moderator_new(NULL, &made, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_moderator_new(&config, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_moderator_run(NULL) == BH_EINVAL);
+    bh_moderator_free(NULL);
+    CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
+    bh_moderator_free(made);
+    uint64_t beat = bh_word_load(&segment->beat_ms);
+    pid_t pid = fork();
+    if (pid == 0) {
+        /* In the process that runs it, as its comment says: its parent is the one that it watches. */
+        if (bh_moderator_new(&config, &made, error, sizeof error) != BH_OK) _exit(1);
+        bh_moderator_run(made);
+        bh_moderator_free(made);
+        _exit(0);
+    }
+    for (int tries = 0; tries < 100 && bh_word_load(&segment->beat_ms) == beat; tries++) usleep(50000);
+    CHECK(bh_word_load(&segment->beat_ms) != beat);
+    CHECK(bh_public_load(&segment->public_rows[0].aservers) == 3);
+    CHECK(bh_public_load(&segment->public_rows[0].nservers) == 5);
+    CHECK(kill(pid, SIGTERM) == 0);
+    int state = -1;
+    CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0);
+}
+
+int main(void) {
+    border_version();
+    addresses();
+    networks();
+    destinations();
+    segments();
+    children();
+    decisions();
+    status();
+    moderator();
+    printf("contract: %d passed, %d failed\n", passed, failed);
+    return failed != 0;
+}
