@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+#
+#   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
+#   make demo     a cluster of four real httpds on loopback, watched sharing requests
+#   make check    every test
+#   make bench    what it costs, in instructions and side by side
+#   make install  the module, its configuration, the header and the tools
+#   make deps     the Debian packages that all this needs; silent if they are there
+#   make clean
+
+APXS  ?= apxs
+SWIFT ?= swift
+BUILD := build
+# Debian's own interpreter: the packages below belong to it.
+PYTHON := /usr/bin/python3
+
+DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl gcc make mandoc \
+        python3 python3-pytest valgrind wrk
+
+MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c))
+MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
+CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
+CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
+CORE           := .build-embedded/release/libBackhandBridge.a
+
+# Expanded when a recipe runs: apxs may come with deps.
+HTTPD_FLAGS = -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
+              $(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes)
+CFLAGS     ?= -O2 -g
+STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
+
+all: deps
+	@$(MAKE) --no-print-directory build
+
+build: $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
+	@:
+
+deps:
+	@scripts/deps $(DEPS)
+
+# The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md).
+$(CORE): Package.swift $(CORE_SOURCES)
+	@echo "  swift   $@"
+	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded --product BackhandBridge
+	@touch $@
+
+$(BUILD)/module/%.o: module/%.c module/mb_module.h $(CONTRACT)
+	@mkdir -p $(@D)
+	@echo "  cc      $<"
+	@$(CC) $(CFLAGS) $(STRICT) -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
+
+$(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
+	@echo "  link    $@"
+	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed \
+	    -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+
+# As its documentation tells authors to do it, but for the place of the result.
+$(BUILD)/byHostname.so: module/byHostname.c $(CONTRACT)
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -ISources/CBackhand/include $(HTTPD_FLAGS) $< -o $@
+
+# One file each, with Swift's runtime inside.
+$(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
+	@mkdir -p $(BUILD)
+	@echo "  swift   tools"
+	@$(SWIFT) build --quiet -c release --scratch-path .build-tools -Xswiftc -static-stdlib --product backhandctl
+	@echo "  swift   tools"
+	@$(SWIFT) build --quiet -c release --scratch-path .build-tools -Xswiftc -static-stdlib --product backhand-simulate
+	install -s .build-tools/release/backhandctl .build-tools/release/backhand-simulate $(BUILD)
+
+demo: all
+	$(PYTHON) demo/demo.py
+
+check: all
+	scripts/check
+
+bench: all
+	$(PYTHON) Tests/Bench/bench.py
+
+install: all
+	scripts/install "$(APXS)" "$(DESTDIR)"
+
+clean:
+	rm -rf $(BUILD) .build .build-embedded .build-tools
+
+.PHONY: all build deps demo check bench install clean
+.DELETE_ON_ERROR:

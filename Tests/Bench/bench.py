@@ -1,0 +1,238 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What the module costs: `make bench`, or one part: `bench.py instructions|throughput|moderator`.
+
+Instructions are counted by callgrind (prefork -X): the same on every run. Throughput is compared within one run, in interleaved
+pairs, beside the spread of one contender against itself. Microseconds and requests a second depend on the machine and are printed
+only for orientation.
+"""
+
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import httpd as harness_httpd  # noqa: E402
+from harness import ports  # noqa: E402
+from harness.announce import Announcement  # noqa: E402
+from harness.httpd import BINARY, BUILD, Httpd  # noqa: E402
+from harness.stage import Stage  # noqa: E402
+
+REQUESTS = 1000
+SERVERS = 16
+PAIRS = 15
+WRK_SECONDS = 2
+WRK_CONNECTIONS = 16
+PEERS = 2048
+MODERATOR_SECONDS = 30
+
+# Budgets of docs/performance.md.
+MOST_UNTOUCHED, MOST_HERE, MOST_PROXY_RATIO, MOST_MODERATOR = 500, 20000, 1.03, 0.05
+
+BACKHAND = """\
+UnixSocketDir ${sockets}
+MulticastStats ${address}:${port} ${group},1
+AcceptStats 127.0.0.0/8
+"""
+
+
+class Counted(Httpd):
+    """An httpd in one process under callgrind."""
+
+    def command(self, *arguments):
+        arguments = [argument for argument in arguments if argument != "-DFOREGROUND"]
+        return ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                BINARY, "-X", "-d", str(self.root), "-f", str(self.conf), *arguments]
+
+    def instructions(self, pid):
+        """What callgrind says at the end; its file could not be written after the change of user."""
+        text = (self.root / "logs/stderr").read_text()
+        return int(re.search(rf"^=={pid}== Collected\s*:\s*(\d+)", text, re.M)[1])
+
+
+def many(address, port, path, count):
+    """Requests on kept-alive connections, a hundred on each; every answer must be 200."""
+    # What a browser sends, for a cost that users see.
+    request = (f"GET {path} HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
+               "Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+               "Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: identity\r\nReferer: http://bench.test/\r\n"
+               "Cookie: session=0123456789abcdef\r\nCache-Control: max-age=0\r\n\r\n").encode()
+    done = 0
+    while done < count:
+        with socket.create_connection((address, port), timeout=60) as connection:
+            stream = connection.makefile("rb")
+            for _ in range(min(99, count - done)):
+                connection.sendall(request)
+                status = stream.readline()
+                assert b" 200 " in status, status
+                length = 0
+                while (line := stream.readline()) not in (b"\r\n", b""):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                assert len(stream.read(length)) == length
+                done += 1
+
+
+def counted_run(stage, config, path, count, *, planted=0, **how):
+    """Instructions of an httpd that serves so many requests."""
+    server = Counted(stage.folder, f"run{len(stage.httpds)}", group=ports.free_group(), mpm="prefork", config=config, **how)
+    stage.httpds.append(server)
+    server.start()
+    if planted:
+        stage_plant(stage, server, planted)
+    pid = server.pid
+    many(server.address, server.port, "/index.html", 20)  # connections and caches are warm
+    many(server.address, server.port, path, count)
+    server.stop()
+    return server.instructions(pid)
+
+
+def stage_plant(stage, server, count):
+    """Fills the table with servers that nobody asks."""
+    announcements = [Announcement(f"127.9.0.{i + 1}", 80, load=2000 + i) for i in range(count)]
+    for announcement in announcements:
+        stage.announce(announcement, group=server.group)
+    stage.plant.__func__(stage_of(stage, server), server, *announcements, deadline=60)
+
+
+def stage_of(stage, server):
+    stage.group = server.group
+    return stage
+
+
+def per_request(stage, config, path, **how):
+    few = counted_run(stage, config, path, REQUESTS, **how)
+    return (counted_run(stage, config, path, 2 * REQUESTS, **how) - few) / REQUESTS
+
+
+def judge(text, value, most, unit=""):
+    verdict = "ok" if value < most else "TOO MUCH"
+    print(f"{text}: {value:,.3f}{unit} (budget {most:,}{unit}) {verdict}" if isinstance(most, float)
+          else f"{text}: {value:,.0f}{unit} (budget {most:,}{unit}) {verdict}", flush=True)
+    return value < most
+
+
+def bench_instructions():
+    good = True
+    with Stage("bench") as stage:
+        without = per_request(stage, "", "/index.html", without=("backhand",))
+        print(f"a local request without the module: {without:,.0f} instructions", flush=True)
+        untouched = per_request(stage, BACKHAND, "/index.html")
+        good &= judge("a request that no chain touches, more than without", untouched - without, MOST_UNTOUCHED)
+        here = per_request(
+            stage, BACKHAND + "<Location />\nBackhand byAge 3600\nBackhand byRandom\nBackhand addSelf\nBackhand byLoad 1000\n</Location>\n",
+            "/index.html", planted=SERVERS - 1)
+        good &= judge(f"a request whose chain of {SERVERS} servers says here, more than without", here - without, MOST_HERE)
+
+        backend = stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", name="backend", mpm="event")
+        plain = per_request(stage, f"ProxyPass /p/ http://{backend.id}/\nProxyPreserveHost On\n", "/p/index.html")
+        stage.group = backend.group
+
+        def ours(count):
+            server = Counted(stage.folder, f"run{len(stage.httpds)}", group=backend.group, mpm="prefork",
+                             config=BACKHAND + "<Location />\nBackhand removeSelf\nBackhand byAge 3600\nBackhand byLoad\n</Location>\n")
+            stage.httpds.append(server)
+            server.start()
+            server.knows(backend, deadline=60)
+            pid = server.pid
+            many(server.address, server.port, "/index.html", count + 20)
+            server.stop()
+            return server.instructions(pid)
+
+        proxied = (ours(2 * REQUESTS) - ours(REQUESTS)) / REQUESTS
+        print(f"plain ProxyPass: {plain:,.0f} instructions; ours: {proxied:,.0f}", flush=True)
+        good &= judge("a proxied request, ratio to plain ProxyPass", proxied / plain, MOST_PROXY_RATIO)
+    return good
+
+
+def wrk(url):
+    """Requests a second."""
+    result = subprocess.run(
+        ["wrk", "-t1", f"-c{WRK_CONNECTIONS}", f"-d{WRK_SECONDS}s", url], capture_output=True, text=True, check=True)
+    assert "Non-2xx" not in result.stdout and "Socket errors" not in result.stdout, result.stdout
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", result.stdout)[1])
+
+
+def bench_throughput():
+    """Ours against balancer:// bybusyness: the same httpd, the same two backends."""
+    with Stage("bench") as stage:
+        backends = [stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\nLogLevel warn\n", mpm="event",
+                                workers=32) for _ in range(2)]
+        for backend in backends:
+            for folder in ("ours", "busy"):
+                backend.put(f"{folder}/index.html", "x" * 70)
+        members = "".join(f"BalancerMember http://{backend.id}\n" for backend in backends)
+        front = stage.httpd(
+            BACKHAND + "MaxKeepAliveRequests 0\nLogLevel warn\n<Location /ours/>\nBackhand removeSelf\nBackhand byAge 6\n"
+            "Backhand byRandom\nBackhand byLoad\n</Location>\n"
+            f"<Proxy balancer://farm>\n{members}ProxySet lbmethod=bybusyness\n</Proxy>\n"
+            "ProxyPass /busy/ balancer://farm/busy/\nProxyPreserveHost On\n",
+            mpm="event", workers=32, modules=("proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"))
+        front.knows(*backends, deadline=20)
+        urls = {name: f"http://{front.id}/{name}/index.html" for name in ("ours", "busy")}
+        for url in urls.values():
+            wrk(url)
+        ratios, same = [], []
+        for i in range(PAIRS):
+            order = ("ours", "busy", "busy") if i % 2 else ("busy", "ours", "busy")
+            seen = [(name, wrk(urls[name])) for name in order]
+            busy = [rate for name, rate in seen if name == "busy"]
+            our = next(rate for name, rate in seen if name == "ours")
+            ratios.append(our / statistics.mean(busy))
+            same.append(busy[0] / busy[1])
+        median, spread = statistics.median(ratios), statistics.median(abs(ratio - 1) for ratio in same)
+        print(f"throughput against balancer:// bybusyness, median of {PAIRS} pairs: {median:.3f} "
+              f"(spread of the balancer against itself {spread:.3f}; ours last {our:,.0f}/s) "
+              f"{'ok' if median >= 1 - spread else 'TOO SLOW'}", flush=True)
+        return median >= 1 - spread
+
+
+def cpu_seconds(pid):
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def bench_moderator():
+    """One moderator hears thousands."""
+    with Stage("bench") as stage:
+        server = stage.httpd(BACKHAND)
+        group = "{}:{}".format(*server.group)
+        peers = subprocess.Popen(
+            [BUILD / "backhand-simulate", "--peers", str(PEERS), "--destination", group,
+             "--seconds", str(MODERATOR_SECONDS + 15)], stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 12
+            while len(server.status().servers) < PEERS - 1 and time.monotonic() < deadline:
+                time.sleep(0.5)
+            known = len(server.status().servers)
+            pid = server.moderator()
+            before, began = cpu_seconds(pid), time.monotonic()
+            time.sleep(MODERATOR_SECONDS)
+            share = (cpu_seconds(pid) - before) / (time.monotonic() - began)
+        finally:
+            peers.terminate()
+            peers.wait()
+        print(f"the moderator knows {known} servers", flush=True)
+        return judge(f"CPU of a moderator that hears {PEERS} servers, share of a core", share, MOST_MODERATOR)
+
+
+PARTS = {"instructions": bench_instructions, "throughput": bench_throughput, "moderator": bench_moderator}
+
+
+def main(names):
+    harness_httpd.START = 120  # valgrind starts slowly
+    if not shutil.which("wrk") or not shutil.which("valgrind"):
+        sys.exit("bench needs the Debian packages wrk and valgrind: make deps")
+    good = [PARTS[name]() for name in names or PARTS]
+    print(f"bench: {sum(good)} passed, {len(good) - sum(good)} failed")
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

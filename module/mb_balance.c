@@ -1,0 +1,153 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The decision carried out: run the chain of the directory, then serve here, send the request to a server, or say that there is none. */
+
+#include "mb_module.h"
+
+#include <time.h>
+#include <unistd.h>
+
+/* Seconds after which a client should come again when every candidate has failed: by then the shortest back-off is over. */
+#define RETRY_AFTER "1"
+
+uint64_t mb_now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port) {
+    char text[BH_ADDRESS_SIZE];
+    if (bh_address_format(address, text, sizeof text) != BH_OK) return "unknown";
+    return apr_psprintf(pool, strchr(text, ':') ? "[%s]:%d" : "%s:%d", text, port);
+}
+
+/* Different for every request of every child; the core's generator spreads it. */
+static uint64_t next_seed(void) {
+    static uint64_t count;
+    return ((uint64_t)getpid() << 40) ^ __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- Telling what happened ---- */
+
+/* "byAge:8>6,byLogWindow:6>2,byLoad:2": each function with the servers before and after it. */
+static const char *describe_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision) {
+    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
+    const char *text = "";
+    for (int i = 0; i < settings->steps->nelts; i++) {
+        int from = decision->counts[i], to = decision->counts[i + 1];
+        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from, to);
+    }
+    return text;
+}
+
+/* Everything about one request's decision that is told to logs and traces. */
+typedef struct telling {
+    request_rec *r;
+    const mb_directory *settings;
+    const bh_decision_t *decision;
+} telling;
+
+static void tell(const telling *about, const char *action, const char *server) {
+    request_rec *r = about->r;
+    int observe = about->settings->observe == MB_ON;
+    if (observe) {
+        apr_table_setn(r->subprocess_env, "BACKHAND_OBSERVED", action);
+        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
+    }
+    else apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", action);
+    apr_table_setn(r->subprocess_env, "BACKHAND_SERVER", server);
+    int log = APLOG_R_IS_LEVEL(r, observe ? APLOG_INFO : APLOG_DEBUG);
+    if (!log && about->settings->trace != MB_ON) return;
+    const char *line = apr_psprintf(r->pool, "%saction=%s server=%s chain=%s", observe ? "mode=observe " : "", action, server,
+                                    describe_chain(r, about->settings, about->decision));
+    if (log) ap_log_rerror(APLOG_MARK, observe ? APLOG_INFO : APLOG_DEBUG, 0, r, "%s", line);
+    if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
+}
+
+static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
+    return bh_row_copy(bh_segment_row(mb_segment, id), facts) ? mb_proxy_name(id, facts) : NULL;
+}
+
+/* ---- Acting ---- */
+
+static int nobody(const telling *about) {
+    bh_facts_t facts;
+    const char *here = endpoint_of(0, &facts);
+    tell(about, "none", here ? here : "-");
+    if (about->settings->unavailable != MB_ON || about->settings->observe == MB_ON) return DECLINED;
+    apr_table_setn(about->r->err_headers_out, "Retry-After", RETRY_AFTER);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+static int all_refused(const telling *about) {
+    tell(about, "none", "-");
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
+    apr_table_setn(about->r->err_headers_out, "Retry-After", RETRY_AFTER);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* Candidates in their order until one takes the request. */
+static int carry_out(const telling *about) {
+    int observe = about->settings->observe == MB_ON;
+    int refused = 0;
+    for (uint32_t i = 0; i < about->decision->count; i++) {
+        uint32_t id = (uint32_t)about->decision->servers[i].id;
+        bh_facts_t facts;
+        const char *server = endpoint_of(id, &facts);
+        if (!server) continue; /* its row is being written all the time: as good as gone */
+        tell(about, id == 0 ? "local" : "proxy", server);
+        if (id == 0 || observe) return DECLINED;
+        int result = mb_proxy_forward(about->r, id, &facts);
+        if (result != MB_REFUSED) return result;
+        refused++;
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+    }
+    return refused ? all_refused(about) : nobody(about);
+}
+
+static int decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
+    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
+    size_t count = (size_t)settings->steps->nelts;
+    size_t size = bh_chain_workspace(mb_segment, steps, count);
+    bh_request_t request = {mb_now_ms(), next_seed(), r};
+    mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
+    if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
+    if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);
+    return 1;
+}
+
+/* Only a chain in .htaccess comes so far: others are refused with the configuration. */
+static void complain_of_proxy(request_rec *r) {
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
+                  "mod_proxy_http, which are not loaded: served here");
+}
+
+/* A client's own request only: what other modules do inside httpd stays here. TRACE asks about the way to us. */
+static int is_clients_own(const request_rec *r) {
+    return !r->main && !r->prev && r->proxyreq == PROXYREQ_NONE && r->method_number != M_TRACE && r->uri[0] == '/'
+           && !(r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0);
+}
+
+static int balance(request_rec *r) {
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    bh_decision_t decision;
+    if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return DECLINED;
+    if (mb_guard_from_peer(r)) {
+        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
+        return DECLINED;
+    }
+    if (!mb_proxy_available()) complain_of_proxy(r);
+    if (!mb_segment || bh_segment_unattended(mb_segment) || !mb_proxy_available() || !decide(r, settings, &decision)) {
+        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
+        return DECLINED;
+    }
+    telling about = {r, settings, &decision};
+    return carry_out(&about);
+}
+
+void mb_balance_register(apr_pool_t *pool) {
+    (void)pool;
+    /* Before mod_proxy's handler, which would take SetHandler proxy:… first. */
+    ap_hook_handler(balance, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}

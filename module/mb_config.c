@@ -1,0 +1,226 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The directives and how sections merge. docs/directives/ has a page for each; a test compares both. */
+
+#include "mb_module.h"
+
+#include "http_main.h"
+#include "unixd.h"
+
+#include <sys/un.h>
+
+/* The longest name that we put into UnixSocketDir. */
+#define LONGEST_SOCKET "/backhand-65535.sock"
+
+/* The first Backhand line that was read, for the error text when mod_proxy is missing; NULL: none. Reset when the
+ * configuration is read anew. */
+static const char *first_chain;
+static mb_server *main_server;
+
+mb_server *mb_main_server(void) { return main_server; }
+
+void *mb_server_create(apr_pool_t *pool, server_rec *server) {
+    mb_server *settings = apr_pcalloc(pool, sizeof *settings);
+    settings->destinations = apr_array_make(pool, 2, sizeof(bh_destination_t));
+    settings->accepted = apr_array_make(pool, 2, sizeof(bh_network_t));
+    settings->socket_group = (gid_t)-1;
+    if (!server->is_virtual) main_server = settings;
+    return settings;
+}
+
+void *mb_directory_create(apr_pool_t *pool, char *path) {
+    mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
+    (void)path;
+    settings->trace = settings->observe = settings->unavailable = MB_UNSET;
+    return settings;
+}
+
+static mb_switch merged(mb_switch base, mb_switch add) { return add == MB_UNSET ? base : add; }
+
+/* A section with lines of its own replaces the chain that it inherits. */
+void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer) {
+    const mb_directory *base = base_pointer, *add = add_pointer;
+    mb_directory *result = apr_palloc(pool, sizeof *result);
+    result->steps = add->steps ? add->steps : base->steps;
+    result->trace = merged(base->trace, add->trace);
+    result->observe = merged(base->observe, add->observe);
+    result->unavailable = merged(base->unavailable, add->unavailable);
+    return result;
+}
+
+/* "Directive: why". */
+static const char *complain(cmd_parms *cmd, const char *why) {
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", why, NULL);
+}
+
+static mb_server *server_settings(cmd_parms *cmd) {
+    return ap_get_module_config(cmd->server->module_config, &backhand_module);
+}
+
+static const char *set_directory(cmd_parms *cmd, void *unused, const char *path) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    if (wrong) return wrong;
+    const char *full = ap_server_root_relative(cmd->pool, path);
+    if (!full) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof LONGEST_SOCKET;
+    if (strlen(full) > longest)
+        return complain(cmd, apr_psprintf(cmd->pool, "'%s' is too long: a socket's path leaves room for %lu characters",
+                                          full, (unsigned long)longest));
+    server_settings(cmd)->directory = full;
+    return NULL;
+}
+
+static const char *add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char error[BH_ERROR_SIZE];
+    bh_destination_t destination;
+    (void)unused;
+    if (wrong) return wrong;
+    if (bh_destination_parse(second ? first : NULL, second ? second : first, &destination, error, sizeof error) != BH_OK)
+        return complain(cmd, apr_pstrdup(cmd->pool, error));
+    APR_ARRAY_PUSH(server_settings(cmd)->destinations, bh_destination_t) = destination;
+    return NULL;
+}
+
+static const char *add_accepted(cmd_parms *cmd, void *unused, const char *text) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char error[BH_ERROR_SIZE];
+    bh_network_t network;
+    (void)unused;
+    if (wrong) return wrong;
+    if (bh_network_parse(text, &network, error, sizeof error) != BH_OK)
+        return complain(cmd, apr_pstrdup(cmd->pool, error));
+    APR_ARRAY_PUSH(server_settings(cmd)->accepted, bh_network_t) = network;
+    return NULL;
+}
+
+static const char *set_socket_group(cmd_parms *cmd, void *unused, const char *name) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_gid_t group;
+    (void)unused;
+    if (wrong) return wrong;
+    if (*name == '#') {
+        char *end;
+        group = (apr_gid_t)strtoul(name + 1, &end, 10);
+        if (end == name + 1 || *end)
+            return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a group number", name));
+    }
+    else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
+        return complain(cmd, apr_psprintf(cmd->pool, "there is no group '%s'", name));
+    server_settings(cmd)->socket_group = group;
+    return NULL;
+}
+
+/* The section's own chain, made when its first line is read. */
+static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
+    if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
+    if (settings->steps->nelts >= BH_STEPS_MAX)
+        return complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
+    APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
+    if (!first_chain && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_RUN_MPM) /* not in .htaccess */
+        first_chain = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+    return NULL;
+}
+
+static const char *add_function(cmd_parms *cmd, void *directory, const char *name, const char *argument) {
+    mb_directory *settings = directory;
+    char error[BH_ERROR_SIZE];
+    bh_step_t step;
+    if (strcmp(name, "off") == 0) {
+        if (argument) return complain(cmd, apr_psprintf(cmd->pool, "off takes no argument, but '%s' was given", argument));
+        settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
+        return NULL;
+    }
+    if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK)
+        return complain(cmd, apr_pstrdup(cmd->pool, error));
+    return append(cmd, settings, &step);
+}
+
+static const char *add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument) {
+    bh_step_t step;
+    const char *wrong = mb_loaded_find(cmd, file, name, argument, &step);
+    return wrong ? complain(cmd, wrong) : append(cmd, directory, &step);
+}
+
+/* One of two words. */
+static const char *set_word(cmd_parms *cmd, const char *value, const char *off, const char *on, mb_switch *result) {
+    if (ap_cstr_casecmp(value, on) == 0) *result = MB_ON;
+    else if (ap_cstr_casecmp(value, off) == 0) *result = MB_OFF;
+    else return complain(cmd, apr_psprintf(cmd->pool, "'%s' is neither %s nor %s", value, off, on));
+    return NULL;
+}
+
+static const char *set_mode(cmd_parms *cmd, void *directory, const char *value) {
+    return set_word(cmd, value, "Act", "Observe", &((mb_directory *)directory)->observe);
+}
+
+static const char *set_no_candidate(cmd_parms *cmd, void *directory, const char *value) {
+    return set_word(cmd, value, "Local", "Unavailable", &((mb_directory *)directory)->unavailable);
+}
+
+static const char *set_trace(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->trace = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+#define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
+
+const command_rec mb_commands[] = {
+    AP_INIT_TAKE1("UnixSocketDir", set_directory, NULL, RSRC_CONF,
+                  "the directory for the control socket and the measured speed"),
+    AP_INIT_TAKE12("MulticastStats", add_destination, NULL, RSRC_CONF,
+                   "[own address[:port]] destination:port[,ttl]: where to announce"),
+    AP_INIT_TAKE1("AcceptStats", add_accepted, NULL, RSRC_CONF,
+                  "an address or network whose announcements and proxied requests are believed"),
+    AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
+                  "the group that may use the control socket"),
+    AP_INIT_TAKE12("Backhand", add_function, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,
+                   "a candidacy function and its argument, or off"),
+    AP_INIT_TAKE23("BackhandFromSO", add_loaded, NULL, MB_DIRECTORY_CONTEXT,
+                   "a shared object, the candidacy function in it, and its argument"),
+    AP_INIT_FLAG("BackhandTrace", set_trace, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: a response header tells the decision"),
+    AP_INIT_TAKE1("BackhandMode", set_mode, NULL, MB_DIRECTORY_CONTEXT,
+                  "Act: decide and do it; Observe: decide, tell, and serve here"),
+    AP_INIT_TAKE1("BackhandNoCandidate", set_no_candidate, NULL, MB_DIRECTORY_CONTEXT,
+                  "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
+
+static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
+    (void)pconf, (void)plog, (void)ptemp;
+    first_chain = NULL;
+    return OK;
+}
+
+/* A chain without mod_proxy would serve everything here without a word: refuse the configuration instead. */
+static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    const char *missing = mb_proxy_find(); /* for chains in .htaccess too */
+    (void)pconf, (void)plog, (void)ptemp;
+    if (!missing || !first_chain) return OK;
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
+                 "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
+                 "(on Debian: a2enmod proxy proxy_http)", first_chain, missing);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)pconf, (void)plog, (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
+    if (main_server->destinations->nelts && !main_server->accepted->nelts)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     "BH0102: MulticastStats without AcceptStats: no announcement is accepted, this server stays alone");
+    if (main_server->destinations->nelts && !main_server->directory)
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
+                     "BH0103: MulticastStats without UnixSocketDir: the moderator is not started, "
+                     "every request is served here");
+    return OK;
+}
+
+void mb_config_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_pre_config(forget_chains, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
+}

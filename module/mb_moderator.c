@@ -1,0 +1,253 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The life of the moderator: the one helper process of an httpd.
+ *
+ * It is forked by the parent without exec, as mod_cgid does it: so one file is all that is deployed. The place must be one where the
+ * scoreboard exists: post_config at a graceful restart, pre_mpm otherwise (pre_mpm alone is not run by a graceful
+ * restart, both are run by SIGHUP, hence the flag). It is tied to the configuration's pool, and so ends with each generation; the
+ * parent starts a new one when it dies. It ends itself when the parent is gone.
+ */
+
+#include "mb_module.h"
+
+#include "ap_listen.h"
+#include "apr_signal.h"
+#include "http_main.h"
+#include "mpm_common.h"
+#include "scoreboard.h"
+#include "unixd.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+/* The moderator's exit code for "would fail again": it is not started again before the next restart. Above all signals, because httpd
+ * tells the parent one number for both; 7 and 15 mean something to the MPMs. */
+#define EXIT_HOPELESS 100
+
+/* The moderator of this generation. */
+static struct {
+    apr_proc_t *process;   /* its pid, in memory of the configuration's pool: APR looks at it after we are unloaded */
+    int alive;             /* whether the pid is still ours to signal */
+    server_rec *server;
+    apr_pool_t *pool;      /* the configuration's */
+    mb_server *settings;
+    int control;           /* listening socket */
+    int started;
+    bh_moderator_config_t config;
+} self;
+
+static apr_status_t start(void);
+
+uint16_t mb_own_port(const mb_server *settings) {
+    if (settings->destinations->nelts && APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port)
+        return APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port;
+    for (ap_listen_rec *listener = ap_listeners; listener; listener = listener->next)
+        if (!listener->protocol || strcmp(listener->protocol, "http") == 0) return listener->bind_addr->port;
+    return 0;
+}
+
+static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
+    if (number) ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "BH%04d: %s", number, text);
+    else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
+}
+
+/* ---- In the moderator ---- */
+
+static int error_log_fd(void) {
+    apr_os_file_t fd = STDERR_FILENO;
+    if (self.server->error_log) apr_os_file_get(&fd, self.server->error_log);
+    return fd;
+}
+
+/* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened. */
+static void close_descriptors(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    if (!directory) return;
+    int log = error_log_fd();
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        int fd = atoi(entry->d_name);
+        if (fd > STDERR_FILENO && fd != log && fd != self.control && fd != dirfd(directory)) close(fd);
+    }
+    closedir(directory);
+}
+
+static void leave(int code) {
+    /* Not exit(): that would run httpd's cleanups and end our siblings. */
+    _exit(code);
+}
+
+/* Privileges down, then tie the life to the parent's: a change of user clears the death signal, so in this order. */
+static void settle(pid_t parent) {
+    if (ap_run_drop_privileges(self.pool, self.server)) leave(EXIT_HOPELESS);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    if (getppid() != parent) leave(0); /* it died before the line above */
+}
+
+static void check_directory(void) {
+    if (access(self.settings->directory, R_OK | W_OK | X_OK) == 0) return;
+    ap_log_error(APLOG_MARK, APLOG_ERR, errno, self.server,
+                 "BH0204: UnixSocketDir %s is not readable and writable for the user of the children: the moderator is not "
+                 "started, every request is served here", self.settings->directory);
+    leave(EXIT_HOPELESS);
+}
+
+static void work(pid_t parent) {
+    char error[BH_ERROR_SIZE];
+    bh_moderator_t *moderator;
+    prctl(PR_SET_NAME, "bh-moderator", 0, 0, 0);
+    apr_signal(SIGCHLD, SIG_DFL);
+    apr_signal(SIGPIPE, SIG_IGN);
+    apr_signal(AP_SIG_GRACEFUL_STOP, SIG_IGN);
+    close_descriptors();
+
+    if (bh_moderator_new(&self.config, &moderator, error, sizeof error) != BH_OK) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server,
+                     "BH0205: the moderator cannot start: %s; every request is served here", error);
+        leave(EXIT_HOPELESS);
+    }
+    settle(parent);
+    check_directory();
+    bh_moderator_run(moderator);
+    bh_moderator_free(moderator);
+    leave(0);
+}
+
+/* ---- In the parent ---- */
+
+static int stopping(void) {
+    int state;
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
+}
+
+/* No moderator before the next restart: the table would go stale, so children stop looking at it. */
+static void give_up(void) {
+    if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
+}
+
+static void bury(int status) {
+    self.alive = 0; /* its pid may be somebody else's by now */
+    apr_proc_other_child_unregister(self.process);
+    if (stopping()) return;
+    if (status == EXIT_HOPELESS) {
+        give_up(); /* it has said why */
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server, "BH0206: the moderator (pid %" APR_PID_T_FMT ") has ended with "
+                 "signal or code %d: starting a new one", self.process->pid, status);
+    start();
+}
+
+/* Called by httpd's parent when something happens to the process. */
+static void maintain(int reason, void *data, int status) {
+    (void)data;
+    switch (reason) {
+    case APR_OC_REASON_DEATH:
+        bury(status);
+        break;
+    case APR_OC_REASON_LOST:
+        self.alive = 0;
+        apr_proc_other_child_unregister(self.process);
+        if (!stopping()) start();
+        break;
+    case APR_OC_REASON_RESTART:
+        apr_proc_other_child_unregister(self.process);
+        break;
+    case APR_OC_REASON_UNREGISTER:
+        /* The configuration goes away. note_subprocess waits for it and kills it if it must. */
+        if (!self.alive) break;
+        kill(self.process->pid, SIGTERM);
+        kill(self.process->pid, SIGCONT); /* a stopped one would leave only when it goes on */
+        break;
+    }
+}
+
+static apr_status_t start(void) {
+    pid_t parent = getpid();
+    sigset_t stop, before;
+    /* A signal for the moderator must not run a handler of the parent's between fork and its own: blocked until
+     * bh_moderator_run opens them while it waits. */
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGHUP);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &stop, &before);
+    pid_t pid = fork();
+    if (pid == 0) work(parent);
+    int why = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (pid < 0) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, why, self.server,
+                     "BH0207: cannot fork the moderator: every request is served here");
+        return why;
+    }
+    self.process->pid = pid;
+    self.alive = self.started = 1;
+    apr_pool_note_subprocess(self.pool, self.process, APR_KILL_AFTER_TIMEOUT);
+    apr_proc_other_child_register(self.process, maintain, self.process, NULL, self.pool);
+    return APR_SUCCESS;
+}
+
+static void describe(void) {
+    mb_server *settings = self.settings;
+    self.config = (bh_moderator_config_t){
+        .segment = mb_segment,
+        .destinations = (const bh_destination_t *)(void *)settings->destinations->elts,
+        .destination_count = (size_t)settings->destinations->nelts,
+        .accepted = (const bh_network_t *)(void *)settings->accepted->elts,
+        .accepted_count = (size_t)settings->accepted->nelts,
+        .directory = settings->directory,
+        .hostname = self.server->server_hostname ? self.server->server_hostname : "localhost",
+        .control_fd = self.control,
+        .port = mb_own_port(settings),
+        .interval_ms = 1000,
+        .log = log_line,
+        .workers = mb_scoreboard_workers,
+        .baton = self.server,
+    };
+}
+
+static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    mb_server *settings = mb_main_server();
+    (void)plog, (void)ptemp;
+    memset(&self, 0, sizeof self);
+    self.control = -1;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !settings->directory) return OK;
+    self.server = server;
+    self.pool = pconf;
+    self.process = apr_pcalloc(pconf, sizeof *self.process);
+    self.settings = settings;
+    if (!mb_own_port(settings)) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
+                     "BH0208: no plain Listen and no port in MulticastStats: the moderator is not started, "
+                     "every request is served here");
+        return OK;
+    }
+    /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
+    if (mb_segment_attach(server) != APR_SUCCESS) return OK;
+    if (mb_control_open(pconf, server, settings, &self.control) != APR_SUCCESS) {
+        give_up();
+        return OK;
+    }
+    bh_half_store(&mb_segment->unattended, 0);
+    describe();
+    if (ap_exists_scoreboard_image()) start();
+    return OK;
+}
+
+static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
+    (void)pool, (void)type;
+    if (self.control >= 0 && !self.started) start();
+    return OK;
+}
+
+void mb_moderator_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_mpm(start_late, NULL, NULL, APR_HOOK_LAST);
+}

@@ -1,0 +1,105 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What the files of the shim share. httpd's types live here and nowhere in the core; mb_ is the shim's prefix, bh_ the core's. */
+#ifndef MB_MODULE_H
+#define MB_MODULE_H
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "ap_mpm.h"
+#include "apr_strings.h"
+
+#include "backhand.h"
+
+extern module AP_MODULE_DECLARE_DATA backhand_module;
+APLOG_USE_MODULE(backhand);
+
+/* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address. */
+#define MB_GUARD_HEADER "Backhand-Proxied"
+#define MB_STATUS_HANDLER "backhand-handler"
+
+/* ---- Configuration: mb_config.c ---- */
+
+/* Server-wide settings. Only the main server's count. */
+typedef struct mb_server {
+    const char *directory;             /* UnixSocketDir, absolute; NULL: not given */
+    apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats */
+    apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats */
+    gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
+} mb_server;
+
+/* A switch that a section may leave as it inherits it. */
+typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
+
+/* Settings of one directory. */
+typedef struct mb_directory {
+    apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
+    mb_switch trace;             /* BackhandTrace */
+    mb_switch observe;           /* BackhandMode Observe */
+    mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
+} mb_directory;
+
+extern const command_rec mb_commands[];
+void *mb_server_create(apr_pool_t *pool, server_rec *server);
+void *mb_directory_create(apr_pool_t *pool, char *path);
+void *mb_directory_merge(apr_pool_t *pool, void *base, void *add);
+/* Settings of the main server; valid from post_config on. */
+mb_server *mb_main_server(void);
+void mb_config_register(apr_pool_t *pool);
+
+/* BackhandFromSO: mb_loaded.c. Returns an error text or NULL. */
+const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
+/* Says that a loaded function's result was bad, at most once a minute in each child. */
+void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
+
+/* ---- Shared memory: mb_segment.c ---- */
+
+/* NULL where no moderator is configured. Set in post_config, inherited by children. */
+extern bh_segment_t *mb_segment;
+/* Makes or finds the segment that outlives restarts. */
+apr_status_t mb_segment_attach(server_rec *server);
+void mb_segment_register(apr_pool_t *pool);
+/* This child's slot for what it has in flight; -1: none. */
+extern int32_t mb_child_slot;
+
+/* ---- The moderator: mb_moderator.c, mb_control.c, mb_scoreboard.c ---- */
+
+void mb_moderator_register(apr_pool_t *pool);
+/* Our port: that of the first MulticastStats if it gives one, or of the first plain Listen; 0: there is none. */
+uint16_t mb_own_port(const mb_server *settings);
+/* Binds the control socket; its path and file are removed with the pool. Logs why not. */
+apr_status_t mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings, int *fd);
+/* A bh_workers_fn. */
+void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
+
+/* ---- Requests: mb_guard.c, mb_balance.c, mb_proxy.c, mb_status.c ---- */
+
+void mb_guard_register(apr_pool_t *pool);
+/* Whether a peer has sent the request here. */
+int mb_guard_from_peer(request_rec *r);
+
+void mb_balance_register(apr_pool_t *pool);
+void mb_status_register(apr_pool_t *pool);
+
+void mb_proxy_register(apr_pool_t *pool);
+/* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
+const char *mb_proxy_find(void);
+/* Whether they were found. */
+int mb_proxy_available(void);
+/* "10.0.0.4:80" for the server of the row, kept as long as this child lives. */
+const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
+/* What mb_proxy_forward returns when the server refused the connection: nothing was sent to the client. */
+#define MB_REFUSED (-1000)
+/* Sends the request to the server of the row. MB_REFUSED or what a handler returns. */
+int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+uint64_t mb_now_ms(void);
+/* "10.0.0.4:80" or "[2001:db8::4]:80". */
+const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port);
+
+#endif

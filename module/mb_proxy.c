@@ -1,0 +1,227 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server.
+ *
+ * mod_proxy may be loaded after us, so its functions are looked up once the configuration is read. Workers are made in each child on
+ * first use and never freed: a request may still hold one. A row that gets another server gets another worker, which happens at most once a
+ * minute for a row.
+ */
+
+#include "mb_module.h"
+
+#include "apr_dso.h"
+#include "apr_thread_mutex.h"
+#include "mod_proxy.h"
+
+#include <dlfcn.h>
+
+/* Seconds to wait for a connection: a server that does not answer within this is as good as one that refuses. A
+ * handshake in one cluster takes milliseconds; three seconds survive one lost SYN (repeated after one second) and its answer. */
+#define CONNECT_TIMEOUT_S 3
+
+static struct {
+    module *proxy;
+    size_t vector; /* bytes of a configuration vector up to the last module */
+    __typeof__(&ap_proxy_define_worker) define_worker;
+    __typeof__(&ap_proxy_initialize_worker) initialize_worker;
+    __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
+} mod_proxy;
+
+/* What this child keeps for one server. Never freed; the names are immutable once it can be seen, the worker comes when it is needed. */
+typedef struct peer {
+    bh_address_t address;
+    uint16_t port;
+    const char *origin;    /* "http://10.0.0.4:80" */
+    proxy_worker *worker;  /* NULL: not made yet */
+} peer;
+
+#define SCHEME "http://"
+
+static peer *peers[BH_ROWS];
+static apr_pool_t *peer_pool;
+static apr_thread_mutex_t *peer_lock;
+
+/* ---- mod_proxy's functions ---- */
+
+static void *find(const module *host, const char *name) {
+    apr_dso_handle_sym_t symbol;
+    if (host->dynamic_load_handle)
+        return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
+    return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
+}
+
+/* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
+#define FIND(member, name) (*(void **)(void *)&mod_proxy.member = find(mod_proxy.proxy, name))
+
+int mb_proxy_available(void) { return mod_proxy.proxy != NULL; }
+
+const char *mb_proxy_find(void) {
+    memset(&mod_proxy, 0, sizeof mod_proxy);
+    module *proxy = ap_find_linked_module("mod_proxy.c");
+    if (!proxy) return "mod_proxy";
+    if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
+    mod_proxy.proxy = proxy;
+    FIND(define_worker, "ap_proxy_define_worker");
+    FIND(initialize_worker, "ap_proxy_initialize_worker");
+    FIND(run_scheme_handler, "proxy_run_scheme_handler");
+    for (const module *each = ap_top_module; each; each = each->next)
+        if (mod_proxy.vector < ((size_t)each->module_index + 1) * sizeof(void *))
+            mod_proxy.vector = ((size_t)each->module_index + 1) * sizeof(void *);
+    if (mod_proxy.define_worker && mod_proxy.initialize_worker && mod_proxy.run_scheme_handler) return NULL;
+    mod_proxy.proxy = NULL;
+    return "a mod_proxy of httpd 2.4";
+}
+
+/* ---- Workers ---- */
+
+static int is_of(const peer *known, const bh_facts_t *facts) {
+    return known && known->port == facts->port && known->address.low == facts->address.low
+           && known->address.high == facts->address.high;
+}
+
+/* The server of a row; made under the lock when it is new. */
+static peer *peer_of(uint32_t id, const bh_facts_t *facts) {
+    peer *known = __atomic_load_n(&peers[id], __ATOMIC_ACQUIRE);
+    if (is_of(known, facts)) return known;
+    apr_thread_mutex_lock(peer_lock);
+    known = peers[id];
+    if (!is_of(known, facts)) {
+        known = apr_pcalloc(peer_pool, sizeof *known);
+        known->address = facts->address;
+        known->port = facts->port;
+        known->origin = apr_pstrcat(peer_pool, SCHEME, mb_endpoint(peer_pool, &facts->address, facts->port), NULL);
+        __atomic_store_n(&peers[id], known, __ATOMIC_RELEASE);
+    }
+    apr_thread_mutex_unlock(peer_lock);
+    return known;
+}
+
+const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts) { return peer_of(id, facts)->origin + strlen(SCHEME); }
+
+/* Called with the lock. */
+static proxy_worker *make_worker(request_rec *r, const peer *server) {
+    proxy_worker *made;
+    const char *wrong = mod_proxy.define_worker(peer_pool, &made, NULL, NULL, server->origin, 0);
+    if (wrong) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0402: mod_proxy refuses a worker for %s: %s", server->origin, wrong);
+        return NULL;
+    }
+    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
+    made->s->conn_timeout_set = 1;
+    apr_status_t status = mod_proxy.initialize_worker(made, r->server, peer_pool);
+    if (status != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r, "BH0403: cannot initialise the worker for %s", server->origin);
+        return NULL;
+    }
+    return made;
+}
+
+static proxy_worker *worker_of(request_rec *r, peer *server) {
+    proxy_worker *made = __atomic_load_n(&server->worker, __ATOMIC_ACQUIRE);
+    if (made) return made;
+    apr_thread_mutex_lock(peer_lock);
+    if (!(made = server->worker) && (made = make_worker(r, server)))
+        __atomic_store_n(&server->worker, made, __ATOMIC_RELEASE);
+    apr_thread_mutex_unlock(peer_lock);
+    return made;
+}
+
+static void prepare_child(apr_pool_t *pool, server_rec *server) {
+    apr_pool_create(&peer_pool, pool);
+    apr_pool_tag(peer_pool, "mod_backhand peers");
+    apr_status_t status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
+    if (status == APR_SUCCESS) return;
+    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock: this child serves everything itself");
+    mod_proxy.proxy = NULL;
+}
+
+/* ---- Forwarding ---- */
+
+/* What mod_proxy looks at in the request, as it was before us. */
+typedef struct before {
+    char *filename;
+    const char *handler;
+    int proxyreq;
+    ap_conf_vector_t *per_dir_config;
+    int keepalives;
+} before;
+
+/* mod_proxy's settings for this directory, but with the client's Host header kept: the servers are one site. */
+static ap_conf_vector_t *preserving_host(request_rec *r) {
+    const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mod_proxy.proxy);
+    if (old->preserve_host) return r->per_dir_config;
+    proxy_dir_conf *changed = apr_pmemdup(r->pool, old, sizeof *changed);
+    changed->preserve_host = changed->preserve_host_set = 1;
+    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000 instructions. */
+    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mod_proxy.vector);
+    ap_set_module_config(copy, mod_proxy.proxy, changed);
+    return copy;
+}
+
+/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. */
+static const char *as_sent(request_rec *r) {
+    if (r->unparsed_uri[0] == '/') return r->unparsed_uri;
+    return apr_uri_unparse(r->pool, &r->parsed_uri, APR_URI_UNP_OMITSITEPART);
+}
+
+/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise it closes the client's
+ * connection unanswered. The last request of a connection keeps its count, so that MaxKeepAliveRequests still ends it. */
+static int may_reset_keepalives(const request_rec *r) {
+    int most = r->server->keep_alive_max;
+    return most == 0 || r->connection->keepalives + 1 < most;
+}
+
+static before dress(request_rec *r, char *filename) {
+    before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, r->connection->keepalives};
+    r->filename = filename;
+    r->handler = "proxy-server";
+    r->proxyreq = PROXYREQ_REVERSE;
+    r->per_dir_config = preserving_host(r);
+    if (may_reset_keepalives(r)) r->connection->keepalives = 0;
+    apr_table_setn(r->headers_in, MB_GUARD_HEADER, r->useragent_ip);
+    if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, "X-Forwarded-Proto", "https");
+    return old;
+}
+
+static void undress(request_rec *r, const before *old) {
+    r->filename = old->filename;
+    r->handler = old->handler;
+    r->proxyreq = old->proxyreq;
+    r->per_dir_config = old->per_dir_config;
+    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+}
+
+int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
+    peer *server = peer_of(id, facts);
+    proxy_worker *worker = worker_of(r, server);
+    if (!worker) return HTTP_INTERNAL_SERVER_ERROR;
+    char *url = apr_pstrcat(r->pool, "proxy:", server->origin, as_sent(r), NULL) + strlen("proxy:");
+    proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
+    before old = dress(r, url - strlen("proxy:"));
+    int reset = may_reset_keepalives(r) && old.keepalives != r->connection->keepalives;
+
+    const apr_table_t *headers = r->headers_out;
+    apr_time_t began = apr_time_now();
+    bh_feedback_begin(mb_segment, mb_child_slot, id);
+    int result = mod_proxy.run_scheme_handler(r, worker, settings, url, NULL, 0);
+    bh_feedback_end(mb_segment, mb_child_slot, id);
+    apr_time_t took = apr_time_now() - began;
+
+    /* mod_proxy counts one more request where it keeps the client's connection. */
+    if (reset) r->connection->keepalives += old.keepalives;
+    if (result == HTTP_SERVICE_UNAVAILABLE && r->headers_out == headers) {
+        /* The connection failed. A server's own 503 is sent on, or comes back with new headers under ProxyErrorOverride. */
+        undress(r, &old);
+        bh_feedback_failed(mb_segment, id);
+        bh_feedback_refused(mb_segment, id, mb_now_ms());
+        return MB_REFUSED;
+    }
+    if (result == OK || result == DONE) bh_feedback_served(mb_segment, id, took > 0 ? (uint64_t)took : 0);
+    else bh_feedback_failed(mb_segment, id);
+    return result;
+}
+
+void mb_proxy_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
+}

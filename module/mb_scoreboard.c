@@ -1,0 +1,47 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Busy and idle workers, from httpd's scoreboard; the same walk for every MPM. */
+
+#include "mb_module.h"
+
+#include "scoreboard.h"
+
+#define PIDS (int)(sizeof(((bh_workers_t *)0)->pids) / sizeof(int32_t))
+
+static void count_process(int slot, int threads, bh_workers_t *workers) {
+    for (int thread = 0; thread < threads; thread++) {
+        worker_score *score = ap_get_scoreboard_worker_from_indexes(slot, thread);
+        if (!score) return;
+        switch (score->status) {
+        case SERVER_DEAD:
+        case SERVER_STARTING:
+        case SERVER_IDLE_KILL:
+            break;
+        case SERVER_READY:
+            workers->idle++;
+            break;
+        default:
+            workers->busy++;
+        }
+    }
+}
+
+void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
+    int servers = 0, threads = 0, known = 0;
+    (void)baton;
+    memset(workers, 0, sizeof *workers);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &servers);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_THREADS, &threads);
+    for (int slot = 0; slot < servers; slot++) {
+        process_score *process = ap_get_scoreboard_process(slot);
+        if (!process || !process->pid || process->quiescing) continue;
+        /* Idle workers of an old generation take no new requests; busy ones still burden the machine. */
+        int idle = workers->idle;
+        count_process(slot, threads, workers);
+        if (process->generation != ap_scoreboard_image->global->running_generation) workers->idle = idle;
+        else if (known < PIDS) workers->pids[known++] = (int32_t)process->pid;
+    }
+    int active = 0;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &active);
+    workers->threads = active > 0 ? active : 1;
+}

@@ -1,0 +1,106 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The shared memory of serverstats. Anonymous, so that nothing is left behind however httpd ends; kept with the process, so that
+ * the table outlives restarts. Nothing that is kept may point into this module: it is unloaded and loaded again at each restart. */
+
+#include "mb_module.h"
+
+#include "http_main.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#define SEGMENT_KEY "mod_backhand.segment"
+
+/* What the process pool keeps. */
+typedef struct kept {
+    void *memory;
+    size_t size;
+} kept;
+
+bh_segment_t *mb_segment;
+int32_t mb_child_slot = -1;
+
+/* The public interface: see mod_backhand.h. */
+serverstat *serverstats;
+int mod_backhand_personal_arriba;
+
+int find_highest_arriba(serverstat *stats) {
+    int highest = 0;
+    for (int id = 0; stats && id < MAXSERVERS; id++) {
+        int arriba = bh_public_load(&stats[id].arriba);
+        if (arriba > highest) highest = arriba;
+    }
+    return highest;
+}
+
+/* Old and new generation live side by side over a graceful restart: room for both. */
+static uint32_t child_slots(void) {
+    int limit = 0;
+    if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &limit) != APR_SUCCESS || limit < 1) limit = 256;
+    return (uint32_t)limit * 2;
+}
+
+static apr_status_t map_new(kept *segment) {
+    uint64_t boot_id = 0;
+    uint32_t slots = child_slots();
+    size_t size = bh_segment_size(slots);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return errno;
+    /* 0 would mean "none": one chance in 2^64, but cheap to exclude. */
+    while (boot_id == 0)
+        if (getrandom(&boot_id, sizeof boot_id, 0) != sizeof boot_id && errno != EINTR) {
+            int why = errno;
+            munmap(memory, size);
+            return why;
+        }
+    if (bh_segment_format(memory, size, slots, boot_id) != BH_OK) {
+        munmap(memory, size);
+        return APR_EINVAL;
+    }
+    segment->memory = memory;
+    segment->size = size;
+    return APR_SUCCESS;
+}
+
+apr_status_t mb_segment_attach(server_rec *server) {
+    kept *segment = NULL;
+    apr_status_t status;
+    apr_pool_t *pool = server->process->pool;
+    apr_pool_userdata_get((void **)&segment, SEGMENT_KEY, pool);
+    if (!segment) {
+        segment = apr_pcalloc(pool, sizeof *segment);
+        apr_pool_userdata_set(segment, SEGMENT_KEY, NULL, pool); /* copies the key */
+    }
+    if (segment->memory && bh_segment_check(segment->memory, segment->size) != BH_OK) {
+        /* Made by another build. Children of the old generation keep theirs. */
+        munmap(segment->memory, segment->size);
+        segment->memory = NULL;
+    }
+    if (!segment->memory && (status = map_new(segment)) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, status, server,
+                     "BH0201: no shared memory for serverstats: every request is served here");
+        return status;
+    }
+    mb_segment = segment->memory;
+    serverstats = bh_segment_public_mutable(mb_segment, 0);
+    return APR_SUCCESS;
+}
+
+static void claim_slot(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    if (mb_segment) mb_child_slot = bh_child_claim(mb_segment, (int32_t)getpid());
+}
+
+/* In the parent: a child's requests end with it, however it ended. */
+static void forget_child(server_rec *server, pid_t pid, ap_generation_t generation, int slot, mpm_child_status state) {
+    (void)server, (void)generation, (void)slot;
+    if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, (int32_t)pid);
+}
+
+void mb_segment_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_child_init(claim_slot, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_status(forget_child, NULL, NULL, APR_HOOK_MIDDLE);
+}

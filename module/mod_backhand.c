@@ -1,0 +1,26 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The module record. Each topic registers hooks of its own. */
+
+#include "mb_module.h"
+
+static void register_hooks(apr_pool_t *pool) {
+    mb_config_register(pool);
+    mb_segment_register(pool);
+    mb_moderator_register(pool);
+    mb_proxy_register(pool);
+    mb_guard_register(pool);
+    mb_balance_register(pool);
+    mb_status_register(pool);
+}
+
+module AP_MODULE_DECLARE_DATA backhand_module = {
+    STANDARD20_MODULE_STUFF,
+    mb_directory_create,
+    mb_directory_merge,
+    mb_server_create,
+    NULL, /* servers are not merged: only the main server's settings count */
+    mb_commands,
+    register_hooks,
+    AP_MODULE_FLAG_NONE,
+};
