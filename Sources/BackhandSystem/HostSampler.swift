@@ -10,6 +10,9 @@ public struct HostSampler {
     // The first line of /proc/stat and all of /proc/meminfo fit; longer contents are not needed.
     private static var roomForFile: Int { 8192 }
 
+    // Ticks of all CPUs together, 10 ms each: the share of fewer would be chance.
+    private static var shortestSpan: UInt64 { 8 }
+
     private let directory: Int32
     private var last: HostSample
     private var lastTime: CPUTime?
@@ -41,14 +44,19 @@ public struct HostSampler {
         } else {
             missing(.memory)
         }
-        if let time = file("stat", parseCPUTime) {
-            if let before = lastTime, let idle = time.idleShare(since: before) { last.idle = idle }
-            lastTime = time
-        } else {
-            missing(.idle)
-        }
+        if let time = file("stat", parseCPUTime) { takeIdle(time) } else { missing(.idle) }
         last.cpus = Int32(clamping: csystem_cpu_count())
         return last
+    }
+
+    /// The idle share since the last reading; a span that is too short goes on.
+    private mutating func takeIdle(_ time: CPUTime) {
+        if let before = lastTime {
+            let span = time.total.saturatingMinus(before.total)
+            if time.total >= before.total, span < Self.shortestSpan { return }
+            if let idle = time.idleShare(since: before) { last.idle = idle }
+        }
+        lastTime = time
     }
 
     /// Bytes of memory that the process shares with no other; nil if it is gone.

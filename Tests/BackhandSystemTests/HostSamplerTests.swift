@@ -31,6 +31,13 @@ import Testing
         sample = sampler.sample { Issue.record("missing: \($0)") }
         #expect(sample.idle == 100)
 
+        try plant("stat", "cpu  193 0 0 310 0 0 0 0\n")
+        sample = sampler.sample { Issue.record("missing: \($0)") }
+        #expect(sample.idle == 100, "three ticks tell nothing")
+        try plant("stat", "cpu  196 0 0 314 0 0 0 0\n")
+        sample = sampler.sample { Issue.record("missing: \($0)") }
+        #expect(sample.idle == 400, "ten since the last reading that counted")
+
         for name in ["loadavg", "meminfo", "stat"] {
             try FileManager.default.removeItem(atPath: directory + "/" + name)
         }
