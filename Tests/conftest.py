@@ -4,13 +4,15 @@
 import signal
 
 import pytest
-from harness.httpd import MPMS
+from harness.httpd import BUILD, MPMS
 from harness.stage import Stage
 
 _stages = []
 
 
 def pytest_configure(config):
+    if not (BUILD / "mod_backhand.so").exists():
+        pytest.exit(f"{BUILD}/mod_backhand.so is missing: run make first, or set BACKHAND_BUILD", 2)
     # Without this a SIGTERM (a job that is cancelled) would end pytest before the fixtures end their httpds.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", 15))
 

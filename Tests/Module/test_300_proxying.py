@@ -95,6 +95,39 @@ def test_absolute_request_target(pair):
     assert [request.target for request in pair.backend.requests[before:]] == ["/a%2Fb?c=%20"]
 
 
+@pytest.mark.parametrize("target, path", [("", "/"), ("?a=b", "/?a=b")])
+def test_absolute_request_target_without_a_path(pair, target, path):
+    before = len(pair.backend.requests)
+    text = pair.front.raw(f"GET http://{pair.front.id}{target} HTTP/1.1\r\nHost: {pair.front.id}\r\n"
+                          "Connection: close\r\n\r\n".encode())
+    assert text.startswith(b"HTTP/1.1 200")
+    assert [request.target for request in pair.backend.requests[before:]] == [path]
+
+
+def test_longest_path(pair):
+    # Names of files end at 255 characters, paths at 4095, request lines at 8190.
+    path = "/long" * 600 + "?" + "q" * 5000
+    assert pair.send(path)[1].target == path
+
+
+def test_requests_that_name_no_path_are_not_balanced(pair):
+    before = len(pair.backend.requests)
+    for line in ("OPTIONS * HTTP/1.1", "CONNECT 127.0.9.2:80 HTTP/1.1"):
+        pair.front.raw(f"{line}\r\nHost: {pair.front.id}\r\nConnection: close\r\n\r\n".encode())
+    assert len(pair.backend.requests) == before
+    pair.front.log.allow("AH0")
+
+
+def test_clients_of_http_1_0(pair):
+    before = len(pair.backend.requests)
+    text = pair.front.raw(b"GET /large HTTP/1.0\r\n\r\n")
+    head, _, body = text.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200") and b"chunked" not in head
+    assert body == b"0123456789abcdef" * 65536
+    assert len(pair.backend.requests) == before + 1
+    pair.front.log.expect("AH01092")  # mod_proxy misses a Host
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PUT", "PATCH", "PROPFIND", "INVENTED"])
 def test_methods(pair, method):
     answer, request = pair.send("/method", method=method)
@@ -196,6 +229,17 @@ def test_a_client_that_leaves_is_not_in_flight(pair):
     wait_for(lambda: in_flight() == 0, 5, "none in flight", show=in_flight)
 
 
+def test_a_client_that_leaves_while_it_sends(pair):
+    before = pair.front.status().servers[pair.backend.id]
+    connection = socket.create_connection((pair.front.address, pair.front.port))
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nonly this")
+    connection.close()
+    wait_for(lambda: [line for line in pair.front.access_log() if '"POST / ' in line and "200" not in line], 5, "the end of it")
+    row = pair.front.status().servers[pair.backend.id]
+    assert (row["in_flight"], row["refused"], row["served"]) == (0, 0, before["served"])
+    pair.front.log.allow("AH01095|AH02609|AH10154")  # mod_proxy_http says that the client left
+
+
 def test_served_requests_are_counted(pair):
     before = pair.front.status().servers[pair.backend.id]["served"]
     for _ in range(7):
@@ -204,6 +248,44 @@ def test_served_requests_are_counted(pair):
 
 
 # ---- Fronts that need more ----
+
+def test_a_server_that_is_too_slow_is_told(stage):
+    """It has taken the request: no other server gets it."""
+    slow = stage.backend("127.0.9.3", reply=lambda request: Reply(delay=3))
+    other = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG + "ProxyTimeout 1\n")
+    stage.plant(front, Announcement(slow.address, slow.port, load=0), Announcement(other.address, other.port, load=9000))
+    assert front.get("/", method="POST", body=b"once").status in (502, 504)
+    assert (len(slow.requests), other.requests) == (1, [])
+    row = front.status().servers[slow.id]
+    assert (row["failed"], row["refused"], row["in_flight"]) == (1, 0, 0)
+    front.log.expect("AH01102")
+    front.log.allow("AH00898")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=("told", "untold"))
+def test_a_server_that_keeps_no_connections(stage, mpm, told):
+    """Whether it says so or just closes behind its answer: each request is answered."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"bye", close=True, told=told))
+    front = stage.httpd(CONFIG, mpm=mpm)
+    stage.plant(front, Announcement(backend.address, backend.port))
+    with front.client() as connection:
+        for _ in range(20):
+            assert connection.request("/", method="POST", body=b"x").text == "bye"
+            # A request that meets the end on its way is lost, as with any proxy.
+            wait_for(lambda: backend.open == 0, 5, "the connection to end")
+    assert len(backend.requests) == 20
+
+
+def test_kept_connections_of_clients_end_when_they_should(stage, mpm):
+    """MaxKeepAliveRequests counts requests that were passed on as it counts others."""
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG + "MaxKeepAliveRequests 5\n", mpm=mpm, files={"here/page": "here"})
+    stage.plant(front, Announcement(backend.address, backend.port))
+    here, there = (f"GET {path} HTTP/1.1\r\nHost: {front.id}\r\n\r\n".encode() for path in ("/here/page", "/"))
+    answers = [front.raw(requests).count(b"HTTP/1.1 200") for requests in (8 * here, 8 * there, 4 * (here + there))]
+    assert answers[0] in (5, 6) and answers == 3 * answers[:1]
+
 
 def test_a_server_that_drops_the_connection_is_told(stage, mpm):
     """It took the request: nobody knows what it did with it, so nobody else gets it. The client learns of it: 502."""

@@ -11,6 +11,7 @@ from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
 CONFIG = CLUSTER_OF_9 + """
+AllowEncodedSlashes NoDecode
 BackhandTrace On
 Backhand removeSelf
 Backhand byLoad
@@ -123,3 +124,36 @@ def test_a_refusal_on_a_kept_connection(stage, mpm):
         assert [connection.request(path).status for path in ("/here/page", "/", "/here/page")] == [200, 503, 200]
     front.log.expect(REFUSED)
     front.log.expect("BH04")
+
+
+SCRIPT = """#!/bin/sh
+echo "Content-Type: text/plain"
+echo
+echo "$REQUEST_METHOD length=$CONTENT_LENGTH for=$HTTP_X_FORWARDED_FOR guard=$HTTP_BACKHAND_PROXIED action=$BACKHAND_ACTION"
+cat | wc -c
+"""
+
+
+def test_a_request_that_ends_here_is_as_it_came(stage, mpm):
+    """After a refused attempt this server's own program gets the whole body and no header of the attempt."""
+    front = stage.httpd(CONFIG + "Backhand addSelf\n", mpm=mpm, cgi=True, files={"cgi-bin/count": SCRIPT})
+    for number, size in enumerate((0, 5, 10_000, 100_000, 1_000_000)):
+        stage.plant(front, gone(f"127.0.9.{10 + number}"))
+        answer = front.get("/cgi-bin/count", method="POST", body=b"x" * size)
+        assert answer.text.split("\n")[:2] == [f"POST length={size} for= guard= action=local", str(size)]
+    front.log.expect(REFUSED)
+
+
+def test_the_second_server_gets_what_the_first_would_have(stage):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG)
+    stage.plant(front, gone(load=0), Announcement(backend.address, backend.port, load=9000))
+    headers = {"Host": "shop.example", "X-Forwarded-For": "198.51.100.1", "Expect": "100-continue"}
+    assert front.get("/a%2Fb?", method="POST", body=b"body", headers=headers).text == backend.id
+    request, = backend.requests
+    assert (request.line, request.body) == ("POST /a%2Fb? HTTP/1.1", b"body")
+    assert request.header("Host") == "shop.example"
+    assert request.header("X-Forwarded-For") == "198.51.100.1, 127.0.0.1"
+    assert request.header("X-Forwarded-Host") == "shop.example"
+    assert request.header("Backhand-Proxied") == "127.0.0.1"
+    front.log.expect(REFUSED)

@@ -151,7 +151,14 @@ def test_noise(stage):
 
 def test_a_full_table_is_counted(stage):
     """Room for 2048 servers, self among them."""
-    server = stage.httpd(CLUSTER_OF_9)
+    server = stage.httpd(CLUSTER_OF_9 + """
+        BackhandTrace On
+        BackhandMode Observe
+        Backhand byAge 60
+        Backhand byRandom
+        Backhand byLogWindow
+        Backhand byLoad
+    """)
     server.knows()
     crowd = [Announcement("127.0.9.73", 1000 + number, "c") for number in range(2100)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -165,5 +172,5 @@ def test_a_full_table_is_counted(stage):
             status = server.status()
             return len(status.servers) == 2048 and status.counters["table_full"] > 0
         wait_for(told, 20, "a full table", every=0.5, show=lambda: (len(server.status().servers), server.status().counters))
-    assert server.get("/").status == 200
+    assert server.get("/").trace.left == [("byAge", 2048), ("byRandom", 2048), ("byLogWindow", 11), ("byLoad", 11)]
     server.log.allow("BH03")

@@ -6,8 +6,10 @@ import signal
 import threading
 import time
 
+import pytest
 from harness import client, processes
 from harness.announce import Announcement
+from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -66,6 +68,31 @@ def test_no_request_is_lost_in_graceful_restarts(stage, mpm):
     row = server.status().servers[backend.id]
     assert (row["in_flight"], row["failed"]) == (0, 0)
     assert row["served"] >= 80
+
+
+@pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGHUP])
+def test_requests_under_way(stage, mpm, how):
+    """A graceful restart lets them end, a hard one ends them; afterwards none is in flight."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"done", delay=1.5))
+    server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", mpm=mpm)
+    stage.plant(server, Announcement(backend.address, backend.port))
+
+    def in_flight():
+        return server.status().servers[backend.id]["in_flight"]
+    clients = [server.client() for _ in range(3)]
+    for each in clients:
+        each.send("/")
+    wait_for(lambda: in_flight() == 3, 1, "three in flight", show=in_flight)
+    old = server.moderator()
+    server.restart(how)
+    server.moderator(other_than=old)
+    if how == signal.SIGUSR1:
+        assert wait_for(in_flight, 1, "the old children's requests") == 3
+        assert [each.receive().text for each in clients] == ["done"] * 3
+    wait_for(lambda: in_flight() == 0, 5, "none in flight", show=in_flight)
+    for each in clients:
+        each.close()
+    server.log.allow("AH0004[5-9]")
 
 
 def test_changed_settings_count_after_a_restart(stage):

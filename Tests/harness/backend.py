@@ -44,6 +44,8 @@ class Reply:
     """Seconds before the first byte."""
     close: bool = False
     """End the connection behind the answer."""
+    told: bool = True
+    """Whether the answer says that the connection ends."""
     drop: bool = False
     """End the connection instead of an answer."""
 
@@ -66,6 +68,12 @@ class Backend:
     @property
     def id(self):
         return f"{self.address}:{self.port}"
+
+    @property
+    def open(self):
+        """How many connections are open."""
+        with self._lock:
+            return len(self._open)
 
     def close(self):
         """Stops listening and ends all connections."""
@@ -139,7 +147,7 @@ class Backend:
 
     def _head(self, request, reply):
         headers = {"Content-Type": "text/plain", "Content-Length": str(len(reply.body)), "X-Server": self.id, **reply.headers}
-        if reply.close:
+        if reply.close and reply.told:
             headers["Connection"] = "close"
         lines = [f"HTTP/1.1 {reply.status} Reply"] + [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

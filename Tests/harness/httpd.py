@@ -72,7 +72,7 @@ StartServers {workers}
 MinSpareServers 1
 MaxSpareServers {limit}
 ServerLimit {limit}
-MaxRequestWorkers {workers}"""
+MaxRequestWorkers {most}"""
 
 MPM_THREADED = """\
 ServerLimit {limit}
@@ -177,8 +177,9 @@ class Httpd:
 
     def _mpm_lines(self, workers, children):
         if self.mpm == "prefork":
+            # More may come than there are at the start: else httpd complains of its limit now and then.
             workers = workers or 6
-            return MPM_PREFORK.format(workers=workers, limit=4 * workers)
+            return MPM_PREFORK.format(workers=workers, most=2 * workers, limit=4 * workers)
         workers = workers or 8 * children
         threads = workers // children
         return MPM_THREADED.format(limit=4 * children, threads=threads, children=children, workers=workers, spare=4 * workers)

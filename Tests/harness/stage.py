@@ -43,6 +43,11 @@ class Stage:
         self.httpds.append(server)
         return server.start() if start else server
 
+    @staticmethod
+    def new_group():
+        """Another multicast group, for an httpd that the others of this stage do not hear."""
+        return ports.free_group()
+
     def backend(self, address="127.0.0.1", port=None, reply=None):
         """A web server that keeps what it gets."""
         server = Backend(address, port, reply)
