@@ -5,6 +5,7 @@ import re
 
 import pytest
 from Docs.repository import fields, pages, read
+from harness.stage import Stage
 
 # Pages for what is not in the command table.
 OTHERS = {"backhand-handler", "environment"}
@@ -69,3 +70,57 @@ def test_syntax_has_as_many_arguments_as_the_directive_takes(name):
 def test_index_names_every_page():
     index = read("docs/directives/README.md")
     assert set(re.findall(r"\]\(([\w-]+)\.md\)", index)) == pages("directives")
+
+
+# One bad line for each text of the Validation fields that a configuration can cause.
+BAD = [
+    "UnixSocketDir /" + "d" * 120,
+    "MulticastStats 10.0.0.255", "MulticastStats 239.255.1.1:0", "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
+    "MulticastStats 239.255.1.1:4445,0", "MulticastStats name:4445", "MulticastStats 10.0.255:4445",
+    "MulticastStats ::1 239.255.1.1:4445", "MulticastStats 10.0.4 239.255.1.1:4445",
+    "MulticastStats 255.255.255.255 239.255.1.1:4445", "MulticastStats 0.0.0.1:4445",
+    "AcceptStats name", "AcceptStats 10.0.0", "AcceptStats 10.0.0.0/33", "AcceptStats ::/129", "AcceptStats 10.0.0.0/255.0.255.0",
+    "BackhandSocketGroup no-such-group", 'BackhandSocketGroup "#x"',
+    "Backhand byLod", "Backhand somethingelse", "Backhand byRandom 3", "Backhand off 3", "Backhand byAge six",
+    "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
+    "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
+    "BackhandTrace Maybe", "BackhandMode Look", "BackhandNoCandidate Nobody",
+]
+# What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
+NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandFromSO: '…' is not a valid path",
+              "BackhandFromSO: more than 64 functions in one chain"}
+
+
+def validation_texts(name):
+    """The texts of a page's Validation field."""
+    return set(re.findall(rf"`({name}(?:: | must )[^`]*)`", fields(read(f"docs/directives/{name}.md"))["Validation"]))
+
+
+def pattern(text):
+    """A text of a page with its dots as a regular expression."""
+    return ".*".join(re.escape(piece) for piece in text.split("…"))
+
+
+@pytest.fixture(scope="module")
+def complaints():
+    """What httpd says to each bad line."""
+    with Stage("validation") as stage:
+        said = {}
+        for line in BAD:
+            code, text = stage.httpd(line + "\n", start=False).test_config()
+            assert code == 1
+            said[line] = text.splitlines()[-1]
+        return said
+
+
+@pytest.mark.parametrize("line", BAD, ids=lambda line: line[:60])
+def test_complaint_is_the_one_of_the_page(complaints, line):
+    texts = validation_texts(line.split()[0])
+    assert any(re.fullmatch(pattern(text), complaints[line]) for text in texts), complaints[line]
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_each_text_of_the_page_is_heard(complaints, name):
+    unheard = {text for text in validation_texts(name)
+               if not any(re.fullmatch(pattern(text), said) for said in complaints.values())}
+    assert unheard - NOT_CAUSED == set()

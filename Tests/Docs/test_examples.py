@@ -9,6 +9,8 @@ from harness import ports
 from harness.wait import wait_for
 
 EXAMPLES = ROOT / "httpd-conf-examples"
+# Where requests come from: no server has this address.
+CLIENT = "127.0.45.1"
 
 
 def example(name, **defines):
@@ -25,9 +27,21 @@ def serve(stage, name, address, config):
 
 def served_by(server, count, path="/page.html"):
     """Who served how many of these requests to the server."""
-    answers = [server.get(path) for _ in range(count)]
+    answers = [server.get(path, source=CLIENT) for _ in range(count)]
     assert {answer.status for answer in answers} == {200}
     return Counter(answer.text for answer in answers)
+
+
+def all_serve(server, names):
+    """Sends requests to the server until each of these has served some, and nobody else has."""
+    seen = set()
+
+    def more():
+        # Equal machines announce equal loads, but for up to a second when the system has just counted them anew.
+        seen.update(served_by(server, 20))
+        return seen >= names
+    wait_for(more, 15, f"{sorted(names)} to serve", show=lambda: seen)
+    assert seen == names
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.conf")))
@@ -49,9 +63,10 @@ def test_single_balancer(stage):
     # A server behind it sends nothing on.
     assert set(served_by(servers[0], 20)) == {servers[0].name}
     # The client's address is what the servers log.
-    assert all("127.0.0.1" == line.split()[0] for server in servers for line in server.access_log())
+    assert {line.split()[0] for server in servers for line in server.access_log()} == {CLIENT}
 
-    # One that is stopped in an orderly way costs no request.
+    # One that is gone costs no request, though the chain leaves one server at a time here.
+    balancer.log.allow("AH00957|AH01114")  # mod_proxy tells of each refused connection
     gone = servers.pop()
     gone.stop()
     assert set(served_by(balancer, 40)) == {server.name for server in servers}
@@ -65,11 +80,14 @@ def test_symmetric_cluster(stage):
         server.knows(*servers)
     names = {server.name for server in servers}
     for server in servers:
-        # Each of four is one of two that are chosen at random and whose load is the same: 1 in 10^10 that one of them gets none.
-        assert set(served_by(server, 80)) == names
+        all_serve(server, names)
         assert set(served_by(server, 10, "/static/page.html")) == {server.name}
-    looped = Counter(line.split("action=")[1].split()[0] for server in servers for line in server.access_log())
-    assert looped["proxy"] == looped["looped"] > 0
+
+    def each_is_sent_once():
+        # A line is written behind the answer.
+        actions = Counter(line.split("action=")[1].split()[0] for server in servers for line in server.access_log())
+        return actions["proxy"] == actions["looped"] > 0
+    wait_for(each_is_sent_once, 5, "as many requests to arrive as were sent")
 
 
 def test_symmetric_cluster_finds_its_own_address(stage):
@@ -103,7 +121,7 @@ def test_two_networks(stage):
     # In each network the two are known by the address that they have there.
     in_a.knows(middle, twin)
     in_b.knows(f"127.0.44.4:{middle.port}", f"127.0.44.5:{twin.port}")
-    assert set(served_by(middle, 80)) == {"middle", "twin", "in-a", "in-b"}
+    all_serve(middle, {"middle", "twin", "in-a", "in-b"})
 
 
 def _table_of(server, count):
