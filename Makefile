@@ -38,10 +38,13 @@ build: $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BU
 deps:
 	@scripts/deps $(DEPS)
 
-# The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md).
+# The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md). Without debugging information:
+# Debian's valgrind refuses to load what this compiler writes.
 $(CORE): Package.swift $(CORE_SOURCES)
 	@echo "  swift   $@"
-	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded --product BackhandBridge
+	@rm -f $@ # an archive keeps the objects of sources that are gone
+	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
+	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
 	@touch $@
 
 $(BUILD)/module/%.o: module/%.c module/mb_module.h $(CONTRACT)

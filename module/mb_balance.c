@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
+ * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
+#define MOST_ROUNDS 8
 /* Seconds after which a client should come again when every candidate has failed: by then the shortest back-off is over. */
 #define RETRY_AFTER "1"
 
@@ -14,6 +17,12 @@ uint64_t mb_now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+int mb_minute_passed(uint64_t *next_ms) {
+    uint64_t now = mb_now_ms(), next = bh_word_load(next_ms);
+    /* Of threads that come at once, one writes the line. */
+    return next <= now && __atomic_compare_exchange_n(next_ms, &next, now + 60000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port) {
@@ -87,7 +96,7 @@ static int all_refused(const telling *about) {
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-/* Candidates in their order until one takes the request. */
+/* Candidates in their order until one takes the request; MB_REFUSED if none does. */
 static int carry_out(const telling *about) {
     int observe = about->settings->observe == MB_ON;
     int refused = 0;
@@ -103,7 +112,7 @@ static int carry_out(const telling *about) {
         refused++;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
     }
-    return refused ? all_refused(about) : nobody(about);
+    return refused ? MB_REFUSED : nobody(about);
 }
 
 static int decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
@@ -119,6 +128,8 @@ static int decide(request_rec *r, const mb_directory *settings, bh_decision_t *d
 
 /* Only a chain in .htaccess comes so far: others are refused with the configuration. */
 static void complain_of_proxy(request_rec *r) {
+    static uint64_t next_ms;
+    if (!mb_minute_passed(&next_ms)) return;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
                   "mod_proxy_http, which are not loaded: served here");
 }
@@ -143,7 +154,13 @@ static int balance(request_rec *r) {
         return DECLINED;
     }
     telling about = {r, settings, &decision};
-    return carry_out(&about);
+    int result = carry_out(&about);
+    /* Those that refused are in back-off now: the chain chooses among the others. */
+    for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
+        if (!decide(r, settings, &decision) || decision.last_resort || !decision.count) break;
+        result = carry_out(&about);
+    }
+    return result == MB_REFUSED ? all_refused(&about) : result;
 }
 
 void mb_balance_register(apr_pool_t *pool) {

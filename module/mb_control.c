@@ -14,19 +14,24 @@
 /* Waiting connections: administrators' tools, a few at once. */
 #define CONTROL_BACKLOG 16
 
-typedef struct control {
+struct mb_control {
     int fd;
-    pid_t owner;
+    pid_t owner;       /* the process that bound it */
     const char *path;
-} control;
+    apr_pool_t *pool;
+};
 
 /* Children and the moderator inherit the pool; only the process that bound the socket removes it. */
 static apr_status_t close_control(void *data) {
-    control *socket = data;
+    mb_control *socket = data;
     close(socket->fd);
     if (getpid() == socket->owner) unlink(socket->path);
     return APR_SUCCESS;
 }
+
+void mb_control_close(mb_control *socket) { apr_pool_cleanup_run(socket->pool, socket, close_control); }
+
+int mb_control_fd(const mb_control *socket) { return socket->fd; }
 
 /* Whether somebody answers at the path: then it belongs to another httpd. */
 static int answered(const struct sockaddr_un *name) {
@@ -46,7 +51,7 @@ static int give_away(const char *path, const mb_server *settings) {
     return lchown(path, user, group);
 }
 
-apr_status_t mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings, int *result) {
+mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings) {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const char *path = apr_psprintf(pool, "%s/backhand-%d.sock", settings->directory, mb_own_port(settings));
     const char *doing = "make";
@@ -55,7 +60,7 @@ apr_status_t mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serv
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0202: another httpd uses the control socket %s: give each its own UnixSocketDir; "
                      "the moderator is not started, every request is served here", path);
-        return APR_EEXIST;
+        return NULL;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) goto failed;
@@ -69,11 +74,10 @@ apr_status_t mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serv
     if (give_away(path, settings) < 0) goto failed;
     doing = "listen on";
     if (listen(fd, CONTROL_BACKLOG) < 0) goto failed;
-    control *kept = apr_palloc(pool, sizeof *kept);
-    *kept = (control){fd, getpid(), path};
+    mb_control *kept = apr_palloc(pool, sizeof *kept);
+    *kept = (mb_control){fd, getpid(), path, pool};
     apr_pool_cleanup_register(pool, kept, close_control, apr_pool_cleanup_null);
-    *result = fd;
-    return APR_SUCCESS;
+    return kept;
 
 failed:;
     apr_status_t why = errno;
@@ -81,5 +85,5 @@ failed:;
                  "BH0203: cannot %s the control socket %s: the moderator is not started, every request is served here; "
                  "check that UnixSocketDir exists and that its owner is right", doing, path);
     if (fd >= 0) close(fd);
-    return why;
+    return NULL;
 }

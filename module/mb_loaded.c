@@ -6,9 +6,6 @@
 
 #include "apr_dso.h"
 
-/* One line a minute for each child is enough to find a broken function. */
-#define FAULT_LOG_INTERVAL_MS 60000
-
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step) {
     char error[BH_ERROR_SIZE];
     apr_dso_handle_t *object;
@@ -41,10 +38,8 @@ static const char *describe(bh_fault_t fault) {
 }
 
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
-    static uint64_t next_ms; /* shared by the threads of a child: two lines at once do no harm */
-    uint64_t now = mb_now_ms();
-    if (bh_word_load(&next_ms) > now) return;
-    bh_word_store(&next_ms, now + FAULT_LOG_INTERVAL_MS);
+    static uint64_t next_ms;
+    if (!mb_minute_passed(&next_ms)) return;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0401: candidacy function %s %s: its result is ignored", step->name,
                   describe(fault));
 }

@@ -34,7 +34,7 @@ static struct {
     server_rec *server;
     apr_pool_t *pool;      /* the configuration's */
     mb_server *settings;
-    int control;           /* listening socket */
+    mb_control *control;   /* listening socket; NULL: none */
     int started;
     bh_moderator_config_t config;
 } self;
@@ -69,7 +69,7 @@ static void close_descriptors(void) {
     int log = error_log_fd();
     for (struct dirent *entry; (entry = readdir(directory));) {
         int fd = atoi(entry->d_name);
-        if (fd > STDERR_FILENO && fd != log && fd != self.control && fd != dirfd(directory)) close(fd);
+        if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && fd != dirfd(directory)) close(fd);
     }
     closedir(directory);
 }
@@ -119,14 +119,17 @@ static void work(pid_t parent) {
 
 /* ---- In the parent ---- */
 
+/* No moderator before the next restart: the table would go stale, so children stop looking at it, and nobody would answer
+ * at the control socket. */
+static void give_up(void) {
+    if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
+    if (self.control) mb_control_close(self.control);
+    self.control = NULL;
+}
+
 static int stopping(void) {
     int state;
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
-}
-
-/* No moderator before the next restart: the table would go stale, so children stop looking at it. */
-static void give_up(void) {
-    if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
 }
 
 static void bury(int status) {
@@ -184,6 +187,7 @@ static apr_status_t start(void) {
     if (pid < 0) {
         ap_log_error(APLOG_MARK, APLOG_ERR, why, self.server,
                      "BH0207: cannot fork the moderator: every request is served here");
+        give_up();
         return why;
     }
     self.process->pid = pid;
@@ -203,7 +207,7 @@ static void describe(void) {
         .accepted_count = (size_t)settings->accepted->nelts,
         .directory = settings->directory,
         .hostname = self.server->server_hostname ? self.server->server_hostname : "localhost",
-        .control_fd = self.control,
+        .control_fd = mb_control_fd(self.control),
         .port = mb_own_port(settings),
         .interval_ms = 1000,
         .log = log_line,
@@ -216,7 +220,6 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     mb_server *settings = mb_main_server();
     (void)plog, (void)ptemp;
     memset(&self, 0, sizeof self);
-    self.control = -1;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !settings->directory) return OK;
     self.server = server;
     self.pool = pconf;
@@ -230,7 +233,8 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
     if (mb_segment_attach(server) != APR_SUCCESS) return OK;
-    if (mb_control_open(pconf, server, settings, &self.control) != APR_SUCCESS) {
+    self.control = mb_control_open(pconf, server, settings);
+    if (!self.control) {
         give_up();
         return OK;
     }
@@ -242,12 +246,20 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 
 static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
     (void)pool, (void)type;
-    if (self.control >= 0 && !self.started) start();
+    if (self.control && !self.started) start();
     return OK;
+}
+
+/* A child that outlives its parent must not seem to be the moderator. */
+static void leave_control(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    if (self.control) mb_control_close(self.control);
+    self.control = NULL;
 }
 
 void mb_moderator_register(apr_pool_t *pool) {
     (void)pool;
+    ap_hook_child_init(leave_control, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_mpm(start_late, NULL, NULL, APR_HOOK_LAST);
 }

@@ -71,8 +71,13 @@ extern int32_t mb_child_slot;
 void mb_moderator_register(apr_pool_t *pool);
 /* Our port: that of the first MulticastStats if it gives one, or of the first plain Listen; 0: there is none. */
 uint16_t mb_own_port(const mb_server *settings);
-/* Binds the control socket; its path and file are removed with the pool. Logs why not. */
-apr_status_t mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings, int *fd);
+/* The listening control socket. */
+typedef struct mb_control mb_control;
+/* Binds it; it is closed and its file removed with the pool. NULL: it has logged why. */
+mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings);
+/* Closes it early. In the process that bound it the file goes too, in others it stays. */
+void mb_control_close(mb_control *socket);
+int mb_control_fd(const mb_control *socket);
 /* A bh_workers_fn. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 
@@ -99,6 +104,9 @@ int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t mb_now_ms(void);
+/* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will. One word for each
+ * line, of each child. */
+int mb_minute_passed(uint64_t *next_ms);
 /* "10.0.0.4:80" or "[2001:db8::4]:80". */
 const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port);
 

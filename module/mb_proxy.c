@@ -36,6 +36,7 @@ typedef struct peer {
 } peer;
 
 #define SCHEME "http://"
+#define FORWARDED_PROTO "X-Forwarded-Proto"
 
 static peer *peers[BH_ROWS];
 static apr_pool_t *peer_pool;
@@ -131,8 +132,8 @@ static void prepare_child(apr_pool_t *pool, server_rec *server) {
     apr_pool_tag(peer_pool, "mod_backhand peers");
     apr_status_t status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
     if (status == APR_SUCCESS) return;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock: this child serves everything itself");
-    mod_proxy.proxy = NULL;
+    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock: this child ends, another takes its place");
+    exit(APEXIT_CHILDSICK);
 }
 
 /* ---- Forwarding ---- */
@@ -143,6 +144,7 @@ typedef struct before {
     const char *handler;
     int proxyreq;
     ap_conf_vector_t *per_dir_config;
+    const char *forwarded_proto;
     int keepalives;
 } before;
 
@@ -172,14 +174,15 @@ static int may_reset_keepalives(const request_rec *r) {
 }
 
 static before dress(request_rec *r, char *filename) {
-    before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, r->connection->keepalives};
+    before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
+                  r->connection->keepalives};
     r->filename = filename;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
     r->per_dir_config = preserving_host(r);
     if (may_reset_keepalives(r)) r->connection->keepalives = 0;
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, r->useragent_ip);
-    if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, "X-Forwarded-Proto", "https");
+    if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
     return old;
 }
 
@@ -189,12 +192,18 @@ static void undress(request_rec *r, const before *old) {
     r->proxyreq = old->proxyreq;
     r->per_dir_config = old->per_dir_config;
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
+    else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
 
 int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
     peer *server = peer_of(id, facts);
     proxy_worker *worker = worker_of(r, server);
-    if (!worker) return HTTP_INTERNAL_SERVER_ERROR;
+    if (!worker) { /* it has said why: as good as refused */
+        bh_feedback_failed(mb_segment, id);
+        bh_feedback_refused(mb_segment, id, mb_now_ms());
+        return MB_REFUSED;
+    }
     char *url = apr_pstrcat(r->pool, "proxy:", server->origin, as_sent(r), NULL) + strlen("proxy:");
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
     before old = dress(r, url - strlen("proxy:"));

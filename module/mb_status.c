@@ -66,7 +66,7 @@ static void put_page(request_rec *r) {
               ap_escape_html(r->pool, ap_get_server_built()), "</dd><dt>Your address</dt><dd>",
               ap_escape_html(r->pool, r->useragent_ip), "</dd></dl>\n", NULL);
     if (mb_segment) put_table(r);
-    else ap_rputs("<p>No moderator is configured: UnixSocketDir and MulticastStats are missing.</p>\n", r);
+    else ap_rputs("<p>No moderator is configured: UnixSocketDir is missing.</p>\n", r);
     ap_rputs("</body></html>\n", r);
 }
 

@@ -61,7 +61,7 @@ typedef struct serverstat {
     int ncpu;                   /* CPUs that it may use; 0: not known */
     int tmem;                   /* total memory, megabytes */
     int amem;                   /* available memory, megabytes */
-    int numbacked;              /* requests that this httpd gave to the server (row 0: decided to serve itself) */
+    int numbacked;              /* requests that this httpd gave to the server; row 0: 0 */
     int tatime;                 /* mean milliseconds that those took */
 } serverstat;
 
