@@ -41,8 +41,8 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 let hosted: [Target] = [
-    tool("backhandctl", ["BackhandSystem"]),
-    tool("backhand-simulate", ["BackhandWire", "BackhandSystem"]),
+    tool("backhandctl", ["BackhandSystem", "CBackhand"]),
+    tool("backhand-simulate", ["BackhandWire", "BackhandSystem", "CBackhand"]),
     tests(of: "BackhandServerStats"),
     tests(of: "BackhandSystem"),
     tests(of: "BackhandWire"),

@@ -32,6 +32,7 @@ static struct {
     apr_proc_t *process;   /* its pid, in memory of the configuration's pool: APR looks at it after we are unloaded */
     int alive;             /* whether the pid is still ours to signal */
     server_rec *server;
+    pid_t parent;          /* httpd's, which forks it */
     apr_pool_t *pool;      /* the configuration's */
     mb_server *settings;
     mb_control *control;   /* listening socket; NULL: none */
@@ -222,6 +223,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     memset(&self, 0, sizeof self);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !settings->directory) return OK;
     self.server = server;
+    self.parent = getpid();
     self.pool = pconf;
     self.process = apr_pcalloc(pconf, sizeof *self.process);
     self.settings = settings;
@@ -250,10 +252,11 @@ static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
     return OK;
 }
 
-/* A child that outlives its parent must not seem to be the moderator. */
+/* A child that outlives its parent must not seem to be the moderator. With httpd -X there is no child. */
 static void leave_control(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
-    if (self.control) mb_control_close(self.control);
+    if (!self.control || getpid() == self.parent) return;
+    mb_control_close(self.control);
     self.control = NULL;
 }
 

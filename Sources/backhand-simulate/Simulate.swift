@@ -4,6 +4,7 @@ import ArgumentParser
 import BackhandServerStats
 import BackhandSystem
 import BackhandWire
+import CBackhand
 
 /// Pretends to be many servers of a cluster, on loopback addresses.
 @main

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import ArgumentParser
+import CBackhand
 
 /// Asks the moderator of an httpd on this machine.
 @main
@@ -8,5 +9,6 @@ struct Backhandctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhandctl",
         abstract: "Asks the moderator of mod_backhand on this machine.",
+        version: BACKHAND_VERSION,
         subcommands: [Status.self])
 }
