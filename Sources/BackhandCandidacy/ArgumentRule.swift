@@ -8,20 +8,21 @@ enum ArgumentRule {
 
     /// A number with up to three decimals, stored in thousandths. Bounds are in units.
     static func decimal(
-        _ unit: StaticString, above: Int32? = nil, from: Int32 = 0, through: Int32, otherwise: Int32?
+        _ what: StaticString, above: Int32? = nil, from: Int32 = 0, through: Int32, otherwise: Int32?
     ) -> ArgumentRule {
-        .number(NumberRule(unit: unit, decimals: 3, above: above, from: from, through: through, otherwise: otherwise))
+        .number(NumberRule(what: what, decimals: 3, above: above, from: from, through: through, otherwise: otherwise))
     }
 
     /// A number without decimals.
-    static func whole(_ unit: StaticString, from: Int32, through: Int32, otherwise: Int32?) -> ArgumentRule {
-        .number(NumberRule(unit: unit, decimals: 0, above: nil, from: from, through: through, otherwise: otherwise))
+    static func whole(_ what: StaticString, from: Int32, through: Int32, otherwise: Int32?) -> ArgumentRule {
+        .number(NumberRule(what: what, decimals: 0, above: nil, from: from, through: through, otherwise: otherwise))
     }
 }
 
 /// A range of numbers, and what a missing one means.
 struct NumberRule {
-    let unit: StaticString
+    /// With its article: "a number of seconds".
+    let what: StaticString
     /// Decimals that may be written; the stored number is the written one times ten to this.
     let decimals: Int
     /// The least number is above this, if given; else it is the next.
@@ -46,9 +47,8 @@ struct NumberRule {
 
     /// The values that are allowed, in words.
     var words: String {
-        let kind = decimals > 0 ? "a number" : "a whole number"
         let least = above.map { "above \($0)" } ?? "from \(from)"
-        return "\(kind) of \(unit.text) \(least) to \(through)"
+        return "\(what.text) \(least) to \(through)"
     }
 }
 

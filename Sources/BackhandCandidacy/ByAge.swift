@@ -5,7 +5,7 @@ internal import CBackhand
 extension CandidacyFunction {
     /// Keeps the servers whose last announcement is not older than the argument, in milliseconds.
     static var byAge: CandidacyFunction {
-        CandidacyFunction("byAge", .decimal("seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)) {
+        CandidacyFunction("byAge", .decimal("a number of seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)) {
             candidates, oldest in
             let now = candidates.now
             let oldest = UInt64(UInt32(bitPattern: oldest))

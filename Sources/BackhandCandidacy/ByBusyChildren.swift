@@ -5,7 +5,7 @@ internal import CBackhand
 extension CandidacyFunction {
     /// Fewest busy workers first; the local server's are lowered by the argument.
     static var byBusyChildren: CandidacyFunction {
-        CandidacyFunction("byBusyChildren", .whole("workers", from: 0, through: 1_000_000, otherwise: 0)) {
+        CandidacyFunction("byBusyChildren", .whole("a whole number of workers", from: 0, through: 1_000_000, otherwise: 0)) {
             candidates, bias in
             candidates.sort { slot, segment in
                 SortKey(PublicRow(segment, slot.row).busyWorkers &- slot.bias(bias))

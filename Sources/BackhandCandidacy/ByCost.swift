@@ -17,12 +17,18 @@ extension CandidacyFunction {
 }
 
 /// What a server uses now and what one more job would add.
-private struct Usage {
+struct Usage {
     /// In thousandths.
     let load: Double
     /// Shares of all its memory, 0...1. Memory that is not known counts as full.
     let memory: Double
     let jobMemory: Double
+
+    init(load: Double, memory: Double, jobMemory: Double) {
+        self.load = load
+        self.memory = memory
+        self.jobMemory = jobMemory
+    }
 
     init(_ segment: UnsafePointer<bh_segment_t>, _ id: UInt32) {
         let row = PublicRow(segment, id)
@@ -46,7 +52,7 @@ private struct Usage {
 /// TPDS 11(7), 2000. There L is the smallest power of two above the largest load seen so far; here it is the announced high-water
 /// mark, as mod_backhand rounds it. A job is load 1.000 and the mean memory of one of the server's workers. n^0 to n^2 with n up to
 /// 2048: every cost is finite, and none is negative.
-private struct CostScale {
+struct CostScale {
     private let n: Double
     /// L in thousandths, at least 1000.
     private let limit: Double
@@ -54,9 +60,13 @@ private struct CostScale {
     private let rise: Double
 
     init(_ candidates: Candidates) {
-        n = Double(max(2, candidates.count))
-        limit = Double(loadLimit(candidates))
-        rise = csystem_pow(n, 1000 / limit) - 1
+        self.init(servers: candidates.count, limit: loadLimit(candidates))
+    }
+
+    init(servers: Int, limit: Int64) {
+        n = Double(max(2, servers))
+        self.limit = Double(limit)
+        rise = csystem_pow(n, 1000 / self.limit) - 1
     }
 
     func present(_ usage: Usage) -> Double {

@@ -5,7 +5,7 @@ internal import CBackhand
 extension CandidacyFunction {
     /// Least 1-minute load first; the local server's is lowered by the argument, in thousandths.
     static var byLoad: CandidacyFunction {
-        CandidacyFunction("byLoad", .decimal("load", from: 0, through: 1000, otherwise: 0)) { candidates, bias in
+        CandidacyFunction("byLoad", .decimal("a load", from: 0, through: 1000, otherwise: 0)) { candidates, bias in
             candidates.sort { slot, segment in
                 SortKey(PublicRow(segment, slot.row).load &- slot.bias(bias))
             }

@@ -14,6 +14,7 @@ public func parseStep(
         let number = try function.read(argument)
         return bh_step_t(function: id, number: number, call: nil, name: name, argument: argument)
     }
+    if offWord.equals(name) { throw ConfigurationError("off is no function: it ends the chain and stands in none") }
     throw unknownFunction(name)
 }
 

@@ -11,9 +11,12 @@ func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
     return ConfigurationError("\(what); did you mean \(near.text)?")
 }
 
+/// The word behind Backhand that is no function.
+var offWord: StaticString { "off" }
+
 /// What may stand behind Backhand: "off" and the built-in functions.
 private func word(_ index: Int32) -> StaticString? {
-    index == 0 ? "off" : CandidacyFunction.of(id: index)?.name
+    index == 0 ? offWord : CandidacyFunction.of(id: index)?.name
 }
 
 private func allWords() -> String {

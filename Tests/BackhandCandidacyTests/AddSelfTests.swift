@@ -11,6 +11,9 @@ struct AddSelfTests {
 
     @Test func leavesSelfWhereItIs() throws {
         #expect(try FakeTable(count: 3).decide(["addSelf"]).ids == [0, 1, 2])
+        // A row is empty, so there would be room for a second one.
+        let gap = FakeTable([FakeServer(), FakeServer(heard: 0), FakeServer()])
+        #expect(try gap.decide(["addSelf"]).ids == [0, 2])
         let loads = FakeTable(loads: [2000, 1000, 3000])
         #expect(try loads.decide(["byLoad", "addSelf", "addSelf"]).ids == [1, 0, 2])
     }

@@ -10,7 +10,7 @@ struct ByBusyChildrenTests {
         ([(10, 5), (100, 98), (8, 8)], "byBusyChildren", [2, 1, 0]),
         ([(10, 5), (20, 15), (5, 0)], "byBusyChildren", [0, 1, 2]),
         // More idle than there are: none is busy.
-        ([(1, 0), (0, 10), (-3, 5), (0, 0)], "byBusyChildren", [1, 2, 3, 0]),
+        ([(1, 0), (0, 0), (0, 10), (-3, 5)], "byBusyChildren", [1, 2, 3, 0]),
         ([(.max, .min), (.min, .max), (.max, 0)], "byBusyChildren", [1, 2, 0]),
         ([(10, 5), (10, 6)], "byBusyChildren 1", [0, 1]),
         ([(10, 4), (10, 6)], "byBusyChildren 1", [1, 0]),

@@ -2,6 +2,8 @@
 
 import Testing
 
+@testable import BackhandCandidacy
+
 struct ByCostTests {
     private func order(_ servers: [FakeServer]) throws -> [Int32] {
         try FakeTable(servers).decide(["byCost"]).ids
@@ -19,6 +21,26 @@ struct ByCostTests {
 
     @Test func equalOnesKeepTheirOrder() throws {
         #expect(try order(Array(repeating: server(load: 1000, used: 300, worker: 10), count: 5)) == [0, 1, 2, 3, 4])
+    }
+
+    /// Computed from the formula of the paper by hand, n = 6 and L = 4.
+    @Test(arguments: [
+        (0, 0, 2), (4000, 0, 7), (0, 0.5, 1 + 2.449_489_743), (2000, 1, 6 + 2.449_489_743),
+    ] as [(Double, Double, Double)])
+    func presentCost(load: Double, memory: Double, cost: Double) {
+        let scale = CostScale(servers: 6, limit: 4000)
+        #expect(abs(scale.present(Usage(load: load, memory: memory, jobMemory: 0)) - cost) < 1e-8)
+    }
+
+    @Test(arguments: [
+        (0, 0, 0), (1000, 0.5, 0.25), (3500, 1, 1), (4000, 0.9, 0.001),
+    ] as [(Double, Double, Double)])
+    func marginalCostIsTheDifference(load: Double, memory: Double, job: Double) {
+        let scale = CostScale(servers: 6, limit: 4000)
+        let before = scale.present(Usage(load: load, memory: memory, jobMemory: 0))
+        let after = scale.present(Usage(load: load + 1000, memory: memory + job, jobMemory: 0))
+        let marginal = scale.marginal(Usage(load: load, memory: memory, jobMemory: job))
+        #expect(abs(marginal - (after - before)) < 1e-9)
     }
 
     @Test func leastLoadIsCheapest() throws {

@@ -32,7 +32,7 @@ struct DecideTests {
     @Test func rowsThatAppearedAreNotConsidered() throws {
         let table = FakeTable(count: 3)
         let chain = try Chain(["removeSelf", "addSelf", "byLoad"])
-        let size = workspaceSize(table.segment, chain.steps)
+        let size = table.workspaceSize(chain)
         for id in 3..<100 as Range<UInt32> { table.set(id, FakeServer()) }
         bh_half_store(&table.segment.pointee.rows, 100)
         #expect(table.decide(chain, size: size).ids == [1, 2, 0])
@@ -50,11 +50,11 @@ struct DecideTests {
     @Test func tooSmallWorkspace() throws {
         let table = FakeTable(count: 1)
         let chain = try Chain(["byLoad"])
-        let needed = workspaceSize(table.segment, chain.steps)
+        let needed = table.workspaceSize(chain)
         #expect(table.decide(chain, size: needed).status == BH_OK.rawValue)
         #expect(table.decide(chain, size: needed - 1).status == BH_ESPACE.rawValue)
         #expect(table.decide(chain, size: 8).status == BH_ESPACE.rawValue)
-        #expect(workspaceSize(FakeTable([]).segment, chain.steps) == needed)
+        #expect(FakeTable([]).workspaceSize(chain) == needed)
     }
 
     @Test(arguments: [-1, 10, 1000, .max, .min] as [Int32])
@@ -83,7 +83,10 @@ struct DecideTests {
         let request = bh_request_t(now_ms: 1, seed: 1, context: nil)
         let chain = try Chain(["byLoad"])
         let odd = UnsafeMutableRawBufferPointer(rebasing: memory[4...])
-        #expect(BackhandCandidacy.decide(table.segment, chain.steps, request, odd, &decision) == BH_EINVAL)
+        let status = withExtendedLifetime((table, chain)) {
+            BackhandCandidacy.decide(table.segment, chain.steps, request, odd, &decision)
+        }
+        #expect(status == BH_EINVAL)
         #expect(decision.servers == nil)
     }
 

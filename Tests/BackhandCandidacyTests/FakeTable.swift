@@ -65,6 +65,11 @@ final class FakeTable {
         }
     }
 
+    /// Bytes of workspace that the chain needs over this table.
+    func workspaceSize(_ chain: Chain) -> Int {
+        withExtendedLifetime(chain) { BackhandCandidacy.workspaceSize(segment, chain.steps) }
+    }
+
     /// Runs a chain such as ["byAge 6", "byLoad"] in a workspace of exactly the size that is asked for.
     func decide(_ chain: [String], seed: UInt64 = 1, now: UInt64 = FakeTable.now) throws -> Outcome {
         try decide(Chain(chain), seed: seed, now: now)
@@ -74,12 +79,14 @@ final class FakeTable {
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
         context: UnsafeMutableRawPointer? = nil
     ) -> Outcome {
-        let workspace = GuardedMemory(size ?? workspaceSize(segment, chain.steps))
+        let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
         let request = bh_request_t(now_ms: now, seed: seed, context: context)
-        let status = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
-        #expect(workspace.isIntact, "something was written outside of the workspace")
-        return Outcome(status, decision, steps: chain.steps.count)
+        return withExtendedLifetime((self, chain, workspace)) {
+            let status = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+            #expect(workspace.isIntact, "something was written outside of the workspace")
+            return Outcome(status, decision, steps: chain.steps.count)
+        }
     }
 }
 
@@ -87,12 +94,14 @@ extension FakeTable {
     /// Decides once with each seed and hands out the ids that are left. No checks: this is for statistics.
     func decideOften(_ lines: [String], seeds: Range<UInt64>, stride: UInt64 = 1, _ body: (Slots) -> Void) throws {
         let chain = try Chain(lines)
-        let workspace = GuardedMemory(workspaceSize(segment, chain.steps))
+        let workspace = GuardedMemory(workspaceSize(chain))
         var decision = bh_decision_t()
         for seed in seeds {
             let request = bh_request_t(now_ms: Self.now, seed: seed &* stride, context: nil)
             _ = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
-            body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))
+            withExtendedLifetime((self, chain, workspace)) {
+                body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))
+            }
         }
     }
 

@@ -193,10 +193,24 @@ struct LoadedFunctionTests {
         #expect(last.ids == [2] && last.lastResort)
     }
 
+    @Test func refusalDuringTheRunCountsToo() throws {
+        // Between the beginning of the run and the function's return another child met a refusal.
+        let refuse: bh_candidacy_fn = { context, servers, count, _ in
+            let segment = context!.assumingMemoryBound(to: bh_segment_t.self)
+            bh_word_store(&bh_segment_row_mutable(segment, 1).pointee.backoff_until_ms, FakeTable.now + 1000)
+            servers[0].id = 1
+            count.pointee = 1
+            return 1
+        }
+        let table = FakeTable(count: 2)
+        let outcome = table.decide(try Chain(["mine"], loaded: [0: refuse]), context: table.segment)
+        #expect(outcome.ids == [1] && outcome.lastResort)
+    }
+
     @Test func workspaceHasRoomForEveryServer() throws {
         let table = FakeTable(count: 1)
         let chain = try Chain(["mine"], loaded: [0: { _, _, count, _ in count.pointee }])
-        let size = workspaceSize(table.segment, chain.steps)
+        let size = table.workspaceSize(chain)
         #expect(size >= Int(MAXSERVERS) * 40)
         #expect(table.decide(chain, size: size - 1).status == BH_ESPACE.rawValue)
     }

@@ -7,9 +7,15 @@ import Testing
 @testable import BackhandCandidacy
 
 struct ParseStepTests {
+    /// The texts of the step are gone when this returns.
+    private func parse(_ name: String, _ argument: String?) throws(ConfigurationError) -> bh_step_t {
+        guard let argument else { return try parseStep(name: name, argument: nil) }
+        return try parseStep(name: name, argument: argument)
+    }
+
     private func complaint(_ name: String, _ argument: String?) -> String? {
         do throws(ConfigurationError) {
-            if let argument { _ = try parseStep(name: name, argument: argument) } else { _ = try parseStep(name: name, argument: nil) }
+            _ = try parse(name, argument)
             return nil
         } catch {
             return error.text
@@ -48,12 +54,11 @@ struct ParseStepTests {
         ("byBusyChildren", "1000000", 1_000_000), ("byCost", nil, 0),
     ] as [(String, String?, Int32)])
     func readsNumbers(name: String, argument: String?, number: Int32) throws {
-        let step = if let argument { try parseStep(name: name, argument: argument) } else { try parseStep(name: name, argument: nil) }
-        #expect(step.number == number)
+        #expect(try parse(name, argument).number == number)
     }
 
     private static let age = "is not a number of seconds above 0 to 86400"
-    private static let load = "is not a number of load from 0 to 1000"
+    private static let load = "is not a load from 0 to 1000"
     private static let busy = "is not a whole number of workers from 0 to 1000000"
 
     @Test(arguments: [
@@ -83,11 +88,15 @@ struct ParseStepTests {
         #expect(complaint(name, "") == "\(name) takes no argument, but was given ''")
     }
 
+    @Test func offIsTheCallersBusiness() {
+        #expect(complaint("off", nil) == "off is no function: it ends the chain and stands in none")
+    }
+
     @Test func missingArgumentWithoutDefault() {
-        let strict = CandidacyFunction("strict", .whole("apples", from: 1, through: 9, otherwise: nil)) { _, _ in }
+        let strict = CandidacyFunction("strict", .whole("a number of apples", from: 1, through: 9, otherwise: nil)) { _, _ in }
         #expect(throws: ConfigurationError.self) { () throws(ConfigurationError) in try strict.read(nil) }
         do throws(ConfigurationError) { _ = try strict.read(nil) } catch {
-            #expect(error.text == "strict needs an argument: a whole number of apples from 1 to 9")
+            #expect(error.text == "strict needs an argument: a number of apples from 1 to 9")
         }
     }
 

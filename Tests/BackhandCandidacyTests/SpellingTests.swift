@@ -8,6 +8,7 @@ import Testing
 struct SpellingTests {
     @Test(arguments: [
         ("byLod", "byLoad"), ("byload", "byLoad"), ("BYLOAD", "byLoad"), ("byLaod", "byLoad"), ("bLoad", "byLoad"),
+        ("byLoat", "byLoad"),
         ("byAges", "byAge"), ("byage", "byAge"), ("bycpu", "byCPU"), ("byCost2", "byCost"), ("removeself", "removeSelf"),
         ("remveSelf", "removeSelf"), ("addself", "addSelf"), ("byLogWindows", "byLogWindow"), ("byWindow", "byLogWindow"),
         ("byBusyChilds", "byBusyChildren"), ("byRandon", "byRandom"), ("Off", "off"), ("of", "off"),
