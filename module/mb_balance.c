@@ -55,6 +55,7 @@ typedef struct telling {
     request_rec *r;
     const mb_directory *settings;
     const bh_decision_t *decision;
+    int refused; /* servers that refused it so far */
 } telling;
 
 static void tell(const telling *about, const char *action, const char *server) {
@@ -97,22 +98,22 @@ static int all_refused(const telling *about) {
 }
 
 /* Candidates in their order until one takes the request; MB_REFUSED if none does. */
-static int carry_out(const telling *about) {
+static int carry_out(telling *about) {
     int observe = about->settings->observe == MB_ON;
-    int refused = 0;
     for (uint32_t i = 0; i < about->decision->count; i++) {
         uint32_t id = (uint32_t)about->decision->servers[i].id;
         bh_facts_t facts;
         const char *server = endpoint_of(id, &facts);
         if (!server) continue; /* its row is being written all the time: as good as gone */
         tell(about, id == 0 ? "local" : "proxy", server);
+        if (id == 0 && about->refused) mb_proxy_give_back(about->r);
         if (id == 0 || observe) return DECLINED;
         int result = mb_proxy_forward(about->r, id, &facts);
         if (result != MB_REFUSED) return result;
-        refused++;
+        about->refused++;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
     }
-    return refused ? MB_REFUSED : nobody(about);
+    return about->refused ? MB_REFUSED : nobody(about);
 }
 
 static int decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
@@ -136,7 +137,8 @@ static void complain_of_proxy(request_rec *r) {
 
 /* A client's own request only: what other modules do inside httpd stays here. TRACE asks about the way to us. */
 static int is_clients_own(const request_rec *r) {
-    return !r->main && !r->prev && r->proxyreq == PROXYREQ_NONE && r->method_number != M_TRACE && r->uri[0] == '/'
+    return !r->main && !r->prev && r->proxyreq == PROXYREQ_NONE && r->method_number != M_TRACE
+           && r->method_number != M_CONNECT && r->uri[0] == '/'
            && !(r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0);
 }
 
@@ -153,7 +155,7 @@ static int balance(request_rec *r) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
         return DECLINED;
     }
-    telling about = {r, settings, &decision};
+    telling about = {r, settings, &decision, 0};
     int result = carry_out(&about);
     /* Those that refused are in back-off now: the chain chooses among the others. */
     for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {

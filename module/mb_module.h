@@ -101,6 +101,8 @@ const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
 #define MB_REFUSED (-1000)
 /* Sends the request to the server of the row. MB_REFUSED or what a handler returns. */
 int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts);
+/* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
+void mb_proxy_give_back(request_rec *r);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t mb_now_ms(void);

@@ -12,6 +12,7 @@
 #include "apr_dso.h"
 #include "apr_thread_mutex.h"
 #include "mod_proxy.h"
+#include "util_filter.h"
 
 #include <dlfcn.h>
 
@@ -162,8 +163,11 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
 
 /* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. */
 static const char *as_sent(request_rec *r) {
+    const apr_uri_t *sent = &r->parsed_uri;
     if (r->unparsed_uri[0] == '/') return r->unparsed_uri;
-    return apr_uri_unparse(r->pool, &r->parsed_uri, APR_URI_UNP_OMITSITEPART);
+    /* The client named a host too, and perhaps no path. */
+    return apr_pstrcat(r->pool, sent->path && *sent->path ? sent->path : "/", sent->query ? "?" : "",
+                       sent->query ? sent->query : "", NULL);
 }
 
 /* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise it closes the client's
@@ -230,7 +234,60 @@ int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
     return result;
 }
 
+/* ---- After a refusal: the request is served here ---- */
+
+#define BODY_FILTER "BACKHAND_BODY"
+
+/* What mod_proxy keeps of the request's body between attempts: read already, but not gone. */
+static apr_bucket_brigade *read_body(request_rec *r) {
+    void *body = NULL;
+    apr_pool_userdata_get(&body, "proxy-req-input", r->pool);
+    return body && !APR_BRIGADE_EMPTY((apr_bucket_brigade *)body) ? body : NULL;
+}
+
+void mb_proxy_give_back(request_rec *r) {
+    apr_bucket_brigade *body = read_body(r);
+    if (body) ap_add_input_filter(BODY_FILTER, body, r, r->connection);
+}
+
+/* Moves at most so many bytes from the front of one brigade to the end of another. */
+static apr_status_t take(apr_bucket_brigade *to, apr_bucket_brigade *from, apr_off_t bytes) {
+    apr_bucket *rest;
+    apr_status_t status = apr_brigade_partition(from, bytes, &rest);
+    if (status != APR_SUCCESS && status != APR_INCOMPLETE) return status;
+    while (APR_BRIGADE_FIRST(from) != rest && !APR_BRIGADE_EMPTY(from)) {
+        apr_bucket *first = APR_BRIGADE_FIRST(from);
+        APR_BUCKET_REMOVE(first);
+        APR_BRIGADE_INSERT_TAIL(to, first);
+        if (APR_BUCKET_IS_EOS(first)) break;
+    }
+    return APR_SUCCESS;
+}
+
+/* Input filter: first what was read before, then what the client still sends. */
+static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                           apr_off_t bytes) {
+    apr_bucket_brigade *body = filter->ctx;
+    if (APR_BRIGADE_EMPTY(body)) {
+        ap_remove_input_filter(filter);
+        return ap_get_brigade(filter->next, to, mode, block, bytes);
+    }
+    switch (mode) {
+    case AP_MODE_READBYTES:
+        return take(to, body, bytes);
+    case AP_MODE_GETLINE:
+        return apr_brigade_split_line(to, body, block, bytes > 0 ? bytes : HUGE_STRING_LEN);
+    case AP_MODE_EXHAUSTIVE:
+        APR_BRIGADE_CONCAT(to, body);
+        return APR_SUCCESS;
+    default: /* nobody looks ahead into a body, or reads empty lines from it */
+        return APR_ENOTIMPL;
+    }
+}
+
 void mb_proxy_register(apr_pool_t *pool) {
     (void)pool;
+    /* Of the outermost kind: what was read has passed the request's other filters already. */
+    ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE);
     ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
 }
