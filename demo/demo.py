@@ -85,7 +85,7 @@ def send_requests(balancer):
 
 def show(served):
     for name in [*SIZES, *(set(served) - set(SIZES))]:
-        say(f"    {name:9} {served[name]:4}  {'▇' * round(served[name] / 5)}")
+        say(f"    {name:9} {served[name]:4}  {'▇' * round(served[name] / 5)}".rstrip())
 
 
 def hold(server, count):
