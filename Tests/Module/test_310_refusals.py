@@ -40,6 +40,16 @@ def test_the_next_candidate_gets_the_request(stage, mpm):
     front.log.expect(REFUSED)
 
 
+def test_the_next_of_a_window_of_one(stage, mpm):
+    """byLogWindow leaves one of three, and that one refuses: the others are there still."""
+    backends = [stage.backend(address) for address in ("127.0.9.2", "127.0.9.4")]
+    front = stage.httpd(CONFIG + "Backhand byLogWindow\n", mpm=mpm)
+    front.log.expect(REFUSED)
+    stage.plant(front, gone(load=0), *(Announcement(backend.address, backend.port, load=9000) for backend in backends))
+    answer = front.get("/", method="POST", body=b"body")
+    assert (answer.status, answer.text) == (200, answer.trace.server) and answer.text in {backend.id for backend in backends}
+
+
 def test_the_body_goes_to_the_next_candidate(stage, mpm):
     backend = stage.backend("127.0.9.2")
     front = stage.httpd(CONFIG, mpm=mpm)
@@ -137,11 +147,11 @@ cat | wc -c
 def test_a_request_that_ends_here_is_as_it_came(stage, mpm):
     """After a refused attempt this server's own program gets the whole body and no header of the attempt."""
     front = stage.httpd(CONFIG + "Backhand addSelf\n", mpm=mpm, cgi=True, files={"cgi-bin/count": SCRIPT})
+    front.log.expect(REFUSED)
     for number, size in enumerate((0, 5, 10_000, 100_000, 1_000_000)):
         stage.plant(front, gone(f"127.0.9.{10 + number}"))
         answer = front.get("/cgi-bin/count", method="POST", body=b"x" * size)
         assert answer.text.split("\n")[:2] == [f"POST length={size} for= guard= action=local", str(size)]
-    front.log.expect(REFUSED)
 
 
 def test_the_second_server_gets_what_the_first_would_have(stage):
