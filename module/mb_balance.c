@@ -31,11 +31,16 @@ const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t 
     return apr_psprintf(pool, strchr(text, ':') ? "[%s]:%d" : "%s:%d", text, port);
 }
 
-/* Different for every request of every child; the core's generator spreads it. */
-static uint64_t next_seed(void) {
-    static uint64_t count;
-    return ((uint64_t)getpid() << 40) ^ __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+/* Counts a child's requests from where the child begins: asking for the process id each time would be a system call. */
+static uint64_t seed;
+
+static void begin_seed(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    seed = (uint64_t)getpid() << 40;
 }
+
+/* Different for every request of every child; the core's generator spreads it. */
+static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_RELAXED); }
 
 /* ---- Telling what happened ---- */
 
@@ -167,6 +172,7 @@ static int balance(request_rec *r) {
 
 void mb_balance_register(apr_pool_t *pool) {
     (void)pool;
+    ap_hook_child_init(begin_seed, NULL, NULL, APR_HOOK_MIDDLE);
     /* Before mod_proxy's handler, which would take SetHandler proxy:… first. */
     ap_hook_handler(balance, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
