@@ -36,6 +36,7 @@ func dropLine(_ counter: bh_counter_t) -> (number: Int32, why: StaticString)? {
     case BH_COUNT_VERSION: (LogNumber.version, "of another version of the protocol")
     case BH_COUNT_NONSENSE: (LogNumber.nonsense, "with values that cannot be")
     case BH_COUNT_TABLE_FULL: (LogNumber.tableFull, "a new server, and the table is full")
+    case BH_COUNT_OWN_ADDRESS: (LogNumber.ownAddress, "another httpd announces our own address and port")
     default: nil
     }
 }

@@ -20,6 +20,7 @@ enum LogNumber {
     static let nonsense: Int32 = 315
     static let tableFull: Int32 = 316
     static let sendFailed: Int32 = 317
+    static let ownAddress: Int32 = 318
 }
 
 /// Where the moderator's lines go: the callback of its maker.

@@ -19,6 +19,12 @@ extension Moderator {
         facts.port = plan.routes.first?.ownPort ?? config.port
         bh_word_store(&segment.pointee.sequence, facts.sequence)
         writer.writeSelf(facts, now: now, wall: facts.changed_wall)
+        // The mark covers our own new load too, which the table has only now.
+        let mark = loadHighWaterMark(segment)
+        if mark != facts.load_hwm {
+            facts.load_hwm = mark
+            writer.writeSelf(facts, now: now, wall: facts.changed_wall)
+        }
         for (route, socket) in zip(plan.routes, sockets.senders) {
             facts.address = route.own
             facts.port = route.ownPort

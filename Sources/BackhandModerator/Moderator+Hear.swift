@@ -34,11 +34,20 @@ extension Moderator {
         switch decodeAnnouncement(UnsafeRawBufferPointer(rebasing: room[..<length])) {
         case .dropped(let counter):
             drop(counter, from: sender, writer, now: now)
+        case .announcement(let facts) where isImpersonation(facts):
+            drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now)
         case .announcement(let facts):
             let heard = writer.hear(facts, now: now, wall: wall)
             // Counted by the writer already.
             if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
         }
+    }
+
+    /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
+    /// ourselves.
+    private func isImpersonation(_ facts: bh_facts_t) -> Bool {
+        facts.boot_id != segment.pointee.boot_id
+            && plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
     }
 
     private func isAccepted(_ sender: bh_address_t) -> Bool {

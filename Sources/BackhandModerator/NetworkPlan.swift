@@ -47,6 +47,8 @@ struct Listener: Equatable {
     var port: UInt16
     /// Whether other programs of this machine may hear the same: not for unicast, where only one of them would get it.
     var shared: Bool
+    /// Whether the moderator can do without: others may send to us alone as well, but where the port is taken, nobody must.
+    var spare = false
     /// Addresses of the interfaces on which the group is joined; none if the address is no group.
     var interfaces: [UInt32]
 }
@@ -68,6 +70,7 @@ struct NetworkPlan: Equatable {
             routes.append(route)
             listen(for: route)
         }
+        for route in routes where route.reach != .unicast { listenAlone(for: route) }
     }
 
     private static func route(
@@ -107,8 +110,15 @@ struct NetworkPlan: Equatable {
                 Listener(address: address, port: route.port, shared: route.reach != .unicast, interfaces: interfaces))
             return
         }
+        if route.reach == .unicast { listeners[place].spare = false }
         if route.reach == .multicast, !listeners[place].interfaces.contains(route.local) {
             listeners[place].interfaces.append(route.local)
         }
+    }
+
+    /// Adds what hears those who send to us alone, on a port to which we announce to many.
+    private mutating func listenAlone(for route: Route) {
+        guard !listeners.contains(where: { $0.address == route.local && $0.port == route.port }) else { return }
+        listeners.append(Listener(address: route.local, port: route.port, shared: false, spare: true, interfaces: []))
     }
 }

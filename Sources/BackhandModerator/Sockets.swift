@@ -38,7 +38,7 @@ struct Sockets {
 
     private mutating func open(_ listener: Listener, until deadline: UInt64) throws(ModeratorError) {
         let place = "\(bh_address_t(ipv4: listener.address).text):\(listener.port)"
-        let socket = try Self.bind(listener, place, until: deadline)
+        guard let socket = try Self.bind(listener, place, until: deadline) else { return }
         listeners.append(socket)
         for interface in listener.interfaces {
             do throws(SystemError) {
@@ -53,11 +53,12 @@ struct Sockets {
 
     private static func bind(
         _ listener: Listener, _ place: String, until deadline: UInt64
-    ) throws(ModeratorError) -> UDPSocket {
+    ) throws(ModeratorError) -> UDPSocket? {
         while true {
             do throws(SystemError) {
                 return try UDPSocket(address: listener.address, port: listener.port, shared: listener.shared)
             } catch {
+                if listener.spare { return nil }
                 guard error == .addressInUse else { throw ModeratorError(cannot: "listen at \(place)", error) }
                 guard monotonicMilliseconds() < deadline else {
                     throw ModeratorError(BH_EINUSE, "UDP \(place) is taken by another program")

@@ -24,6 +24,7 @@ func counterText(_ counter: UInt32) -> StaticString? {
     case BH_COUNT_TABLE_FULL.rawValue: "table_full"
     case BH_COUNT_ANNOUNCED.rawValue: "announced"
     case BH_COUNT_SEND_FAILED.rawValue: "send_failed"
+    case BH_COUNT_OWN_ADDRESS.rawValue: "own_address"
     default: nil
     }
 }

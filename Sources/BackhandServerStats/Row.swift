@@ -31,6 +31,11 @@ func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32)
     bh_half_store(&row.pointee.refused, 0)
 }
 
+/// The row's server has another row now: decisions skip this one. Its feedback stays until the row is reused.
+func retireRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    bh_word_store(&bh_segment_row_mutable(segment, id).pointee.heard_ms, 0)
+}
+
 /// Takes the row from its server. Readers skip it from the first store on.
 func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     let row = bh_segment_row_mutable(segment, id)

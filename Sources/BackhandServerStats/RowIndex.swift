@@ -74,6 +74,14 @@ struct RowIndex {
         known[Int(id)].heard = now
     }
 
+    /// The row's server is found elsewhere from now on.
+    mutating func retire(_ id: UInt32) {
+        let old = known[Int(id)]
+        if let place = old.endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
+        if byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
+        known[Int(id)].endpoint = nil
+    }
+
     /// An announcement named the row's own endpoint.
     mutating func hearEndpoint(_ id: UInt32, now: UInt64) {
         known[Int(id)].endpointHeard = now

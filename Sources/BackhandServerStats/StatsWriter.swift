@@ -22,6 +22,9 @@ private let endpointPatience = UInt64(3000)
 /// How long a server's own numbers must have been refused before any number is taken: three announcements.
 private let sequencePatience = UInt64(3000)
 
+/// An announcement so many numbers behind the last one may just have taken a longer way.
+private let recentSequences = UInt64(3)
+
 /// How long a row must have been silent before another server may get it: far longer than any byAge, so that nobody's
 /// list of candidates still holds the row for its old server.
 private let rowPatience = UInt64(60_000)
@@ -85,9 +88,15 @@ public struct StatsWriter {
             return write(facts, to: id, now: now, wall: wall)
         }
         let known = index[sameBoot]
+        if let sameEndpoint, sameEndpoint != sameBoot, facts.sequence &+ recentSequences >= known.sequence {
+            // The httpd of that row has ended; its successor was heard by another network first.
+            retireRow(segment, sameBoot)
+            index.retire(sameBoot)
+            return write(facts, to: sameEndpoint, now: now, wall: wall)
+        }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
             // The same announcement by this network, just later than by another: the address still works.
-            if known.endpoint == endpoint, known.sequence - facts.sequence <= 3 {
+            if known.endpoint == endpoint, known.sequence - facts.sequence <= recentSequences {
                 index.hearEndpoint(sameBoot, now: now)
             }
             return .repeated
@@ -96,7 +105,6 @@ public struct StatsWriter {
         if now < known.endpointHeard &+ endpointPatience {
             return writeByOtherNetwork(facts, to: sameBoot, now: now, wall: wall)
         }
-        if let sameEndpoint { return write(facts, to: sameEndpoint, now: now, wall: wall) }
         forgetRefusals(segment, sameBoot)
         return write(facts, to: sameBoot, now: now, wall: wall)
     }

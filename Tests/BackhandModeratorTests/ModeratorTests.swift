@@ -98,6 +98,28 @@ private let soon: UInt64 = 1000
         #expect(one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.number) == [number])
     }
 
+    /// Our own place, announced by somebody else, is not a server to which requests may go.
+    @Test func anotherHttpdInOurPlaceIsRefused() throws {
+        let port = try freePort()
+        let one = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.5:\(port)"])).start()
+        defer { one.finish() }
+        let two = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.5:\(port)"])).start()
+        defer { two.finish() }
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN_ADDRESS) > 0 && two.counter(BH_COUNT_OWN_ADDRESS) > 0 })
+        #expect(one.others.isEmpty && two.others.isEmpty)
+        #expect(one.log.filter { $0.number == 318 }.count == 1)
+    }
+
+    /// Announcing to a group, we hear those too who send to us alone.
+    @Test func aServerThatSendsToUsAloneIsHeard() throws {
+        let port = try freePort()
+        let group = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.6:\(port)"])).start()
+        defer { group.finish() }
+        let alone = try RunningModerator(Setting(own: "127.0.0.3:2", destinations: ["127.0.0.2:\(port)"])).start()
+        defer { alone.finish() }
+        #expect(eventually(within: soon) { group.others == ["127.0.0.3:2"] })
+    }
+
     @Test func aTakenPortIsTold() throws {
         let port = try freePort()
         let foreign = try UDPSocket(address: 0x7f00_0002, port: port, shared: false)

@@ -51,7 +51,8 @@ private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 =
               destination: ip("239.255.1.1"), port: 4445, ttl: 3, reach: .multicast)
     ])
     #expect(plan.listeners == [
-        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3")])
+        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3")]),
+        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
 
@@ -78,14 +79,26 @@ private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 =
     ])
     #expect(plan.routes.count == 3)
     #expect(plan.listeners == [
-        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3"), ip("127.0.0.1")])
+        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3"), ip("127.0.0.1")]),
+        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        Listener(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
 
 @Test func broadcastIsHeardAtTheBroadcastAddress() throws {
     let plan = try plan([(nil, "10.1.3.255:4445")])
     #expect(plan.routes.first?.reach == .broadcast)
-    #expect(plan.listeners == [Listener(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: [])])
+    #expect(plan.listeners == [
+        Listener(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: []),
+        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+    ])
+}
+
+/// A socket that only helps is not spare any more when a line needs it.
+@Test func aUnicastLineNeedsItsPort() throws {
+    let both = try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")])
+    #expect(both.listeners.map(\.spare) == [false, false])
+    #expect(both.listeners.map(\.address) == [ip("239.255.1.1"), ip("10.1.2.3")])
 }
 
 @Test func noLinesNeedNoSockets() throws {

@@ -63,7 +63,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         for _ in 0..<3 { bh_feedback_served(table.segment, 1, 1_500_500) }
         bh_feedback_begin(table.segment, 0, 1)
         bh_feedback_failed(table.segment, 1)
-        bh_feedback_refused(table.segment, 1, 9500)
+        bh_feedback_refused(table.segment, 1, 9500, 0)
         table.segment.pointee.unattended = 1
         table.segment.pointee.sequence = 55
         table.segment.pointee.arriba = 99

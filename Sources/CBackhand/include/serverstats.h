@@ -95,7 +95,8 @@ typedef enum bh_counter {
     BH_COUNT_TABLE_FULL = 10,   /* new server, no row left */
     BH_COUNT_ANNOUNCED = 11,    /* announcements sent */
     BH_COUNT_SEND_FAILED = 12,  /* announcements that the kernel refused */
-    BH_COUNTERS = 13
+    BH_COUNT_OWN_ADDRESS = 13,  /* another httpd announces our own address and port */
+    BH_COUNTERS = 14
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
@@ -120,7 +121,8 @@ typedef struct bh_segment {
     uint64_t sequence;          /* moderator: our last announcement's */
     int32_t arriba;             /* moderator: speed of this machine; 0: not measured yet */
     uint32_t unattended;        /* parent: 1 if no moderator writes and none will: serve everything here */
-    uint8_t pad0[56];
+    uint32_t children;          /* children: slots 0...children-1 are or were claimed */
+    uint8_t pad0[52];
     uint64_t arrivals;          /* children: requests that this httpd has received */
     uint8_t pad1[56];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
@@ -287,16 +289,21 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid
     bh_child_t *children = bh_segment_children(segment);
     for (uint32_t i = 0; i < segment->child_slots; i++) {
         int32_t nobody = 0;
-        if (__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            return (int32_t)i;
+        if (!__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_RELAXED);
+        while (claimed < i + 1
+               && !__atomic_compare_exchange_n(&segment->children, &claimed, i + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {}
+        return (int32_t)i;
     }
     return -1;
 }
 
-/* The parent, when a child is gone: takes back what it had in flight. */
+/* The parent, when a child is gone: takes back what it had in flight. Looks at claimed slots only: each has pages of its own. */
 static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid) {
     bh_child_t *children = bh_segment_children(segment);
-    for (uint32_t i = 0; i < segment->child_slots; i++) {
+    uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < claimed && i < segment->child_slots; i++) {
         if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
         for (uint32_t id = 0; id < BH_ROWS; id++) {
             uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);
@@ -324,7 +331,9 @@ static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t i
     bh_row_t *row = &segment->rows_extended[id];
     __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
-    if (bh_half_load(&row->refused)) bh_half_store(&row->refused, 0);
+    if (!bh_half_load(&row->refused)) return;
+    bh_half_store(&row->refused, 0);
+    bh_word_store(&row->backoff_until_ms, 0);
 }
 
 static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t id) {
@@ -332,16 +341,17 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
 }
 
 /* The server refused a connection: all children leave it out for a while, twice as long each time in a row
- * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). */
+ * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). took_ms: how long it
+ * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
 #define BH_BACKOFF_MIN_MS 1000
 #define BH_BACKOFF_MAX_MS 16000
-static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms) {
+static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
     bh_row_t *row = &segment->rows_extended[id];
     /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
-    uint64_t until = bh_word_load(&row->backoff_until_ms);
-    if (until > now_ms) return;
+    if (bh_word_load(&row->backoff_until_ms) > now_ms) return;
     uint32_t times = __atomic_fetch_add(&row->refused, 1, __ATOMIC_RELAXED);
     uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
+    if (span < 4 * took_ms) span = 4 * took_ms;
     bh_word_store(&row->backoff_until_ms, now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS));
 }
 
