@@ -10,6 +10,8 @@
 /* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
  * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
 #define MOST_ROUNDS 8
+/* Refusals of one request that are remembered, so that nobody is asked twice. */
+#define MOST_TRIED 32
 /* Seconds after which a client should come again when every candidate has failed: by then the shortest back-off is over. */
 #define RETRY_AFTER "1"
 
@@ -60,7 +62,8 @@ typedef struct telling {
     request_rec *r;
     const mb_directory *settings;
     const bh_decision_t *decision;
-    int refused; /* servers that refused it so far */
+    int refused;               /* servers that refused it so far */
+    uint32_t tried[MOST_TRIED]; /* the first of them */
 } telling;
 
 static void tell(const telling *about, const char *action, const char *server) {
@@ -102,12 +105,21 @@ static int all_refused(const telling *about) {
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* Whether the candidate has refused this request, or since the decision somebody else's: asking a silent server takes seconds. */
+static int is_hopeless(const telling *about, uint32_t id) {
+    for (int i = 0; i < about->refused && i < MOST_TRIED; i++)
+        if (about->tried[i] == id) return 1;
+    return id != 0 && !about->decision->last_resort && about->refused
+           && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
+}
+
 /* Candidates in their order until one takes the request; MB_REFUSED if none does. */
 static int carry_out(telling *about) {
     int observe = about->settings->observe == MB_ON;
     for (uint32_t i = 0; i < about->decision->count; i++) {
         uint32_t id = (uint32_t)about->decision->servers[i].id;
         bh_facts_t facts;
+        if (is_hopeless(about, id)) continue;
         const char *server = endpoint_of(id, &facts);
         if (!server) continue; /* its row is being written all the time: as good as gone */
         tell(about, id == 0 ? "local" : "proxy", server);
@@ -115,6 +127,7 @@ static int carry_out(telling *about) {
         if (id == 0 || observe) return DECLINED;
         int result = mb_proxy_forward(about->r, id, &facts);
         if (result != MB_REFUSED) return result;
+        if (about->refused < MOST_TRIED) about->tried[about->refused] = id;
         about->refused++;
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
     }
@@ -147,11 +160,21 @@ static int is_clients_own(const request_rec *r) {
            && !(r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0);
 }
 
+/* Logs look at the last of a chain of internal redirects; what happened is known at its first. */
+static void pass_on(request_rec *r) {
+    static const char *const names[] = {"BACKHAND_ACTION", "BACKHAND_SERVER", "BACKHAND_OBSERVED"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = apr_table_get(r->prev->subprocess_env, names[i]);
+        if (value) apr_table_setn(r->subprocess_env, names[i], value);
+    }
+}
+
 static int balance(request_rec *r) {
+    if (r->prev) pass_on(r);
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     bh_decision_t decision;
     if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return DECLINED;
-    if (mb_guard_from_peer(r)) {
+    if (mb_guard_stays_here(r)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
         return DECLINED;
     }
@@ -160,11 +183,11 @@ static int balance(request_rec *r) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
         return DECLINED;
     }
-    telling about = {r, settings, &decision, 0};
+    telling about = {r, settings, &decision, 0, {0}};
     int result = carry_out(&about);
     /* Those that refused are in back-off now: the chain chooses among the others. */
     for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
-        if (!decide(r, settings, &decision) || decision.last_resort || !decision.count) break;
+        if (!decide(r, settings, &decision) || !decision.count) break;
         result = carry_out(&about);
     }
     return result == MB_REFUSED ? all_refused(&about) : result;

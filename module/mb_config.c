@@ -5,8 +5,11 @@
 #include "mb_module.h"
 
 #include "http_main.h"
+#include "apr_lib.h"
 #include "unixd.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/un.h>
 
 /* The longest name that we put into UnixSocketDir. */
@@ -102,9 +105,11 @@ static const char *set_socket_group(cmd_parms *cmd, void *unused, const char *na
     if (wrong) return wrong;
     if (*name == '#') {
         char *end;
-        group = (apr_gid_t)strtoul(name + 1, &end, 10);
-        if (end == name + 1 || *end)
+        errno = 0;
+        unsigned long number = strtoul(name + 1, &end, 10);
+        if (!apr_isdigit(name[1]) || *end || errno || number >= (gid_t)-1)
             return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a group number", name));
+        group = (apr_gid_t)number;
     }
     else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
         return complain(cmd, apr_psprintf(cmd->pool, "there is no group '%s'", name));

@@ -6,7 +6,8 @@
 
 #include "unixd.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -33,10 +34,17 @@ void mb_control_close(mb_control *socket) { apr_pool_cleanup_run(socket->pool, s
 
 int mb_control_fd(const mb_control *socket) { return socket->fd; }
 
+/* Whether the process that listens at the other end lives. A daemon that a killed httpd left behind may hold its socket. */
+static int is_alive(int fd) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || kill(peer.pid, 0) == 0 || errno != ESRCH;
+}
+
 /* Whether somebody answers at the path: then it belongs to another httpd. */
 static int answered(const struct sockaddr_un *name) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int result = fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+    int result = fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 && is_alive(fd);
     if (fd >= 0) close(fd);
     return result;
 }

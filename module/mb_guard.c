@@ -6,13 +6,32 @@
 #include "mb_module.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
-static const char from_peer; /* its address marks such requests in the request's configuration */
+/* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
+ * bound a ring of servers that connect from other addresses than they announce. */
+#define MOST_HOPS 3
 
-int mb_guard_from_peer(request_rec *r) {
+/* What the guard found; kept with the request that the client began. */
+typedef struct guard {
+    int from_peer;
+    int hops; /* servers that the request has passed without being believed */
+} guard;
+
+static const guard *guard_of(const request_rec *r) {
     while (r->main) r = r->main;
     while (r->prev) r = r->prev;
-    return ap_get_module_config(r->request_config, &backhand_module) == &from_peer;
+    return ap_get_module_config(r->request_config, &backhand_module);
+}
+
+int mb_guard_stays_here(request_rec *r) {
+    const guard *found = guard_of(r);
+    return found && (found->from_peer || found->hops >= MOST_HOPS);
+}
+
+void mb_guard_count_hop(request_rec *r) {
+    const guard *found = guard_of(r);
+    if (found) apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
 }
 
 /* What the system calls an address, as the core's number. */
@@ -70,22 +89,40 @@ static void remove_header(request_rec *r) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
 }
 
-static int believe_or_remove(request_rec *r) {
-    const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
-    if (mb_segment) bh_segment_arrival(mb_segment);
-    if (!value) return DECLINED;
-    if (!sent_by_peer(r)) {
-        remove_header(r);
-        return DECLINED;
-    }
-    /* Whatever the value is: a peer's request is not balanced again. */
-    ap_set_module_config(r->request_config, &backhand_module, (void *)&from_peer);
+/* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
+static void doubt(request_rec *r, guard *found) {
+    static uint64_t next_ms;
+    const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
+    int passed = hops ? atoi(hops) : 0;
+    found->hops = passed < 0 || passed >= MOST_HOPS ? MOST_HOPS : passed + 1;
+    if (mb_main_server()->accepted->nelts && mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
+                      "connections come from another address than it announces, which AcceptStats must name too",
+                      r->connection->client_ip, MB_GUARD_HEADER);
+    remove_header(r);
+}
+
+/* Whatever the value is: a peer's request is not balanced again. */
+static void believe(request_rec *r, const char *value, guard *found) {
     apr_sockaddr_t *client = client_address(r, value);
+    found->from_peer = 1;
     if (client) {
         r->useragent_addr = client;
         r->useragent_ip = apr_pstrdup(r->pool, value);
     }
     else remove_header(r);
+}
+
+static int believe_or_remove(request_rec *r) {
+    const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
+    if (mb_segment) bh_segment_arrival(mb_segment);
+    if (!value) return DECLINED;
+    guard *found = apr_pcalloc(r->pool, sizeof *found);
+    ap_set_module_config(r->request_config, &backhand_module, found);
+    if (sent_by_peer(r)) believe(r, value, found);
+    else doubt(r, found);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     return DECLINED;
 }
 

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <syslog.h>
 
 /* The moderator's exit code for "would fail again": it is not started again before the next restart. Above all signals, because httpd
  * tells the parent one number for both; 7 and 15 mean something to the MPMs. */
@@ -104,6 +105,11 @@ static void work(pid_t parent) {
     apr_signal(SIGCHLD, SIG_DFL);
     apr_signal(SIGPIPE, SIG_IGN);
     apr_signal(AP_SIG_GRACEFUL_STOP, SIG_IGN);
+    /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. */
+    if (!self.server->error_log) {
+        closelog();
+        openlog(ap_server_argv0, LOG_PID | LOG_CONS, 0);
+    }
     close_descriptors();
 
     if (bh_moderator_new(&self.config, &moderator, error, sizeof error) != BH_OK) {
@@ -263,6 +269,7 @@ static void leave_control(apr_pool_t *pool, server_rec *server) {
 void mb_moderator_register(apr_pool_t *pool) {
     (void)pool;
     ap_hook_child_init(leave_control, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE);
+    /* After mod_cgid has forked its daemon, which would keep the control socket. */
+    ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_pre_mpm(start_late, NULL, NULL, APR_HOOK_LAST);
 }

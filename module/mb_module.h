@@ -20,6 +20,8 @@ APLOG_USE_MODULE(backhand);
 
 /* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address. */
 #define MB_GUARD_HEADER "Backhand-Proxied"
+/* How many servers that were not believed have passed the request on. Only such requests have it. */
+#define MB_HOPS_HEADER "Backhand-Hops"
 #define MB_STATUS_HANDLER "backhand-handler"
 
 /* ---- Configuration: mb_config.c ---- */
@@ -84,8 +86,10 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 /* ---- Requests: mb_guard.c, mb_balance.c, mb_proxy.c, mb_status.c ---- */
 
 void mb_guard_register(apr_pool_t *pool);
-/* Whether a peer has sent the request here. */
-int mb_guard_from_peer(request_rec *r);
+/* Whether the request must not be balanced: a peer has sent it, or it goes round. */
+int mb_guard_stays_here(request_rec *r);
+/* Before the request is passed on: says how often that was not believed. */
+void mb_guard_count_hop(request_rec *r);
 
 void mb_balance_register(apr_pool_t *pool);
 void mb_status_register(apr_pool_t *pool);

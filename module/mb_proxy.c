@@ -10,11 +10,13 @@
 #include "mb_module.h"
 
 #include "apr_dso.h"
+#include "apr_lib.h"
 #include "apr_thread_mutex.h"
 #include "mod_proxy.h"
 #include "util_filter.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 /* Seconds to wait for a connection: a server that does not answer within this is as good as one that refuses. A
  * handshake in one cluster takes milliseconds; three seconds survive one lost SYN (repeated after one second) and its answer. */
@@ -170,11 +172,30 @@ static const char *as_sent(request_rec *r) {
                        sent->query ? sent->query : "", NULL);
 }
 
+/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
+ * server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
+static void protect(request_rec *r, const char *header) {
+    const char *tokens = apr_table_get(r->headers_in, header);
+    if (!tokens || (!ap_find_token(r->pool, tokens, MB_GUARD_HEADER) && !ap_find_token(r->pool, tokens, MB_HOPS_HEADER)
+                    && !ap_find_token(r->pool, tokens, FORWARDED_PROTO)))
+        return;
+    const char *kept = NULL;
+    for (char *token; *tokens && (token = ap_get_token(r->pool, &tokens, 0));) {
+        while (*tokens == ',' || apr_isspace(*tokens)) tokens++;
+        if (!*token || ap_cstr_casecmp(token, MB_GUARD_HEADER) == 0 || ap_cstr_casecmp(token, MB_HOPS_HEADER) == 0
+            || ap_cstr_casecmp(token, FORWARDED_PROTO) == 0)
+            continue;
+        kept = kept ? apr_pstrcat(r->pool, kept, ", ", token, NULL) : token;
+    }
+    if (kept) apr_table_setn(r->headers_in, header, kept);
+    else apr_table_unset(r->headers_in, header);
+}
+
 /* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise it closes the client's
- * connection unanswered. The last request of a connection keeps its count, so that MaxKeepAliveRequests still ends it. */
-static int may_reset_keepalives(const request_rec *r) {
-    int most = r->server->keep_alive_max;
-    return most == 0 || r->connection->keepalives + 1 < most;
+ * connection unanswered. Then httpd itself would not see that this is the last request of the connection. */
+static void forget_keepalives(conn_rec *connection, int most) {
+    if (most && connection->keepalives >= most) connection->keepalive = AP_CONN_CLOSE;
+    connection->keepalives = 0;
 }
 
 static before dress(request_rec *r, char *filename) {
@@ -184,8 +205,11 @@ static before dress(request_rec *r, char *filename) {
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
     r->per_dir_config = preserving_host(r);
-    if (may_reset_keepalives(r)) r->connection->keepalives = 0;
+    forget_keepalives(r->connection, r->server->keep_alive_max);
+    protect(r, "Connection");
+    protect(r, "Proxy-Connection");
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, r->useragent_ip);
+    mb_guard_count_hop(r);
     if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
     return old;
 }
@@ -196,6 +220,7 @@ static void undress(request_rec *r, const before *old) {
     r->proxyreq = old->proxyreq;
     r->per_dir_config = old->per_dir_config;
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
@@ -205,14 +230,12 @@ int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
     proxy_worker *worker = worker_of(r, server);
     if (!worker) { /* it has said why: as good as refused */
         bh_feedback_failed(mb_segment, id);
-        bh_feedback_refused(mb_segment, id, mb_now_ms());
+        bh_feedback_refused(mb_segment, id, mb_now_ms(), 0);
         return MB_REFUSED;
     }
     char *url = apr_pstrcat(r->pool, "proxy:", server->origin, as_sent(r), NULL) + strlen("proxy:");
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
     before old = dress(r, url - strlen("proxy:"));
-    int reset = may_reset_keepalives(r) && old.keepalives != r->connection->keepalives;
-
     const apr_table_t *headers = r->headers_out;
     apr_time_t began = apr_time_now();
     bh_feedback_begin(mb_segment, mb_child_slot, id);
@@ -221,12 +244,12 @@ int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
     apr_time_t took = apr_time_now() - began;
 
     /* mod_proxy counts one more request where it keeps the client's connection. */
-    if (reset) r->connection->keepalives += old.keepalives;
+    r->connection->keepalives += old.keepalives;
     if (result == HTTP_SERVICE_UNAVAILABLE && r->headers_out == headers) {
         /* The connection failed. A server's own 503 is sent on, or comes back with new headers under ProxyErrorOverride. */
         undress(r, &old);
         bh_feedback_failed(mb_segment, id);
-        bh_feedback_refused(mb_segment, id, mb_now_ms());
+        bh_feedback_refused(mb_segment, id, mb_now_ms(), took > 0 ? (uint64_t)took / 1000 : 0);
         return MB_REFUSED;
     }
     if (result == OK || result == DONE) bh_feedback_served(mb_segment, id, took > 0 ? (uint64_t)took : 0);
@@ -285,9 +308,15 @@ static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input
     }
 }
 
+/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the way. */
+static void give_back_to_redirect(request_rec *r) {
+    if (r->prev && !r->main) mb_proxy_give_back(r);
+}
+
 void mb_proxy_register(apr_pool_t *pool) {
     (void)pool;
-    /* Of the outermost kind: what was read has passed the request's other filters already. */
-    ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE);
+    /* Before all others: what was read has passed the request's other filters already. */
+    ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE - 1);
+    ap_hook_insert_filter(give_back_to_redirect, NULL, NULL, APR_HOOK_LAST);
     ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
 }

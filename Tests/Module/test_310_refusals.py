@@ -4,6 +4,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from harness import ports
 from harness.announce import Announcement
 from harness.backend import Backend
@@ -167,3 +168,50 @@ def test_the_second_server_gets_what_the_first_would_have(stage):
     assert request.header("X-Forwarded-Host") == "shop.example"
     assert request.header("Backhand-Proxied") == "127.0.0.1"
     front.log.expect(REFUSED)
+
+
+ECHO = """#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s ' "$CONTENT_LENGTH"
+wc -c
+"""
+
+
+@pytest.mark.parametrize("config", [
+    "<Directory ${root}/htdocs>\nRewriteEngine On\nRewriteRule ^pretty$ /cgi-bin/echo [PT]\n</Directory>\n",
+    "<Location /pretty>\nSetHandler front-controller\n</Location>\nAction front-controller /cgi-bin/echo virtual\n"],
+    ids=["RewriteRule", "Action"])
+def test_the_body_survives_an_internal_redirect(stage, config, mpm):
+    """A front controller of this server reads the whole body, although another server was asked before."""
+    front = stage.httpd(CONFIG + "Backhand addSelf\n" + config, mpm=mpm, cgi=True, modules=("rewrite", "actions"),
+                        files={"cgi-bin/echo": ECHO})
+    front.log.expect(REFUSED)
+    for number, size in enumerate((5, 20_000, 200_000)):
+        stage.plant(front, gone(f"127.0.9.{10 + number}"))
+        answer = front.get("/pretty", method="POST", body=b"x" * size)
+        assert answer.text.split() == [str(size), str(size)], (size, answer)
+        # Logs see the last of the redirects.
+        assert "action=local" in front.logged("/pretty")
+
+
+def test_the_body_is_filtered_once(stage):
+    """What was read has passed the request's input filters already."""
+    front = stage.httpd(
+        CONFIG + "Backhand addSelf\n<Location /cgi-bin/>\nSetInputFilter Sed\nInputSed s/a/ab/g\n</Location>\n",
+        cgi=True, modules=("sed",), files={"cgi-bin/cat": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ncat\n"})
+    front.log.expect(REFUSED)
+    assert front.get("/cgi-bin/cat", method="POST", body=b"xax").text == "xabx\n"
+    stage.plant(front, gone())
+    assert front.get("/cgi-bin/cat", method="POST", body=b"xax").text == "xabx\n"
+
+
+def test_a_server_that_comes_back_is_found_at_once(stage):
+    """All are in back-off and a window of one picks any: the one that lives gets the request, and is spared no more."""
+    back = gone("127.0.9.4")
+    front = stage.httpd(CONFIG.replace("Backhand byLoad\n", "Backhand byRandom\nBackhand byLogWindow\n"))
+    front.log.expect(REFUSED + "|BH0404")
+    stage.plant(front, gone("127.0.9.3"), back)
+    for _ in range(3):
+        assert front.get("/").status == 503
+    stage.backend(back.address, back.port)
+    assert [front.get("/").status for _ in range(20)] == [200] * 20
+    assert front.status().servers[back.id]["backoff_ms"] == 0

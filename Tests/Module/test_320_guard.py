@@ -4,6 +4,7 @@
 import pytest
 from harness.announce import Announcement
 from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
 
 # Peers are 127.0.9.x; this one is one.
 PEER, STRANGER = "127.0.9.50", "127.0.0.50"
@@ -66,6 +67,7 @@ def test_access_control_sees_the_client(members):
 
 
 def test_a_strangers_header_is_removed_and_not_believed(members):
+    members.front.log.allow("BH0407")
     answer, forwarded = members.get("/page", STRANGER, "203.0.113.7")
     assert answer.text == members.backend.id
     assert [request.header("Backhand-Proxied") for request in forwarded] == [STRANGER]
@@ -76,6 +78,7 @@ def test_a_strangers_header_is_removed_and_not_believed(members):
 
 
 def test_a_strangers_two_headers_are_both_removed(members):
+    members.front.log.allow("BH0407")
     before = len(members.backend.requests)
     members.front.raw(f"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
                       "Connection: close\r\n\r\n".encode(), source=STRANGER)
@@ -120,3 +123,39 @@ def test_two_members_do_not_pass_a_request_round(stage, mpm):
     assert line.startswith(STRANGER + " ") and "action=looped" in line
     line = first.logged()
     assert line.endswith(f"action=proxy server={second.id}")
+
+
+@pytest.mark.parametrize("header", ["Connection", "Proxy-Connection"])
+@pytest.mark.parametrize("tokens", ["close, Backhand-Proxied", "backhand-proxied", "X-A , BACKHAND-PROXIED,x-forwarded-proto, Backhand-Hops"])
+def test_a_client_cannot_strip_the_guard(members, header, tokens):
+    """mod_proxy drops the headers that Connection names: not ours, or the server would take the request for the balancer's own."""
+    before = len(members.backend.requests)
+    answer = members.front.get("/page", source=STRANGER, headers={header: tokens, "X-A": "1"})
+    request, = members.backend.requests[before:]
+    assert answer.status == 200
+    assert request.header("Backhand-Proxied") == STRANGER
+    if header == "Connection" and tokens.startswith("X-A"):
+        assert request.header("X-A") is None
+
+
+def test_a_ring_of_strangers_ends(stage, mpm):
+    """Two servers that hear each other, but whose connections come from another address than they announce: a request does not go
+    round without end."""
+    pair = [stage.httpd(f"""
+UnixSocketDir ${{sockets}}
+MulticastStats ${{address}}:${{port}} ${{group}},1
+AcceptStats {other}
+BackhandTrace On
+Backhand removeSelf
+""", address=own, mpm=mpm) for own, other in (("127.0.9.61", "127.0.9.62"), ("127.0.9.62", "127.0.9.61"))]
+    for server in pair:
+        server.log.expect("BH0407")
+    pair[0].knows(pair[1])
+    pair[1].knows(pair[0])
+    answer = pair[0].get("/index.html", timeout=10)
+    assert answer.status == 200
+
+    def passed():
+        return [line for server in pair for line in server.access_log() if "/index.html" in line]
+    wait_for(lambda: len(passed()) == 4, 5, "four lines", show=passed)
+    assert sum("action=looped" in line for line in passed()) == 1
