@@ -61,6 +61,11 @@ public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throw
     }
 }
 
+/// Writes all of it to descriptor 1 (`write`).
+public func writeToStandardOutput(_ bytes: [UInt8]) throws(SystemError) {
+    try write(bytes, to: STDOUT_FILENO)
+}
+
 /// `write` until all of it is written.
 private func write(_ bytes: [UInt8], to fd: Int32) throws(SystemError) {
     var done = 0

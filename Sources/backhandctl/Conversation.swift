@@ -5,11 +5,14 @@ import BackhandSystem
 /// The moderator gives a client five seconds; one more is for the way.
 private let patience: UInt64 = 6000
 
+/// Milliseconds after which a missing socket is looked for once more: a graceful restart replaces it, which takes a few.
+let restartPause: UInt32 = 200
+
 /// Sends a line to the moderator and returns all that it answers.
 func ask(_ path: String, _ line: String) throws -> [UInt8] {
     let socket: StreamSocket
     do {
-        socket = try StreamSocket(connectingTo: Path(path))
+        socket = try connect(path)
     } catch {
         throw complaint(about: path, error)
     }
@@ -24,6 +27,17 @@ func ask(_ path: String, _ line: String) throws -> [UInt8] {
         throw Complaint("the conversation with \(path) broke off: \(error.text)")
     }
     throw Complaint("\(path) does not answer")
+}
+
+/// Connected; where nobody listens, httpd may just be restarting, so that is tried twice.
+private func connect(_ path: String) throws(SystemError) -> StreamSocket {
+    do throws(SystemError) {
+        return try StreamSocket(connectingTo: Path(path))
+    } catch {
+        guard error == .missing || error == .refused else { throw error }
+        pause(milliseconds: restartPause)
+        return try StreamSocket(connectingTo: Path(path))
+    }
 }
 
 /// Everything until the moderator closes; nil if it takes too long.

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandSystem
 import FoundationEssentials
 
 /// Finds the control socket.
@@ -10,7 +11,12 @@ enum SocketChoice {
     /// The path given, or named by the environment, or the only one there is.
     static func find(given: String?) throws -> String {
         if let path = given ?? ProcessInfo.processInfo.environment["BACKHAND_SOCKET"], !path.isEmpty { return path }
-        return try onlyOne(of: sockets(), in: directory)
+        var names = try sockets()
+        if names.isEmpty {
+            pause(milliseconds: restartPause)
+            names = try sockets()
+        }
+        return try onlyOne(of: names, in: directory)
     }
 
     static func onlyOne(of names: [String], in directory: String) throws -> String {

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import BackhandSystem
-import FoundationEssentials
 
 /// backhandctl status: the table of all known servers.
 struct Status: ParsableCommand {
@@ -22,17 +21,16 @@ struct Status: ParsableCommand {
     func run() throws {
         let path = try SocketChoice.find(given: socket)
         let answer = try ask(path, "status\n")
-        if json {
-            print(String(decoding: answer, as: UTF8.self), terminator: "")
-            return
-        }
-        let document: StatusDocument
-        do {
-            document = try JSONDecoder().decode(StatusDocument.self, from: Data(answer))
+        let document = try StatusDocument(answer, from: path)
+        try output(json ? answer : Array((statusTable(document) + "\n").utf8))
+    }
+
+    private func output(_ bytes: [UInt8]) throws {
+        do throws(SystemError) {
+            try writeToStandardOutput(bytes)
         } catch {
-            throw Complaint("\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
+            throw Complaint("cannot write the answer: \(error.text)")
         }
-        print(statusTable(document))
     }
 }
 

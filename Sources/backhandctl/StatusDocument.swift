@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import FoundationEssentials
+
 /// What the table needs of the moderator's answer; docs/status.md describes all of it.
 struct StatusDocument: Decodable {
     var servers: [Server]
@@ -33,5 +35,27 @@ struct StatusDocument: Decodable {
             case loadHighWaterMark = "load_hwm"
             case idle = "cpu_idle"
         }
+    }
+}
+
+extension StatusDocument {
+    /// A whole answer, read; what is cut, an error or something else is a complaint (docs/control.md).
+    init(_ answer: [UInt8], from path: String) throws {
+        guard !answer.isEmpty else { throw Complaint("\(path) gave no answer: is httpd just being restarted?") }
+        guard answer.last == UInt8(ascii: "\n") else { throw Complaint("the answer of \(path) is cut: try again") }
+        let data = Data(answer)
+        if let refusal = try? JSONDecoder().decode(Refusal.self, from: data) {
+            throw Complaint("\(path) refuses: \(refusal.error)")
+        }
+        do {
+            self = try JSONDecoder().decode(StatusDocument.self, from: data)
+        } catch {
+            throw Complaint("\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
+        }
+    }
+
+    /// What the moderator answers to a line that it does not like.
+    private struct Refusal: Decodable {
+        var error: String
     }
 }

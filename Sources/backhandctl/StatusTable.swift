@@ -6,7 +6,7 @@ private let staleMilliseconds: UInt64 = 20_000
 /// The table of the status page, for a terminal.
 func statusTable(_ document: StatusDocument) -> String {
     let header = [
-        "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/All", "ms/req [req]", "Arriba", "CPUs",
+        "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
         "Load/HWM", "CPU Idle",
     ]
     let rows = document.servers.map(cells)

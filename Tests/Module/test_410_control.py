@@ -8,6 +8,8 @@ import pwd
 import socket
 import stat
 import subprocess
+import threading
+from pathlib import Path
 
 import pytest
 from harness import status
@@ -119,3 +121,112 @@ def test_backhandctl_without_a_server(stage):
     path = stage.folder / "backhand-1.sock"
     result = run("status", "-s", str(path))
     assert result.returncode != 0 and result.stdout == "" and str(path) in result.stderr
+
+
+class Pretender(threading.Thread):
+    """A moderator that answers one question with these bytes, at a path whose socket it replaces."""
+
+    def __init__(self, path, answer):
+        super().__init__(daemon=True)
+        self.path, self.answer = str(path), answer
+        self.asked = []
+
+    def run(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            beside = self.path + ".new"  # there and listening at once
+            listener.bind(beside)
+            listener.listen(1)
+            os.rename(beside, self.path)
+            listener.settimeout(10)
+            connection, _ = listener.accept()
+            with connection:
+                self.asked.append(connection.recv(256))
+                connection.sendall(self.answer)
+
+
+def pretend(path, answer, *arguments):
+    """What backhandctl makes of an answer."""
+    pretender = Pretender(path, answer)
+    pretender.start()
+    wait_for(path.exists, 5, "the socket")
+    result = run("status", "-s", str(path), *arguments)
+    pretender.join(10)
+    assert pretender.asked == [b"status\n"]
+    return result
+
+
+@pytest.fixture
+def whole_answer(server):
+    return json.dumps(server.status().json, separators=(",", ":")).encode() + b"\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
+@pytest.mark.parametrize("answer,complaint", [
+    (b"", "gave no answer"),
+    (b'{"version":"0.1.0","servers":[', "is cut"),
+    (b'{"error":"unknown command"}\n', "refuses: unknown command"),
+    (b'{"error":"line too long"}\n', "refuses: line too long"),
+    (b"{}\n", "does not understand"),
+    (b"nonsense\n", "does not understand"),
+    (b"\xff\0\n", "does not understand"),
+    (b'{"servers":[{"id":"0"}]}\n', "does not understand"),
+], ids=("none", "cut", "error", "other error", "empty", "no JSON", "bytes", "other types"))
+def test_backhandctl_wants_a_whole_good_answer(tmp_path, answer, complaint, arguments):
+    result = pretend(tmp_path / "s", answer, *arguments)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert complaint in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
+def test_backhandctl_misses_the_end_of_the_line(tmp_path, whole_answer, arguments):
+    """What is cut may be good JSON all the same."""
+    result = pretend(tmp_path / "s", whole_answer[:-1], *arguments)
+    assert (result.returncode, result.stdout) == (1, "") and "is cut" in result.stderr
+
+
+def test_backhandctl_json_is_the_answer_as_it_is(tmp_path, whole_answer):
+    later = whole_answer.replace(b"{", b'{"a later field":[1, 2],', 1)
+    result = pretend(tmp_path / "s", later, "--json")
+    assert (result.returncode, result.stdout.encode(), result.stderr) == (0, later, "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
+def test_backhandctl_tells_that_it_cannot_write(server, arguments):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([str(CTL), "status", "-s", str(server.control_socket), *arguments], stdout=full,
+                                stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert result.returncode == 1 and "cannot write the answer: No space left on device" in result.stderr
+
+
+def restarted(path, answer, arguments):
+    """Exit code and output of backhandctl if the socket comes once it has looked for it in vain."""
+    with subprocess.Popen([str(CTL), "status", "-s", str(path), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asking:
+        about = Path(f"/proc/{asking.pid}/stat")
+        # It sleeps when it waits for its second look, and not before.
+        wait_for(lambda: about.read_text().rsplit(")", 1)[1].split()[0] in "SZ", 5, "backhandctl to wait", every=0.001)
+        pretender = Pretender(path, answer)
+        pretender.start()
+        out = asking.communicate(timeout=20)[0]
+    if not pretender.asked:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:  # so that it ends
+            wait_for(lambda: not connection.connect_ex(str(path)), 5, "the pretender")
+            connection.sendall(b"\n")
+        pretender.join(10)
+    return asking.returncode, out
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
+@pytest.mark.parametrize("left", [False, True], ids=("missing", "nobody listens"))
+def test_backhandctl_looks_again_after_a_restart(tmp_path, whole_answer, left, arguments):
+    """A graceful restart replaces the socket: for a moment there is none, or an old one."""
+    results = []
+    for trial in range(5):  # on a busy machine the new socket may come later than the second look
+        path = tmp_path / f"s{trial}"
+        if left:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
+                gone.bind(str(path))
+        results.append(restarted(path, whole_answer, arguments))
+        if results[-1][0] == 0:
+            assert results[-1][1] == whole_answer or not arguments
+            return
+    pytest.fail(f"never: {results}")
