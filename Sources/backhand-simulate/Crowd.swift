@@ -10,6 +10,8 @@ struct Crowd {
     private var servers: [SimulatedServer]
     private(set) var sent = 0
     private(set) var failed = 0
+    /// Why the first one that failed did.
+    private(set) var failure: SystemError?
 
     init(_ scene: Scene, seed: UInt64, startedAt: Int64) {
         self.scene = scene
@@ -48,13 +50,14 @@ struct Crowd {
         let source = scene.first + UInt32(index)
         withUnsafeTemporaryAllocation(byteCount: announcementLimit, alignment: 8) { room in
             let length = encodeAnnouncement(facts, into: room)
-            do {
+            do throws(SystemError) {
                 try socket.send(
                     UnsafeRawBufferPointer(rebasing: room[..<length]), from: source, to: scene.destination,
                     port: scene.destinationPort)
                 sent += 1
             } catch {
                 failed += 1
+                failure = failure ?? error
             }
         }
     }

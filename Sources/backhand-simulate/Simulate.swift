@@ -21,7 +21,7 @@ struct Simulate: ParsableCommand {
     @Option(help: "How many servers, 1 to 65535.")
     var peers: Int = 16
 
-    @Option(help: ArgumentHelp("Where the announcements go.", valueName: "address:port"))
+    @Option(help: ArgumentHelp("Where the announcements go.", valueName: "address:port[,ttl]"))
     var destination: String
 
     @Option(help: "The address of the loopback interface from which multicast leaves.")
@@ -33,8 +33,8 @@ struct Simulate: ParsableCommand {
     @Option(help: ArgumentHelp("Between two announcements of one server, 10 to 60000.", valueName: "ms"))
     var interval: Int = 1000
 
-    @Option(help: "Hops of multicast, 1 to 255.")
-    var ttl: Int = 1
+    @Option(help: "Hops of multicast, 1 to 255, instead of those of the destination.")
+    var ttl: Int?
 
     @Option(help: "The first server's address; the others follow it.")
     var first: String = "127.1.0.1"
@@ -56,14 +56,20 @@ struct Simulate: ParsableCommand {
         let socket = try open(scene)
         defer { socket.close() }
         crowd.announce(with: socket, for: UInt64(seconds) * 1000)
-        print("\(crowd.sent) announcements of \(peers) servers sent, \(crowd.failed) refused by the system")
+        let why = crowd.failure.map { ", at first: \($0.text)" } ?? ""
+        print("\(crowd.sent) announcements of \(peers) servers sent, \(crowd.failed) refused by the system\(why)")
         if crowd.failed > 0 { throw ExitCode.failure }
     }
 
     private func open(_ scene: Scene) throws -> UDPSocket {
         do throws(SystemError) {
             let socket = try UDPSocket(address: scene.own, port: 0, shared: false)
-            if scene.isMulticast { try socket.sendMulticast(interface: scene.own, hops: UInt8(ttl)) }
+            if scene.isMulticast {
+                try socket.sendMulticast(interface: scene.own, hops: scene.hops)
+            } else {
+                // 127.255.255.255 is a loopback address like any other, but for this.
+                try socket.allowBroadcast()
+            }
             return socket
         } catch {
             throw ValidationError("cannot send from \(own): \(error.text)")
@@ -74,7 +80,7 @@ struct Simulate: ParsableCommand {
     private func scene() throws -> Scene {
         guard (1...65535).contains(peers) else { throw ValidationError("--peers must be 1 to 65535") }
         guard (10...60_000).contains(interval) else { throw ValidationError("--interval must be 10 to 60000") }
-        guard (1...255).contains(ttl) else { throw ValidationError("--ttl must be 1 to 255") }
+        guard (1...255).contains(ttl ?? 1) else { throw ValidationError("--ttl must be 1 to 255") }
         guard (1...86_400).contains(seconds) else { throw ValidationError("--seconds must be 1 to 86400") }
         guard port > 0 else { throw ValidationError("--port must be 1 to 65535") }
         let target: bh_destination_t
@@ -92,7 +98,8 @@ struct Simulate: ParsableCommand {
         }
         return Scene(
             own: try loopback(own, "--own"), first: start, peers: UInt32(peers), port: port, destination: group,
-            destinationPort: target.port, isMulticast: target.group.isMulticast, interval: UInt64(interval))
+            destinationPort: target.port, isMulticast: target.group.isMulticast,
+            hops: ttl.map { UInt8($0) } ?? target.ttl, interval: UInt64(interval))
     }
 
     private func loopback(_ text: String, _ name: String) throws -> UInt32 {
@@ -112,6 +119,8 @@ struct Scene {
     var destination: UInt32
     var destinationPort: UInt16
     var isMulticast: Bool
+    /// Of multicast.
+    var hops: UInt8
     /// Milliseconds.
     var interval: UInt64
 }
