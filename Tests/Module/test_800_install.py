@@ -60,3 +60,34 @@ def test_keeps_the_administrators_configuration(root):
     conf.write_text("# mine\n")
     subprocess.run(["make", "--no-print-directory", "install", f"DESTDIR={root}"], cwd=REPOSITORY, capture_output=True, check=True)
     assert conf.read_text() == "# mine\n"
+
+
+def install(destination, **how):
+    """The script alone: `make check` has built what it installs."""
+    return subprocess.run([REPOSITORY / "scripts/install", APXS, str(destination)], cwd=REPOSITORY, capture_output=True, text=True,
+                          check=False, **how)
+
+
+def test_everybody_may_read_what_root_installs(tmp_path):
+    """Under a umask that keeps root's own files to root, too; only the socket's directory is not for everybody."""
+    result = install(tmp_path, umask=0o077)
+    assert result.returncode == 0, result.stderr
+    paths = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    kept = {path.relative_to(tmp_path).as_posix() for path in paths
+            if path.stat().st_mode & 0o044 != 0o044 or path.is_dir() and path.stat().st_mode & 0o011 != 0o011}
+    assert len(paths) > 50 and kept == {"var/lib/backhand"}
+
+
+def test_relative_destination(tmp_path):
+    """It belongs to the folder in which the script runs, for apxs too."""
+    result = install(os.path.relpath(tmp_path / "some/where", REPOSITORY))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "some/where" / ask("LIBEXECDIR")[1:] / "mod_backhand.so").exists()
+    assert (tmp_path / "some/where/usr/local/bin/backhandctl").exists()
+
+
+@pytest.mark.parametrize("name", ["two words", "tab\there", "$HOME", "a;b", "a'b", "a[b]"])
+def test_destination_that_apxs_cannot_take(tmp_path, name):
+    result = install(tmp_path / name)
+    assert (result.returncode, result.stdout) == (2, "") and list(tmp_path.iterdir()) == []
+    assert result.stderr.startswith("install: DESTDIR must be") and len(result.stderr.splitlines()) == 1
