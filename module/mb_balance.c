@@ -62,6 +62,7 @@ typedef struct telling {
     request_rec *r;
     const mb_directory *settings;
     const bh_decision_t *decision;
+    int walked;                /* whether <Directory> sections have had their say */
     int refused;               /* servers that refused it so far */
     uint32_t tried[MOST_TRIED]; /* the first of them */
 } telling;
@@ -89,11 +90,17 @@ static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
 
 /* ---- Acting ---- */
 
+static int serve_here(const telling *about) {
+    if (!about->walked) return mb_walk_serve_here(about->r);
+    if (about->refused) mb_proxy_give_back(about->r);
+    return DECLINED;
+}
+
 static int nobody(const telling *about) {
     bh_facts_t facts;
     const char *here = endpoint_of(0, &facts);
     tell(about, "none", here ? here : "-");
-    if (about->settings->unavailable != MB_ON || about->settings->observe == MB_ON) return DECLINED;
+    if (about->settings->unavailable != MB_ON || about->settings->observe == MB_ON) return serve_here(about);
     apr_table_setn(about->r->err_headers_out, "Retry-After", RETRY_AFTER);
     return HTTP_SERVICE_UNAVAILABLE;
 }
@@ -123,8 +130,7 @@ static int carry_out(telling *about) {
         const char *server = endpoint_of(id, &facts);
         if (!server) continue; /* its row is being written all the time: as good as gone */
         tell(about, id == 0 ? "local" : "proxy", server);
-        if (id == 0 && about->refused) mb_proxy_give_back(about->r);
-        if (id == 0 || observe) return DECLINED;
+        if (id == 0 || observe) return serve_here(about);
         int result = mb_proxy_forward(about->r, id, &facts);
         if (result != MB_REFUSED) return result;
         if (about->refused < MOST_TRIED) about->tried[about->refused] = id;
@@ -134,7 +140,7 @@ static int carry_out(telling *about) {
     return about->refused ? MB_REFUSED : nobody(about);
 }
 
-static int decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
+int mb_balance_decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
     size_t count = (size_t)settings->steps->nelts;
     size_t size = bh_chain_workspace(mb_segment, steps, count);
@@ -169,28 +175,44 @@ static void pass_on(request_rec *r) {
     }
 }
 
+static int can_decide(void) {
+    return mb_segment && !bh_segment_unattended(mb_segment) && mb_proxy_available();
+}
+
+int mb_balance_wants(request_rec *r, const mb_directory *settings) {
+    return settings->steps && settings->steps->nelts && is_clients_own(r) && !mb_guard_stays_here(r) && can_decide();
+}
+
+/* Those that refused are in back-off now: the chain chooses among the others, as often as one refuses. */
+static int insist(telling *about, bh_decision_t *decision) {
+    int result = carry_out(about);
+    for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
+        if (!mb_balance_decide(about->r, about->settings, decision) || !decision->count) break;
+        result = carry_out(about);
+    }
+    return result == MB_REFUSED ? all_refused(about) : result;
+}
+
 static int balance(request_rec *r) {
     if (r->prev) pass_on(r);
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    bh_decision_t decision;
-    if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return DECLINED;
+    const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
+    int walked = !kept || !kept->decided;
+    /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
+    if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return walked ? DECLINED : mb_walk_serve_here(r);
     if (mb_guard_stays_here(r)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
         return DECLINED;
     }
     if (!mb_proxy_available()) complain_of_proxy(r);
-    if (!mb_segment || bh_segment_unattended(mb_segment) || !mb_proxy_available() || !decide(r, settings, &decision)) {
+    bh_decision_t decision;
+    telling about = {r, settings, &decision, walked, 0, {0}};
+    if (!walked) decision = *kept->decided;
+    else if (!can_decide() || !mb_balance_decide(r, settings, &decision)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
         return DECLINED;
     }
-    telling about = {r, settings, &decision, 0, {0}};
-    int result = carry_out(&about);
-    /* Those that refused are in back-off now: the chain chooses among the others. */
-    for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
-        if (!decide(r, settings, &decision) || !decision.count) break;
-        result = carry_out(&about);
-    }
-    return result == MB_REFUSED ? all_refused(&about) : result;
+    return insist(&about, &decision);
 }
 
 void mb_balance_register(apr_pool_t *pool) {

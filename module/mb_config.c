@@ -34,7 +34,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = MB_UNSET;
     return settings;
 }
 
@@ -48,6 +48,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->trace = merged(base->trace, add->trace);
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
+    result->walk = merged(base->walk, add->walk);
     return result;
 }
 
@@ -170,6 +171,13 @@ static const char *set_trace(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
+static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES);
+    if (wrong) return wrong;
+    ((mb_directory *)directory)->walk = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
 #define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
 
 const command_rec mb_commands[] = {
@@ -191,6 +199,8 @@ const command_rec mb_commands[] = {
                   "Act: decide and do it; Observe: decide, tell, and serve here"),
     AP_INIT_TAKE1("BackhandNoCandidate", set_no_candidate, NULL, MB_DIRECTORY_CONTEXT,
                   "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
+    AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
+                 "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {

@@ -12,26 +12,32 @@
  * bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
 
-/* What the guard found; kept with the request that the client began. */
-typedef struct guard {
-    int from_peer;
-    int hops; /* servers that the request has passed without being believed */
-} guard;
-
-static const guard *guard_of(const request_rec *r) {
+/* Its place is with the request that the client began. */
+static request_rec *first_of(request_rec *r) {
     while (r->main) r = r->main;
     while (r->prev) r = r->prev;
-    return ap_get_module_config(r->request_config, &backhand_module);
+    return r;
+}
+
+mb_request *mb_request_find(request_rec *r) { return ap_get_module_config(first_of(r)->request_config, &backhand_module); }
+
+mb_request *mb_request_make(request_rec *r) {
+    mb_request *kept = mb_request_find(r);
+    if (kept) return kept;
+    kept = apr_pcalloc(first_of(r)->pool, sizeof *kept);
+    ap_set_module_config(first_of(r)->request_config, &backhand_module, kept);
+    return kept;
 }
 
 int mb_guard_stays_here(request_rec *r) {
-    const guard *found = guard_of(r);
+    const mb_request *found = mb_request_find(r);
     return found && (found->from_peer || found->hops >= MOST_HOPS);
 }
 
 void mb_guard_count_hop(request_rec *r) {
-    const guard *found = guard_of(r);
-    if (found) apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
+    const mb_request *found = mb_request_find(r);
+    if (found && found->hops)
+        apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
 }
 
 /* What the system calls an address, as the core's number. */
@@ -90,7 +96,7 @@ static void remove_header(request_rec *r) {
 }
 
 /* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
-static void doubt(request_rec *r, guard *found) {
+static void doubt(request_rec *r, mb_request *found) {
     static uint64_t next_ms;
     const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
     int passed = hops ? atoi(hops) : 0;
@@ -104,7 +110,7 @@ static void doubt(request_rec *r, guard *found) {
 }
 
 /* Whatever the value is: a peer's request is not balanced again. */
-static void believe(request_rec *r, const char *value, guard *found) {
+static void believe(request_rec *r, const char *value, mb_request *found) {
     apr_sockaddr_t *client = client_address(r, value);
     found->from_peer = 1;
     if (client) {
@@ -118,8 +124,7 @@ static int believe_or_remove(request_rec *r) {
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (mb_segment) bh_segment_arrival(mb_segment);
     if (!value) return DECLINED;
-    guard *found = apr_pcalloc(r->pool, sizeof *found);
-    ap_set_module_config(r->request_config, &backhand_module, found);
+    mb_request *found = mb_request_make(r);
     if (sent_by_peer(r)) believe(r, value, found);
     else doubt(r, found);
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);

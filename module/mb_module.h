@@ -43,6 +43,7 @@ typedef struct mb_directory {
     mb_switch trace;             /* BackhandTrace */
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
+    mb_switch walk;              /* BackhandDirectoryWalk */
 } mb_directory;
 
 extern const command_rec mb_commands[];
@@ -85,6 +86,17 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 
 /* ---- Requests: mb_guard.c, mb_balance.c, mb_proxy.c, mb_status.c ---- */
 
+/* What is kept with a client's request, from the guard on. */
+typedef struct mb_request {
+    int from_peer;                /* a peer has sent it here */
+    int hops;                     /* servers that it has passed without being believed */
+    const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
+} mb_request;
+/* That of the request that the client began; NULL: nothing to keep so far. */
+mb_request *mb_request_find(request_rec *r);
+/* The same, made if there is none. */
+mb_request *mb_request_make(request_rec *r);
+
 void mb_guard_register(apr_pool_t *pool);
 /* Whether the request must not be balanced: a peer has sent it, or it goes round. */
 int mb_guard_stays_here(request_rec *r);
@@ -92,6 +104,15 @@ int mb_guard_stays_here(request_rec *r);
 void mb_guard_count_hop(request_rec *r);
 
 void mb_balance_register(apr_pool_t *pool);
+/* Whether the request is one that the chain of these settings decides on, now. */
+int mb_balance_wants(request_rec *r, const mb_directory *settings);
+/* Runs the chain; 0: it cannot be run. */
+int mb_balance_decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision);
+
+void mb_walk_register(apr_pool_t *pool);
+/* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */
+int mb_walk_serve_here(request_rec *r);
+
 void mb_status_register(apr_pool_t *pool);
 
 void mb_proxy_register(apr_pool_t *pool);
@@ -105,6 +126,8 @@ const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
 #define MB_REFUSED (-1000)
 /* Sends the request to the server of the row. MB_REFUSED or what a handler returns. */
 int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts);
+/* The path and query exactly as the client sent them. */
+const char *mb_proxy_as_sent(request_rec *r);
 /* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
 void mb_proxy_give_back(request_rec *r);
 

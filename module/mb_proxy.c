@@ -164,7 +164,7 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
 }
 
 /* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. */
-static const char *as_sent(request_rec *r) {
+const char *mb_proxy_as_sent(request_rec *r) {
     const apr_uri_t *sent = &r->parsed_uri;
     if (r->unparsed_uri[0] == '/') return r->unparsed_uri;
     /* The client named a host too, and perhaps no path. */
@@ -233,7 +233,7 @@ int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
         bh_feedback_refused(mb_segment, id, mb_now_ms(), 0);
         return MB_REFUSED;
     }
-    char *url = apr_pstrcat(r->pool, "proxy:", server->origin, as_sent(r), NULL) + strlen("proxy:");
+    char *url = apr_pstrcat(r->pool, "proxy:", server->origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
     before old = dress(r, url - strlen("proxy:"));
     const apr_table_t *headers = r->headers_out;

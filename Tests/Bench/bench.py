@@ -172,9 +172,9 @@ def bench_instructions():
                               f'<Location />\nSetHandler "proxy:{target}"\n</Location>\n', "/index.html")
         stage.group = backend.group
 
-        def ours(count):
+        def ours(count, walk):
             server = Counted(stage.folder, next(NAMES), group=backend.group, mpm="prefork",
-                             modules=USUAL_OF_DEBIAN, config=BACKHAND + "<Location />\nBackhand removeSelf\nBackhand byAge 3600\nBackhand byLoad\n</Location>\n")
+                             modules=USUAL_OF_DEBIAN, config=BACKHAND + f"<Location />\nBackhandDirectoryWalk {walk}\nBackhand removeSelf\nBackhand byAge 3600\nBackhand byLoad\n</Location>\n")
             stage.httpds.append(server)
             server.start()
             server.knows(backend, deadline=60)
@@ -182,11 +182,14 @@ def bench_instructions():
             many(server.address, server.port, "/index.html", count + 20)
             return finish(stage, server, pid)
 
-        proxied = (ours(2 * REQUESTS) - ours(REQUESTS)) / REQUESTS
-        print(f"a proxied request: {proxied:,.0f} instructions; ProxyPass {plain:,.0f}, in a Location {section:,.0f}; "
-              f"SetHandler proxy: {handler:,.0f}", flush=True)
-        print(f"ratio to ProxyPass: {proxied / plain:.3f}, in a Location: {proxied / section:.3f}", flush=True)
-        good &= judge("ratio to a per-directory proxy (SetHandler proxy:)", proxied / handler, MOST_PROXY_RATIO)
+        walked, passing = ((ours(2 * REQUESTS, walk) - ours(REQUESTS, walk)) / REQUESTS for walk in ("On", "Off"))
+        print(f"a proxied request: {walked:,.0f} instructions, with BackhandDirectoryWalk Off {passing:,.0f}; "
+              f"ProxyPass {plain:,.0f}, in a Location {section:,.0f}; SetHandler proxy: {handler:,.0f}", flush=True)
+        print(f"with the walk, ratio to ProxyPass, which walks never: {walked / plain:.3f}, in a Location: {walked / section:.3f}",
+              flush=True)
+        good &= judge("with the walk, ratio to SetHandler proxy:, which walks too", walked / handler, MOST_PROXY_RATIO)
+        good &= judge("without the walk, ratio to ProxyPass", passing / plain, MOST_PROXY_RATIO)
+        good &= judge("without the walk, ratio to ProxyPass in a Location", passing / section, MOST_PROXY_RATIO)
     return good
 
 
@@ -200,7 +203,7 @@ def wrk(url):
 
 
 def bench_throughput():
-    """Ours against balancer:// bybusyness: the same httpd, the same two backends."""
+    """Ours against balancer:// bybusyness: the same httpd, the same backend."""
     with Stage("bench") as stage:
         backends = [stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", mpm="event",
                                 workers=32)]

@@ -1,0 +1,42 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* BackhandDirectoryWalk Off: what ProxyPass always does. httpd walks through the folders of each request, and merges <Directory> and
+ * <Files> sections and .htaccess files on the way: a request for a server whose files are elsewhere needs none of it. Then the chain, which
+ * a <Location> or a server has, is run before the walk; if another server comes first, the walk is left out. A request that ends here after
+ * all begins anew, so that what protects local files is always asked.
+ */
+
+#include "mb_module.h"
+
+/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it, and it has no escapes that would
+ * have to be undone to tell. */
+static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcmp(r->parsed_uri.path, r->uri) == 0; }
+
+/* The last moment at which <Location> sections are known and nothing has been walked. Others may still translate the URL after us. */
+static int decide_early(request_rec *r) {
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_balance_wants(r, settings)) return DECLINED;
+    bh_decision_t *decision = apr_palloc(r->pool, sizeof *decision);
+    if (mb_balance_decide(r, settings, decision) && decision->count && decision->servers[0].id != 0)
+        mb_request_make(r)->decided = decision;
+    return DECLINED;
+}
+
+/* Instead of the core's walk. Not for what modules ask for on the way. */
+static int leave_out(request_rec *r) {
+    const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
+    return kept && kept->decided ? OK : DECLINED;
+}
+
+int mb_walk_serve_here(request_rec *r) {
+    mb_request_find(r)->decided = NULL;
+    ap_internal_redirect(mb_proxy_as_sent(r), r);
+    return OK;
+}
+
+void mb_walk_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_translate_name(decide_early, NULL, NULL, APR_HOOK_LAST);
+    /* Before the core's, which walks. */
+    ap_hook_map_to_storage(leave_out, NULL, NULL, APR_HOOK_FIRST);
+}
