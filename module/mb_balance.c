@@ -64,7 +64,7 @@ typedef struct telling {
     const bh_decision_t *decision;
     int walked;                /* whether <Directory> sections have had their say */
     int refused;               /* servers that refused it so far */
-    uint32_t tried[MOST_TRIED]; /* the first of them */
+    uint32_t tried[MOST_TRIED]; /* which; the first of them */
 } telling;
 
 static void tell(const telling *about, const char *action, const char *server) {
@@ -112,11 +112,9 @@ static int all_refused(const telling *about) {
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-/* Whether the candidate has refused this request, or since the decision somebody else's: asking a silent server takes seconds. */
+/* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
 static int is_hopeless(const telling *about, uint32_t id) {
-    for (int i = 0; i < about->refused && i < MOST_TRIED; i++)
-        if (about->tried[i] == id) return 1;
-    return id != 0 && !about->decision->last_resort && about->refused
+    return id != 0 && about->refused && !about->decision->last_resort
            && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
 }
 
@@ -140,11 +138,12 @@ static int carry_out(telling *about) {
     return about->refused ? MB_REFUSED : nobody(about);
 }
 
-int mb_balance_decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision) {
+int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
+                      bh_decision_t *decision) {
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
     size_t count = (size_t)settings->steps->nelts;
     size_t size = bh_chain_workspace(mb_segment, steps, count);
-    bh_request_t request = {mb_now_ms(), next_seed(), r};
+    bh_request_t request = {mb_now_ms(), next_seed(), r, tried, tried_count};
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
     if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
     if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);
@@ -187,7 +186,8 @@ int mb_balance_wants(request_rec *r, const mb_directory *settings) {
 static int insist(telling *about, bh_decision_t *decision) {
     int result = carry_out(about);
     for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
-        if (!mb_balance_decide(about->r, about->settings, decision) || !decision->count) break;
+        uint32_t tried = about->refused < MOST_TRIED ? (uint32_t)about->refused : MOST_TRIED;
+        if (!mb_balance_decide(about->r, about->settings, about->tried, tried, decision) || !decision->count) break;
         result = carry_out(about);
     }
     return result == MB_REFUSED ? all_refused(about) : result;
@@ -208,7 +208,7 @@ static int balance(request_rec *r) {
     bh_decision_t decision;
     telling about = {r, settings, &decision, walked, 0, {0}};
     if (!walked) decision = *kept->decided;
-    else if (!can_decide() || !mb_balance_decide(r, settings, &decision)) {
+    else if (!can_decide() || !mb_balance_decide(r, settings, NULL, 0, &decision)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
         return DECLINED;
     }

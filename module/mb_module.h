@@ -106,8 +106,9 @@ void mb_guard_count_hop(request_rec *r);
 void mb_balance_register(apr_pool_t *pool);
 /* Whether the request is one that the chain of these settings decides on, now. */
 int mb_balance_wants(request_rec *r, const mb_directory *settings);
-/* Runs the chain; 0: it cannot be run. */
-int mb_balance_decide(request_rec *r, const mb_directory *settings, bh_decision_t *decision);
+/* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
+int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
+                      bh_decision_t *decision);
 
 void mb_walk_register(apr_pool_t *pool);
 /* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */

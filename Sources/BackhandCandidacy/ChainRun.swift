@@ -11,11 +11,14 @@ struct ChainRun {
     private var fault: LoadedFault?
     private let counts: UnsafeMutablePointer<UInt16>
     private let context: UnsafeMutableRawPointer?
+    /// Servers that have failed this request already.
+    private let tried: UnsafeBufferPointer<UInt32>
 
     init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
         candidates = Candidates(segment, request, workspace)
         counts = workspace.counts
         context = request.context
+        tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
     }
 
     /// Starts from all servers that the table knows, in the order of their rows.
@@ -29,7 +32,7 @@ struct ChainRun {
         var row = bh_segment_row(segment, 0)
         for id in 0..<rows {
             defer { row += 1 }
-            guard bh_row_heard(row) != 0 else { continue }
+            guard bh_row_heard(row) != 0, !contains(tried, UInt32(truncatingIfNeeded: id)) else { continue }
             if !withRefusing, id != 0, isRefusing(row, now) {
                 leftOut = true
                 continue
@@ -55,15 +58,17 @@ struct ChainRun {
         }
     }
 
-    /// What a loaded function adds counts as ours: servers in back-off are taken out again.
+    /// What a loaded function adds counts as ours: servers in back-off, or tried already, are taken out again.
     private mutating func callLoaded(_ call: bh_candidacy_fn, _ argument: UnsafePointer<CChar>?) {
         if let fault = candidates.callLoaded(call, context, argument) {
             self.fault = LoadedFault(fault: fault, step: candidates.step)
             return
         }
-        guard !withRefusing else { return }
         let count = candidates.count
         let now = candidates.now
+        let tried = tried
+        if !tried.isEmpty { candidates.keep { slot, _ in !contains(tried, slot.row) } }
+        guard !withRefusing else { return }
         candidates.keep { slot, segment in slot.id == 0 || !isRefusing(bh_segment_row(segment, slot.row), now) }
         leftOut = leftOut || candidates.count < count
     }
@@ -88,4 +93,10 @@ private struct LoadedFault {
 private func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
     let until = bh_row_backoff(row)
     return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
+}
+
+/// Whether the id is among the few.
+private func contains(_ ids: UnsafeBufferPointer<UInt32>, _ id: UInt32) -> Bool {
+    for other in ids where other == id { return true }
+    return false
 }

@@ -39,6 +39,18 @@ struct BackoffTests {
         #expect(outcome.counts == [2, 1, 0])
     }
 
+    /// What has failed the request is no candidate again, not even as the last resort.
+    @Test func triedServersAreNeverLeft() throws {
+        let table = FakeTable([fine, fine, refusing, refusing])
+        let first = table.decide(try Chain(["removeSelf"]), tried: [1])
+        #expect(first.ids == [2, 3])
+        #expect(first.lastResort)
+        let second = table.decide(try Chain(["removeSelf", "byLogWindow"]), tried: [1, 2])
+        #expect(second.ids == [3])
+        #expect(table.decide(try Chain(["removeSelf"]), tried: [3, 2, 1]).ids == [])
+        #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [3, 2, 1]).ids == [0])
+    }
+
     @Test func addSelfSavesTheFirstRun() throws {
         let outcome = try FakeTable([fine, refusing]).decide(["removeSelf", "addSelf"])
         #expect(outcome.ids == [0])

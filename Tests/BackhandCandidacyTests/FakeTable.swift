@@ -77,13 +77,16 @@ final class FakeTable {
 
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
-        context: UnsafeMutableRawPointer? = nil
+        context: UnsafeMutableRawPointer? = nil, tried: [UInt32] = []
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
-        let request = bh_request_t(now_ms: now, seed: seed, context: context)
         return withExtendedLifetime((self, chain, workspace)) {
-            let status = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+            let status = tried.withUnsafeBufferPointer { tried in
+                let request = bh_request_t(
+                    now_ms: now, seed: seed, context: context, tried: tried.baseAddress, tried_count: UInt32(tried.count))
+                return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+            }
             #expect(workspace.isIntact, "something was written outside of the workspace")
             return Outcome(status, decision, steps: chain.steps.count)
         }
@@ -97,7 +100,7 @@ extension FakeTable {
         let workspace = GuardedMemory(workspaceSize(chain))
         var decision = bh_decision_t()
         for seed in seeds {
-            let request = bh_request_t(now_ms: Self.now, seed: seed &* stride, context: nil)
+            let request = bh_request_t(now_ms: Self.now, seed: seed &* stride, context: nil, tried: nil, tried_count: 0)
             _ = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
             withExtendedLifetime((self, chain, workspace)) {
                 body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))

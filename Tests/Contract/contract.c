@@ -165,7 +165,7 @@ static int overrun(void *request, ServerSlot *servers, int *count, char *argumen
 static void decisions(void) {
     bh_step_t chain[3];
     bh_decision_t decision = {0};
-    bh_request_t request = {NOW, 42, segment};
+    bh_request_t request = {NOW, 42, segment, NULL, 0};
     steps(chain);
     row(0, 3000, NOW);
     row(1, 1000, NOW);
@@ -186,6 +186,11 @@ static void decisions(void) {
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
     CHECK(decision.count == 3 && decision.servers[0].id == 3 && decision.servers[1].id == 1 && decision.servers[2].id == 0);
     CHECK(decision.counts[0] == 4 && decision.counts[1] == 3 && decision.counts[2] == 3);
+    const uint32_t tried[] = {3, 1};
+    request.tried = tried, request.tried_count = 2;
+    CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 1 && decision.servers[0].id == 0 && decision.counts[0] == 2);
+    request.tried = NULL, request.tried_count = 0;
     free(workspace);
 
     const bh_candidacy_fn functions[] = {reverse, invent, overrun};

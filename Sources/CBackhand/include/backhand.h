@@ -112,6 +112,8 @@ typedef struct bh_request {
     uint64_t now_ms;         /* CLOCK_MONOTONIC, milliseconds */
     uint64_t seed;           /* any number that differs from request to request */
     void *_Nullable context; /* given to loaded functions as their first argument */
+    const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
+    uint32_t tried_count;            /* at most a few: they are searched one by one */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */
