@@ -174,20 +174,32 @@ const char *mb_proxy_as_sent(request_rec *r) {
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
  * server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
+static int is_ours(const char *token) {
+    return ap_cstr_casecmp(token, MB_GUARD_HEADER) == 0 || ap_cstr_casecmp(token, MB_HOPS_HEADER) == 0
+           || ap_cstr_casecmp(token, FORWARDED_PROTO) == 0;
+}
+
 static void protect(request_rec *r, const char *header) {
     const char *tokens = apr_table_get(r->headers_in, header);
     if (!tokens || (!ap_find_token(r->pool, tokens, MB_GUARD_HEADER) && !ap_find_token(r->pool, tokens, MB_HOPS_HEADER)
                     && !ap_find_token(r->pool, tokens, FORWARDED_PROTO)))
         return;
-    const char *kept = NULL;
-    for (char *token; *tokens && (token = ap_get_token(r->pool, &tokens, 0));) {
-        while (*tokens == ',' || apr_isspace(*tokens)) tokens++;
-        if (!*token || ap_cstr_casecmp(token, MB_GUARD_HEADER) == 0 || ap_cstr_casecmp(token, MB_HOPS_HEADER) == 0
-            || ap_cstr_casecmp(token, FORWARDED_PROTO) == 0)
+    /* A token of one letter and its comma become three letters at most. */
+    char *kept = apr_palloc(r->pool, 2 * strlen(tokens) + 1);
+    char *end = kept;
+    while (*tokens) {
+        /* ap_get_token ends at these, ';' too, and steps over none but the space. */
+        if (*tokens == ',' || *tokens == ';' || apr_isspace(*tokens)) {
+            tokens++;
             continue;
-        kept = kept ? apr_pstrcat(r->pool, kept, ", ", token, NULL) : token;
+        }
+        const char *token = ap_get_token(r->pool, &tokens, 0);
+        if (!*token || is_ours(token)) continue;
+        if (end != kept) end = apr_cpystrn(end, ", ", 3);
+        end = apr_cpystrn(end, token, strlen(token) + 1);
     }
-    if (kept) apr_table_setn(r->headers_in, header, kept);
+    *end = '\0';
+    if (*kept) apr_table_setn(r->headers_in, header, kept);
     else apr_table_unset(r->headers_in, header);
 }
 

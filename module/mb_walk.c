@@ -8,8 +8,7 @@
 
 #include "mb_module.h"
 
-/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it, and it has no escapes that would
- * have to be undone to tell. */
+/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it. (httpd undoes escapes in both.) */
 static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcmp(r->parsed_uri.path, r->uri) == 0; }
 
 /* The last moment at which <Location> sections are known and nothing has been walked. Others may still translate the URL after us. */
@@ -22,10 +21,21 @@ static int decide_early(request_rec *r) {
     return DECLINED;
 }
 
-/* Instead of the core's walk. Not for what modules ask for on the way. */
-static int leave_out(request_rec *r) {
+/* Not for what modules ask for on the way. */
+static int is_left_out(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
-    return kept && kept->decided ? OK : DECLINED;
+    return kept && kept->decided;
+}
+
+/* Instead of the core's walk. */
+static int leave_out(request_rec *r) { return is_left_out(r) ? OK : DECLINED; }
+
+/* Nobody has looked whether the file exists. Modules that help out where one is missing (FallbackResource, CheckSpelling, MultiViews) must not
+ * take that for a missing file: the other server's files are not ours, and the names of ours are nobody's business. "Something, but
+ * neither file nor folder" makes all of them keep quiet. */
+static int veil(request_rec *r) {
+    if (is_left_out(r)) r->finfo.filetype = APR_CHR;
+    return DECLINED;
 }
 
 int mb_walk_serve_here(request_rec *r) {
@@ -39,4 +49,6 @@ void mb_walk_register(apr_pool_t *pool) {
     ap_hook_translate_name(decide_early, NULL, NULL, APR_HOOK_LAST);
     /* Before the core's, which walks. */
     ap_hook_map_to_storage(leave_out, NULL, NULL, APR_HOOK_FIRST);
+    /* The first phase after access control; those modules come in it or after it. */
+    ap_hook_type_checker(veil, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -41,6 +41,20 @@ def test_another_servers_request_passes_by(stage, mpm):
     assert backend.requests[-1].body == body
 
 
+@pytest.mark.parametrize("module, line", [("dir", "FallbackResource /index.html"), ("speling", "CheckSpelling On"),
+                                          ("negotiation", "Options +MultiViews"), ("dir", "DirectoryIndex page")])
+def test_what_helps_out_for_missing_files_keeps_quiet(stage, mpm, module, line):
+    """Nobody has looked for the file: it is not missing."""
+    backend = stage.backend("127.0.9.2")
+    server = stage.httpd(CONFIG % f"Backhand removeSelf\n    {line}", mpm=mpm, modules=(module,),
+                         files={"app/page": "local", "app/name.txt": "local"})
+    stage.plant(server, Announcement(backend.address, backend.port))
+    for path in ("/app/pgae", "/app/name", "/app/"):
+        answer = server.get(path)
+        assert (answer.status, answer.text, answer.header("Location")) == (200, backend.id, None)
+        assert backend.requests[-1].line == f"GET {path} HTTP/1.1"
+
+
 def test_location_guards_as_always(stage, mpm):
     backend = stage.backend("127.0.9.2")
     server = front(stage, mpm)
