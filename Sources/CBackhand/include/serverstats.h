@@ -348,11 +348,14 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
 static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
     bh_row_t *row = &segment->rows_extended[id];
     /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
-    if (bh_word_load(&row->backoff_until_ms) > now_ms) return;
-    uint32_t times = __atomic_fetch_add(&row->refused, 1, __ATOMIC_RELAXED);
+    uint64_t until = bh_word_load(&row->backoff_until_ms);
+    if (until > now_ms) return;
+    uint32_t times = bh_half_load(&row->refused);
     uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
     if (span < 4 * took_ms) span = 4 * took_ms;
-    bh_word_store(&row->backoff_until_ms, now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS));
+    uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
+    if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
+    __atomic_add_fetch(&row->refused, 1, __ATOMIC_RELAXED);
 }
 
 #endif
