@@ -62,9 +62,12 @@ typedef struct telling {
     request_rec *r;
     const mb_directory *settings;
     const bh_decision_t *decision;
-    int walked;                /* whether <Directory> sections have had their say */
-    int refused;               /* servers that refused it so far */
+    int walked;                 /* whether <Directory> sections have had their say */
+    uint32_t tried_count;       /* servers that refused or failed it so far */
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
+    int failures;               /* how many of them failed it: they had it, and gave no usable answer */
+    int is_safe;                /* whether it may be done again after that */
+    mb_attempt last;            /* of those failures */
 } telling;
 
 static void tell(const telling *about, const char *action, const char *server) {
@@ -92,7 +95,7 @@ static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
 
 static int serve_here(const telling *about) {
     if (!about->walked) return mb_walk_serve_here(about->r);
-    if (about->refused) mb_proxy_give_back(about->r);
+    if (about->tried_count) mb_proxy_give_back(about->r);
     return DECLINED;
 }
 
@@ -105,20 +108,52 @@ static int nobody(const telling *about) {
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-static int all_refused(const telling *about) {
+/* Nobody is left to try. A server's own 503 says more than ours. */
+static int all_failed(telling *about) {
+    if (about->last.held) return mb_attempt_give(&about->last, about->r);
     tell(about, "none", "-");
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
+    if (about->failures)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
+    else
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
     apr_table_setn(about->r->err_headers_out, "Retry-After", RETRY_AFTER);
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* Whether it is too late to try yet another server. */
+static int is_late(const telling *about) {
+    int seconds = about->settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : about->settings->retry_timeout_s;
+    return apr_time_now() - about->r->request_time >= apr_time_from_sec(seconds);
+}
+
+/* Whether, should this attempt fail, there would be another. */
+static int may_fail(const telling *about) {
+    int retries = about->settings->retries == MB_UNSET ? MB_RETRIES_DEFAULT : about->settings->retries;
+    return about->is_safe && about->failures < retries && !is_late(about);
+}
+
 /* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
 static int is_hopeless(const telling *about, uint32_t id) {
-    return id != 0 && about->refused && !about->decision->last_resort
+    return id != 0 && about->tried_count && !about->decision->last_resort
            && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
 }
 
-/* Candidates in their order until one takes the request; MB_REFUSED if none does. */
+/* What the next candidate must know of one that did not do it. */
+static void note_failure(telling *about, uint32_t id, const char *server, mb_outcome outcome, mb_attempt *attempt) {
+    if (about->tried_count < MOST_TRIED) about->tried[about->tried_count++] = id;
+    if (outcome == MB_REFUSED) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        return;
+    }
+    about->failures++;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
+                  attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
+    mb_attempt_undo(attempt, about->r);
+    about->last = *attempt;
+}
+
+/* Candidates in their order until one takes the request; NOBODY_TOOK_IT if none does. */
+#define NOBODY_TOOK_IT (-1000)
 static int carry_out(telling *about) {
     int observe = about->settings->observe == MB_ON;
     for (uint32_t i = 0; i < about->decision->count; i++) {
@@ -129,13 +164,13 @@ static int carry_out(telling *about) {
         if (!server) continue; /* its row is being written all the time: as good as gone */
         tell(about, id == 0 ? "local" : "proxy", server);
         if (id == 0 || observe) return serve_here(about);
-        int result = mb_proxy_forward(about->r, id, &facts);
-        if (result != MB_REFUSED) return result;
-        if (about->refused < MOST_TRIED) about->tried[about->refused] = id;
-        about->refused++;
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        if (about->tried_count && is_late(about)) return NOBODY_TOOK_IT;
+        mb_attempt attempt;
+        mb_outcome outcome = mb_proxy_forward(about->r, id, &facts, may_fail(about), &attempt);
+        if (outcome == MB_ANSWERED || outcome == MB_LOST) return attempt.result;
+        note_failure(about, id, server, outcome, &attempt);
     }
-    return about->refused ? MB_REFUSED : nobody(about);
+    return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
 }
 
 int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
@@ -182,15 +217,14 @@ int mb_balance_wants(request_rec *r, const mb_directory *settings) {
     return settings->steps && settings->steps->nelts && is_clients_own(r) && !mb_guard_stays_here(r) && can_decide();
 }
 
-/* Those that refused are in back-off now: the chain chooses among the others, as often as one refuses. */
+/* The chain chooses among those that have not been tried, as often as somebody fails. */
 static int insist(telling *about, bh_decision_t *decision) {
     int result = carry_out(about);
-    for (int round = 1; result == MB_REFUSED && round < MOST_ROUNDS; round++) {
-        uint32_t tried = about->refused < MOST_TRIED ? (uint32_t)about->refused : MOST_TRIED;
-        if (!mb_balance_decide(about->r, about->settings, about->tried, tried, decision) || !decision->count) break;
+    for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !is_late(about); round++) {
+        if (!mb_balance_decide(about->r, about->settings, about->tried, about->tried_count, decision) || !decision->count) break;
         result = carry_out(about);
     }
-    return result == MB_REFUSED ? all_refused(about) : result;
+    return result == NOBODY_TOOK_IT ? all_failed(about) : result;
 }
 
 static int balance(request_rec *r) {
@@ -206,7 +240,7 @@ static int balance(request_rec *r) {
     }
     if (!mb_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;
-    telling about = {r, settings, &decision, walked, 0, {0}};
+    telling about = {.r = r, .settings = settings, .decision = &decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     if (!walked) decision = *kept->decided;
     else if (!can_decide() || !mb_balance_decide(r, settings, NULL, 0, &decision)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");

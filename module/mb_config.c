@@ -35,6 +35,7 @@ void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
     settings->trace = settings->observe = settings->unavailable = settings->walk = MB_UNSET;
+    settings->retries = settings->retry_timeout_s = MB_UNSET;
     return settings;
 }
 
@@ -49,6 +50,8 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
     result->walk = merged(base->walk, add->walk);
+    result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
+    result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
     return result;
 }
 
@@ -178,6 +181,25 @@ static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
+/* A whole number in a range, for the directive's member. */
+static const char *set_number(cmd_parms *cmd, const char *text, int least, int most, int *result) {
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (!apr_isdigit(*text) || *end || errno || number < least || number > most)
+        return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a whole number from %d to %d", text, least, most));
+    *result = (int)number;
+    return NULL;
+}
+
+static const char *set_retries(cmd_parms *cmd, void *directory, const char *text) {
+    return set_number(cmd, text, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
+}
+
+static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
+    return set_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
+}
+
 #define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
 
 const command_rec mb_commands[] = {
@@ -201,6 +223,10 @@ const command_rec mb_commands[] = {
                   "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
     AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
                  "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
+    AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
+                  "how many servers may fail a request that is safe to repeat, before the client is told"),
+    AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
+                  "seconds after a request's beginning in which another server may be tried"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {

@@ -37,6 +37,12 @@ typedef struct mb_server {
 /* A switch that a section may leave as it inherits it. */
 typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 
+/* Ranges and defaults of docs/limits.md. */
+#define MB_RETRIES_DEFAULT 2
+#define MB_RETRIES_MAX 16
+#define MB_RETRY_TIMEOUT_DEFAULT_S 30
+#define MB_RETRY_TIMEOUT_MAX_S 3600
+
 /* Settings of one directory. */
 typedef struct mb_directory {
     apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
@@ -44,6 +50,8 @@ typedef struct mb_directory {
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
     mb_switch walk;              /* BackhandDirectoryWalk */
+    int retries;                 /* BackhandRetries; MB_UNSET: inherit */
+    int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
 } mb_directory;
 
 extern const command_rec mb_commands[];
@@ -114,6 +122,53 @@ void mb_walk_register(apr_pool_t *pool);
 /* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */
 int mb_walk_serve_here(request_rec *r);
 
+/* ---- Attempts to have a server answer: mb_attempt.c ---- */
+
+typedef enum mb_outcome {
+    MB_ANSWERED, /* an answer went to the client, or it is gone, or the result is an error that the server means */
+    MB_REFUSED,  /* no connection: the request has not reached the server */
+    MB_FAILED,   /* nothing has gone to the client, and another server may do it: after mb_attempt_undo */
+    MB_LOST      /* nothing has gone to the client, but the server may have done it: it must not be done again */
+} mb_outcome;
+
+/* What an answer changes in a request. */
+typedef struct mb_answer {
+    int status;
+    const char *status_line;
+    apr_table_t *headers_out;
+    apr_table_t *trailers_out;
+    const char *content_type;
+    const char *content_encoding;
+    apr_array_header_t *content_languages;
+    int no_cache;
+    int no_local_copy;
+    apr_off_t sent_bodyct;
+    int eos_sent;
+    apr_time_t mtime;
+} mb_answer;
+
+typedef struct mb_attempt {
+    mb_answer before;         /* the request without an answer */
+    mb_answer answer;         /* the one that was undone */
+    apr_bucket_brigade *held; /* the body of a 503 that has not gone to the client; NULL: there is none */
+    ap_filter_t *filter;
+    int repeatable;
+    int passed;               /* something has gone on to the client */
+    int result;               /* what mod_proxy returned */
+} mb_attempt;
+
+/* Whether the request may be done again by another server, although the first may have had it. */
+int mb_attempt_is_safe(request_rec *r);
+/* Before mod_proxy runs. */
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable);
+/* After it has: what became of it. */
+mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
+/* Puts the request back to what it was before, for the next attempt. */
+void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
+/* Gives the client the answer that was held back and undone. Returns what a handler returns. */
+int mb_attempt_give(mb_attempt *attempt, request_rec *r);
+void mb_attempt_register(apr_pool_t *pool);
+
 void mb_status_register(apr_pool_t *pool);
 
 void mb_proxy_register(apr_pool_t *pool);
@@ -123,10 +178,8 @@ const char *mb_proxy_find(void);
 int mb_proxy_available(void);
 /* "10.0.0.4:80" for the server of the row, kept as long as this child lives. */
 const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
-/* What mb_proxy_forward returns when the server refused the connection: nothing was sent to the client. */
-#define MB_REFUSED (-1000)
-/* Sends the request to the server of the row. MB_REFUSED or what a handler returns. */
-int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts);
+/* Sends the request to the server of the row; repeatable: another server may do it if this one fails. */
+mb_outcome mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts, int repeatable, mb_attempt *attempt);
 /* The path and query exactly as the client sent them. */
 const char *mb_proxy_as_sent(request_rec *r);
 /* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */

@@ -237,36 +237,45 @@ static void undress(request_rec *r, const before *old) {
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
 
-int mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts) {
+/* Whether a server died in the middle of its answer: mod_proxy then breaks the client's connection too. */
+static int broke_off(const request_rec *r, int result) {
+    return result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
+}
+
+static void count(uint32_t id, mb_outcome outcome, int is_good, apr_time_t took) {
+    uint64_t us = took > 0 ? (uint64_t)took : 0;
+    if (outcome == MB_ANSWERED && is_good) {
+        bh_feedback_served(mb_segment, id, us);
+        return;
+    }
+    bh_feedback_failed(mb_segment, id);
+    if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, mb_now_ms(), us / 1000);
+    else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, mb_now_ms(), us / 1000);
+}
+
+mb_outcome mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts, int repeatable, mb_attempt *attempt) {
     peer *server = peer_of(id, facts);
     proxy_worker *worker = worker_of(r, server);
     if (!worker) { /* it has said why: as good as refused */
-        bh_feedback_failed(mb_segment, id);
-        bh_feedback_refused(mb_segment, id, mb_now_ms(), 0);
+        count(id, MB_REFUSED, 0, 0);
         return MB_REFUSED;
     }
     char *url = apr_pstrcat(r->pool, "proxy:", server->origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
     before old = dress(r, url - strlen("proxy:"));
-    const apr_table_t *headers = r->headers_out;
+    mb_attempt_begin(attempt, r, repeatable);
     apr_time_t began = apr_time_now();
     bh_feedback_begin(mb_segment, mb_child_slot, id);
     int result = mod_proxy.run_scheme_handler(r, worker, settings, url, NULL, 0);
     bh_feedback_end(mb_segment, mb_child_slot, id);
     apr_time_t took = apr_time_now() - began;
 
+    mb_outcome outcome = mb_attempt_end(attempt, r, result);
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    if (result == HTTP_SERVICE_UNAVAILABLE && r->headers_out == headers) {
-        /* The connection failed. A server's own 503 is sent on, or comes back with new headers under ProxyErrorOverride. */
-        undress(r, &old);
-        bh_feedback_failed(mb_segment, id);
-        bh_feedback_refused(mb_segment, id, mb_now_ms(), took > 0 ? (uint64_t)took / 1000 : 0);
-        return MB_REFUSED;
-    }
-    if (result == OK || result == DONE) bh_feedback_served(mb_segment, id, took > 0 ? (uint64_t)took : 0);
-    else bh_feedback_failed(mb_segment, id);
-    return result;
+    count(id, outcome, (result == OK || result == DONE) && !broke_off(r, result), took);
+    if (outcome == MB_REFUSED || outcome == MB_FAILED) undress(r, &old);
+    return outcome;
 }
 
 /* ---- After a refusal: the request is served here ---- */

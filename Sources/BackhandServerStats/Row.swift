@@ -29,6 +29,7 @@ func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32)
     let row = bh_segment_row_mutable(segment, id)
     bh_word_store(&row.pointee.backoff_until_ms, 0)
     bh_half_store(&row.pointee.refused, 0)
+    bh_half_store(&row.pointee.lost, 0)
 }
 
 /// The row's server has another row now: decisions skip this one. Its feedback stays until the row is reused.

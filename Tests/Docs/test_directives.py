@@ -85,6 +85,7 @@ BAD = [
     "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandTrace Maybe", "BackhandMode Look", "BackhandNoCandidate Nobody",
+    "BackhandRetries 17", "BackhandRetryTimeout 0",
 ]
 # What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
 NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandFromSO: '…' is not a valid path",

@@ -287,23 +287,6 @@ def test_kept_connections_of_clients_end_when_they_should(stage, mpm):
     assert answers[0] in (5, 6) and answers == 3 * answers[:1]
 
 
-def test_a_server_that_drops_the_connection_is_told(stage, mpm):
-    """It took the request: nobody knows what it did with it, so nobody else gets it. The client learns of it: 502."""
-    drops = stage.backend("127.0.9.3", reply=lambda request: Reply(drop=True))
-    other = stage.backend("127.0.9.2")
-    front = stage.httpd(CONFIG, mpm=mpm, files={"here/page": "here"})
-    stage.plant(front, Announcement(drops.address, drops.port, load=0), Announcement(other.address, other.port, load=9000))
-    for method in ("GET", "POST"):
-        assert front.get("/", method=method, body=b"once" if method == "POST" else None).status == 502
-    # On a connection that has had other requests too.
-    with front.client() as connection:
-        assert [connection.request("/here/page").status, connection.request("/").status] == [200, 502]
-    assert other.requests == []
-    assert [request.method for request in drops.requests].count("POST") == 1
-    front.log.expect("AH01102")  # mod_proxy: error reading status line from remote server
-    front.log.allow("AH00898")
-
-
 def test_name_based_virtual_hosts_behind(stage):
     behind = stage.httpd("""
         <VirtualHost *>

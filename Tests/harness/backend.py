@@ -2,6 +2,7 @@
 """A web server that keeps each request exactly as it arrived: what a proxy sent is seen here."""
 
 import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ class Reply:
     """Whether the answer says that the connection ends."""
     drop: bool = False
     """End the connection instead of an answer."""
+    reset: bool = False
+    """The same, with a reset."""
+    cut: int = None
+    """End the connection after so many bytes of the body."""
 
 
 class Backend:
@@ -113,10 +118,12 @@ class Backend:
                     reply = self.reply(request)
                     if reply.delay:
                         time.sleep(reply.delay)
-                    if reply.drop:
+                    if reply.reset:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    if reply.drop or reply.reset:
                         return
-                    connection.sendall(self._head(request, reply) + (b"" if request.method == "HEAD" else reply.body))
-                    if reply.close:
+                    connection.sendall(self._head(request, reply) + (b"" if request.method == "HEAD" else reply.body[:reply.cut]))
+                    if reply.close or reply.cut is not None:
                         return
         except (OSError, ValueError):
             pass

@@ -77,7 +77,8 @@ typedef struct bh_row {
     uint64_t served;           /* children: requests answered there */
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
-    uint8_t pad2[32];
+    uint32_t lost;             /* children: requests without a usable answer since the last one with it */
+    uint8_t pad2[28];
 } bh_row_t;
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
@@ -331,6 +332,7 @@ static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t i
     bh_row_t *row = &segment->rows_extended[id];
     __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
+    if (bh_half_load(&row->lost)) bh_half_store(&row->lost, 0);
     if (!bh_half_load(&row->refused)) return;
     bh_half_store(&row->refused, 0);
     bh_word_store(&row->backoff_until_ms, 0);
@@ -356,6 +358,14 @@ static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t 
     uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
     if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
     __atomic_add_fetch(&row->refused, 1, __ATOMIC_RELAXED);
+}
+
+/* The server took the request and gave no usable answer: it hung up, timed out, or said 503. Some in a row are as a refusal. Not the
+ * first: a request that kills whoever serves it must not take one server after the other out of the cluster. */
+#define BH_LOST_IN_A_ROW 3
+static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
+    uint32_t lost = __atomic_add_fetch(&segment->rows_extended[id].lost, 1, __ATOMIC_RELAXED);
+    if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
 }
 
 #endif

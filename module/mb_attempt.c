@@ -1,0 +1,112 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* One attempt to have a server answer. Until something has gone on to the client, an attempt that failed can be undone, and another server
+ * may try: what mod_proxy changed in the request is put back, and a server's "503 Service Unavailable" is held back meanwhile. If nobody does
+ * better, it is given to the client after all, as the server sent it.
+ */
+
+#include "mb_module.h"
+
+#include "util_filter.h"
+
+#define ANSWER_FILTER "BACKHAND_ANSWER"
+
+/* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the answer. */
+#define MOST_KEPT (64 * 1024)
+
+/* RFC 9110, 9.2.2: what may be done twice. Others may have had their effect although no answer came. */
+static int is_idempotent(const request_rec *r) {
+    switch (r->method_number) {
+    case M_GET: /* and HEAD */
+    case M_OPTIONS:
+    case M_PUT:
+    case M_DELETE:
+    case M_PROPFIND: return 1;
+    default: return 0;
+    }
+}
+
+/* A body is gone with the first attempt that was given it. */
+int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !ap_request_has_body(r); }
+
+/* What an answer changes in the request. */
+static mb_answer answer_in(const request_rec *r) {
+    return (mb_answer){r->status, r->status_line, r->headers_out, r->trailers_out, r->content_type, r->content_encoding,
+                       r->content_languages, r->no_cache, r->no_local_copy, r->sent_bodyct, r->eos_sent, r->mtime};
+}
+
+static void put_answer(request_rec *r, const mb_answer *answer) {
+    r->status = answer->status;
+    r->status_line = answer->status_line;
+    r->headers_out = answer->headers_out;
+    r->trailers_out = answer->trailers_out;
+    r->content_type = answer->content_type;
+    r->content_encoding = answer->content_encoding;
+    r->content_languages = answer->content_languages;
+    r->no_cache = answer->no_cache;
+    r->no_local_copy = answer->no_local_copy;
+    r->sent_bodyct = answer->sent_bodyct;
+    r->eos_sent = answer->eos_sent;
+    r->mtime = answer->mtime;
+}
+
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable) {
+    memset(attempt, 0, sizeof *attempt);
+    attempt->before = answer_in(r);
+    attempt->repeatable = repeatable;
+    apr_table_unset(r->notes, "proxy-error-override");
+    apr_table_unset(r->notes, "proxy_timedout");
+    if (!repeatable) return;
+    r->trailers_out = apr_table_make(r->pool, 1);
+    attempt->filter = ap_add_output_filter(ANSWER_FILTER, attempt, r, r->connection);
+}
+
+mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
+    if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
+    attempt->filter = NULL;
+    attempt->result = result;
+    /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
+    int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
+    if (attempt->held) return MB_FAILED;
+    if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
+    /* Its 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
+    if (result == HTTP_SERVICE_UNAVAILABLE && r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout"))
+        return MB_REFUSED;
+    if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
+    return attempt->repeatable ? MB_FAILED : MB_LOST;
+}
+
+void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
+    attempt->answer = answer_in(r);
+    put_answer(r, &attempt->before);
+}
+
+int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
+    put_answer(r, &attempt->answer);
+    r->eos_sent = 0;
+    ap_pass_brigade(r->output_filters, attempt->held);
+    return OK;
+}
+
+/* Output filter, the first of all: sees the answer before any other does. */
+static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+    mb_attempt *attempt = filter->ctx;
+    request_rec *r = filter->r;
+    apr_off_t length = 0;
+    if (!attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (attempt->held) {
+        apr_status_t status = ap_save_brigade(filter, &attempt->held, &brigade, r->pool);
+        if (status != APR_SUCCESS) return status;
+        if (apr_brigade_length(attempt->held, 0, &length) == APR_SUCCESS && length >= 0 && length <= MOST_KEPT) return APR_SUCCESS;
+        brigade = attempt->held;
+        attempt->held = NULL;
+    }
+    attempt->passed = 1;
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void mb_attempt_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_register_output_filter(ANSWER_FILTER, judge, NULL, AP_FTYPE_RESOURCE - 1);
+}
