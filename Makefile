@@ -57,6 +57,13 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
 	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed \
 	    -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
+# The shim under AddressSanitizer and UBSan, for the tests of failing servers.
+$(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) module/mb_module.h $(CONTRACT) $(CORE)
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
+	    -ISources/CBackhand/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+
 # As its documentation tells authors to do it, but for the place of the result.
 $(BUILD)/byHostname.so: module/byHostname.c $(CONTRACT)
 	@mkdir -p $(@D)
@@ -75,8 +82,8 @@ $(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
 demo: all
 	$(PYTHON) demo/demo.py
 
-check: all
-	scripts/check
+check: all $(BUILD)/asan/mod_backhand.so
+	CC=$(CC) scripts/check
 
 bench: all
 	$(PYTHON) Tests/Bench/bench.py

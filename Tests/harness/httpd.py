@@ -25,6 +25,9 @@ BUILD = Path(os.environ.get("BACKHAND_BUILD", REPOSITORY / "build")).resolve()
 BINARY = os.environ.get("BACKHAND_HTTPD", "/usr/sbin/apache2")
 MODULES = Path(os.environ.get("BACKHAND_HTTPD_MODULES", "/usr/lib/apache2/modules"))
 
+# For a module that was built with AddressSanitizer: its library must be the first. What httpd keeps until it ends is no leak.
+PRELOADED = {"LD_PRELOAD": os.environ["BACKHAND_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"} if "BACKHAND_PRELOAD" in os.environ else {}
+
 MPMS = ("prefork", "worker", "event")
 MODERATOR = "bh-moderator"
 RUNNING = r"-- resuming normal operations"
@@ -196,7 +199,7 @@ class Httpd:
 
     def _env(self):
         name, _, value = self.mark.partition("=")
-        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C", name: value, **self.environment}
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C", name: value, **PRELOADED, **self.environment}
 
     def start(self, wait=True):
         """Starts httpd and waits until it takes requests."""
