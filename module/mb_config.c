@@ -22,6 +22,11 @@ static mb_server *main_server;
 
 mb_server *mb_main_server(void) { return main_server; }
 
+mb_server *mb_server_of(const server_rec *server) {
+    mb_server *settings = ap_get_module_config(server->module_config, &backhand_module);
+    return settings ? settings : main_server;
+}
+
 void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     mb_server *settings = apr_pcalloc(pool, sizeof *settings);
     settings->destinations = apr_array_make(pool, 2, sizeof(bh_destination_t));
@@ -60,9 +65,7 @@ static const char *complain(cmd_parms *cmd, const char *why) {
     return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", why, NULL);
 }
 
-static mb_server *server_settings(cmd_parms *cmd) {
-    return ap_get_module_config(cmd->server->module_config, &backhand_module);
-}
+static mb_server *server_settings(cmd_parms *cmd) { return mb_server_of(cmd->server); }
 
 static const char *set_directory(cmd_parms *cmd, void *unused, const char *path) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
@@ -78,14 +81,39 @@ static const char *set_directory(cmd_parms *cmd, void *unused, const char *path)
     return NULL;
 }
 
+static const char *set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    if (wrong) return wrong;
+    const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
+    if (!full) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    server_settings(cmd)->pid_file = full;
+    return NULL;
+}
+
+/* 240.0.0.0/4 is neither multicast nor anybody's. Old manuals show it. */
+static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination) {
+    uint32_t group = (uint32_t)destination->group.low;
+    int first_of_two = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG
+                       && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
+    if (first_of_two || group >> 28 != 0xf || group == UINT32_MAX) return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+                 "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems and "
+                 "routers drop what is sent there; use a group of 239.255.0.0/16", cmd->directive->filename, cmd->directive->line_num);
+}
+
 static const char *add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *own = NULL, *target;
     char error[BH_ERROR_SIZE];
     bh_destination_t destination;
     (void)unused;
+    if (!wrong && second) wrong = mb_names_resolve(cmd, first, &own);
+    if (!wrong) wrong = mb_names_resolve(cmd, second ? second : first, &target);
     if (wrong) return wrong;
-    if (bh_destination_parse(second ? first : NULL, second ? second : first, &destination, error, sizeof error) != BH_OK)
+    if (bh_destination_parse(own, target, &destination, error, sizeof error) != BH_OK)
         return complain(cmd, apr_pstrdup(cmd->pool, error));
+    warn_of_reserved(cmd, &destination);
     APR_ARRAY_PUSH(server_settings(cmd)->destinations, bh_destination_t) = destination;
     return NULL;
 }
@@ -211,6 +239,10 @@ const command_rec mb_commands[] = {
                   "an address or network whose announcements and proxied requests are believed"),
     AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
+    AP_INIT_TAKE1("BackhandModeratorPIDFile", set_pid_file, NULL, RSRC_CONF,
+                  "a file that holds the moderator's process id while there is one"),
+    AP_INIT_TAKE1("BackhandLogLevel", mb_loglevel_set, NULL, MB_DIRECTORY_CONTEXT,
+                  "+ or -, then mbcs, dcsn or net, then all or 1 to 4: as LogLevel backhand:..."),
     AP_INIT_TAKE12("Backhand", add_function, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,
                    "a candidacy function and its argument, or off"),
     AP_INIT_TAKE23("BackhandFromSO", add_loaded, NULL, MB_DIRECTORY_CONTEXT,
@@ -259,8 +291,16 @@ static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     return OK;
 }
 
+/* What the original told the world; ServerTokens decides how much of it is seen. */
+static int tell_version(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)plog, (void)ptemp, (void)server;
+    ap_add_version_component(pconf, "balanced_by_mod_backhand/" BACKHAND_VERSION);
+    return OK;
+}
+
 void mb_config_register(apr_pool_t *pool) {
     (void)pool;
+    ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(forget_chains, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);

@@ -132,6 +132,7 @@ static void give_up(void) {
     if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
     if (self.control) mb_control_close(self.control);
     self.control = NULL;
+    mb_pidfile_remove();
 }
 
 static int stopping(void) {
@@ -199,6 +200,7 @@ static apr_status_t start(void) {
     }
     self.process->pid = pid;
     self.alive = self.started = 1;
+    mb_pidfile_write(self.pool, self.server, self.settings->pid_file, pid);
     apr_pool_note_subprocess(self.pool, self.process, APR_KILL_AFTER_TIMEOUT);
     apr_proc_other_child_register(self.process, maintain, self.process, NULL, self.pool);
     return APR_SUCCESS;

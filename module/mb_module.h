@@ -26,9 +26,17 @@ APLOG_USE_MODULE(backhand);
 
 /* ---- Configuration: mb_config.c ---- */
 
-/* Server-wide settings. Only the main server's count. */
+/* The lines of BackhandLogLevel that one section has had. */
+typedef struct mb_log {
+    unsigned int bits; /* mb_loglevel.c */
+    int before;        /* what LogLevel said before the first of them */
+} mb_log;
+
+/* Server-wide settings. Only the main server's count, but for those that a virtual host may have. */
 typedef struct mb_server {
     const char *directory;             /* UnixSocketDir, absolute; NULL: not given */
+    const char *pid_file;              /* BackhandModeratorPIDFile, absolute; NULL: none */
+    mb_log log;                        /* BackhandLogLevel, of each virtual host */
     apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats */
     apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats */
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
@@ -52,6 +60,7 @@ typedef struct mb_directory {
     mb_switch walk;              /* BackhandDirectoryWalk */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
+    mb_log log;                  /* BackhandLogLevel: only while the section is read */
 } mb_directory;
 
 extern const command_rec mb_commands[];
@@ -60,7 +69,14 @@ void *mb_directory_create(apr_pool_t *pool, char *path);
 void *mb_directory_merge(apr_pool_t *pool, void *base, void *add);
 /* Settings of the main server; valid from post_config on. */
 mb_server *mb_main_server(void);
+/* Settings of a server; those of the main server where it has none of its own. */
+mb_server *mb_server_of(const server_rec *server);
 void mb_config_register(apr_pool_t *pool);
+
+/* BackhandLogLevel: mb_loglevel.c. Returns an error text or NULL. */
+const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text);
+/* MulticastStats: mb_names.c. Puts the address in the place of a host's name. Returns an error text or NULL. */
+const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **resolved);
 
 /* BackhandFromSO: mb_loaded.c. Returns an error text or NULL. */
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
@@ -89,6 +105,9 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
 /* Closes it early. In the process that bound it the file goes too, in others it stays. */
 void mb_control_close(mb_control *socket);
 int mb_control_fd(const mb_control *socket);
+/* BackhandModeratorPIDFile: mb_pidfile.c. Removed with the pool, or earlier. path NULL: none. */
+void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pid_t pid);
+void mb_pidfile_remove(void);
 /* A bh_workers_fn. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 

@@ -7,8 +7,9 @@ private let defaultTTL = UInt8(1)
 
 /// Reads the arguments of MulticastStats: "[own[:port]] destination:port[,ttl]".
 ///
-/// A destination in 224.0.0.0/4 is multicast; every other one is announced to by unicast or broadcast, and its ttl is
-/// accepted and ignored, because the original's manual shows such lines.
+/// Names of hosts are the caller's business: here are addresses only. A destination in 224.0.0.0/4 is multicast; every
+/// other one is announced to by unicast or broadcast, and its ttl is accepted and ignored, because the original's manual
+/// shows such lines.
 public func parseDestination(
     own: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>
 ) throws(ConfigurationError) -> bh_destination_t {
@@ -73,9 +74,6 @@ private func parseTTL(_ ttl: Word, of word: Word) throws(ConfigurationError) -> 
 private func notAnAddress(_ head: Word, of word: Word, v6: StaticString, other: StaticString) -> ConfigurationError {
     if word.split(at: UInt8(ascii: ":")).tail?.contains(UInt8(ascii: ":")) == true {
         return ConfigurationError(word, v6)
-    }
-    if head.hasLetters {
-        return ConfigurationError(word, ": names are not resolved; give the IPv4 address of ", head)
     }
     return ConfigurationError(word, other, head)
 }

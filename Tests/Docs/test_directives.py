@@ -76,7 +76,7 @@ def test_index_names_every_page():
 BAD = [
     "UnixSocketDir /" + "d" * 120,
     "MulticastStats 10.0.0.255", "MulticastStats 239.255.1.1:0", "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
-    "MulticastStats 239.255.1.1:4445,0", "MulticastStats name:4445", "MulticastStats 10.0.255:4445",
+    "MulticastStats 239.255.1.1:4445,0", "MulticastStats nowhere.invalid:4445", "MulticastStats 10.0.255:4445",
     "MulticastStats ::1 239.255.1.1:4445", "MulticastStats 10.0.4 239.255.1.1:4445",
     "MulticastStats 255.255.255.255 239.255.1.1:4445", "MulticastStats 0.0.0.1:4445",
     "AcceptStats name", "AcceptStats 10.0.0", "AcceptStats 10.0.0.0/33", "AcceptStats ::/129", "AcceptStats 10.0.0.0/255.0.255.0",
@@ -84,11 +84,12 @@ BAD = [
     "Backhand byLod", "Backhand somethingelse", "Backhand byRandom 3", "Backhand off 3", "Backhand byAge six",
     "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
-    "BackhandTrace Maybe", "BackhandMode Look", "BackhandNoCandidate Nobody",
     "BackhandRetries 17", "BackhandRetryTimeout 0",
+    "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
 ]
 # What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
-NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandFromSO: '…' is not a valid path",
+NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandModeratorPIDFile: '…' is not a valid path",
+              "BackhandFromSO: '…' is not a valid path",
               "BackhandFromSO: more than 64 functions in one chain"}
 
 

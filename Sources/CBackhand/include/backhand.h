@@ -74,7 +74,7 @@ typedef struct bh_destination {
     uint8_t reserved[3];
 } bh_destination_t;
 
-/* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. */
+/* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. Addresses only, no names. */
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
 
