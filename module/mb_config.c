@@ -164,7 +164,8 @@ static const char *add_function(cmd_parms *cmd, void *directory, const char *nam
     mb_directory *settings = directory;
     char error[BH_ERROR_SIZE];
     bh_step_t step;
-    if (strcmp(name, "off") == 0) {
+    /* backhand_off: the function's name in C, which users of old took for the word. */
+    if (strcmp(name, "off") == 0 || strcmp(name, "backhand_off") == 0) {
         if (argument) return complain(cmd, apr_psprintf(cmd->pool, "off takes no argument, but '%s' was given", argument));
         settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
