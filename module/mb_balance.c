@@ -93,6 +93,9 @@ static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
 
 /* ---- Acting ---- */
 
+/* Of our own rows, none but the one that is "here" for the request is ever a candidate. */
+int mb_balance_is_here(uint32_t id) { return bh_row_own(bh_segment_row(mb_segment, id)); }
+
 static int serve_here(const telling *about) {
     if (!about->walked) return mb_walk_serve_here(about->r);
     if (about->tried_count) mb_proxy_give_back(about->r);
@@ -101,7 +104,7 @@ static int serve_here(const telling *about) {
 
 static int nobody(const telling *about) {
     bh_facts_t facts;
-    const char *here = endpoint_of(0, &facts);
+    const char *here = endpoint_of(mb_site_row(about->r), &facts);
     tell(about, "none", here ? here : "-");
     if (about->settings->unavailable != MB_ON || about->settings->observe == MB_ON) return serve_here(about);
     apr_table_setn(about->r->err_headers_out, "Retry-After", RETRY_AFTER);
@@ -134,7 +137,7 @@ static int may_fail(const telling *about) {
 
 /* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
 static int is_hopeless(const telling *about, uint32_t id) {
-    return id != 0 && about->tried_count && !about->decision->last_resort
+    return !mb_balance_is_here(id) && about->tried_count && !about->decision->last_resort
            && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
 }
 
@@ -162,8 +165,8 @@ static int carry_out(telling *about) {
         if (is_hopeless(about, id)) continue;
         const char *server = endpoint_of(id, &facts);
         if (!server) continue; /* its row is being written all the time: as good as gone */
-        tell(about, id == 0 ? "local" : "proxy", server);
-        if (id == 0 || observe) return serve_here(about);
+        tell(about, mb_balance_is_here(id) ? "local" : "proxy", server);
+        if (mb_balance_is_here(id) || observe) return serve_here(about);
         if (about->tried_count && is_late(about)) return NOBODY_TOOK_IT;
         mb_attempt attempt;
         mb_outcome outcome = mb_proxy_forward(about->r, id, &facts, may_fail(about), &attempt);
@@ -178,7 +181,8 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
     size_t count = (size_t)settings->steps->nelts;
     size_t size = bh_chain_workspace(mb_segment, steps, count);
-    bh_request_t request = {mb_now_ms(), next_seed(), r, tried, tried_count};
+    bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .tried = tried, .tried_count = tried_count};
+    mb_site_describe(r, &request);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
     if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
     if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);

@@ -103,7 +103,7 @@ static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination
 }
 
 static const char *add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second) {
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
     const char *own = NULL, *target;
     char error[BH_ERROR_SIZE];
     bh_destination_t destination;
@@ -119,7 +119,7 @@ static const char *add_destination(cmd_parms *cmd, void *unused, const char *fir
 }
 
 static const char *add_accepted(cmd_parms *cmd, void *unused, const char *text) {
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
     char error[BH_ERROR_SIZE];
     bh_network_t network;
     (void)unused;
@@ -229,14 +229,16 @@ static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char
     return set_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
 }
 
+/* Virtual hosts may have lines of their own; of the others with RSRC_CONF, only the main server may. */
+#define MB_HOST_CONTEXT RSRC_CONF
 #define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
 
 const command_rec mb_commands[] = {
     AP_INIT_TAKE1("UnixSocketDir", set_directory, NULL, RSRC_CONF,
                   "the directory for the control socket and the measured speed"),
-    AP_INIT_TAKE12("MulticastStats", add_destination, NULL, RSRC_CONF,
+    AP_INIT_TAKE12("MulticastStats", add_destination, NULL, MB_HOST_CONTEXT,
                    "[own address[:port]] destination:port[,ttl]: where to announce"),
-    AP_INIT_TAKE1("AcceptStats", add_accepted, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("AcceptStats", add_accepted, NULL, MB_HOST_CONTEXT,
                   "an address or network whose announcements and proxied requests are believed"),
     AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
@@ -282,10 +284,17 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog, (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
-    if (main_server->destinations->nelts && !main_server->accepted->nelts)
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+    int announced = 0;
+    for (server_rec *each = server; each; each = each->next) {
+        const mb_server *settings = mb_server_of(each);
+        if (each->is_virtual && settings == main_server) continue;
+        if (!settings->destinations->nelts) continue;
+        announced = 1;
+        if (mb_site_networks(each)->nelts) continue;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, each,
                      "BH0102: MulticastStats without AcceptStats: no announcement is accepted, this server stays alone");
-    if (main_server->destinations->nelts && !main_server->directory)
+    }
+    if (announced && !main_server->directory)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0103: MulticastStats without UnixSocketDir: the moderator is not started, "
                      "every request is served here");

@@ -52,7 +52,7 @@ static int address_of(const apr_sockaddr_t *name, bh_address_t *address) {
 }
 
 static int sent_by_peer(request_rec *r) {
-    const apr_array_header_t *accepted = mb_main_server()->accepted;
+    const apr_array_header_t *accepted = mb_site_networks(r->server);
     bh_address_t address;
     return accepted->nelts && address_of(r->connection->client_addr, &address)
            && bh_network_contains((const bh_network_t *)(void *)accepted->elts, (size_t)accepted->nelts, &address);
@@ -101,7 +101,7 @@ static void doubt(request_rec *r, mb_request *found) {
     const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
     int passed = hops ? atoi(hops) : 0;
     found->hops = passed < 0 || passed >= MOST_HOPS ? MOST_HOPS : passed + 1;
-    if (mb_main_server()->accepted->nelts && mb_minute_passed(&next_ms))
+    if (mb_site_networks(r->server)->nelts && mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
                       "connections come from another address than it announces, which AcceptStats must name too",

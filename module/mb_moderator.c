@@ -46,6 +46,10 @@ static apr_status_t start(void);
 uint16_t mb_own_port(const mb_server *settings) {
     if (settings->destinations->nelts && APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port)
         return APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port;
+    return mb_first_port();
+}
+
+uint16_t mb_first_port(void) {
     for (ap_listen_rec *listener = ap_listeners; listener; listener = listener->next)
         if (!listener->protocol || strcmp(listener->protocol, "http") == 0) return listener->bind_addr->port;
     return 0;
@@ -208,12 +212,15 @@ static apr_status_t start(void) {
 
 static void describe(void) {
     mb_server *settings = self.settings;
+    mb_site_prepare(self.server);
+    apr_array_header_t *destinations = mb_site_destinations(self.pool, self.server);
+    apr_array_header_t *accepted = mb_site_accepted(self.pool, self.server);
     self.config = (bh_moderator_config_t){
         .segment = mb_segment,
-        .destinations = (const bh_destination_t *)(void *)settings->destinations->elts,
-        .destination_count = (size_t)settings->destinations->nelts,
-        .accepted = (const bh_network_t *)(void *)settings->accepted->elts,
-        .accepted_count = (size_t)settings->accepted->nelts,
+        .destinations = (const bh_destination_t *)(void *)destinations->elts,
+        .destination_count = (size_t)destinations->nelts,
+        .accepted = (const bh_network_t *)(void *)accepted->elts,
+        .accepted_count = (size_t)accepted->nelts,
         .directory = settings->directory,
         .hostname = self.server->server_hostname ? self.server->server_hostname : "localhost",
         .control_fd = mb_control_fd(self.control),

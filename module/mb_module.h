@@ -37,8 +37,11 @@ typedef struct mb_server {
     const char *directory;             /* UnixSocketDir, absolute; NULL: not given */
     const char *pid_file;              /* BackhandModeratorPIDFile, absolute; NULL: none */
     mb_log log;                        /* BackhandLogLevel, of each virtual host */
-    apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats */
-    apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats */
+    apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
+    apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats; of virtual hosts too */
+    bh_address_t own;                  /* mb_site.c: where a virtual host with MulticastStats lines takes requests */
+    uint16_t own_port;
+    uint32_t own_row;                  /* mb_site.c: where this child found it in the table the last time */
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
 } mb_server;
 
@@ -83,6 +86,20 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
 /* Says that a loaded function's result was bad, at most once a minute in each child. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
+/* ---- Virtual hosts as servers of their own: mb_site.c ---- */
+
+/* Finds out where each takes requests, and numbers them. In post_config, before the moderator is described. */
+void mb_site_prepare(server_rec *main);
+/* The lines of all servers, the main server's first. */
+apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main);
+apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main);
+/* The networks that count for requests to this server: its own, else the main server's. */
+const apr_array_header_t *mb_site_networks(const server_rec *server);
+/* Row of the server that "here" is for a request: 0, or that of its virtual host. */
+uint32_t mb_site_row(const request_rec *r);
+/* Who is "here", and who may be a candidate. */
+void mb_site_describe(const request_rec *r, bh_request_t *request);
+
 /* ---- Shared memory: mb_segment.c ---- */
 
 /* NULL where no moderator is configured. Set in post_config, inherited by children. */
@@ -98,6 +115,8 @@ extern int32_t mb_child_slot;
 void mb_moderator_register(apr_pool_t *pool);
 /* Our port: that of the first MulticastStats if it gives one, or of the first plain Listen; 0: there is none. */
 uint16_t mb_own_port(const mb_server *settings);
+/* The port of the first Listen without TLS; 0: there is none. */
+uint16_t mb_first_port(void);
 /* The listening control socket. */
 typedef struct mb_control mb_control;
 /* Binds it; it is closed and its file removed with the pool. NULL: it has logged why. */
@@ -136,6 +155,8 @@ int mb_balance_wants(request_rec *r, const mb_directory *settings);
 /* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
 int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
                       bh_decision_t *decision);
+/* Whether a server that a decision has left is this one. */
+int mb_balance_is_here(uint32_t id);
 
 void mb_walk_register(apr_pool_t *pool);
 /* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */

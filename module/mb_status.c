@@ -19,7 +19,7 @@ static const char style[] =
     "body{font:14px/1.4 sans-serif;margin:1.5em;color:#222;background:#fff}"
     "table{border-collapse:collapse}th,td{padding:.2em .7em;text-align:right;white-space:nowrap}"
     "th{border-bottom:2px solid #888}td.text,th.text{text-align:left}"
-    "tbody tr:nth-child(even){background:#eee}tbody tr.stale{background:#fcc}"
+    "tbody tr:nth-child(even){background:#eee}tbody tr.own{font-weight:bold}tbody tr.stale{background:#fcc}"
     "dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1em}dt{color:#666}dd{margin:0}";
 
 static const char *const columns[] = {
@@ -38,7 +38,7 @@ static void put_row(request_rec *r, uint32_t id, uint64_t now) {
                "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>"
                "<td>%d MB</td><td>%d MB</td><td>%d/%d</td><td>%d [%d]</td><td>%d</td><td>%d</td>"
                "<td>%.3f/%d</td><td>%.3f</td></tr>\n",
-               age > STALE_MS ? " class=\"stale\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
+               age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
                ap_escape_html(r->pool, mb_endpoint(r->pool, &facts.address, facts.port)),
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),

@@ -6,6 +6,16 @@ public import CBackhand
 internal import BackhandModerator
 
 @c @implementation
+public func bh_moderator_address(
+    _ destination: UnsafePointer<bh_destination_t>?, _ address: UnsafeMutablePointer<bh_address_t>?
+) -> bh_status_t {
+    guard let destination, let address else { return BH_EINVAL }
+    guard let found = announcedAddress(destination.pointee) else { return BH_ESYSTEM }
+    address.pointee = found
+    return BH_OK
+}
+
+@c @implementation
 public func bh_moderator_new(
     _ config: UnsafePointer<bh_moderator_config_t>?, _ moderator: UnsafeMutablePointer<OpaquePointer?>?,
     _ errorText: UnsafeMutablePointer<CChar>?, _ errorSize: Int

@@ -7,9 +7,10 @@ extension CandidacyFunction {
     static var addSelf: CandidacyFunction {
         CandidacyFunction("addSelf") { candidates, _ in
             let segment = candidates.segment
-            guard bh_segment_rows(segment) > 0, bh_row_heard(bh_segment_row(segment, 0)) != 0 else { return }
-            for place in 0..<candidates.count where candidates.list[place].id == 0 { return }
-            candidates.append(0)
+            let own = candidates.ownID
+            guard bh_segment_rows(segment) > UInt32(own), bh_row_heard(bh_segment_row(segment, UInt32(own))) != 0 else { return }
+            for place in 0..<candidates.count where candidates.list[place].id == own { return }
+            candidates.append(own)
         }
     }
 }

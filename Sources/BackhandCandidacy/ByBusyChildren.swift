@@ -7,8 +7,9 @@ extension CandidacyFunction {
     static var byBusyChildren: CandidacyFunction {
         CandidacyFunction("byBusyChildren", .whole("a whole number of workers", from: 0, through: 1_000_000, otherwise: 0)) {
             candidates, bias in
+            let own = candidates.ownID
             candidates.sort { slot, segment in
-                SortKey(PublicRow(segment, slot.row).busyWorkers &- slot.bias(bias))
+                SortKey(PublicRow(segment, slot.row).busyWorkers &- (slot.id == own ? Int64(bias) : 0))
             }
         }
     }

@@ -6,8 +6,9 @@ extension CandidacyFunction {
     /// Least 1-minute load first; the local server's is lowered by the argument, in thousandths.
     static var byLoad: CandidacyFunction {
         CandidacyFunction("byLoad", .decimal("a load", from: 0, through: 1000, otherwise: 0)) { candidates, bias in
+            let own = candidates.ownID
             candidates.sort { slot, segment in
-                SortKey(PublicRow(segment, slot.row).load &- slot.bias(bias))
+                SortKey(PublicRow(segment, slot.row).load &- (slot.id == own ? Int64(bias) : 0))
             }
         }
     }

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import CBackhand
 
 /// The servers that a request may still go to, while a chain runs: what a candidacy function works on.
@@ -11,6 +12,10 @@ struct Candidates {
     /// CLOCK_MONOTONIC of the request, milliseconds.
     let now: UInt64
     let seed: UInt64
+    /// The server that "here" is: row 0, or that of the request's virtual host.
+    let ownID: Int32
+    /// Where candidates must be; empty: anywhere.
+    let accepted: UnsafeBufferPointer<bh_network_t>
     /// Entries that fit into the list.
     let capacity: Int
     /// Room for one packed key a candidate.
@@ -26,6 +31,8 @@ struct Candidates {
         self.segment = segment
         now = request.now_ms
         seed = request.seed
+        ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
+        accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
         capacity = workspace.capacity
         keys = workspace.keys
         list = workspace.list
@@ -37,6 +44,18 @@ struct Candidates {
         guard count < capacity else { return }
         list[count] = ServerSlot(id: id, mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
         count &+= 1
+    }
+
+    /// Whether requests may be sent to the row's server: not if it is ourselves under another address, nor outside of the networks that the
+    /// request's virtual host accepts. Self always may.
+    func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
+        if id == ownID { return true }
+        if bh_row_own(row) { return false }
+        if accepted.isEmpty { return true }
+        var address = bh_address_t()
+        guard bh_row_address(row, &address) else { return false }
+        for network in accepted where network.contains(address) { return true }
+        return false
     }
 
     /// Removes the candidates for which the test is false. The others keep their order.
@@ -56,7 +75,4 @@ struct Candidates {
 extension ServerSlot {
     /// The id as an index of rows. Ids in a list are below BH_ROWS.
     var row: UInt32 { UInt32(bitPattern: id) }
-
-    /// A bias that favours the local server: 0 for others.
-    func bias(_ bias: Int32) -> Int64 { id == 0 ? Int64(bias) : 0 }
 }

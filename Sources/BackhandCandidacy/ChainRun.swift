@@ -27,13 +27,16 @@ struct ChainRun {
         let segment = candidates.segment
         let now = candidates.now
         let list = candidates.list
+        let own = Int(candidates.ownID)
         let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
         var count = 0
         var row = bh_segment_row(segment, 0)
         for id in 0..<rows {
             defer { row += 1 }
-            guard bh_row_heard(row) != 0, !contains(tried, UInt32(truncatingIfNeeded: id)) else { continue }
-            if !withRefusing, id != 0, isRefusing(row, now) {
+            guard bh_row_heard(row) != 0, !contains(tried, UInt32(truncatingIfNeeded: id)),
+                candidates.admits(row, Int32(truncatingIfNeeded: id))
+            else { continue }
+            if !withRefusing, id != own, isRefusing(row, now) {
                 leftOut = true
                 continue
             }
@@ -58,18 +61,22 @@ struct ChainRun {
         }
     }
 
-    /// What a loaded function adds counts as ours: servers in back-off, or tried already, are taken out again.
+    /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are taken out again.
     private mutating func callLoaded(_ call: bh_candidacy_fn, _ argument: UnsafePointer<CChar>?) {
         if let fault = candidates.callLoaded(call, context, argument) {
             self.fault = LoadedFault(fault: fault, step: candidates.step)
             return
         }
-        let count = candidates.count
         let now = candidates.now
         let tried = tried
-        if !tried.isEmpty { candidates.keep { slot, _ in !contains(tried, slot.row) } }
+        let given = candidates
+        candidates.keep { slot, segment in
+            given.admits(bh_segment_row(segment, slot.row), slot.id) && !contains(tried, slot.row)
+        }
         guard !withRefusing else { return }
-        candidates.keep { slot, segment in slot.id == 0 || !isRefusing(bh_segment_row(segment, slot.row), now) }
+        let count = candidates.count
+        let own = candidates.ownID
+        candidates.keep { slot, segment in slot.id == own || !isRefusing(bh_segment_row(segment, slot.row), now) }
         leftOut = leftOut || candidates.count < count
     }
 

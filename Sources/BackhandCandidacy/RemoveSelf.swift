@@ -6,7 +6,8 @@ extension CandidacyFunction {
     /// Removes the local server.
     static var removeSelf: CandidacyFunction {
         CandidacyFunction("removeSelf") { candidates, _ in
-            candidates.keep { slot, _ in slot.id != 0 }
+            let own = candidates.ownID
+            candidates.keep { slot, _ in slot.id != own }
         }
     }
 }

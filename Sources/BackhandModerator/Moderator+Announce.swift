@@ -5,33 +5,64 @@ internal import BackhandSystem
 internal import BackhandWire
 
 extension Moderator {
-    /// One tick: looks at this machine, writes row 0, tells everybody, and publishes what the children noticed.
+    /// One tick: looks at this machine, writes our own rows, tells everybody, and publishes what the children noticed.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
         var facts = look()
-        facts.boot_id = segment.pointee.boot_id
         facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1
         facts.arrivals = bh_word_load(&segment.pointee.arrivals)
         facts.load_hwm = loadHighWaterMark(segment)
         facts.changed_wall = wallSeconds()
         facts.setHostname(config.hostname)
-        // Several networks are one server: it is known here by its address in the first.
-        facts.address = plan.routes.first?.own ?? bh_address_t(ipv4: 0x7f00_0001)
-        facts.port = plan.routes.first?.ownPort ?? config.port
         bh_word_store(&segment.pointee.sequence, facts.sequence)
-        writer.writeSelf(facts, now: now, wall: facts.changed_wall)
+        write(facts, to: &writer, now: now)
         // The mark covers our own new load too, which the table has only now.
         let mark = loadHighWaterMark(segment)
         if mark != facts.load_hwm {
             facts.load_hwm = mark
-            writer.writeSelf(facts, now: now, wall: facts.changed_wall)
+            write(facts, to: &writer, now: now)
         }
         for (route, socket) in zip(plan.routes, sockets.senders) {
+            facts.boot_id = bootID(ofSite: route.site)
             facts.address = route.own
             facts.port = route.ownPort
             send(facts, along: route, socket, writer, now: now)
         }
         writer.publishFeedback()
         bh_word_store(&segment.pointee.beat_ms, now)
+    }
+
+    /// Our own rows: one for each site. Several networks are one server: it is known here by its address in the first.
+    private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
+        for site in plan.sites {
+            let own = named(facts, as: site)
+            if site.number == 0 {
+                writer.writeSelf(own, now: now, wall: facts.changed_wall)
+            } else if !site.isSame(as: plan.sites[0]) {
+                writer.writeOther(own, now: now, wall: facts.changed_wall)
+            }
+        }
+    }
+
+    private func named(_ facts: bh_facts_t, as site: Site) -> bh_facts_t {
+        var facts = facts
+        facts.boot_id = bootID(of: site)
+        facts.address = site.own
+        facts.port = site.ownPort
+        return facts
+    }
+
+    /// What the sites beside the main server are announced as, for a new writer.
+    var otherSelves: [bh_facts_t] {
+        plan.sites.dropFirst().filter { !$0.isSame(as: plan.sites[0]) }.map { named(bh_facts_t(), as: $0) }
+    }
+
+    private func bootID(of site: Site) -> UInt64 {
+        let boot = segment.pointee.boot_id
+        return site.number == 0 || site.isSame(as: plan.sites[0]) ? boot : site.bootID(from: boot)
+    }
+
+    private func bootID(ofSite number: UInt16) -> UInt64 {
+        plan.sites.first { $0.number == number }.map { bootID(of: $0) } ?? segment.pointee.boot_id
     }
 
     private func look() -> bh_facts_t {

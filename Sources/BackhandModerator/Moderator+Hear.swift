@@ -27,14 +27,14 @@ extension Moderator {
     private func take(_ length: Int, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64, wall: Int64) {
         writer.count(BH_COUNT_RECEIVED)
         guard isAccepted(sender) else {
-            if isOwn(length, from: sender) { return writer.count(BH_COUNT_OWN) }
+            if isOwn(length, from: sender, writer) { return writer.count(BH_COUNT_OWN) }
             return drop(BH_COUNT_NOT_ACCEPTED, from: sender, writer, now: now)
         }
         guard length <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
         switch decodeAnnouncement(UnsafeRawBufferPointer(rebasing: room[..<length])) {
         case .dropped(let counter):
             drop(counter, from: sender, writer, now: now)
-        case .announcement(let facts) where isImpersonation(facts):
+        case .announcement(let facts) where isImpersonation(facts, writer):
             drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now)
         case .announcement(let facts):
             let heard = writer.hear(facts, now: now, wall: wall)
@@ -45,8 +45,8 @@ extension Moderator {
 
     /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
     /// ourselves.
-    private func isImpersonation(_ facts: bh_facts_t) -> Bool {
-        facts.boot_id != segment.pointee.boot_id
+    private func isImpersonation(_ facts: bh_facts_t, _ writer: StatsWriter) -> Bool {
+        !writer.isOwn(bootID: facts.boot_id)
             && plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
     }
 
@@ -59,11 +59,11 @@ extension Moderator {
     }
 
     /// Whether this is our own announcement, heard back by an httpd that does not accept itself: nothing to warn of.
-    private func isOwn(_ length: Int, from sender: bh_address_t) -> Bool {
+    private func isOwn(_ length: Int, from sender: bh_address_t, _ writer: StatsWriter) -> Bool {
         guard length <= announcementLimit, plan.routes.contains(where: { $0.local == sender.ipv4 }),
             case .announcement(let facts) = decodeAnnouncement(UnsafeRawBufferPointer(rebasing: room[..<length]))
         else { return false }
-        return facts.boot_id == segment.pointee.boot_id
+        return writer.isOwn(bootID: facts.boot_id)
     }
 
     private func drop(_ counter: bh_counter_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) {

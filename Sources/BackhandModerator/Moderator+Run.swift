@@ -17,7 +17,7 @@ extension Moderator {
     ///   - stop: whether to end; asked after each wait.
     func run(attention: UInt64, stop: () -> Bool) {
         let epoch = bh_segment_own(segment, processID())
-        var writer = StatsWriter(segment: segment, epoch: epoch)
+        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves)
         prepareArriba()
         logStart()
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())

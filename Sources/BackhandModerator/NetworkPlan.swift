@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
+public import BackhandServerStats
 internal import BackhandSystem
 
 /// How a datagram reaches the servers behind a destination.
@@ -39,6 +39,30 @@ struct Route: Equatable {
     var port: UInt16
     var ttl: UInt8
     var reach: Reach
+    /// Whose line it is, as the configuration numbers them: 0 is the main server.
+    var site: UInt16 = 0
+}
+
+/// One of the servers that this httpd announces itself as: the main server, or a virtual host with an address of its own.
+struct Site: Equatable {
+    /// As the configuration numbers them: 0 is the main server.
+    var number: UInt16
+    /// Where it takes requests: what its first line announces.
+    var own: bh_address_t
+    var ownPort: UInt16
+
+    /// The same server under another number: name-based virtual hosts, say, that have lines of their own.
+    func isSame(as other: Site) -> Bool { own == other.own && ownPort == other.ownPort }
+
+    /// A boot id of its own, so that receivers do not take the sites for addresses of one server. The same at every restart for the same
+    /// address: the mixing step of SplitMix64, which maps different numbers to different ones.
+    func bootID(from segment: UInt64) -> UInt64 {
+        var mixed = segment ^ own.high ^ (own.low &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(ownPort) << 48
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        mixed ^= mixed >> 31
+        return mixed == 0 || mixed == segment ? ~segment : mixed
+    }
 }
 
 /// A socket to hear the others with.
@@ -53,10 +77,28 @@ struct Listener: Equatable {
     var interfaces: [UInt32]
 }
 
+extension bh_destination_t {
+    /// Our address as the line gives it.
+    var givenOwn: bh_address_t? { own.high != 0 || own.low != 0 ? own : nil }
+}
+
+/// The address that we announce along a line: the one given there, or the local one from which packets leave; nil if there is none.
+public func announcedAddress(_ destination: bh_destination_t) -> bh_address_t? {
+    if let given = destination.givenOwn { return given }
+    guard let target = destination.group.ipv4 else { return nil }
+    do throws(SystemError) {
+        return bh_address_t(ipv4: try localAddress(towards: target))
+    } catch {
+        return nil
+    }
+}
+
 /// Which sockets the lines of MulticastStats need.
 struct NetworkPlan: Equatable {
     var routes: [Route] = []
     var listeners: [Listener] = []
+    /// The main server first, even if it is announced nowhere.
+    var sites: [Site] = []
 
     /// - Parameters:
     ///   - port: where we take requests, for lines that do not say.
@@ -69,7 +111,11 @@ struct NetworkPlan: Equatable {
             let route = try Self.route(destination, port: port, interfaces: interfaces, find: find)
             routes.append(route)
             listen(for: route)
+            guard !sites.contains(where: { $0.number == route.site }) else { continue }
+            sites.append(Site(number: route.site, own: route.own, ownPort: route.ownPort))
         }
+        let main = sites.firstIndex { $0.number == 0 }.map { sites.remove(at: $0) }
+        sites.insert(main ?? Site(number: 0, own: bh_address_t(ipv4: 0x7f00_0001), ownPort: port), at: 0)
         for route in routes where route.reach != .unicast { listenAlone(for: route) }
     }
 
@@ -85,7 +131,7 @@ struct NetworkPlan: Equatable {
             throw ModeratorError(BH_EINVAL, "MulticastStats \(destination.group.text): our own port is not known")
         }
         let reach = Reach(target, interfaces: interfaces)
-        let given = destination.own.high != 0 || destination.own.low != 0 ? destination.own : nil
+        let given = destination.givenOwn
         let local: UInt32
         if let address = given?.ipv4 {
             local = address
@@ -98,7 +144,7 @@ struct NetworkPlan: Equatable {
         }
         return Route(
             own: given ?? bh_address_t(ipv4: local), ownPort: ownPort, local: local, destination: target,
-            port: destination.port, ttl: max(destination.ttl, 1), reach: reach)
+            port: destination.port, ttl: max(destination.ttl, 1), reach: reach, site: destination.site)
     }
 
     /// Adds what is needed to hear the others of this route, unless it is there.

@@ -19,6 +19,11 @@ func writeRow(
     if bh_segment_rows(segment) <= id { bh_half_store(&segment.pointee.rows, id + 1) }
 }
 
+/// Says whether the row is this httpd itself: children take it for a candidate or do not.
+func markRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, own: Bool) {
+    bh_half_store(&bh_segment_row_mutable(segment, id).pointee.own, own ? 1 : 0)
+}
+
 /// Requests of this httpd at the row's server now.
 func requestsInFlight(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) -> UInt32 {
     bh_half_load(&bh_segment_row_mutable(segment, id).pointee.in_flight)

@@ -37,12 +37,24 @@ public struct StatsWriter {
     private let segment: UnsafeMutablePointer<bh_segment_t>
     private let epoch: UInt32
     private var index: RowIndex
+    /// Boot ids under which we announce ourselves, beside the segment's.
+    private let otherBoots: [UInt64]
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
-    public init(segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32) {
+    ///
+    /// - Parameter others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own are
+    ///   given up.
+    public init(segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = []) {
         self.segment = segment
         self.epoch = epoch
+        otherBoots = others.map { $0.boot_id }
         index = RowIndex(segment)
+        guard bh_segment_owned(segment, epoch) else { return }
+        for id in 1..<max(1, bh_segment_rows(segment)) where bh_row_own(bh_segment_row(segment, id)) {
+            guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
+            retireRow(segment, id)
+            markRow(segment, id, own: false)
+        }
     }
 
     /// Counts an event.
@@ -67,7 +79,25 @@ public struct StatsWriter {
     /// Writes what we ourselves announce to row 0.
     public mutating func writeSelf(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
         guard bh_segment_owned(segment, epoch) else { return }
+        markRow(segment, 0, own: true)
         writeRow(segment, 0, facts, now: now, wall: wall)
+    }
+
+    /// Writes what we announce under another address to a row of its own. Without a row left, row 0 stands for it.
+    public mutating func writeOther(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
+        guard bh_segment_owned(segment, epoch),
+            let id = index.row(of: Endpoint(facts)) ?? newRow(now: now)
+        else { return }
+        if !bh_row_own(bh_segment_row(segment, id)) {
+            forgetRefusals(segment, id)
+            markRow(segment, id, own: true)
+        }
+        _ = write(facts, to: id, now: now, wall: wall)
+    }
+
+    /// Whether an announcement with this boot id is ours.
+    public func isOwn(bootID: UInt64) -> Bool {
+        bootID == segment.pointee.boot_id || otherBoots.contains(bootID)
     }
 
     /// Copies the children's feedback to the public rows: numbacked and tatime.
@@ -80,7 +110,7 @@ public struct StatsWriter {
 
     /// Finds the row, or makes one.
     private mutating func place(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
-        if facts.boot_id == segment.pointee.boot_id { return .own }
+        if isOwn(bootID: facts.boot_id) { return .own }
         let endpoint = Endpoint(facts)
         let sameEndpoint = index.row(of: endpoint)
         guard let sameBoot = index.row(ofBoot: facts.boot_id) else {

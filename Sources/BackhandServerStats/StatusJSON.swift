@@ -63,6 +63,7 @@ private func writeServer(
     page.beginObject()
     page.field("id", UInt64(id))
     page.field("self", id == 0)
+    page.field("own", bh_row_own(row))
     writeFacts(facts, age: elapsed(since: heard, now), to: &page)
     writeFeedback(row, now: now, to: &page)
     page.endObject()

@@ -71,7 +71,8 @@ typedef struct bh_destination {
     uint16_t own_port;  /* our port as given; 0: find it */
     uint16_t port;      /* UDP port, 1...65535 */
     uint8_t ttl;        /* multicast hops, 1...255, default 1; 0 for other destinations */
-    uint8_t reserved[3];
+    uint8_t reserved;
+    uint16_t site;        /* whose line it is: 0: the main server, else a virtual host; the caller numbers them */
 } bh_destination_t;
 
 /* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. Addresses only, no names. */
@@ -114,6 +115,9 @@ typedef struct bh_request {
     void *_Nullable context; /* given to loaded functions as their first argument */
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
+    uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with an address of its own */
+    const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */
+    size_t accepted_count;
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */
@@ -189,9 +193,9 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
 typedef struct bh_moderator_config {
     bh_segment_t *_Nullable segment;
-    const bh_destination_t *_Nullable destinations; /* may be NULL if there are none */
+    const bh_destination_t *_Nullable destinations; /* may be NULL if there are none; each site is one server, known by its first */
     size_t destination_count;
-    const bh_network_t *_Nullable accepted;         /* AcceptStats; may be NULL if there are none */
+    const bh_network_t *_Nullable accepted;         /* AcceptStats of all servers; may be NULL if there are none */
     size_t accepted_count;
     const char *_Nullable directory;                /* UnixSocketDir, for mod_backhand-Arriba; NULL: keep nothing */
     const char *_Nullable hostname;                 /* announced name */
@@ -204,6 +208,9 @@ typedef struct bh_moderator_config {
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;
+
+/* The address that this server announces along a line of MulticastStats: the one given there, or the local one from which packets leave. */
+bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
 /* Opens the sockets, with whatever privileges the process still has. Call it in the process that will run it: it ends when
  * that process's parent changes. Waits up to a second for a port that a predecessor is

@@ -63,7 +63,7 @@ typedef struct bh_facts {
 typedef struct bh_row {
     /* Scanned by every decision. */
     uint32_t lock;             /* sequence lock of facts: odd while the moderator writes */
-    uint32_t reserved0;
+    uint32_t own;              /* moderator: 1: this httpd itself, as row 0 or as a virtual host with an address of its own */
     uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
     uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
     uint64_t backoff_until_ms; /* children: the server refused a connection, leave it out until then */
@@ -137,7 +137,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 1 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 2 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -213,6 +213,38 @@ static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnul
         }
     }
     return false;
+}
+
+/* The server's address alone; false as above. */
+static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_Nonnull address) {
+    for (int try = 0; try < BH_ROW_TRIES; try++) {
+        uint32_t before = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
+        if (before & 1) continue;
+        address->high = bh_word_load(&row->facts.address.high);
+        address->low = bh_word_load(&row->facts.address.low);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == before) return true;
+    }
+    return false;
+}
+
+/* Whether the row is this httpd itself. */
+static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
+
+static inline bool bh_row_is_own(const bh_row_t *_Nonnull row, const bh_address_t *_Nonnull address, uint16_t port) {
+    bh_facts_t facts;
+    return bh_row_own(row) && bh_row_heard(row) && bh_row_copy(row, &facts) && facts.port == port
+           && facts.address.high == address->high && facts.address.low == address->low;
+}
+
+/* The row that is this httpd itself at an address and port; 0 if there is none (yet). hint: where it was the last time. */
+static inline uint32_t bh_segment_own_row(const bh_segment_t *_Nonnull segment, const bh_address_t *_Nonnull address, uint16_t port,
+                                          uint32_t hint) {
+    uint32_t rows = bh_segment_rows(segment);
+    if (hint < rows && bh_row_is_own(bh_segment_row(segment, hint), address, port)) return hint;
+    for (uint32_t id = 0; id < rows; id++)
+        if (bh_row_is_own(bh_segment_row(segment, id), address, port)) return id;
+    return 0;
 }
 
 static inline const char *_Nonnull bh_facts_hostname(const bh_facts_t *_Nonnull facts) { return facts->hostname; }

@@ -1,0 +1,102 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Virtual hosts with MulticastStats lines of their own. Each is one more server of the cluster with its own address, as the IP-based hosts of
+ * old were: the moderator announces it beside the main server and keeps a row for it, and for its requests that row is "here". With
+ * AcceptStats lines of its own, a virtual host also has its own peers: its requests go to them only, and come from them only.
+ */
+
+#include "mb_module.h"
+
+/* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its requests have. With one list for
+ * all, who is heard is a candidate, whatever address it announces. */
+static int separate;
+static const bh_network_t nobody = {{1, 1}, {0, 0}};
+
+/* The settings that a virtual host has for itself; NULL: it shares the main server's. */
+static mb_server *own_settings(const server_rec *server) {
+    mb_server *settings = mb_server_of(server);
+    return server->is_virtual && settings != mb_main_server() ? settings : NULL;
+}
+
+static int is_given(const bh_address_t *address) { return address->high || address->low; }
+
+/* What <VirtualHost 10.0.0.5:80> says; 0 for * and names of no single address. */
+static void look_at_section(const server_rec *server, bh_address_t *address, uint16_t *port) {
+    *address = (bh_address_t){0, 0};
+    *port = 0;
+    for (const server_addr_rec *name = server->addrs; name; name = name->next) {
+        char text[BH_ADDRESS_SIZE];
+        bh_address_t found;
+        if (!*port) *port = name->host_port;
+        if (apr_sockaddr_ip_getbuf(text, sizeof text, name->host_addr) != APR_SUCCESS
+            || apr_sockaddr_is_wildcard(name->host_addr) || bh_address_parse(text, &found) != BH_OK) continue;
+        *address = found;
+        if (name->host_port) *port = name->host_port;
+        return;
+    }
+}
+
+/* Fills in what the lines leave open. */
+static void complete(const server_rec *server, mb_server *settings, uint16_t number) {
+    bh_destination_t *lines = (bh_destination_t *)(void *)settings->destinations->elts;
+    bh_address_t address;
+    uint16_t port;
+    look_at_section(server, &address, &port);
+    if (!port) port = mb_first_port();
+    for (int i = 0; i < settings->destinations->nelts; i++) {
+        lines[i].site = number;
+        if (!is_given(&lines[i].own)) lines[i].own = address;
+        /* Where none is found, the moderator says so. */
+        if (!is_given(&lines[i].own)) (void)bh_moderator_address(&lines[i], &lines[i].own);
+        if (!lines[i].own_port) lines[i].own_port = port;
+    }
+    settings->own = lines[0].own;
+    settings->own_port = lines[0].own_port;
+}
+
+void mb_site_prepare(server_rec *main) {
+    uint16_t number = 0;
+    separate = 0;
+    for (server_rec *server = main->next; server; server = server->next) {
+        mb_server *settings = own_settings(server);
+        if (!settings) continue;
+        separate |= settings->accepted->nelts != 0;
+        if (settings->destinations->nelts) complete(server, settings, ++number);
+    }
+}
+
+apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main) {
+    apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->destinations);
+    for (server_rec *server = main->next; server; server = server->next)
+        if (own_settings(server)) apr_array_cat(all, own_settings(server)->destinations);
+    return all;
+}
+
+apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main) {
+    apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->accepted);
+    for (server_rec *server = main->next; server; server = server->next)
+        if (own_settings(server)) apr_array_cat(all, own_settings(server)->accepted);
+    return all;
+}
+
+const apr_array_header_t *mb_site_networks(const server_rec *server) {
+    const mb_server *settings = mb_server_of(server);
+    return settings->accepted->nelts ? settings->accepted : mb_main_server()->accepted;
+}
+
+void mb_site_describe(const request_rec *r, bh_request_t *request) {
+    const apr_array_header_t *networks = mb_site_networks(r->server);
+    request->self_id = mb_site_row(r);
+    if (!separate) return;
+    request->accepted = networks->nelts ? (const bh_network_t *)(void *)networks->elts : &nobody;
+    request->accepted_count = networks->nelts ? (size_t)networks->nelts : 1;
+}
+
+uint32_t mb_site_row(const request_rec *r) {
+    mb_server *settings = own_settings(r->server);
+    if (!settings || !settings->own_port) return 0;
+    uint32_t before = bh_half_load(&settings->own_row);
+    uint32_t row = bh_segment_own_row(mb_segment, &settings->own, settings->own_port, before);
+    if (row != before) bh_half_store(&settings->own_row, row);
+    return row;
+}
