@@ -80,7 +80,7 @@ struct DecideTests {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
         defer { memory.deallocate() }
         var decision = bh_decision_t()
-        let request = bh_request_t(now_ms: 1, seed: 1, context: nil, tried: nil, tried_count: 0)
+        let request = FakeTable.request()
         let chain = try Chain(["byLoad"])
         let odd = UnsafeMutableRawBufferPointer(rebasing: memory[4...])
         let status = withExtendedLifetime((table, chain)) {

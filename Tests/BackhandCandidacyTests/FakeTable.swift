@@ -19,6 +19,9 @@ struct FakeServer {
     /// CLOCK_MONOTONIC of its last announcement; 0: an empty row.
     var heard: UInt64 = FakeTable.now
     var backoff: UInt64 = 0
+    /// Whether it is this httpd itself.
+    var own = false
+    var address = bh_address_t()
 }
 
 /// A segment as the moderator would have written it.
@@ -53,6 +56,9 @@ final class FakeTable {
         let extended = bh_segment_row_mutable(segment, id)
         bh_word_store(&extended.pointee.facts.worker_memory, server.workerMemory)
         bh_word_store(&extended.pointee.heard_ms, server.heard)
+        bh_half_store(&extended.pointee.own, server.own ? 1 : 0)
+        bh_word_store(&extended.pointee.facts.address.high, server.address.high)
+        bh_word_store(&extended.pointee.facts.address.low, server.address.low)
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
     }
 
@@ -63,6 +69,14 @@ final class FakeTable {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             memory.storeBytes(of: state ^ state >> 29, toByteOffset: index, as: UInt64.self)
         }
+    }
+
+    /// A request without wishes.
+    static func request(now: UInt64 = FakeTable.now, seed: UInt64 = 1) -> bh_request_t {
+        var request = bh_request_t()
+        request.now_ms = now
+        request.seed = seed
+        return request
     }
 
     /// Bytes of workspace that the chain needs over this table.
@@ -77,15 +91,22 @@ final class FakeTable {
 
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
-        context: UnsafeMutableRawPointer? = nil, tried: [UInt32] = []
+        context: UnsafeMutableRawPointer? = nil, tried: [UInt32] = [], own: UInt32 = 0, accepted: [bh_network_t] = []
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
         return withExtendedLifetime((self, chain, workspace)) {
             let status = tried.withUnsafeBufferPointer { tried in
-                let request = bh_request_t(
-                    now_ms: now, seed: seed, context: context, tried: tried.baseAddress, tried_count: UInt32(tried.count))
-                return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+                var request = FakeTable.request(now: now, seed: seed)
+                request.context = context
+                request.tried = tried.baseAddress
+                request.tried_count = UInt32(tried.count)
+                request.self_id = own
+                return accepted.withUnsafeBufferPointer { accepted in
+                    request.accepted = accepted.baseAddress
+                    request.accepted_count = accepted.count
+                    return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+                }
             }
             #expect(workspace.isIntact, "something was written outside of the workspace")
             return Outcome(status, decision, steps: chain.steps.count)
@@ -100,7 +121,7 @@ extension FakeTable {
         let workspace = GuardedMemory(workspaceSize(chain))
         var decision = bh_decision_t()
         for seed in seeds {
-            let request = bh_request_t(now_ms: Self.now, seed: seed &* stride, context: nil, tried: nil, tried_count: 0)
+            let request = Self.request(seed: seed &* stride)
             _ = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
             withExtendedLifetime((self, chain, workspace)) {
                 body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))

@@ -50,6 +50,29 @@ private let soon: UInt64 = 1000
         #expect(one.others.count == 1)
     }
 
+    /// Each virtual host with a line is one server more, at its own address, with its machine's facts.
+    @Test func sitesAreServersOfTheirOwn() throws {
+        let port = try freePort()
+        let (group, other) = ("239.255.77.12:\(port)", "239.255.77.13:\(port)")
+        let one = try RunningModerator(Setting(
+            own: "127.0.0.2:1", destinations: [group],
+            sites: [("127.0.1.2:1", group), ("127.0.2.2:2", other), ("127.0.0.2:1", other)])).start()
+        let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: [group], hostname: "two")).start()
+        let three = try RunningModerator(Setting(own: "127.0.0.4:1", destinations: [other])).start()
+        defer { one.finish(); two.finish(); three.finish() }
+        #expect(eventually(within: soon) {
+            one.others == ["127.0.0.3:1", "127.0.0.4:1"] && two.others == ["127.0.0.2:1", "127.0.1.2:1"]
+                && three.others == ["127.0.2.2:2", "127.0.0.2:1"]
+        })
+        #expect(one.selves == ["127.0.0.2:1", "127.0.1.2:1", "127.0.2.2:2"] && two.selves == ["127.0.0.3:1"])
+        #expect(eventually(within: soon) { one.counter(BH_COUNT_ANNOUNCED) >= 20 })
+        #expect(two.others.count == 2 && two.counter(BH_COUNT_REPEATED) == 0, "they do not take each other's rows")
+        #expect(one.counter(BH_COUNT_OWN_ADDRESS) == 0 && one.counter(BH_COUNT_OWN) > 3)
+        let heard = try (1...2).map { try #require(two.facts($0)) }
+        #expect(heard[0].boot_id != heard[1].boot_id && heard[0].sequence.distance(to: heard[1].sequence).magnitude <= 1)
+        #expect(heard.allSatisfy { $0.total_memory == heard[0].total_memory && $0.workers == 8 })
+    }
+
     @Test(arguments: ["127.0.0.3", "127.255.255.255"])
     func theyFindEachOtherWithoutMulticast(destination: String) throws {
         let port = try freePort()

@@ -129,3 +129,35 @@ private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 =
         #expect(error.text == "cannot find our own address for MulticastStats 239.255.1.1; give it there: No such file or directory")
     }
 }
+
+@Test func sitesAreKnownByTheirFirstLines() throws {
+    var lines = try [("10.1.2.3:80", 0), ("10.1.2.4:80", 0), ("10.1.4.1:80", 2), ("10.1.4.2:81", 2), ("10.1.2.3:80", 3)].map {
+        var line = try $0.0.withCString { try parseDestination(own: $0, "239.255.1.1:4445") }
+        line.site = UInt16($0.1)
+        return line
+    }
+    func sites() throws -> [Site] {
+        try lines.withUnsafeBufferPointer { list in
+            try NetworkPlan(list, port: 8080, interfaces: interfaces) { _ in ip("10.1.2.3") }.sites
+        }
+    }
+    let all = try sites()
+    #expect(all.map(\.number) == [0, 2, 3])
+    #expect(all.map { $0.own.text } == ["10.1.2.3", "10.1.4.1", "10.1.2.3"] && all.map(\.ownPort) == [80, 80, 80])
+    #expect(all[2].isSame(as: all[0]) && !all[1].isSame(as: all[0]))
+    lines.removeFirst(2)
+    #expect(try sites().map(\.number) == [0, 2, 3], "the main server is one even if it is announced nowhere")
+    #expect(try sites()[0].own.text == "127.0.0.1" && sites()[0].ownPort == 8080)
+}
+
+@Test func bootIDsOfSitesDiffer() {
+    let sites = [("10.0.0.1", 80), ("10.0.0.1", 81), ("10.0.0.2", 80), ("2001:db8::1", 80), ("2001:db9::1", 80)].map {
+        Site(number: 1, own: parseAddress($0.0)!, ownPort: $0.1)
+    }
+    for boot in [1, 2, .max] as [UInt64] {
+        let ids = sites.map { $0.bootID(from: boot) }
+        #expect(Set(ids + [boot, 0]).count == sites.count + 2)
+        #expect(ids == sites.map { $0.bootID(from: boot) }, "the same at every restart")
+    }
+    #expect(sites[0].bootID(from: 1) != sites[0].bootID(from: 2))
+}

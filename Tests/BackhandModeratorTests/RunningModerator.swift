@@ -41,6 +41,8 @@ func freePort() throws -> UInt16 {
 struct Setting {
     var own: String? = nil
     var destinations: [String] = []
+    /// Virtual hosts with one line each: own address and destination.
+    var sites: [(own: String, destination: String)] = []
     var accepted = ["127.0.0.0/8"]
     var hostname = "test"
     var bootID = UInt64.random(in: 1 ... .max)
@@ -77,9 +79,14 @@ final class RunningModerator: @unchecked Sendable {
         segment = setting.segment ?? makeSegment(bootID: setting.bootID)
         ownsSegment = setting.segment == nil
         sink = LogSink()
-        let destinations = try setting.destinations.map { text in
+        var destinations = try setting.destinations.map { text in
             guard let own = setting.own else { return try parseDestination(own: nil, text) }
             return try own.withCString { try parseDestination(own: $0, text) }
+        }
+        for (index, site) in setting.sites.enumerated() {
+            var line = try site.own.withCString { try parseDestination(own: $0, site.destination) }
+            line.site = UInt16(index + 1)
+            destinations.append(line)
         }
         let accepted = try setting.accepted.map { try parseNetwork($0) }
         let keptDestinations = UnsafeMutablePointer<bh_destination_t>.allocate(capacity: destinations.count + 1)
@@ -152,8 +159,14 @@ final class RunningModerator: @unchecked Sendable {
     }
 
     /// The address and port of each other server that is known.
-    var others: Set<String> {
-        Set((1..<max(1, bh_segment_rows(segment))).compactMap { facts($0).map { "\($0.address.text):\($0.port)" } })
+    var others: Set<String> { servers { !bh_row_own($0) } }
+    /// The address and port of each server that it is itself.
+    var selves: Set<String> { servers { bh_row_own($0) } }
+
+    private func servers(_ test: (UnsafePointer<bh_row_t>) -> Bool) -> Set<String> {
+        Set((0..<bh_segment_rows(segment)).filter { test(bh_segment_row(segment, $0)) }.compactMap {
+            facts($0).map { "\($0.address.text):\($0.port)" }
+        })
     }
 }
 

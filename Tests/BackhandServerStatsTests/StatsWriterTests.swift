@@ -30,6 +30,56 @@ import Testing
         #expect(bh_segment_rows(table.segment) == 0)
     }
 
+    /// Virtual hosts with addresses of their own: rows as any other, but ours.
+    @Test func otherSelvesHaveRowsOfTheirOwn() {
+        let others = [announcement("10.1.0.1", boot: 21), announcement("10.2.0.1", port: 81, boot: 22)]
+        var writer = table.writer(others: others)
+        #expect(writer.hear(announcement("10.0.0.4", boot: 7), now: 1000, wall: 5) == .row(1))
+        writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
+        for time in [1000, 2000] as [UInt64] {
+            for (number, other) in others.enumerated() {
+                writer.writeOther(other, now: time, wall: 5)
+                #expect(table.facts(UInt32(2 + number))?.address == other.address)
+                #expect(bh_row_heard(table.row(UInt32(2 + number))) == time)
+            }
+        }
+        #expect((0..<4).map { bh_row_own(table.row($0)) } == [true, false, true, true])
+        #expect(bh_segment_rows(table.segment) == 4)
+        // Heard back they are ours, under whatever address.
+        for boot in [1, 21, 22] as [UInt64] {
+            #expect(writer.hear(announcement("10.9.0.9", boot: boot, sequence: 9), now: 3000, wall: 6) == .own)
+        }
+        #expect(bh_segment_rows(table.segment) == 4)
+    }
+
+    /// What another server had before, and refused, becomes ours.
+    @Test func anotherServersAddressBecomesOurs() {
+        var before = table.writer()
+        _ = before.hear(announcement("10.1.0.1", boot: 7), now: 1000, wall: 5)
+        bh_feedback_refused(table.segment, 1, 1000, 0)
+        let other = announcement("10.1.0.1", boot: 21)
+        var writer = table.writer(others: [other])
+        writer.writeOther(other, now: 2000, wall: 6)
+        #expect(bh_row_own(table.row(1)) && bh_row_backoff(table.row(1)) == 0 && bh_segment_rows(table.segment) == 2)
+    }
+
+    /// A new moderator keeps the rows of the sites that still are, and gives up the others: nobody is sent to them.
+    @Test func aNewModeratorKeepsItsSites() {
+        let others = [announcement("10.1.0.1", boot: 21), announcement("10.2.0.1", boot: 22)]
+        var first = table.writer(others: others)
+        for other in others { first.writeOther(other, now: 1000, wall: 5) }
+        var second = table.writer(others: [others[1]])
+        #expect(bh_row_heard(table.row(1)) == 0 && !bh_row_own(table.row(1)))
+        #expect(bh_row_heard(table.row(2)) == 1000 && bh_row_own(table.row(2)))
+        second.writeOther(others[1], now: 2000, wall: 6)
+        #expect(bh_row_heard(table.row(2)) == 2000 && bh_segment_rows(table.segment) == 3)
+        first.writeOther(others[0], now: 2000, wall: 6)
+        #expect(bh_row_heard(table.row(1)) == 0, "the first one does not own the segment any more")
+        // The address given up is somebody else's now.
+        #expect(second.hear(announcement("10.1.0.1", boot: 33), now: 3000, wall: 7) == .row(1))
+        #expect(!bh_row_own(table.row(1)))
+    }
+
     /// The server's boot id, the sequences that arrive after 5 was written, and which of them are new.
     @Test(arguments: [(4, false), (5, false), (6, true), (.max, true), (0, false)] as [(UInt64, Bool)])
     func sequences(sequence: UInt64, isNew: Bool) {

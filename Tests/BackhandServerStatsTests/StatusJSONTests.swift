@@ -74,7 +74,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let rows = try servers(object)
         #expect(rows.count == 2)
         let expected: [String: NSObject] = [
-            "id": 1 as NSNumber, "self": false as NSNumber, "hostname": "web7" as NSString,
+            "id": 1 as NSNumber, "self": false as NSNumber, "own": false as NSNumber, "hostname": "web7" as NSString,
             "address": "10.1.2.3" as NSString, "port": 8080 as NSNumber, "age_ms": 1500 as NSNumber,
             "last_announced": 1_699_999_998 as NSNumber, "load": 3.705 as NSNumber, "load_hwm": 512 as NSNumber,
             "cpu_idle": 0.871 as NSNumber, "ncpu": 4 as NSNumber, "arriba": 734_832 as NSNumber,
@@ -85,7 +85,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "backoff_ms": 500 as NSNumber,
         ]
         #expect(NSDictionary(dictionary: rows[1]) == NSDictionary(dictionary: expected))
-        #expect(rows[0]["self"] as? Bool == true)
+        #expect(rows[0]["self"] as? Bool == true && rows[0]["own"] as? Bool == true)
         #expect(rows[0]["id"] as? Int == 0)
         #expect(rows[0]["address"] as? String == "2001:db8::1")
         let own: [String: NSObject] = [

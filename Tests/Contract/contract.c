@@ -162,10 +162,31 @@ static int overrun(void *request, ServerSlot *servers, int *count, char *argumen
     return *count;
 }
 
+/* Rows 0 and 1 are this httpd's own; the request is for the virtual host of row 1. */
+static void sites(const bh_step_t *chain, bh_request_t *request, void *workspace, size_t size) {
+    bh_decision_t decision = {0};
+    bh_network_t nowhere;
+    bh_address_t address;
+    CHECK(bh_address_parse("127.0.0.1", &address) == BH_OK);
+    CHECK(bh_segment_own_row(segment, &address, 81, 0) == 0);
+    for (uint32_t id = 0; id < 2; id++) bh_half_store(&bh_segment_row_mutable(segment, id)->own, 1);
+    CHECK(bh_segment_own_row(segment, &address, 81, 0) == 1 && bh_segment_own_row(segment, &address, 81, 1) == 1);
+    CHECK(bh_segment_own_row(segment, &address, 81, 7) == 1 && bh_segment_own_row(segment, &address, 82, 1) == 0);
+    request->self_id = 1;
+    CHECK(bh_chain_decide(segment, chain, 2, request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 2 && decision.servers[0].id == 3 && decision.servers[1].id == 1 && decision.counts[0] == 3);
+    CHECK(bh_network_parse("10.0.0.0/8", &nowhere, NULL, 0) == BH_OK);
+    request->accepted = &nowhere, request->accepted_count = 1;
+    CHECK(bh_chain_decide(segment, chain, 2, request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 1 && decision.servers[0].id == 1);
+    request->self_id = 0, request->accepted = NULL, request->accepted_count = 0;
+    for (uint32_t id = 0; id < 2; id++) bh_half_store(&bh_segment_row_mutable(segment, id)->own, 0);
+}
+
 static void decisions(void) {
     bh_step_t chain[3];
     bh_decision_t decision = {0};
-    bh_request_t request = {NOW, 42, segment, NULL, 0};
+    bh_request_t request = {.now_ms = NOW, .seed = 42, .context = segment};
     steps(chain);
     row(0, 3000, NOW);
     row(1, 1000, NOW);
@@ -191,6 +212,7 @@ static void decisions(void) {
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
     CHECK(decision.count == 1 && decision.servers[0].id == 0 && decision.counts[0] == 2);
     request.tried = NULL, request.tried_count = 0;
+    sites(chain, &request, workspace, size);
     free(workspace);
 
     const bh_candidacy_fn functions[] = {reverse, invent, overrun};
@@ -248,6 +270,13 @@ static void moderator(void) {
     CHECK(bh_moderator_new(NULL, &made, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_new(&config, NULL, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_run(NULL) == BH_EINVAL);
+    bh_destination_t line;
+    bh_address_t address = {0, 0};
+    CHECK(bh_destination_parse(NULL, "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
+    CHECK(bh_moderator_address(NULL, &address) == BH_EINVAL && bh_moderator_address(&line, NULL) == BH_EINVAL);
+    CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low >> 24 == 0xffff7f);
+    CHECK(bh_destination_parse("10.0.0.4:80", "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
+    CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low == UINT64_C(0xffff0a000004));
     bh_moderator_free(NULL);
     CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
     bh_moderator_free(made);

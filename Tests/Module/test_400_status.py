@@ -17,7 +17,7 @@ COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Rea
 
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
               "memory_available", "workers", "workers_idle", "arrivals", "in_flight", "served", "failed", "refused", "mean_ms",
-              "backoff_ms", "last_announced", "self"}
+              "backoff_ms", "last_announced", "self", "own"}
 
 CONFIG = CLUSTER + """
 BackhandTrace On
