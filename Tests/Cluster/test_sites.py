@@ -21,6 +21,9 @@ AcceptStats 127.0.0.1
 Listen 127.0.10.{n}:${{port}}
 Listen 127.0.11.{n}:${{port}}
 BackhandTrace On
+<Location /status>
+    SetHandler backhand-handler
+</Location>
 Header setifempty X-Served-By "%{{SERVED}}e"
 SetEnv SERVED machine{n}
 <VirtualHost 127.0.10.{n}:${{port}}>
@@ -79,6 +82,9 @@ def test_each_site_has_its_own_rows(stage):
         assert {row["hostname"] for row in own.values()} == {f"machine{number}.test"}
         # All of the machine's: the same facts in each.
         assert len({(row["arriba"], row["ncpu"], row["memory_total"], row["workers"]) for row in own.values()}) == 1
+    page = first.get("/status").text
+    assert [f'<tr class="own"><td>{row["id"]}</td>' in page for row in first.status().json["servers"]] == [
+        row["own"] for row in first.status().json["servers"]]
     # They never grow old, and the neighbour hears each of them by itself.
     before = second.status().counters["accepted"], first.status().counters["announced"]
     wait_for(lambda: first.status().counters["announced"] >= before[1] + 9, 8, "three rounds")

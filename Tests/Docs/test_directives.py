@@ -43,6 +43,8 @@ def test_page_tells_where_the_directive_may_stand(name):
     page, (macro, where) = fields(read(f"docs/directives/{name}.md")), TABLE[name]
     # Where only the main server's settings count, a virtual host is no place for the directive.
     wanted = {"server config"}
+    if "MB_HOST_CONTEXT" in where:
+        wanted |= {"virtual host"}
     if where & {"ACCESS_CONF", "MB_DIRECTORY_CONTEXT"}:
         wanted |= {"virtual host", "directory"}
     if "OR_FILEINFO" in where:

@@ -21,6 +21,7 @@ GOOD = [
     "MulticastStats 10.0.0.255:4445",
     "MulticastStats 10.0.0.7 10.0.0.255:65535",
     "MulticastStats 127.0.0.3:1",
+    "<VirtualHost 127.0.0.9:80>\nServerName site.test\nMulticastStats 239.255.1.1:4445\nAcceptStats 10.0.0.4\n</VirtualHost>",
     "AcceptStats 10.0.0.4",
     "AcceptStats 10.0.0.0/24",
     "AcceptStats 10.0.0.0/255.255.255.0",
@@ -102,7 +103,8 @@ BAD = [
     ("<VirtualHost *>\nBackhandModeratorPIDFile x\n</VirtualHost>", ["BackhandModeratorPIDFile", "VirtualHost"]),
     ("BackhandSocketGroup no-such-group", ["BackhandSocketGroup", "no-such-group"]),
     ("<VirtualHost *>\nUnixSocketDir ${sockets}\n</VirtualHost>", ["UnixSocketDir", "VirtualHost"]),
-    ("<VirtualHost *>\nMulticastStats 239.255.1.1:4445\n</VirtualHost>", ["MulticastStats", "VirtualHost"]),
+    ("<Location />\nMulticastStats 239.255.1.1:4445\n</Location>", ["MulticastStats", "not allowed"]),
+    ("<VirtualHost *>\nAcceptStats 10.0.0.0/33\n</VirtualHost>", ["AcceptStats", "33"]),
     ("<Directory />\nAcceptStats 10.0.0.4\n</Directory>", ["AcceptStats", "not allowed"]),
     ("<Location />\nBackhandSocketGroup daemon\n</Location>", ["BackhandSocketGroup", "not allowed"]),
 ]
