@@ -15,7 +15,7 @@ static const int level_of[LEVELS] = {APLOG_INFO, APLOG_DEBUG, APLOG_TRACE1, APLO
 /* Where httpd keeps the levels of this section, or of this server. */
 static struct ap_logconf *levels_of(cmd_parms *cmd) {
     if (!cmd->path) return &cmd->server->log;
-    /* Made by the first line of the section that is the core's; that line may come after ours. */
+    /* In sections of other modules, as <Proxy>, the core's settings are made by its first line, which may come after ours. */
     core_dir_config *section = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &core_module, cmd->pool);
     if (!section->log) section->log = ap_new_log_config(cmd->pool, NULL);
     return section->log;

@@ -36,6 +36,8 @@ GOOD = [
     "BackhandFromSO ${build}/byHostname.so byHostname www",
     "MulticastStats localhost 239.255.1.1:4445,1", "MulticastStats localhost:80 localhost:4445",
     "BackhandModeratorPIDFile moderator.pid", "BackhandLogLevel +mbcs1", "BackhandLogLevel -netall",
+    # Sections of other modules do not have the core's settings when ours are read.
+    "<Proxy *>\nBackhandLogLevel +dcsn1\n</Proxy>", '<If "true">\nBackhandLogLevel +dcsn1\n</If>',
     "BackhandTrace On", "BackhandTrace Off",
     "BackhandMode Act", "BackhandMode Observe", "BackhandMode observe",
     "BackhandNoCandidate Local", "BackhandNoCandidate Unavailable",
