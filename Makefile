@@ -4,6 +4,7 @@
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    every test
 #   make bench    what it costs, in instructions and side by side
+#   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target
 #   make install  the module, its configuration, the header and the tools
 #   make deps     the Debian packages that all this needs; silent if they are there
 #   make clean
@@ -88,11 +89,15 @@ check: all $(BUILD)/asan/mod_backhand.so
 bench: all
 	$(PYTHON) Tests/Bench/bench.py
 
+# SECONDS for each of the five targets.
+fuzz: deps
+	scripts/fuzz run $(or $(SECONDS),600)
+
 install: all
 	scripts/install "$(APXS)" "$(DESTDIR)"
 
 clean:
-	rm -rf $(BUILD) .build .build-embedded .build-tools
+	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo check bench install clean
+.PHONY: all build deps demo check bench fuzz install clean
 .DELETE_ON_ERROR:

@@ -51,10 +51,20 @@ let hosted: [Target] = [
     tests(of: "BackhandBridge"),
 ]
 
+// BACKHAND_FUZZ=1: the fuzzers instead of tools and tests. A library: libFuzzer brings the main function (scripts/fuzz).
+let fuzzing: [Target] = [
+    .target(
+        name: "BackhandFuzz",
+        dependencies: ["BackhandBridge", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem"],
+        path: "Tests/Fuzz/Sources", swiftSettings: settings)
+]
+let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
+
 let package = Package(
     name: "mod_backhand",
-    products: [.library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"])],
-    dependencies: embedded
+    products: [.library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"])]
+        + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
+    dependencies: embedded || isFuzzing
         ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
-    targets: embedded ? layers : layers + hosted,
+    targets: layers + (embedded ? [] : isFuzzing ? fuzzing : hosted),
     cLanguageStandard: .gnu11)

@@ -1,0 +1,44 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandBridge
+import CBackhand
+
+/// Addresses in the loop guard's header, and whatever a configuration may hold: an error text that ends, or a value.
+func fuzzText(_ bytes: UnsafeRawBufferPointer) {
+    var source = Source(bytes)
+    let kind = source.byte()
+    var name = source.text()
+    var argument: [CChar]?
+    if let blank = name.firstIndex(of: CChar(bitPattern: UInt8(ascii: " "))) {
+        argument = Array(name[(blank + 1)...])
+        name = name[..<blank] + [0]
+    }
+    var error = [CChar](repeating: 1, count: Int(BH_ERROR_SIZE))
+    var status = BH_OK
+    switch kind % 4 {
+    case 0: roundTrip(name)
+    case 1:
+        var network = bh_network_t()
+        status = bh_network_parse(name, &network, &error, error.count)
+    case 2:
+        var destination = bh_destination_t()
+        if let argument { status = bh_destination_parse(name, argument, &destination, &error, error.count) }
+        else { status = bh_destination_parse(nil, name, &destination, &error, error.count) }
+        promise(status != BH_OK || destination.port != 0, "a destination without a port")
+    default:
+        var step = bh_step_t()
+        if let argument { status = argument.withUnsafeBufferPointer { bh_step_parse(name, $0.baseAddress, &step, &error, error.count) } }
+        else { status = bh_step_parse(name, nil, &step, &error, error.count) }
+    }
+    promise(status == BH_OK || error.contains(0), "an error text without an end")
+}
+
+/// An address that can be read is written as a text that is read as the same address.
+private func roundTrip(_ text: [CChar]) {
+    var address = bh_address_t()
+    guard bh_address_parse(text, &address) == BH_OK else { return }
+    var written = [CChar](repeating: 1, count: Int(BH_ADDRESS_SIZE))
+    promise(bh_address_format(&address, &written, written.count) == BH_OK, "an address that cannot be written")
+    var again = bh_address_t()
+    promise(bh_address_parse(written, &again) == BH_OK && again.high == address.high && again.low == address.low, "another address")
+}
