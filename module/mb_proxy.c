@@ -165,11 +165,12 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
 
 /* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. */
 const char *mb_proxy_as_sent(request_rec *r) {
-    const apr_uri_t *sent = &r->parsed_uri;
-    if (r->unparsed_uri[0] == '/') return r->unparsed_uri;
-    /* The client named a host too, and perhaps no path. */
-    return apr_pstrcat(r->pool, sent->path && *sent->path ? sent->path : "/", sent->query ? "?" : "",
-                       sent->query ? sent->query : "", NULL);
+    const char *sent = r->unparsed_uri;
+    if (*sent == '/') return sent;
+    /* The client named a host too, and perhaps no path. Not r->parsed_uri: httpd has undone the escapes in it. */
+    const char *host = strstr(sent, "://");
+    const char *path = host ? host + strlen("://") + strcspn(host + strlen("://"), "/?") : "";
+    return *path == '/' ? path : apr_pstrcat(r->pool, "/", path, NULL);
 }
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this

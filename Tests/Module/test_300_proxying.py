@@ -87,12 +87,14 @@ def test_path_and_query_arrive_exactly(pair, path):
     assert request.target == path
 
 
-def test_absolute_request_target(pair):
+@pytest.mark.parametrize("path", ["/a%2Fb?c=%20", "/a%20b", "/a%25b%3Fc", "/a%0d%0aX-Injected:%20y", "/a/./b//../c"])
+def test_absolute_request_target(pair, path):
     before = len(pair.backend.requests)
-    text = pair.front.raw(f"GET http://{pair.front.id}/a%2Fb?c=%20 HTTP/1.1\r\nHost: {pair.front.id}\r\n"
+    text = pair.front.raw(f"GET http://{pair.front.id}{path} HTTP/1.1\r\nHost: {pair.front.id}\r\n"
                           "Connection: close\r\n\r\n".encode())
     assert text.startswith(b"HTTP/1.1 200")
-    assert [request.target for request in pair.backend.requests[before:]] == ["/a%2Fb?c=%20"]
+    assert [request.target for request in pair.backend.requests[before:]] == [path]
+    assert pair.backend.requests[-1].header("X-Injected") is None
 
 
 @pytest.mark.parametrize("target, path", [("", "/"), ("?a=b", "/?a=b")])
