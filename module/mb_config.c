@@ -18,6 +18,8 @@
 /* The first Backhand line that was read, for the error text when mod_proxy is missing; NULL: none. Reset when the
  * configuration is read anew. */
 static const char *first_chain;
+/* The first Backhand addPrediction; likewise. */
+static const char *first_prediction;
 static mb_server *main_server;
 
 mb_server *mb_main_server(void) { return main_server; }
@@ -39,7 +41,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = MB_UNSET;
     settings->retries = settings->retry_timeout_s = MB_UNSET;
     return settings;
 }
@@ -57,6 +59,8 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->walk = merged(base->walk, add->walk);
     result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
     result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
+    result->self_redirect = merged(base->self_redirect, add->self_redirect);
+    result->redirect_status = add->redirect_status ? add->redirect_status : base->redirect_status;
     return result;
 }
 
@@ -155,8 +159,10 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
     if (settings->steps->nelts >= BH_STEPS_MAX)
         return complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
-    if (!first_chain && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_RUN_MPM) /* not in .htaccess */
-        first_chain = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess */
+    const char *line = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+    if (!first_chain) first_chain = line;
+    if (!first_prediction && strcmp(step->name, "addPrediction") == 0) first_prediction = line;
     return NULL;
 }
 
@@ -166,7 +172,7 @@ static const char *add_function(cmd_parms *cmd, void *directory, const char *nam
     bh_step_t step;
     /* backhand_off: the function's name in C, which users of old took for the word. */
     if (strcmp(name, "off") == 0 || strcmp(name, "backhand_off") == 0) {
-        if (argument) return complain(cmd, apr_psprintf(cmd->pool, "off takes no argument, but '%s' was given", argument));
+        if (argument) return complain(cmd, apr_psprintf(cmd->pool, "%s takes no argument, but '%s' was given", name, argument));
         settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
     }
@@ -229,6 +235,22 @@ static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char
     return set_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
 }
 
+static const char *set_self_redirect(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->self_redirect = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {
+    static const char *const allowed[] = {"302", "307", "308"};
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+        if (strcmp(value, allowed[i]) == 0) {
+            ((mb_directory *)directory)->redirect_status = atoi(value);
+            return NULL;
+        }
+    return complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of 302, 307 and 308", value));
+}
+
 /* Virtual hosts may have lines of their own; of the others with RSRC_CONF, only the main server may. */
 #define MB_HOST_CONTEXT RSRC_CONF
 #define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
@@ -262,11 +284,15 @@ const command_rec mb_commands[] = {
                   "how many servers may fail a request that is safe to repeat, before the client is told"),
     AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
                   "seconds after a request's beginning in which another server may be tried"),
+    AP_INIT_FLAG("BackhandSelfRedirect", set_self_redirect, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: what the chain leaves here is proxied to the address that this server announces"),
+    AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
+                  "302, 307 or 308: the status of redirects to other servers"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     (void)pconf, (void)plog, (void)ptemp;
-    first_chain = NULL;
+    first_chain = first_prediction = NULL;
     return OK;
 }
 
@@ -298,6 +324,9 @@ static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0103: MulticastStats without UnixSocketDir: the moderator is not started, "
                      "every request is served here");
+    if (first_prediction)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     "BH0120: addPrediction at %s does nothing: its lines may be removed", first_prediction);
     return OK;
 }
 

@@ -6,6 +6,31 @@
 
 #include "apr_dso.h"
 
+#include <sys/mman.h>
+
+#define BROKEN_WORDS "mod_backhand.broken"
+
+static apr_status_t unmap(void *word) {
+    munmap(word, sizeof(uint32_t));
+    return APR_SUCCESS;
+}
+
+/* The word that says of a function that it has damaged memory: the same for all its lines, and for all children of a configuration. The
+ * next restart begins with new ones. NULL: there is no memory for it, and the function goes on. */
+static uint32_t *word_of(apr_pool_t *pool, const char *path, const char *name) {
+    void *words = NULL;
+    const char *key = apr_pstrcat(pool, path, " ", name, NULL);
+    apr_pool_userdata_get(&words, BROKEN_WORDS, pool);
+    if (!words) apr_pool_userdata_setn(words = apr_hash_make(pool), BROKEN_WORDS, NULL, pool);
+    uint32_t *word = apr_hash_get(words, key, APR_HASH_KEY_STRING);
+    if (word) return word;
+    void *memory = mmap(NULL, sizeof *word, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+    apr_pool_cleanup_register(pool, memory, unmap, apr_pool_cleanup_null);
+    apr_hash_set(words, key, APR_HASH_KEY_STRING, memory);
+    return memory;
+}
+
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step) {
     char error[BH_ERROR_SIZE];
     apr_dso_handle_t *object;
@@ -22,6 +47,7 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
     step->function = BH_FUNCTION_LOADED;
     step->name = apr_pstrdup(cmd->pool, name);
     step->argument = argument ? apr_pstrdup(cmd->pool, argument) : NULL;
+    step->broken = word_of(cmd->pool, path, name);
     /* ISO C has no conversion from data to function pointers; POSIX promises that it works. */
     memcpy(&step->call, &symbol, sizeof symbol);
     return NULL;
@@ -32,13 +58,18 @@ static const char *describe(bh_fault_t fault) {
     case BH_FAULT_COUNT: return "returned a count outside 0...MAXSERVERS";
     case BH_FAULT_ID: return "returned an id that no server has";
     case BH_FAULT_TWICE: return "returned a server twice";
-    case BH_FAULT_CANARY: return "wrote behind the list";
+    case BH_FAULT_MODE: return "returned an unknown mode";
     default: return "returned something wrong";
     }
 }
 
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
     static uint64_t next_ms;
+    if (fault == BH_FAULT_CANARY) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0420: candidacy function %s wrote behind the list, memory of this child may be "
+                      "damaged: the function is not called any more until httpd is restarted", step->name);
+        return;
+    }
     if (!mb_minute_passed(&next_ms)) return;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0401: candidacy function %s %s: its result is ignored", step->name,
                   describe(fault));

@@ -64,6 +64,8 @@ typedef struct mb_directory {
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
     mb_log log;                  /* BackhandLogLevel: only while the section is read */
+    mb_switch self_redirect;     /* BackhandSelfRedirect */
+    int redirect_status;         /* BackhandRedirectStatus; 0: not given */
 } mb_directory;
 
 extern const command_rec mb_commands[];
@@ -83,7 +85,8 @@ const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **reso
 
 /* BackhandFromSO: mb_loaded.c. Returns an error text or NULL. */
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
-/* Says that a loaded function's result was bad, at most once a minute in each child. */
+/* Says that a loaded function's result was bad, at most once a minute in each child; that it has damaged memory, each time: the core tells it
+ * once. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
 /* ---- Virtual hosts as servers of their own: mb_site.c ---- */
@@ -158,6 +161,11 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
 /* Whether a server that a decision has left is this one. */
 int mb_balance_is_here(uint32_t id);
 
+/* Carries a decision out: mb_carry.c. Returns what a handler returns. walked: whether <Directory> sections have had their say. */
+int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+/* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */
+int mb_carry_no_own_address(request_rec *r);
+
 void mb_walk_register(apr_pool_t *pool);
 /* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */
 int mb_walk_serve_here(request_rec *r);
@@ -208,6 +216,14 @@ void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
 /* Gives the client the answer that was held back and undone. Returns what a handler returns. */
 int mb_attempt_give(mb_attempt *attempt, request_rec *r);
 void mb_attempt_register(apr_pool_t *pool);
+
+/* How a candidate gets a request. */
+typedef enum mb_way { MB_WAY_HERE, MB_WAY_FORWARD, MB_WAY_REDIRECT } mb_way;
+/* mb_redirect.c: the way of a candidate in the mode BACKHAND_MODE_REDIRECT. MB_WAY_FORWARD: the client has asked for that server by the name
+ * that a redirect would have; MB_WAY_HERE: for this server, which is a candidate too and may have the request (may_stay). */
+mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts, int may_stay);
+/* Redirects the client to the candidate; returns what a handler returns. status 0: 302. */
+int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status);
 
 void mb_status_register(apr_pool_t *pool);
 

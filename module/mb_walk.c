@@ -16,8 +16,9 @@ static int decide_early(request_rec *r) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_balance_wants(r, settings)) return DECLINED;
     bh_decision_t *decision = apr_palloc(r->pool, sizeof *decision);
-    if (mb_balance_decide(r, settings, NULL, 0, decision) && decision->count
-        && !mb_balance_is_here((uint32_t)decision->servers[0].id))
+    if (!mb_balance_decide(r, settings, NULL, 0, decision)) return DECLINED;
+    /* With BackhandSelfRedirect nothing is served here, what is left to this server neither. */
+    if (settings->self_redirect == MB_ON || (decision->count && !mb_balance_is_here((uint32_t)decision->servers[0].id)))
         mb_request_make(r)->decided = decision;
     return DECLINED;
 }

@@ -43,3 +43,12 @@ public func bh_chain_decide(
         segment, UnsafeBufferPointer(start: steps, count: count), request.pointee,
         UnsafeMutableRawBufferPointer(start: workspace, count: workspaceSize), decision)
 }
+
+@c @implementation
+public func bh_name_expand(
+    _ format: UnsafePointer<CChar>?, _ server: UnsafePointer<CChar>?, _ host: UnsafePointer<CChar>?,
+    _ name: UnsafeMutablePointer<CChar>?, _ size: Int
+) -> bh_status_t {
+    guard let format, let name, size > 0 else { return BH_EINVAL }
+    return expandName(format, server: server, host: host, into: UnsafeMutableBufferPointer(start: name, count: size))
+}

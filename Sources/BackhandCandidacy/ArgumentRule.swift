@@ -5,6 +5,8 @@
 enum ArgumentRule {
     case none
     case number(NumberRule)
+    /// Used as it is written, and may be missing.
+    case text(TextRule)
 
     /// A number with up to three decimals, stored in thousandths. Bounds are in units.
     static func decimal(
@@ -17,6 +19,13 @@ enum ArgumentRule {
     static func whole(_ what: StaticString, from: Int32, through: Int32, otherwise: Int32?) -> ArgumentRule {
         .number(NumberRule(what: what, decimals: 0, above: nil, from: from, through: through, otherwise: otherwise))
     }
+}
+
+/// Which texts are allowed.
+struct TextRule {
+    /// With its article, as the sentence "... is not" goes on.
+    let what: StaticString
+    let allows: (UnsafePointer<CChar>) -> Bool
 }
 
 /// A range of numbers, and what a missing one means.

@@ -6,9 +6,9 @@ extension CandidacyFunction {
     /// Keeps the servers whose last announcement is not older than the argument, in milliseconds.
     static var byAge: CandidacyFunction {
         CandidacyFunction("byAge", .decimal("a number of seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)) {
-            candidates, oldest in
+            candidates, argument in
             let now = candidates.now
-            let oldest = UInt64(UInt32(bitPattern: oldest))
+            let oldest = UInt64(UInt32(bitPattern: argument.number))
             candidates.keep { slot, segment in
                 let heard = bh_row_heard(bh_segment_row(segment, slot.row))
                 // Heard after this request's clock was read: age 0.

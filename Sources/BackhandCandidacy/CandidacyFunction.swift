@@ -1,9 +1,17 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+/// What stands behind a function's word in the configuration, read.
+struct StepArgument {
+    /// As its rule stores it; 0 for functions that take no number.
+    let number: Int32
+    /// As it was written; nil: nothing.
+    let text: UnsafePointer<CChar>?
+}
+
 /// A built-in candidacy function: its word in the configuration, what it takes there, and what it does to the candidates.
 struct CandidacyFunction {
-    /// What does the work; the number is the step's argument as the rule stores it.
-    typealias Work = (inout Candidates, Int32) -> Void
+    /// What does the work, with the step's argument as the rule stores it.
+    typealias Work = (inout Candidates, StepArgument) -> Void
 
     let name: StaticString
     let argument: ArgumentRule
@@ -31,10 +39,14 @@ extension CandidacyFunction {
         case 7: .byLogWindow
         case 8: .byRandom
         case 9: .byCost
+        case 10: .addPrediction
+        case 11: .bySession
+        case 12: .redirectToIP
+        case 13: .redirectToName
         default: nil
         }
     }
 
     /// The last id that has a function; ids have no gaps.
-    static let lastID: Int32 = 9
+    static let lastID: Int32 = 13
 }

@@ -16,6 +16,9 @@ struct Candidates {
     let ownID: Int32
     /// Where candidates must be; empty: anywhere.
     let accepted: UnsafeBufferPointer<bh_network_t>
+    /// The request's Cookie header and query; nil: none.
+    let cookie: UnsafePointer<CChar>?
+    let query: UnsafePointer<CChar>?
     /// Entries that fit into the list.
     let capacity: Int
     /// Room for one packed key a candidate.
@@ -33,6 +36,8 @@ struct Candidates {
         seed = request.seed
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
+        cookie = request.cookie
+        query = request.query
         capacity = workspace.capacity
         keys = workspace.keys
         list = workspace.list
@@ -56,6 +61,14 @@ struct Candidates {
         guard bh_row_address(row, &address) else { return false }
         for network in accepted where network.contains(address) { return true }
         return false
+    }
+
+    /// Lets the client be sent to each of the candidates, by a name that the format makes; nil: by its address.
+    func redirect(_ format: UnsafePointer<CChar>?) {
+        for place in 0..<count {
+            list[place].mode = CChar(BACKHAND_MODE_REDIRECT)
+            list[place].hostheader = UnsafeMutablePointer(mutating: format)
+        }
     }
 
     /// Removes the candidates for which the test is false. The others keep their order.

@@ -52,19 +52,21 @@ struct ChainRun {
         counts[0] = UInt16(truncatingIfNeeded: candidates.count)
         for index in 0..<steps.count {
             candidates.step = index
-            if let call = steps[index].call, steps[index].function == BH_FUNCTION_LOADED {
-                callLoaded(call, steps[index].argument)
+            if steps[index].function == BH_FUNCTION_LOADED {
+                callLoaded(steps[index])
             } else {
-                CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, steps[index].number)
+                let argument = StepArgument(number: steps[index].number, text: steps[index].argument)
+                CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
             }
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
         }
     }
 
     /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are taken out again.
-    private mutating func callLoaded(_ call: bh_candidacy_fn, _ argument: UnsafePointer<CChar>?) {
-        if let fault = candidates.callLoaded(call, context, argument) {
-            self.fault = LoadedFault(fault: fault, step: candidates.step)
+    private mutating func callLoaded(_ step: bh_step_t) {
+        guard let call = step.call, !isBroken(step) else { return }
+        if let fault = candidates.callLoaded(call, context, step.argument) {
+            note(fault, step)
             return
         }
         let now = candidates.now
@@ -78,6 +80,13 @@ struct ChainRun {
         let own = candidates.ownID
         candidates.keep { slot, segment in slot.id == own || !isRefusing(bh_segment_row(segment, slot.row), now) }
         leftOut = leftOut || candidates.count < count
+    }
+
+    /// Damaged memory is told before anything else, once: the function is not called again.
+    private mutating func note(_ fault: bh_fault_t, _ step: bh_step_t) {
+        if fault == BH_FAULT_CANARY, let broken = step.broken, !bh_step_break(broken) { return }
+        guard self.fault?.fault != BH_FAULT_CANARY else { return }
+        self.fault = LoadedFault(fault: fault, step: candidates.step)
     }
 
     /// The result, as the border hands it out.
@@ -100,6 +109,12 @@ private struct LoadedFault {
 private func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
     let until = bh_row_backoff(row)
     return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
+}
+
+/// Whether the step's function has damaged memory since the last restart.
+private func isBroken(_ step: bh_step_t) -> Bool {
+    guard let broken = step.broken else { return false }
+    return bh_half_load(broken) != 0
 }
 
 /// Whether the id is among the few.

@@ -12,7 +12,7 @@ public func parseStep(
     for id in 1...CandidacyFunction.lastID {
         guard let function = CandidacyFunction.of(id: id), function.name.equals(name) else { continue }
         let number = try function.read(argument)
-        return bh_step_t(function: id, number: number, call: nil, name: name, argument: argument)
+        return bh_step_t(function: id, number: number, call: nil, name: name, argument: argument, broken: nil)
     }
     if offWord.equals(name) { throw ConfigurationError("off is no function: it ends the chain and stands in none") }
     throw unknownFunction(name)
@@ -20,12 +20,11 @@ public func parseStep(
 
 /// The word of a built-in function, ended by a NUL; nil for ids that none has.
 public func functionName(_ id: Int32) -> UnsafePointer<CChar>? {
-    guard let function = CandidacyFunction.of(id: id) else { return nil }
-    return UnsafeRawPointer(function.name.utf8Start).assumingMemoryBound(to: CChar.self)
+    CandidacyFunction.of(id: id)?.name.characters
 }
 
 extension CandidacyFunction {
-    /// The step's number for an argument of the configuration; 0 if the function takes none.
+    /// The step's number for an argument of the configuration; 0 if the function takes none. A text is only checked.
     func read(_ argument: UnsafePointer<CChar>?) throws(ConfigurationError) -> Int32 {
         switch (self.argument, argument) {
         case (.none, nil):
@@ -42,6 +41,13 @@ extension CandidacyFunction {
                 throw ConfigurationError("\(name.text): '\(quotable(text))' is not \(rule.words)")
             }
             return number
+        case (.text, nil):
+            return 0
+        case (.text(let rule), .some(let text)):
+            guard rule.allows(text) else {
+                throw ConfigurationError("\(name.text): '\(quotable(text))' is not \(rule.what.text)")
+            }
+            return 0
         }
     }
 }

@@ -15,6 +15,9 @@ extension StaticString {
         String(decoding: UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount), as: UTF8.self)
     }
 
+    /// The same as a text of C: the compiler ends it with a NUL.
+    var characters: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
+
     /// Whether a text of C has the same bytes.
     func equals(_ text: UnsafePointer<CChar>) -> Bool {
         for index in 0..<utf8CodeUnitCount where UInt8(bitPattern: text[index]) != utf8Start[index] { return false }

@@ -7,7 +7,7 @@ import Testing
 @testable import BackhandCandidacy
 
 private func server(_ address: String, load: Int32 = 0, own: Bool = false, heard: UInt64 = FakeTable.now, backoff: UInt64 = 0) -> FakeServer {
-    FakeServer(load: load, heard: heard, backoff: backoff, own: own, address: parseAddress(address)!)
+    FakeServer(load: load, heard: heard, backoff: backoff, own: own, address: address)
 }
 
 /// Row 0 is the machine, rows 2 and 4 are its virtual hosts, 1, 3 and 5 are others.

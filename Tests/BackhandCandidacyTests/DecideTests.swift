@@ -57,9 +57,9 @@ struct DecideTests {
         #expect(FakeTable([]).workspaceSize(chain) == needed)
     }
 
-    @Test(arguments: [-1, 10, 1000, .max, .min] as [Int32])
+    @Test(arguments: [-1, CandidacyFunction.lastID + 1, 1000, .max, .min] as [Int32])
     func unknownFunctionIsRefused(id: Int32) {
-        let step = bh_step_t(function: id, number: 0, call: nil, name: nil, argument: nil)
+        let step = bh_step_t(function: id, number: 0, call: nil, name: nil, argument: nil, broken: nil)
         #expect(FakeTable(count: 1).decide(Chain(steps: [step])).status == BH_EINVAL.rawValue)
     }
 

@@ -21,7 +21,8 @@ struct FakeServer {
     var backoff: UInt64 = 0
     /// Whether it is this httpd itself.
     var own = false
-    var address = bh_address_t()
+    var address = "0.0.0.0"
+    var port: UInt16 = 0
 }
 
 /// A segment as the moderator would have written it.
@@ -54,11 +55,13 @@ final class FakeTable {
         bh_public_store(&row.pointee.nservers, server.workers)
         bh_public_store(&row.pointee.aservers, server.idleWorkers)
         let extended = bh_segment_row_mutable(segment, id)
-        bh_word_store(&extended.pointee.facts.worker_memory, server.workerMemory)
+        var facts = bh_facts_t()
+        facts.worker_memory = server.workerMemory
+        facts.address = parseAddress(server.address)!
+        facts.port = server.port
+        bh_row_store(extended, &facts)
         bh_word_store(&extended.pointee.heard_ms, server.heard)
         bh_half_store(&extended.pointee.own, server.own ? 1 : 0)
-        bh_word_store(&extended.pointee.facts.address.high, server.address.high)
-        bh_word_store(&extended.pointee.facts.address.low, server.address.low)
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
     }
 
@@ -91,7 +94,8 @@ final class FakeTable {
 
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
-        context: UnsafeMutableRawPointer? = nil, tried: [UInt32] = [], own: UInt32 = 0, accepted: [bh_network_t] = []
+        context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0,
+        accepted: [bh_network_t] = []
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -105,13 +109,25 @@ final class FakeTable {
                 return accepted.withUnsafeBufferPointer { accepted in
                     request.accepted = accepted.baseAddress
                     request.accepted_count = accepted.count
-                    return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+                    return withText(cookie) { cookie in
+                        withText(query) { query in
+                            request.cookie = cookie
+                            request.query = query
+                            return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+                        }
+                    }
                 }
             }
             #expect(workspace.isIntact, "something was written outside of the workspace")
             return Outcome(status, decision, steps: chain.steps.count)
         }
     }
+}
+
+/// A text of C in memory of just its size, so that reading on is seen by a sanitizer; nil for nil.
+func withText<Result>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+    guard let text else { return body(nil) }
+    return Array(text.utf8CString).withUnsafeBufferPointer { body($0.baseAddress) }
 }
 
 extension FakeTable {
@@ -161,7 +177,7 @@ final class Chain {
     private(set) var steps: UnsafeBufferPointer<bh_step_t>
     private var texts: [UnsafeMutablePointer<CChar>] = []
 
-    init(_ lines: [String], loaded: [Int: bh_candidacy_fn] = [:]) throws {
+    init(_ lines: [String], loaded: [Int: bh_candidacy_fn] = [:], broken: UnsafeMutablePointer<UInt32>? = nil) throws {
         let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
         room.initialize(repeating: bh_step_t())
         steps = UnsafeBufferPointer(room)
@@ -170,7 +186,7 @@ final class Chain {
             let argument = words.count > 1 ? words[1] : nil
             if let call = loaded[index] {
                 room[index] = bh_step_t(
-                    function: BH_FUNCTION_LOADED, number: 0, call: call, name: words[0], argument: argument)
+                    function: BH_FUNCTION_LOADED, number: 0, call: call, name: words[0], argument: argument, broken: broken)
             } else {
                 room[index] = try parseStep(name: words[0], argument: argument)
             }

@@ -100,6 +100,14 @@ struct LoadedFunctionTests {
             count.pointee = MAXSERVERS
             return count.pointee
         }),
+        (BH_FAULT_MODE, { _, servers, count, _ in
+            servers[4].mode = 2
+            return count.pointee
+        }),
+        (BH_FAULT_MODE, { _, servers, count, _ in
+            servers[0].mode = -1
+            return count.pointee
+        }),
         (BH_FAULT_CANARY, { _, servers, count, _ in
             servers[Int(MAXSERVERS)].id = 0
             return count.pointee
@@ -159,7 +167,7 @@ struct LoadedFunctionTests {
     @Test func modeAndHostMoveWithTheirServer() throws {
         let mark: bh_candidacy_fn = { _, servers, count, _ in
             for place in 0..<Int(count.pointee) {
-                servers[place].mode = CChar(servers[place].id + 10)
+                servers[place].mode = CChar(servers[place].id & 1)
                 servers[place].hostheader = UnsafeMutablePointer(bitPattern: Int(servers[place].id) + 1)
             }
             return count.pointee
@@ -168,9 +176,53 @@ struct LoadedFunctionTests {
         for last in ["byLoad", "byRandom", "byCost", "byCPU", "byLogWindow", "removeSelf", "byAge 6", "byBusyChildren"] {
             let outcome = table.decide(try Chain(["mine", last], loaded: [0: mark]))
             #expect(outcome.ids.count > 0)
-            #expect(outcome.modes == outcome.ids.map { CChar($0 + 10) }, "\(last)")
+            #expect(outcome.modes == outcome.ids.map { CChar($0 & 1) }, "\(last)")
             #expect(outcome.hosts == outcome.ids.map { UnsafeMutablePointer(bitPattern: Int($0) + 1) }, "\(last)")
         }
+    }
+
+    private static let damages: bh_candidacy_fn = { context, servers, count, _ in
+        context?.assumingMemoryBound(to: Int.self).pointee += 1
+        servers[Int(MAXSERVERS)].id = 7
+        servers[0].id = 1
+        count.pointee = 1
+        return 1
+    }
+
+    @Test func whatDamagesMemoryIsNotCalledAgain() throws {
+        var (broken, calls) = (UInt32(0), 0)
+        let chain = try Chain(["mine", "byLoad"], loaded: [0: Self.damages], broken: &broken)
+        let table = FakeTable(loads: [3, 2, 1])
+        let first = table.decide(chain, context: &calls)
+        #expect(first.ids == [2, 1, 0] && first.fault == Int32(BH_FAULT_CANARY.rawValue) && broken == 1)
+        for _ in 0..<3 {
+            let next = table.decide(chain, context: &calls)
+            #expect(next.ids == [2, 1, 0] && next.counts == [3, 3, 3] && next.fault == 0)
+        }
+        #expect(calls == 1)
+        // A restart: the word is a new one.
+        broken = 0
+        #expect(table.decide(chain, context: &calls).fault == Int32(BH_FAULT_CANARY.rawValue) && calls == 2)
+    }
+
+    @Test func damageIsToldBeforeAnythingElseAndOnce() throws {
+        let lies: bh_candidacy_fn = { _, _, count, _ in
+            count.pointee = -1
+            return 0
+        }
+        var broken = UInt32(0)
+        let chain = try Chain(["lies", "damages", "lies"], loaded: [0: lies, 1: Self.damages, 2: lies])
+        let outcome = FakeTable(count: 3).decide(chain)
+        #expect(outcome.ids == [0, 1, 2] && outcome.fault == Int32(BH_FAULT_CANARY.rawValue) && outcome.faultStep == 1)
+        // Another child was faster: the result is ignored here too, and nothing is told.
+        let breaks: bh_candidacy_fn = { context, servers, count, _ in
+            context!.assumingMemoryBound(to: UInt32.self).pointee = 1
+            servers[Int(MAXSERVERS)].id = 7
+            count.pointee = 0
+            return 0
+        }
+        let late = FakeTable(count: 3).decide(try Chain(["mine"], loaded: [0: breaks], broken: &broken), context: &broken)
+        #expect(late.ids == [0, 1, 2] && late.fault == 0)
     }
 
     @Test func cannotBringBackARefusingServer() throws {

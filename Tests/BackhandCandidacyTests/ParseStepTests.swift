@@ -24,6 +24,7 @@ struct ParseStepTests {
 
     private static let names = [
         "addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
+        "addPrediction", "bySession", "HTTPRedirectToIP", "HTTPRedirectToName",
     ]
 
     @Test func idsCountFromOneInOrder() throws {
@@ -82,10 +83,39 @@ struct ParseStepTests {
         #expect(complaint("byBusyChildren", argument) == "byBusyChildren: '\(argument)' \(Self.busy)")
     }
 
-    @Test(arguments: ["addSelf", "removeSelf", "byCPU", "byLogWindow", "byRandom", "byCost"])
+    @Test(arguments: [
+        "addSelf", "removeSelf", "byCPU", "byLogWindow", "byRandom", "byCost", "addPrediction", "HTTPRedirectToIP",
+    ])
     func refusesArgumentsThatNothingTakes(name: String) {
         #expect(complaint(name, "5") == "\(name) takes no argument, but was given '5'")
         #expect(complaint(name, "") == "\(name) takes no argument, but was given ''")
+    }
+
+    @Test(arguments: [
+        "", " ", "a b", "a;b", "a,b", "a&b", "a\"", "SID=\t", "\u{7f}", "é", String(repeating: "x", count: 65),
+    ])
+    func refusesBadIdentifiers(argument: String) {
+        #expect(complaint("bySession", argument)!.contains("' is not an identifier of 1 to 64 printable characters without blanks"))
+    }
+
+    @Test(arguments: ["PHPSESSID=", "sid", "JSESSIONID=", "__Host-s=s:", String(repeating: "x", count: 64)])
+    func takesIdentifiers(argument: String) throws {
+        #expect(try parse("bySession", argument).number == 0)
+    }
+
+    @Test(arguments: [
+        "", "%", "%%", "%S", "%-S", "%0S", "%00S", "%100S", "%-0H", "%2", "%-", "%2s", "%2h", "%2X", "%+2S", "%--2S", "% 2S", "%2S%",
+        "a b", "www:80", "www/", "www@", "[::1]", "a\r\nb", "é", "%-2S.%-2H:8080",
+    ])
+    func refusesBadFormats(argument: String) {
+        let text = complaint("HTTPRedirectToName", argument)
+        #expect(text == "HTTPRedirectToName: '\(argument.map { $0.isASCII && !$0.isWhitespace || $0 == " " ? String($0) : String(repeating: "?", count: $0.utf8.count) }.joined())' is not "
+            + "a format of letters, digits, '.', '-', '_' and %#S, %-#S, %#H, %-#H, where # is 1 to 99")
+    }
+
+    @Test(arguments: ["%-2S.%-2H", "%2S", "%1H", "%99S", "%02S", "www.example.com", "w_1-%-3S.x", "%1S%1S%1H"])
+    func takesFormats(argument: String) throws {
+        #expect(try parse("HTTPRedirectToName", argument).number == 0)
     }
 
     @Test func offIsTheCallersBusiness() {

@@ -21,7 +21,7 @@ struct SpellingTests {
     func listsAllIfNothingIsNear(wrong: String) {
         let text = unknownFunction(wrong).text
         #expect(text == "unknown candidacy function '\(wrong)'; there are off, addSelf, removeSelf, byAge, byLoad, "
-            + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost")
+            + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName")
     }
 
     @Test(arguments: ["byload", "byLoad ", "BYLOAD", "off", "backhand_off", ""])

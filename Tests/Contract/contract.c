@@ -215,18 +215,45 @@ static void decisions(void) {
     sites(chain, &request, workspace, size);
     free(workspace);
 
+    uint32_t broken = 0;
     const bh_candidacy_fn functions[] = {reverse, invent, overrun};
     const bh_fault_t faults[] = {BH_FAULT_NONE, BH_FAULT_ID, BH_FAULT_CANARY};
     for (int i = 0; i < 3; i++) {
-        chain[2] = (bh_step_t){BH_FUNCTION_LOADED, 0, functions[i], "loaded", "x"};
+        chain[2] = (bh_step_t){BH_FUNCTION_LOADED, 0, functions[i], "loaded", "x", &broken};
         size = bh_chain_workspace(segment, chain, 3);
         CHECK(size >= MAXSERVERS * sizeof(ServerSlot));
         workspace = malloc(size);
         CHECK(bh_chain_decide(segment, chain, 3, &request, workspace, size, &decision) == BH_OK);
         CHECK(decision.fault == (int32_t)faults[i] && decision.count == 3);
         CHECK(decision.servers[0].id == (i == 0 ? 0 : 3));
+        CHECK(broken == (faults[i] == BH_FAULT_CANARY));
         free(workspace);
     }
+}
+
+static void sessions_and_redirects(void) {
+    bh_step_t chain[2];
+    bh_decision_t decision = {0};
+    char error[BH_ERROR_SIZE] = "", name[BH_NAME_SIZE] = "";
+    bh_request_t request = {.now_ms = NOW, .seed = 42, .cookie = "a=b, sid=7f000001-0052-c3", .query = "sid=7f000001-0051-"};
+    CHECK(bh_step_parse("bySession", "s;d", &chain[0], error, sizeof error) == BH_ESYNTAX && strstr(error, "s;d") != NULL);
+    CHECK(bh_step_parse("bySession", "sid=", &chain[0], error, sizeof error) == BH_OK);
+    CHECK(bh_step_parse("HTTPRedirectToName", "%S", &chain[1], error, sizeof error) == BH_ESYNTAX && strstr(error, "%S") != NULL);
+    CHECK(bh_step_parse("HTTPRedirectToName", "%-2S.%-2H", &chain[1], error, sizeof error) == BH_OK);
+    size_t size = bh_chain_workspace(segment, chain, 2);
+    void *workspace = malloc(size);
+    CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 1 && decision.servers[0].id == 2 && decision.servers[0].mode == BACKHAND_MODE_REDIRECT);
+    CHECK(decision.servers[0].hostheader && strcmp(decision.servers[0].hostheader, "%-2S.%-2H") == 0);
+    CHECK(bh_name_expand(NULL, "a", "b", name, sizeof name) == BH_EINVAL);
+    CHECK(bh_name_expand("%1S", "a", "b", NULL, sizeof name) == BH_EINVAL);
+    CHECK(bh_name_expand("%1S", "a", "b", name, 0) == BH_EINVAL);
+    CHECK(bh_name_expand("%1S", "abc", "b", name, 3) == BH_ESPACE);
+    CHECK(bh_name_expand("%1S", NULL, NULL, name, sizeof name) == BH_ESYNTAX);
+    CHECK(bh_name_expand("%-2S.%-2H", "www3.sanfran.hosting.com", "www.client1.com\r\n", name, sizeof name) == BH_ESYNTAX);
+    CHECK(bh_name_expand("%-2S.%-2H", "www3.sanfran.hosting.com", "www.client1.com", name, sizeof name) == BH_OK);
+    CHECK(strcmp(name, "www3.sanfran.client1.com") == 0);
+    free(workspace);
 }
 
 static char json[1 << 16];
@@ -306,6 +333,7 @@ int main(void) {
     segments();
     children();
     decisions();
+    sessions_and_redirects();
     status();
     moderator();
     printf("contract: %d passed, %d failed\n", passed, failed);

@@ -88,6 +88,8 @@ BAD = [
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandRetries 17", "BackhandRetryTimeout 0",
     "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
+    "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",
+    "BackhandSelfRedirect Maybe", "BackhandRedirectStatus 301",
 ]
 # What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
 NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandModeratorPIDFile: '…' is not a valid path",

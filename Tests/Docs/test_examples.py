@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from Docs.repository import ROOT
 from harness import ports
+from harness.status import over_socket
 from harness.wait import wait_for
 
 EXAMPLES = ROOT / "httpd-conf-examples"
@@ -122,6 +123,37 @@ def test_two_networks(stage):
     in_a.knows(middle, twin)
     in_b.knows(f"127.0.44.4:{middle.port}", f"127.0.44.5:{twin.port}")
     all_serve(middle, {"middle", "twin", "in-a", "in-b"})
+
+
+def test_light_front_and_heavy_back(stage):
+    network = "127.0.0.0/8"
+
+    def machine(number):
+        address = f"127.0.49.{number}"
+        port = ports.free_port(address)
+        # An httpd without the module for scripts: the source is what must not come out of a front.
+        back = stage.httpd(example("heavy-back", NETWORK=network, SOCKETS=None, DOCUMENTS=None), name=f"back{number}", address=address,
+                           port=port, files={"page.php": f"back{number}", "page.html": "from the back"})
+        front = stage.httpd(example("light-front", BACK=f"${{address}}:{port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None),
+                            name=f"front{number}", address=address, files={"page.php": "source", "page.html": f"front{number}"})
+        return front, back
+
+    (front1, back1), (front2, back2) = machine(1), machine(2)
+    for front in (front1, front2):
+        table = wait_for(lambda: (now := over_socket(front.sockets / f"backhand-{(back1 if front is front1 else back2).port}.sock"))
+                         and set(now.servers) == {back1.id, back2.id} and now, 10, "both machines")
+        assert table.self["port"] == (back1 if front is front1 else back2).port
+    # Files come from the front, pages from its back while the machines are equally loaded.
+    assert set(served_by(front1, 10)) == {"front1"}
+    assert set(served_by(front1, 40, "/page.php")) <= {"back1", "back2"}
+    assert set(served_by(front1, 5, "/page.php?a=b")) <= {"back1", "back2"}
+    assert CLIENT in {line.split()[0] for line in back1.access_log()}
+
+    # Without its back a machine's requests go to the other one.
+    front1.log.allow("AH00957|AH01114|AH00959")
+    back1.stop()
+    assert set(served_by(front1, 20, "/page.php")) == {"back2"}
+    assert set(served_by(front1, 5)) == {"front1"}
 
 
 def _table_of(server, count):

@@ -8,7 +8,8 @@ from harness import ports, status
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
-FUNCTIONS = ("addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost")
+FUNCTIONS = ("addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
+             "bySession", "HTTPRedirectToIP", "HTTPRedirectToName")
 
 GOOD = [
     "UnixSocketDir ${sockets}",
@@ -29,7 +30,11 @@ GOOD = [
     "AcceptStats 2001:db8::/32",
     "AcceptStats 10.0.0.4\nAcceptStats 10.0.0.5",
     *(f"Backhand {name}" for name in FUNCTIONS),
-    "Backhand off",
+    "Backhand off", "Backhand backhand_off",
+    "Backhand bySession JSESSIONID=",
+    "Backhand HTTPRedirectToName %-2S.%-2H", "Backhand HTTPRedirectToName %1S.example.com",
+    "BackhandSelfRedirect On", "BackhandSelfRedirect Off", "<Location /a>\nBackhandSelfRedirect On\n</Location>",
+    "BackhandRedirectStatus 302", "BackhandRedirectStatus 307", "<Directory />\nBackhandRedirectStatus 308\n</Directory>",
     "Backhand byAge 6",
     "Backhand byLoad 0.5",
     "Backhand byBusyChildren 5",
@@ -85,6 +90,18 @@ BAD = [
     ("Backhand removeself", ["Backhand", "removeself", "removeSelf"]),
     ("Backhand", ["Backhand"]),
     ("Backhand off 3", ["Backhand", "off", "3"]),
+    ("Backhand backhand_off 3", ["Backhand", "backhand_off", "3"]),
+    ("Backhand bySession a;b", ["Backhand", "bySession", "a;b"]),
+    ("Backhand HTTPRedirectToIP 10.0.0.4", ["Backhand", "HTTPRedirectToIP", "10.0.0.4"]),
+    ("Backhand HTTPRedirectToName %S", ["Backhand", "HTTPRedirectToName", "'%S'", "%-#S"]),
+    ("Backhand HTTPRedirectToName %%1S", ["Backhand", "HTTPRedirectToName", "'%%1S'"]),
+    ("Backhand HTTPRedirectToName %100S", ["Backhand", "HTTPRedirectToName", "'%100S'", "1 to 99"]),
+    ("Backhand HTTPRedirectToName %1S:8080", ["Backhand", "HTTPRedirectToName", "'%1S:8080'"]),
+    ("Backhand HTTPredirectToName", ["Backhand", "HTTPredirectToName", "HTTPRedirectToName"]),
+    ("Backhand bysession", ["Backhand", "bysession", "bySession"]),
+    ("BackhandSelfRedirect Maybe", ["BackhandSelfRedirect", "On or Off"]),
+    ("BackhandRedirectStatus 301", ["BackhandRedirectStatus", "301", "302", "307", "308"]),
+    ("BackhandRedirectStatus 3020", ["BackhandRedirectStatus", "3020"]),
     ("Backhand byRandom 3", ["Backhand", "byRandom", "3"]),
     ("Backhand removeSelf now", ["Backhand", "removeSelf", "now"]),
     ("Backhand byAge six", ["Backhand", "byAge", "six"]),

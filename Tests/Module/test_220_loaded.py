@@ -60,6 +60,11 @@ int fill(request_rec *r, ServerSlot *servers, int *n, char *arg) {
     for (int i = *n; i < MAXSERVERS; i++) servers[i] = servers[0];
     return *n;
 }
+int strange_mode(request_rec *r, ServerSlot *servers, int *n, char *arg) { servers[0].mode = 7; return *n; }
+int send_away(request_rec *r, ServerSlot *servers, int *n, char *arg) {
+    for (int i = 0; i < *n; i++) { servers[i].mode = BACKHAND_MODE_REDIRECT; servers[i].hostheader = arg; }
+    return *n;
+}
 int behind(request_rec *r, ServerSlot *servers, int *n, char *arg) { servers[MAXSERVERS].id = 1; return *n; }
 """
 
@@ -78,15 +83,23 @@ def shared_object(module_stage):
 
 
 @pytest.fixture(scope="module")
-def ask(module_stage, shared_object):
-    """Runs a chain of these lines, with $so for the object; returns the trace."""
-    def run(*lines):
+def serve(module_stage, shared_object):
+    """An httpd with a chain of these lines, with $so for the object."""
+    def start(*lines):
         chain = "\n".join(lines).replace("$so", str(shared_object))
-        server = module_stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhandMode Observe\nBackhand removeSelf\n{chain}\n",
+        server = module_stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhand removeSelf\n{chain}\n",
                                     group=module_stage.new_group())
         module_stage.plant(server, *SERVERS)
-        run.server = server
-        answer = server.get("/")
+        return server
+    return start
+
+
+@pytest.fixture(scope="module")
+def ask(serve):
+    """Runs a chain of these lines, with $so for the object; returns the trace."""
+    def run(*lines):
+        run.server = serve("BackhandMode Observe", *lines)
+        answer = run.server.get("/")
         assert answer.status == 200
         return answer.trace
     return run
@@ -109,7 +122,7 @@ def test_results(ask, lines, best, count):
     assert (trace.server, trace.chain[-1].after) == (best.id, count)
 
 
-@pytest.mark.parametrize("function", ["too_many", "negative", "no_such_id", "huge_id", "negative_id", "twice", "behind"])
+@pytest.mark.parametrize("function", ["too_many", "negative", "no_such_id", "huge_id", "negative_id", "twice", "strange_mode"])
 def test_faults_are_ignored_and_told_once(ask, function):
     """The step is as if it were not there, and a line says so, once a minute in each child."""
     trace = ask(f"BackhandFromSO $so {function}", "Backhand byLoad")
@@ -120,6 +133,48 @@ def test_faults_are_ignored_and_told_once(ask, function):
         assert server.get("/").trace.server == FIRST.id
     server.log.expect(rf":error\].*BH0401: .*{function}")
     assert server.log.count("BH0401") <= len(server.children())
+
+
+def test_who_damages_memory_is_not_called_again(stage, shared_object, mpm):
+    """In no child and no section, until the next restart; one line tells."""
+    line = f"BackhandFromSO {shared_object} behind\n"
+    server = stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhandMode Observe\nBackhand removeSelf\n{line}"
+                         f"<Location /other>\nBackhand removeSelf\n{line}Backhand byLoad\n</Location>\n",
+                         mpm=mpm, files={"other": "other"})
+    stage.plant(server, *SERVERS)
+    server.log.expect(r":error\].*BH0420: candidacy function behind wrote behind the list")
+    for _ in range(30):
+        assert server.get("/").trace.left == [("removeSelf", 3), ("behind", 3)]
+        assert server.get("/other").trace.left == [("removeSelf", 3), ("behind", 3), ("byLoad", 3)]
+    assert server.log.count("BH0420") == 1 and server.log.count("BH0401") == 0
+    server.restart()
+    assert server.get("/").trace.left == [("removeSelf", 3), ("behind", 3)]
+    assert server.log.count("BH0420") == 2
+
+
+def test_another_function_of_the_same_object_is_called(ask):
+    trace = ask("BackhandFromSO $so behind", "BackhandFromSO $so keep_last")
+    ask.server.log.expect("BH0420")
+    assert trace.left == [("removeSelf", 3), ("behind", 3), ("keep_last", 1)]
+    assert ask.server.get("/").trace.left == trace.left
+
+
+@pytest.mark.parametrize("name, location", [
+    ("www.example.com", "http://www.example.com/a?b=c"), ("%1S.example.com", "http://host-41.example.com/a?b=c"),
+    ("[2001:db8::7]", "http://[2001:db8::7]/a?b=c"),
+])
+def test_may_redirect(serve, name, location):
+    server = serve(f"BackhandFromSO $so send_away {name}", "Backhand byLoad")
+    answer = server.get("/a?b=c")
+    assert (answer.status, answer.header("Location"), answer.trace.action) == (302, location, "redirect")
+    assert answer.trace.server == FIRST.id
+
+
+@pytest.mark.parametrize("name", ["%", "a/b", "a@b", '"a b"', "evil.com:80", "%-1S"])
+def test_a_name_that_is_none_becomes_the_address(serve, name):
+    server = serve(f"BackhandFromSO $so send_away {name}")
+    assert server.get("/").header("Location") == "http://127.0.9.41/"
+    server.log.expect(r":warn\].*BH0421")
 
 
 def test_restarts_load_it_again(stage, shared_object):

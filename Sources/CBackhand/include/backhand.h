@@ -10,6 +10,7 @@
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
+ *   2  bh_request_t: cookie, query; bh_step_t: broken; bh_name_expand; BH_FAULT_MODE
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -21,7 +22,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 1
+#define BH_BORDER_VERSION 2
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -97,7 +98,9 @@ typedef struct bh_step {
     int32_t number;                  /* argument: byAge milliseconds, byLoad thousandths of load, byBusyChildren workers */
     bh_candidacy_fn _Nullable call;  /* BH_FUNCTION_LOADED: the function; otherwise NULL */
     const char *_Nullable name;      /* as in the configuration; lives as long as the step; for traces */
-    const char *_Nullable argument;  /* likewise, handed to loaded functions; NULL: none */
+    const char *_Nullable argument;  /* likewise, for loaded functions and those that take a text; NULL: none */
+    uint32_t *_Nullable broken;      /* BH_FUNCTION_LOADED: 1 when the function has damaged memory: it is not called any more. Set by
+                                      * the core; shared by all who run chains with the function; NULL: nothing is remembered */
 } bh_step_t;
 
 /* Reads one Backhand line. name and argument are kept in the step, not copied. "off" is not a step: the caller handles
@@ -113,6 +116,8 @@ typedef struct bh_request {
     uint64_t now_ms;         /* CLOCK_MONOTONIC, milliseconds */
     uint64_t seed;           /* any number that differs from request to request */
     void *_Nullable context; /* given to loaded functions as their first argument */
+    const char *_Nullable cookie; /* the Cookie header, several joined with ',' or ';'; NULL: none */
+    const char *_Nullable query;  /* as the client sent it, without '?'; NULL: none */
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
     uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with an address of its own */
@@ -126,7 +131,8 @@ typedef enum bh_fault {
     BH_FAULT_COUNT = 1,  /* count outside 0...MAXSERVERS */
     BH_FAULT_ID = 2,     /* an id that no server has */
     BH_FAULT_TWICE = 3,  /* an id twice */
-    BH_FAULT_CANARY = 4  /* wrote behind MAXSERVERS entries: memory is damaged */
+    BH_FAULT_CANARY = 4, /* wrote behind MAXSERVERS entries: memory is damaged. Reported once, if the step has a word broken */
+    BH_FAULT_MODE = 5    /* a mode that is none of BACKHAND_MODE_ */
 } bh_fault_t;
 
 /* A decision: the servers that are left, best first. Points into the workspace. */
@@ -135,7 +141,7 @@ typedef struct bh_decision {
     const uint16_t *_Nullable counts;    /* counts[0]: servers before the first step; counts[i + 1]: after step i */
     uint32_t count;
     bool last_resort;                    /* all of them refused connections a moment ago; they may still */
-    int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong */
+    int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong; BH_FAULT_CANARY comes first */
     uint32_t fault_step;                 /* that function's index in the chain */
 } bh_decision_t;
 
@@ -148,6 +154,15 @@ size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
+
+/* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
+#define BH_NAME_SIZE 254
+
+/* Writes the host name that a ServerSlot.hostheader means: the text itself, or a format of HTTPRedirectToName. server: the announced
+ * name of the server; host: the request's Host header without port and brackets, NULL: none. BH_ESYNTAX: what comes out is no host name,
+ * and may not be sent to anybody. */
+bh_status_t bh_name_expand(const char *_Nullable format, const char *_Nullable server, const char *_Nullable host,
+                           char *_Nullable name, size_t size);
 
 /* ---- The segment ---- */
 
@@ -224,6 +239,11 @@ bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
 /* Closes the sockets. NULL is ignored. */
 void bh_moderator_free(bh_moderator_t *_Nullable moderator);
+
+/* Marks a function that has damaged memory; true for the first who does. Inline: Swift has no atomics for words of others. */
+static inline bool bh_step_break(uint32_t *_Nonnull broken) {
+    return __atomic_exchange_n(broken, 1, __ATOMIC_RELAXED) == 0;
+}
 
 #ifdef __cplusplus
 }

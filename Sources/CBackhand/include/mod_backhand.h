@@ -10,8 +10,8 @@
  * servers[0] to servers[*n - 1] are the servers that the request may still go to; servers[i].id is an index into
  * serverstats[]. The function removes, adds or reorders entries, stores the new count in *n and returns it. The list
  * always has room for MAXSERVERS entries. What comes back is checked before it is used: a count outside
- * 0...MAXSERVERS, an id without a server or an id that occurs twice makes the module log once a minute and ignore
- * the call.
+ * 0...MAXSERVERS, an id without a server, an id that occurs twice or an unknown mode makes the module log once a minute
+ * and ignore the call. A function that writes behind the list's room is not called again before the next restart.
  *
  * arg is the text behind the function's name in the configuration, or NULL.
  */
@@ -36,13 +36,15 @@ typedef struct request_rec request_rec;
 #define SERVER_TIMEOUT 20
 
 /* The modes of a candidate: how a request reaches the server, if it is chosen. */
-#define BACKHAND_MODE_PROXY 0
+#define BACKHAND_MODE_PROXY 0    /* this httpd passes it on */
+#define BACKHAND_MODE_REDIRECT 1 /* the client is told to go there itself */
 
 /* One entry of the list that a candidacy function gets. */
 typedef struct ServerSlot {
     int id;           /* index into serverstats; 0 is the server that runs the function */
     char mode;        /* one of BACKHAND_MODE_; functions that reorder keep it with its id */
-    char *hostheader; /* for modes that redirect: the host to name; otherwise NULL */
+    char *hostheader; /* BACKHAND_MODE_REDIRECT: the host name to send the client to, without port, kept as long as the request; NULL: the
+                       * server's address. A '%' begins what HTTPRedirectToName takes. Otherwise not looked at */
 } ServerSlot;
 
 /* One row of serverstats: what is known of one server. Written once a second by the moderator; a candidacy function
@@ -61,7 +63,7 @@ typedef struct serverstat {
     int ncpu;                   /* CPUs that it may use; 0: not known */
     int tmem;                   /* total memory, megabytes */
     int amem;                   /* available memory, megabytes */
-    int numbacked;              /* requests that this httpd gave to the server; row 0: 0 */
+    int numbacked;              /* requests that this httpd gave to the server; row 0: those of BackhandSelfRedirect */
     int tatime;                 /* mean milliseconds that those took */
 } serverstat;
 

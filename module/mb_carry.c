@@ -1,0 +1,208 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The decision carried out: the candidates in their order, until one takes the request. */
+
+#include "mb_module.h"
+
+/* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
+ * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
+#define MOST_ROUNDS 8
+/* Servers that failed one request and are remembered, so that nobody is asked twice. */
+#define MOST_TRIED 32
+/* Seconds after which a client should come again when every candidate has failed: by then the shortest back-off is over. */
+#define RETRY_AFTER "1"
+/* What no handler returns: somebody else must take the request. */
+#define NOBODY_TOOK_IT (-1000)
+
+/* A request on its way. */
+typedef struct errand {
+    request_rec *r;
+    const mb_directory *settings;
+    bh_decision_t *decision;
+    int walked;                 /* whether <Directory> sections have had their say */
+    uint32_t tried_count;       /* servers that refused or failed it so far */
+    uint32_t tried[MOST_TRIED]; /* which; the first of them */
+    int failures;               /* how many of them failed it: they had it, and gave no usable answer */
+    int is_safe;                /* whether it may be done again after that */
+    mb_attempt last;            /* of those failures */
+} errand;
+
+/* ---- Telling what happened ---- */
+
+/* "byAge:8>6,byLogWindow:6>2,byLoad:2": each function with the servers before and after it. */
+static const char *describe_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision) {
+    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
+    const char *text = "";
+    for (int i = 0; i < settings->steps->nelts; i++) {
+        int from = decision->counts[i], to = decision->counts[i + 1];
+        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from, to);
+    }
+    return text;
+}
+
+static void tell(const errand *about, const char *action, const char *server) {
+    request_rec *r = about->r;
+    int observe = about->settings->observe == MB_ON;
+    if (observe) {
+        apr_table_setn(r->subprocess_env, "BACKHAND_OBSERVED", action);
+        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
+    }
+    else apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", action);
+    apr_table_setn(r->subprocess_env, "BACKHAND_SERVER", server);
+    int log = APLOG_R_IS_LEVEL(r, observe ? APLOG_INFO : APLOG_DEBUG);
+    if (!log && about->settings->trace != MB_ON) return;
+    const char *line = apr_psprintf(r->pool, "%saction=%s server=%s chain=%s", observe ? "mode=observe " : "", action, server,
+                                    describe_chain(r, about->settings, about->decision));
+    if (log) ap_log_rerror(APLOG_MARK, observe ? APLOG_INFO : APLOG_DEBUG, 0, r, "%s", line);
+    if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
+}
+
+static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
+    return bh_row_copy(bh_segment_row(mb_segment, id), facts) ? mb_proxy_name(id, facts) : NULL;
+}
+
+/* ---- Ends ---- */
+
+static int serve_here(const errand *about) {
+    if (!about->walked) return mb_walk_serve_here(about->r);
+    if (about->tried_count) mb_proxy_give_back(about->r);
+    return DECLINED;
+}
+
+static int unavailable(request_rec *r) {
+    apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
+int mb_carry_no_own_address(request_rec *r) {
+    static uint64_t next_ms;
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0422: BackhandSelfRedirect is On, but there is no own address, because the moderator "
+                      "is not running: answered with 503");
+    apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "none");
+    return unavailable(r);
+}
+
+/* Nobody is left to try. A server's own 503 says more than ours. */
+static int all_failed(errand *about) {
+    if (about->last.held) return mb_attempt_give(&about->last, about->r);
+    tell(about, "none", "-");
+    if (about->failures)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
+    else
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
+    return unavailable(about->r);
+}
+
+/* ---- One server after the other ---- */
+
+/* Whether it is too late to try yet another server. */
+static int is_late(const errand *about) {
+    int seconds = about->settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : about->settings->retry_timeout_s;
+    return apr_time_now() - about->r->request_time >= apr_time_from_sec(seconds);
+}
+
+/* Whether, should this attempt fail, there would be another. */
+static int may_fail(const errand *about) {
+    int retries = about->settings->retries == MB_UNSET ? MB_RETRIES_DEFAULT : about->settings->retries;
+    return about->is_safe && about->failures < retries && !is_late(about);
+}
+
+static int has_tried(const errand *about, uint32_t id) {
+    for (uint32_t i = 0; i < about->tried_count; i++)
+        if (about->tried[i] == id) return 1;
+    return 0;
+}
+
+/* What the next candidate must know of one that did not do it. */
+static void note_failure(errand *about, uint32_t id, const char *server, mb_outcome outcome, mb_attempt *attempt) {
+    if (about->tried_count < MOST_TRIED) about->tried[about->tried_count++] = id;
+    if (outcome == MB_REFUSED) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        return;
+    }
+    about->failures++;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
+                  attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
+    mb_attempt_undo(attempt, about->r);
+    about->last = *attempt;
+}
+
+/* Sends the request to another server, or to our own announced address. */
+static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
+    mb_attempt attempt;
+    mb_outcome outcome = mb_proxy_forward(about->r, id, facts, may_fail(about), &attempt);
+    if (outcome == MB_ANSWERED || outcome == MB_LOST) return attempt.result;
+    note_failure(about, id, server, outcome, &attempt);
+    return NOBODY_TOOK_IT;
+}
+
+/* The chain has left nobody. */
+static int nobody(errand *about) {
+    bh_facts_t facts;
+    uint32_t own = mb_site_row(about->r);
+    const char *here = endpoint_of(own, &facts);
+    int observe = about->settings->observe == MB_ON;
+    if (about->settings->self_redirect == MB_ON && about->settings->unavailable != MB_ON) {
+        if (!here || !bh_row_heard(bh_segment_row(mb_segment, own))) return mb_carry_no_own_address(about->r);
+        tell(about, "proxy", here);
+        return observe ? serve_here(about) : forward(about, own, &facts, here);
+    }
+    tell(about, "none", here ? here : "-");
+    return about->settings->unavailable != MB_ON || observe ? serve_here(about) : unavailable(about->r);
+}
+
+/* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
+static int is_hopeless(const errand *about, uint32_t id) {
+    /* No chain leaves this server out. If it is asked over the network like the others, it waits its turn like them. */
+    int since = mb_balance_is_here(id) ? about->settings->self_redirect == MB_ON && about->decision->count > 1
+                                       : about->tried_count && !about->decision->last_resort;
+    return since && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
+}
+
+static mb_way way_to(const errand *about, const ServerSlot *slot, const bh_facts_t *facts) {
+    if (mb_balance_is_here((uint32_t)slot->id)) return MB_WAY_HERE;
+    if (slot->mode != BACKHAND_MODE_REDIRECT) return MB_WAY_FORWARD;
+    return mb_redirect_way(about->r, about->decision, slot, facts, !has_tried(about, mb_site_row(about->r)));
+}
+
+/* One candidate; NOBODY_TOOK_IT if it does not take the request. */
+static int hand_over(errand *about, const ServerSlot *slot) {
+    static const char *const actions[] = {"local", "proxy", "redirect"};
+    uint32_t id = (uint32_t)slot->id;
+    bh_facts_t facts;
+    const char *server = endpoint_of(id, &facts);
+    if (!server) return NOBODY_TOOK_IT; /* its row is being written all the time: as good as gone */
+    mb_way way = way_to(about, slot, &facts);
+    if (way == MB_WAY_HERE) {
+        if (!mb_balance_is_here(id) && !(server = endpoint_of(id = mb_site_row(about->r), &facts))) return NOBODY_TOOK_IT;
+        if (about->settings->self_redirect == MB_ON) way = MB_WAY_FORWARD;
+    }
+    if (way == MB_WAY_FORWARD && about->tried_count && is_late(about)) return NOBODY_TOOK_IT;
+    tell(about, actions[way], server);
+    if (way == MB_WAY_HERE || about->settings->observe == MB_ON) return serve_here(about);
+    if (way == MB_WAY_REDIRECT) return mb_redirect_send(about->r, slot, &facts, about->settings->redirect_status);
+    return forward(about, id, &facts, server);
+}
+
+/* All candidates of one run of the chain. */
+static int try_all(errand *about) {
+    for (uint32_t i = 0; i < about->decision->count; i++) {
+        const ServerSlot *slot = &about->decision->servers[i];
+        if (is_hopeless(about, (uint32_t)slot->id)) continue;
+        int result = hand_over(about, slot);
+        if (result != NOBODY_TOOK_IT) return result;
+    }
+    return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
+}
+
+/* The chain chooses among those that have not been tried, as often as somebody fails. */
+int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
+    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
+    int result = try_all(&about);
+    for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !is_late(&about); round++) {
+        if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count) break;
+        result = try_all(&about);
+    }
+    return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
+}
