@@ -22,7 +22,8 @@ public func bh_moderator_new(
 ) -> bh_status_t {
     guard let config, let moderator, config.pointee.segment != nil,
         config.pointee.destinations != nil || config.pointee.destination_count == 0,
-        config.pointee.accepted != nil || config.pointee.accepted_count == 0
+        config.pointee.accepted != nil || config.pointee.accepted_count == 0,
+        config.pointee.keys == nil || (config.pointee.sign != nil && config.pointee.verify != nil)
     else { return BH_EINVAL }
     do throws(ModeratorError) {
         let opened = try Moderator.open(config.pointee)

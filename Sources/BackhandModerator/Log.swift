@@ -11,7 +11,7 @@ enum LogNumber {
     static let figureMissing: Int32 = 304
     static let smallBuffer: Int32 = 305
     static let controlFailed: Int32 = 306
-    // 310–319: what was dropped.
+    // 310–329: what was dropped.
     static let notAccepted: Int32 = 310
     static let truncated: Int32 = 311
     static let oversized: Int32 = 312
@@ -21,6 +21,13 @@ enum LogNumber {
     static let tableFull: Int32 = 316
     static let sendFailed: Int32 = 317
     static let ownAddress: Int32 = 318
+    static let forbidden: Int32 = 319
+    static let outside: Int32 = 320
+    static let othersAddress: Int32 = 321
+    static let crowd: Int32 = 322
+    static let unsigned: Int32 = 323
+    static let badSignature: Int32 = 324
+    static let badAnswer: Int32 = 325
 }
 
 /// Where the moderator's lines go: the callback of its maker.

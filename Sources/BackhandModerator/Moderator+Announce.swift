@@ -21,13 +21,16 @@ extension Moderator {
             facts.load_hwm = mark
             write(facts, to: &writer, now: now)
         }
+        announced.removeAll(keepingCapacity: true)
         for (route, socket) in zip(plan.routes, sockets.senders) {
             facts.boot_id = bootID(ofSite: route.site)
             facts.address = route.own
             facts.port = route.ownPort
+            announced.append(facts)
             send(facts, along: route, socket, writer, now: now)
         }
         writer.publishFeedback()
+        if config.expire_s > 0 { writer.expire(after: UInt64(config.expire_s) * 1000, now: now) }
         bh_word_store(&segment.pointee.beat_ms, now)
     }
 
@@ -78,8 +81,9 @@ extension Moderator {
     private func send(
         _ facts: bh_facts_t, along route: Route, _ socket: UDPSocket, _ writer: StatsWriter, now: UInt64
     ) {
-        let length = encodeAnnouncement(facts, into: room)
+        let length = encodeAnnouncement(facts, signed: signer != nil, into: room)
         guard length > 0 else { return }
+        if let signer, !sign(room, length, signer) { return writer.count(BH_COUNT_SEND_FAILED) }
         do throws(SystemError) {
             try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
             writer.count(BH_COUNT_ANNOUNCED)

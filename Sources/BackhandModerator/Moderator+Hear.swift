@@ -9,38 +9,53 @@ extension Moderator {
     ///
     /// - Parameter first: the first listener's place in the last wait; the others follow.
     func hear(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) -> Bool {
-        let wall = wallSeconds()
         var any = false
         for index in sockets.listeners.indices where readiness.isReadable(first + index) {
             any = true
-            var sender: UInt32 = 0
-            var left = limit
-            while left > 0, let length = sockets.listeners[index].receive(into: room, sender: &sender) {
+            var (sender, port, left) = (UInt32(0), UInt16(0), limit)
+            while left > 0, let length = sockets.listeners[index].receive(into: room, sender: &sender, port: &port) {
                 left -= 1
-                take(length, from: bh_address_t(ipv4: sender), &writer, now: now, wall: wall)
+                take(length, from: bh_address_t(ipv4: sender), port: port, &writer, now: now)
             }
         }
         return any
     }
 
     /// One datagram, whose beginning is in the room.
-    private func take(_ length: Int, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64, wall: Int64) {
+    private func take(_ length: Int, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64) {
         writer.count(BH_COUNT_RECEIVED)
         guard isAccepted(sender) else {
             if isOwn(length, from: sender, writer) { return writer.count(BH_COUNT_OWN) }
             return drop(BH_COUNT_NOT_ACCEPTED, from: sender, writer, now: now)
         }
         guard length <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
-        switch decodeAnnouncement(UnsafeRawBufferPointer(rebasing: room[..<length])) {
+        let datagram = UnsafeRawBufferPointer(rebasing: room[..<length])
+        switch decodeAnnouncement(datagram) {
         case .dropped(let counter):
             drop(counter, from: sender, writer, now: now)
-        case .announcement(let facts) where isImpersonation(facts, writer):
-            drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now)
         case .announcement(let facts):
-            let heard = writer.hear(facts, now: now, wall: wall)
-            // Counted by the writer already.
-            if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
+            if let wrong = forgery(datagram) { return drop(wrong, from: sender, writer, now: now) }
+            take(facts, from: sender, port: port, &writer, now: now)
         }
+    }
+
+    /// An announcement that has the right signature, if one is needed.
+    private func take(_ facts: bh_facts_t, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64) {
+        if writer.isOwn(bootID: facts.boot_id) { return writer.count(BH_COUNT_OWN) }
+        if let wrong = steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
+        if writer.isNew(facts), !newcomers.admit(sender, now: now) {
+            return drop(BH_COUNT_CROWD, from: sender, writer, now: now)
+        }
+        if writer.needsProof(facts, now: now) { return challenge(facts, at: sender, port: port, writer, now: now) }
+        enter(facts, from: sender, &writer, now: now)
+    }
+
+    /// Writes what is believed to the table.
+    func enter(_ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
+        if isImpersonation(facts, writer) { return drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now) }
+        let heard = writer.hear(facts, now: now, wall: wallSeconds())
+        // Counted by the writer already.
+        if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
     }
 
     /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
@@ -50,7 +65,7 @@ extension Moderator {
             && plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
     }
 
-    private func isAccepted(_ sender: bh_address_t) -> Bool {
+    func isAccepted(_ sender: bh_address_t) -> Bool {
         for network in UnsafeBufferPointer(start: config.accepted, count: config.accepted_count)
         where network.contains(sender) {
             return true
@@ -66,7 +81,7 @@ extension Moderator {
         return writer.isOwn(bootID: facts.boot_id)
     }
 
-    private func drop(_ counter: bh_counter_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) {
+    func drop(_ counter: bh_counter_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) {
         writer.count(counter)
         tellDrop(counter, from: sender, now: now)
     }

@@ -17,7 +17,7 @@ extension Moderator {
     ///   - stop: whether to end; asked after each wait.
     func run(attention: UInt64, stop: () -> Bool) {
         let epoch = bh_segment_own(segment, processID())
-        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves)
+        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
         prepareArriba()
         logStart()
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
@@ -28,12 +28,14 @@ extension Moderator {
             let gathers = now < gatheredUntil
             readiness.removeAll()
             control.prepare(&readiness, now: now)
-            let first = gathers ? nil : prepareListeners(&readiness)
+            let first = gathers ? nil : prepare(sockets.listeners, &readiness)
+            let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, now: later)
+            if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
             if let first, hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
                 gatheredUntil = later + Self.gathering
             }
@@ -59,9 +61,9 @@ extension Moderator {
         return nil
     }
 
-    private func prepareListeners(_ readiness: inout Readiness) -> Int? {
+    private func prepare(_ sockets: [UDPSocket], _ readiness: inout Readiness) -> Int? {
         var first: Int?
-        for socket in sockets.listeners {
+        for socket in sockets {
             let place = readiness.add(socket.fd, reading: true, writing: false)
             first = first ?? place
         }

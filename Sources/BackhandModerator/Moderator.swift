@@ -21,20 +21,34 @@ public final class Moderator {
     /// When the next failure of the control socket may be told.
     var controlSilentUntil: UInt64 = 0
     var arriba: Int32 = 0
+    /// nil: announcements are not signed. Both or none.
+    let signer: Signer?
+    let mint: NonceMint?
+    /// What each route announced last, for answers to challenges.
+    var announced: [bh_facts_t] = []
+    var newcomers = NewcomerLimit()
+    /// All servers of a full table may be new at once, to us or we to them; after that a steady trickle, so that no recording makes us send
+    /// much to whom it names.
+    var challenges = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
+    var answers = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
     /// Figures that the system does not tell; each is named once.
     var missingFigures: [HostFigure] = []
     /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
+    /// Challenges and answers are made in this, while the room holds what they reply to.
+    let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
 
     private init(
         _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ plan: NetworkPlan,
-        _ sockets: Sockets, _ control: ControlServer
+        _ sockets: Sockets, _ control: ControlServer, _ mint: NonceMint?
     ) {
         self.config = config
         self.segment = segment
         self.plan = plan
         self.sockets = sockets
         self.control = control
+        self.mint = mint
+        signer = mint == nil ? nil : Signer(config)
         log = Log(config)
         parent = parentProcessID()
         sampler = HostSampler()
@@ -42,6 +56,7 @@ public final class Moderator {
 
     deinit {
         room.deallocate()
+        reply.deallocate()
     }
 
     /// Opens all sockets, or none.
@@ -56,7 +71,16 @@ public final class Moderator {
         } catch {
             throw ModeratorError(cannot: "use the control socket", error)
         }
-        return Moderator(config, segment, plan, try Sockets(plan), control)
+        return Moderator(config, segment, plan, try Sockets(plan), control, try mint(config))
+    }
+
+    private static func mint(_ config: bh_moderator_config_t) throws(ModeratorError) -> NonceMint? {
+        guard Signer(config) != nil else { return nil }
+        do throws(SystemError) {
+            return try NonceMint()
+        } catch {
+            throw ModeratorError(cannot: "make a secret", error)
+        }
     }
 
     /// Takes over the segment and works until a stop signal arrives, the parent dies or another moderator takes over.

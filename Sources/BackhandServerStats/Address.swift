@@ -32,6 +32,18 @@ extension bh_address {
         return ipv4 >> 28 == 0xe
     }
 
+    /// Whether it means the machine itself to everybody: 127.0.0.0/8 or ::1.
+    public var isLoopback: Bool {
+        guard let ipv4 else { return high == 0 && low == 1 }
+        return ipv4 >> 24 == 127
+    }
+
+    /// Whether it is valid on one link only, where clouds keep their secrets: 169.254.0.0/16 or fe80::/10.
+    public var isLinkLocal: Bool {
+        guard let ipv4 else { return high >> 54 == 0x3fa }
+        return ipv4 >> 16 == 0xa9fe
+    }
+
     /// Whether one server can have it: not unspecified, not 0.0.0.0/8, neither multicast nor broadcast, nothing that is reserved.
     public var isUnicast: Bool {
         guard let ipv4 else { return !isMulticast && !(high == 0 && low == 0) }

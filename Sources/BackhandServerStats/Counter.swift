@@ -25,6 +25,16 @@ func counterText(_ counter: UInt32) -> StaticString? {
     case BH_COUNT_ANNOUNCED.rawValue: "announced"
     case BH_COUNT_SEND_FAILED.rawValue: "send_failed"
     case BH_COUNT_OWN_ADDRESS.rawValue: "own_address"
+    case BH_COUNT_FORBIDDEN.rawValue: "forbidden"
+    case BH_COUNT_OUTSIDE.rawValue: "outside"
+    case BH_COUNT_OTHERS_ADDRESS.rawValue: "others_address"
+    case BH_COUNT_CROWD.rawValue: "crowd"
+    case BH_COUNT_UNSIGNED.rawValue: "unsigned"
+    case BH_COUNT_BAD_SIGNATURE.rawValue: "bad_signature"
+    case BH_COUNT_CHALLENGED.rawValue: "challenged"
+    case BH_COUNT_ANSWERED.rawValue: "answered"
+    case BH_COUNT_BAD_ANSWER.rawValue: "bad_answer"
+    case BH_COUNT_EXPIRED.rawValue: "expired"
     default: nil
     }
 }

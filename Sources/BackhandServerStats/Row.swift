@@ -37,8 +37,8 @@ func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32)
     bh_half_store(&row.pointee.lost, 0)
 }
 
-/// The row's server has another row now: decisions skip this one. Its feedback stays until the row is reused.
-func retireRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+/// Decisions skip the row from now on. Its feedback stays until its server is heard again, or until the row is reused.
+func hideRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_word_store(&bh_segment_row_mutable(segment, id).pointee.heard_ms, 0)
 }
 

@@ -24,6 +24,17 @@ struct Known {
     var endpointHeard: UInt64 = 0
     /// The row's heard_ms; 0: empty.
     var heard: UInt64 = 0
+    /// Whether its boot id has answered a challenge.
+    var isProven = false
+    /// Whether it waits for another server.
+    var isFree = false
+}
+
+/// A row that has no server any more.
+struct FreeRow {
+    var id: UInt32
+    /// When its server was last in it, or last heard; CLOCK_MONOTONIC milliseconds.
+    var since: UInt64
 }
 
 /// Which row is which server's. A value of the moderator's memory, made again from the segment by each new moderator.
@@ -31,8 +42,12 @@ struct RowIndex {
     private(set) var known: [Known]
     private var byEndpoint: [Endpoint: UInt32] = [:]
     private var byBoot: [UInt64: UInt32] = [:]
+    /// In the order in which they became free.
+    private var free: [FreeRow] = []
 
     /// Reads the rows that are in use. Row 0 is our own and is never found.
+    ///
+    /// Of an empty row nobody knows how long it has been so: as if its predecessor's last act had emptied it.
     init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
         known = [Known](repeating: Known(), count: Int(BH_ROWS))
         byEndpoint.reserveCapacity(Int(BH_ROWS))
@@ -41,11 +56,15 @@ struct RowIndex {
             let row = bh_segment_row(segment, id)
             let heard = bh_row_heard(row)
             var facts = bh_facts_t()
-            guard heard != 0 else { continue }
+            guard heard != 0 else {
+                setFree(id, since: bh_word_load(&segment.pointee.beat_ms))
+                continue
+            }
             known[Int(id)].heard = heard
             guard bh_row_copy(row, &facts) else { continue }
             assign(id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: heard)
             known[Int(id)].endpointHeard = heard
+            known[Int(id)].isProven = facts.proven != 0
         }
     }
 
@@ -72,14 +91,47 @@ struct RowIndex {
         known[Int(id)].bootID = bootID
         known[Int(id)].sequence = sequence
         known[Int(id)].heard = now
+        if old.bootID != bootID { known[Int(id)].isProven = false }
     }
 
-    /// The row's server is found elsewhere from now on.
-    mutating func retire(_ id: UInt32) {
+    /// The row's server is found elsewhere from now on, or nowhere; another may get the row.
+    ///
+    /// - Parameter since: when somebody may last have chosen the row for its old server.
+    mutating func retire(_ id: UInt32, since: UInt64) {
         let old = known[Int(id)]
         if let place = old.endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
         if byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
-        known[Int(id)].endpoint = nil
+        known[Int(id)] = Known()
+        setFree(id, since: since)
+    }
+
+    private mutating func setFree(_ id: UInt32, since: UInt64) {
+        known[Int(id)].isFree = true
+        free.append(FreeRow(id: id, since: since))
+    }
+
+    /// Takes the row that has been free longest, if it was so by the given time.
+    mutating func takeFree(since limit: UInt64, idle: (UInt32) -> Bool) -> UInt32? {
+        guard let first = free.first, first.since <= limit, idle(first.id) else { return nil }
+        free.removeFirst()
+        known[Int(first.id)].isFree = false
+        return first.id
+    }
+
+    /// The row's boot id has answered a challenge.
+    mutating func prove(_ id: UInt32) {
+        known[Int(id)].isProven = true
+    }
+
+    /// Forgets the row's boot id, but not where its server is.
+    mutating func forgetBoot(_ id: UInt32) {
+        let bootID = known[Int(id)].bootID
+        if byBoot[bootID] == id { byBoot[bootID] = nil }
+    }
+
+    /// The rows whose servers were last heard at the given time or before.
+    func silent(since limit: UInt64) -> [UInt32] {
+        (1..<UInt32(BH_ROWS)).filter { known[Int($0)].heard != 0 && known[Int($0)].heard <= limit }
     }
 
     /// An announcement named the row's own endpoint.
@@ -93,7 +145,7 @@ struct RowIndex {
         var oldest = UInt64.max
         for id in 1..<UInt32(BH_ROWS) {
             let heard = known[Int(id)].heard
-            if heard <= limit, heard < oldest, idle(id) {
+            if !known[Int(id)].isFree, heard <= limit, heard < oldest, idle(id) {
                 (found, oldest) = (id, heard)
             }
         }

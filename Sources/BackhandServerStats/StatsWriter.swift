@@ -36,24 +36,61 @@ private let rowPatience = UInt64(60_000)
 public struct StatsWriter {
     private let segment: UnsafeMutablePointer<bh_segment_t>
     private let epoch: UInt32
+    /// Whether announcements are signed: then only who has answered a challenge gets a row.
+    private let keyed: Bool
     private var index: RowIndex
     /// Boot ids under which we announce ourselves, beside the segment's.
     private let otherBoots: [UInt64]
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
-    /// - Parameter others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own are
-    ///   given up.
-    public init(segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = []) {
+    /// - Parameters:
+    ///   - others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own are given up.
+    ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until their
+    ///     servers have answered a challenge.
+    public init(
+        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false
+    ) {
         self.segment = segment
         self.epoch = epoch
+        self.keyed = keyed
         otherBoots = others.map { $0.boot_id }
         index = RowIndex(segment)
         guard bh_segment_owned(segment, epoch) else { return }
         for id in 1..<max(1, bh_segment_rows(segment)) where bh_row_own(bh_segment_row(segment, id)) {
             guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
-            retireRow(segment, id)
+            hideRow(segment, id)
             markRow(segment, id, own: false)
+        }
+        guard keyed else { return }
+        for id in 1..<max(1, bh_segment_rows(segment)) where index[id].endpoint != nil && !index[id].isProven {
+            guard !bh_row_own(bh_segment_row(segment, id)) else { continue }
+            hideRow(segment, id)
+            index.forgetBoot(id)
+        }
+    }
+
+    /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody knows its boot
+    /// id, or it was silent for so long that somebody may have kept back what it said.
+    public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
+        guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
+        guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return true }
+        return isSilent(id, now)
+    }
+
+    /// Whether the table knows neither the address and port nor the boot id.
+    public func isNew(_ facts: bh_facts_t) -> Bool {
+        !isOwn(bootID: facts.boot_id) && index.row(of: Endpoint(facts)) == nil && index.row(ofBoot: facts.boot_id) == nil
+    }
+
+    /// Empties the rows of servers that were silent for so many milliseconds and have nothing of ours in flight.
+    public mutating func expire(after silence: UInt64, now: UInt64) {
+        guard now >= silence, bh_segment_owned(segment, epoch) else { return }
+        for id in index.silent(since: now - silence)
+        where requestsInFlight(segment, id) == 0 && !bh_row_own(bh_segment_row(segment, id)) {
+            index.retire(id, since: index[id].heard)
+            emptyRow(segment, id)
+            count(BH_COUNT_EXPIRED)
         }
     }
 
@@ -63,6 +100,8 @@ public struct StatsWriter {
     }
 
     /// Writes an announcement that arrived to its server's row, and counts what became of it.
+    ///
+    /// With a key, only what ``needsProof(_:now:)`` does not doubt, or what has answered a challenge.
     public mutating func hear(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
         guard bh_segment_owned(segment, epoch) else { return .notOwner }
         let heard = place(facts, now: now, wall: wall)
@@ -120,8 +159,8 @@ public struct StatsWriter {
         let known = index[sameBoot]
         if let sameEndpoint, sameEndpoint != sameBoot, facts.sequence &+ recentSequences >= known.sequence {
             // The httpd of that row has ended; its successor was heard by another network first.
-            retireRow(segment, sameBoot)
-            index.retire(sameBoot)
+            hideRow(segment, sameBoot)
+            index.retire(sameBoot, since: now)
             return write(facts, to: sameEndpoint, now: now, wall: wall)
         }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
@@ -146,11 +185,19 @@ public struct StatsWriter {
     }
 
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64) -> Heard {
-        writeRow(segment, id, facts, now: now, wall: wall)
+        writeRow(segment, id, marked(facts), now: now, wall: wall)
         index.assign(
             id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: now)
         index.hearEndpoint(id, now: now)
+        if keyed { index.prove(id) }
         return .row(id)
+    }
+
+    /// The facts as they are kept: whoever takes over sees who has answered a challenge.
+    private func marked(_ facts: bh_facts_t) -> bh_facts_t {
+        var marked = facts
+        marked.proven = keyed ? 1 : 0
+        return marked
     }
 
     /// The row keeps the address by which the server was known first.
@@ -158,7 +205,7 @@ public struct StatsWriter {
         _ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64
     ) -> Heard {
         guard let endpoint = index[id].endpoint else { return write(facts, to: id, now: now, wall: wall) }
-        var kept = facts
+        var kept = marked(facts)
         kept.address = endpoint.address
         kept.port = endpoint.port
         writeRow(segment, id, kept, now: now, wall: wall)
@@ -166,12 +213,18 @@ public struct StatsWriter {
         return .row(id)
     }
 
-    /// A row for a new server: the next one never used, else the one that has been silent longest, if it may be reused.
-    private func newRow(now: UInt64) -> UInt32? {
+    /// A row for a new server: one that has been free for a while, else the next one never used, else the one that has been silent
+    /// longest, if it may be reused.
+    private mutating func newRow(now: UInt64) -> UInt32? {
+        let segment = segment
+        let limit = now >= rowPatience ? now - rowPatience : 0
+        if let id = index.takeFree(since: limit, idle: { requestsInFlight(segment, $0) == 0 }) {
+            emptyRow(segment, id)
+            return id
+        }
         let rows = max(1, bh_segment_rows(segment))
         if rows < BH_ROWS { return rows }
-        guard now >= rowPatience,
-            let id = index.longestSilent(since: now - rowPatience, idle: { requestsInFlight(segment, $0) == 0 })
+        guard limit > 0, let id = index.longestSilent(since: limit, idle: { requestsInFlight(segment, $0) == 0 })
         else { return nil }
         emptyRow(segment, id)
         return id

@@ -5,6 +5,13 @@ internal import CSystem
 /// This process (`getpid`).
 public func processID() -> Int32 { getpid() }
 
+/// A number that nobody can guess (`getrandom`).
+public func randomWord() throws(SystemError) -> UInt64 {
+    var word: UInt64 = 0
+    try checked { getrandom(&word, MemoryLayout<UInt64>.size, 0) }
+    return word
+}
+
 /// The process that started this one, or 1 or a subreaper if that is gone (`getppid`).
 public func parentProcessID() -> Int32 { getppid() }
 

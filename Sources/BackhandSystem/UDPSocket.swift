@@ -59,12 +59,18 @@ public struct UDPSocket: Sendable {
     /// Takes one waiting datagram; nil if there is none (`recvfrom`).
     ///
     /// - Returns: its true length, which may be more than there was room for.
-    public func receive(into room: UnsafeMutableRawBufferPointer, sender: inout UInt32) -> Int? {
+    public func receive(into room: UnsafeMutableRawBufferPointer, sender: inout UInt32, port: inout UInt16) -> Int? {
         guard let start = room.baseAddress else { return nil }
         do throws(SystemError) {
-            return try checked { csystem_udp_receive(fd, start, room.count, &sender) }
+            return try checked { csystem_udp_receive(fd, start, room.count, &sender, &port) }
         } catch {
             return nil
         }
+    }
+
+    /// The same, where the sender's port does not matter.
+    public func receive(into room: UnsafeMutableRawBufferPointer, sender: inout UInt32) -> Int? {
+        var port: UInt16 = 0
+        return receive(into: room, sender: &sender, port: &port)
     }
 }

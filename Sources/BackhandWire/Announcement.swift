@@ -7,7 +7,7 @@ public let announcementLimit = 1200
 enum Field {
     static let magic = 0  // u32
     static let version = 4  // u8
-    static let flags = 5  // u8, sent as 0, not read
+    static let kind = 5  // u8: 0 announcement, 1 challenge; not read where announcements are awaited
     static let length = 6  // u16: bytes of the whole datagram
     static let bootID = 8  // u64
     static let sequence = 16  // u64
@@ -35,8 +35,24 @@ let protocolVersion = UInt8(1)
 enum Tag {
     static let hostname = UInt16(1)
     static let workerMemory = UInt16(2)
-    /// Reserved for the signature.
+    /// The last of all, if there is one.
     static let signature = UInt16(3)
+    /// What makes an announcement the answer to a challenge.
+    static let nonce = UInt16(4)
+}
+
+/// Bytes of a signature: HMAC-SHA-256.
+public let signatureSize = 32
+
+/// A random number that a challenge asks to be repeated.
+public struct Nonce: Equatable, Sendable {
+    public var high: UInt64
+    public var low: UInt64
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
 }
 
 /// Most extensions in one announcement. Bounds the work that a stranger's datagram can cause.

@@ -8,15 +8,24 @@ private let unnamed: StaticString = "unknown"
 /// Writes an announcement; returns its length, or 0 if there is no room.
 ///
 /// A byte that a hostname may not have is sent as "-", an empty hostname as "unknown". changed_wall is not sent.
-public func encodeAnnouncement(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+///
+/// - Parameters:
+///   - answering: the challenge's nonce, for an answer.
+///   - signed: whether the last 32 bytes are left for the signature of those before them.
+public func encodeAnnouncement(
+    _ facts: bh_facts_t, answering: Nonce? = nil, signed: Bool = false, into buffer: UnsafeMutableRawBufferPointer
+) -> Int {
     withUnsafeBytes(of: facts.hostname) { room in
         var name = UnsafeRawBufferPointer(rebasing: room.prefix { $0 != 0 })
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
+            + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
-        encodeExtensions(facts, name: name, into: buffer)
+        let end = encodeExtensions(facts, name: name, into: buffer)
+        if let answering { encodeNonce(answering, into: buffer, at: end) }
+        if signed { encodeSignatureHead(into: buffer, length: length) }
         return length
     }
 }
@@ -24,7 +33,7 @@ public func encodeAnnouncement(_ facts: bh_facts_t, into buffer: UnsafeMutableRa
 private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: UnsafeMutableRawBufferPointer) {
     buffer.store(magic, at: Field.magic)
     buffer.store(protocolVersion, at: Field.version)
-    buffer.store(UInt8(0), at: Field.flags)
+    buffer.store(UInt8(0), at: Field.kind)
     buffer.store(length, at: Field.length)
     buffer.store(facts.boot_id, at: Field.bootID)
     buffer.store(facts.sequence, at: Field.sequence)
@@ -44,9 +53,10 @@ private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: Unsa
     buffer.store(facts.arrivals, at: Field.arrivals)
 }
 
+/// The hostname and the workers' memory; returns where they end.
 private func encodeExtensions(
     _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
-) {
+) -> Int {
     var offset = Field.extensions
     buffer.store(Tag.hostname, at: offset)
     buffer.store(UInt16(name.count), at: offset + 2)
@@ -55,8 +65,22 @@ private func encodeExtensions(
         buffer[offset] = isNameByte(byte) ? byte : UInt8(ascii: "-")
         offset += 1
     }
-    guard facts.worker_memory != 0 else { return }
+    guard facts.worker_memory != 0 else { return offset }
     buffer.store(Tag.workerMemory, at: offset)
     buffer.store(UInt16(8), at: offset + 2)
     buffer.store(facts.worker_memory, at: offset + 4)
+    return offset + 12
+}
+
+private func encodeNonce(_ nonce: Nonce, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
+    buffer.store(Tag.nonce, at: offset)
+    buffer.store(UInt16(16), at: offset + 2)
+    buffer.store(nonce.high, at: offset + 4)
+    buffer.store(nonce.low, at: offset + 12)
+}
+
+/// What stands before the signature of a datagram of this length.
+func encodeSignatureHead(into buffer: UnsafeMutableRawBufferPointer, length: Int) {
+    buffer.store(Tag.signature, at: length - signatureSize - 4)
+    buffer.store(UInt16(signatureSize), at: length - signatureSize - 2)
 }

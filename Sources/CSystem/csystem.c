@@ -139,11 +139,13 @@ ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *bytes, size_t
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-ssize_t csystem_udp_receive(int fd, void *bytes, size_t capacity, uint32_t *sender) {
+ssize_t csystem_udp_receive(int fd, void *bytes, size_t capacity, uint32_t *sender, uint16_t *port) {
     struct sockaddr_in from;
     socklen_t length = sizeof from;
     ssize_t got = recvfrom(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &length);
-    if (got >= 0) *sender = ntohl(from.sin_addr.s_addr);
+    if (got < 0) return got;
+    *sender = ntohl(from.sin_addr.s_addr);
+    *port = ntohs(from.sin_port);
     return got;
 }
 

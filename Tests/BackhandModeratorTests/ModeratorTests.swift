@@ -39,6 +39,28 @@ private let soon: UInt64 = 1000
         #expect(one.log.allSatisfy { $0.level >= Int32(BH_LOG_INFO.rawValue) })
     }
 
+    /// With one key they prove themselves to each other; with another, or with none, they do not.
+    @Test(arguments: [(UInt(7), UInt(7), true), (7, 8, false), (7, 0, false)])
+    func keys(first: UInt, second: UInt, areFriends: Bool) throws {
+        let group = "239.255.77.9:\(try freePort())"
+        let one = try RunningModerator(Setting(own: "127.0.0.2:8080", destinations: [group], key: first)).start()
+        let two = try RunningModerator(Setting(own: "127.0.0.3:8081", destinations: [group], key: second)).start()
+        defer { one.finish(); two.finish() }
+        if areFriends {
+            #expect(eventually(within: soon) { one.others == ["127.0.0.3:8081"] && two.others == ["127.0.0.2:8080"] })
+            #expect(one.counter(BH_COUNT_CHALLENGED) > 0 && one.counter(BH_COUNT_ANSWERED) > 0)
+            let heard = one.counter(BH_COUNT_ACCEPTED)
+            #expect(eventually(within: soon) { one.counter(BH_COUNT_ACCEPTED) > heard + 2 }, "announcements are enough from then on")
+            #expect(one.facts(1)?.proven == 1)
+        } else {
+            let counter = second == 0 ? BH_COUNT_UNSIGNED : BH_COUNT_BAD_SIGNATURE
+            #expect(eventually(within: soon) { one.counter(counter) > 3 })
+            #expect(one.others == [] && one.counter(BH_COUNT_CHALLENGED) == 0)
+            #expect(one.log.filter { [323, 324].contains($0.number) }.count == 1)
+            #expect(two.others == (second == 0 ? ["127.0.0.2:8080"] : []), "who has no key believes everybody")
+        }
+    }
+
     @Test func aLineForEachNetworkIsOneServer() throws {
         let port = try freePort()
         let groups = ["239.255.77.2:\(port)", "239.255.77.3:\(port)"]

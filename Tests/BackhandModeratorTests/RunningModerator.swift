@@ -49,6 +49,8 @@ struct Setting {
     var directory: String?
     var control: Int32 = -1
     var port: UInt16 = 80
+    /// Of toyDigest; 0: announcements are not signed.
+    var key: UInt = 0
     /// Which segment to work on; nil: one of its own.
     var segment: UnsafeMutablePointer<bh_segment_t>?
 }
@@ -118,6 +120,7 @@ final class RunningModerator: @unchecked Sendable {
             Unmanaged<LogSink>.fromOpaque(baton!).takeUnretainedValue().add(level, number, String(cString: text))
         }
         config.baton = Unmanaged.passUnretained(sink).toOpaque()
+        config.useToyKey(setting.key)
         moderator = try Moderator.open(config)
     }
 

@@ -19,8 +19,8 @@ final class TestSegment: @unchecked Sendable {
     deinit { memory.deallocate() }
 
     /// A moderator takes the segment over.
-    func writer(pid: Int32 = 100, others: [bh_facts_t] = []) -> StatsWriter {
-        StatsWriter(segment: segment, epoch: bh_segment_own(segment, pid), others: others)
+    func writer(pid: Int32 = 100, others: [bh_facts_t] = [], keyed: Bool = false) -> StatsWriter {
+        StatsWriter(segment: segment, epoch: bh_segment_own(segment, pid), others: others, keyed: keyed)
     }
 
     func row(_ id: UInt32) -> UnsafeMutablePointer<bh_row_t> { bh_segment_row_mutable(segment, id) }

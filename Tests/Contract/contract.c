@@ -5,11 +5,13 @@
 
 #include "backhand.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,6 +290,63 @@ static void workers(void *baton, bh_workers_t *found) {
     found->busy = 2, found->idle = 3, found->threads = 1;
 }
 
+/* Stands for a signature: what it covers and who made it can be told. */
+static bool sign(const void *keys, const void *bytes, size_t count, uint8_t *signature) {
+    memset(signature, *(const char *)keys, BH_SIGNATURE_SIZE);
+    signature[0] = (uint8_t)count;
+    signature[1] = *(const uint8_t *)bytes;
+    return true;
+}
+
+static bool verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature) {
+    uint8_t right[BH_SIGNATURE_SIZE];
+    return sign(keys, bytes, count, right) && memcmp(right, signature, sizeof right) == 0;
+}
+
+/* A socket that hears one announcement, and the line that makes a moderator send it there. */
+static int hear(bh_destination_t *line) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000009)};
+    struct timeval patience = {5, 0};
+    socklen_t size = sizeof name;
+    char text[32], error[BH_ERROR_SIZE];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0 && getsockname(fd, (struct sockaddr *)&name, &size) == 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    snprintf(text, sizeof text, "127.0.0.9:%d", ntohs(name.sin_port));
+    CHECK(bh_destination_parse("127.0.0.10:80", text, line, error, sizeof error) == BH_OK);
+    return fd;
+}
+
+/* With keys, what is announced ends in the signature that the callback made. */
+static void keyed_moderator(bh_moderator_config_t config) {
+    bh_destination_t line;
+    bh_moderator_t *made = NULL;
+    uint8_t datagram[2000];
+    char error[BH_ERROR_SIZE] = "";
+    int fd = hear(&line);
+    config.destinations = &line, config.destination_count = 1;
+    config.keys = "k";
+    CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_EINVAL && made == NULL);
+    config.sign = sign;
+    CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_EINVAL && made == NULL);
+    config.verify = verify;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (bh_moderator_new(&config, &made, error, sizeof error) != BH_OK) _exit(1);
+        bh_moderator_run(made);
+        bh_moderator_free(made);
+        _exit(0);
+    }
+    ssize_t length = recv(fd, datagram, sizeof datagram, 0);
+    static const uint8_t head[] = {0, 3, 0, BH_SIGNATURE_SIZE};
+    CHECK(length > BH_SIGNATURE_SIZE + 4 && memcmp(datagram + length - BH_SIGNATURE_SIZE - 4, head, sizeof head) == 0);
+    CHECK(length > BH_SIGNATURE_SIZE && verify("k", datagram, (size_t)length - BH_SIGNATURE_SIZE, datagram + length - BH_SIGNATURE_SIZE));
+    CHECK(kill(pid, SIGTERM) == 0);
+    int state = -1;
+    CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0);
+    close(fd);
+}
+
 /* Runs a moderator in a process of its own until it has written row 0, as the parent of an httpd does. */
 static void moderator(void) {
     bh_moderator_t *made = NULL;
@@ -323,6 +382,7 @@ static void moderator(void) {
     CHECK(kill(pid, SIGTERM) == 0);
     int state = -1;
     CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0);
+    keyed_moderator(config);
 }
 
 int main(void) {

@@ -205,6 +205,14 @@ typedef struct bh_workers {
 /* Reads the scoreboard. */
 typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
 
+/* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross this border. */
+#define BH_SIGNATURE_SIZE 32
+typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count, uint8_t *_Nonnull signature);
+
+/* Whether one of the keys has made the signature of the bytes; compares in constant time. */
+typedef bool (*bh_verify_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
+                             const uint8_t *_Nonnull signature);
+
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
 typedef struct bh_moderator_config {
     bh_segment_t *_Nullable segment;
@@ -220,6 +228,10 @@ typedef struct bh_moderator_config {
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     void *_Nullable baton;                          /* given to log and workers */
+    const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
+    bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
+    bh_verify_fn _Nullable verify;
+    uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

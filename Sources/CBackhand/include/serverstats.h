@@ -48,7 +48,7 @@ typedef struct bh_facts {
     uint64_t arrivals;      /* requests since its httpd started */
     int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
     uint16_t port;          /* where it takes requests, 1...65535 */
-    uint16_t reserved0;
+    uint16_t proven;        /* receiver: 1 if its boot id has answered a challenge under a key */
     int32_t arriba;         /* see serverstat; likewise up to idle_workers */
     int32_t load;
     int32_t load_hwm;
@@ -97,7 +97,17 @@ typedef enum bh_counter {
     BH_COUNT_ANNOUNCED = 11,    /* announcements sent */
     BH_COUNT_SEND_FAILED = 12,  /* announcements that the kernel refused */
     BH_COUNT_OWN_ADDRESS = 13,  /* another httpd announces our own address and port */
-    BH_COUNTERS = 14
+    BH_COUNT_FORBIDDEN = 14,    /* announces an address that no other machine can be reached at */
+    BH_COUNT_OUTSIDE = 15,      /* announces an address outside AcceptStats */
+    BH_COUNT_OTHERS_ADDRESS = 16, /* without a key: announces another address than its own */
+    BH_COUNT_CROWD = 17,        /* too many new servers from one sender */
+    BH_COUNT_UNSIGNED = 18,     /* with a key: no signature */
+    BH_COUNT_BAD_SIGNATURE = 19, /* with a key: a signature by none of our keys */
+    BH_COUNT_CHALLENGED = 20,   /* with a key: challenges sent to servers not known yet */
+    BH_COUNT_ANSWERED = 21,     /* with a key: challenges of others answered */
+    BH_COUNT_BAD_ANSWER = 22,   /* with a key: answers to no challenge of ours, or too late */
+    BH_COUNT_EXPIRED = 23,      /* rows emptied because their server was silent for BackhandExpire */
+    BH_COUNTERS = 24
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 

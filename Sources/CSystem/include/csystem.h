@@ -71,7 +71,8 @@ ssize_t csystem_udp_send(int fd, const void *_Nonnull bytes, size_t count, uint3
 ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *_Nonnull bytes, size_t count, uint32_t address,
                               uint16_t port);
 /* Receives one datagram without waiting. Returns its true length, which may exceed capacity. */
-ssize_t csystem_udp_receive(int fd, void *_Nonnull bytes, size_t capacity, uint32_t *_Nonnull sender);
+ssize_t csystem_udp_receive(int fd, void *_Nonnull bytes, size_t capacity, uint32_t *_Nonnull sender,
+                            uint16_t *_Nonnull port);
 /* The local address from which packets to the destination leave. */
 int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
 

@@ -1,0 +1,114 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandWire
+
+// Who may say what: the checks of docs/threat-model.md.
+
+extension Moderator {
+    /// Why nobody may announce such an address from there; nil if it may be a server.
+    func steering(_ facts: bh_facts_t, from sender: bh_address_t) -> bh_counter_t? {
+        if facts.address.isLinkLocal || (facts.address.isLoopback && !sender.isLoopback) { return BH_COUNT_FORBIDDEN }
+        if !isAccepted(facts.address) { return BH_COUNT_OUTSIDE }
+        return signer == nil && facts.address != sender ? BH_COUNT_OTHERS_ADDRESS : nil
+    }
+
+    /// Why the signature is wrong; nil if it is good, or if there is no key.
+    func forgery(_ datagram: UnsafeRawBufferPointer) -> bh_counter_t? {
+        guard let signer else { return nil }
+        guard let parts = SignedParts(datagram) else { return BH_COUNT_UNSIGNED }
+        return signer.verify(parts) ? nil : BH_COUNT_BAD_SIGNATURE
+    }
+
+    /// Asks the announcement's sender to prove that it is no recording.
+    func challenge(_ facts: bh_facts_t, at sender: bh_address_t, port: UInt16, _ writer: StatsWriter, now: UInt64) {
+        guard let signer, let mint, let target = sender.ipv4, let socket = socket(towards: target), challenges.take(now: now),
+            let nonce = mint.nonce(for: facts.boot_id, now: now, signer)
+        else { return }
+        let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: reply)
+        guard sign(reply, length, signer), send(length, to: target, port: port, with: socket) else { return }
+        writer.count(BH_COUNT_CHALLENGED)
+    }
+
+    /// Reads what has arrived at the sockets that we announce from: challenges, and answers to ours.
+    ///
+    /// - Parameter first: the first of these sockets' place in the last wait; the others follow.
+    func hearReplies(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) {
+        for index in sockets.senders.indices where readiness.isReadable(first + index) {
+            var (sender, port, left) = (UInt32(0), UInt16(0), limit)
+            while left > 0, let length = sockets.senders[index].receive(into: room, sender: &sender, port: &port) {
+                left -= 1
+                takeReply(length, from: bh_address_t(ipv4: sender), port: port, at: index, &writer, now: now)
+            }
+        }
+    }
+
+    /// One datagram, whose beginning is in the room.
+    private func takeReply(
+        _ length: Int, from sender: bh_address_t, port: UInt16, at index: Int, _ writer: inout StatsWriter, now: UInt64
+    ) {
+        writer.count(BH_COUNT_RECEIVED)
+        guard isAccepted(sender) else { return drop(BH_COUNT_NOT_ACCEPTED, from: sender, writer, now: now) }
+        guard length <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
+        let datagram = UnsafeRawBufferPointer(rebasing: room[..<length])
+        if let challenge = Challenge(datagram) {
+            if let wrong = forgery(datagram) { return drop(wrong, from: sender, writer, now: now) }
+            return answer(challenge, to: sender, port: port, at: index, writer, now: now)
+        }
+        switch decodeAnnouncement(datagram) {
+        case .dropped(let counter): drop(counter, from: sender, writer, now: now)
+        case .announcement(let facts): takeAnswer(datagram, facts, from: sender, &writer, now: now)
+        }
+    }
+
+    private func takeAnswer(
+        _ datagram: UnsafeRawBufferPointer, _ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
+    ) {
+        if let wrong = forgery(datagram) ?? steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
+        guard let signer, let mint, let nonce = answeredNonce(datagram),
+            mint.isFresh(nonce, for: facts.boot_id, now: now, signer)
+        else { return drop(BH_COUNT_BAD_ANSWER, from: sender, writer, now: now) }
+        enter(facts, from: sender, &writer, now: now)
+    }
+
+    /// Repeats the nonce in what we announced last, if we are meant.
+    private func answer(
+        _ challenge: Challenge, to sender: bh_address_t, port: UInt16, at index: Int, _ writer: StatsWriter, now: UInt64
+    ) {
+        guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = sender.ipv4,
+            let signer, answers.take(now: now)
+        else { return }
+        let length = encodeAnnouncement(announced[index], answering: challenge.nonce, signed: true, into: reply)
+        guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index]) else { return }
+        writer.count(BH_COUNT_ANSWERED)
+    }
+
+    /// Signs the first so many bytes, whose last 32 are the signature's.
+    func sign(_ buffer: UnsafeMutableRawBufferPointer, _ length: Int, _ signer: Signer) -> Bool {
+        length > 0 && signer.sign(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]))
+    }
+
+    /// The reply is lost like any datagram: the next announcement is challenged again.
+    private func send(_ length: Int, to target: UInt32, port: UInt16, with socket: UDPSocket) -> Bool {
+        do throws(SystemError) {
+            try socket.send(UnsafeRawBufferPointer(rebasing: reply[..<length]), to: target, port: port)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The socket that announces from the address by which packets leave for the target; any other if there is none.
+    private func socket(towards target: UInt32) -> UDPSocket? {
+        guard sockets.senders.count > 1 else { return sockets.senders.first }
+        let local: UInt32?
+        do throws(SystemError) {
+            local = try localAddress(towards: target)
+        } catch {
+            local = nil
+        }
+        let place = plan.routes.firstIndex { $0.local == local } ?? 0
+        return sockets.senders.indices.contains(place) ? sockets.senders[place] : nil
+    }
+}

@@ -1,0 +1,44 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// Allows a burst and then a steady rate. Milliseconds of CLOCK_MONOTONIC.
+struct TokenBucket {
+    let burst: UInt64
+    /// Milliseconds for one more token.
+    let interval: UInt64
+    private var tokens: UInt64
+    /// When the tokens were last counted.
+    private var counted: UInt64
+
+    init(burst: UInt64, interval: UInt64, now: UInt64) {
+        self.burst = burst
+        self.interval = max(interval, 1)
+        tokens = burst
+        counted = now
+    }
+
+    /// Takes a token; false if there is none.
+    mutating func take(now: UInt64) -> Bool {
+        refill(now)
+        guard tokens > 0 else { return false }
+        tokens -= 1
+        return true
+    }
+
+    /// Whether it is as full as at the beginning.
+    mutating func isFull(now: UInt64) -> Bool {
+        refill(now)
+        return tokens == burst
+    }
+
+    private mutating func refill(_ now: UInt64) {
+        guard now > counted else { return }
+        let more = (now - counted) / interval
+        guard more < burst - tokens else {
+            tokens = burst
+            counted = now
+            return
+        }
+        tokens += more
+        counted += more * interval
+    }
+}
