@@ -15,6 +15,12 @@
 /* The longest name that we put into UnixSocketDir. */
 #define LONGEST_SOCKET "/backhand-65535.sock"
 
+/* Seconds of silence after which a server is forgotten: an hour shows who is missing after a night's reboot, and lets nobody fill the table for
+ * long. Less than a minute would take rows from servers that decisions may still hold. */
+#define DEFAULT_EXPIRE_S 3600
+#define SHORTEST_EXPIRE_S 60
+#define LONGEST_EXPIRE_S 604800
+
 /* The first Backhand line that was read, for the error text when mod_proxy is missing; NULL: none. Reset when the
  * configuration is read anew. */
 static const char *first_chain;
@@ -34,6 +40,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     settings->destinations = apr_array_make(pool, 2, sizeof(bh_destination_t));
     settings->accepted = apr_array_make(pool, 2, sizeof(bh_network_t));
     settings->socket_group = (gid_t)-1;
+    settings->expire_s = DEFAULT_EXPIRE_S;
     if (!server->is_virtual) main_server = settings;
     return settings;
 }
@@ -153,6 +160,31 @@ static const char *set_socket_group(cmd_parms *cmd, void *unused, const char *na
     return NULL;
 }
 
+static const char *set_key(cmd_parms *cmd, void *unused, const char *file) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    mb_server *settings = server_settings(cmd);
+    (void)unused;
+    if (wrong) return wrong;
+    if (settings->keys) return complain(cmd, "there is one already; its file has room for a second key");
+    const char *path = ap_server_root_relative(cmd->pool, file);
+    if (!path) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", file));
+    wrong = mb_key_read(cmd->pool, path, &settings->keys);
+    return wrong ? complain(cmd, wrong) : NULL;
+}
+
+static const char *set_expire(cmd_parms *cmd, void *unused, const char *value) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    (void)unused;
+    if (wrong) return wrong;
+    apr_int64_t seconds = apr_strtoi64(value, &end, 10);
+    if (!apr_isdigit(*value) || *end || seconds < SHORTEST_EXPIRE_S || seconds > LONGEST_EXPIRE_S)
+        return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a number of seconds from %d to %d", value, SHORTEST_EXPIRE_S,
+                                          LONGEST_EXPIRE_S));
+    server_settings(cmd)->expire_s = (int)seconds;
+    return NULL;
+}
+
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
@@ -262,6 +294,10 @@ const command_rec mb_commands[] = {
                    "[own address[:port]] destination:port[,ttl]: where to announce"),
     AP_INIT_TAKE1("AcceptStats", add_accepted, NULL, MB_HOST_CONTEXT,
                   "an address or network whose announcements and proxied requests are believed"),
+    AP_INIT_TAKE1("BackhandKey", set_key, NULL, RSRC_CONF,
+                  "a file with the cluster's key, and perhaps a second one that is accepted too"),
+    AP_INIT_TAKE1("BackhandExpire", set_expire, NULL, RSRC_CONF,
+                  "seconds of silence after which a server is forgotten"),
     AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
     AP_INIT_TAKE1("BackhandModeratorPIDFile", set_pid_file, NULL, RSRC_CONF,
@@ -310,13 +346,16 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog, (void)ptemp;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
-    int announced = 0;
+    int announced = 0, believes = 0;
     for (server_rec *each = server; each; each = each->next) {
         const mb_server *settings = mb_server_of(each);
         if (each->is_virtual && settings == main_server) continue;
         if (!settings->destinations->nelts) continue;
         announced = 1;
-        if (mb_site_networks(each)->nelts) continue;
+        if (mb_site_networks(each)->nelts) {
+            believes = 1;
+            continue;
+        }
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, each,
                      "BH0102: MulticastStats without AcceptStats: no announcement is accepted, this server stays alone");
     }
@@ -327,6 +366,10 @@ static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (first_prediction)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0120: addPrediction at %s does nothing: its lines may be removed", first_prediction);
+    if (believes && !main_server->keys)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     "BH0110: no BackhandKey: every host inside AcceptStats, and whoever can forge its address, is believed; "
+                     "see docs/threat-model.md");
     return OK;
 }
 

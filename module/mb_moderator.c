@@ -229,6 +229,10 @@ static void describe(void) {
         .log = log_line,
         .workers = mb_scoreboard_workers,
         .baton = self.server,
+        .keys = settings->keys,
+        .sign = mb_key_sign,
+        .verify = mb_key_verify,
+        .expire_s = (uint32_t)settings->expire_s,
     };
 }
 

@@ -24,6 +24,17 @@ APLOG_USE_MODULE(backhand);
 #define MB_HOPS_HEADER "Backhand-Hops"
 #define MB_STATUS_HANDLER "backhand-handler"
 
+/* ---- Keys: mb_key.c ---- */
+
+typedef struct mb_keys mb_keys;
+/* Reads the file; the keys are wiped with the pool. NULL, or what is wrong with it. */
+const char *mb_key_read(apr_pool_t *pool, const char *path, mb_keys **keys);
+/* A bh_sign_fn and a bh_verify_fn. From any thread. */
+bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
+bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);
+/* The same for the first size bytes of a signature, at most BH_SIGNATURE_SIZE. */
+bool mb_key_verify_part(const mb_keys *keys, const void *bytes, size_t count, const uint8_t *signature, size_t size);
+
 /* ---- Configuration: mb_config.c ---- */
 
 /* The lines of BackhandLogLevel that one section has had. */
@@ -43,6 +54,8 @@ typedef struct mb_server {
     uint16_t own_port;
     uint32_t own_row;                  /* mb_site.c: where this child found it in the table the last time */
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
+    mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
+    int expire_s;                      /* BackhandExpire, seconds */
 } mb_server;
 
 /* A switch that a section may leave as it inherits it. */
@@ -147,6 +160,8 @@ mb_request *mb_request_find(request_rec *r);
 mb_request *mb_request_make(request_rec *r);
 
 void mb_guard_register(apr_pool_t *pool);
+/* The header's value for a request that is passed on: its client's address, and with a key a signature. */
+const char *mb_guard_value(request_rec *r);
 /* Whether the request must not be balanced: a peer has sent it, or it goes round. */
 int mb_guard_stays_here(request_rec *r);
 /* Before the request is passed on: says how often that was not believed. */

@@ -221,7 +221,7 @@ static before dress(request_rec *r, char *filename) {
     forget_keepalives(r->connection, r->server->keep_alive_max);
     protect(r, "Connection");
     protect(r, "Proxy-Connection");
-    apr_table_setn(r->headers_in, MB_GUARD_HEADER, r->useragent_ip);
+    apr_table_setn(r->headers_in, MB_GUARD_HEADER, mb_guard_value(r));
     mb_guard_count_hop(r);
     if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
     return old;

@@ -267,4 +267,4 @@ def test_gaps_are_told(stage):
     homeless.log.expect(r":error\] .*BH0103")
     assert homeless.moderators() == []
     for server in (lonely, homeless):
-        assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+        assert len(server.log.grave("BH")) == 1

@@ -86,14 +86,20 @@ BAD = [
     "Backhand byLod", "Backhand somethingelse", "Backhand byRandom 3", "Backhand off 3", "Backhand byAge six",
     "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
+    "BackhandKey missing", "BackhandKey /dev/null", "BackhandKey httpd.conf", "BackhandKey ../large", "BackhandKey ../short",
+    "BackhandKey ../three", "BackhandKey ../none", "BackhandKey ../good\nBackhandKey ../good", "BackhandExpire 59",
     "BackhandRetries 17", "BackhandRetryTimeout 0",
     "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
     "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",
     "BackhandSelfRedirect Maybe", "BackhandRedirectStatus 301",
 ]
+# Key files beside each server's folder.
+KEYS = {"good": "k" * 32, "short": "k" * 31, "none": "# no key", "large": "k" * 5000, "three": ("k" * 32 + "\n") * 3}
 # What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
 NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandModeratorPIDFile: '…' is not a valid path",
-              "BackhandFromSO: '…' is not a valid path",
+              "BackhandFromSO: '…' is not a valid path", "BackhandKey: '…' is not a valid path",
+              # Module/test_440_key.py gives a file away, which only root can.
+              "BackhandKey: '…': it belongs neither to root nor to the user who starts httpd",
               "BackhandFromSO: more than 64 functions in one chain"}
 
 
@@ -112,6 +118,9 @@ def complaints():
     """What httpd says to each bad line."""
     with Stage("validation") as stage:
         said = {}
+        for name, text in KEYS.items():
+            (stage.folder / name).write_text(text)
+            (stage.folder / name).chmod(0o600)
         for line in BAD:
             code, text = stage.httpd(line + "\n", start=False).test_config()
             assert code == 1

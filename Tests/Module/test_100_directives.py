@@ -173,7 +173,7 @@ def test_multicast_without_accept_warns(stage):
     server = stage.httpd("UnixSocketDir ${sockets}\nMulticastStats ${address}:${port} ${group},1\n")
     assert server.get("/").status == 200
     server.log.expect(r":warn\] .*BH\d{4}: .*MulticastStats.*AcceptStats")
-    assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+    assert len(server.log.grave("BH")) == 1
 
 
 def test_multicast_without_socket_directory_is_told(stage):
@@ -181,7 +181,7 @@ def test_multicast_without_socket_directory_is_told(stage):
     assert server.get("/").status == 200
     assert server.moderators() == []
     server.log.expect(r":error\] .*BH\d{4}: .*UnixSocketDir")
-    assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+    assert len(server.log.grave("BH")) == 1
 
 
 def address_towards(destination):

@@ -174,7 +174,7 @@ def test_pid_file_that_cannot_be_written(stage):
     server.knows()
     assert server.get("/").trace
     server.log.expect(r":warn\] .*BH0209: .*/proc/nowhere/moderator\.pid")
-    assert len([line for line in server.log.lines("BH") if line.is_grave]) == 1
+    assert len(server.log.grave("BH")) == 1
 
 
 # ---- The version string ----

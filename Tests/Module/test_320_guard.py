@@ -1,7 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """The loop guard: Backhand-Proxied is believed from AcceptStats, and from nobody else."""
 
+import time
+
 import pytest
+from harness import announce
 from harness.announce import Announcement
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -160,3 +163,101 @@ Backhand removeSelf
         return [line for server in pair for line in server.access_log() if "/index.html" in line]
     wait_for(lambda: len(passed()) == 4, 5, "four lines", show=passed)
     assert sum("action=looped" in line for line in passed()) == 1
+
+
+# ---- With a key ----
+
+KEY, SECOND_KEY = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+
+
+def signed(path, client, *, key=KEY, method="GET", seconds=None, shown=None):
+    """A header's value as docs/protocol.md says; shown: the client that it names."""
+    seconds = int(time.time()) if seconds is None else seconds
+    text = f"Backhand-Proxied\n{method}\n{path}\n{client}\n{seconds}"
+    return f"{shown or client}; t={seconds}; s={announce.signature(key, text.encode()).hex()[:32]}"
+
+
+@pytest.fixture(scope="module")
+def keyed(mpm_stage, module_mpm):
+    path = mpm_stage.folder / "key"
+    path.write_text(f"{KEY}\n{SECOND_KEY}\n")
+    path.chmod(0o600)
+    return mpm_stage.httpd(CONFIG + f"BackhandKey {path}\n", mpm=module_mpm, cgi=True, files={
+        "cgi-bin/here": SCRIPT, "private-here": "secret"}, address="127.0.9.1", group=mpm_stage.new_group())
+
+
+@pytest.mark.parametrize("key", [KEY, SECOND_KEY])
+@pytest.mark.parametrize("client", ["203.0.113.7", "2001:db8::7"])
+def test_a_signed_header_is_believed(keyed, key, client):
+    path = "/cgi-bin/here?a=%20b&c"
+    answer = keyed.get(path, source=PEER, headers={"Backhand-Proxied": signed(path, client, key=key)})
+    # What a script sees holds no signature.
+    assert f"address={client} header={client} " in answer.text
+
+
+def test_each_method_has_a_signature_of_its_own(keyed):
+    value = signed("/cgi-bin/here", "203.0.113.7", method="POST")
+    assert "address=203.0.113.7 " in keyed.get("/cgi-bin/here", source=PEER, method="POST", body=b"", headers={"Backhand-Proxied": value}).text
+    assert f"address={PEER} " in keyed.get("/cgi-bin/here", source=PEER, headers={"Backhand-Proxied": value}).text
+    keyed.log.expect("BH0430: .* none of our keys has signed it for this request")
+
+
+FORGED = {
+    "no signature": lambda path: "203.0.113.7",
+    "of another key": lambda path: signed(path, "203.0.113.7", key="k" * 32),
+    "of another path": lambda path: signed("/private", "203.0.113.7"),
+    "of another query": lambda path: signed(path + "?a", "203.0.113.7"),
+    "of another client": lambda path: signed(path, "203.0.113.8", shown="203.0.113.7"),
+    "of two minutes ago": lambda path: signed(path, "203.0.113.7", seconds=int(time.time()) - 120),
+    "of the future": lambda path: signed(path, "203.0.113.7", seconds=int(time.time()) + 120),
+    "time changed": lambda path: signed(path, "203.0.113.7", seconds=1000).replace("t=1000", f"t={int(time.time())}"),
+    "short": lambda path: signed(path, "203.0.113.7")[:-2],
+    "long": lambda path: signed(path, "203.0.113.7") + "00",
+    "no number": lambda path: signed(path, "203.0.113.7")[:-32] + "x" * 32,
+    "no time": lambda path: signed(path, "203.0.113.7", seconds="").replace("t=", "t="),
+    "endless time": lambda path: signed(path, "203.0.113.7", seconds="9" * 400),
+    "other blanks": lambda path: signed(path, "203.0.113.7").replace("; ", ";"),
+    "semicolons": lambda path: ";" * 3000,
+}
+
+
+@pytest.mark.parametrize("make", FORGED.values(), ids=FORGED.keys())
+def test_a_forged_header_of_a_peer_is_not_believed(keyed, make):
+    for path in ("/private-here", "/cgi-bin/here"):
+        answer = keyed.get(path, source=PEER, headers={"Backhand-Proxied": make(path)})
+        if path == "/private-here":
+            assert answer.status == 403
+        else:
+            assert f"address={PEER} header= " in answer.text
+    keyed.log.allow("BH0430")
+    keyed.log.expect("AH01630")
+
+
+def test_a_key_is_no_pass_for_strangers(keyed):
+    """Who is outside AcceptStats is not believed, whatever it has got hold of."""
+    answer = keyed.get("/cgi-bin/here", source=STRANGER, headers={"Backhand-Proxied": signed("/cgi-bin/here", "203.0.113.7")})
+    assert f"address={STRANGER} " in answer.text
+    keyed.log.allow("BH0407")
+
+
+def test_without_a_key_a_signature_does_not_matter(members):
+    answer, _ = members.get("/cgi-bin/here", PEER, signed("/elsewhere", "203.0.113.7"))
+    assert "address=203.0.113.7 header=203.0.113.7 " in answer.text
+
+
+@pytest.mark.parametrize("path", ["/cgi-bin/who", "/cgi-bin/who?", "/cgi-bin/who?a=%2f%20;b==&c#d", "//cgi-bin/../cgi-bin/who/%7Etail;x?y"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_two_members_with_a_key(stage, path, method):
+    config = CLUSTER_OF_9 + "AcceptStats 127.0.0.1\nBackhand removeSelf\n"
+    file = stage.folder / "key"
+    file.write_text(KEY)
+    file.chmod(0o600)
+    first, second = (stage.httpd(config + f"BackhandKey {file}\n", address=address, cgi=True, files={"cgi-bin/who": SCRIPT})
+                     for address in ("127.0.9.2", "127.0.9.3"))
+    first.knows(second)
+    second.knows(first)
+    answer = first.raw(f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode(), source=STRANGER)
+    if b"400 Bad Request" not in answer:
+        assert f"address={STRANGER} header={STRANGER} action=looped\n".encode() in answer
+    else:
+        assert "#" in path

@@ -83,7 +83,7 @@ Backhand removeSelf
 def starts_without_a_moderator(server, *words):
     """httpd runs, one error line names the trouble, requests are served here, and nothing is tried again and again."""
     def told():
-        return [line for line in server.log.lines(r"BH\d{4}") if line.is_grave]
+        return server.log.grave(r"BH\d{4}")
     wait_for(told, 5, "the error line", show=server.log.text)
     assert [server.get("/").status for _ in range(5)] == [200] * 5
     # Three seconds are enough for a restarted moderator to complain again: httpd looks after its children each second.

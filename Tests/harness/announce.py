@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Announcements as docs/protocol.md draws them, to plant servers in the table of an httpd."""
 
+import hashlib
+import hmac
 import itertools
 import random
 import socket
@@ -13,6 +15,9 @@ VERSION = 1
 HEADER = struct.Struct(">IBBH QQ 16s HH iiiiiii QQQ")
 TAG_HOSTNAME = 1
 TAG_WORKER_MEMORY = 2
+TAG_SIGNATURE = 3
+TAG_NONCE = 4
+CHALLENGE = struct.Struct(">IBBH Q 16s")
 
 assert HEADER.size == 96
 
@@ -45,19 +50,24 @@ class Announcement:
         """Address and port, as the table shows them."""
         return f"{self.address}:{self.port}"
 
-    def encode(self, *, magic=MAGIC, version=VERSION, flags=0, length=None, extensions=None):
-        """The datagram. The keywords break it on purpose."""
+    def encode(self, *, magic=MAGIC, version=VERSION, flags=0, length=None, extensions=None, key=None, nonce=None):
+        """The datagram, signed if there is a key. The other keywords break it on purpose."""
         if extensions is None:
             hostname = self.hostname or "host-" + self.address.replace(".", "-")
             extensions = extension(TAG_HOSTNAME, hostname.encode())
             if self.worker_memory:
                 extensions += extension(TAG_WORKER_MEMORY, struct.pack(">Q", self.worker_memory))
+        if nonce:
+            extensions += extension(TAG_NONCE, nonce)
+        if key:
+            extensions += extension(TAG_SIGNATURE, b"\0" * 32)
         size = HEADER.size + len(extensions) if length is None else length
-        return HEADER.pack(
+        data = HEADER.pack(
             magic, version, flags, size, self.boot_id, self.sequence or next(_sequence),
             b"\0" * 10 + b"\xff\xff" + socket.inet_aton(self.address), self.port, 0,
             self.arriba, self.load, self.load_hwm, self.cpu, self.ncpu, self.workers, self.idle,
             self.total_memory, self.free_memory, self.arrivals) + extensions
+        return data[:-32] + signature(key, data[:-32]) if key else data
 
     def with_(self, **changes):
         """The same server with other values."""
@@ -69,7 +79,59 @@ def extension(tag, value):
     return struct.pack(">HH", tag, len(value)) + value
 
 
-def send(data, group, source="127.0.9.1"):
+def signature(key, data):
+    """HMAC-SHA-256; key: a text, as in the file of BackhandKey."""
+    return hmac.new(key.encode(), data, hashlib.sha256).digest()
+
+
+def challenge(boot_id, nonce, key):
+    """What asks the server with the boot id to repeat the nonce."""
+    head = CHALLENGE.pack(MAGIC, VERSION, 1, CHALLENGE.size + 36, boot_id, nonce) + struct.pack(">HH", TAG_SIGNATURE, 32)
+    return head + signature(key, head)
+
+
+class Peer:
+    """Plays a server that has a key: announces and, if it is asked to, answers."""
+
+    def __init__(self, announcement, group, key):
+        self.announcement, self.group, self.key = announcement, group, key
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((announcement.address, 0))
+        self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(announcement.address))
+        self.socket.settimeout(2)
+
+    def announce(self):
+        """One announcement more; returns it."""
+        data = self.announcement.with_(sequence=next(_sequence)).encode(key=self.key)
+        self.socket.sendto(data, self.group)
+        return data
+
+    def challenged(self):
+        """Waits for a challenge: its nonce and who asks."""
+        while True:
+            data, who = self.socket.recvfrom(2000)
+            if len(data) == CHALLENGE.size + 36:
+                magic, version, kind, length, boot_id, nonce = CHALLENGE.unpack(data[:CHALLENGE.size])
+                assert (magic, version, kind, length, boot_id) == (MAGIC, VERSION, 1, len(data), self.announcement.boot_id)
+                assert data[-36:-32] == struct.pack(">HH", TAG_SIGNATURE, 32) and data[-32:] == signature(self.key, data[:-32])
+                return nonce, who
+
+    def answer(self, nonce, who, **how):
+        """The announcement once more, with the nonce."""
+        how.setdefault("key", self.key)
+        self.socket.sendto(self.announcement.with_(sequence=next(_sequence)).encode(nonce=nonce, **how), who)
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def send(data, group, source):
     """Sends a datagram to `(address, port)`, a multicast group or not, from the source address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((source, 0))

@@ -54,12 +54,12 @@ class Stage:
         self.backends.append(server)
         return server
 
-    def announce(self, *announcements, source="127.0.9.1", group=None):
-        """Sends announcements to the group."""
+    def announce(self, *announcements, source=None, group=None):
+        """Sends announcements to the group, each from its own address unless another one is given."""
         for announcement in announcements:
-            announce.send(announcement.encode(), group or self.group, source)
+            announce.send(announcement.encode(), group or self.group, source or announcement.address)
 
-    def plant(self, httpd, *announcements, source="127.0.9.1", deadline=8):
+    def plant(self, httpd, *announcements, source=None, deadline=8):
         """Announces until the httpd has heard all of them; returns its table."""
         begin = time.monotonic()
 
