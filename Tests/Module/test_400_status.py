@@ -2,6 +2,8 @@
 """The status page, as HTML and JSON."""
 
 import json
+import base64
+import hashlib
 import os
 import re
 from html.parser import HTMLParser
@@ -138,6 +140,36 @@ def test_head_and_other_methods(server):
     assert (server.get("/backhand-status", method="HEAD").status, server.get("/backhand-status", method="HEAD").body) == (200, b"")
     answer = server.get("/backhand-status", method="POST", body=b"x")
     assert answer.status == 405 and "GET" in answer.header("Allow")
+
+
+def test_nothing_on_the_page_runs_or_comes_from_elsewhere(server):
+    """The policy allows the page's own style by its number, and nothing else at all."""
+    answer = server.get("/backhand-status?<script>alert(1)</script>", headers={"User-Agent": "<b>", "Referer": '"><b>'})
+    style, = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
+    number = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert answer.header("Content-Security-Policy") == (
+        f"default-src 'none'; style-src 'sha256-{number}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+    assert answer.header("X-Content-Type-Options") == "nosniff" and answer.header("Cache-Control") == "no-store"
+    assert not re.search(r"style=|<script|<b>|\bon\w+=|src=|href=|<form|http:", answer.text)
+
+
+def test_the_page_tells_nothing_but_the_table(server):
+    text = server.get("/backhand-status").text
+    assert re.findall(r"<dt>(.*?)</dt>", text) == ["Server", "Version", "Your address"]
+    for secret in (str(server.root), "Apache/", "Debian", str(server.moderator())):
+        assert secret not in text
+    document = server.get("/backhand-status?format=json").text
+    for secret in (str(server.root), "Apache/", "www-data"):
+        assert secret not in document
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
+@pytest.mark.parametrize("query", ["", "?format=json", "?drain=127.0.9.7:80", "?action=drain"])
+def test_no_request_changes_anything(server, method, query):
+    before = server.status()
+    assert server.get("/backhand-status" + query, method=method, body=b"").status in (200, 405, 501)
+    assert server.get("/backhand-status" + query).status == 200
+    assert set(server.status().servers) == set(before.servers)
 
 
 @pytest.mark.parametrize("name", ['<script>alert(1)</script>', 'a"onload="x', "a&b", "a b", "a\nb", "a\0b", "", "x" * 64, "a'b", "é"],
