@@ -48,7 +48,7 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
 	@touch $@
 
-$(BUILD)/module/%.o: module/%.c module/mb_module.h $(CONTRACT)
+$(BUILD)/module/%.o: module/%.c $(wildcard module/*.h) $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
 	@$(CC) $(CFLAGS) $(STRICT) -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
@@ -59,7 +59,7 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
 	    -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
 # The shim under AddressSanitizer and UBSan, for the tests of failing servers.
-$(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) module/mb_module.h $(CONTRACT) $(CORE)
+$(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(wildcard module/*.h) $(CONTRACT) $(CORE)
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \

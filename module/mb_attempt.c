@@ -5,11 +5,13 @@
  * better, it is given to the client after all, as the server sent it.
  */
 
-#include "mb_module.h"
+#include "mb_proxy.h"
 
+#include "http_request.h"
 #include "util_filter.h"
 
 #define ANSWER_FILTER "BACKHAND_ANSWER"
+static ap_filter_rec_t *answer_filter;
 
 /* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the answer. */
 #define MOST_KEPT (64 * 1024)
@@ -28,6 +30,8 @@ static int is_idempotent(const request_rec *r) {
 
 /* A body is gone with the first attempt that was given it. */
 int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !ap_request_has_body(r); }
+
+static int is_http2(const mb_attempt *attempt) { return attempt->scheme == MB_H2C || attempt->scheme == MB_H2; }
 
 /* What an answer changes in the request. */
 static mb_answer answer_in(const request_rec *r) {
@@ -50,15 +54,25 @@ static void put_answer(request_rec *r, const mb_answer *answer) {
     r->mtime = answer->mtime;
 }
 
-void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable) {
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme) {
     memset(attempt, 0, sizeof *attempt);
     attempt->before = answer_in(r);
     attempt->repeatable = repeatable;
+    attempt->server = server;
+    attempt->scheme = scheme;
     apr_table_unset(r->notes, "proxy-error-override");
     apr_table_unset(r->notes, "proxy_timedout");
-    if (!repeatable) return;
-    r->trailers_out = apr_table_make(r->pool, 1);
-    attempt->filter = ap_add_output_filter(ANSWER_FILTER, attempt, r, r->connection);
+    attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
+    /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table of its own. */
+    if (is_http2(attempt)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
+    if (repeatable) r->trailers_out = apr_table_make(r->pool, 1);
+}
+
+/* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
+static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
+    if (result != HTTP_SERVICE_UNAVAILABLE) return 0;
+    if (is_http2(attempt)) return !mb_handshake_is_sent(r);
+    return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
 mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
@@ -69,9 +83,12 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (attempt->held) return MB_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
-    /* Its 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
-    if (result == HTTP_SERVICE_UNAVAILABLE && r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout"))
-        return MB_REFUSED;
+    /* mod_proxy_http2 calls it an error that a client is gone. */
+    if (is_http2(attempt) && r->connection->aborted) {
+        attempt->result = DONE;
+        return MB_ANSWERED;
+    }
+    if (is_refusal(attempt, r, result)) return MB_REFUSED;
     if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
     return attempt->repeatable ? MB_FAILED : MB_LOST;
 }
@@ -88,12 +105,22 @@ int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
     return OK;
 }
 
+/* mod_proxy_http2 reports so that a server has died before its answer. */
+static int is_error(const apr_bucket_brigade *brigade) {
+    return !APR_BRIGADE_EMPTY(brigade) && AP_BUCKET_IS_ERROR(APR_BRIGADE_FIRST(brigade));
+}
+
 /* Output filter, the first of all: sees the answer before any other does. */
 static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
     apr_off_t length = 0;
-    if (!attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (is_http2(attempt) && is_error(brigade)) { /* the result says it too */
+        apr_brigade_cleanup(brigade);
+        return APR_SUCCESS;
+    }
+    if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
+    if (attempt->repeatable && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {
         apr_status_t status = ap_save_brigade(filter, &attempt->held, &brigade, r->pool);
         if (status != APR_SUCCESS) return status;
@@ -108,5 +135,5 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
 
 void mb_attempt_register(apr_pool_t *pool) {
     (void)pool;
-    ap_register_output_filter(ANSWER_FILTER, judge, NULL, AP_FTYPE_RESOURCE - 1);
+    answer_filter = ap_register_output_filter(ANSWER_FILTER, judge, NULL, AP_FTYPE_RESOURCE - 1);
 }

@@ -131,7 +131,7 @@ static void note_failure(errand *about, uint32_t id, const char *server, mb_outc
 /* Sends the request to another server, or to our own announced address. */
 static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
-    mb_outcome outcome = mb_proxy_forward(about->r, id, facts, may_fail(about), &attempt);
+    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), &attempt);
     if (outcome == MB_ANSWERED || outcome == MB_LOST) return attempt.result;
     note_failure(about, id, server, outcome, &attempt);
     return NOBODY_TOOK_IT;

@@ -26,6 +26,8 @@
 static const char *first_chain;
 /* The first Backhand addPrediction; likewise. */
 static const char *first_prediction;
+/* The same for the schemes of BackhandForward lines. */
+static const char *first_forward[MB_SCHEMES];
 static mb_server *main_server;
 
 mb_server *mb_main_server(void) { return main_server; }
@@ -48,8 +50,8 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = MB_UNSET;
-    settings->retries = settings->retry_timeout_s = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->pools = MB_UNSET;
+    settings->retries = settings->retry_timeout_s = settings->forward = MB_UNSET;
     return settings;
 }
 
@@ -64,6 +66,8 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
     result->walk = merged(base->walk, add->walk);
+    result->pools = merged(base->pools, add->pools);
+    result->forward = add->forward == MB_UNSET ? base->forward : add->forward;
     result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
     result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
     result->self_redirect = merged(base->self_redirect, add->self_redirect);
@@ -248,6 +252,23 @@ static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
+static const char *set_pools(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->pools = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_forward(cmd_parms *cmd, void *directory, const char *value) {
+    for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
+        if (ap_cstr_casecmp(value, mb_scheme_names[scheme]) != 0) continue;
+        ((mb_directory *)directory)->forward = scheme;
+        if (!first_forward[scheme])
+            first_forward[scheme] = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+        return NULL;
+    }
+    return complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of http, https, h2c and h2", value));
+}
+
 /* A whole number in a range, for the directive's member. */
 static const char *set_number(cmd_parms *cmd, const char *text, int least, int most, int *result) {
     char *end;
@@ -316,6 +337,10 @@ const command_rec mb_commands[] = {
                   "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
     AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
                  "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
+    AP_INIT_FLAG("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
+                 "Off: a new connection for each request that goes to another server"),
+    AP_INIT_TAKE1("BackhandForward", set_forward, NULL, MB_DIRECTORY_CONTEXT,
+                  "how other servers are asked: http, https, h2c or h2"),
     AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
                   "how many servers may fail a request that is safe to repeat, before the client is told"),
     AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
@@ -329,6 +354,7 @@ const command_rec mb_commands[] = {
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     (void)pconf, (void)plog, (void)ptemp;
     first_chain = first_prediction = NULL;
+    memset(first_forward, 0, sizeof first_forward);
     return OK;
 }
 
@@ -341,6 +367,20 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                  "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
                  "(on Debian: a2enmod proxy proxy_http)", first_chain, missing);
     return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* The same for a scheme that nobody could speak. */
+static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)pconf, (void)plog, (void)ptemp;
+    for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
+        const char *missing = first_forward[scheme] ? mb_proxy_lacks((mb_scheme)scheme) : NULL;
+        if (!missing) continue;
+        ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
+                     "BH0110: BackhandForward %s at %s needs %s: add what is missing of its LoadModule lines "
+                     "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], first_forward[scheme], missing);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
 }
 
 static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
@@ -385,5 +425,6 @@ void mb_config_register(apr_pool_t *pool) {
     ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(forget_chains, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(check_schemes, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
 }

@@ -67,6 +67,11 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 #define MB_RETRY_TIMEOUT_DEFAULT_S 30
 #define MB_RETRY_TIMEOUT_MAX_S 3600
 
+/* How servers are asked: BackhandForward. */
+typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
+/* "http" and so on. */
+extern const char *const mb_scheme_names[MB_SCHEMES];
+
 /* Settings of one directory. */
 typedef struct mb_directory {
     apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
@@ -74,6 +79,8 @@ typedef struct mb_directory {
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
     mb_switch walk;              /* BackhandDirectoryWalk */
+    mb_switch pools;             /* BackhandConnectionPools */
+    int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
     mb_log log;                  /* BackhandLogLevel: only while the section is read */
@@ -217,13 +224,15 @@ typedef struct mb_attempt {
     ap_filter_t *filter;
     int repeatable;
     int passed;               /* something has gone on to the client */
+    const bh_facts_t *server; /* who is asked, and how */
+    mb_scheme scheme;
     int result;               /* what mod_proxy returned */
 } mb_attempt;
 
 /* Whether the request may be done again by another server, although the first may have had it. */
 int mb_attempt_is_safe(request_rec *r);
-/* Before mod_proxy runs. */
-void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable);
+/* Before mod_proxy runs. server: valid until mb_attempt_end. */
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme);
 /* After it has: what became of it. */
 mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
 /* Puts the request back to what it was before, for the next attempt. */
@@ -240,17 +249,27 @@ mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const Serv
 /* Redirects the client to the candidate; returns what a handler returns. status 0: 302. */
 int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status);
 
+/* ---- Answers that name the server itself: mb_reverse.c ---- */
+
+/* Names the site instead in Location, Content-Location, URI and Set-Cookie, as ProxyPassReverse would. */
+void mb_reverse(request_rec *r, const bh_facts_t *server, mb_scheme scheme);
+
 void mb_status_register(apr_pool_t *pool);
+/* mod_status's page: mb_server_status.c. */
+void mb_server_status_register(apr_pool_t *pool);
 
 void mb_proxy_register(apr_pool_t *pool);
 /* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
 const char *mb_proxy_find(void);
+/* NULL, or the name of what is missing for a scheme beside those. */
+const char *mb_proxy_lacks(mb_scheme scheme);
 /* Whether they were found. */
 int mb_proxy_available(void);
 /* "10.0.0.4:80" for the server of the row, kept as long as this child lives. */
 const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
 /* Sends the request to the server of the row; repeatable: another server may do it if this one fails. */
-mb_outcome mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts, int repeatable, mb_attempt *attempt);
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable,
+                            mb_attempt *attempt);
 /* The path and query exactly as the client sent them. */
 const char *mb_proxy_as_sent(request_rec *r);
 /* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */

@@ -1,142 +1,19 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server.
- *
- * mod_proxy may be loaded after us, so its functions are looked up once the configuration is read. Workers are made in each child on
- * first use and never freed: a request may still hold one. A row that gets another server gets another worker, which happens at most once a
- * minute for a row.
- */
+/* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server (mb_worker.c). */
 
-#include "mb_module.h"
+#include "mb_proxy.h"
 
-#include "apr_dso.h"
 #include "apr_lib.h"
-#include "apr_thread_mutex.h"
-#include "mod_proxy.h"
 #include "util_filter.h"
 
-#include <dlfcn.h>
-#include <stdlib.h>
-
-/* Seconds to wait for a connection: a server that does not answer within this is as good as one that refuses. A
- * handshake in one cluster takes milliseconds; three seconds survive one lost SYN (repeated after one second) and its answer. */
-#define CONNECT_TIMEOUT_S 3
-
-static struct {
-    module *proxy;
-    size_t vector; /* bytes of a configuration vector up to the last module */
-    __typeof__(&ap_proxy_define_worker) define_worker;
-    __typeof__(&ap_proxy_initialize_worker) initialize_worker;
-    __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
-} mod_proxy;
-
-/* What this child keeps for one server. Never freed; the names are immutable once it can be seen, the worker comes when it is needed. */
-typedef struct peer {
-    bh_address_t address;
-    uint16_t port;
-    const char *origin;    /* "http://10.0.0.4:80" */
-    proxy_worker *worker;  /* NULL: not made yet */
-} peer;
-
-#define SCHEME "http://"
 #define FORWARDED_PROTO "X-Forwarded-Proto"
 
-static peer *peers[BH_ROWS];
-static apr_pool_t *peer_pool;
-static apr_thread_mutex_t *peer_lock;
+static int is_http2(mb_scheme scheme) { return scheme == MB_H2C || scheme == MB_H2; }
 
-/* ---- mod_proxy's functions ---- */
-
-static void *find(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (host->dynamic_load_handle)
-        return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-    return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-}
-
-/* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
-#define FIND(member, name) (*(void **)(void *)&mod_proxy.member = find(mod_proxy.proxy, name))
-
-int mb_proxy_available(void) { return mod_proxy.proxy != NULL; }
-
-const char *mb_proxy_find(void) {
-    memset(&mod_proxy, 0, sizeof mod_proxy);
-    module *proxy = ap_find_linked_module("mod_proxy.c");
-    if (!proxy) return "mod_proxy";
-    if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
-    mod_proxy.proxy = proxy;
-    FIND(define_worker, "ap_proxy_define_worker");
-    FIND(initialize_worker, "ap_proxy_initialize_worker");
-    FIND(run_scheme_handler, "proxy_run_scheme_handler");
-    for (const module *each = ap_top_module; each; each = each->next)
-        if (mod_proxy.vector < ((size_t)each->module_index + 1) * sizeof(void *))
-            mod_proxy.vector = ((size_t)each->module_index + 1) * sizeof(void *);
-    if (mod_proxy.define_worker && mod_proxy.initialize_worker && mod_proxy.run_scheme_handler) return NULL;
-    mod_proxy.proxy = NULL;
-    return "a mod_proxy of httpd 2.4";
-}
-
-/* ---- Workers ---- */
-
-static int is_of(const peer *known, const bh_facts_t *facts) {
-    return known && known->port == facts->port && known->address.low == facts->address.low
-           && known->address.high == facts->address.high;
-}
-
-/* The server of a row; made under the lock when it is new. */
-static peer *peer_of(uint32_t id, const bh_facts_t *facts) {
-    peer *known = __atomic_load_n(&peers[id], __ATOMIC_ACQUIRE);
-    if (is_of(known, facts)) return known;
-    apr_thread_mutex_lock(peer_lock);
-    known = peers[id];
-    if (!is_of(known, facts)) {
-        known = apr_pcalloc(peer_pool, sizeof *known);
-        known->address = facts->address;
-        known->port = facts->port;
-        known->origin = apr_pstrcat(peer_pool, SCHEME, mb_endpoint(peer_pool, &facts->address, facts->port), NULL);
-        __atomic_store_n(&peers[id], known, __ATOMIC_RELEASE);
-    }
-    apr_thread_mutex_unlock(peer_lock);
-    return known;
-}
-
-const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts) { return peer_of(id, facts)->origin + strlen(SCHEME); }
-
-/* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, const peer *server) {
-    proxy_worker *made;
-    const char *wrong = mod_proxy.define_worker(peer_pool, &made, NULL, NULL, server->origin, 0);
-    if (wrong) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0402: mod_proxy refuses a worker for %s: %s", server->origin, wrong);
-        return NULL;
-    }
-    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
-    made->s->conn_timeout_set = 1;
-    apr_status_t status = mod_proxy.initialize_worker(made, r->server, peer_pool);
-    if (status != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r, "BH0403: cannot initialise the worker for %s", server->origin);
-        return NULL;
-    }
-    return made;
-}
-
-static proxy_worker *worker_of(request_rec *r, peer *server) {
-    proxy_worker *made = __atomic_load_n(&server->worker, __ATOMIC_ACQUIRE);
-    if (made) return made;
-    apr_thread_mutex_lock(peer_lock);
-    if (!(made = server->worker) && (made = make_worker(r, server)))
-        __atomic_store_n(&server->worker, made, __ATOMIC_RELEASE);
-    apr_thread_mutex_unlock(peer_lock);
-    return made;
-}
-
-static void prepare_child(apr_pool_t *pool, server_rec *server) {
-    apr_pool_create(&peer_pool, pool);
-    apr_pool_tag(peer_pool, "mod_backhand peers");
-    apr_status_t status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
-    if (status == APR_SUCCESS) return;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock: this child ends, another takes its place");
-    exit(APEXIT_CHILDSICK);
+static int wants_websocket(const request_rec *r) {
+    const char *protocol = apr_table_get(r->headers_in, "Upgrade");
+    return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
 }
 
 /* ---- Forwarding ---- */
@@ -148,18 +25,20 @@ typedef struct before {
     int proxyreq;
     ap_conf_vector_t *per_dir_config;
     const char *forwarded_proto;
+    const char *host; /* mod_proxy_http2 takes it away */
     int keepalives;
 } before;
 
 /* mod_proxy's settings for this directory, but with the client's Host header kept: the servers are one site. */
 static ap_conf_vector_t *preserving_host(request_rec *r) {
-    const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mod_proxy.proxy);
-    if (old->preserve_host) return r->per_dir_config;
+    const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
+    if (old->preserve_host && !old->interpolate_env) return r->per_dir_config;
     proxy_dir_conf *changed = apr_pmemdup(r->pool, old, sizeof *changed);
     changed->preserve_host = changed->preserve_host_set = 1;
+    changed->interpolate_env = 0; /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
     /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000 instructions. */
-    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mod_proxy.vector);
-    ap_set_module_config(copy, mod_proxy.proxy, changed);
+    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
+    ap_set_module_config(copy, mb_mp.proxy, changed);
     return copy;
 }
 
@@ -213,7 +92,7 @@ static void forget_keepalives(conn_rec *connection, int most) {
 
 static before dress(request_rec *r, char *filename) {
     before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
-                  r->connection->keepalives};
+                  apr_table_get(r->headers_in, "Host"), r->connection->keepalives};
     r->filename = filename;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
@@ -234,6 +113,7 @@ static void undress(request_rec *r, const before *old) {
     r->per_dir_config = old->per_dir_config;
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+    if (old->host) apr_table_setn(r->headers_in, "Host", old->host);
     if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
@@ -243,8 +123,13 @@ static int broke_off(const request_rec *r, int result) {
     return result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
 }
 
-static void count(uint32_t id, mb_outcome outcome, int is_good, apr_time_t took) {
-    uint64_t us = took > 0 ? (uint64_t)took : 0;
+/* A tunnel's time is that of its user, not of the server. */
+static uint64_t service_time(const request_rec *r, apr_time_t took) {
+    return took > 0 && r->status != HTTP_SWITCHING_PROTOCOLS ? (uint64_t)took : 0;
+}
+
+static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, apr_time_t took) {
+    uint64_t us = service_time(r, took);
     if (outcome == MB_ANSWERED && is_good) {
         bh_feedback_served(mb_segment, id, us);
         return;
@@ -254,27 +139,46 @@ static void count(uint32_t id, mb_outcome outcome, int is_good, apr_time_t took)
     else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, mb_now_ms(), us / 1000);
 }
 
-mb_outcome mb_proxy_forward(request_rec *r, uint32_t id, const bh_facts_t *facts, int repeatable, mb_attempt *attempt) {
-    peer *server = peer_of(id, facts);
-    proxy_worker *worker = worker_of(r, server);
-    if (!worker) { /* it has said why: as good as refused */
-        count(id, MB_REFUSED, 0, 0);
+/* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
+static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
+    mb_scheme scheme = settings->forward == MB_UNSET ? MB_HTTP : (mb_scheme)settings->forward;
+    if (!is_http2(scheme) || !wants_websocket(r)) return scheme;
+    return scheme == MB_H2C ? MB_HTTP : MB_HTTPS;
+}
+
+/* mod_proxy at work. */
+static int run(request_rec *r, const mb_way *way, char *url, uint32_t id) {
+    proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
+    bh_feedback_begin(mb_segment, mb_child_slot, id);
+    int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
+    bh_feedback_end(mb_segment, mb_child_slot, id);
+    return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
+}
+
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable,
+                            mb_attempt *attempt) {
+    mb_scheme scheme = scheme_of(r, settings);
+    int once = is_http2(scheme) && !mb_attempt_is_safe(r);
+    mb_way way;
+    /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
+    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once, &way)) { /* it has said why: as good as refused */
+        count(r, id, MB_REFUSED, 0, 0);
         return MB_REFUSED;
     }
-    char *url = apr_pstrcat(r->pool, "proxy:", server->origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
-    proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mod_proxy.proxy);
+    char *url = apr_pstrcat(r->pool, "proxy:", way.origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
     before old = dress(r, url - strlen("proxy:"));
-    mb_attempt_begin(attempt, r, repeatable);
+    mb_attempt_begin(attempt, r, repeatable, facts, scheme);
+    mb_handshake_begin(r, scheme, once);
     apr_time_t began = apr_time_now();
-    bh_feedback_begin(mb_segment, mb_child_slot, id);
-    int result = mod_proxy.run_scheme_handler(r, worker, settings, url, NULL, 0);
-    bh_feedback_end(mb_segment, mb_child_slot, id);
+    int result = run(r, &way, url, id);
     apr_time_t took = apr_time_now() - began;
+    int untrusted = mb_handshake_end();
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    count(id, outcome, (result == OK || result == DONE) && !broke_off(r, result), took);
+    if (untrusted && outcome == MB_REFUSED) bh_feedback_failed(mb_segment, id);
+    else count(r, id, outcome, (result == OK || result == DONE) && !broke_off(r, result), took);
     if (outcome == MB_REFUSED || outcome == MB_FAILED) undress(r, &old);
     return outcome;
 }
@@ -340,5 +244,4 @@ void mb_proxy_register(apr_pool_t *pool) {
     /* Before all others: what was read has passed the request's other filters already. */
     ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE - 1);
     ap_hook_insert_filter(give_back_to_redirect, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -2,18 +2,21 @@
 
 /* The module record. Each topic registers hooks of its own. */
 
-#include "mb_module.h"
+#include "mb_proxy.h"
 
 static void register_hooks(apr_pool_t *pool) {
     mb_config_register(pool);
     mb_segment_register(pool);
     mb_moderator_register(pool);
+    mb_worker_register(pool);
+    mb_handshake_register(pool);
     mb_proxy_register(pool);
     mb_guard_register(pool);
     mb_attempt_register(pool);
     mb_walk_register(pool);
     mb_balance_register(pool);
     mb_status_register(pool);
+    mb_server_status_register(pool);
 }
 
 module AP_MODULE_DECLARE_DATA backhand_module = {

@@ -76,3 +76,11 @@ def threads(pid):
         return len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return 0
+
+
+def peak_memory(pid):
+    """The most bytes of memory that the process has had resident at once."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"process {pid} is gone")

@@ -1,0 +1,42 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What the files that work with mod_proxy share. */
+#ifndef MB_PROXY_H
+#define MB_PROXY_H
+
+#include "mb_module.h"
+
+#include "mod_proxy.h"
+
+/* mod_proxy, looked up by mb_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
+typedef struct mb_mod_proxy {
+    module *proxy; /* NULL: not found */
+    size_t vector; /* bytes of a configuration vector up to the last module */
+    __typeof__(&ap_proxy_define_worker) define_worker;
+    __typeof__(&ap_proxy_initialize_worker) initialize_worker;
+    __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
+} mb_mod_proxy;
+extern mb_mod_proxy mb_mp;
+
+/* ---- Workers: mb_worker.c ---- */
+
+/* How a server is asked. */
+typedef struct mb_way {
+    proxy_worker *worker;
+    const char *origin;  /* "http://10.0.0.4:80" */
+} mb_way;
+/* 0: there is no worker, and it has been logged why. */
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_way *way);
+void mb_worker_register(apr_pool_t *pool);
+
+/* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
+
+/* Whether mod_proxy has begun to send the request, or may have. */
+int mb_handshake_is_sent(request_rec *r);
+/* From now on this thread's new connections to servers are for this request. once: it must not be sent twice. */
+void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once);
+/* The opposite. Returns whether a server was refused because of its TLS handshake, and not because it took too long. */
+int mb_handshake_end(void);
+void mb_handshake_register(apr_pool_t *pool);
+
+#endif
