@@ -147,7 +147,7 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 }
 
 /* mod_proxy at work. */
-static int run(request_rec *r, const mb_way *way, char *url, uint32_t id) {
+static int run(request_rec *r, const mb_route *way, char *url, uint32_t id) {
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
     bh_feedback_begin(mb_segment, mb_child_slot, id);
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
@@ -159,7 +159,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
                             mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
-    mb_way way;
+    mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once, &way)) { /* it has said why: as good as refused */
         count(r, id, MB_REFUSED, 0, 0);

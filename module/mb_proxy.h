@@ -21,12 +21,12 @@ extern mb_mod_proxy mb_mp;
 /* ---- Workers: mb_worker.c ---- */
 
 /* How a server is asked. */
-typedef struct mb_way {
+typedef struct mb_route {
     proxy_worker *worker;
     const char *origin;  /* "http://10.0.0.4:80" */
-} mb_way;
+} mb_route;
 /* 0: there is no worker, and it has been logged why. */
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_way *way);
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */

@@ -17,10 +17,16 @@ typedef struct authority {
 
 static apr_port_t usual_port(const char *scheme) { return strcmp(scheme, "https") == 0 ? HTTPS_PORT : HTTP_PORT; }
 
-/* The scheme is the client's. A server announces its plain port; for TLS all servers have one port, the one that the client has reached here.
- * ServerName https://name[:port] tells of TLS that ends before this httpd: then that port is what clients see. */
+/* Where BackhandForward says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the client's: a server announces its
+ * plain port; for TLS all servers have one port, the one that the client has reached here. ServerName https://name[:port] tells of TLS that ends before this httpd: then that port is what clients see. */
 static void choose_scheme_and_port(const request_rec *r, const bh_facts_t *facts, authority *to) {
-    to->scheme = ap_http_scheme(r);
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    int is_tls = settings->forward == MB_HTTPS || settings->forward == MB_H2;
+    to->scheme = is_tls ? "https" : ap_http_scheme(r);
+    if (is_tls) {
+        to->port = facts->port;
+        return;
+    }
     if (strcmp(to->scheme, "https") != 0) to->port = facts->port;
     else if (!r->server->server_scheme) to->port = r->connection->local_addr->port;
     else to->port = r->server->port ? r->server->port : HTTPS_PORT;
@@ -61,10 +67,10 @@ static int is_same_host(const char *asked, const char *host) {
            && left.low == right.low;
 }
 
-/* Whether the client has asked for just this. The scheme is its own in any case. */
+/* Whether the client has asked for just this. */
 static int has_asked_for(const request_rec *r, const authority *to) {
-    apr_port_t asked = r->parsed_uri.port_str ? r->parsed_uri.port : usual_port(to->scheme);
-    return r->hostname && asked == to->port && is_same_host(r->hostname, to->host);
+    apr_port_t asked = r->parsed_uri.port_str ? r->parsed_uri.port : usual_port(ap_http_scheme(r));
+    return strcmp(ap_http_scheme(r), to->scheme) == 0 && r->hostname && asked == to->port && is_same_host(r->hostname, to->host);
 }
 
 /* This server among the candidates; NULL: it is not there. */

@@ -125,7 +125,7 @@ static proxy_worker *make_worker(request_rec *r, const char *origin, int pooled)
     return made;
 }
 
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_way *way) {
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way) {
     peer *server = peer_of(id, facts);
     proxy_worker **place = &server->workers[scheme][pooled != 0];
     way->origin = server->origins[scheme];

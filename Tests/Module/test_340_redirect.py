@@ -12,7 +12,6 @@ from harness import client, ports
 from harness.announce import Announcement
 from harness.httpd import REPOSITORY
 from harness.stage import CLUSTER, CLUSTER_OF_9
-from harness.wait import wait_for
 
 CONFIG = CLUSTER_OF_9 + """
 AllowEncodedSlashes NoDecode
@@ -71,17 +70,6 @@ WWW3 = Announcement("127.0.9.3", 81, "www3.sanfran.hosting.com", load=-1_000_000
 
 
 @dataclass
-class IPv6(Announcement):
-    """A server with an IPv6 address: announced through IPv4 all the same."""
-
-    def encode(self, **how):
-        data = self.with_ipv4().encode(**how)
-        return data[:24] + socket.inet_pton(socket.AF_INET6, self.address) + data[40:]
-
-    def with_ipv4(self):
-        return Announcement("127.0.9.6", self.port, self.hostname or "six", load=self.load)
-
-
 @pytest.fixture(scope="module")
 def server(module_stage):
     server = module_stage.httpd(CONFIG, files={name: name for name in ("observe", "self", "back", "back-name", "stay-name")})
@@ -124,25 +112,6 @@ def test_port_80_is_not_written(stage):
     stage.plant(server, WWW3.with_(port=80))
     assert server.get("/ip/x?y").header("Location") == "http://127.0.9.3/ip/x?y"
     assert server.get("/name", headers={"Host": "a.b"}).header("Location") == "http://www3.sanfran.hosting.com/name"
-
-
-@pytest.mark.parametrize("port, location", [(80, "http://[2001:db8::4]/ip?x"), (8080, "http://[2001:db8::4]:8080/ip?x")])
-def test_ipv6_stands_in_brackets(stage, port, location):
-    server = stage.httpd(CONFIG)
-    plant_ipv6(stage, server, IPv6("2001:db8::4", port))
-    answer = server.get("/ip?x")
-    assert (answer.status, answer.header("Location")) == (302, location)
-    # Who has asked for that address came to us by some other way: sent there, it would come again.
-    server.log.expect("AH00957|AH01114|AH00893|BH0404")
-    asked = f"[2001:DB8:0::4]:{port}" if port != 80 else "[2001:db8::4]"
-    assert server.get("/ip?x", headers={"Host": asked}).status != 302
-
-
-def plant_ipv6(stage, server, announcement):
-    def heard():
-        stage.announce(announcement, group=server.group)
-        return f"{announcement.address}:{announcement.port}" in server.status().servers
-    wait_for(heard, 8, "the server to be heard", every=0.1)
 
 
 @pytest.mark.parametrize("path, status", [("/ip", 302), ("/307", 307), ("/307?permanent", 308)])
