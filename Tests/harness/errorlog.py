@@ -15,6 +15,7 @@ KNOWN = (
     r"BH0110: no BackhandKey",
     # event: a connection lingers while its child ends (once in a hundred stops right after a request).
     r"AH03092: process_lingering_close: apr_pollset_add failure",
+    r"AH03093: process_socket: apr_pollset_add failure for keep alive",
 )
 
 _LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] \[pid (?P<pid>\d+)[^\]]*\] (?P<text>.*)")
