@@ -57,7 +57,8 @@ static int shake_hands(conn_rec *c) {
     APR_BRIGADE_INSERT_TAIL(nothing, apr_bucket_flush_create(c->bucket_alloc));
     apr_status_t status = ap_pass_brigade(c->output_filters, nothing);
     apr_brigade_destroy(nothing);
-    return status == APR_SUCCESS && !apr_table_get(c->notes, "SSL_connect_rv");
+    const char *verdict = apr_table_get(c->notes, "SSL_connect_rv"); /* "ok" or "err" */
+    return status == APR_SUCCESS && !(verdict && strcmp(verdict, "err") == 0);
 }
 
 static int meet(conn_rec *c, void *socket) {

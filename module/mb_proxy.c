@@ -139,6 +139,15 @@ static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_
     else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, mb_now_ms(), us / 1000);
 }
 
+/* No back-off: the name that mod_ssl looks for in the certificate is the client's Host, and no client must be able to take a server out. */
+static void distrust(request_rec *r, uint32_t id, const char *origin) {
+    static uint64_t next_ms;
+    bh_feedback_failed(mb_segment, id);
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0416: the TLS handshake with %s failed: nothing was sent to it; LogLevel ssl:info "
+                      "has mod_ssl's reason", origin);
+}
+
 /* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
 static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
     mb_scheme scheme = settings->forward == MB_UNSET ? MB_HTTP : (mb_scheme)settings->forward;
@@ -177,7 +186,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    if (untrusted && outcome == MB_REFUSED) bh_feedback_failed(mb_segment, id);
+    if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
     else count(r, id, outcome, (result == OK || result == DONE) && !broke_off(r, result), took);
     if (outcome == MB_REFUSED || outcome == MB_FAILED) undress(r, &old);
     return outcome;

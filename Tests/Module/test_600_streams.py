@@ -9,7 +9,7 @@ import pytest
 from harness import processes
 from harness.backend import Reply
 from harness.conversation import Server, chunks, connect, count_body, read_head, say
-from harness.front import front_of, row
+from harness.front import front_of, idle, row
 from harness.wait import wait_for
 
 GIGABYTE = 1 << 30
@@ -240,7 +240,7 @@ def test_a_client_that_leaves(stage, when):
     stream.close()
     connection.close()
     go_on.set()
-    wait_for(lambda: row(front, server)["in_flight"] == 0, 5, "none in flight")
+    idle(front, server)
     if when == "in the request":
         front.log.allow("AH01095|AH01097|AH02608|AH02609|AH10154")  # mod_proxy says that the client has left
     assert (row(front, server)["refused"], row(front, server)["backoff_ms"]) == (0, 0)

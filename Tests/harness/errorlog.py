@@ -55,6 +55,11 @@ class ErrorLog:
         self._checked = {path: 0 for path in self.paths}
         self._needed = []
         self._allowed = []
+        self._always = []
+
+    def always(self, pattern):
+        """The server's configuration may cause lines that contain this regular expression, in all tests that share it."""
+        self._always.append(pattern)
 
     def expect(self, pattern):
         """The test causes at least one line that contains this regular expression; further ones are fine."""
@@ -98,7 +103,7 @@ class ErrorLog:
             text = text[:text.rfind(b"\n") + 1]
             self._checked[path] += len(text)
             new += [parse(line) for line in text.decode(errors="replace").splitlines() if line.strip()]
-        needed, allowed = self._needed, [*self._needed, *self._allowed, *KNOWN]
+        needed, allowed = self._needed, [*self._needed, *self._allowed, *self._always, *KNOWN]
         self._needed, self._allowed = [], []
         problems = [f"unexpected: {line.whole}" for line in new
                     if line.is_grave and not any(re.search(pattern, line.whole) for pattern in allowed)]

@@ -3,6 +3,7 @@
 
 from .announce import Announcement
 from .stage import CLUSTER_OF_9
+from .wait import wait_for
 
 CHAIN = CLUSTER_OF_9 + """
 BackhandTrace On
@@ -18,7 +19,8 @@ def announcement_of(server, **values):
 
 def front_of(stage, *servers, config="", chain=CHAIN, **how):
     """An httpd with a chain, which has heard the servers; the first is the least loaded one."""
-    front = stage.httpd(chain + config, **{"name": f"front{len(stage.httpds) + 1}", **how})
+    # A group of its own: several fronts of a stage do not hear each other.
+    front = stage.httpd(chain + config, **{"name": f"front{len(stage.httpds) + 1}", "group": stage.new_group(), **how})
     stage.plant(front, *(announcement_of(server, load=1000 * number) for number, server in enumerate(servers)))
     return front
 
@@ -26,3 +28,8 @@ def front_of(stage, *servers, config="", chain=CHAIN, **how):
 def row(front, server):
     """The server's row in the front's table."""
     return front.status().servers[server.id]
+
+
+def idle(front, server, deadline=5):
+    """Waits until nothing of the front is under way at the server. An httpd that is stopped in a tunnel waits ten seconds for it."""
+    wait_for(lambda: row(front, server)["in_flight"] == 0, deadline, "none in flight", show=lambda: row(front, server))
