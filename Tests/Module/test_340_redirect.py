@@ -5,7 +5,6 @@ import re
 import socket
 import ssl
 import subprocess
-from dataclasses import dataclass
 
 import pytest
 from harness import client, ports
@@ -69,7 +68,6 @@ BackhandTrace On
 WWW3 = Announcement("127.0.9.3", 81, "www3.sanfran.hosting.com", load=-1_000_000)
 
 
-@dataclass
 @pytest.fixture(scope="module")
 def server(module_stage):
     server = module_stage.httpd(CONFIG, files={name: name for name in ("observe", "self", "back", "back-name", "stay-name")})
