@@ -65,7 +65,6 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
     /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table of its own. */
     if (is_http2(attempt)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
-    if (repeatable) r->trailers_out = apr_table_make(r->pool, 1);
 }
 
 /* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
@@ -79,8 +78,6 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
     attempt->filter = NULL;
     attempt->result = result;
-    /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
-    int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (attempt->held) return MB_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. */
@@ -89,6 +86,8 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
         return MB_ANSWERED;
     }
     if (is_refusal(attempt, r, result)) return MB_REFUSED;
+    /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
+    int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
     return attempt->repeatable ? MB_FAILED : MB_LOST;
 }
@@ -96,6 +95,8 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
     attempt->answer = answer_in(r);
     put_answer(r, &attempt->before);
+    /* The one thing that mod_proxy adds to, where it replaces all others. */
+    r->trailers_out = apr_table_make(r->pool, 1);
 }
 
 int mb_attempt_give(mb_attempt *attempt, request_rec *r) {

@@ -76,12 +76,11 @@ static const char *behind_server(const request_rec *r, const char *url, const bh
     return url + authority.length;
 }
 
-static void reverse_url(request_rec *r, const char *header, const bh_facts_t *server, mb_scheme scheme) {
-    const char *url = apr_table_get(r->headers_out, header);
-    const char *rest = url ? behind_server(r, url, server, scheme) : NULL;
-    if (!rest) return;
+static const char *reverse_url(request_rec *r, const char *url, const bh_facts_t *server, mb_scheme scheme) {
+    const char *rest = behind_server(r, url, server, scheme);
+    if (!rest) return url;
     if (*rest != '/') rest = apr_pstrcat(r->pool, "/", rest, NULL);
-    apr_table_setn(r->headers_out, header, ap_construct_url(r->pool, rest, r));
+    return ap_construct_url(r->pool, rest, r);
 }
 
 /* The value of a cookie's last Domain, which is the one that counts; NULL if there is none. */
@@ -106,18 +105,19 @@ static const char *reverse_cookie(request_rec *r, const char *cookie, const bh_f
     return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookie, (apr_size_t)(domain - cookie)), r->hostname, domain + length, NULL);
 }
 
-static void reverse_cookies(request_rec *r, const bh_facts_t *server) {
+static int is_url(const char *name) {
+    return ap_cstr_casecmp(name, "Location") == 0 || ap_cstr_casecmp(name, "Content-Location") == 0 || ap_cstr_casecmp(name, "URI") == 0;
+}
+
+/* One pass: most answers have none of them. */
+void mb_reverse(request_rec *r, const bh_facts_t *server, mb_scheme scheme) {
     const apr_array_header_t *headers = apr_table_elts(r->headers_out);
     for (int i = 0; i < headers->nelts; i++) {
         apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
-        if (ap_cstr_casecmp(header->key, "Set-Cookie") != 0) continue;
-        header->val = (char *)(intptr_t)reverse_cookie(r, header->val, server); /* APR changes none either */
+        const char *value = header->val;
+        if (!strchr("LlCcUuSs", *header->key)) continue;
+        if (is_url(header->key)) value = reverse_url(r, value, server, scheme);
+        else if (ap_cstr_casecmp(header->key, "Set-Cookie") == 0) value = reverse_cookie(r, value, server);
+        header->val = (char *)(intptr_t)value; /* APR changes none either */
     }
-}
-
-void mb_reverse(request_rec *r, const bh_facts_t *server, mb_scheme scheme) {
-    reverse_url(r, "Location", server, scheme);
-    reverse_url(r, "Content-Location", server, scheme);
-    reverse_url(r, "URI", server, scheme);
-    if (apr_table_get(r->headers_out, "Set-Cookie")) reverse_cookies(r, server);
 }
