@@ -15,7 +15,7 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
-DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl gcc make mandoc \
+DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl gcc make mandoc nghttp2-client \
         python3 python3-pytest valgrind wrk
 
 MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c))

@@ -27,16 +27,26 @@ class Server:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def serve(self, connection, stream):
+        """One connection: request after request."""
+        while head := read_head(stream):
+            if not self.talk(connection, stream, head):
+                return
+
     def _serve(self, connection):
         try:
             with connection, connection.makefile("rb") as stream:
-                while head := read_head(stream):
-                    if not self.talk(connection, stream, head):
-                        return
+                self.serve(connection, stream)
         except (OSError, ValueError):
             pass
 
     def close(self):
+        """Takes no more connections."""
+        # Wakes the thread in accept(): until then the kernel takes one more.
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self._listener.close()
 
 
