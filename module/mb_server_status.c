@@ -35,19 +35,29 @@ static figures look(void) {
     return sum;
 }
 
+/* ?auto: for programs, a line each. */
+static void put_lines(request_rec *r, const figures *sum, uint64_t arrivals, int unattended) {
+    ap_rprintf(r,
+               "BackhandServersKnown: %d\nBackhandServersHeard: %d\nBackhandServersBackedOff: %d\nBackhandArrivals: %" APR_UINT64_T_FMT
+               "\nBackhandProxied: %" APR_UINT64_T_FMT "\nBackhandFailed: %" APR_UINT64_T_FMT "\nBackhandInFlight: %" APR_UINT64_T_FMT
+               "\nBackhandUnattended: %d\n",
+               sum->known, sum->heard, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight, unattended);
+}
+
+static void put_html(request_rec *r, const figures *sum, uint64_t arrivals, int unattended) {
+    ap_rprintf(r,
+               "<hr />\n<h1>Backhand</h1>\n<dl><dt>Other servers: %d known, %d heard within %d seconds, %d left out for refused connections</dt>\n"
+               "<dt>Requests received: %" APR_UINT64_T_FMT "; sent to other servers: %" APR_UINT64_T_FMT " answered, %" APR_UINT64_T_FMT
+               " failed, %" APR_UINT64_T_FMT " under way</dt>\n%s</dl>\n",
+               sum->known, sum->heard, SERVER_TIMEOUT, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight,
+               unattended ? "<dt>Nobody keeps the table up to date: everything is served here</dt>\n" : "");
+}
+
 static int show(request_rec *r, int flags) {
     if (!mb_segment) return DECLINED;
     figures sum = look();
     uint64_t arrivals = bh_word_load(&mb_segment->arrivals);
-    int unattended = bh_segment_unattended(mb_segment);
-    const char *form = flags & AP_STATUS_SHORT
-        ? "BackhandServersKnown: %d\nBackhandServersHeard: %d\nBackhandServersBackedOff: %d\nBackhandArrivals: %" APR_UINT64_T_FMT
-          "\nBackhandProxied: %" APR_UINT64_T_FMT "\nBackhandFailed: %" APR_UINT64_T_FMT "\nBackhandInFlight: %" APR_UINT64_T_FMT
-          "\nBackhandUnattended: %d\n"
-        : "<hr />\n<h1>Backhand</h1>\n<dl><dt>Other servers: %d known, %d heard within 20 seconds, %d left out for refused connections</dt>\n"
-          "<dt>Requests received: %" APR_UINT64_T_FMT "; sent to other servers: %" APR_UINT64_T_FMT " answered, %" APR_UINT64_T_FMT
-          " failed, %" APR_UINT64_T_FMT " under way</dt>\n<dt>Unattended: %d</dt></dl>\n";
-    ap_rprintf(r, form, sum.known, sum.heard, sum.backed_off, arrivals, sum.served, sum.failed, sum.in_flight, unattended);
+    (flags & AP_STATUS_SHORT ? put_lines : put_html)(r, &sum, arrivals, bh_segment_unattended(mb_segment));
     return OK;
 }
 
