@@ -39,6 +39,13 @@ static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_R
 /* Of our own rows, none but the one that is "here" for the request is ever a candidate. */
 int mb_balance_is_here(uint32_t id) { return bh_row_own(bh_segment_row(mb_segment, id)); }
 
+/* Stopped, starved of CPU, or hanging; a dead one is replaced within a second. One line a minute for all children. */
+static void tell_late(request_rec *r, uint64_t now) {
+    if (!mb_minute_passed(&mb_segment->late_told_ms)) return;
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0410: the moderator's last round was %lu ms ago: ages count to it",
+                  (unsigned long)(now - bh_word_load(&mb_segment->beat_ms)));
+}
+
 int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
                       bh_decision_t *decision) {
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
@@ -46,7 +53,9 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
     size_t size = bh_chain_workspace(mb_segment, steps, count);
     bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .cookie = apr_table_get(r->headers_in, "Cookie"),
                             .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count};
+    request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     mb_site_describe(r, &request);
+    if (bh_segment_age_clock(mb_segment, request.now_ms) != request.now_ms) tell_late(r, request.now_ms);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
     if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
     if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);

@@ -51,7 +51,7 @@ void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
     settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->pools = MB_UNSET;
-    settings->retries = settings->retry_timeout_s = settings->forward = MB_UNSET;
+    settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->forward = MB_UNSET;
     return settings;
 }
 
@@ -72,6 +72,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
     result->self_redirect = merged(base->self_redirect, add->self_redirect);
     result->redirect_status = add->redirect_status ? add->redirect_status : base->redirect_status;
+    result->slow_start_s = add->slow_start_s == MB_UNSET ? base->slow_start_s : add->slow_start_s;
     return result;
 }
 
@@ -284,6 +285,10 @@ static const char *set_retries(cmd_parms *cmd, void *directory, const char *text
     return set_number(cmd, text, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
 }
 
+static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
+    return set_number(cmd, text, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
+}
+
 static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
     return set_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
 }
@@ -349,6 +354,8 @@ const command_rec mb_commands[] = {
                  "On: what the chain leaves here is proxied to the address that this server announces"),
     AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
                   "302, 307 or 308: the status of redirects to other servers"),
+    AP_INIT_TAKE1("BackhandSlowStart", set_slow_start, NULL, MB_DIRECTORY_CONTEXT,
+                  "seconds in which the share of a server that has come grows to the whole; 0: it has the whole at once"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {

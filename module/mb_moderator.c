@@ -191,6 +191,8 @@ static apr_status_t start(void) {
     sigaddset(&stop, SIGHUP);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGUSR1);
+    sigaddset(&stop, SIGURG); /* a child's, see mb_leaving.c */
+    mb_leaving_prepare();
     sigprocmask(SIG_BLOCK, &stop, &before);
     pid_t pid = fork();
     if (pid == 0) work(parent);
@@ -228,6 +230,7 @@ static void describe(void) {
         .interval_ms = 1000,
         .log = log_line,
         .workers = mb_scoreboard_workers,
+        .leaving = mb_leaving_ask,
         .baton = self.server,
         .keys = settings->keys,
         .sign = mb_key_sign,

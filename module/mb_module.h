@@ -66,6 +66,8 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 #define MB_RETRIES_MAX 16
 #define MB_RETRY_TIMEOUT_DEFAULT_S 30
 #define MB_RETRY_TIMEOUT_MAX_S 3600
+#define MB_SLOW_START_DEFAULT_S 10
+#define MB_SLOW_START_MAX_S 3600
 
 /* How servers are asked: BackhandForward. */
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
@@ -83,6 +85,7 @@ typedef struct mb_directory {
     int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
+    int slow_start_s;            /* BackhandSlowStart; likewise */
     mb_log log;                  /* BackhandLogLevel: only while the section is read */
     mb_switch self_redirect;     /* BackhandSelfRedirect */
     int redirect_status;         /* BackhandRedirectStatus; 0: not given */
@@ -152,6 +155,11 @@ void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pi
 void mb_pidfile_remove(void);
 /* A bh_workers_fn. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
+/* A bh_leaving_fn: mb_leaving.c. */
+bool mb_leaving_ask(void *baton, bool told);
+/* Before the moderator is forked. */
+void mb_leaving_prepare(void);
+void mb_leaving_register(apr_pool_t *pool);
 
 /* ---- Requests: mb_guard.c, mb_balance.c, mb_proxy.c, mb_status.c ---- */
 

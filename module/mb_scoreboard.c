@@ -20,6 +20,13 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
         case SERVER_READY:
             workers->idle++;
             break;
+        case SERVER_BUSY_READ:
+        case SERVER_BUSY_WRITE:
+        case SERVER_BUSY_LOG:
+        case SERVER_BUSY_DNS:
+            workers->serving++;
+            workers->busy++;
+            break;
         default:
             workers->busy++;
         }

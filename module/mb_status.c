@@ -27,7 +27,10 @@ static const char style[] =
 
 static const char *const columns[] = {
     "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-    "Load/HWM", "CPU Idle", NULL};
+    "Load/HWM", "CPU Idle", "State", NULL};
+
+/* By bh_state_t. */
+static const char *const states[] = {"up", "draining", "maintenance", "leaving"};
 
 static void put_row(request_rec *r, uint32_t id, uint64_t now) {
     const bh_row_t *row = bh_segment_row(mb_segment, id);
@@ -40,20 +43,20 @@ static void put_row(request_rec *r, uint32_t id, uint64_t now) {
     ap_rprintf(r,
                "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>"
                "<td>%d MB</td><td>%d MB</td><td>%d/%d</td><td>%d [%d]</td><td>%d</td><td>%d</td>"
-               "<td>%.3f/%d</td><td>%.3f</td></tr>\n",
+               "<td>%.3f/%d</td><td>%.3f</td><td class=\"text\">%s</td></tr>\n",
                age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
                ap_escape_html(r->pool, mb_endpoint(r->pool, &facts.address, facts.port)),
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),
                bh_public_load(&stat->arriba), bh_public_load(&stat->ncpu), load / 1000.0,
-               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0);
+               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, states[bh_row_state(row) & 3]);
 }
 
 static void put_table(request_rec *r) {
     uint64_t now = mb_now_ms();
     ap_rputs("<table>\n<thead><tr>", r);
     for (int i = 0; columns[i]; i++)
-        ap_rvputs(r, i == 1 || i == 3 ? "<th class=\"text\">" : "<th>", columns[i], "</th>", NULL);
+        ap_rvputs(r, i == 1 || i == 3 || i == 12 ? "<th class=\"text\">" : "<th>", columns[i], "</th>", NULL);
     ap_rputs("</tr></thead>\n<tbody>\n", r);
     for (uint32_t id = 0; id < bh_segment_rows(mb_segment); id++) put_row(r, id, now);
     ap_rputs("</tbody>\n</table>\n", r);

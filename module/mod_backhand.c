@@ -10,6 +10,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_moderator_register(pool);
     mb_worker_register(pool);
     mb_handshake_register(pool);
+    mb_leaving_register(pool);
     mb_proxy_register(pool);
     mb_guard_register(pool);
     mb_attempt_register(pool);

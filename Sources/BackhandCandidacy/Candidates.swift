@@ -11,6 +11,8 @@ struct Candidates {
     let segment: UnsafePointer<bh_segment_t>
     /// CLOCK_MONOTONIC of the request, milliseconds.
     let now: UInt64
+    /// The time to which ages count: the moderator's last round, if that was too long ago.
+    let ageClock: UInt64
     let seed: UInt64
     /// The server that "here" is: row 0, or that of the request's virtual host.
     let ownID: Int32
@@ -23,6 +25,12 @@ struct Candidates {
     let capacity: Int
     /// Room for one packed key a candidate.
     let keys: UnsafeMutablePointer<UInt64>
+    /// Milliseconds until a server that has come gets its whole share; 0: at once.
+    let slowStart: UInt64
+    /// Whether some candidates may be held back.
+    var hasNewcomers = false
+    /// Whether servers that take requests only if there is nobody else may get them now.
+    var isLastResort = false
     /// Index of the step that is running.
     var step = 0
     /// The first count entries are the candidates, best first. Functions that reorder may swap it with the spare one.
@@ -33,6 +41,8 @@ struct Candidates {
     init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
         self.segment = segment
         now = request.now_ms
+        ageClock = bh_segment_age_clock(segment, request.now_ms)
+        slowStart = UInt64(request.slow_start_ms)
         seed = request.seed
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
@@ -51,9 +61,10 @@ struct Candidates {
         count &+= 1
     }
 
-    /// Whether requests may be sent to the row's server: not if it is ourselves under another address, nor outside of the networks that the
-    /// request's virtual host accepts. Self always may.
+    /// Whether requests may be sent to the row's server: not if somebody says that it gets none, if it is ourselves under another
+    /// address, nor outside of the networks that the request's virtual host accepts.
     func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
+        if bh_row_closed(row) { return false }
         if id == ownID { return true }
         if bh_row_own(row) { return false }
         if accepted.isEmpty { return true }

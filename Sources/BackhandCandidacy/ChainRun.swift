@@ -5,7 +5,7 @@ internal import CBackhand
 /// One decision under way.
 struct ChainRun {
     var candidates: Candidates
-    /// Whether a server was left out because it refused connections.
+    /// Whether a server was left out that may be the last resort: it refused connections, or takes requests only if there is nobody else.
     var leftOut = false
     private var withRefusing = false
     private var fault: LoadedFault?
@@ -24,6 +24,7 @@ struct ChainRun {
     /// Starts from all servers that the table knows, in the order of their rows.
     mutating func gather(withRefusing: Bool) {
         self.withRefusing = withRefusing
+        candidates.isLastResort = withRefusing
         let segment = candidates.segment
         let now = candidates.now
         let list = candidates.list
@@ -36,7 +37,7 @@ struct ChainRun {
             guard bh_row_heard(row) != 0, !contains(tried, UInt32(truncatingIfNeeded: id)),
                 candidates.admits(row, Int32(truncatingIfNeeded: id))
             else { continue }
-            if !withRefusing, id != own, isRefusing(row, now) {
+            if !withRefusing, (id != own && isRefusing(row, now)) || !candidates.takesRequests(row) {
                 leftOut = true
                 continue
             }
@@ -45,11 +46,13 @@ struct ChainRun {
             count &+= 1
         }
         candidates.count = count
+        candidates.beginSlowStart()
     }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
         counts[0] = UInt16(truncatingIfNeeded: candidates.count)
+        candidates.holdBackNewcomers()
         for index in 0..<steps.count {
             candidates.step = index
             if steps[index].function == BH_FUNCTION_LOADED {
@@ -58,6 +61,7 @@ struct ChainRun {
                 let argument = StepArgument(number: steps[index].number, text: steps[index].argument)
                 CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
             }
+            candidates.holdBackNewcomers()
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
         }
     }
@@ -78,7 +82,10 @@ struct ChainRun {
         guard !withRefusing else { return }
         let count = candidates.count
         let own = candidates.ownID
-        candidates.keep { slot, segment in slot.id == own || !isRefusing(bh_segment_row(segment, slot.row), now) }
+        candidates.keep { slot, segment in
+            let row = bh_segment_row(segment, slot.row)
+            return (slot.id == own || !isRefusing(row, now)) && given.takesRequests(row)
+        }
         leftOut = leftOut || candidates.count < count
     }
 

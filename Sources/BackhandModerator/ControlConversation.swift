@@ -4,6 +4,10 @@
 enum ControlRequest: Equatable {
     /// The table and the counters.
     case status
+    /// A server's state, and perhaps another one for it.
+    case order(ControlOrder)
+    /// What should be an address and port is none.
+    case badServer
     /// A line that is no command.
     case unknown
     /// No newline within the first 256 bytes.
@@ -92,6 +96,6 @@ struct ControlConversation {
     }
 
     private var request: ControlRequest {
-        line.elementsEqual("status".utf8) ? .status : .unknown
+        parseControlLine(line)
     }
 }

@@ -11,6 +11,8 @@ enum LogNumber {
     static let figureMissing: Int32 = 304
     static let smallBuffer: Int32 = 305
     static let controlFailed: Int32 = 306
+    static let leaving: Int32 = 307
+    static let ordered: Int32 = 308
     // 310–329: what was dropped.
     static let notAccepted: Int32 = 310
     static let truncated: Int32 = 311

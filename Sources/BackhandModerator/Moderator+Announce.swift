@@ -7,7 +7,19 @@ internal import BackhandWire
 extension Moderator {
     /// One tick: looks at this machine, writes our own rows, tells everybody, and publishes what the children noticed.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
-        var facts = look()
+        lastSeen = look()
+        noteRound(&writer, now: now)
+        announce(lastSeen, &writer, now: now)
+        writer.publishFeedback()
+        let silence = UInt64(config.expire_s) * 1000
+        if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
+        if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
+    }
+
+    /// Tells everybody what was seen, with a new number and our present state.
+    func announce(_ seen: bh_facts_t, _ writer: inout StatsWriter, now: UInt64) {
+        var facts = seen
+        facts.state = ownState
         facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1
         facts.arrivals = bh_word_load(&segment.pointee.arrivals)
         facts.load_hwm = loadHighWaterMark(segment)
@@ -29,9 +41,16 @@ extension Moderator {
             announced.append(facts)
             send(facts, along: route, socket, writer, now: now)
         }
-        writer.publishFeedback()
-        if config.expire_s > 0 { writer.expire(after: UInt64(config.expire_s) * 1000, now: now) }
-        bh_word_store(&segment.pointee.beat_ms, now)
+    }
+
+    /// After a gap, until everybody must have been heard again, ages count to the last beat before it.
+    private func noteRound(_ writer: inout StatsWriter, now: UInt64) {
+        let last = lastRound == 0 ? bh_word_load(&segment.pointee.beat_ms) : lastRound
+        if now > last &+ UInt64(BH_BEAT_LATE_MS) {
+            writer.listening = now
+            if last != 0 { beatFrom = now &+ interval &+ interval / 2 }
+        }
+        lastRound = now
     }
 
     /// Our own rows: one for each site. Several networks are one server: it is known here by its address in the first.

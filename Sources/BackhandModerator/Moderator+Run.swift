@@ -18,13 +18,19 @@ extension Moderator {
     func run(attention: UInt64, stop: () -> Bool) {
         let epoch = bh_segment_own(segment, processID())
         var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
+        bh_half_store(&segment.pointee.stopping, 0)
         prepareArriba()
         logStart()
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0
         while let now = untilOver(epoch, stop) {
-            if ticker.take(now: now) { announce(&writer, now: now) }
+            watchStopping(now: now)
+            if ticker.take(now: now) {
+                announce(&writer, now: now)
+            } else if farewell.take(now: now) {
+                announce(lastSeen, &writer, now: now)
+            }
             let gathers = now < gatheredUntil
             readiness.removeAll()
             control.prepare(&readiness, now: now)
@@ -32,6 +38,7 @@ extension Moderator {
             let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
+            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, now: later)
@@ -40,10 +47,11 @@ extension Moderator {
                 gatheredUntil = later + Self.gathering
             }
         }
+        if stop() { sayFarewell(&writer) }
     }
 
     /// Milliseconds between announcements, within what backhand.h allows.
-    private var interval: UInt64 {
+    var interval: UInt64 {
         config.interval_ms == 0 ? 1000 : min(max(UInt64(config.interval_ms), 100), 60_000)
     }
 
@@ -80,8 +88,10 @@ extension Moderator {
 
     private func answer(_ request: ControlRequest, now: UInt64) -> [UInt8] {
         switch request {
-        case .unknown: return [UInt8](#"{"error":"unknown command"}"#.utf8) + [UInt8(ascii: "\n")]
-        case .tooLong: return [UInt8](#"{"error":"line too long"}"#.utf8) + [UInt8(ascii: "\n")]
+        case .unknown: return refusal("unknown command")
+        case .tooLong: return refusal("line too long")
+        case .badServer: return refusal("not an address and port")
+        case .order(let order): return obey(order, now: now)
         case .status:
             var text: [UInt8] = []
             _ = writeSegmentJSON(segment, now: now, wall: wallSeconds()) { piece in

@@ -31,6 +31,15 @@ public final class Moderator {
     /// much to whom it names.
     var challenges = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
     var answers = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
+    /// Whether httpd stops, and how often that was said.
+    var stopWatch = StopWatch()
+    var farewell = Farewell()
+    /// What we saw of this machine last.
+    var lastSeen = bh_facts_t()
+    /// Since when there has been a round a second, and the last one; 0: none yet.
+    var lastRound: UInt64 = 0
+    /// Before this time nobody may count ages to our beats: after a gap, not all servers have been heard yet.
+    var beatFrom: UInt64 = 0
     /// Figures that the system does not tell; each is named once.
     var missingFigures: [HostFigure] = []
     /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.

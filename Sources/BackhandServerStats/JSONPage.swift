@@ -78,6 +78,15 @@ struct JSONPage {
         needsComma = true
     }
 
+    /// A word of ours, which needs no escapes.
+    mutating func field(_ name: StaticString, name word: StaticString) {
+        key(name)
+        bytes.append(quote)
+        append(word)
+        bytes.append(quote)
+        needsComma = true
+    }
+
     /// A text of C, up to its NUL or the end of its room.
     mutating func field(_ name: StaticString, bytes text: UnsafeRawBufferPointer) {
         key(name)

@@ -6,10 +6,11 @@ internal import CBackhand
 
 /// Writes facts, then the public row, then the times: whoever sees that the server was heard sees its facts.
 func writeRow(
-    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64, listening: UInt64
 ) {
     let row = bh_segment_row_mutable(segment, id)
     var stored = facts
+    noteState(segment, id, facts, now: now, listening: listening)
     stored.changed_wall = wall
     bh_row_store(row, &stored)
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
@@ -47,6 +48,7 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     let row = bh_segment_row_mutable(segment, id)
     bh_word_store(&row.pointee.heard_ms, 0)
     bh_word_store(&row.pointee.first_heard_ms, 0)
+    bh_half_store(&row.pointee.ordered, BH_STATE_UP.rawValue)
     forgetRefusals(segment, id)
     bh_word_store(&row.pointee.served, 0)
     bh_word_store(&row.pointee.failed, 0)

@@ -41,6 +41,8 @@ public struct StatsWriter {
     private var index: RowIndex
     /// Boot ids under which we announce ourselves, beside the segment's.
     private let otherBoots: [UInt64]
+    /// Since when announcements have been heard without a break: silence counts from then.
+    public var listening: UInt64 = 0
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
@@ -119,7 +121,7 @@ public struct StatsWriter {
     public mutating func writeSelf(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
         guard bh_segment_owned(segment, epoch) else { return }
         markRow(segment, 0, own: true)
-        writeRow(segment, 0, facts, now: now, wall: wall)
+        writeRow(segment, 0, facts, now: now, wall: wall, listening: listening)
     }
 
     /// Writes what we announce under another address to a row of its own. Without a row left, row 0 stands for it.
@@ -185,7 +187,7 @@ public struct StatsWriter {
     }
 
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64) -> Heard {
-        writeRow(segment, id, marked(facts), now: now, wall: wall)
+        writeRow(segment, id, marked(facts), now: now, wall: wall, listening: listening)
         index.assign(
             id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: now)
         index.hearEndpoint(id, now: now)
@@ -208,7 +210,7 @@ public struct StatsWriter {
         var kept = marked(facts)
         kept.address = endpoint.address
         kept.port = endpoint.port
-        writeRow(segment, id, kept, now: now, wall: wall)
+        writeRow(segment, id, kept, now: now, wall: wall, listening: listening)
         index.assign(id, endpoint: endpoint, bootID: facts.boot_id, sequence: facts.sequence, now: now)
         return .row(id)
     }

@@ -65,6 +65,8 @@ private func writeServer(
     page.field("self", id == 0)
     page.field("own", bh_row_own(row))
     writeFacts(facts, age: elapsed(since: heard, now), to: &page)
+    writeState(row, to: &page)
+    page.field("up_ms", elapsed(since: bh_row_came(row), now))
     writeFeedback(row, now: now, to: &page)
     page.endObject()
 }

@@ -39,6 +39,8 @@ enum Tag {
     static let signature = UInt16(3)
     /// What makes an announcement the answer to a challenge.
     static let nonce = UInt16(4)
+    /// u8: bh_state_t; left out if the server is up.
+    static let state = UInt16(6)
 }
 
 /// Bytes of a signature: HMAC-SHA-256.

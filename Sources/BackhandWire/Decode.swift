@@ -80,6 +80,10 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.workerMemory:
         guard value.count == 8 else { return false }
         facts.worker_memory = value.number(at: 0, as: UInt64.self)
+    case Tag.state:
+        guard value.count == 1 else { return false }
+        // States of later programs: none of them can mean that it takes requests.
+        facts.state = min(value[0], UInt8(BH_STATE_LEAVING.rawValue))
     default: break
     }
     return true

@@ -20,7 +20,7 @@ public func encodeAnnouncement(
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + signatureSize : 0)
+            + (facts.state == 0 ? 0 : 4 + 1) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         let end = encodeExtensions(facts, name: name, into: buffer)
@@ -65,11 +65,19 @@ private func encodeExtensions(
         buffer[offset] = isNameByte(byte) ? byte : UInt8(ascii: "-")
         offset += 1
     }
-    guard facts.worker_memory != 0 else { return offset }
-    buffer.store(Tag.workerMemory, at: offset)
-    buffer.store(UInt16(8), at: offset + 2)
-    buffer.store(facts.worker_memory, at: offset + 4)
-    return offset + 12
+    if facts.worker_memory != 0 {
+        buffer.store(Tag.workerMemory, at: offset)
+        buffer.store(UInt16(8), at: offset + 2)
+        buffer.store(facts.worker_memory, at: offset + 4)
+        offset += 4 + 8
+    }
+    if facts.state != 0 {
+        buffer.store(Tag.state, at: offset)
+        buffer.store(UInt16(1), at: offset + 2)
+        buffer[offset + 4] = facts.state
+        offset += 4 + 1
+    }
+    return offset
 }
 
 private func encodeNonce(_ nonce: Nonce, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {

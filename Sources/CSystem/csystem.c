@@ -237,12 +237,16 @@ static void request_stop(int signal) {
     stop_requested = 1;
 }
 
+/* It has interrupted the wait: that is all. */
+static void wake(int signal) { (void)signal; }
+
 static void stop_signals(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGHUP);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGURG);
 }
 
 void csystem_catch_stop_signals(void) {
@@ -256,6 +260,8 @@ void csystem_catch_stop_signals(void) {
     sigaction(SIGHUP, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = wake;
+    sigaction(SIGURG, &action, NULL);
 }
 
 bool csystem_stop_requested(void) { return stop_requested != 0; }

@@ -3,12 +3,12 @@
 import ArgumentParser
 import CBackhand
 
-/// Asks the moderator of an httpd on this machine.
+/// Asks the moderator of an httpd on this machine, and gives it orders.
 @main
 struct Backhandctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhandctl",
-        abstract: "Asks the moderator of mod_backhand on this machine.",
+        abstract: "Asks the moderator of mod_backhand on this machine, and gives it orders.",
         version: BACKHAND_VERSION,
-        subcommands: [Status.self])
+        subcommands: [Status.self, Drain.self, Maintenance.self, Resume.self])
 }

@@ -23,9 +23,10 @@ struct StatusDocument: Decodable {
         var load: Double
         var loadHighWaterMark: Double
         var idle: Double
+        var state: String
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, workers, served, arriba, load
+            case id, hostname, address, port, workers, served, arriba, load, state
             case ageMilliseconds = "age_ms"
             case memoryTotal = "memory_total"
             case memoryAvailable = "memory_available"
@@ -41,21 +42,31 @@ struct StatusDocument: Decodable {
 extension StatusDocument {
     /// A whole answer, read; what is cut, an error or something else is a complaint (docs/control.md).
     init(_ answer: [UInt8], from path: String) throws {
-        guard !answer.isEmpty else { throw Complaint("\(path) gave no answer: is httpd just being restarted?") }
-        guard answer.last == UInt8(ascii: "\n") else { throw Complaint("the answer of \(path) is cut: try again") }
-        let data = Data(answer)
-        if let refusal = try? JSONDecoder().decode(Refusal.self, from: data) {
-            throw Complaint("\(path) refuses: \(refusal.error)")
-        }
-        do {
-            self = try JSONDecoder().decode(StatusDocument.self, from: data)
-        } catch {
-            throw Complaint("\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
-        }
+        self = try decode(answer, from: path)
     }
+}
 
-    /// What the moderator answers to a line that it does not like.
-    private struct Refusal: Decodable {
-        var error: String
+extension OrderAnswer {
+    init(_ answer: [UInt8], from path: String) throws {
+        self = try decode(answer, from: path)
     }
+}
+
+private func decode<Answer: Decodable>(_ answer: [UInt8], from path: String) throws -> Answer {
+    guard !answer.isEmpty else { throw Complaint("\(path) gave no answer: is httpd just being restarted?") }
+    guard answer.last == UInt8(ascii: "\n") else { throw Complaint("the answer of \(path) is cut: try again") }
+    let data = Data(answer)
+    if let refusal = try? JSONDecoder().decode(Refusal.self, from: data) {
+        throw Complaint("\(path) refuses: \(refusal.error)")
+    }
+    do {
+        return try JSONDecoder().decode(Answer.self, from: data)
+    } catch {
+        throw Complaint("\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
+    }
+}
+
+/// What the moderator answers to a line that it does not like.
+private struct Refusal: Decodable {
+    var error: String
 }

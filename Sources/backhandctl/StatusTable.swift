@@ -7,12 +7,12 @@ private let staleMilliseconds: UInt64 = 20_000
 func statusTable(_ document: StatusDocument) -> String {
     let header = [
         "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-        "Load/HWM", "CPU Idle",
+        "Load/HWM", "CPU Idle", "State",
     ]
     let rows = document.servers.map(cells)
     let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
     var lines = ([header] + rows).map { row in
-        row.indices.map { aligned(row[$0], to: widths[$0], left: $0 == 1 || $0 == 3) }.joined(separator: "  ")
+        row.indices.map { aligned(row[$0], to: widths[$0], left: $0 == 1 || $0 == 3 || $0 == 12) }.joined(separator: "  ")
             .trimmedEnd
     }
     if document.servers.contains(where: isStale) {
@@ -40,6 +40,7 @@ private func cells(_ server: StatusDocument.Server) -> [String] {
         "\(server.cpus)",
         decimal(server.load, places: 2) + "/\(Int64(clamping: server.loadHighWaterMark))",
         decimal(server.idle, places: 3),
+        server.state,
     ]
 }
 

@@ -64,6 +64,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         bh_feedback_begin(table.segment, 0, 1)
         bh_feedback_failed(table.segment, 1)
         bh_feedback_refused(table.segment, 1, 9500, 0)
+        order(BH_STATE_DRAINING, in: table.segment, 1)
         table.segment.pointee.unattended = 1
         table.segment.pointee.sequence = 55
         table.segment.pointee.arriba = 99
@@ -82,7 +83,8 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,
             "arrivals": 123_456 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
             "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
-            "backoff_ms": 500 as NSNumber,
+            "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
+            "ordered": "draining" as NSString, "up_ms": 1500 as NSNumber,
         ]
         #expect(NSDictionary(dictionary: rows[1]) == NSDictionary(dictionary: expected))
         #expect(rows[0]["self"] as? Bool == true && rows[0]["own"] as? Bool == true)

@@ -24,6 +24,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         var sequence, total_memory, free_memory, arrivals, worker_memory: UInt64
         var port: UInt16
         var arriba, load, load_hwm, cpu, ncpu, workers, idle_workers: Int32
+        var state: UInt8?
     }
 
     static let all: [Vector] = {
@@ -63,7 +64,7 @@ extension Vector.Facts {
             sequence: facts.sequence, total_memory: facts.total_memory, free_memory: facts.free_memory,
             arrivals: facts.arrivals, worker_memory: facts.worker_memory, port: facts.port, arriba: facts.arriba,
             load: facts.load, load_hwm: facts.load_hwm, cpu: facts.cpu, ncpu: facts.ncpu, workers: facts.workers,
-            idle_workers: facts.idle_workers)
+            idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state)
     }
 }
 

@@ -123,6 +123,8 @@ typedef struct bh_request {
     uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with an address of its own */
     const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */
     size_t accepted_count;
+    uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
+    uint32_t reserved;
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */
@@ -200,10 +202,15 @@ typedef struct bh_workers {
     int32_t idle;
     int32_t threads;  /* workers of one process, at least 1 */
     int32_t pids[16]; /* some of its processes, to measure their memory; 0: none */
+    int32_t serving;  /* of the busy ones, those that have a request: not those that wait for a client's next */
 } bh_workers_t;
 
 /* Reads the scoreboard. */
 typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
+
+/* Whether httpd is stopping. told: the moderator itself was told to end, so that a restart is the only other reason; otherwise, whether
+ * httpd's port is closed. Asked when a child or a signal gives reason to. */
+typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
 
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross this border. */
 #define BH_SIGNATURE_SIZE 32
@@ -227,7 +234,8 @@ typedef struct bh_moderator_config {
     uint16_t interval_ms;                           /* between announcements, 100...60000; normally 1000 */
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
-    void *_Nullable baton;                          /* given to log and workers */
+    bh_leaving_fn _Nullable leaving;
+    void *_Nullable baton;                          /* given to log, workers and leaving */
     const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
@@ -246,7 +254,8 @@ bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_m
                              char *_Nullable error, size_t error_size);
 
 /* Takes over the segment and works until SIGTERM (or SIGHUP, SIGINT, SIGUSR1) arrives, its parent dies or another moderator takes over. Call it
- * with these signals blocked: it opens them only while it waits. */
+ * with these signals blocked: it opens them only while it waits. SIGURG, which does nothing elsewhere, makes it look at the
+ * segment's word about stopping at once. */
 bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
 /* Closes the sockets. NULL is ignored. */

@@ -37,6 +37,14 @@ typedef struct bh_address {
     uint64_t low;
 } bh_address_t;
 
+/* Whether a server takes new requests. What it announces and what is ordered here may differ: the greater counts. Append only. */
+typedef enum bh_state {
+    BH_STATE_UP = 0,
+    BH_STATE_DRAINING = 1,    /* only if there is nobody else; what is under way ends in peace */
+    BH_STATE_MAINTENANCE = 2, /* none at all */
+    BH_STATE_LEAVING = 3      /* its httpd is stopping; never ordered */
+} bh_state_t;
+
 /* What a server tells of itself. Copied as a whole under a row's sequence lock. */
 typedef struct bh_facts {
     bh_address_t address;   /* where it takes requests */
@@ -48,7 +56,8 @@ typedef struct bh_facts {
     uint64_t arrivals;      /* requests since its httpd started */
     int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
     uint16_t port;          /* where it takes requests, 1...65535 */
-    uint16_t proven;        /* receiver: 1 if its boot id has answered a challenge under a key */
+    uint8_t proven;         /* receiver: 1 if its boot id has answered a challenge under a key */
+    uint8_t state;          /* bh_state_t, as announced */
     int32_t arriba;         /* see serverstat; likewise up to idle_workers */
     int32_t load;
     int32_t load_hwm;
@@ -67,7 +76,10 @@ typedef struct bh_row {
     uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
     uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
     uint64_t backoff_until_ms; /* children: the server refused a connection, leave it out until then */
-    uint8_t pad0[32];
+    uint32_t state;            /* moderator: bh_state_t that the server announced last */
+    uint32_t ordered;          /* moderator: bh_state_t that an administrator ordered here, for this httpd alone */
+    uint64_t came_ms;          /* moderator: since when it has been up without a break */
+    uint8_t pad0[16];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint8_t pad1[24];
@@ -111,6 +123,13 @@ typedef enum bh_counter {
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
+/* What a child saw when it was told to end. */
+typedef enum bh_stopping {
+    BH_STOPPING_NOT = 0,
+    BH_STOPPING_GRACEFUL = 1, /* its requests may end: httpd stops gracefully, or has one child too many */
+    BH_STOPPING_NOW = 2
+} bh_stopping_t;
+
 /* The requests that one child has in flight. Subtracted from the rows' sums when the child is gone. */
 typedef struct bh_child {
     int32_t pid;                /* its child: claimed in child_init; 0: free */
@@ -133,7 +152,11 @@ typedef struct bh_segment {
     int32_t arriba;             /* moderator: speed of this machine; 0: not measured yet */
     uint32_t unattended;        /* parent: 1 if no moderator writes and none will: serve everything here */
     uint32_t children;          /* children: slots 0...children-1 are or were claimed */
-    uint8_t pad0[52];
+    uint32_t state;             /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
+    uint32_t stopping;          /* children: bh_stopping_t of the one that saw httpd stop; moderator: 0, if it was not so */
+    uint32_t reserved;
+    uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
+    uint8_t pad0[32];
     uint64_t arrivals;          /* children: requests that this httpd has received */
     uint8_t pad1[56];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
@@ -147,7 +170,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 2 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 4 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -206,6 +229,29 @@ static inline uint64_t bh_row_heard(const bh_row_t *_Nonnull row) {
 }
 
 static inline uint64_t bh_row_backoff(const bh_row_t *_Nonnull row) { return bh_word_load(&row->backoff_until_ms); }
+
+/* Whether the row's server takes new requests: the more restrictive of what it says and what is ordered here. */
+static inline uint32_t bh_row_state(const bh_row_t *_Nonnull row) {
+    uint32_t announced = bh_half_load(&row->state), ordered = bh_half_load(&row->ordered);
+    return announced > ordered ? announced : ordered;
+}
+
+/* Whether somebody says that it must get none, not even as the last resort. */
+static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
+    return bh_half_load(&row->state) == BH_STATE_MAINTENANCE || bh_half_load(&row->ordered) == BH_STATE_MAINTENANCE;
+}
+
+static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
+
+/* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round, so that a table
+ * does not age because nobody reads the announcements. */
+#define BH_BEAT_LATE_MS 3000
+
+/* The time to which ages of rows count. */
+static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
+    uint64_t beat = bh_word_load(&segment->beat_ms);
+    return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS ? beat : now_ms;
+}
 
 /* Copies a consistent state of the row; false if it was being written all the time: skip the row then. */
 static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnull facts) {

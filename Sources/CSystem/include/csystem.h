@@ -97,7 +97,8 @@ ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
 
 /* Signals. Handlers and sigset_t macros are C. */
 
-/* Installs a handler for the signals that end the moderator; they stay blocked except in csystem_wait. */
+/* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they stay blocked except in
+ * csystem_wait. */
 void csystem_catch_stop_signals(void);
 /* Whether one of them has arrived. */
 bool csystem_stop_requested(void);

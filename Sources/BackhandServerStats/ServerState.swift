@@ -1,0 +1,93 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+// Whether servers take new requests: what they announce, and what is ordered here for this httpd alone. docs/control.md tells which counts.
+
+/// How long a server must have been silent to count as returned when it is heard again: byAge's default, SERVER_TIMEOUT.
+private let returnSilence = UInt64(SERVER_TIMEOUT) * 1000
+
+/// Name of a bh_state_t, as the JSON and the control socket spell it. What no state is counts as the most restrictive.
+public func stateName(_ state: UInt32) -> StaticString {
+    switch state {
+    case BH_STATE_UP.rawValue: "up"
+    case BH_STATE_DRAINING.rawValue: "draining"
+    case BH_STATE_MAINTENANCE.rawValue: "maintenance"
+    default: "leaving"
+    }
+}
+
+/// Notes what an announcement says of the row's state, and whether its server has come with it: new, restarted, back after a silence, or
+/// taking requests again. Before the row's facts and times are written.
+///
+/// - Parameter listening: since when somebody has listened without a break: nobody is silent while nobody listens.
+func noteState(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, listening: UInt64
+) {
+    let row = bh_segment_row_mutable(segment, id)
+    let heard = bh_row_heard(row)
+    let wasUp = bh_half_load(&row.pointee.state) == BH_STATE_UP.rawValue
+    let hasCome = heard == 0 || !wasUp || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
+        || now > max(heard, listening) &+ returnSilence
+    if hasCome { bh_word_store(&row.pointee.came_ms, max(now, 1)) }
+    bh_half_store(&row.pointee.state, min(UInt32(facts.state), BH_STATE_LEAVING.rawValue))
+}
+
+/// The row of the server with this address and port; nil if the table has none.
+public func row(in segment: UnsafeMutablePointer<bh_segment_t>, of address: bh_address_t, port: UInt16) -> UInt32? {
+    for id in 0..<bh_segment_rows(segment) where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+        var facts = bh_facts_t()
+        guard bh_row_copy(bh_segment_row(segment, id), &facts) else { continue }
+        if facts.port == port, facts.address == address { return id }
+    }
+    return nil
+}
+
+/// Orders a state for the row's server, for this httpd alone.
+public func order(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    let row = bh_segment_row_mutable(segment, id)
+    let before = bh_row_state(row)
+    bh_half_store(&row.pointee.ordered, state.rawValue)
+    // Back as after a silence: it gets a growing share.
+    guard before != BH_STATE_UP.rawValue, bh_row_state(row) == BH_STATE_UP.rawValue else { return }
+    bh_word_store(&row.pointee.came_ms, bh_row_heard(row))
+}
+
+/// Orders a state for this httpd itself, which is announced to all.
+public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+    bh_half_store(&segment.pointee.state, state.rawValue)
+    // Our own children need not wait for the announcement.
+    for id in 0..<bh_segment_rows(segment) where bh_row_own(bh_segment_row(segment, id)) {
+        let row = bh_segment_row_mutable(segment, id)
+        if bh_half_load(&row.pointee.state) != BH_STATE_UP.rawValue, state == BH_STATE_UP { bh_word_store(&row.pointee.came_ms, now) }
+        bh_half_store(&row.pointee.state, state.rawValue)
+    }
+}
+
+/// One server's state as a JSON object and a newline.
+///
+/// - Parameter underWay: requests that are not finished; nil: those of this httpd there.
+public func stateJSON(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, underWay: UInt64?) -> [UInt8] {
+    let row = bh_segment_row_mutable(segment, id)
+    var facts = bh_facts_t()
+    var page = JSONPage()
+    var text: [UInt8] = []
+    page.beginObject()
+    if bh_row_heard(row) != 0, bh_row_copy(row, &facts) {
+        page.field("address", facts.address)
+        page.field("port", UInt64(facts.port))
+    }
+    writeState(row, to: &page)
+    page.field("under_way", underWay ?? UInt64(requestsInFlight(segment, id)))
+    page.endObject()
+    page.newline()
+    _ = page.drain(to: { text.append(contentsOf: $0); return true }, last: true)
+    return text
+}
+
+/// The fields that say whether a server takes requests.
+func writeState(_ row: UnsafeMutablePointer<bh_row_t>, to page: inout JSONPage) {
+    page.field("state", name: stateName(bh_row_state(row)))
+    page.field("announced", name: stateName(bh_half_load(&row.pointee.state)))
+    page.field("ordered", name: stateName(bh_half_load(&row.pointee.ordered)))
+}

@@ -1,0 +1,79 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import Testing
+
+@Suite struct ServerStateTests {
+    let table = TestSegment(bootID: 1)
+
+    private func hear(_ writer: inout StatsWriter, _ sequence: UInt64, at now: UInt64, boot: UInt64 = 7, state: bh_state_t = BH_STATE_UP) {
+        var facts = announcement("10.0.0.4", boot: boot, sequence: sequence)
+        facts.state = UInt8(state.rawValue)
+        #expect(writer.hear(facts, now: now, wall: 5) == .row(1))
+    }
+
+    private var came: UInt64 { bh_row_came(table.row(1)) }
+
+    @Test func whenAServerHasCome() {
+        var writer = table.writer()
+        hear(&writer, 1, at: 1000)
+        #expect(came == 1000)
+        hear(&writer, 2, at: 2000)
+        hear(&writer, 20, at: 22_000)
+        #expect(came == 1000, "20 s are no silence yet")
+        hear(&writer, 30, at: 42_001)
+        #expect(came == 42_001, "20 s and a bit are")
+        hear(&writer, 1, at: 43_000, boot: 8)
+        #expect(came == 43_000, "restarted")
+        hear(&writer, 2, at: 44_000, boot: 8, state: BH_STATE_DRAINING)
+        #expect(bh_row_state(table.row(1)) == BH_STATE_DRAINING.rawValue)
+        hear(&writer, 3, at: 60_000, boot: 8, state: BH_STATE_LEAVING)
+        hear(&writer, 4, at: 61_000, boot: 8)
+        #expect(came == 61_000 && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue, "takes requests again")
+    }
+
+    /// A moderator that did not listen for a minute knows nothing of silence.
+    @Test func silenceCountsWhileSomebodyListens() {
+        var writer = table.writer()
+        hear(&writer, 1, at: 1000)
+        writer.listening = 61_000
+        hear(&writer, 60, at: 61_500)
+        #expect(came == 1000)
+        writer.listening = 100_000
+        hear(&writer, 90, at: 120_001)
+        #expect(came == 120_001)
+    }
+
+    @Test func ordersStayWithTheServer() throws {
+        var writer = table.writer()
+        hear(&writer, 1, at: 1000)
+        let address = try #require(parseAddress("10.0.0.4"))
+        let id = try #require(row(in: table.segment, of: address, port: 80))
+        #expect(id == 1 && row(in: table.segment, of: address, port: 81) == nil)
+        order(BH_STATE_MAINTENANCE, in: table.segment, id)
+        hear(&writer, 2, at: 2000)
+        hear(&writer, 1, at: 3000, boot: 9)
+        #expect(bh_row_state(table.row(1)) == BH_STATE_MAINTENANCE.rawValue && bh_row_closed(table.row(1)))
+        let text = String(decoding: stateJSON(table.segment, 1, underWay: nil), as: UTF8.self)
+        #expect(text == #"{"address":"10.0.0.4","port":80,"state":"maintenance","announced":"up","ordered":"maintenance","under_way":0}"# + "\n")
+        hear(&writer, 2, at: 33_000, boot: 9)
+        order(BH_STATE_UP, in: table.segment, id)
+        #expect(came == 33_000, "back, as after a silence")
+    }
+
+    @Test func anOrderForOurselves() {
+        var writer = table.writer()
+        writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
+        hear(&writer, 1, at: 1000)
+        orderSelf(BH_STATE_DRAINING, in: table.segment, now: 1500)
+        #expect(bh_row_state(table.row(0)) == BH_STATE_DRAINING.rawValue && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
+        #expect(table.segment.pointee.state == BH_STATE_DRAINING.rawValue)
+        orderSelf(BH_STATE_UP, in: table.segment, now: 9000)
+        #expect(bh_row_came(table.row(0)) == 9000)
+    }
+
+    @Test(arguments: [(0, "up"), (1, "draining"), (2, "maintenance"), (3, "leaving"), (99, "leaving")] as [(UInt32, String)])
+    func names(state: UInt32, name: String) {
+        #expect(stateName(state).description == name)
+    }
+}

@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A server that stops says so at once, one that restarts does not."""
+
+import json
+import signal
+import threading
+import time
+
+import pytest
+from harness.announce import DRAINING, LEAVING, MAINTENANCE, Announcement
+from harness.stage import CLUSTER
+from harness.status import ask
+from harness.wait import wait_for
+
+
+def state(balancer, server):
+    return balancer.status().servers[server.id]["state"]
+
+
+class Watch:
+    """The states in which a balancer saw a server, in order, while the block ran."""
+
+    def __init__(self, balancer, server):
+        self.balancer, self.server = balancer, server
+        self.seen, self.times, self._end = [], [], threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        while not self._end.is_set():
+            now = state(self.balancer, self.server)
+            if self.seen[-1:] != [now]:
+                self.seen.append(now)
+                self.times.append(time.monotonic())
+            time.sleep(0.002)
+
+    def __enter__(self):
+        self._thread.start()
+        wait_for(lambda: self.seen, 2, "a first look")
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def pair(stage):
+    balancer = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhandTrace On\n", name="balancer")
+
+    def make(mpm="event", **how):
+        server = stage.httpd(CLUSTER, name="server", address="127.0.0.2", mpm=mpm, **how)
+        balancer.knows(server)
+        return balancer, server
+    return make
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGWINCH])
+def test_a_stop_is_told_at_once(pair, mpm, how):
+    balancer, server = pair(mpm)
+    # Not just after an announcement, when the next would be a second away.
+    with Watch(balancer, server) as watch:
+        begin = time.monotonic()
+        server.stop(how)
+    assert watch.seen == ["up", "leaving"]
+    assert watch.times[1] - begin < 0.3
+    # It stays in the table, and comes back at once.
+    server.start()
+    wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
+    assert balancer.get("/").text == "server\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGHUP])
+def test_a_restart_is_not(pair, mpm, how):
+    balancer, server = pair(mpm)
+    with Watch(balancer, server) as watch:
+        for _ in range(2):
+            old = server.moderator()
+            server.restart(how)
+            server.moderator(other_than=old)
+            time.sleep(0.5)
+    assert watch.seen == ["up"]
+
+
+def test_a_graceful_stop_with_a_long_request(pair, stage):
+    """It takes minutes perhaps; all that time the port is closed and nothing says "up"."""
+    balancer, server = pair(cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 3\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+    with server.client() as client:
+        client.send("/cgi-bin/slow")
+        wait_for(lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1, 3, "the request to be under way")
+        with Watch(balancer, server) as watch:
+            server.process.send_signal(signal.SIGWINCH)
+            assert client.receive().text == "done"
+        assert watch.seen == ["up", "leaving"]
+    server.process.wait(10)
+
+
+def test_a_child_too_many_is_no_stop(pair):
+    """MaxConnectionsPerChild ends children as a graceful stop does, but the port stays open."""
+    balancer, server = pair(files={"index.html": "x"})
+    server.configure(CLUSTER + "MaxConnectionsPerChild 40\n")
+    server.restart()
+    with Watch(balancer, server) as watch:
+        begin = set(server.children())
+        wait_for(lambda: server.get("/") and not begin & set(server.children()), 20, "other children", show=server.children)
+        time.sleep(0.5)
+    assert watch.seen == ["up"]
+
+
+def test_requests_in_the_first_moment(pair, stage):
+    """The others take what it refuses before anybody has been told."""
+    balancer, server = pair()
+    other = stage.httpd(CLUSTER, name="other", address="127.0.0.3")
+    balancer.knows(server, other)
+    wrong, done, end = [], [0], threading.Event()
+
+    def work():
+        while not end.is_set():
+            answer = balancer.get("/")
+            if answer.status != 200:
+                wrong.append(answer)
+            done[0] += 1
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: done[0] > 20, 5, "requests")
+    server.stop(signal.SIGWINCH)
+    at = done[0]
+    wait_for(lambda: done[0] > at + 20, 5, "more requests")
+    end.set()
+    thread.join()
+    assert wrong == []
+    balancer.log.allow("AH00957|AH01114")
+
+
+# ---- What announcements do ----
+
+@pytest.mark.parametrize("how,name,serves", [(DRAINING, "draining", True), (MAINTENANCE, "maintenance", False),
+                                             (LEAVING, "leaving", True), (200, "leaving", True)])
+def test_states_that_are_announced(stage, how, name, serves):
+    one, two = (stage.backend(f"127.0.9.{number}") for number in (2, 3))
+    server = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n")
+    first, second = (Announcement(backend.address, backend.port) for backend in (one, two))
+    stage.plant(server, first.with_(state=how), second)
+    assert server.status().servers[one.id]["state"] == name
+    assert {server.get("/").text for _ in range(10)} == {two.id}
+    # With nobody else left it serves, unless it said that it may not.
+    stage.plant(server, second.with_(state=MAINTENANCE))
+    answer = server.get("/")
+    assert (answer.status, answer.text) == (200, one.id) if serves else answer.status == 503
+    # Up again.
+    stage.plant(server, first)
+    assert {server.get("/").text for _ in range(10)} == {one.id}
