@@ -88,7 +88,7 @@ BAD = [
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandKey missing", "BackhandKey /dev/null", "BackhandKey httpd.conf", "BackhandKey ../large", "BackhandKey ../short",
     "BackhandKey ../three", "BackhandKey ../none", "BackhandKey ../good\nBackhandKey ../good", "BackhandExpire 59",
-    "BackhandRetries 17", "BackhandRetryTimeout 0",
+    "BackhandRetries 17", "BackhandRetryTimeout 0", "BackhandSlowStart 3601",
     "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
     "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",
     "BackhandSelfRedirect Maybe", "BackhandRedirectStatus 301",

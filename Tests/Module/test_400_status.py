@@ -15,10 +15,10 @@ from harness.stage import CLUSTER
 from harness.wait import wait_for
 
 COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-           "Load/HWM", "CPU Idle"]
+           "Load/HWM", "CPU Idle", "State"]
 
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
-              "memory_available", "workers", "workers_idle", "arrivals", "in_flight", "served", "failed", "refused", "mean_ms",
+              "memory_available", "workers", "workers_idle", "arrivals", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "up_ms",
               "backoff_ms", "last_announced", "self", "own"}
 
 CONFIG = CLUSTER + """
