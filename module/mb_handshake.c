@@ -18,8 +18,9 @@
 /* A handshake that took so long tells that the server is silent, not that it is not trusted. */
 #define LONG apr_time_from_sec(3)
 
-/* What this thread sends to a server now. A request is worked on by one thread, from the beginning of an attempt to its end. */
-static __thread struct {
+/* What this thread sends to a server now. A request is worked on by one thread, from the beginning of an attempt to its end. The model
+ * makes the linker's own library no dependency of the module. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
     request_rec *r;
     mb_scheme scheme;
     int once;
