@@ -148,6 +148,22 @@ def test_answers_come_back(pair):
     assert [pair.front.get("/page").text for _ in range(10)] == ["page"] * 10
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_proxy_error_override(stage, method):
+    """As for ProxyPass to the same server."""
+    server = stage.httpd(H2C, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",))
+    front = front_of(stage, server, modules=["proxy_http2"], config=FORWARD + f"""
+        ProxyErrorOverride On
+        ErrorDocument 404 "page of the front"
+        <Location /theirs>
+            ProxyPass h2c://{server.id}/
+        </Location>
+    """)
+    ours, theirs = (front.get(path, method=method, body=b"x" if method == "POST" else None) for path in ("/none", "/theirs/none"))
+    assert (ours.status, ours.text) == (theirs.status, theirs.text)
+    assert ours.status == 404 and ours.trace.server == server.id
+
+
 def test_over_tls(stage):
     """BackhandForward h2: the server must agree on HTTP/2 in its handshake."""
     authority = Authority(stage.folder)

@@ -175,12 +175,26 @@ def test_websocket_over_tls(members):
 
 def test_without_ssl_proxy_engine(members):
     """mod_ssl is loaded, but was not told to speak to servers."""
-    front = members.stage.httpd(CHAIN + "BackhandForward https\n", modules=["ssl"], name="no-engine")
+    front = members.stage.httpd(CHAIN + "BackhandForward https\n", modules=["ssl"], name="no-engine", group=members.stage.new_group())
     front.log.allow("AH01873")
     members.stage.plant(front, announcement_of(members.good))
     front.log.expect("AH00961")
     front.log.expect("BH0408|AH01961")
     assert get(front).status == 503
+
+
+def test_lines_of_a_virtual_host(members):
+    """mod_ssl's lines may differ from site to site, as for ProxyPass."""
+    front = members.stage.httpd(CHAIN + "BackhandForward https\n<VirtualHost *>\nServerName other.test\n</VirtualHost>\n<VirtualHost *>\n"
+                                f"ServerName {SITE}\nSSLProxyEngine On\nSSLProxyVerify require\n"
+                                f"SSLProxyCACertificateFile {members.authority.certificate}\n</VirtualHost>\n",
+                                modules=["ssl"], name="hosts", group=members.stage.new_group())
+    front.log.always("AH01873")
+    members.stage.plant(front, announcement_of(members.good))
+    assert get(front).text == "page"
+    front.log.expect("AH00961")
+    front.log.expect("BH0408|AH01961")
+    assert get(front, host="other.test").status == 503
 
 
 def test_certificate_of_the_front(members):
