@@ -3,6 +3,7 @@
 #   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    every test
+#   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
 #   make bench    what it costs, in instructions and side by side
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target
 #   make install  the module, its configuration, the header and the tools
@@ -86,6 +87,11 @@ demo: all
 check: all $(BUILD)/asan/mod_backhand.so
 	CC=$(CC) scripts/check
 
+SECONDS ?= 60
+SEED ?= 1
+torture: all
+	$(PYTHON) Tests/Torture/torture.py --seconds $(SECONDS) --seed $(SEED)
+
 bench: all
 	$(PYTHON) Tests/Bench/bench.py
 
@@ -99,5 +105,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo check bench fuzz install clean
+.PHONY: all build deps demo check torture bench fuzz install clean
 .DELETE_ON_ERROR:

@@ -25,6 +25,8 @@ typedef struct errand {
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
     mb_attempt last;            /* of those failures */
+    uint32_t last_id;           /* the server of that */
+    int second;                 /* whether it had a second chance */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -126,6 +128,7 @@ static void note_failure(errand *about, uint32_t id, const char *server, mb_outc
                   attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
     mb_attempt_undo(attempt, about->r);
     about->last = *attempt;
+    about->last_id = id;
 }
 
 /* Sends the request to another server, or to our own announced address. */
@@ -196,12 +199,27 @@ static int try_all(errand *about) {
     return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
 }
 
+/* Nobody else is left. A server that hung up before its first byte may only have closed a kept-alive connection, as one does that restarts: it is
+ * asked once more, over a new connection. */
+static int has_second_chance(errand *about) {
+    if (about->second || !may_fail(about) || about->last.result != HTTP_BAD_GATEWAY || about->last.held) return 0;
+    about->second = 1;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < about->tried_count; i++)
+        if (about->tried[i] != about->last_id) about->tried[kept++] = about->tried[i];
+    about->tried_count = kept;
+    apr_table_setn(about->r->subprocess_env, "proxy-initial-not-pooled", "1");
+    return 1;
+}
+
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     int result = try_all(&about);
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !is_late(&about); round++) {
-        if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count) break;
+        if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;
+        if (!decision->count && (!has_second_chance(&about)
+                                 || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
         result = try_all(&about);
     }
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;

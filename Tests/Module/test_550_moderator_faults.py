@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A moderator that is killed, stopped, or dies in the middle of a row: requests go on as if nothing were."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from harness.announce import Announcement
+from harness.httpd import REPOSITORY
+from harness.load import Load
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+
+BALANCED = CLUSTER + "Backhand removeSelf\nBackhand byAge 2\nBackhandNoCandidate Unavailable\n"
+
+
+@pytest.fixture
+def other(stage):
+    """A server that announces itself once a second, as servers do."""
+    server = stage.httpd(CLUSTER, address="127.0.9.2", name="other")
+    yield server
+
+
+def test_killed_at_random_times(stage, other):
+    balancer = stage.httpd(BALANCED, workers=16)
+    balancer.knows(other)
+    random.seed(4)
+    with Load(balancer, good=lambda answer: answer.text == "other\n") as load:
+        old = 0
+        for _ in range(8):
+            old = balancer.moderator(other_than=old)
+            time.sleep(random.uniform(0, 0.7))
+            os.kill(old, signal.SIGKILL)
+        balancer.moderator(other_than=old)
+    assert load.wrong == [] and load.count > 300
+    balancer.log.allow("BH0206|AH0005[12]")
+
+
+def test_stopped(stage, other):
+    """byAge 2 would drop everybody after two seconds; ages count to the last round instead, and one line says so."""
+    balancer = stage.httpd(BALANCED)
+    balancer.knows(other)
+    stopped = balancer.moderator()
+    os.kill(stopped, signal.SIGSTOP)
+    balancer.stopped_by_test.add(stopped)
+    begin = time.monotonic()
+    with Load(balancer, good=lambda answer: answer.text == "other\n") as load:
+        while time.monotonic() < begin + 6:
+            time.sleep(0.1)
+            # Between 2 and 3 seconds byAge cannot know; nothing is announced every 0 to 1 s but what is heard.
+            if time.monotonic() < begin + 3.2:
+                load.wrong.clear()
+        os.kill(stopped, signal.SIGCONT)
+        time.sleep(2.5)
+    assert load.wrong == []
+    assert len(balancer.log.lines("BH0410")) == 1
+    assert set(balancer.status().servers) == {balancer.id, other.id}
+    balancer.log.expect("BH0410")
+
+
+BREAKER = """
+#include "mod_backhand.h"
+#include "serverstats.h"
+/* Leaves the row as a moderator that died in the middle of writing it. */
+int break_row(request_rec *r, ServerSlot *servers, int *n, char *arg) {
+    bh_segment_t *segment = (bh_segment_t *)(void *)((char *)serverstats - offsetof(bh_segment_t, public_rows));
+    __atomic_or_fetch(&segment->rows_extended[1].lock, 1, __ATOMIC_RELEASE);
+    return *n;
+}
+"""
+
+
+def test_a_row_that_is_half_written(stage):
+    """It is skipped, and whole again with its server's next announcement."""
+    source = stage.folder / "breaker.c"
+    source.write_text(BREAKER)
+    library = stage.folder / "breaker.so"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True)
+    one, two = stage.backend("127.0.9.2"), stage.backend("127.0.9.3")
+    server = stage.httpd(CLUSTER + f"""
+Backhand removeSelf
+<Location /break>
+    BackhandFromSO {library} break_row
+</Location>
+""")
+    first, second = (Announcement(backend.address, backend.port) for backend in (one, two))
+    stage.plant(server, first)
+    stage.plant(server, first, second)
+    server.get("/break")
+    assert first.id not in server.status().servers
+    assert {server.get("/").text for _ in range(10)} == {two.id}
+    stage.plant(server, first)
+    assert {server.get("/").text for _ in range(10)} == {one.id}
+    # A new moderator finds it half written too.
+    server.get("/break")
+    old = server.moderator()
+    os.kill(old, signal.SIGKILL)
+    server.moderator(other_than=old)
+    assert {server.get("/").text for _ in range(10)} == {two.id}
+    wait_for(server.control_socket.exists, 2, "the socket")
+    stage.plant(server, first)
+    assert set(server.status().servers) == {server.id, first.id, second.id}
+    server.log.allow("BH0206|AH0005[12]")

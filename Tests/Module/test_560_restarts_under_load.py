@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Graceful restarts, one after the other, under load: nothing is lost, nothing is left behind."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import processes
+from harness.announce import Announcement
+from harness.load import Load
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+
+BALANCED = CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n"
+RESTARTS = 9
+
+
+def kept(pid):
+    """What a process holds: descriptors by kind, and shared mappings of a segment's size."""
+    folder = Path(f"/proc/{pid}/fd")
+    kinds = sorted(re.sub(r"\d+", "N", os.readlink(entry)) for entry in folder.iterdir())
+    maps = [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/dev/zero" in line]
+    return kinds, len(maps)
+
+
+def settled(server):
+    """Its moderator, once there is exactly one and httpd has swept up the old generation."""
+    old = server.moderator(deadline=10)
+    wait_for(lambda: server.status().self, 5, "its first announcement")
+    return old
+
+
+@pytest.mark.parametrize("whom", ["balancer", "server"])
+def test_every_second(stage, mpm, whom):
+    server = stage.httpd(CLUSTER, address="127.0.9.2", name="server", mpm=mpm, workers=16)
+    balancer = stage.httpd(BALANCED, name="balancer", mpm=mpm, workers=16)
+    balancer.knows(server)
+    restarted = balancer if whom == "balancer" else server
+    sizes, moderator, gaps = [], 0, []
+    with Load(balancer, new=2, kept=2, good=lambda answer: answer.text == "server\n") as load:
+        for _ in range(RESTARTS):
+            moderator = restarted.moderator(other_than=moderator)
+            begin = time.monotonic()
+            epoch = restarted.status().json["self"]["moderator_starts"]
+            restarted.restart()
+            wait_for(lambda: restarted.moderator(other_than=moderator) and restarted.status().json["self"]["moderator_starts"] == epoch + 1,
+                     5, "the next moderator")
+            gaps.append(time.monotonic() - begin)
+            sizes.append((kept(restarted.pid), kept(restarted.moderator())))
+            assert set(balancer.status().servers) == {balancer.id, server.id}
+            time.sleep(max(0, 0.6 - (time.monotonic() - begin)))
+    assert load.wrong == [] and load.count > 200
+    assert max(gaps) < 2, gaps
+    # The first restart may settle; after that nothing grows.
+    assert sizes[2] == sizes[-1], sizes
+    assert len(restarted.moderators()) == 1
+    assert len(processes.unix_sockets(restarted.sockets)) == 1
+    row = balancer.status().servers[server.id]
+    wait_for(lambda: balancer.status().servers[server.id]["in_flight"] == 0, 3, "none in flight")
+    assert row["served"] >= load.count - 8
+    for each in (balancer, server):
+        each.log.allow("AH0004[5-9]|AH01102|AH01110|AH00898|AH01097|AH00957|AH01114|AH10292")
+
+
+def test_back_off_is_kept(stage):
+    gone = Announcement("127.0.9.9", 1)
+    there = stage.backend("127.0.9.2")
+    balancer = stage.httpd(BALANCED)
+    stage.plant(balancer, gone)
+    stage.plant(balancer, gone, Announcement(there.address, there.port))
+    assert balancer.get("/").text == there.id
+    before = balancer.status().servers[gone.id]
+    assert before["refused"] == 1 and before["backoff_ms"] > 0
+    old = balancer.moderator()
+    balancer.restart()
+    balancer.moderator(other_than=old)
+    after = balancer.status().servers[gone.id]
+    assert after["refused"] == 1 and 0 < after["backoff_ms"] <= before["backoff_ms"]
+    assert balancer.get("/").text == there.id
+    assert balancer.status().servers[gone.id]["refused"] == 1
+    balancer.log.allow("AH00957|AH01114")
+
+
+def test_another_configuration_and_back(stage):
+    """Another group, no module at all, and the first one again, all by graceful restarts under load of its own pages."""
+    server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
+    stage.plant(server, Announcement("127.0.9.81", 80))
+    usual = server.conf.read_text()
+    with Load(server) as load:
+        other = stage.new_group()
+        old = server.moderator()
+        server.conf.write_text(usual.replace(f"Define group {server.group[0]}:{server.group[1]}", "Define group {}:{}".format(*other)))
+        server.restart()
+        server.moderator(other_than=old)
+        # It keeps what it knew, and hears the others of the new group.
+        assert "127.0.9.81:80" in server.status().servers
+        first, server.group = server.group, other
+        stage.plant(server, Announcement("127.0.9.82", 80))
+        server.group = first
+        without = "\n".join(re.sub(r" backhand:debug", "", line) for line in usual.splitlines()
+                            if not re.search(r"backhand_module|^Backhand|^UnixSocketDir|^MulticastStats|^AcceptStats", line))
+        server.conf.write_text(without)
+        server.restart()
+        wait_for(lambda: not server.moderators() and not processes.unix_sockets(server.sockets), 5, "the moderator to end")
+        server.conf.write_text(usual)
+        server.restart()
+        server.moderator()
+        stage.plant(server, Announcement("127.0.9.83", 80))
+    assert load.wrong == []
+    server.log.allow("AH0004[5-9]")
+
+
+def test_stop_and_start_at_once(stage):
+    """It must not stay leaving."""
+    server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
+    balancer = stage.httpd(BALANCED, name="balancer")
+    balancer.knows(server)
+    for how in (signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM):
+        server.stop(how)
+        assert balancer.status().servers[server.id]["state"] == "leaving"
+        server.start()
+        wait_for(lambda: balancer.status().servers[server.id]["state"] == "up", 2, "it to be up")
+        assert balancer.get("/").text == "server\n"

@@ -1,0 +1,308 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Random faults in a cluster of real httpds, under load: make torture SECONDS=60 SEED=n.
+
+Two balancers and four servers. A random generator, which the seed determines, kills, stops, restarts and drains them one after the other;
+at any time at least one server is whole. What must hold, whatever happens:
+
+- every request that was answered was served by one server;
+- a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or stopped under it, or a kept-alive
+  connection was closed before any byte of an answer;
+- a request that is not safe is never done twice;
+- within five seconds after the last fault the tables of both balancers show all servers, up.
+"""
+
+import argparse
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import client  # noqa: E402
+from harness.httpd import BUILD  # noqa: E402
+from harness.stage import CLUSTER, Stage  # noqa: E402
+from harness.wait import Late, wait_for  # noqa: E402
+
+# Balancers are no candidates of each other.
+BALANCER = CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + """
+Timeout 3
+ProxyTimeout 1
+BackhandSlowStart 2
+Backhand removeSelf
+Backhand byAge 5
+Backhand byRandom
+BackhandNoCandidate Unavailable
+BackhandRetries 4
+"""
+
+# Keeps each id that it gets: one line, appended by one write.
+SERVER = CLUSTER + """
+Timeout 5
+<Directory ${root}/cgi-bin>
+    Options +ExecCGI
+</Directory>
+"""
+ORDER = """#!/bin/sh
+cat > /dev/null
+echo "$QUERY_STRING" >> {ledger}
+printf 'Content-Type: text/plain\\n\\n{name}'
+"""
+
+BALANCERS, SERVERS = 2, 4
+# What happens to a balancer breaks requests under way there; what comes within so many seconds of it is not counted.
+GRACE = 0.5
+
+
+class Torture:
+    """One run."""
+
+    def __init__(self, stage, seed):
+        self.random = random.Random(seed)
+        self.stage = stage
+        self.ledger = stage.folder / "ledger"
+        self.ledger.touch()
+        self.ledger.chmod(0o666)
+        self.servers = [self._server(number) for number in range(SERVERS)]
+        self.balancers = [stage.httpd(BALANCER, name=f"balancer{number}", address=f"127.0.61.{number + 1}", workers=32, children=2)
+                          for number in range(BALANCERS)]
+        self.down = {}      # server -> when it must be mended, and how
+        self.disturbed = {balancer: 0.0 for balancer in self.balancers}
+        self.end = threading.Event()
+        self.lock = threading.Lock()
+        self.count = Counter()
+        self.wrong = []
+        self.ordered = {}   # id -> whether it was answered with 200
+        self.faults = Counter()
+
+    def _server(self, number):
+        name = f"server{number}"
+        return self.stage.httpd(SERVER, name=name, address=f"127.0.62.{number + 1}", workers=32, children=2, cgi=True,
+                                files={"index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)})
+
+    # ---- The load ----
+
+    def _note(self, kind, balancer, begin, what=None):
+        with self.lock:
+            self.count[kind] += 1
+            if what is None:
+                return
+            # The balancer itself was hit: whoever talks to it then notices.
+            if self.disturbed[balancer] >= begin - GRACE:
+                self.count[kind + " cut off with the balancer"] += 1
+            else:
+                self.wrong.append(f"{begin - self.began:.2f}..{time.monotonic() - self.began:.2f} {kind} {balancer.name}: {what}")
+
+    def _judge(self, kind, balancer, begin, answer):
+        good = answer.status == 200 and answer.text in {server.name for server in self.servers}
+        self._note(kind, balancer, begin, None if good else f"{answer.status} {answer.text[:60]!r}")
+
+    def _new(self, balancer):
+        while not self.end.is_set():
+            begin = time.monotonic()
+            try:
+                self._judge("safe, new connection", balancer, begin, client.request(balancer.address, balancer.port, "/"))
+            except (OSError, http.client.HTTPException) as error:
+                self._note("safe, new connection", balancer, begin, repr(error))
+            self.end.wait(0.004)
+
+    def _kept(self, balancer):
+        while not self.end.is_set():
+            with client.Client(balancer.address, balancer.port) as connection:
+                for used in range(50):
+                    begin = time.monotonic()
+                    try:
+                        answer = connection.request("/")
+                    except (ConnectionError, http.client.RemoteDisconnected) as error:
+                        # Closed before any byte, on a used connection: the client repeats.
+                        self._note("safe, kept alive, repeated" if used else "safe, kept alive", balancer, begin,
+                                   None if used else repr(error))
+                        break
+                    except (OSError, http.client.HTTPException) as error:
+                        self._note("safe, kept alive", balancer, begin, repr(error))
+                        break
+                    self._judge("safe, kept alive", balancer, begin, answer)
+                    if self.end.wait(0.004):
+                        break
+
+    def _orders(self, balancer, number):
+        for count in range(1_000_000):
+            if self.end.is_set():
+                return
+            order = f"{number}-{count}"
+            try:
+                answer = client.request(balancer.address, balancer.port, f"/cgi-bin/order?{order}", method="POST", body=b"x" * 4096)
+                good = answer.status == 200
+            except (OSError, http.client.HTTPException):
+                good = False
+            with self.lock:
+                self.ordered[order] = good
+                self.count["unsafe, answered" if good else "unsafe, not answered"] += 1
+            self.end.wait(0.02)
+
+    # ---- Faults ----
+
+    def _whole(self):
+        return [server for server in self.servers if server not in self.down]
+
+    def _ctl(self, httpd, *arguments):
+        subprocess.run([str(BUILD / "backhandctl"), *arguments, "-s", str(httpd.control_socket)], capture_output=True, timeout=10,
+                       check=False)
+
+    def _break_server(self):
+        server = self.random.choice(self._whole())
+        kind = self.random.choice(["kill a child", "kill the moderator", "stop", "stop gracefully", "kill all", "freeze", "freeze the moderator",
+                                   "restart gracefully", "drain", "maintenance"])
+        self.faults[kind] += 1
+        until = time.monotonic() + self.random.uniform(0.3, 3)
+        if kind == "kill a child":
+            os.kill(self.random.choice(server.children()), signal.SIGKILL)
+        elif kind == "kill the moderator":
+            self._kill_moderator(server)
+        elif kind == "restart gracefully":
+            server.restart(wait=False)
+            self.down[server] = (time.monotonic() + 0.7, lambda: None)
+        elif kind in ("stop", "stop gracefully"):
+            server.stop(signal.SIGTERM if kind == "stop" else signal.SIGWINCH)
+            self.down[server] = (until, server.start)
+        elif kind == "kill all":
+            server.end_everything()
+            self.down[server] = (until, server.start)
+        elif kind == "freeze":
+            server.pause()
+            self.down[server] = (until, server.resume)
+        elif kind == "freeze the moderator":
+            for pid in server.moderators():
+                server.stopped_by_test.add(pid)
+                os.kill(pid, signal.SIGSTOP)
+            self.down[server] = (until, server.resume)
+        else:
+            self._ctl(server, "drain" if kind == "drain" else "maintenance")
+            self.down[server] = (until, lambda: self._ctl(server, "resume"))
+
+    @staticmethod
+    def _kill_moderator(httpd):
+        for pid in httpd.moderators():
+            os.kill(pid, signal.SIGKILL)
+
+    def _break_balancer(self):
+        balancer = self.random.choice(self.balancers)
+        kind = self.random.choice(["balancer: kill a child", "balancer: kill the moderator", "balancer: restart gracefully", "balancer: freeze the moderator"])
+        self.faults[kind] += 1
+        if kind.endswith("a child"):
+            children = balancer.children()
+            if children:
+                os.kill(self.random.choice(children), signal.SIGKILL)
+                with self.lock:
+                    self.disturbed[balancer] = time.monotonic()
+        elif kind.endswith("kill the moderator"):
+            self._kill_moderator(balancer)
+        elif kind.endswith("gracefully"):
+            balancer.restart(wait=False)
+            # httpd does not take two at once: the next is another fault.
+            time.sleep(0.3)
+        elif balancer not in self.down:
+            pids = balancer.moderators()
+            for pid in pids:
+                balancer.stopped_by_test.add(pid)
+                os.kill(pid, signal.SIGSTOP)
+            self.down[balancer] = (time.monotonic() + self.random.uniform(0.5, 5), balancer.resume)
+
+    def _mend(self, everything=False):
+        for broken, (until, how) in list(self.down.items()):
+            if everything or time.monotonic() >= until:
+                how()
+                # A server counts as whole once the balancers may use it again.
+                del self.down[broken]
+
+    def _fault(self):
+        self._mend()
+        if len(self._whole()) <= 1 or self.random.random() < 0.3:
+            self._break_balancer()
+        else:
+            self._break_server()
+
+    # ---- The run ----
+
+    def _know(self, balancer):
+        """Whether its table shows all servers, fresh and up."""
+        rows = balancer.status().servers
+        return all(server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] < 1500 for server in self.servers)
+
+    def converge(self, deadline):
+        for balancer in self.balancers:
+            wait_for(lambda: self._know(balancer), deadline, f"{balancer.name} to know all", show=balancer.show_status)
+
+    def run(self, seconds):
+        for balancer in self.balancers:
+            balancer.knows(*self.servers, deadline=20)
+        self.began = time.monotonic()
+        threads = [threading.Thread(target=work, args=arguments) for number, balancer in enumerate(self.balancers)
+                   for work, arguments in ((self._new, (balancer,)), (self._kept, (balancer,)), (self._orders, (balancer, number)))]
+        for thread in threads:
+            thread.start()
+        try:
+            while time.monotonic() < self.began + seconds:
+                self._fault()
+                time.sleep(self.random.uniform(0.05, 0.6))
+            self._mend(everything=True)
+            begin = time.monotonic()
+            self.converge(5)
+            self.converged = time.monotonic() - begin
+            time.sleep(0.5)
+        finally:
+            for server in list(self.down):
+                server.resume()
+            self.end.set()
+            for thread in threads:
+                thread.join()
+        return self._verdict()
+
+    def _verdict(self):
+        done = Counter(self.ledger.read_text().split())
+        twice = {order: times for order, times in done.items() if times > 1}
+        lost = [order for order, good in self.ordered.items() if good and not done[order]]
+        return self.wrong + [f"done {times} times: order {order}" for order, times in twice.items()] + [
+            f"answered, but not done: order {order}" for order in lost]
+
+    def report(self):
+        lines = [f"  {number:8} {kind}" for kind, number in sorted(self.count.items())]
+        lines += [f"  {number:8} faults: {kind}" for kind, number in sorted(self.faults.items())]
+        return "\n".join(lines + [f"  {self.converged:8.2f} s until all tables were whole"])
+
+
+def torture(seconds, seed):
+    """Runs once; returns what went wrong."""
+    stage = Stage("torture")
+    try:
+        run = Torture(stage, seed)
+        wrong = run.run(seconds)
+        print(f"torture: {seconds} s, seed {seed}: {'FAILED' if wrong else 'passed'}\n{run.report()}", flush=True)
+        return wrong
+    finally:
+        # The logs are full of what was done on purpose.
+        stage.close(check=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    try:
+        wrong = torture(arguments.seconds, arguments.seed)
+    except Late as late:
+        wrong = [str(late)]
+    for line in wrong[:40]:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
