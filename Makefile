@@ -85,7 +85,7 @@ demo: all
 	$(PYTHON) demo/demo.py
 
 check: all $(BUILD)/asan/mod_backhand.so
-	CC=$(CC) scripts/check
+	scripts/check
 
 SECONDS ?= 60
 SEED ?= 1
