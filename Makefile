@@ -16,8 +16,8 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
-DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl gcc make mandoc nghttp2-client \
-        python3 python3-pytest valgrind wrk
+DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl faketime gcc make mandoc \
+        nghttp2-client python3 python3-pytest valgrind wrk
 
 MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c))
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)

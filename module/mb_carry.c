@@ -24,6 +24,7 @@ typedef struct errand {
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
+    uint64_t begun_ms;          /* when the first candidate was asked */
     mb_attempt last;            /* of those failures */
     uint32_t last_id;           /* the server of that */
     int second;                 /* whether it had a second chance */
@@ -101,7 +102,8 @@ static int all_failed(errand *about) {
 /* Whether it is too late to try yet another server. */
 static int is_late(const errand *about) {
     int seconds = about->settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : about->settings->retry_timeout_s;
-    return apr_time_now() - about->r->request_time >= apr_time_from_sec(seconds);
+    /* Not by httpd's clock, which may be set. */
+    return mb_now_ms() - about->begun_ms >= 1000u * (uint64_t)seconds;
 }
 
 /* Whether, should this attempt fail, there would be another. */
@@ -214,7 +216,8 @@ static int has_second_chance(errand *about) {
 
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
-    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
+    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r),
+                    .begun_ms = mb_now_ms()};
     int result = try_all(&about);
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !is_late(&about); round++) {
         if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;

@@ -44,6 +44,18 @@ import Testing
         #expect(came == 120_001)
     }
 
+    /// Somebody sets the clock back and forth: nothing but mtime and last_announced notices.
+    @Test func theWallClockIsOfNoConsequence() {
+        var writer = table.writer()
+        for (sequence, wall) in [(1, 1_700_000_000), (2, 1_700_003_601), (3, 1_699_996_403), (4, 0), (5, -5), (6, .max)] as [(UInt64, Int64)] {
+            var facts = announcement("10.0.0.4", boot: 7, sequence: sequence)
+            facts.changed_wall = wall
+            #expect(writer.hear(facts, now: sequence * 1000, wall: wall) == .row(1))
+            #expect(bh_row_heard(table.row(1)) == sequence * 1000 && came == 1000)
+            #expect(table.facts(1)?.changed_wall == wall)
+        }
+    }
+
     @Test func ordersStayWithTheServer() throws {
         var writer = table.writer()
         hear(&writer, 1, at: 1000)
