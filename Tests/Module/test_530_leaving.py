@@ -149,3 +149,18 @@ def test_states_that_are_announced(stage, how, name, serves):
     # Up again.
     stage.plant(server, first)
     assert {server.get("/").text for _ in range(10)} == {one.id}
+
+
+# ---- What has just come ----
+
+def test_slow_start(stage):
+    """A server with the lowest load gets next to nothing in its first moment, and everything without a slow start."""
+    new = stage.backend("127.0.9.2")
+    server = stage.httpd(CLUSTER + "Backhand byLoad\nBackhandSlowStart 3600\n<Location /at-once>\nBackhandSlowStart 0\n</Location>\n",
+                         files={"at-once/index.html": "x"})
+    wait_for(lambda: server.status().self["up_ms"] > 4000, 8, "the server to have been there for a while")
+    stage.plant(server, Announcement(new.address, new.port, load=-1000))
+    first = [server.get("/").text for _ in range(20)]
+    assert first.count(new.id) < 10
+    assert {server.get("/at-once/").text for _ in range(10)} == {new.id}
+    assert server.status().servers[new.id]["up_ms"] < 4000
