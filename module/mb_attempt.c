@@ -80,7 +80,7 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     attempt->result = result;
     if (attempt->held) return MB_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
-    /* mod_proxy_http2 calls it an error that a client is gone. */
+    /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
     if (is_http2(attempt) && r->connection->aborted) {
         attempt->result = DONE;
         return MB_ANSWERED;
@@ -106,20 +106,11 @@ int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
     return OK;
 }
 
-/* mod_proxy_http2 reports so that a server has died before its answer. */
-static int is_error(const apr_bucket_brigade *brigade) {
-    return !APR_BRIGADE_EMPTY(brigade) && AP_BUCKET_IS_ERROR(APR_BRIGADE_FIRST(brigade));
-}
-
 /* Output filter, the first of all: sees the answer before any other does. */
 static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
     apr_off_t length = 0;
-    if (is_http2(attempt) && is_error(brigade)) { /* the result says it too */
-        apr_brigade_cleanup(brigade);
-        return APR_SUCCESS;
-    }
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
     if (attempt->repeatable && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {

@@ -184,6 +184,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     int untrusted = mb_handshake_end();
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
+    result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);

@@ -215,19 +215,22 @@ def test_both_ways(stage):
 class Failing(Server):
     """Speaks HTTP/2 so far as to count requests; what it does with one is `reaction`."""
 
-    HEADERS, SETTINGS, GOAWAY = 1, 4, 7
+    DATA, HEADERS, SETTINGS, GOAWAY = 0, 1, 4, 7
+    END_STREAM = 1
 
-    def __init__(self, reaction, address):
+    def __init__(self, reaction, address, early=False):
+        """early: when it has seen the headers, not the whole request."""
         super().__init__(None, address)
-        self.reaction, self.requests = reaction, 0
+        self.reaction, self.early, self.requests = reaction, early, 0
 
     def serve(self, connection, stream):
         connection.sendall(self.frame(self.SETTINGS))
         stream.read(len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
         while head := stream.read(9):
             stream.read(int.from_bytes(head[:3], "big"))
-            if head[3] == self.HEADERS:
-                self.requests += 1
+            self.requests += head[3] == self.HEADERS
+            whole = head[3] in (self.DATA, self.HEADERS) and head[4] & self.END_STREAM
+            if whole or (head[3] == self.HEADERS and self.early):
                 self.reaction(self, connection)
                 return
 
@@ -245,6 +248,9 @@ class Failing(Server):
         """Politely, but it has begun the request."""
         connection.sendall(self.frame(self.GOAWAY, struct.pack(">II", 1, 0)))
 
+    def say_nothing(self, connection):
+        connection.recv(1)
+
     def say_503(self, connection):
         # HPACK: a literal without indexing, name ":status" of the static table.
         connection.sendall(len(b"\x08\x03503").to_bytes(3, "big") + bytes([self.HEADERS, 5]) + (1).to_bytes(4, "big") + b"\x08\x03503")
@@ -257,8 +263,8 @@ REACTIONS = ("hang_up", "reset", "go_away")
 class Failures:
     """A server that fails before one that works."""
 
-    def __init__(self, stage, reaction):
-        self.bad = Failing(getattr(Failing, reaction), "127.0.9.3")
+    def __init__(self, stage, reaction, early=False):
+        self.bad = Failing(getattr(Failing, reaction), "127.0.9.3", early)
         self.good = stage.httpd(H2C, name="good", address="127.0.9.2", modules=["http2"], without=("backhand",), cgi=True,
                                 files={"cgi-bin/echo": SCRIPT, "page": "page"})
         self.front = front_of(stage, self.bad, self.good, config=FORWARD, modules=["proxy_http2"])
@@ -276,14 +282,24 @@ def test_what_is_safe_goes_to_the_next(stage, reaction):
 
 
 @pytest.mark.parametrize("reaction", REACTIONS)
-@pytest.mark.parametrize("body", [b"once", b"", None], ids=["body", "empty", "none"])
-def test_what_is_not_safe_is_sent_once(stage, reaction, body):
-    """mod_proxy_http2 would send it again by itself if it had no body."""
-    failures = Failures(stage, reaction)
+@pytest.mark.parametrize("body, early", [(b"once", False), (b"once", True), (b"", False), (None, False)], ids=["body", "early", "empty", "none"])
+def test_what_is_not_safe_is_sent_once(stage, reaction, body, early):
+    """mod_proxy_http2 would send it again by itself as long as no body has gone."""
+    failures = Failures(stage, reaction, early)
     answer = failures.front.get("/cgi-bin/echo", method="POST", body=body)
     assert (answer.status in (502, 503), failures.bad.requests) == (True, 1)
     assert failures.good.log.count("cgi-bin") == 0 and not failures.good.access_log()
     assert row(failures.front, failures.bad)["failed"] == 1
+    failures.bad.close()
+
+
+@pytest.mark.parametrize("body", [b"once", None], ids=["body", "none"])
+def test_three_failures_are_as_a_refusal(stage, body):
+    failures = Failures(stage, "hang_up")
+    for _ in range(3):
+        assert failures.front.get("/cgi-bin/echo", method="POST", body=body).status in (502, 503)
+    assert row(failures.front, failures.bad)["backoff_ms"] > 0
+    assert failures.front.get("/cgi-bin/echo", method="POST", body=body).status == 200
     failures.bad.close()
 
 
@@ -317,17 +333,12 @@ def test_a_503_of_all_is_given(stage):
 
 
 def test_a_client_that_leaves_is_no_failure(stage):
-    """However often: the server is not put back for it."""
-    release = threading.Event()
-    server = stage.httpd(H2C, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",), cgi=True,
-                         files={"cgi-bin/slow": "#!/bin/sh\necho 'Content-Type: text/plain'\necho\nsleep 0.5\nyes | head -c 3000000\n"})
-    front = front_of(stage, server, config=FORWARD, modules=["proxy_http2"])
-    server.log.always("AH|standard output")  # its script says that nobody reads
-    clients = [front.client() for _ in range(4)]
-    for client in clients:
-        client.send("/cgi-bin/slow")
-    release.wait(0.2)
-    for client in clients:
-        client.close()
-    idle(front, server)
-    assert (row(front, server)["refused"], row(front, server)["backoff_ms"]) == (0, 0)
+    """However often: the server is not put back for it, and no other is asked."""
+    silent, other = Failing(Failing.say_nothing, "127.0.9.2"), stage.backend("127.0.9.3")
+    front = front_of(stage, silent, other, config=H2C + FORWARD + "ProxyTimeout 1\n", modules=["http2", "proxy_http2"])
+    front.log.always("AH")
+    clients = [subprocess.Popen(["curl", "-s", "--http2-prior-knowledge", "--max-time", "0.3", f"http://{front.id}/page"]) for _ in range(4)]
+    assert [client.wait() for client in clients] == [28] * 4
+    idle(front, silent)
+    assert (row(front, silent)["failed"], row(front, silent)["backoff_ms"], other.connections) == (0, 0, 0)
+    silent.close()
