@@ -28,8 +28,14 @@ static int is_idempotent(const request_rec *r) {
     }
 }
 
+/* A HEAD may have one too, which httpd's own function denies. */
+static int has_body(request_rec *r) {
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    return ap_request_has_body(r) || apr_table_get(r->headers_in, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
+}
+
 /* A body is gone with the first attempt that was given it. */
-int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !ap_request_has_body(r); }
+int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !has_body(r); }
 
 static int is_http2(const mb_attempt *attempt) { return attempt->scheme == MB_H2C || attempt->scheme == MB_H2; }
 
@@ -102,7 +108,10 @@ void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
 int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
     put_answer(r, &attempt->answer);
     r->eos_sent = 0;
+    /* So that httpd leaves its Date and Server, as it does with others of mod_proxy's. */
+    r->proxyreq = PROXYREQ_REVERSE;
     ap_pass_brigade(r->output_filters, attempt->held);
+    r->proxyreq = PROXYREQ_NONE;
     return OK;
 }
 

@@ -101,12 +101,26 @@ static int stays_nowhere(request_rec *r, const mb_directory *settings) {
     return is_self_redirect(settings) && !mb_request_find(r)->from_peer;
 }
 
+/* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten one goes to the announced
+ * address as its client sent it: there it is rewritten again. Parts of pages and error pages have no client who could be sent there. */
+static int keep_from_files(request_rec *r, const mb_directory *settings) {
+    static uint64_t next_ms;
+    const mb_request *kept = mb_request_find(r);
+    if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
+        || (r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0)) return DECLINED;
+    if (!r->main && !ap_is_HTTP_ERROR(r->prev->status)) return can_decide() ? mb_carry_home(r, settings) : mb_carry_no_own_address(r);
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here", r->uri);
+    return HTTP_SERVICE_UNAVAILABLE;
+}
+
 static int balance(request_rec *r) {
     if (r->prev) pass_on(r);
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     int walked = !kept || !kept->decided;
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
+    if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
     if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return walked ? DECLINED : mb_walk_serve_here(r);
     if (mb_guard_stays_here(r)) {
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");

@@ -27,7 +27,10 @@ typedef struct errand {
     uint64_t begun_ms;          /* when the first candidate was asked */
     mb_attempt last;            /* of those failures */
     uint32_t last_id;           /* the server of that */
-    int second;                 /* whether it had a second chance */
+    mb_attempt held;            /* the last of them that has kept a 503 back */
+    const char *held_server;    /* its server; NULL: there is none */
+    int used_up;                /* whether as many have failed as may */
+    int second;                 /* whether one had a second chance */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -36,6 +39,7 @@ typedef struct errand {
 static const char *describe_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision) {
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
     const char *text = "";
+    if (!decision->counts) return "-"; /* none was run */
     for (int i = 0; i < settings->steps->nelts; i++) {
         int from = decision->counts[i], to = decision->counts[i + 1];
         text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from, to);
@@ -88,7 +92,10 @@ int mb_carry_no_own_address(request_rec *r) {
 
 /* Nobody is left to try. A server's own 503 says more than ours. */
 static int all_failed(errand *about) {
-    if (about->last.held) return mb_attempt_give(&about->last, about->r);
+    if (about->held_server) {
+        tell(about, "proxy", about->held_server);
+        return mb_attempt_give(&about->held, about->r);
+    }
     tell(about, "none", "-");
     if (about->failures)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
@@ -131,13 +138,17 @@ static void note_failure(errand *about, uint32_t id, const char *server, mb_outc
     mb_attempt_undo(attempt, about->r);
     about->last = *attempt;
     about->last_id = id;
+    if (!attempt->held) return;
+    about->held = *attempt;
+    about->held_server = server;
 }
 
 /* Sends the request to another server, or to our own announced address. */
 static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
     mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), &attempt);
-    if (outcome == MB_ANSWERED || outcome == MB_LOST) return attempt.result;
+    if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
+    about->used_up = outcome == MB_LOST;
     note_failure(about, id, server, outcome, &attempt);
     return NOBODY_TOOK_IT;
 }
@@ -196,15 +207,16 @@ static int try_all(errand *about) {
         const ServerSlot *slot = &about->decision->servers[i];
         if (is_hopeless(about, (uint32_t)slot->id)) continue;
         int result = hand_over(about, slot);
-        if (result != NOBODY_TOOK_IT) return result;
+        if (result != NOBODY_TOOK_IT || about->used_up) return result;
     }
     return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
 }
 
-/* Nobody else is left. A server that hung up before its first byte may only have closed a kept-alive connection, as one does that restarts: it is
+/* Nobody else is left. A server that hung up before its first byte, on a connection that was kept, may only have closed a kept-alive connection, as one does that restarts: it is
  * asked once more, over a new connection. */
 static int has_second_chance(errand *about) {
-    if (about->second || !may_fail(about) || about->last.result != HTTP_BAD_GATEWAY || about->last.held) return 0;
+    if (about->second || !may_fail(about) || about->last.result != HTTP_BAD_GATEWAY || about->last.held || !about->last.was_kept
+        || about->last.answer.headers_out != about->last.before.headers_out || apr_table_get(about->r->notes, "proxy_timedout")) return 0;
     about->second = 1;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++)
@@ -219,11 +231,19 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
     errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r),
                     .begun_ms = mb_now_ms()};
     int result = try_all(&about);
-    for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !is_late(&about); round++) {
+    for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
         if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;
         if (!decision->count && (!has_second_chance(&about)
                                  || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
         result = try_all(&about);
     }
+    if (about.second) apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
+    return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
+}
+
+int mb_carry_home(request_rec *r, const mb_directory *settings) {
+    bh_decision_t decision = {0};
+    errand about = {.r = r, .settings = settings, .decision = &decision, .walked = 1, .is_safe = mb_attempt_is_safe(r), .begun_ms = mb_now_ms()};
+    int result = nobody(&about);
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
 }

@@ -25,6 +25,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     mb_scheme scheme;
     int once;
     int untrusted;
+    int connected; /* a new connection was made */
 } now;
 
 int mb_handshake_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
@@ -34,8 +35,10 @@ void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once) {
     now.r = r;
     now.scheme = scheme;
     now.once = once;
-    now.untrusted = 0;
+    now.untrusted = now.connected = 0;
 }
+
+int mb_handshake_connected(void) { return now.connected; }
 
 int mb_handshake_end(void) {
     now.r = NULL;
@@ -64,6 +67,7 @@ static int shake_hands(conn_rec *c) {
 
 static int meet(conn_rec *c, void *socket) {
     if (!now.r) return DECLINED;
+    now.connected = 1;
     /* mod_proxy_http2 sends a request again by itself if the connection breaks before the answer. */
     if (now.once && mb_handshake_is_sent(now.r)) return HTTP_SERVICE_UNAVAILABLE;
     if (now.scheme != MB_HTTPS && now.scheme != MB_H2) return DECLINED;

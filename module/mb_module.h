@@ -193,6 +193,8 @@ int mb_balance_is_here(uint32_t id);
 
 /* Carries a decision out: mb_carry.c. Returns what a handler returns. walked: whether <Directory> sections have had their say. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+/* Only with BackhandSelfRedirect: sends the request to our own announced address. */
+int mb_carry_home(request_rec *r, const mb_directory *settings);
 /* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */
 int mb_carry_no_own_address(request_rec *r);
 
@@ -232,6 +234,7 @@ typedef struct mb_attempt {
     ap_filter_t *filter;
     int repeatable;
     int passed;               /* something has gone on to the client */
+    int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */

@@ -42,14 +42,25 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
     return copy;
 }
 
-/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. */
+/* Where the path begins in a request target: "/path", "http://host/path", or what apr_uri_parse makes of "http:/path". Not r->parsed_uri: httpd
+ * has undone the escapes in it. It must be the path that access was decided for: no "://" in a query begins another one. */
+static const char *path_in(const char *target) {
+    size_t scheme = strcspn(target, ":/?#");
+    if (target[scheme] != ':' || scheme == 0) return target;
+    target += scheme + 1;
+    if (target[0] != '/' || target[1] != '/') return target;
+    target += 2;
+    return target + strcspn(target, "/?#");
+}
+
+/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. A fragment is nothing that a
+ * server may get. */
 const char *mb_proxy_as_sent(request_rec *r) {
-    const char *sent = r->unparsed_uri;
-    if (*sent == '/') return sent;
-    /* The client named a host too, and perhaps no path. Not r->parsed_uri: httpd has undone the escapes in it. */
-    const char *host = strstr(sent, "://");
-    const char *path = host ? host + strlen("://") + strcspn(host + strlen("://"), "/?") : "";
-    return *path == '/' ? path : apr_pstrcat(r->pool, "/", path, NULL);
+    while (r->prev) r = r->prev;
+    const char *path = path_in(r->unparsed_uri);
+    size_t length = strcspn(path, "#");
+    if (*path == '/') return path[length] ? apr_pstrmemdup(r->pool, path, length) : path;
+    return apr_pstrcat(r->pool, "/", apr_pstrmemdup(r->pool, path, length), NULL);
 }
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
@@ -188,8 +199,11 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
-    else count(r, id, outcome, (result == OK || result == DONE) && !broke_off(r, result), took);
-    if (outcome == MB_REFUSED || outcome == MB_FAILED) undress(r, &old);
+    /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server. */
+    else if (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out)
+        count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), took);
+    attempt->was_kept = !mb_handshake_connected();
+    if (outcome != MB_ANSWERED) undress(r, &old);
     return outcome;
 }
 

@@ -37,6 +37,8 @@ int mb_handshake_is_sent(request_rec *r);
 void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once);
 /* The opposite. Returns whether a server was refused because of its TLS handshake, and not because it took too long. */
 int mb_handshake_end(void);
+/* After that: whether mod_proxy has made a new connection, instead of one that it had kept. */
+int mb_handshake_connected(void);
 void mb_handshake_register(apr_pool_t *pool);
 
 #endif

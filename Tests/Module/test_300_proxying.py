@@ -453,3 +453,26 @@ def test_many_clients_at_once(stage, mpm):
     assert (row["served"], row["in_flight"], row["failed"]) == (200, 0, 0)
     # No more connections than workers of httpd.
     assert backend.connections <= 16
+
+
+@pytest.mark.parametrize("target, sent", [
+    (b"http:/open?x://y/secret", "/open?x://y/secret"), (b"http:/open", "/open"), (b"http://a/open?b://c/d", "/open?b://c/d"),
+    (b"http://a?x", "/?x"), (b"http://a", "/"), (b"http://a:81/o%2Fp", "/o%2Fp")])
+def test_no_target_has_two_paths(stage, target, sent):
+    """What is forwarded is the path that access was decided for."""
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + "AllowEncodedSlashes NoDecode\nBackhand removeSelf\n<Location /secret>\nRequire ip 203.0.113.1\n</Location>\n")
+    front.log.allow("AH01630")
+    stage.plant(front, Announcement(backend.address, backend.port))
+    front.raw(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert [request.target for request in backend.requests] == [sent]
+
+
+@pytest.mark.parametrize("target", [b"/secret", b"http://a/secret", b"http:/secret", b"http://a/x/../secret"])
+def test_forbidden_in_any_form(stage, target):
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n<Location /secret>\nRequire ip 203.0.113.1\n</Location>\n")
+    front.log.allow("AH01630")
+    stage.plant(front, Announcement(backend.address, backend.port))
+    answer = front.raw(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert b" 403 " in answer and backend.requests == []

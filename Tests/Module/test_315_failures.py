@@ -238,6 +238,55 @@ def test_many_at_once_lose_nothing(stage, mpm):
     assert len(pair.good.requests) == 200
 
 
+@pytest.mark.parametrize("replies, status, text, retry_after", [
+    (["reset", "reset", "reset"], 503, None, "1"),
+    (["503", "503", "reset"], 503, BODY, None),
+    (["503", "reset", "reset"], 503, BODY, None),
+    (["reset", "503", "503"], 503, BODY, None),
+    (["reset", "reset"], 503, None, "1"),
+    (["503", "refuse"], 503, BODY, None)])
+def test_what_is_left_when_everybody_fails(stage, replies, status, text, retry_after):
+    """A server's own 503 if there was one, else ours; however many there are."""
+    servers = [stage.backend(f"127.0.9.{place + 2}", reply=lambda request, name=name: FAULTS[name]) for place, name in enumerate(replies)]
+    front = stage.httpd(CONFIG)
+    front.log.allow(PROXY_LINES + "|BH0408")
+    stage.plant(front, *(Announcement(server.address, server.port, load=place) for place, server in enumerate(servers)))
+    for server, name in zip(servers, replies):
+        if name == "refuse":
+            server.close()
+    answer = front.get("/")
+    assert (answer.status, answer.header("Retry-After")) == (status, retry_after)
+    if text is not None:
+        assert answer.body == text
+        assert answer.trace.server == [server.id for server, name in zip(servers, replies) if name == "503"][-1]
+
+
+@pytest.mark.parametrize("how", [{"body": b"x" * 10}, {"chunks": [b"abc"]}])
+def test_a_head_with_a_body_is_not_repeated(stage, how):
+    pair = Pair(stage, FAULTS["reset"])
+    assert pair.front.get("/", method="HEAD", **how).status == 502
+    assert pair.counts == (1, 0)
+
+
+def test_a_503_that_is_given_back_keeps_its_date(stage):
+    pair = Pair(stage, Reply(503, b"", {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", "Server": "theirs"}))
+    pair.good.reply = pair.bad.reply
+    for method in ("GET", "HEAD"):
+        answer = pair.front.get("/", method=method)
+        assert (answer.header("Date"), answer.header("Server")) == ("Thu, 01 Jan 2026 00:00:00 GMT", "theirs")
+
+
+@pytest.mark.parametrize("fault, asked", [("hang", 1), ("reset", 1)])
+def test_a_lone_server_is_asked_once(stage, fault, asked):
+    """A second chance is for kept connections only."""
+    lone = stage.backend("127.0.9.2", reply=lambda request: FAULTS[fault])
+    front = stage.httpd(CONFIG)
+    front.log.allow(PROXY_LINES + "|BH0408")
+    stage.plant(front, Announcement(lone.address, lone.port))
+    assert front.get("/").status == 503
+    assert len(lone.requests) == asked
+
+
 @pytest.mark.parametrize("line", ["BackhandRetries -1", "BackhandRetries 17", "BackhandRetries two", "BackhandRetries 1x",
                                   "BackhandRetryTimeout 0", "BackhandRetryTimeout 3601", "BackhandRetryTimeout 1s"])
 def test_bad_limits(stage, line):

@@ -205,3 +205,29 @@ def test_off_again(stage):
     machine.back.put("app/sub/page", "sub")
     assert machine.front.get("/app/own/page").text == "own"
     assert machine.front.get("/app/sub/page").text == "sub"
+
+
+PAGES = {"app/page": "source", "plain": "plain", "app/x.php": "source", "page.shtml": '<!--#include virtual="/app/x.php" -->'}
+
+
+def test_no_way_round_to_the_source(stage, mpm):
+    """What httpd makes of a request inside is not served here either: rewritten URLs, parts of pages, error pages."""
+    port = ports.free_port("127.0.48.1")
+    front = stage.httpd(FRONT % {"back": port, "chain": "Backhand byAge 6"} + """
+<Directory ${root}/htdocs>
+    RewriteEngine On
+    RewriteRule ^pretty$ /app/x.php [L]
+    AddOutputFilter INCLUDES .shtml
+    Options +Includes +FollowSymLinks
+</Directory>
+ErrorDocument 404 /app/x.php
+""", name="front", address="127.0.48.1", mpm=mpm, files=PAGES, modules=("rewrite", "include"))
+    back = stage.httpd(BACK, name="back", address="127.0.48.1", port=port, mpm=mpm, files={"pretty": "made", "app/page": "made"})
+    wait_for(lambda: status.over_socket(front.sockets / f"backhand-{port}.sock").self, 8, "the front's own row")
+    assert front.get("/pretty?a=1").text == "made"
+    assert "GET /pretty?a=1 HTTP" in back.logged("pretty")
+    front.log.expect("BH0423")
+    front.log.allow("AH01579|unable to include|AH0")
+    for path in ("/page.shtml", "/missing"):
+        answer = front.get(path)
+        assert "source" not in answer.text, path
