@@ -349,7 +349,7 @@ const command_rec mb_commands[] = {
     AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
                   "how many servers may fail a request that is safe to repeat, before the client is told"),
     AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
-                  "seconds after a request's beginning in which another server may be tried"),
+                  "seconds after the first server was asked in which another one may be tried"),
     AP_INIT_FLAG("BackhandSelfRedirect", set_self_redirect, NULL, MB_DIRECTORY_CONTEXT,
                  "On: what the chain leaves here is proxied to the address that this server announces"),
     AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
