@@ -42,13 +42,17 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 let hosted: [Target] = [
     tool("backhandctl", ["BackhandSystem", "CBackhand"]),
-    tool("backhand-simulate", ["BackhandWire", "BackhandSystem", "CBackhand"]),
+    tool("backhand-simulate", ["BackhandWire", "BackhandSystem", "BackhandSimulator", "CBackhand"]),
+    .target(
+        name: "BackhandSimulator", dependencies: ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"],
+        swiftSettings: settings),
     tests(of: "BackhandServerStats"),
     tests(of: "BackhandSystem"),
     tests(of: "BackhandWire"),
     tests(of: "BackhandCandidacy", ["BackhandServerStats"]),
     tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandWire"]),
     tests(of: "BackhandBridge"),
+    tests(of: "BackhandSimulator"),
 ]
 
 // BACKHAND_FUZZ=1: the fuzzers instead of tools and tests. A library: libFuzzer brings the main function (scripts/fuzz).

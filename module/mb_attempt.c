@@ -120,6 +120,7 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
     apr_off_t length = 0;
+    if (!attempt->first_us) attempt->first_us = mb_now_us();
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
     if (attempt->repeatable && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {

@@ -7,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t mb_now_ms(void) {
+uint64_t mb_now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
+
+uint64_t mb_now_ms(void) { return mb_now_us() / 1000; }
 
 int mb_minute_passed(uint64_t *next_ms) {
     uint64_t now = mb_now_ms(), next = bh_word_load(next_ms);

@@ -167,12 +167,19 @@ void mb_leaving_register(apr_pool_t *pool);
 typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
+    uint64_t here_since_us;       /* mb_here.c: counted in row 0 since; 0: it is not */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
 mb_request *mb_request_find(request_rec *r);
 /* The same, made if there is none. */
 mb_request *mb_request_make(request_rec *r);
+
+/* mb_here.c: a client's or peer's request has been read, and is this server's work from now on. */
+void mb_here_begin(request_rec *r);
+/* It goes to another server; it is back. */
+void mb_here_leave(request_rec *r);
+void mb_here_enter(request_rec *r);
 
 void mb_guard_register(apr_pool_t *pool);
 /* The header's value for a request that is passed on: its client's address, and with a key a signature. */
@@ -238,6 +245,7 @@ typedef struct mb_attempt {
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */
+    uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
 } mb_attempt;
 
 /* Whether the request may be done again by another server, although the first may have had it. */
@@ -288,6 +296,8 @@ void mb_proxy_give_back(request_rec *r);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t mb_now_ms(void);
+/* Microseconds of it. */
+uint64_t mb_now_us(void);
 /* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will. One word for each
  * line, of each child. */
 int mb_minute_passed(uint64_t *next_ms);

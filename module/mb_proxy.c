@@ -139,8 +139,16 @@ static uint64_t service_time(const request_rec *r, apr_time_t took) {
     return took > 0 && r->status != HTTP_SWITCHING_PROTOCOLS ? (uint64_t)took : 0;
 }
 
-static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, apr_time_t took) {
+/* What the functions that forecast go by. A refusal is not a time; a server that answers 500 and more has failed, whoever is to blame. */
+static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t us, uint64_t first_us) {
+    if (outcome == MB_REFUSED || !us) return;
+    int failed = outcome != MB_ANSWERED || !is_good || r->status >= HTTP_INTERNAL_SERVER_ERROR;
+    bh_feedback_time(mb_segment, id, mb_now_us(), first_us, us, failed);
+}
+
+static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, apr_time_t took, uint64_t first_us) {
     uint64_t us = service_time(r, took);
+    note_time(r, id, outcome, is_good, us, first_us);
     if (outcome == MB_ANSWERED && is_good) {
         bh_feedback_served(mb_segment, id, us);
         return;
@@ -169,9 +177,11 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 /* mod_proxy at work. */
 static int run(request_rec *r, const mb_route *way, char *url, uint32_t id) {
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
-    bh_feedback_begin(mb_segment, mb_child_slot, id);
+    mb_here_leave(r);
+    bh_feedback_begin(mb_segment, mb_child_slot, id, mb_now_us());
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
-    bh_feedback_end(mb_segment, mb_child_slot, id);
+    bh_feedback_end(mb_segment, mb_child_slot, id, mb_now_us());
+    mb_here_enter(r);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
 }
 
@@ -182,7 +192,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once, &way)) { /* it has said why: as good as refused */
-        count(r, id, MB_REFUSED, 0, 0);
+        count(r, id, MB_REFUSED, 0, 0, 0);
         return MB_REFUSED;
     }
     char *url = apr_pstrcat(r->pool, "proxy:", way.origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
@@ -190,6 +200,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
     mb_handshake_begin(r, scheme, once);
     apr_time_t began = apr_time_now();
+    uint64_t began_us = mb_now_us();
     int result = run(r, &way, url, id);
     apr_time_t took = apr_time_now() - began;
     int untrusted = mb_handshake_end();
@@ -201,7 +212,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server. */
     else if (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out)
-        count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), took);
+        count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), took, attempt->first_us ? attempt->first_us - began_us : 0);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);
     return outcome;

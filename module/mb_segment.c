@@ -96,7 +96,7 @@ static void claim_slot(apr_pool_t *pool, server_rec *server) {
 /* In the parent: a child's requests end with it, however it ended. */
 static void forget_child(server_rec *server, pid_t pid, ap_generation_t generation, int slot, mpm_child_status state) {
     (void)server, (void)generation, (void)slot;
-    if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, (int32_t)pid);
+    if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, (int32_t)pid, mb_now_us());
 }
 
 void mb_segment_register(apr_pool_t *pool) {

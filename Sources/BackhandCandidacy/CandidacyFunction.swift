@@ -43,10 +43,14 @@ extension CandidacyFunction {
         case 11: .bySession
         case 12: .redirectToIP
         case 13: .redirectToName
+        case 14: .byLeastTime
+        case 15: .byForecast
+        case 16: .bySample
+        case 17: .recommended
         default: nil
         }
     }
 
     /// The last id that has a function; ids have no gaps.
-    static let lastID: Int32 = 13
+    static let lastID: Int32 = 17
 }

@@ -54,6 +54,11 @@ struct Candidates {
         spare = workspace.spare
     }
 
+    /// Where this httpd counts what it has at the server. Our own rows share one: what is served here is served by all of them.
+    func feedback(of slot: ServerSlot) -> UnsafeMutablePointer<bh_row_t> {
+        UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.id == ownID ? 0 : slot.row))
+    }
+
     /// Adds a server at the end, to be proxied to. The caller knows that it is not there yet.
     mutating func append(_ id: Int32) {
         guard count < capacity else { return }
@@ -89,7 +94,7 @@ struct Candidates {
         for place in 0..<count {
             let slot = list[place]
             guard test(slot, segment) else { continue }
-            list[kept] = slot
+            if kept != place { list[kept] = slot }
             kept &+= 1
         }
         count = kept

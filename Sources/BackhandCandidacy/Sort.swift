@@ -23,17 +23,39 @@ extension Candidates {
     ///
     /// Sorts words of key and position in place, then moves each entry once. The position makes every word differ, so any
     /// sorting algorithm is stable.
-    mutating func sort(by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
+    ///
+    /// - Parameter first: so many places are enough; those behind them come in no certain order.
+    mutating func sort(first: Int = .max, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
         guard count > 1 else { return }
         let (list, spare, keys, segment) = (list, spare, keys, segment)
         for place in 0..<count {
             keys[place] = key(list[place], segment).number << 16 | UInt64(truncatingIfNeeded: place)
         }
-        sortWords(keys, count)
+        if count > first {
+            selectWords(keys, count, first)
+        } else {
+            sortWords(keys, count)
+        }
         for place in 0..<count {
             spare[place] = list[Int(truncatingIfNeeded: keys[place] & 0xffff)]
         }
         swap(&self.list, &self.spare)
+    }
+}
+
+/// Puts the smallest words in front, in their order. Most of the others are only looked at: n + first * ln(n / first) steps on average.
+func selectWords(_ words: UnsafeMutablePointer<UInt64>, _ count: Int, _ first: Int) {
+    guard first > 0 else { return }
+    sortWords(words, first)
+    for index in first..<count where words[index] < words[first &- 1] {
+        let word = words[index]
+        words[index] = words[first &- 1]
+        var place = first &- 1
+        while place > 0, words[place &- 1] > word {
+            words[place] = words[place &- 1]
+            place &-= 1
+        }
+        words[place] = word
     }
 }
 

@@ -22,6 +22,21 @@ struct SplitMix64 {
         return Int(truncatingIfNeeded: (Self.mix(state) >> 32 &* UInt64(truncatingIfNeeded: bound)) >> 32)
     }
 
+    /// A number just above 1, by which to multiply what is compared: equal ones then come in a random order, others stay apart
+    /// if they differ by more than a millionth.
+    mutating func nudge() -> Double {
+        // A linear congruential generator (Knuth's MMIX) is enough to break ties, and this runs once for every server. The upper bits are a
+        // number's from 1 to 1.000001.
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Double(bitPattern: 0x3ff0_0000_0000_0000 | state >> 32)
+    }
+
+    /// A number above 0 and at most 1, with 53 random bits.
+    mutating func unit() -> Double {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        return Double(Self.mix(state) >> 11 &+ 1) * 0x1p-53
+    }
+
     private static func mix(_ word: UInt64) -> UInt64 {
         var word = word
         word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9

@@ -7,10 +7,11 @@ internal import BackhandWire
 extension Moderator {
     /// One tick: looks at this machine, writes our own rows, tells everybody, and publishes what the children noticed.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
+        writer.publishFeedback(nowMicroseconds: monotonicNanoseconds() / 1000)
         lastSeen = look()
+        lastSeen.setMeans(writer.ownWindow, dispatched: writer.dispatched)
         noteRound(&writer, now: now)
         announce(lastSeen, &writer, now: now)
-        writer.publishFeedback()
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
@@ -94,7 +95,10 @@ extension Moderator {
         var workers = bh_workers_t()
         config.workers?(config.baton, &workers)
         let memory = meanWorkerMemory(workers) { sampler.privateMemory(of: $0) }
-        return ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
+        var facts = ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
+        facts.cpu_used = cpuUse.share(of: workers) { sampler.cpuTime(of: $0) }
+        facts.capacity = capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))
+        return facts
     }
 
     private func send(

@@ -21,6 +21,7 @@ public final class Moderator {
     /// When the next failure of the control socket may be told.
     var controlSilentUntil: UInt64 = 0
     var arriba: Int32 = 0
+    var cpuUse = CPUUse()
     /// nil: announcements are not signed. Both or none.
     let signer: Signer?
     let mint: NonceMint?

@@ -18,7 +18,22 @@ func ownFacts(_ sample: HostSample, _ workers: bh_workers_t, workerMemory: UInt6
     return facts
 }
 
+/// What all cores together can do, in thousands of arriba; 0 if the speed is not known yet. cores: thousandths.
+func capacity(arriba: Int32, cores: UInt32) -> UInt32 {
+    guard arriba > 0, cores > 0 else { return 0 }
+    return UInt32(clamping: max(1, UInt64(arriba) * UInt64(cores) / 1_000_000))
+}
+
 extension bh_facts_t {
+    /// What this httpd did in the last window.
+    mutating func setMeans(_ window: OwnWindow, dispatched: UInt64) {
+        self.dispatched = dispatched
+        mean_in_flight = window.meanInFlight
+        arrival_rate = window.arrivalRate
+        latency_us = window.latency
+        error_ppm = window.errorShare
+    }
+
     /// Takes over a name; what does not fit is cut. NULL: the name stays empty.
     mutating func setHostname(_ name: UnsafePointer<CChar>?) {
         guard let name else { return }

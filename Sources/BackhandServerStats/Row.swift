@@ -53,6 +53,10 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_word_store(&row.pointee.served, 0)
     bh_word_store(&row.pointee.failed, 0)
     bh_word_store(&row.pointee.service_us, 0)
+    bh_word_store(&row.pointee.latency, 0)
+    bh_word_store(&row.pointee.first_byte, 0)
+    bh_word_store(&row.pointee.errors, 0)
+    bh_half_store(&row.pointee.sent_mean, 0)
     publishRowFeedback(segment, id)
 }
 

@@ -43,6 +43,7 @@ public struct StatsWriter {
     private let otherBoots: [UInt64]
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
+    private var window = FeedbackWindow()
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
@@ -141,9 +142,14 @@ public struct StatsWriter {
         bootID == segment.pointee.boot_id || otherBoots.contains(bootID)
     }
 
-    /// Copies the children's feedback to the public rows: numbacked and tatime.
-    public func publishFeedback() {
+    /// What this httpd itself did in the last window, and how many requests it has sent on so far.
+    public var ownWindow: OwnWindow { window.own }
+    public var dispatched: UInt64 { window.dispatched }
+
+    /// Closes the window of the children's feedback, and copies numbacked and tatime to the public rows.
+    public mutating func publishFeedback(nowMicroseconds: UInt64) {
         guard bh_segment_owned(segment, epoch) else { return }
+        window.close(segment, now: nowMicroseconds)
         for id in 0..<bh_segment_rows(segment) where bh_row_heard(bh_segment_row(segment, id)) != 0 {
             publishRowFeedback(segment, id)
         }

@@ -93,4 +93,52 @@ func parsePrivatePages(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
     return resident.saturatingMinus(shared)
 }
 
+/// Clock ticks of CPU of /proc/<pid>/stat: user and system time, its own and its ended children's (fields 14 to 17).
+///
+/// The second field is the name in parentheses, which may hold blanks and parentheses: counting begins behind the last one.
+func parseProcessTicks(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
+    guard let name = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    var scanner = Scanner(UnsafeBufferPointer(rebasing: bytes[(name + 1)...]))
+    scanner.skipBlanks()
+    var sum: UInt64 = 0
+    for field in 3...17 {
+        if field >= 14 {
+            guard let ticks = scanner.number() else { return nil }
+            sum = sum.saturatingPlus(ticks)
+        } else {
+            scanner.skipWord()
+        }
+        scanner.skipBlanks()
+    }
+    return sum
+}
+
+/// Thousandths of a core of cgroup's cpu.max, "200000 100000"; nil if it is "max", or nonsense.
+func parseCPULimit(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
+    var scanner = Scanner(bytes)
+    guard let quota = scanner.number(), scanner.take(Ascii.space), let period = scanner.number(), period > 0 else { return nil }
+    return UInt32(clamping: max(1, quota.saturatingTimes(1000) / period))
+}
+
+/// Thousandths of a core of two files of cgroup v1: cpu.cfs_quota_us, which is -1 if there is no limit, and cpu.cfs_period_us.
+func parseCPULimit(quota: UnsafeBufferPointer<UInt8>, period: UnsafeBufferPointer<UInt8>) -> UInt32? {
+    var (quota, period) = (Scanner(quota), Scanner(period))
+    guard let most = quota.number(), let each = period.number(), each > 0 else { return nil }
+    return UInt32(clamping: max(1, most.saturatingTimes(1000) / each))
+}
+
+/// The group that controls the CPU, of /proc/<pid>/cgroup: lines "4:cpu,cpuacct:/path" (version 1) or "0::/path" (version 2).
+func parseGroupPath(_ bytes: UnsafeBufferPointer<UInt8>, version: Int) -> String? {
+    for line in bytes.split(separator: Ascii.newline) {
+        let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+        guard fields.count == 3 else { continue }
+        let isIt =
+            version == 2
+            ? fields[1].isEmpty
+            : fields[1].split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual([0x63, 0x70, 0x75]) }  // "cpu"
+        if isIt { return String(decoding: fields[2], as: UTF8.self) }
+    }
+    return nil
+}
+
 #endif

@@ -14,12 +14,14 @@ public struct HostSampler {
     private static var shortestSpan: UInt64 { 8 }
 
     private let directory: Int32
+    private let group: ControlGroup
     private var last: HostSample
     private var lastTime: CPUTime?
 
     /// Samples what the directory tells, normally /proc. If there is none, no figure will be known.
     public init(directory path: Path = Path("/proc")) {
         directory = path.withCString { csystem_open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+        group = ControlGroup(process: directory)
         last = HostSample()
         last.cpus = Int32(clamping: csystem_cpu_count())
         restart()
@@ -27,6 +29,7 @@ public struct HostSampler {
 
     public func close() {
         if directory >= 0 { _ = CSystem.close(directory) }
+        group.close()
     }
 
     /// Begins a new span for the idle share; until it has a length, the share since the system's start holds.
@@ -62,6 +65,18 @@ public struct HostSampler {
     /// Bytes of memory that the process shares with no other; nil if it is gone.
     public func privateMemory(of process: Int32) -> UInt64? {
         file("\(process)/statm", parsePrivatePages).map { $0.saturatingTimes(csystem_page_size()) }
+    }
+
+    /// CPU time that the process and its ended children have used, microseconds; nil if it is gone.
+    public func cpuTime(of process: Int32) -> UInt64? {
+        file("\(process)/stat", parseProcessTicks).map { $0.saturatingTimes(1_000_000) / max(1, csystem_clock_ticks()) }
+    }
+
+    /// Cores that may be used, in thousandths: the CPUs, if no control group gives less.
+    public func usableCores(of cpus: Int32) -> UInt32 {
+        let all = UInt32(max(cpus, 0)) &* 1000
+        guard let limit = group.limit else { return all }
+        return all == 0 ? limit : min(all, limit)
     }
 
     private func file<Figure>(_ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?) -> Figure? {

@@ -44,6 +44,13 @@ struct Scanner {
         }
     }
 
+    /// Skips to the next blank, or to the line's end.
+    mutating func skipWord() {
+        while let byte = next, byte != Ascii.space, byte != Ascii.tab, byte != Ascii.newline {
+            position += 1
+        }
+    }
+
     /// Skips to behind the line's end; false if the line has none, so that it may be cut off.
     mutating func skipLine() -> Bool {
         while let byte = next {

@@ -39,9 +39,14 @@ enum Tag {
     static let signature = UInt16(3)
     /// What makes an announcement the answer to a challenge.
     static let nonce = UInt16(4)
+    /// Means over the last second; left out if there are none.
+    static let means = UInt16(5)
     /// u8: bh_state_t; left out if the server is up.
     static let state = UInt16(6)
 }
+
+/// Bytes of the means: a u64 and seven u32.
+let meansSize = 36
 
 /// Bytes of a signature: HMAC-SHA-256.
 public let signatureSize = 32

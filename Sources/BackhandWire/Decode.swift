@@ -84,9 +84,23 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
         guard value.count == 1 else { return false }
         // States of later programs: none of them can mean that it takes requests.
         facts.state = min(value[0], UInt8(BH_STATE_LEAVING.rawValue))
+    case Tag.means:
+        guard value.count == meansSize else { return false }
+        decodeMeans(value, into: &facts)
     default: break
     }
     return true
+}
+
+private func decodeMeans(_ value: UnsafeRawBufferPointer, into facts: inout bh_facts_t) {
+    facts.dispatched = value.number(at: 0, as: UInt64.self)
+    facts.mean_in_flight = value.number(at: 8, as: UInt32.self)
+    facts.arrival_rate = value.number(at: 12, as: UInt32.self)
+    facts.first_byte_us = value.number(at: 16, as: UInt32.self)
+    facts.latency_us = value.number(at: 20, as: UInt32.self)
+    facts.cpu_used = value.number(at: 24, as: UInt32.self)
+    facts.capacity = value.number(at: 28, as: UInt32.self)
+    facts.error_ppm = value.number(at: 32, as: UInt32.self)
 }
 
 /// The tags seen so far: few enough to look through them, and no allocation.

@@ -20,10 +20,11 @@ public func encodeAnnouncement(
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (facts.state == 0 ? 0 : 4 + 1) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + signatureSize : 0)
+            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
-        let end = encodeExtensions(facts, name: name, into: buffer)
+        var end = encodeExtensions(facts, name: name, into: buffer)
+        if facts.hasMeans { end = encodeMeans(facts, into: buffer, at: end) }
         if let answering { encodeNonce(answering, into: buffer, at: end) }
         if signed { encodeSignatureHead(into: buffer, length: length) }
         return length
@@ -78,6 +79,28 @@ private func encodeExtensions(
         offset += 4 + 1
     }
     return offset
+}
+
+/// In the order of bh_facts_t; returns where they end.
+private func encodeMeans(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    buffer.store(Tag.means, at: offset)
+    buffer.store(UInt16(meansSize), at: offset + 2)
+    buffer.store(facts.dispatched, at: offset + 4)
+    buffer.store(facts.mean_in_flight, at: offset + 12)
+    buffer.store(facts.arrival_rate, at: offset + 16)
+    buffer.store(facts.first_byte_us, at: offset + 20)
+    buffer.store(facts.latency_us, at: offset + 24)
+    buffer.store(facts.cpu_used, at: offset + 28)
+    buffer.store(facts.capacity, at: offset + 32)
+    buffer.store(facts.error_ppm, at: offset + 36)
+    return offset + 4 + meansSize
+}
+
+extension bh_facts_t {
+    fileprivate var hasMeans: Bool {
+        dispatched != 0 || mean_in_flight != 0 || arrival_rate != 0 || first_byte_us != 0 || latency_us != 0 || cpu_used != 0
+            || capacity != 0 || error_ppm != 0
+    }
 }
 
 private func encodeNonce(_ nonce: Nonce, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {

@@ -40,6 +40,11 @@ int csystem_cpu_count(void) {
     return online > 0 && online < INT32_MAX ? (int)online : 0;
 }
 
+uint64_t csystem_clock_ticks(void) {
+    long ticks = sysconf(_SC_CLK_TCK);
+    return ticks > 0 ? (uint64_t)ticks : 100;
+}
+
 uint64_t csystem_page_size(void) {
     long size = sysconf(_SC_PAGESIZE);
     return size > 0 ? (uint64_t)size : 4096;

@@ -6,17 +6,23 @@ import BackhandSystem
 import BackhandWire
 import CBackhand
 
-/// Pretends to be many servers of a cluster, on loopback addresses.
+/// A cluster that is not there: its announcements, or its requests.
 @main
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhand-simulate",
+        abstract: "Simulates clusters, for trying mod_backhand out on one machine.",
+        version: BACKHAND_VERSION, subcommands: [Announce.self, Balance.self, Cost.self], defaultSubcommand: Announce.self)
+}
+
+/// Pretends to be many servers of a cluster, on loopback addresses.
+struct Announce: ParsableCommand {
+    static let configuration = CommandConfiguration(
         abstract: "Pretends to be many servers that announce themselves, for trying mod_backhand out on one machine.",
         discussion: """
             Each announcement leaves from an address of its own in 127.0.0.0/8. Nothing leaves this machine: the destination must \
             be a loopback address, or a multicast group, which is then sent to on the loopback interface only.
-            """,
-        version: BACKHAND_VERSION)
+            """)
 
     @Option(help: "How many servers, 1 to 65535.")
     var peers: Int = 16

@@ -23,6 +23,15 @@ struct FakeServer {
     var own = false
     var address = "0.0.0.0"
     var port: UInt16 = 0
+    // What forecasts need. Times in microseconds, means in units.
+    var arriba: Int32 = 0
+    var capacity: UInt32 = 0
+    var mean = 0.0
+    var announcedTime: UInt32 = 0
+    var inFlight: UInt32 = 0
+    var sentMean = 0.0
+    var time: UInt64 = 0
+    var errors: UInt64 = 0
 }
 
 /// A segment as the moderator would have written it.
@@ -63,6 +72,14 @@ final class FakeTable {
         bh_word_store(&extended.pointee.heard_ms, server.heard)
         bh_half_store(&extended.pointee.own, server.own ? 1 : 0)
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
+        extended.pointee.facts.arriba = server.arriba
+        extended.pointee.facts.capacity = server.capacity
+        extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
+        extended.pointee.facts.latency_us = server.announcedTime
+        extended.pointee.in_flight = server.inFlight
+        extended.pointee.sent_mean = UInt32(server.sentMean * 1000)
+        if server.time > 0 { bh_mean_add(&extended.pointee.latency, Self.now * 1000, server.time, 1, 0) }
+        if server.errors > 0 { bh_mean_add(&extended.pointee.errors, Self.now * 1000, server.errors, 1, 0) }
     }
 
     /// Fills the segment with random bytes.

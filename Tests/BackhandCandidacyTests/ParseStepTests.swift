@@ -24,13 +24,14 @@ struct ParseStepTests {
 
     private static let names = [
         "addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
-        "addPrediction", "bySession", "HTTPRedirectToIP", "HTTPRedirectToName",
+        "addPrediction", "bySession", "HTTPRedirectToIP", "HTTPRedirectToName", "byLeastTime", "byForecast", "bySample",
+        "default",
     ]
 
     @Test func idsCountFromOneInOrder() throws {
         #expect(CandidacyFunction.lastID == Int32(Self.names.count))
         for (index, name) in Self.names.enumerated() {
-            #expect(try parseStep(name: name, argument: nil).function == Int32(index + 1))
+            #expect(try parseStep(name: name, argument: name == "bySample" ? "2" : nil).function == Int32(index + 1))
             #expect(functionName(Int32(index + 1)).map { String(cString: $0) } == name)
         }
         for id in [0, -1, CandidacyFunction.lastID + 1, .max, .min] { #expect(functionName(id) == nil) }

@@ -39,4 +39,16 @@ struct SortTests {
         }
         #expect(SortKey(1.0).number == SortKey(1.0.nextUp).number)
     }
+
+    /// The first places are those of a full sort, and nothing is lost.
+    @Test(arguments: [(1, 1), (5, 1), (5, 4), (200, 32), (2048, 32), (10, 0)])
+    func selects(count: Int, first: Int) {
+        var random = SplitMix64(seed: UInt64(count), stream: first)
+        let words = (0..<count).map { _ in UInt64(random.below(1000)) }
+        let sorted = words.sorted()
+        var selected = words
+        selected.withUnsafeMutableBufferPointer { selectWords($0.baseAddress!, count, first) }
+        #expect(Array(selected.prefix(first)) == Array(sorted.prefix(first)))
+        #expect(selected.sorted() == sorted)
+    }
 }

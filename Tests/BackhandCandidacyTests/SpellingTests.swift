@@ -21,7 +21,8 @@ struct SpellingTests {
     func listsAllIfNothingIsNear(wrong: String) {
         let text = unknownFunction(wrong).text
         #expect(text == "unknown candidacy function '\(wrong)'; there are off, addSelf, removeSelf, byAge, byLoad, "
-            + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName")
+            + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName, "
+            + "byLeastTime, byForecast, bySample, default")
     }
 
     @Test(arguments: ["byload", "byLoad ", "BYLOAD", "off", "backhand_off", ""])

@@ -77,14 +77,14 @@ import Testing
     @Test func notWhileRequestsAreUnderWay() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4", boot: 7), now: 1000, wall: 5)
-        bh_feedback_begin(table.segment, 0, 1)
+        bh_feedback_begin(table.segment, 0, 1, 0)
         writer.expire(after: 60_000, now: 900_000)
         #expect(table.facts(1)?.boot_id == 7 && table.counter(BH_COUNT_EXPIRED) == 0)
-        bh_feedback_end(table.segment, 0, 1)
+        bh_feedback_end(table.segment, 0, 1, 0)
         writer.expire(after: 60_000, now: 900_000)
         #expect(table.counter(BH_COUNT_EXPIRED) == 1)
         // A request that was decided before, and comes late, keeps the row from the next server.
-        bh_feedback_begin(table.segment, 0, 1)
+        bh_feedback_begin(table.segment, 0, 1, 0)
         #expect(writer.hear(announcement("10.0.0.5", boot: 8), now: 900_000, wall: 5) == .row(2))
     }
 

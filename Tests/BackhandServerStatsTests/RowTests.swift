@@ -89,7 +89,7 @@ import Testing
         _ = writer.hear(announcement(), now: 1000, wall: 5)
         table.row(1).pointee.served = served
         table.row(1).pointee.service_us = microseconds
-        writer.publishFeedback()
+        writer.publishFeedback(nowMicroseconds: 1)
         #expect(table.publicRow(1).pointee.numbacked == numbacked)
         #expect(table.publicRow(1).pointee.tatime == tatime)
         // The next announcement leaves them alone.

@@ -264,11 +264,11 @@ import Testing
             _ = writer.hear(
                 announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2), now: 2000, wall: 5)
         }
-        bh_feedback_begin(table.segment, 0, 300)
+        bh_feedback_begin(table.segment, 0, 300, 0)
         bh_feedback_served(table.segment, 400, 9_000_000)
         bh_feedback_failed(table.segment, 400)
         bh_feedback_refused(table.segment, 400, 2000, 0)
-        writer.publishFeedback()
+        writer.publishFeedback(nowMicroseconds: 1)
         #expect(table.publicRow(400).pointee.tatime == 9000)
         #expect(writer.hear(announcement("10.9.9.9", boot: 7), now: 61_000, wall: 5) == .row(400))
         let row = table.row(400).pointee
@@ -284,7 +284,7 @@ import Testing
         #expect(table.facts(400)?.address == parseAddress("10.9.9.9"))
         // Row 300 still has a request under way, the others were heard 59 s ago.
         #expect(writer.hear(announcement("10.9.9.10", boot: 8), now: 61_000, wall: 5) == .tableFull)
-        bh_feedback_end(table.segment, 0, 300)
+        bh_feedback_end(table.segment, 0, 300, 0)
         #expect(writer.hear(announcement("10.9.9.10", boot: 8), now: 61_000, wall: 5) == .row(300))
         // The server that lost its row is a new one now.
         #expect(writer.hear(announcement("10.0.1.144", boot: 1400, sequence: 9), now: 61_000, wall: 5) == .tableFull)

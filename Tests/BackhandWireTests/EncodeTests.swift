@@ -29,6 +29,38 @@ import Testing
         #expect(room.withUnsafeMutableBytes { encodeAnnouncement(facts, into: $0) } == length)
     }
 
+    /// The means take 40 bytes, and none if there are none.
+    @Test func means() throws {
+        var facts = try facts()
+        let without = encode(facts).count
+        facts.dispatched = 0x0102_0304_0506_0708
+        facts.mean_in_flight = 2500
+        facts.arrival_rate = 130_000
+        facts.first_byte_us = 11
+        facts.latency_us = 20_000
+        facts.cpu_used = 1750
+        facts.capacity = 2939
+        facts.error_ppm = 1_000_000
+        let bytes = encode(facts)
+        #expect(bytes.count == without + 40)
+        #expect(Array(bytes.suffix(40).prefix(16)) == [0, 5, 0, 36, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 9, 0xc4])
+        guard case .announcement(let heard) = bytes.withUnsafeBytes({ decodeAnnouncement($0) }) else {
+            Issue.record("not understood")
+            return
+        }
+        #expect(heard.dispatched == facts.dispatched && heard.mean_in_flight == 2500 && heard.arrival_rate == 130_000)
+        #expect(heard.first_byte_us == 11 && heard.latency_us == 20_000 && heard.cpu_used == 1750)
+        #expect(heard.capacity == 2939 && heard.error_ppm == 1_000_000)
+        // One byte less is nonsense, not less to read.
+        var cut = Array(bytes.dropLast())
+        cut[7] -= 1
+        cut[cut.count - 36] = 35
+        guard case .dropped(BH_COUNT_NONSENSE) = cut.withUnsafeBytes({ decodeAnnouncement($0) }) else {
+            Issue.record("a short value was taken")
+            return
+        }
+    }
+
     /// Hostnames that could not be announced are made ones that can be.
     @Test(arguments: [
         ([], "unknown"),

@@ -38,8 +38,9 @@ int __wrap_posix_memalign(void **result, size_t alignment, size_t size) {
     return __real_posix_memalign(result, alignment, size);
 }
 
-static const char *const functions[][2] = {{"byAge", "6"}, {"byRandom", NULL}, {"byLogWindow", NULL}, {"byLoad", NULL}};
-#define STEPS (sizeof functions / sizeof functions[0])
+/* The chain of old, or with a third argument the recommended one. */
+static const char *const functions[][2] = {{"byAge", "6"}, {"byRandom", NULL}, {"byLogWindow", NULL}, {"byLoad", NULL}, {"default", NULL}};
+#define STEPS 4u
 #define NOW 1000000u
 
 static bh_segment_t *table(uint32_t servers) {
@@ -48,8 +49,16 @@ static bh_segment_t *table(uint32_t servers) {
     if (segment == MAP_FAILED || bh_segment_format(segment, size, 1, 1) != BH_OK) exit(2);
     for (uint32_t id = 0; id < servers; id++) {
         bh_public_store(&bh_segment_public_mutable(segment, id)->load, (int)(id * 7919 % 4000));
-        bh_word_store(&bh_segment_row_mutable(segment, id)->heard_ms, NOW - id % 8 * 500); /* the oldest 3.5 s */
+        bh_row_t *row = bh_segment_row_mutable(segment, id);
+        bh_word_store(&row->heard_ms, NOW - id % 8 * 500); /* the oldest 3.5 s */
+        row->facts.arriba = 400000;
+        row->facts.capacity = 400 * (1 + id % 8);
+        row->facts.mean_in_flight = id * 7919 % 5000;
+        row->facts.latency_us = 15000;
+        row->in_flight = id % 3;
+        bh_feedback_time(segment, id, NOW * UINT64_C(1000), 1000, 10000 + id * 104729 % 20000, id % 5 == 0);
     }
+    segment->kappa = 4000;
     bh_half_store(&segment->rows, servers);
     return segment;
 }
@@ -61,18 +70,20 @@ static double now_us(void) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 3) return 2;
+    if (count != 3 && count != 4) return 2;
+    const char *const(*wanted)[2] = count == 4 ? functions + STEPS : functions;
+    size_t steps = count == 4 ? 1 : STEPS;
     uint32_t servers = (uint32_t)atoi(arguments[1]);
     unsigned times = (unsigned)atoi(arguments[2]);
     bh_step_t chain[STEPS];
     char error[BH_ERROR_SIZE];
-    for (size_t i = 0; i < STEPS; i++)
-        if (bh_step_parse(functions[i][0], functions[i][1], &chain[i], error, sizeof error) != BH_OK) {
+    for (size_t i = 0; i < steps; i++)
+        if (bh_step_parse(wanted[i][0], wanted[i][1], &chain[i], error, sizeof error) != BH_OK) {
             fprintf(stderr, "%s\n", error);
             return 2;
         }
     bh_segment_t *segment = table(servers);
-    size_t size = bh_chain_workspace(segment, chain, STEPS);
+    size_t size = bh_chain_workspace(segment, chain, steps);
     void *workspace = __real_malloc(size);
     unsigned long picked = 0;
     double began = now_us();
@@ -80,7 +91,7 @@ int main(int count, char **arguments) {
     for (unsigned i = 0; i < times; i++) {
         bh_request_t request = {.now_ms = NOW, .seed = i};
         bh_decision_t decision;
-        if (bh_chain_decide(segment, chain, STEPS, &request, workspace, size, &decision) != BH_OK) return 2;
+        if (bh_chain_decide(segment, chain, steps, &request, workspace, size, &decision) != BH_OK) return 2;
         picked += (unsigned long)decision.servers[0].id;
     }
     counting = 0;

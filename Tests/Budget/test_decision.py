@@ -36,17 +36,22 @@ def instructions(program, *arguments):
     return int(re.search(r"Collected\s*:\s*(\d+)", result.stderr)[1])
 
 
+CHAINS = pytest.mark.parametrize("chain", [[], ["default"]], ids=["old chain", "default"])
+
+
+@CHAINS
 @pytest.mark.parametrize("servers", [16, 2048])
-def test_instructions(decide, servers):
-    cost = (instructions(decide, servers, MANY) - instructions(decide, servers, FEW)) / (MANY - FEW)
-    timed = subprocess.run([decide, str(servers), "2000"], capture_output=True, text=True, check=True).stdout
+def test_instructions(decide, servers, chain):
+    cost = (instructions(decide, servers, MANY, *chain) - instructions(decide, servers, FEW, *chain)) / (MANY - FEW)
+    timed = subprocess.run([decide, str(servers), "2000", *chain], capture_output=True, text=True, check=True).stdout
     print(f"{servers} servers: {cost:.0f} instructions a decision; {timed.strip()}")
-    assert cost < THRESHOLDS["decision_instructions"][str(servers)]
+    assert cost < THRESHOLDS["default_instructions" if chain else "decision_instructions"][str(servers)]
 
 
+@CHAINS
 @pytest.mark.parametrize("servers", [1, 16, 2048])
-def test_allocates_nothing(decide, servers):
-    result = subprocess.run([decide, str(servers), "100"], capture_output=True, text=True, check=False)
+def test_allocates_nothing(decide, servers, chain):
+    result = subprocess.run([decide, str(servers), "100", *chain], capture_output=True, text=True, check=False)
     assert result.returncode == 0 and " allocations 0 " in result.stdout, result.stdout + result.stderr
 
 

@@ -113,19 +113,20 @@ static void segments(void) {
 static void children(void) {
     CHECK(bh_child_claim(segment, 100) == 0);
     CHECK(bh_child_claim(segment, 101) == 1);
-    bh_feedback_begin(segment, 0, 3);
-    bh_feedback_begin(segment, 0, 3);
-    bh_feedback_begin(segment, 1, 3);
-    bh_feedback_end(segment, 0, 3);
+    bh_feedback_begin(segment, 0, 3, 1000);
+    bh_feedback_begin(segment, 0, 3, 1000);
+    bh_feedback_begin(segment, 1, 3, 1000);
+    bh_feedback_end(segment, 0, 3, 4000);
     CHECK(segment->rows_extended[3].in_flight == 2);
-    bh_child_forget(segment, 100);
+    bh_child_forget(segment, 100, 5000);
     CHECK(segment->rows_extended[3].in_flight == 1);
-    bh_child_forget(segment, 101);
+    bh_child_forget(segment, 101, 6000);
     CHECK(segment->rows_extended[3].in_flight == 0);
+    CHECK(segment->rows_extended[3].in_flight_us == 3000 + 4000 + 5000); /* the dead one's ended when it was missed */
     for (int pid = 0; pid < CHILD_SLOTS; pid++) CHECK(bh_child_claim(segment, 200 + pid) == pid);
     CHECK(bh_child_claim(segment, 300) == -1);
-    bh_feedback_begin(segment, -1, 3);
-    bh_feedback_end(segment, -1, 3);
+    bh_feedback_begin(segment, -1, 3, 6000);
+    bh_feedback_end(segment, -1, 3, 7000);
     CHECK(segment->rows_extended[3].in_flight == 0);
 }
 

@@ -17,6 +17,7 @@ TAG_HOSTNAME = 1
 TAG_WORKER_MEMORY = 2
 TAG_SIGNATURE = 3
 TAG_NONCE = 4
+TAG_MEANS = 5
 TAG_STATE = 6
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 UP, DRAINING, MAINTENANCE, LEAVING = range(4)
@@ -44,6 +45,7 @@ class Announcement:
     free_memory: int = 4 << 30
     arrivals: int = 0
     worker_memory: int = 0
+    means: tuple = ()  # the eight numbers of tag 5; empty: not announced
     state: int = UP
     boot_id: int = field(default_factory=lambda: random.getrandbits(63) | 1)
     sequence: int = 0
@@ -60,6 +62,8 @@ class Announcement:
             extensions = extension(TAG_HOSTNAME, hostname.encode())
             if self.worker_memory:
                 extensions += extension(TAG_WORKER_MEMORY, struct.pack(">Q", self.worker_memory))
+            if self.means:
+                extensions += extension(TAG_MEANS, struct.pack(">QIIIIIII", *self.means))
             if self.state:
                 extensions += extension(TAG_STATE, bytes([self.state]))
         if nonce:

@@ -36,7 +36,7 @@ typedef enum bh_status {
 } bh_status_t;
 
 /* Room for any error text of this border. Longer ones are cut. */
-#define BH_ERROR_SIZE 256
+#define BH_ERROR_SIZE 512
 
 /* The value of BH_BORDER_VERSION that the core was built with. */
 uint32_t bh_border_version(void);

@@ -65,6 +65,16 @@ typedef struct bh_facts {
     int32_t ncpu;
     int32_t workers;        /* idle and busy */
     int32_t idle_workers;
+    /* Means over the second before the announcement; all of them 0 if they were not announced. */
+    uint64_t dispatched;    /* requests that its httpd has sent on to others, since the segment was made */
+    uint32_t mean_in_flight; /* requests under way there, thousandths */
+    uint32_t arrival_rate;  /* requests received, thousandths a second */
+    uint32_t first_byte_us; /* of the requests served there: until the first byte; 0: not known */
+    uint32_t latency_us;    /* likewise until the end */
+    uint32_t cpu_used;      /* by its httpd, thousandths of a core */
+    uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
+    uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
+    uint32_t reserved1;
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
@@ -79,10 +89,11 @@ typedef struct bh_row {
     uint32_t state;            /* moderator: bh_state_t that the server announced last */
     uint32_t ordered;          /* moderator: bh_state_t that an administrator ordered here, for this httpd alone */
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
-    uint8_t pad0[16];
+    uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
+    uint8_t pad0[12];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
-    uint8_t pad1[24];
+    uint8_t pad1[48];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
     uint32_t refused;          /* children: connections refused since the last one that worked */
@@ -90,7 +101,12 @@ typedef struct bh_row {
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
     uint32_t lost;             /* children: requests without a usable answer since the last one with it */
-    uint8_t pad2[28];
+    uint32_t reserved2;
+    uint64_t latency;          /* children: moving mean of the whole time, see bh_mean_add */
+    uint64_t first_byte;       /* children: likewise until the first byte */
+    uint64_t errors;           /* children: likewise of 1000000 for a failure and 0 for an answer */
+    uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
+    uint8_t pad2[56];
 } bh_row_t;
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
@@ -154,7 +170,7 @@ typedef struct bh_segment {
     uint32_t children;          /* children: slots 0...children-1 are or were claimed */
     uint32_t state;             /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
     uint32_t stopping;          /* children: bh_stopping_t of the one that saw httpd stop; moderator: 0, if it was not so */
-    uint32_t reserved;
+    uint32_t kappa;             /* moderator: requests that the servers got from all balancers, for each thousand of ours; 0: not known */
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
     uint8_t pad0[32];
     uint64_t arrivals;          /* children: requests that this httpd has received */
@@ -170,7 +186,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 4 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 5 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -179,9 +195,9 @@ typedef struct bh_segment {
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 168 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(sizeof(bh_facts_t) == 208 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
-BH_ASSERT(sizeof(bh_row_t) == 320 && offsetof(bh_row_t, in_flight) == 256, "feedback has a cache line of its own");
+BH_ASSERT(sizeof(bh_row_t) == 448 && offsetof(bh_row_t, in_flight) == 320, "feedback has a cache line of its own");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
 BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
@@ -200,6 +216,7 @@ static inline size_t bh_segment_bytes(uint32_t child_slots) {
 
 static inline uint64_t bh_word_load(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 static inline uint32_t bh_half_load(const uint32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+static inline int32_t bh_signed_load(const int32_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 
 /* How many rows to look at: ids 0...result-1, never more than BH_ROWS. */
 static inline uint32_t bh_segment_rows(const bh_segment_t *_Nonnull segment) {
@@ -389,30 +406,90 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid
 }
 
 /* The parent, when a child is gone: takes back what it had in flight. Looks at claimed slots only: each has pages of its own. */
-static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid) {
+static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid, uint64_t now_us) {
     bh_child_t *children = bh_segment_children(segment);
     uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < claimed && i < segment->child_slots; i++) {
         if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
         for (uint32_t id = 0; id < BH_ROWS; id++) {
             uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);
-            if (left) __atomic_sub_fetch(&segment->rows_extended[id].in_flight, left, __ATOMIC_RELAXED);
+            if (!left) continue;
+            __atomic_sub_fetch(&segment->rows_extended[id].in_flight, left, __ATOMIC_RELAXED);
+            __atomic_add_fetch(&segment->rows_extended[id].in_flight_us, left * now_us, __ATOMIC_RELAXED);
         }
         __atomic_store_n(&children[i].pid, 0, __ATOMIC_RELEASE);
     }
 }
 
-/* A request goes to the server; child is what bh_child_claim returned. The sum first: a child killed between
+/* A request goes to the server; child is what bh_child_claim returned, now_us CLOCK_MONOTONIC in microseconds. The sum first: a child killed between
  * the two leaves at most one request too many, never one too few. */
-static inline void bh_feedback_begin(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id) {
-    __atomic_add_fetch(&segment->rows_extended[id].in_flight, 1, __ATOMIC_RELAXED);
+static inline void bh_feedback_begin(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint64_t now_us) {
+    bh_row_t *row = &segment->rows_extended[id];
+    __atomic_add_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&row->in_flight_us, now_us, __ATOMIC_RELAXED);
     if (child >= 0) __atomic_add_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
 }
 
 /* The request is over, however it ended. */
-static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id) {
+static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint64_t now_us) {
+    bh_row_t *row = &segment->rows_extended[id];
     if (child >= 0) __atomic_sub_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
-    __atomic_sub_fetch(&segment->rows_extended[id].in_flight, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&row->in_flight_us, now_us, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
+}
+
+/* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
+ * the last sample in units of 64 us, which wrap after three days. 0: no sample yet. */
+#define BH_MEAN_SHIFT 4
+#define BH_MEAN_CLOCK_SHIFT 6
+#define BH_MEAN_MOST ((UINT64_C(1) << 28) - 1)
+
+static inline uint64_t bh_mean_value(uint64_t word) { return word >> (32 + BH_MEAN_SHIFT); }
+
+/* Microseconds since the last sample. Times that seem to lie ahead are another child's, a moment ago. */
+static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
+    uint32_t age = (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT) - (uint32_t)word;
+    return age >> 31 ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
+}
+
+/* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
+ * one odd request changes little, many do. clip 0: none. */
+static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
+    uint64_t old = bh_word_load(word), next;
+    if (sample > BH_MEAN_MOST) sample = BH_MEAN_MOST;
+    do {
+        uint64_t value = old >> 32, aimed = sample << BH_MEAN_SHIFT;
+        if (old) {
+            uint64_t age = bh_mean_age_us(old, now_us);
+            uint64_t most = clip * (value ? value : 1);
+            if (clip && aimed > most) aimed = most;
+            /* 2^32 * 2^28 fits: a sample's age counts up to 268 s. */
+            if (age > BH_MEAN_MOST) age = BH_MEAN_MOST;
+            value = aimed >= value ? value + (aimed - value) * age / (age + tau_us) : value - (value - aimed) * age / (age + tau_us);
+        } else {
+            value = aimed;
+        }
+        if (value > UINT32_MAX) value = UINT32_MAX;
+        next = value << 32 | (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT);
+        if (!next) next = 1;
+    } while (!__atomic_compare_exchange_n(word, &old, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+/* Half of the mean is younger than this: shorter ones follow chance, longer ones miss what lasts a few seconds. */
+#define BH_LATENCY_TAU_US 1000000
+/* A sample counts as at most so many times the mean. */
+#define BH_LATENCY_CLIP 4
+/* A failure counts as having taken at least this, or a server that fails fast would look fast. */
+#define BH_FAILURE_US 1000000
+
+/* How long a request took at the server, and whether it failed there. first_byte_us: 0: not known. */
+static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
+                                    bool failed) {
+    bh_row_t *row = &segment->rows_extended[id];
+    uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
+    bh_mean_add(&row->latency, now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
 }
 
 /* The server answered, after so many microseconds. */

@@ -52,6 +52,8 @@ int64_t csystem_wall_seconds(void);
 int csystem_cpu_count(void);
 /* sysconf names are macros over an enum. */
 uint64_t csystem_page_size(void);
+/* Clock ticks a second, the unit of CPU time in /proc. */
+uint64_t csystem_clock_ticks(void);
 
 /* IPv4 sockets. sockaddr casts are undefined behaviour in Swift. Addresses and ports are in host byte order. Each
  * returns -1 with errno on failure. */
@@ -107,5 +109,6 @@ int csystem_wait(struct pollfd *_Nonnull fds, size_t count, int timeout_ms);
 
 /* libm, for the layers that may not see the rest. */
 static inline double csystem_pow(double base, double exponent) { return pow(base, exponent); }
+static inline double csystem_log(double number) { return log(number); }
 
 #endif

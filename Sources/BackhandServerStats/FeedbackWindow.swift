@@ -1,0 +1,134 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// What the children did since the moderator looked last: means over the window, and how many balancers there seem to be.
+///
+/// Closed once an announcement; the results are in the rows and in the segment, where decisions find them.
+struct FeedbackWindow {
+    private var rows: [RowWindow] = []
+    /// Requests that peers got from anybody, and those that they got from us; what is older than about ten windows is forgotten.
+    private var all = 0.0
+    private var ours = 0.0
+    private var openedAt: UInt64 = 0
+    /// Requests that this httpd has sent on to others. Sums up what was added, so that it does not fall when a row is emptied.
+    private(set) var dispatched: UInt64 = 0
+    /// What this httpd itself did in the last window.
+    private(set) var own = OwnWindow()
+
+    /// Writes each row's mean, and kappa, for the time since the last call.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+        let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
+        openedAt = now
+        let keep = 0.9
+        all *= keep
+        ours *= keep
+        for id in 0..<Int(bh_segment_rows(segment)) {
+            if id == rows.count { rows.append(RowWindow()) }
+            let row = bh_segment_row_mutable(segment, UInt32(id))
+            rows[id].closeMean(row, span: span, now: now)
+            let counts = rows[id].closeCounts(row)
+            guard !bh_row_own(row) else { continue }
+            dispatched &+= counts.sent
+            guard bh_row_heard(row) != 0, counts.isKnown else { continue }
+            all += Double(counts.taken)
+            ours += Double(counts.sent)
+        }
+        own.close(segment, span: span)
+        bh_half_store(&segment.pointee.kappa, kappa)
+    }
+
+    /// In thousandths, 1 to 64 of us: more balancers than that are not told from many clients without any.
+    private var kappa: UInt32 {
+        guard all > 0, ours > 0 else { return 0 }
+        return UInt32(min(max(all / ours, 1), 64) * 1000)
+    }
+}
+
+/// What this httpd served itself, whoever sent it: means of the last window, counted in row 0.
+public struct OwnWindow: Equatable {
+    /// Thousandths of a request; thousandths of a request a second; microseconds; millionths.
+    public private(set) var meanInFlight: UInt32 = 0
+    public private(set) var arrivalRate: UInt32 = 0
+    public private(set) var latency: UInt32 = 0
+    public private(set) var errorShare: UInt32 = 0
+    private var arrivals: UInt64 = 0
+    private var served: UInt64 = 0
+    private var failed: UInt64 = 0
+    private var spent: UInt64 = 0
+
+    public init() {}
+
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64) {
+        let row = bh_segment_row_mutable(segment, 0)
+        let before = self
+        arrivals = bh_word_load(&segment.pointee.arrivals)
+        served = bh_word_load(&row.pointee.served)
+        failed = bh_word_load(&row.pointee.failed)
+        spent = bh_word_load(&row.pointee.service_us)
+        guard span > 0 else { return }
+        let answered = served &- before.served
+        let wrong = failed &- before.failed
+        meanInFlight = bh_half_load(&row.pointee.sent_mean)
+        arrivalRate = share(arrivals &- before.arrivals, of: span, times: 1_000_000_000)
+        latency = answered == 0 ? 0 : UInt32(clamping: (spent &- before.spent) / answered)
+        errorShare = share(wrong, of: answered &+ wrong, times: 1_000_000)
+    }
+
+    private func share(_ part: UInt64, of whole: UInt64, times: UInt64) -> UInt32 {
+        guard whole > 0 else { return 0 }
+        return UInt32(min(Double(part) / Double(whole) * Double(times), 4e9))
+    }
+}
+
+/// One row's counters when the last window closed.
+private struct RowWindow {
+    private var integral: UInt64 = 0
+    private var boot: UInt64 = 0
+    private var arrivals: UInt64 = 0
+    private var dispatched: UInt64 = 0
+    private var sent: UInt64 = 0
+
+    struct Counts {
+        /// Requests that the server itself worked on since the last window: what it received and sent on is others' work.
+        var taken: UInt64 = 0
+        /// Whether that is known: not across a restart.
+        var isKnown = false
+        /// Requests that we sent there.
+        var sent: UInt64 = 0
+    }
+
+    /// The mean of the requests in flight: the integral's growth by the span.
+    ///
+    /// A child may be between two of its additions, and a reading then be wrong by the machine's whole uptime: two readings must agree, and
+    /// what cannot be is left out; the mean then stays as it was.
+    mutating func closeMean(_ row: UnsafeMutablePointer<bh_row_t>, span: UInt64, now: UInt64) {
+        var reached: UInt64 = 0
+        var flying: UInt64 = 0
+        for _ in 0..<8 {
+            flying = UInt64(bh_half_load(&row.pointee.in_flight))
+            reached = bh_word_load(&row.pointee.in_flight_us)
+            if flying == UInt64(bh_half_load(&row.pointee.in_flight)), reached == bh_word_load(&row.pointee.in_flight_us) { break }
+        }
+        reached = reached &+ flying &* now
+        let grown = reached &- integral
+        integral = reached
+        guard span > 0, grown / span < 65_536 else { return }
+        bh_half_store(&row.pointee.sent_mean, UInt32(clamping: grown &* 1000 / span))
+    }
+
+    mutating func closeCounts(_ row: UnsafeMutablePointer<bh_row_t>) -> Counts {
+        let before = self
+        boot = bh_word_load(&row.pointee.facts.boot_id)
+        arrivals = bh_word_load(&row.pointee.facts.arrivals)
+        dispatched = bh_word_load(&row.pointee.facts.dispatched)
+        sent = bh_word_load(&row.pointee.served) &+ bh_word_load(&row.pointee.failed)
+        var counts = Counts()
+        counts.sent = sent >= before.sent ? sent &- before.sent : 0
+        guard boot == before.boot, arrivals >= before.arrivals, dispatched >= before.dispatched else { return counts }
+        let (received, passed) = (arrivals &- before.arrivals, dispatched &- before.dispatched)
+        counts.taken = received > passed ? received &- passed : 0
+        counts.isKnown = true
+        return counts
+    }
+}

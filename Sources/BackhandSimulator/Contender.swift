@@ -1,0 +1,59 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// A rule of the table, by the name that it has there.
+public struct Contender: Sendable {
+    public let name: String
+    /// Whether one cannot install it: a bound or a control.
+    public let isControl: Bool
+    let make: @Sendable (Cluster, UInt64) throws -> any Rule
+
+    init(_ name: String, isControl: Bool = false, _ make: @escaping @Sendable (Cluster, UInt64) throws -> any Rule) {
+        self.name = name
+        self.isControl = isControl
+        self.make = make
+    }
+
+    /// Our own code with these lines behind Backhand. A balancer that serves nothing itself removes itself.
+    public static func chain(_ name: String, _ lines: [String], isControl: Bool = false) -> Contender {
+        Contender(name, isControl: isControl) { cluster, seed in
+            try ChainRule(cluster, chain: Chain((cluster.scenario.isSymmetric ? [] : ["removeSelf"]) + lines), seed: seed)
+        }
+    }
+
+    /// In the order of the table: the rivals, ours, the bound and the control.
+    public static var all: [Contender] { rivals + ours + controls }
+
+    static var rivals: [Contender] {
+        [
+            Contender("httpd byrequests") { ByRequests($0, banned: 60, seed: $1) },
+            Contender("httpd byrequests, weights") { ByRequests($0, weights: capacities($0), banned: 60, seed: $1) },
+            Contender("httpd bybusyness") { LeastBusy($0, banned: 60, seed: $1) },
+            Contender("HAProxy leastconn") { LeastConn($0, seed: $1) },
+            Contender("HAProxy leastconn, weights") { LeastConn($0, weights: capacities($0), seed: $1) },
+            Contender("HAProxy leastconn, weights, agent") { LeastConn($0, weights: capacities($0), agent: true, seed: $1) },
+            Contender("HAProxy random(2)") { TwoRandom($0, seed: $1) },
+            Contender("nginx least_conn") { LeastBusy($0, banned: 10, seed: $1) },
+            Contender("nginx least_conn, weights") { LeastBusy($0, weights: capacities($0), banned: 10, seed: $1) },
+            Contender("nginx random two, weights") { TwoRandom($0, weights: capacities($0), banned: 10, seed: $1) },
+            Contender("least_time, as nginx's") { LeastTime($0, banned: 10, seed: $1) },
+        ]
+    }
+
+    static var ours: [Contender] {
+        [
+            chain("old chain", ["byAge 6", "byRandom", "byLogWindow", "byLoad"]),
+            chain("byLeastTime", ["byAge 4", "byLeastTime"]),
+            chain("byForecast", ["byAge 4", "byForecast"]),
+        ]
+    }
+
+    static var controls: [Contender] {
+        [
+            Contender("herd", isControl: true) { Herd($0, seed: $1) },
+            Contender("oracle", isControl: true) { Oracle($0, seed: $1) },
+        ]
+    }
+
+    /// What an administrator who knows the machines writes down, once: their size, not what happens to them.
+    private static func capacities(_ cluster: Cluster) -> [Double] { cluster.scenario.machines.map { $0.capacity } }
+}

@@ -1,0 +1,199 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandCandidacy
+internal import BackhandServerStats
+internal import CBackhand
+
+/// One balancer with a table of its own, written by the code that the moderator and the children run.
+final class Node {
+    let segment: UnsafeMutablePointer<bh_segment_t>
+    private let memory: UnsafeMutableRawBufferPointer
+    private var writer: StatsWriter
+    private let chain: Chain
+    private let workspace: UnsafeMutableRawBufferPointer
+    private var seeds: Random
+    /// The machine that this balancer runs on, -1 if that serves nothing.
+    private let own: Int
+    private var rowOf: [UInt32?]
+    private(set) var serverOf: [Int] = []
+    private var sequence: UInt64 = 0
+    /// Requests that it sent to others.
+    private(set) var dispatched: UInt64 = 0
+
+    init(servers: Int, own: Int, number: Int, seed: UInt64, chain: Chain) {
+        let size = segmentSize(childSlots: 0)
+        memory = .allocate(byteCount: size, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
+        segment = memory.baseAddress!.assumingMemoryBound(to: bh_segment_t.self)
+        formatSegment(memory.baseAddress!, size: size, childSlots: 0, bootID: UInt64(1_000_000 + number))
+        writer = StatsWriter(segment: segment, epoch: bh_segment_own(segment, 1))
+        self.chain = chain
+        self.own = own
+        seeds = Random(seed: seed, stream: .choices, index: number)
+        rowOf = Array(repeating: nil, count: servers)
+        serverOf = [own]
+        if own >= 0 { rowOf[own] = 0 }
+        workspace = .allocate(byteCount: 64 + (servers + 1) * 64 + 256, alignment: 16)
+        // The machine's own row stands for the balancer, which has something to say only in a symmetric cluster.
+        var facts = bh_facts_t()
+        facts.address = Self.address(1000 + number)
+        facts.port = 80
+        writer.writeSelf(facts, now: Self.milliseconds(0), wall: 0)
+    }
+
+    deinit {
+        memory.deallocate()
+        workspace.deallocate()
+    }
+
+    static func milliseconds(_ time: Double) -> UInt64 { 1_000_000 + UInt64(max(0, time) * 1e3) }
+    static func microseconds(_ time: Double) -> UInt64 { 1_000_000_000 + UInt64(max(0, time) * 1e6) }
+
+    private static func address(_ number: Int) -> bh_address_t {
+        bh_address_t(ipv4: 0x0a00_0000 + UInt32(number) + 1)
+    }
+
+    /// Hears a server that tells what the body writes.
+    func write(server: Int, _ body: (inout bh_facts_t) -> Void) {
+        sequence += 1
+        var facts = bh_facts_t()
+        facts.address = Self.address(server)
+        facts.port = 80
+        facts.boot_id = UInt64(server + 1)
+        facts.sequence = sequence
+        body(&facts)
+        guard case .row(let row) = writer.hear(facts, now: Self.milliseconds(0), wall: 0) else { return }
+        rowOf[server] = row
+        while serverOf.count <= Int(row) { serverOf.append(-1) }
+        serverOf[Int(row)] = server
+    }
+
+    /// Hears a server, or in a symmetric cluster writes its own row. dispatched: what that server has sent on.
+    func hear(_ announced: Announced, dispatched: UInt64) {
+        let facts = facts(announced, dispatched: dispatched)
+        let now = Self.milliseconds(announced.now)
+        if announced.server == own { return writer.writeSelf(facts, now: now, wall: 0) }
+        guard case .row(let row) = writer.hear(facts, now: now, wall: 0), rowOf[announced.server] == nil else { return }
+        rowOf[announced.server] = row
+        while serverOf.count <= Int(row) { serverOf.append(-1) }
+        serverOf[Int(row)] = announced.server
+    }
+
+    func tick(at now: Double) {
+        writer.publishFeedback(nowMicroseconds: Self.microseconds(now))
+    }
+
+    /// Runs the chain; nil: it leaves nobody.
+    func decide(tried: UInt64, at now: Double) -> Int? {
+        var request = bh_request_t()
+        request.now_ms = Self.milliseconds(now)
+        request.seed = seeds.next()
+        var decision = bh_decision_t()
+        if tried == 0 { return run(request, &decision) }
+        let rows = rowOf.indices.filter { tried >> UInt64($0) & 1 == 1 }.compactMap { rowOf[$0] }
+        return rows.withUnsafeBufferPointer { rows in
+            request.tried = rows.baseAddress
+            request.tried_count = UInt32(rows.count)
+            return run(request, &decision)
+        }
+    }
+
+    private func run(_ request: bh_request_t, _ decision: inout bh_decision_t) -> Int? {
+        guard BackhandCandidacy.decide(segment, chain.steps, request, workspace, &decision) == BH_OK, decision.count > 0,
+            let first = decision.servers?.pointee.id
+        else { return nil }
+        return serverOf[Int(first)]
+    }
+
+    func begin(_ server: Int, at now: Double) {
+        guard let row = rowOf[server], server != own else { return }
+        dispatched += 1
+        bh_feedback_begin(segment, -1, row, Self.microseconds(now))
+    }
+
+    func end(_ server: Int, took: Double, failed: Bool, at now: Double) {
+        guard let row = rowOf[server], server != own else { return }
+        let at = Self.microseconds(now)
+        bh_feedback_end(segment, -1, row, at)
+        note(row, took, failed, at)
+    }
+
+    /// A request, whoever sent it, has come to be served on the machine of this balancer.
+    func entered(at now: Double) {
+        bh_feedback_begin(segment, -1, 0, Self.microseconds(now))
+    }
+
+    func left(took: Double, at now: Double) {
+        let at = Self.microseconds(now)
+        bh_feedback_end(segment, -1, 0, at)
+        note(0, took, false, at)
+    }
+
+    private func note(_ row: UInt32, _ took: Double, _ failed: Bool, _ at: UInt64) {
+        let microseconds = UInt64(took * 1e6)
+        bh_feedback_time(segment, row, at, microseconds, microseconds, failed)
+        guard failed else { return bh_feedback_served(segment, row, microseconds) }
+        bh_feedback_failed(segment, row)
+        bh_feedback_lost(segment, row, at / 1000, microseconds / 1000)
+    }
+
+    /// What the server's moderator would announce.
+    private func facts(_ announced: Announced, dispatched: UInt64) -> bh_facts_t {
+        sequence += 1
+        let window = announced.window
+        let answered = window.served + window.failed
+        let used = announced.speedSeen ? window.coreSeconds / announced.span : 0
+        var facts = bh_facts_t()
+        facts.address = Self.address(announced.server)
+        facts.port = 80
+        facts.boot_id = UInt64(announced.server + 1)
+        facts.sequence = sequence
+        facts.arrivals = announced.arrivals + dispatched
+        facts.dispatched = dispatched
+        facts.load_hwm = 1000
+        facts.load = Int32(announced.loadAverage * 1000)
+        facts.ncpu = Int32(announced.totalCores)
+        facts.cpu = Int32(max(0, announced.cores - used) / announced.totalCores * 1000)
+        facts.arriba = Int32(announced.speed * 400_000)
+        facts.workers = 400
+        facts.idle_workers = 400 - min(400, Int32(announced.meanInFlight))
+        facts.mean_in_flight = UInt32(announced.meanInFlight * 1000)
+        facts.arrival_rate = UInt32(Double(window.arrivals) / announced.span * 1000)
+        facts.latency_us = window.served > 0 ? UInt32(window.latency / Double(window.served) * 1e6) : 0
+        facts.first_byte_us = facts.latency_us
+        facts.cpu_used = UInt32(used * 1000)
+        facts.capacity = UInt32(announced.capacity * 400)
+        facts.error_ppm = answered > 0 ? UInt32(window.failed * 1_000_000 / answered) : 0
+        return facts
+    }
+}
+
+/// Lines of a configuration as steps, and the texts that they point to.
+public final class Chain {
+    let steps: UnsafeBufferPointer<bh_step_t>
+    private var texts: [UnsafeMutablePointer<CChar>] = []
+
+    /// Such as ["byAge 4", "byForecast"].
+    public init(_ lines: [String]) throws {
+        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
+        room.initialize(repeating: bh_step_t())
+        steps = UnsafeBufferPointer(room)
+        for (index, line) in lines.enumerated() {
+            let words = line.split(separator: " ", maxSplits: 1).map { keep(String($0)) }
+            room[index] = try parseStep(name: words[0], argument: words.count > 1 ? words[1] : nil)
+        }
+    }
+
+    deinit {
+        steps.deallocate()
+        for text in texts { text.deallocate() }
+    }
+
+    private func keep(_ text: String) -> UnsafePointer<CChar> {
+        let bytes = Array(text.utf8CString)
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+        copy.initialize(from: bytes, count: bytes.count)
+        texts.append(copy)
+        return UnsafePointer(copy)
+    }
+}

@@ -1,0 +1,100 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// One machine of a simulated cluster.
+public struct Machine: Sendable {
+    public var cores: Double
+    /// Of one core; 1 serves a demand of one second in one second.
+    public var speed: Double
+    /// Requests served at once, the others wait in their order; 0: any number, sharing the cores.
+    public var workers = 0
+    /// What it announces as its capacity, over what it has.
+    public var announced = 1.0
+    /// What it announces as the speed of a core; nil: the true one.
+    public var announcedSpeed: Double?
+    /// Seconds after the start at which it begins to answer everything at once with an error.
+    public var failsFrom: Double?
+    /// Seconds after the start at which each request begins to take five times as long, while the CPU looks idle.
+    public var slowFrom: Double?
+    /// Seconds after the start at which it joins, at a fifth of its speed for the first ten.
+    public var joins: Double?
+
+    public init(cores: Double, speed: Double = 1) {
+        self.cores = cores
+        self.speed = speed
+    }
+
+    /// Work that it can do, in core-seconds of speed 1 a second.
+    public var capacity: Double { cores * speed }
+}
+
+/// How long requests take on a free core of speed 1. Means are seconds.
+public enum Demand: Sendable {
+    case exponential(Double)
+    /// 5 % of the requests take ten times as long as the others; the mean is over all.
+    case heavyTail(Double)
+    /// Exponential, and one request in 3000 takes 3 s.
+    case rareLong(Double)
+
+    var mean: Double {
+        switch self {
+        case .exponential(let mean), .heavyTail(let mean): mean
+        case .rareLong(let mean): mean * 2999 / 3000 + 3.0 / 3000
+        }
+    }
+
+    func draw(_ random: inout Random) -> Double {
+        let chance = random.unit()
+        switch self {
+        case .exponential(let mean): return random.exponential(mean)
+        case .heavyTail(let mean): return random.exponential(mean / 1.45) * (chance < 0.05 ? 10 : 1)
+        case .rareLong(let mean): return chance < 1.0 / 3000 ? 3 : random.exponential(mean)
+        }
+    }
+}
+
+/// A cluster, its neighbours' noise, and the requests that come.
+public struct Scenario: Sendable {
+    public var name: String
+    public var title: String
+    public var machines: [Machine]
+    public var demand = Demand.exponential(0.020)
+    /// Work that comes, over what the machines can do on average.
+    public var load = 0.7
+    /// Requests a second instead, if above 0.
+    public var rate = 0.0
+    public var balancers = 1
+    /// Each machine loses half of its cores for about 10 s in every 40.
+    public var antagonists = false
+    /// They do so by a limit that each machine sees and announces, not just by using them.
+    public var limitsSeen = false
+    /// Every machine is a balancer too; this share of the clients comes to the first. Others' balancers stand in front of all.
+    public var shareAtFirst: Double?
+    /// Share of the announcements that get lost on the way to each balancer.
+    public var loss = 0.0
+    /// Between two announcements, seconds.
+    public var interval = 1.0
+    /// What it costs to be proxied, seconds.
+    public var hop = 0.0005
+
+    public init(_ name: String, _ title: String, _ machines: [Machine]) {
+        self.name = name
+        self.title = title
+        self.machines = machines
+    }
+
+    public var isSymmetric: Bool { shareAtFirst != nil }
+
+    /// Requests a second.
+    var arrivalRate: Double {
+        if rate > 0 { return rate }
+        // Half of the cores for a quarter of the time.
+        let share = antagonists ? 0.875 : 1
+        return load * share * machines.reduce(0) { $0 + $1.capacity } / demand.mean
+    }
+
+    func with(_ change: (inout Scenario) -> Void) -> Scenario {
+        var copy = self
+        change(&copy)
+        return copy
+    }
+}

@@ -1,0 +1,113 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// A number of ``Summary``.
+public enum Figure: String, CaseIterable, Sendable {
+    case mean, p50, p90, p99, p999, failures
+
+    func of(_ summary: Summary) -> Double {
+        switch self {
+        case .mean: summary.mean
+        case .p50: summary.p50
+        case .p90: summary.p90
+        case .p99: summary.p99
+        case .p999: summary.p999
+        case .failures: Double(summary.failures)
+        }
+    }
+}
+
+/// All cells: rules by scenarios.
+public struct Table {
+    private let scenarios: [Scenario]
+    private let contenders: [Contender]
+    /// By scenario, then by contender.
+    private(set) var cells: [[Summary]] = []
+
+    public init(scenarios: [Scenario], contenders: [Contender]) {
+        self.scenarios = scenarios
+        self.contenders = contenders
+    }
+
+    /// Runs all contenders in the next scenario; call it once for each, in their order.
+    public mutating func fill(_ scenario: Scenario, by trial: Trial) throws {
+        cells.append(try contenders.map { try trial.run($0, in: scenario) })
+    }
+
+    /// For people at a terminal.
+    public func text(_ figure: Figure) -> String {
+        let heads = scenarios.map(\.name)
+        let first = (contenders.map(\.name.count).max() ?? 0) + 2
+        var lines = [padded("", first) + heads.map { aligned($0, $0.count + 2) }.joined()]
+        for (row, contender) in contenders.enumerated() {
+            let figures = cells.indices.map { aligned(number(figure.of(cells[$0][row])), max(heads[$0].count + 2, 8)) }
+            lines.append(padded(contender.name, first) + figures.joined())
+        }
+        lines[0] = padded("", first) + heads.map { aligned($0, max($0.count + 2, 8)) }.joined()
+        return lines.joined(separator: "\n")
+    }
+
+    /// For a document; the best of those that can be installed is bold.
+    public func markdown(_ figure: Figure) -> String {
+        var lines = ["| rule | " + scenarios.map(\.name).joined(separator: " | ") + " |"]
+        lines.append("| --- |" + scenarios.map { _ in " ---: |" }.joined())
+        let best = cells.map { cell in
+            contenders.indices.filter { !contenders[$0].isControl }.map { number(figure.of(cell[$0])) }.min { left, right in
+                (Double(left) ?? 0) < (Double(right) ?? 0)
+            }
+        }
+        for (row, contender) in contenders.enumerated() {
+            let figures = cells.indices.map { column in
+                let shown = number(figure.of(cells[column][row]))
+                return shown == best[column] && !contender.isControl ? "**\(shown)**" : shown
+            }
+            lines.append("| \(contender.name) | " + figures.joined(separator: " | ") + " |")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Every figure of every cell.
+    public func csv() -> String {
+        var lines = ["scenario,rule,requests,failures,mean_ms,p50_ms,p90_ms,p99_ms,p999_ms,shares"]
+        for (scenario, cell) in zip(scenarios, cells) {
+            for (contender, one) in zip(contenders, cell) {
+                let figures = [one.mean, one.p50, one.p90, one.p99, one.p999].map { number($0, decimals: 3) }
+                let shares = one.shares.map { number(Double($0) / Double(max(1, one.shares.reduce(0, +))), decimals: 3) }
+                lines.append(
+                    "\(scenario.name),\"\(contender.name)\",\(one.requests),\(one.failures),\(figures.joined(separator: ",")),"
+                        + shares.joined(separator: " "))
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    private func aligned(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+
+    func svg(_ figure: Figure, _ body: (([String], [String], [[Double]]) -> String)) -> String {
+        body(scenarios.map(\.name), contenders.map(\.name), cells.map { $0.map(figure.of) })
+    }
+
+    /// The same as a plot: one row a scenario, one mark a rule, over a logarithmic axis.
+    public func svg(_ figure: Figure) -> String {
+        svg(figure) { Plot(rows: $0, series: $1, values: $2).text }
+    }
+}
+
+/// A number that is not negative, with three decimals.
+public func decimal(_ value: Double) -> String { number(value, decimals: 3) }
+
+/// The same with a fixed number of decimals; without one, what is below 10 gets one.
+func number(_ value: Double, decimals: Int? = nil) -> String {
+    let decimals = decimals ?? (value < 10 ? 1 : 0)
+    guard value.isFinite, value < 1e12 else { return "-" }
+    let scale = power(10, Double(decimals))
+    let scaled = Int((value * scale).rounded())
+    guard decimals > 0 else { return "\(scaled)" }
+    let fraction = "\(scaled % Int(scale))"
+    return "\(scaled / Int(scale))." + String(repeating: "0", count: decimals - fraction.count) + fraction
+}

@@ -1,0 +1,34 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// How long and how often each cell of the table is run.
+public struct Trial: Sendable {
+    public var seconds: Double
+    public var warmUp: Double
+    public var runs: Int
+    public var seed: UInt64
+
+    public init(seconds: Double = 100, warmUp: Double = 10, runs: Int = 3, seed: UInt64 = 1) {
+        self.seconds = seconds
+        self.warmUp = warmUp
+        self.runs = runs
+        self.seed = seed
+    }
+
+    /// One cell: all runs of a contender in a scenario, their requests put together.
+    public func run(_ contender: Contender, in scenario: Scenario) throws -> Summary {
+        var total = Tally()
+        for number in 0..<UInt64(runs) {
+            let seed = self.seed &+ number
+            var made: Result<any Rule, any Error>?
+            var world = World(scenario, fate: Fate(scenario, seed: seed, seconds: seconds), seed: seed, warmUp: warmUp) { cluster in
+                let result = Result { try contender.make(cluster, seed) }
+                made = result
+                return (try? result.get()) ?? Oracle(cluster, seed: seed)
+            }
+            _ = try made?.get()
+            world.run()
+            total.merge(world.result)
+        }
+        return total.summary()
+    }
+}

@@ -1,0 +1,88 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import ArgumentParser
+import BackhandSimulator
+import BackhandSystem
+
+/// The judge of candidacy functions: what each rule does to the same requests in the same worlds.
+struct Balance: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compares ways of choosing a server, ours by their real code, in simulated clusters.",
+        discussion: """
+            Nothing is sent and nothing is served: time is simulated. The same seed gives the same table on every machine. Figures are \
+            99th percentiles of the latency in milliseconds, unless --figure says otherwise; a failed request counts 20 s.
+            """)
+
+    @Option(help: "Only the scenarios whose names begin so. May be given again.")
+    var scenario: [String] = []
+
+    @Option(help: "Only the rules whose names begin so. May be given again.")
+    var rule: [String] = []
+
+    @Option(help: ArgumentHelp("A chain of our functions as one more rule, its lines separated by commas.", valueName: "lines"))
+    var chain: [String] = []
+
+    @Option(help: "mean, p50, p90, p99, p999 or failures.")
+    var figure: Figure = .p99
+
+    @Option(help: "Simulated seconds of one run, 20 to 3600.")
+    var seconds: Int = 100
+
+    @Option(help: "Runs of each cell, with seeds that follow each other, 1 to 100.")
+    var runs: Int = 3
+
+    @Option(help: "The first seed.")
+    var seed: UInt64 = 1
+
+    @Option(help: "A file for all figures, with commas between them.")
+    var csv: String?
+
+    @Option(help: "A file for the plot.")
+    var svg: String?
+
+    @Flag(help: "The table as Markdown.")
+    var markdown = false
+
+    @Flag(help: "Tell the names of the scenarios and of the rules, and end.")
+    var list = false
+
+    func validate() throws {
+        guard (20...3600).contains(seconds) else { throw ValidationError("--seconds must be 20 to 3600") }
+        guard (1...100).contains(runs) else { throw ValidationError("--runs must be 1 to 100") }
+    }
+
+    func run() throws {
+        let scenarios = Scenario.all.filter { one in scenario.isEmpty || scenario.contains { one.name.hasPrefix($0) } }
+        var contenders = Contender.all.filter { one in rule.isEmpty || rule.contains { one.name.hasPrefix($0) } }
+        if rule.isEmpty, !chain.isEmpty { contenders = [] }
+        contenders += chain.map { text in .chain(text, text.split(separator: ",").map(Self.trimmed)) }
+        if list { return tellNames() }
+        guard !scenarios.isEmpty, !contenders.isEmpty else { throw ValidationError("nothing has that name; see --list") }
+        var table = Table(scenarios: scenarios, contenders: contenders)
+        let trial = Trial(seconds: Double(seconds), runs: runs, seed: seed)
+        for one in scenarios { try table.fill(one, by: trial) }
+        print(markdown ? table.markdown(figure) : table.text(figure))
+        if let csv { try Self.write(table.csv(), csv) }
+        if let svg { try Self.write(table.svg(figure), svg) }
+    }
+
+    private func tellNames() {
+        for one in Scenario.all { print("\(one.name): \(one.title)") }
+        print("")
+        for one in Contender.all { print(one.name) }
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        String(text.drop { $0 == " " })
+    }
+
+    private static func write(_ text: String, _ path: String) throws {
+        do throws(SystemError) {
+            try writeAtomically(Array(text.utf8), to: Path(path), mode: 0o644)
+        } catch {
+            throw ValidationError("cannot write \(path): \(error.text)")
+        }
+    }
+}
+
+extension Figure: ExpressibleByArgument {}
