@@ -30,8 +30,9 @@ static int is_idempotent(const request_rec *r) {
 
 /* A HEAD may have one too, which httpd's own function denies. */
 static int has_body(request_rec *r) {
+    if (!r->header_only) return ap_request_has_body(r);
     const char *length = apr_table_get(r->headers_in, "Content-Length");
-    return ap_request_has_body(r) || apr_table_get(r->headers_in, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
+    return apr_table_get(r->headers_in, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
 }
 
 /* A body is gone with the first attempt that was given it. */

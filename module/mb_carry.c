@@ -24,7 +24,7 @@ typedef struct errand {
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
-    uint64_t begun_ms;          /* when the first candidate was asked */
+    uint64_t begun_us;          /* when the first candidate was asked; 0: none was */
     mb_attempt last;            /* of those failures */
     uint32_t last_id;           /* the server of that */
     mb_attempt held;            /* the last of them that has kept a 503 back */
@@ -71,6 +71,7 @@ static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
 /* ---- Ends ---- */
 
 static int serve_here(const errand *about) {
+    mb_here_begin(about->r);
     if (!about->walked) return mb_walk_serve_here(about->r);
     if (about->tried_count) mb_proxy_give_back(about->r);
     return DECLINED;
@@ -110,7 +111,7 @@ static int all_failed(errand *about) {
 static int is_late(const errand *about) {
     int seconds = about->settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : about->settings->retry_timeout_s;
     /* Not by httpd's clock, which may be set. */
-    return mb_now_ms() - about->begun_ms >= 1000u * (uint64_t)seconds;
+    return about->begun_us && mb_now_us() - about->begun_us >= 1000000u * (uint64_t)seconds;
 }
 
 /* Whether, should this attempt fail, there would be another. */
@@ -149,6 +150,7 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     about->used_up = outcome == MB_LOST;
+    if (!about->begun_us) about->begun_us = attempt.began_us;
     note_failure(about, id, server, outcome, &attempt);
     return NOBODY_TOOK_IT;
 }
@@ -228,8 +230,7 @@ static int has_second_chance(errand *about) {
 
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
-    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r),
-                    .begun_ms = mb_now_ms()};
+    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     int result = try_all(&about);
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
         if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;
@@ -243,7 +244,7 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
 
 int mb_carry_home(request_rec *r, const mb_directory *settings) {
     bh_decision_t decision = {0};
-    errand about = {.r = r, .settings = settings, .decision = &decision, .walked = 1, .is_safe = mb_attempt_is_safe(r), .begun_ms = mb_now_ms()};
+    errand about = {.r = r, .settings = settings, .decision = &decision, .walked = 1, .is_safe = mb_attempt_is_safe(r)};
     int result = nobody(&about);
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
 }

@@ -207,6 +207,7 @@ static void judge(request_rec *r, const char *value, mb_request *found) {
     const char *wrong = forgery(r, &said);
     if (!wrong) {
         believe(r, said.client, found);
+        mb_here_begin(r);
         return;
     }
     tell_forgery(r, wrong);
@@ -216,7 +217,6 @@ static void judge(request_rec *r, const char *value, mb_request *found) {
 static int believe_or_remove(request_rec *r) {
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (mb_segment) bh_segment_arrival(mb_segment);
-    mb_here_begin(r);
     if (!value) return DECLINED;
     mb_request *found = mb_request_make(r);
     if (sent_by_peer(r)) judge(r, value, found);

@@ -31,7 +31,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 int mb_handshake_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
 
 void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once) {
-    apr_table_unset(r->notes, SENT);
+    if (scheme == MB_H2C || scheme == MB_H2) apr_table_unset(r->notes, SENT);
     now.r = r;
     now.scheme = scheme;
     now.once = once;

@@ -1,55 +1,35 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What this server itself works on, counted as other servers' work is, in row 0: every request while it is not with another server. Functions
- * that forecast know then exactly how much there is here, and the moderator announces the mean.
- *
- * A time is noted only where a chain chose this server, or a peer's chain did: what is served without balancing says nothing about that.
+/* What this server itself does of the cluster's work, counted as other servers' work is, in row 0: what a chain left here, and what peers have
+ * sent. Functions that forecast know then how much there is here and how long it takes, and the moderator announces the means. What no
+ * chain touches is not counted, and costs nothing.
  */
 
 #include "mb_module.h"
 
-static int was_balanced(const request_rec *r) {
-    const char *action = apr_table_get(r->subprocess_env, "BACKHAND_ACTION");
-    return action && (strcmp(action, "local") == 0 || strcmp(action, "looped") == 0);
-}
-
-static void note_time(const request_rec *r, uint64_t us) {
-    while (r->next) r = r->next;
-    int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    if (!us) us = 1;
-    bh_feedback_time(mb_segment, 0, mb_now_us(), 0, us, failed);
-    if (failed) bh_feedback_failed(mb_segment, 0);
-    else bh_feedback_served(mb_segment, 0, us);
-}
-
-void mb_here_leave(request_rec *r) {
-    mb_request *kept = mb_request_find(r);
-    if (!kept || !kept->here_since_us) return;
-    bh_feedback_end(mb_segment, mb_child_slot, 0, mb_now_us());
-    kept->here_since_us = 0;
-}
+typedef struct here {
+    request_rec *r;
+    uint64_t since_us;
+} here;
 
 /* The end of the request's pool: everything has gone to the client. */
 static apr_status_t end(void *data) {
-    request_rec *r = data;
-    mb_request *kept = mb_request_find(r);
-    uint64_t now = mb_now_us();
-    uint64_t us = kept && kept->here_since_us && kept->here_since_us < now ? now - kept->here_since_us : 0;
-    if (kept && kept->here_since_us && was_balanced(r)) note_time(r, us);
-    mb_here_leave(r);
+    const here *work = data;
+    const request_rec *r = work->r;
+    uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
+    while (r->next) r = r->next;
+    int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
+    bh_feedback_time(mb_segment, 0, now, 0, us, failed);
+    if (failed) bh_feedback_failed(mb_segment, 0);
+    else bh_feedback_served(mb_segment, 0, us);
+    bh_feedback_end(mb_segment, mb_child_slot, 0, now);
     return APR_SUCCESS;
-}
-
-void mb_here_enter(request_rec *r) {
-    if (!mb_segment) return;
-    mb_request *kept = mb_request_make(r);
-    if (kept->here_since_us) return;
-    kept->here_since_us = mb_now_us();
-    bh_feedback_begin(mb_segment, mb_child_slot, 0, kept->here_since_us);
 }
 
 void mb_here_begin(request_rec *r) {
     if (!mb_segment) return;
-    mb_here_enter(r);
-    apr_pool_cleanup_register(r->pool, r, end, apr_pool_cleanup_null);
+    here *work = apr_palloc(r->pool, sizeof *work);
+    *work = (here){r, mb_now_us()};
+    bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
+    apr_pool_cleanup_register(r->pool, work, end, apr_pool_cleanup_null);
 }

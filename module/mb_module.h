@@ -167,7 +167,6 @@ void mb_leaving_register(apr_pool_t *pool);
 typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
-    uint64_t here_since_us;       /* mb_here.c: counted in row 0 since; 0: it is not */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
@@ -175,11 +174,8 @@ mb_request *mb_request_find(request_rec *r);
 /* The same, made if there is none. */
 mb_request *mb_request_make(request_rec *r);
 
-/* mb_here.c: a client's or peer's request has been read, and is this server's work from now on. */
+/* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. */
 void mb_here_begin(request_rec *r);
-/* It goes to another server; it is back. */
-void mb_here_leave(request_rec *r);
-void mb_here_enter(request_rec *r);
 
 void mb_guard_register(apr_pool_t *pool);
 /* The header's value for a request that is passed on: its client's address, and with a key a signature. */
@@ -245,6 +241,7 @@ typedef struct mb_attempt {
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */
+    uint64_t began_us;        /* CLOCK_MONOTONIC, as the next */
     uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
 } mb_attempt;
 

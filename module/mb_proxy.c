@@ -45,6 +45,7 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
 /* Where the path begins in a request target: "/path", "http://host/path", or what apr_uri_parse makes of "http:/path". Not r->parsed_uri: httpd
  * has undone the escapes in it. It must be the path that access was decided for: no "://" in a query begins another one. */
 static const char *path_in(const char *target) {
+    if (*target == '/') return target;
     size_t scheme = strcspn(target, ":/?#");
     if (target[scheme] != ':' || scheme == 0) return target;
     target += scheme + 1;
@@ -58,9 +59,9 @@ static const char *path_in(const char *target) {
 const char *mb_proxy_as_sent(request_rec *r) {
     while (r->prev) r = r->prev;
     const char *path = path_in(r->unparsed_uri);
-    size_t length = strcspn(path, "#");
-    if (*path == '/') return path[length] ? apr_pstrmemdup(r->pool, path, length) : path;
-    return apr_pstrcat(r->pool, "/", apr_pstrmemdup(r->pool, path, length), NULL);
+    const char *fragment = strchr(path, '#');
+    if (fragment) path = apr_pstrmemdup(r->pool, path, (apr_size_t)(fragment - path));
+    return *path == '/' ? path : apr_pstrcat(r->pool, "/", path, NULL);
 }
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
@@ -134,28 +135,24 @@ static int broke_off(const request_rec *r, int result) {
     return result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
 }
 
-/* A tunnel's time is that of its user, not of the server. */
-static uint64_t service_time(const request_rec *r, apr_time_t took) {
-    return took > 0 && r->status != HTTP_SWITCHING_PROTOCOLS ? (uint64_t)took : 0;
-}
-
 /* What the functions that forecast go by. A refusal is not a time; a server that answers 500 and more has failed, whoever is to blame. */
-static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t us, uint64_t first_us) {
+static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, uint64_t us, const mb_attempt *attempt) {
     if (outcome == MB_REFUSED || !us) return;
     int failed = outcome != MB_ANSWERED || !is_good || r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_time(mb_segment, id, mb_now_us(), first_us, us, failed);
+    bh_feedback_time(mb_segment, id, ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
 }
 
-static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, apr_time_t took, uint64_t first_us) {
-    uint64_t us = service_time(r, took);
-    note_time(r, id, outcome, is_good, us, first_us);
+static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {
+    /* A tunnel's time is that of its user, not of the server. */
+    uint64_t us = r->status != HTTP_SWITCHING_PROTOCOLS ? ended_us - attempt->began_us : 0;
+    note_time(r, id, outcome, is_good, ended_us, us, attempt);
     if (outcome == MB_ANSWERED && is_good) {
         bh_feedback_served(mb_segment, id, us);
         return;
     }
     bh_feedback_failed(mb_segment, id);
-    if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, mb_now_ms(), us / 1000);
-    else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, mb_now_ms(), us / 1000);
+    if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, ended_us / 1000, us / 1000);
+    else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, ended_us / 1000, us / 1000);
 }
 
 /* No back-off: the name that mod_ssl looks for in the certificate is the client's Host, and no client must be able to take a server out. */
@@ -175,14 +172,27 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 }
 
 /* mod_proxy at work. */
-static int run(request_rec *r, const mb_route *way, char *url, uint32_t id) {
+static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_attempt *attempt, uint64_t *ended_us) {
     proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
-    mb_here_leave(r);
-    bh_feedback_begin(mb_segment, mb_child_slot, id, mb_now_us());
+    attempt->began_us = mb_now_us();
+    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->began_us);
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
-    bh_feedback_end(mb_segment, mb_child_slot, id, mb_now_us());
-    mb_here_enter(r);
+    *ended_us = mb_now_us();
+    bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
+}
+
+#define PROXY "proxy:"
+
+/* "proxy:http://10.0.0.4:80/path?query". */
+static char *proxy_name(request_rec *r, const char *origin) {
+    const char *path = mb_proxy_as_sent(r);
+    size_t first = strlen(PROXY), second = strlen(origin), third = strlen(path);
+    char *name = apr_palloc(r->pool, first + second + third + 1);
+    memcpy(name, PROXY, first);
+    memcpy(name + first, origin, second);
+    memcpy(name + first + second, path, third + 1);
+    return name;
 }
 
 mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable,
@@ -192,17 +202,17 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once, &way)) { /* it has said why: as good as refused */
-        count(r, id, MB_REFUSED, 0, 0, 0);
+        memset(attempt, 0, sizeof *attempt);
+        attempt->began_us = mb_now_us();
+        count(r, id, MB_REFUSED, 0, attempt->began_us, attempt);
         return MB_REFUSED;
     }
-    char *url = apr_pstrcat(r->pool, "proxy:", way.origin, mb_proxy_as_sent(r), NULL) + strlen("proxy:");
-    before old = dress(r, url - strlen("proxy:"));
+    char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
+    before old = dress(r, file);
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
     mb_handshake_begin(r, scheme, once);
-    apr_time_t began = apr_time_now();
-    uint64_t began_us = mb_now_us();
-    int result = run(r, &way, url, id);
-    apr_time_t took = apr_time_now() - began;
+    uint64_t ended_us;
+    int result = run(r, &way, url, id, attempt, &ended_us);
     int untrusted = mb_handshake_end();
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
@@ -212,7 +222,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server. */
     else if (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out)
-        count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), took, attempt->first_us ? attempt->first_us - began_us : 0);
+        count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), ended_us, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);
     return outcome;

@@ -489,7 +489,8 @@ static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id,
     uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
     bh_mean_add(&row->latency, now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
     if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
-    bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
+    /* 0 stays 0. */
+    if (failed || bh_word_load(&row->errors)) bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
 }
 
 /* The server answered, after so many microseconds. */
