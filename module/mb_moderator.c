@@ -38,6 +38,7 @@ static struct {
     mb_server *settings;
     mb_control *control;   /* listening socket; NULL: none */
     int started;
+    bh_sockets_t *sockets; /* the parent's: what is announced while no moderator lives waits there for the next */
     bh_moderator_config_t config;
 } self;
 
@@ -60,6 +61,10 @@ static void log_line(void *baton, int32_t level, int32_t number, const char *tex
     else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
 }
 
+static void say_cannot_start(const char *why) {
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server, "BH0205: the moderator cannot start: %s; every request is served here", why);
+}
+
 /* ---- In the moderator ---- */
 
 static int error_log_fd(void) {
@@ -75,7 +80,8 @@ static void close_descriptors(void) {
     int log = error_log_fd();
     for (struct dirent *entry; (entry = readdir(directory));) {
         int fd = atoi(entry->d_name);
-        if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && fd != dirfd(directory)) close(fd);
+        if (fd <= STDERR_FILENO || fd == log || fd == mb_control_fd(self.control) || fd == dirfd(directory)) continue;
+        if (!bh_sockets_have(self.sockets, fd)) close(fd);
     }
     closedir(directory);
 }
@@ -117,8 +123,7 @@ static void work(pid_t parent) {
     close_descriptors();
 
     if (bh_moderator_new(&self.config, &moderator, error, sizeof error) != BH_OK) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server,
-                     "BH0205: the moderator cannot start: %s; every request is served here", error);
+        say_cannot_start(error);
         leave(EXIT_HOPELESS);
     }
     settle(parent);
@@ -130,9 +135,17 @@ static void work(pid_t parent) {
 
 /* ---- In the parent ---- */
 
+static apr_status_t close_sockets(void *data) {
+    (void)data;
+    bh_sockets_close(self.sockets);
+    self.sockets = NULL;
+    return APR_SUCCESS;
+}
+
 /* No moderator before the next restart: the table would go stale, so children stop looking at it, and nobody would answer
  * at the control socket. */
 static void give_up(void) {
+    close_sockets(NULL);
     if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
     if (self.control) mb_control_close(self.control);
     self.control = NULL;
@@ -181,7 +194,22 @@ static void maintain(int reason, void *data, int status) {
     }
 }
 
+/* In the parent, once for all moderators of this configuration. Closed before this module may be unloaded. */
+static int open_sockets(void) {
+    char error[BH_ERROR_SIZE];
+    if (self.sockets) return 1;
+    if (bh_sockets_open(&self.config, &self.sockets, error, sizeof error) == BH_OK) {
+        self.config.sockets = self.sockets;
+        apr_pool_cleanup_register(self.pool, NULL, close_sockets, apr_pool_cleanup_null);
+        return 1;
+    }
+    say_cannot_start(error);
+    give_up();
+    return 0;
+}
+
 static apr_status_t start(void) {
+    if (!open_sockets()) return APR_EGENERAL;
     pid_t parent = getpid();
     sigset_t stop, before;
     /* A signal for the moderator must not run a handler of the parent's between fork and its own: blocked until
@@ -275,16 +303,17 @@ static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
 }
 
 /* A child that outlives its parent must not seem to be the moderator. With httpd -X there is no child. */
-static void leave_control(apr_pool_t *pool, server_rec *server) {
+static void leave_sockets(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
     if (!self.control || getpid() == self.parent) return;
+    close_sockets(NULL);
     mb_control_close(self.control);
     self.control = NULL;
 }
 
 void mb_moderator_register(apr_pool_t *pool) {
     (void)pool;
-    ap_hook_child_init(leave_control, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(leave_sockets, NULL, NULL, APR_HOOK_MIDDLE);
     /* After mod_cgid has forked its daemon, which would keep the control socket. */
     ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_pre_mpm(start_late, NULL, NULL, APR_HOOK_LAST);

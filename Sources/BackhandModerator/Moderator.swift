@@ -12,7 +12,6 @@ public final class Moderator {
     let config: bh_moderator_config_t
     let segment: UnsafeMutablePointer<bh_segment_t>
     let log: Log
-    let plan: NetworkPlan
     let sockets: Sockets
     let parent: Int32
     var sampler: HostSampler
@@ -49,12 +48,11 @@ public final class Moderator {
     let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
 
     private init(
-        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ plan: NetworkPlan,
-        _ sockets: Sockets, _ control: ControlServer, _ mint: NonceMint?
+        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ sockets: Sockets,
+        _ control: ControlServer, _ mint: NonceMint?
     ) {
         self.config = config
         self.segment = segment
-        self.plan = plan
         self.sockets = sockets
         self.control = control
         self.mint = mint
@@ -69,19 +67,20 @@ public final class Moderator {
         reply.deallocate()
     }
 
-    /// Opens all sockets, or none.
-    public static func open(_ config: bh_moderator_config_t) throws(ModeratorError) -> Moderator {
+    var plan: NetworkPlan { sockets.plan }
+
+    /// With the sockets that it is given, else it opens its own: all, or none.
+    public static func open(_ config: bh_moderator_config_t, _ given: Sockets? = nil) throws(ModeratorError) -> Moderator {
         guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, "there is no segment") }
-        let destinations = UnsafeBufferPointer(start: config.destinations, count: config.destination_count)
-        let plan = try NetworkPlan(
-            destinations, port: config.port, interfaces: networkInterfaces(), find: localAddress(towards:))
         let control: ControlServer
         do throws(SystemError) {
             control = try ControlServer(fd: config.control_fd)
         } catch {
             throw ModeratorError(cannot: "use the control socket", error)
         }
-        return Moderator(config, segment, plan, try Sockets(plan), control, try mint(config))
+        let mint = try mint(config)
+        if let given { return Moderator(config, segment, given, control, mint) }
+        return Moderator(config, segment, try Sockets(config), control, mint)
     }
 
     private static func mint(_ config: bh_moderator_config_t) throws(ModeratorError) -> NonceMint? {

@@ -1,10 +1,13 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
+public import BackhandServerStats
 internal import BackhandSystem
 
 /// The open sockets of a ``NetworkPlan``.
-struct Sockets {
+///
+/// They outlive a moderator: the parent holds them, so that what is announced between the death of one and the start of the next is not lost.
+public final class Sockets {
+    let plan: NetworkPlan
     /// One for each route, in the plan's order.
     private(set) var senders: [UDPSocket] = []
     private(set) var listeners: [UDPSocket] = []
@@ -16,7 +19,15 @@ struct Sockets {
     /// Room for 2048 announcements in one burst: the kernel charges each with about 1 kB, and doubles what is asked for.
     private static var receiveBuffer: Int32 { 4 << 20 }
 
+    /// Opens those of all the configuration's destinations, or none.
+    public convenience init(_ config: bh_moderator_config_t) throws(ModeratorError) {
+        let destinations = UnsafeBufferPointer(start: config.destinations, count: config.destination_count)
+        try self.init(
+            NetworkPlan(destinations, port: config.port, interfaces: networkInterfaces(), find: localAddress(towards:)))
+    }
+
     init(_ plan: NetworkPlan) throws(ModeratorError) {
+        self.plan = plan
         do throws(ModeratorError) {
             let deadline = monotonicMilliseconds() + Self.patience
             for listener in plan.listeners {
@@ -31,12 +42,16 @@ struct Sockets {
         }
     }
 
-    func close() {
+    public func have(_ fd: Int32) -> Bool {
+        senders.contains { $0.fd == fd } || listeners.contains { $0.fd == fd }
+    }
+
+    public func close() {
         for socket in senders { socket.close() }
         for socket in listeners { socket.close() }
     }
 
-    private mutating func open(_ listener: Listener, until deadline: UInt64) throws(ModeratorError) {
+    private func open(_ listener: Listener, until deadline: UInt64) throws(ModeratorError) {
         let place = "\(bh_address_t(ipv4: listener.address).text):\(listener.port)"
         guard let socket = try Self.bind(listener, place, until: deadline) else { return }
         listeners.append(socket)
@@ -68,7 +83,7 @@ struct Sockets {
         }
     }
 
-    private mutating func open(_ route: Route) throws(ModeratorError) {
+    private func open(_ route: Route) throws(ModeratorError) {
         let local = bh_address_t(ipv4: route.local).text
         do throws(SystemError) {
             let socket = try UDPSocket(address: route.local, port: 0, shared: false)

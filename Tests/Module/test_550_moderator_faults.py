@@ -39,6 +39,21 @@ def test_killed_at_random_times(stage, other):
     balancer.log.allow("BH0206|AH0005[12]")
 
 
+def test_announcements_while_there_is_none(stage, other):
+    """The parent holds the sockets: what arrives between two moderators, here nearly always, waits for the next."""
+    balancer = stage.httpd(BALANCED, workers=16)
+    balancer.knows(other)
+    with Load(balancer, good=lambda answer: answer.text == "other\n") as load:
+        old = 0
+        for _ in range(6):
+            old = balancer.moderator(other_than=old)
+            time.sleep(0.1)
+            os.kill(old, signal.SIGKILL)
+        balancer.moderator(other_than=old)
+    assert load.wrong == [] and load.count > 300
+    balancer.log.allow("BH0206|AH0005[12]")
+
+
 def test_stopped(stage, other):
     """byAge 2 would drop everybody after two seconds; ages count to the last round instead, and one line says so."""
     balancer = stage.httpd(BALANCED)

@@ -6,11 +6,12 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for the
  * call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are answered with
  * BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. Nothing here allocates, locks, or makes
- * system calls, except the bh_moderator_ calls.
+ * system calls, except the bh_moderator_ and bh_sockets_ calls.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
  *   2  bh_request_t: cookie, query; bh_step_t: broken; bh_name_expand; BH_FAULT_MODE
+ *   3  bh_sockets_t; bh_moderator_config_t: sockets
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -22,7 +23,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 2
+#define BH_BORDER_VERSION 3
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -220,6 +221,9 @@ typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes
 typedef bool (*bh_verify_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
                              const uint8_t *_Nonnull signature);
 
+/* The sockets of all moderators of one configuration, one after the other: while there is none, what is announced waits in the kernel. */
+typedef struct bh_sockets bh_sockets_t;
+
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
 typedef struct bh_moderator_config {
     bh_segment_t *_Nullable segment;
@@ -240,6 +244,7 @@ typedef struct bh_moderator_config {
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
     uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
+    const bh_sockets_t *_Nullable sockets;          /* open ones for these destinations; NULL: bh_moderator_new opens its own */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;
@@ -247,9 +252,18 @@ typedef struct bh_moderator bh_moderator_t;
 /* The address that this server announces along a line of MulticastStats: the one given there, or the local one from which packets leave. */
 bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
-/* Opens the sockets, with whatever privileges the process still has. Call it in the process that will run it: it ends when
- * that process's parent changes. Waits up to a second for a port that a predecessor is
- * just giving up. */
+/* Opens the sockets for the destinations, or none; config's other members are not looked at. Call it in the parent, before it forks a moderator.
+ * Waits up to a second for a port that a predecessor is just giving up. */
+bh_status_t bh_sockets_open(const bh_moderator_config_t *_Nullable config, bh_sockets_t *_Nullable *_Nullable sockets,
+                            char *_Nullable error, size_t error_size);
+
+/* Whether the descriptor is one of them: a moderator closes the others that it has inherited. */
+bool bh_sockets_have(const bh_sockets_t *_Nullable sockets, int32_t fd);
+
+/* Closes them in this process. NULL is ignored. */
+void bh_sockets_close(bh_sockets_t *_Nullable sockets);
+
+/* Call it in the process that will run it: it ends when that process's parent changes. */
 bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_moderator_t *_Nullable *_Nullable moderator,
                              char *_Nullable error, size_t error_size);
 
@@ -258,7 +272,7 @@ bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_m
  * segment's word about stopping at once. */
 bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
-/* Closes the sockets. NULL is ignored. */
+/* Closes what it has opened, and in this process the sockets that it was given. NULL is ignored. */
 void bh_moderator_free(bh_moderator_t *_Nullable moderator);
 
 /* Marks a function that has damaged memory; true for the first who does. Inline: Swift has no atomics for words of others. */
