@@ -198,8 +198,9 @@ class Torture:
         if kind.endswith("a child"):
             children = balancer.children()
             if children:
-                os.kill(self.random.choice(children), signal.SIGKILL)
+                # Its clients may notice before we go on: nobody judges them between the two.
                 with self.lock:
+                    os.kill(self.random.choice(children), signal.SIGKILL)
                     self.disturbed[balancer] = time.monotonic()
         elif kind.endswith("kill the moderator"):
             self._kill_moderator(balancer)
