@@ -8,6 +8,7 @@ at any time at least one server is whole. What must hold, whatever happens:
 - a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or stopped under it, or a kept-alive
   connection was closed before any byte of an answer;
 - a request that is not safe is never done twice;
+  (a balancer knows only what its moderator has heard: while that is stopped, the servers that have been whole since then are not all broken)
 - within five seconds after the last fault, which kills three of the four servers, the tables of both balancers show all servers, up.
 """
 
@@ -73,6 +74,9 @@ class Torture:
         self.balancers = [stage.httpd(BALANCER, name=f"balancer{number}", address=f"127.0.61.{number + 1}", workers=32, children=2)
                           for number in range(BALANCERS)]
         self.down = {}      # server -> when it must be mended, and how
+        self.mended = dict.fromkeys(self.servers, 0.0)
+        self.frozen = {}    # balancer whose moderator is stopped -> since when
+        self.happened = []
         self.disturbed = {balancer: 0.0 for balancer in self.balancers}
         self.end = threading.Event()
         self.lock = threading.Lock()
@@ -151,15 +155,36 @@ class Torture:
     def _whole(self):
         return [server for server in self.servers if server not in self.down]
 
+    def _trusted(self, server):
+        """Whether every balancer knows that the server is whole: one whose moderator is stopped knows what it knew then."""
+        for balancer in self.balancers:
+            if balancer in self.frozen:
+                if self.mended[server] > self.frozen[balancer]:
+                    return False
+                continue
+            try:
+                row = balancer.status().servers.get(server.id)
+            except OSError:
+                return False
+            if not row or row["state"] != "up" or row["age_ms"] > 1500:
+                return False
+        return True
+
+    def _note_fault(self, kind, httpd):
+        self.faults[kind] += 1
+        self.happened.append(f"{time.monotonic() - self.began:.2f} {kind}: {httpd.name}")
+
     def _ctl(self, httpd, *arguments):
         subprocess.run([str(BUILD / "backhandctl"), *arguments, "-s", str(httpd.control_socket)], capture_output=True, timeout=10,
                        check=False)
 
     def _break_server(self):
         server = self.random.choice(self._whole())
+        if not any(self._trusted(other) for other in self._whole() if other is not server):
+            return
         kind = self.random.choice(["kill a child", "kill the moderator", "stop", "stop gracefully", "kill all", "freeze", "freeze the moderator",
                                    "restart gracefully", "drain", "maintenance"])
-        self.faults[kind] += 1
+        self._note_fault(kind, server)
         until = time.monotonic() + self.random.uniform(0.3, 3)
         if kind == "kill a child":
             os.kill(self.random.choice(server.children()), signal.SIGKILL)
@@ -194,7 +219,7 @@ class Torture:
     def _break_balancer(self):
         balancer = self.random.choice(self.balancers)
         kind = self.random.choice(["balancer: kill a child", "balancer: kill the moderator", "balancer: restart gracefully", "balancer: freeze the moderator"])
-        self.faults[kind] += 1
+        self._note_fault(kind, balancer)
         if kind.endswith("a child"):
             children = balancer.children()
             if children:
@@ -213,14 +238,16 @@ class Torture:
             for pid in pids:
                 balancer.stopped_by_test.add(pid)
                 os.kill(pid, signal.SIGSTOP)
+            self.frozen[balancer] = time.monotonic()
             self.down[balancer] = (time.monotonic() + self.random.uniform(0.5, 5), balancer.resume)
 
     def _mend(self, everything=False):
         for broken, (until, how) in list(self.down.items()):
             if everything or time.monotonic() >= until:
                 how()
-                # A server counts as whole once the balancers may use it again.
                 del self.down[broken]
+                self.frozen.pop(broken, None)
+                self.mended[broken] = time.monotonic()
 
     def _fault(self):
         self._mend()
@@ -275,6 +302,8 @@ class Torture:
         done = Counter(self.ledger.read_text().split())
         twice = {order: times for order, times in done.items() if times > 1}
         lost = [order for order, good in self.ordered.items() if good and not done[order]]
+        if self.wrong:
+            print("the faults:\n  " + "\n  ".join(self.happened), flush=True)
         return self.wrong + [f"done {times} times: order {order}" for order, times in twice.items()] + [
             f"answered, but not done: order {order}" for order in lost]
 
