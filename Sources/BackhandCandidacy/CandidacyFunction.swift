@@ -47,10 +47,11 @@ extension CandidacyFunction {
         case 15: .byForecast
         case 16: .bySample
         case 17: .recommended
+        case 18: .byState
         default: nil
         }
     }
 
     /// The last id that has a function; ids have no gaps.
-    static let lastID: Int32 = 17
+    static let lastID: Int32 = 18
 }

@@ -31,6 +31,8 @@ struct Candidates {
     var hasNewcomers = false
     /// Whether servers that take requests only if there is nobody else may get them now.
     var isLastResort = false
+    /// Servers that were left out because they refused a connection.
+    var refusing = 0
     /// Index of the step that is running.
     var step = 0
     /// The first count entries are the candidates, best first. Functions that reorder may swap it with the spare one.

@@ -32,14 +32,20 @@ struct ChainRun {
         let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
         var count = 0
         var row = bh_segment_row(segment, 0)
+        let isFree = tried.isEmpty && candidates.accepted.isEmpty
         for id in 0..<rows {
             defer { row += 1 }
-            guard bh_row_heard(row) != 0, !contains(tried, UInt32(truncatingIfNeeded: id)),
-                candidates.admits(row, Int32(truncatingIfNeeded: id))
-            else { continue }
-            if !withRefusing, (id != own && isRefusing(row, now)) || !candidates.takesRequests(row) {
-                leftOut = true
-                continue
+            guard bh_row_heard(row) != 0 else { continue }
+            if !(isFree && bh_row_is_plain(row)) {
+                guard !contains(tried, UInt32(truncatingIfNeeded: id)), candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
+                if !withRefusing {
+                    let refuses = id != own && isRefusing(row, now)
+                    if refuses { candidates.refusing &+= 1 }
+                    if refuses || !candidates.takesRequests(row) {
+                        leftOut = true
+                        continue
+                    }
+                }
             }
             list[count] = ServerSlot(
                 id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
@@ -113,7 +119,7 @@ private struct LoadedFault {
 }
 
 /// Whether a server refused a connection a moment ago. An end further away than any back-off lasts was not written by a child.
-private func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
+func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
     let until = bh_row_backoff(row)
     return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
 }

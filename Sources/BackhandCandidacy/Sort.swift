@@ -23,39 +23,64 @@ extension Candidates {
     ///
     /// Sorts words of key and position in place, then moves each entry once. The position makes every word differ, so any
     /// sorting algorithm is stable.
-    ///
-    /// - Parameter first: so many places are enough; those behind them come in no certain order.
-    mutating func sort(first: Int = .max, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
+    mutating func sort(by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
         guard count > 1 else { return }
         let (list, spare, keys, segment) = (list, spare, keys, segment)
-        for place in 0..<count {
-            keys[place] = key(list[place], segment).number << 16 | UInt64(truncatingIfNeeded: place)
-        }
-        if count > first {
-            selectWords(keys, count, first)
-        } else {
-            sortWords(keys, count)
-        }
-        for place in 0..<count {
-            spare[place] = list[Int(truncatingIfNeeded: keys[place] & 0xffff)]
-        }
+        for place in 0..<count { keys[place] = key(list[place], segment).word(place) }
+        sortWords(keys, count)
+        for place in 0..<count { spare[place] = list[keys[place].place] }
         swap(&self.list, &self.spare)
+    }
+
+    /// Puts so many with the smallest keys in front, in their order; equal ones keep theirs. The others come in no certain order.
+    ///
+    /// Most are only compared with the last of those in front: n + first * ln(n / first) steps on average.
+    mutating func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
+        guard count > 1, first > 0 else { return }
+        let (list, keys, segment) = (list, keys, segment)
+        var filled = 0
+        var worst = UInt64.max
+        for place in 0..<count {
+            let word = key(list[place], segment).word(place)
+            guard word < worst else { continue }
+            if filled < first { filled &+= 1 }
+            insert(word, into: keys, filled)
+            if filled == first { worst = keys[first &- 1] }
+        }
+        exchange(list, keys, filled)
     }
 }
 
-/// Puts the smallest words in front, in their order. Most of the others are only looked at: n + first * ln(n / first) steps on average.
-func selectWords(_ words: UnsafeMutablePointer<UInt64>, _ count: Int, _ first: Int) {
-    guard first > 0 else { return }
-    sortWords(words, first)
-    for index in first..<count where words[index] < words[first &- 1] {
-        let word = words[index]
-        words[index] = words[first &- 1]
-        var place = first &- 1
-        while place > 0, words[place &- 1] > word {
-            words[place] = words[place &- 1]
-            place &-= 1
-        }
-        words[place] = word
+extension SortKey {
+    /// Together with a place below 2^16, in one word.
+    fileprivate func word(_ place: Int) -> UInt64 { number << 16 | UInt64(truncatingIfNeeded: place) }
+}
+
+extension UInt64 {
+    fileprivate var place: Int { Int(truncatingIfNeeded: self & 0xffff) }
+}
+
+/// Puts a word to its place among sorted ones; the last of these is given up.
+private func insert(_ word: UInt64, into words: UnsafeMutablePointer<UInt64>, _ count: Int) {
+    var place = count &- 1
+    while place > 0, words[place &- 1] > word {
+        words[place] = words[place &- 1]
+        place &-= 1
+    }
+    words[place] = word
+}
+
+/// Exchanges the first entries with those whose places the words name. What was in a place that has its entry already is where the word there,
+/// no longer needed, says then.
+private func exchange(_ list: UnsafeMutablePointer<ServerSlot>, _ words: UnsafeMutablePointer<UInt64>, _ count: Int) {
+    for target in 0..<count {
+        var place = words[target].place
+        while place < target { place = words[place].place }
+        words[target] = UInt64(truncatingIfNeeded: place)
+        guard place != target else { continue }
+        let slot = list[target]
+        list[target] = list[place]
+        list[place] = slot
     }
 }
 

@@ -41,6 +41,13 @@ struct Times {
         return max(0.05, 1 - Double(bh_mean_value(word)) / 1e6 * trust(word))
     }
 
+    /// Whether the share that failed there is a half or more, by what is believed of it now, in whole numbers; nil: none failed.
+    static func failsHalf(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool? {
+        let word = bh_word_load(&row.pointee.errors)
+        guard word >> 36 != 0 else { return nil }
+        return 20 &* bh_mean_value(word) >= halfTrust &+ bh_mean_age_us(word, now)
+    }
+
     private func seen(_ word: UInt64) -> Double { Self.seen(word, now) }
     private func trust(_ word: UInt64) -> Double { Self.trust(word, now) }
 
@@ -51,6 +58,9 @@ struct Times {
     /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets a request now and then,
     /// which tells what it is like today.
     private static func trust(_ word: UInt64, _ now: UInt64) -> Double {
-        10e6 / (10e6 + Double(bh_mean_age_us(word, now)))
+        Double(halfTrust) / Double(halfTrust &+ bh_mean_age_us(word, now))
     }
+
+    /// Microseconds.
+    private static var halfTrust: UInt64 { 10_000_000 }
 }

@@ -28,6 +28,7 @@ struct FakeServer {
     var capacity: UInt32 = 0
     var mean = 0.0
     var announcedTime: UInt32 = 0
+    var announcedErrors: UInt32 = 0
     var inFlight: UInt32 = 0
     var sentMean = 0.0
     var time: UInt64 = 0
@@ -76,6 +77,7 @@ final class FakeTable {
         extended.pointee.facts.capacity = server.capacity
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
         extended.pointee.facts.latency_us = server.announcedTime
+        extended.pointee.facts.error_ppm = server.announcedErrors
         extended.pointee.in_flight = server.inFlight
         extended.pointee.sent_mean = UInt32(server.sentMean * 1000)
         if server.time > 0 { bh_mean_add(&extended.pointee.latency, Self.now * 1000, server.time, 1, 0) }

@@ -40,15 +40,24 @@ struct SortTests {
         #expect(SortKey(1.0).number == SortKey(1.0.nextUp).number)
     }
 
-    /// The first places are those of a full sort, and nothing is lost.
-    @Test(arguments: [(1, 1), (5, 1), (5, 4), (200, 32), (2048, 32), (10, 0)])
+    /// The first places are those of a full sort, equal ones in their order, and nothing is lost.
+    @Test(arguments: [(1, 1), (5, 1), (5, 4), (5, 5), (33, 32), (200, 32), (2048, 32), (10, 0), (100, 100)])
     func selects(count: Int, first: Int) {
-        var random = SplitMix64(seed: UInt64(count), stream: first)
-        let words = (0..<count).map { _ in UInt64(random.below(1000)) }
-        let sorted = words.sorted()
-        var selected = words
-        selected.withUnsafeMutableBufferPointer { selectWords($0.baseAddress!, count, first) }
-        #expect(Array(selected.prefix(first)) == Array(sorted.prefix(first)))
-        #expect(selected.sorted() == sorted)
+        for seed in 0..<8 as Range<UInt64> {
+            let table = FakeTable(count: count)
+            let memory = GuardedMemory(Workspace.countsSize + count * Workspace.entrySize)
+            withExtendedLifetime((table, memory)) {
+                var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
+                run.gather(withRefusing: false)
+                var random = SplitMix64(seed: seed, stream: count)
+                let keys = (0..<count).map { _ in Int64(random.below(1 + count / 2)) }
+                let sorted = keys.enumerated().sorted { ($0.element, $0.offset) < ($1.element, $1.offset) }.map { Int32($0.offset) }
+                run.candidates.sort(first: first) { slot, _ in SortKey(keys[Int(slot.id)]) }
+                let ids = (0..<count).map { run.candidates.list[$0].id }
+                #expect(ids.prefix(first) == sorted.prefix(first))
+                #expect(ids.sorted() == sorted.sorted())
+            }
+            #expect(memory.isIntact)
+        }
     }
 }

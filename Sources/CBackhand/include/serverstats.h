@@ -258,6 +258,12 @@ static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
     return bh_half_load(&row->state) == BH_STATE_MAINTENANCE || bh_half_load(&row->ordered) == BH_STATE_MAINTENANCE;
 }
 
+/* Whether nothing speaks against the row's server, so that a decision need not look further. So are most. */
+static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
+    return !(bh_half_load(&row->state) | bh_half_load(&row->ordered) | bh_half_load(&row->own)
+             | bh_word_load(&row->backoff_until_ms));
+}
+
 static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
 
 /* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round, so that a table

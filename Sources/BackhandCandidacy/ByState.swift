@@ -1,0 +1,64 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+extension CandidacyFunction {
+    /// Drops the servers that fail at least half of their requests; if more than half of all servers would be left out then, they come last instead.
+    ///
+    /// Who does not take requests, or refused a connection, is not in the list anyway, unless there was nobody else. Then nobody is dropped.
+    /// The floor is Envoy's panic threshold of 50 %: few servers that get the requests of many would fail as well.
+    static var byState: CandidacyFunction {
+        CandidacyFunction("byState") { candidates, _ in
+            if candidates.isLastResort {
+                let given = candidates
+                candidates.sort { slot, _ in SortKey(given.health(of: slot).rawValue) }
+            } else {
+                candidates.dropBroken()
+            }
+        }
+    }
+}
+
+/// How well a server is: the order in which servers are the last resort.
+enum Health: Int64 {
+    case works, goes, broken, refuses
+}
+
+extension Candidates {
+    /// In one pass, because this is part of the recommended chain: the broken ones go to the spare list, and come back if they are too many.
+    fileprivate mutating func dropBroken() {
+        let (list, spare, all, now) = (list, spare, count, now &* 1000)
+        var kept = 0
+        var broken = 0
+        for place in 0..<all {
+            let slot = list[place]
+            if isBroken(slot, now) {
+                spare[broken] = slot
+                broken &+= 1
+            } else {
+                if broken > 0 { list[kept] = slot }
+                kept &+= 1
+            }
+        }
+        count = kept
+        guard broken > 0, 2 &* (broken &+ refusing) > all &+ refusing else { return }
+        for place in 0..<broken { list[kept &+ place] = spare[place] }
+        count = all
+    }
+
+    fileprivate func health(of slot: ServerSlot) -> Health {
+        let row = bh_segment_row(segment, slot.row)
+        if slot.id != ownID, isRefusing(row, now) { return .refuses }
+        if isBroken(slot, now &* 1000) { return .broken }
+        return bh_row_state(row) == BH_STATE_UP.rawValue ? .works : .goes
+    }
+
+    /// Whether half of the requests there failed, or more: of ours, lately; if it got none, of all that it announces.
+    private func isBroken(_ slot: ServerSlot, _ now: UInt64) -> Bool {
+        let feedback = feedback(of: slot)
+        if let failsHalf = Times.failsHalf(feedback, now) { return failsHalf }
+        if bh_word_load(&feedback.pointee.latency) != 0 { return false }
+        let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
+        return bh_half_load(&row.pointee.facts.error_ppm) >= 500_000
+    }
+}
