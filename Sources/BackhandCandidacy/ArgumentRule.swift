@@ -7,6 +7,8 @@ enum ArgumentRule {
     case number(NumberRule)
     /// Used as it is written, and may be missing.
     case text(TextRule)
+    /// A condition over what a server announces.
+    case condition
 
     /// A number with up to three decimals, stored in thousandths. Bounds are in units.
     static func decimal(
@@ -54,10 +56,13 @@ struct NumberRule {
         return Int32(exactly: number)
     }
 
-    /// The values that are allowed, in words.
-    var words: String {
-        let least = above.map { "above \($0)" } ?? "from \(from)"
-        return "\(what.text) \(least) to \(through)"
+    /// Says which values are allowed.
+    func tell(_ message: inout Message) {
+        message.add(what)
+        message.add(above == nil ? " from " : " above ")
+        message.add(Int(above ?? from))
+        message.add(" to ")
+        message.add(Int(through))
     }
 }
 

@@ -6,6 +6,14 @@ struct StepArgument {
     let number: Int32
     /// As it was written; nil: nothing.
     let text: UnsafePointer<CChar>?
+    /// What an expression was made into; nil: nothing.
+    let program: UnsafePointer<UInt64>?
+
+    init(number: Int32, text: UnsafePointer<CChar>?, program: UnsafePointer<UInt64>? = nil) {
+        self.number = number
+        self.text = text
+        self.program = program
+    }
 }
 
 /// A built-in candidacy function: its word in the configuration, what it takes there, and what it does to the candidates.
@@ -48,10 +56,11 @@ extension CandidacyFunction {
         case 16: .bySample
         case 17: .recommended
         case 18: .byState
+        case 19: .byResource
         default: nil
         }
     }
 
     /// The last id that has a function; ids have no gaps.
-    static let lastID: Int32 = 18
+    static let lastID: Int32 = 19
 }

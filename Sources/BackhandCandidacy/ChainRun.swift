@@ -64,7 +64,9 @@ struct ChainRun {
             if steps[index].function == BH_FUNCTION_LOADED {
                 callLoaded(steps[index])
             } else {
-                let argument = StepArgument(number: steps[index].number, text: steps[index].argument)
+                let argument = StepArgument(
+                    number: steps[index].number, text: steps[index].argument,
+                    program: steps.baseAddress.map { bh_step_program($0 + index) })
                 CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
             }
             candidates.holdBackNewcomers()

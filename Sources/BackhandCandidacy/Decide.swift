@@ -26,11 +26,13 @@ public func decide(
 /// Whether every step names a function that exists.
 private func isSound(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool {
     guard steps.count <= BH_STEPS_MAX else { return false }
-    for step in steps {
-        if step.function == BH_FUNCTION_LOADED {
-            guard step.call != nil else { return false }
+    // By index: a step is too large to be copied.
+    for index in 0..<steps.count {
+        let function = steps[index].function
+        if function == BH_FUNCTION_LOADED {
+            guard steps[index].call != nil else { return false }
         } else {
-            guard step.function >= 1, step.function <= CandidacyFunction.lastID else { return false }
+            guard function >= 1, function <= CandidacyFunction.lastID else { return false }
         }
     }
     return true

@@ -11,10 +11,17 @@ public func parseStep(
 ) throws(ConfigurationError) -> bh_step_t {
     for id in 1...CandidacyFunction.lastID {
         guard let function = CandidacyFunction.of(id: id), function.name.equals(name) else { continue }
-        let number = try function.read(argument)
-        return bh_step_t(function: id, number: number, call: nil, name: name, argument: argument, broken: nil)
+        var step = bh_step_t()
+        step.function = id
+        step.number = try function.read(argument)
+        step.name = name
+        step.argument = argument
+        if case .condition = function.argument, let argument {
+            try readCondition(argument, into: bh_step_program_mutable(&step), for: function.name)
+        }
+        return step
     }
-    if offWord.equals(name) { throw ConfigurationError("off is no function: it ends the chain and stands in none") }
+    if offWord.equals(name) { throw Message("off is no function: it ends the chain and stands in none").error }
     throw unknownFunction(name)
 }
 
@@ -27,27 +34,52 @@ extension CandidacyFunction {
     /// The step's number for an argument of the configuration; 0 if the function takes none. A text is only checked.
     func read(_ argument: UnsafePointer<CChar>?) throws(ConfigurationError) -> Int32 {
         switch (self.argument, argument) {
-        case (.none, nil):
+        case (.none, nil), (.text, nil), (.condition, .some):
             return 0
         case (.none, .some(let text)):
-            throw ConfigurationError("\(name.text) takes no argument, but was given '\(quotable(text))'")
+            var message = Message(name)
+            message.add(" takes no argument, but was given ")
+            message.quote(text)
+            throw message.error
         case (.number(let rule), nil):
             guard let number = rule.otherwise else {
-                throw ConfigurationError("\(name.text) needs an argument: \(rule.words)")
+                var message = needsArgument
+                rule.tell(&message)
+                throw message.error
             }
             return number
+        case (.condition, nil):
+            var message = needsArgument
+            message.add("a condition, such as \"amem > 512\"")
+            throw message.error
         case (.number(let rule), .some(let text)):
             guard let number = rule.read(text) else {
-                throw ConfigurationError("\(name.text): '\(quotable(text))' is not \(rule.words)")
+                var message = isNot(text)
+                rule.tell(&message)
+                throw message.error
             }
             return number
-        case (.text, nil):
-            return 0
         case (.text(let rule), .some(let text)):
             guard rule.allows(text) else {
-                throw ConfigurationError("\(name.text): '\(quotable(text))' is not \(rule.what.text)")
+                var message = isNot(text)
+                message.add(rule.what)
+                throw message.error
             }
             return 0
         }
+    }
+
+    private var needsArgument: Message {
+        var message = Message(name)
+        message.add(" needs an argument: ")
+        return message
+    }
+
+    private func isNot(_ text: UnsafePointer<CChar>) -> Message {
+        var message = Message(name)
+        message.add(": ")
+        message.quote(text)
+        message.add(" is not ")
+        return message
     }
 }

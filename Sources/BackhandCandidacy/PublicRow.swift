@@ -20,10 +20,12 @@ struct PublicRow {
     /// The idle share of the CPUs in thousandths, 0...1000.
     var idle: Int64 { Int64(min(1000, max(0, bh_public_load(&row.pointee.cpu)))) }
 
+    /// All workers, and those that are idle, as they stand there.
+    var workers: Int64 { Int64(bh_public_load(&row.pointee.nservers)) }
+    var idleWorkers: Int64 { Int64(bh_public_load(&row.pointee.aservers)) }
+
     /// Workers that are not idle, not negative.
-    var busyWorkers: Int64 {
-        max(0, Int64(bh_public_load(&row.pointee.nservers)) &- Int64(bh_public_load(&row.pointee.aservers)))
-    }
+    var busyWorkers: Int64 { max(0, workers &- idleWorkers) }
 
     /// All memory in megabytes; 0 if it is not known.
     var totalMemory: Int64 { Int64(max(0, bh_public_load(&row.pointee.tmem))) }

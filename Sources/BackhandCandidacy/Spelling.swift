@@ -4,35 +4,36 @@ internal import BackhandServerStats
 
 /// Says that no function has the name, and which word may be meant.
 func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
-    let what = "unknown candidacy function '\(quotable(name))'"
-    guard let near = nearestWord(to: name) else {
-        return ConfigurationError("\(what); there are \(allWords())")
+    var message = Message("unknown candidacy function ")
+    message.quote(name)
+    if let near = nearestWord(to: name, 0...CandidacyFunction.lastID) {
+        message.add("; did you mean ")
+        message.add(near)
+        message.add("?")
+    } else {
+        message.add("; there are ")
+        for index in 0...CandidacyFunction.lastID {
+            if index > 0 { message.add(", ") }
+            if let word = word(index) { message.add(word) }
+        }
     }
-    return ConfigurationError("\(what); did you mean \(near.text)?")
+    return message.error
 }
 
 /// The word behind Backhand that is no function.
 var offWord: StaticString { "off" }
 
-/// What may stand behind Backhand: "off" and the built-in functions.
+/// What may stand behind Backhand: "off" and the built-in functions; from Resource.words on what may stand in an expression.
 private func word(_ index: Int32) -> StaticString? {
-    index == 0 ? offWord : CandidacyFunction.of(id: index)?.name
-}
-
-private func allWords() -> String {
-    var list = ""
-    for index in 0...CandidacyFunction.lastID {
-        guard let word = word(index) else { continue }
-        list += index == 0 ? word.text : ", \(word.text)"
-    }
-    return list
+    if index > Resource.words { return Resource.name(index &- Resource.words) }
+    return index == 0 ? offWord : CandidacyFunction.of(id: index)?.name
 }
 
 /// The word that differs least, if it differs in at most a third of its letters; upper and lower case are the same here.
-private func nearestWord(to name: UnsafePointer<CChar>) -> StaticString? {
+func nearestWord(to name: UnsafePointer<CChar>, _ words: ClosedRange<Int32>) -> StaticString? {
     let wrong = lowered(UnsafeRawPointer(name).assumingMemoryBound(to: UInt8.self))
     var best: (word: StaticString, edits: Int)?
-    for index in 0...CandidacyFunction.lastID {
+    for index in words {
         guard let word = word(index) else { continue }
         let edits = editDistance(wrong, lowered(word.utf8Start))
         guard edits <= max(1, word.utf8CodeUnitCount / 3), edits < best?.edits ?? .max else { continue }

@@ -1,21 +1,44 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// A text of the configuration as an error may quote it: printable ASCII, at most 40 bytes, so that what follows is not cut.
-func quotable(_ text: UnsafePointer<CChar>) -> String {
-    var bytes: [UInt8] = []
-    while text[bytes.count] != 0, bytes.count < 40 {
-        let byte = UInt8(bitPattern: text[bytes.count])
-        bytes.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
+internal import BackhandServerStats
+
+/// The text of an error, put together from its pieces: interpolation makes ten times as much code of it.
+struct Message {
+    private var bytes: [UInt8] = []
+
+    init(_ text: StaticString) { add(text) }
+
+    @inline(never)
+    mutating func add(_ text: StaticString) {
+        for index in 0..<text.utf8CodeUnitCount { bytes.append(text.utf8Start[index]) }
     }
-    return String(decoding: bytes, as: UTF8.self) + (text[bytes.count] == 0 ? "" : "...")
+
+    /// A text of the configuration, quoted: printable ASCII, at most so many bytes, so that what follows is not cut.
+    @inline(never)
+    mutating func quote(_ text: UnsafePointer<CChar>, most: Int = 40) {
+        bytes.append(UInt8(ascii: "'"))
+        var length = 0
+        while text[length] != 0, length < most {
+            let byte = UInt8(bitPattern: text[length])
+            bytes.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
+            length += 1
+        }
+        if text[length] != 0 { add("...") }
+        bytes.append(UInt8(ascii: "'"))
+    }
+
+    /// A number that is not negative.
+    @inline(never)
+    mutating func add(_ number: Int) {
+        if number > 9 { add(number / 10) }
+        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
+    }
+
+    var error: ConfigurationError { ConfigurationError(String(decoding: bytes, as: UTF8.self)) }
 }
 
 extension StaticString {
-    var text: String {
-        String(decoding: UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount), as: UTF8.self)
-    }
-
-    /// The same as a text of C: the compiler ends it with a NUL.
+    /// As a text of C: the compiler ends it with a NUL.
     var characters: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 
     /// Whether a text of C has the same bytes.

@@ -12,7 +12,7 @@ public func workspaceSize(_ segment: UnsafePointer<bh_segment_t>, _ steps: Unsaf
 }
 
 func callsLoadedFunction(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool {
-    for step in steps where step.function == BH_FUNCTION_LOADED { return true }
+    for index in 0..<steps.count where steps[index].function == BH_FUNCTION_LOADED { return true }
     return false
 }
 

@@ -59,7 +59,8 @@ struct DecideTests {
 
     @Test(arguments: [-1, CandidacyFunction.lastID + 1, 1000, .max, .min] as [Int32])
     func unknownFunctionIsRefused(id: Int32) {
-        let step = bh_step_t(function: id, number: 0, call: nil, name: nil, argument: nil, broken: nil)
+        var step = bh_step_t()
+        step.function = id
         #expect(FakeTable(count: 1).decide(Chain(steps: [step])).status == BH_EINVAL.rawValue)
     }
 

@@ -167,6 +167,11 @@ extension FakeTable {
     typealias Slots = UnsafeBufferPointer<ServerSlot>
 }
 
+extension StaticString {
+    /// As tests compare it.
+    var text: String { withUTF8Buffer { String(decoding: $0, as: UTF8.self) } }
+}
+
 /// A decision, copied out of the workspace.
 struct Outcome: Equatable {
     let status: UInt32
@@ -204,8 +209,11 @@ final class Chain {
             let words = line.split(separator: " ", maxSplits: 1).map { keep(String($0)) }
             let argument = words.count > 1 ? words[1] : nil
             if let call = loaded[index] {
-                room[index] = bh_step_t(
-                    function: BH_FUNCTION_LOADED, number: 0, call: call, name: words[0], argument: argument, broken: broken)
+                room[index].function = BH_FUNCTION_LOADED
+                room[index].call = call
+                room[index].name = words[0]
+                room[index].argument = argument
+                room[index].broken = broken
             } else {
                 room[index] = try parseStep(name: words[0], argument: argument)
             }

@@ -25,13 +25,13 @@ struct ParseStepTests {
     private static let names = [
         "addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
         "addPrediction", "bySession", "HTTPRedirectToIP", "HTTPRedirectToName", "byLeastTime", "byForecast", "bySample",
-        "default", "byState",
+        "default", "byState", "byResource",
     ]
 
     @Test func idsCountFromOneInOrder() throws {
         #expect(CandidacyFunction.lastID == Int32(Self.names.count))
         for (index, name) in Self.names.enumerated() {
-            #expect(try parseStep(name: name, argument: name == "bySample" ? "2" : nil).function == Int32(index + 1))
+            #expect(try parseStep(name: name, argument: name == "bySample" ? "2" : name == "byResource" ? "id > 0" : nil).function == Int32(index + 1))
             #expect(functionName(Int32(index + 1)).map { String(cString: $0) } == name)
         }
         for id in [0, -1, CandidacyFunction.lastID + 1, .max, .min] { #expect(functionName(id) == nil) }

@@ -22,7 +22,7 @@ struct SpellingTests {
         let text = unknownFunction(wrong).text
         #expect(text == "unknown candidacy function '\(wrong)'; there are off, addSelf, removeSelf, byAge, byLoad, "
             + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName, "
-            + "byLeastTime, byForecast, bySample, default, byState")
+            + "byLeastTime, byForecast, bySample, default, byState, byResource")
     }
 
     @Test(arguments: ["byload", "byLoad ", "BYLOAD", "off", "backhand_off", ""])

@@ -12,6 +12,7 @@
  *   1  first version
  *   2  bh_request_t: cookie, query; bh_step_t: broken; bh_name_expand; BH_FAULT_MODE
  *   3  bh_sockets_t; bh_moderator_config_t: sockets
+ *   4  bh_step_t: program; bh_moderator_config_t: capacity
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -23,7 +24,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 3
+#define BH_BORDER_VERSION 4
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -93,6 +94,9 @@ bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullabl
 typedef int (*bh_candidacy_fn)(void *_Nullable request, ServerSlot *_Nonnull servers, int *_Nonnull count,
                                char *_Nullable argument);
 
+/* Words of a step's program: room for ten comparisons. */
+#define BH_PROGRAM_WORDS 40
+
 /* One function of a chain with its argument. */
 typedef struct bh_step {
     int32_t function;                /* BH_FUNCTION_LOADED or what bh_step_parse wrote */
@@ -102,6 +106,7 @@ typedef struct bh_step {
     const char *_Nullable argument;  /* likewise, for loaded functions and those that take a text; NULL: none */
     uint32_t *_Nullable broken;      /* BH_FUNCTION_LOADED: 1 when the function has damaged memory: it is not called any more. Set by
                                       * the core; shared by all who run chains with the function; NULL: nothing is remembered */
+    uint64_t program[BH_PROGRAM_WORDS]; /* byResource: its condition, as the core has read it; word 0: how many follow */
 } bh_step_t;
 
 /* Reads one Backhand line. name and argument are kept in the step, not copied. "off" is not a step: the caller handles
@@ -245,6 +250,7 @@ typedef struct bh_moderator_config {
     bh_verify_fn _Nullable verify;
     uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
     const bh_sockets_t *_Nullable sockets;          /* open ones for these destinations; NULL: bh_moderator_new opens its own */
+    uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;
@@ -274,6 +280,10 @@ bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
 /* Closes what it has opened, and in this process the sockets that it was given. NULL is ignored. */
 void bh_moderator_free(bh_moderator_t *_Nullable moderator);
+
+/* The program of a step: Swift sees an array in a struct as so many fields. */
+static inline const uint64_t *_Nonnull bh_step_program(const bh_step_t *_Nonnull step) { return step->program; }
+static inline uint64_t *_Nonnull bh_step_program_mutable(bh_step_t *_Nonnull step) { return step->program; }
 
 /* Marks a function that has damaged memory; true for the first who does. Inline: Swift has no atomics for words of others. */
 static inline bool bh_step_break(uint32_t *_Nonnull broken) {

@@ -4,7 +4,7 @@ import BackhandBridge
 import CBackhand
 
 /// Runs a chain over the segment and checks what comes out: servers of the table, each once.
-private func decide(_ steps: [bh_step_t], now: UInt64, seed: UInt64) {
+func decide(_ steps: [bh_step_t], now: UInt64, seed: UInt64) {
     var request = bh_request_t()
     request.now_ms = now
     request.seed = seed
@@ -29,7 +29,8 @@ private func step(_ name: StaticString, _ argument: StaticString? = nil) -> bh_s
 
 nonisolated(unsafe) private let every = [
     step("byAge", "20"), step("removeSelf"), step("byRandom"), step("byLoad", "0.5"), step("byBusyChildren", "2"), step("byCPU"),
-    step("byCost"), step("byLogWindow"), step("addSelf"),
+    step("byCost"), step("byState"), step("byResource", "load / cpu - amem * age_ms != -(1 / latency_ms) && !(tmem < up_ms)"),
+    step("bySample", "9"), step("byLeastTime"), step("byForecast"), step("default"), step("byLogWindow"), step("addSelf"),
 ]
 
 /// Sixteen rows full of noise, as a moderator gone mad would leave them: every function, the JSON and the mark live with it.

@@ -1,0 +1,176 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import CBackhand
+import Testing
+
+@testable import BackhandCandidacy
+
+@Suite struct ByResourceTests {
+    /// Three servers with 256, 512 and 1024 megabytes available of 2048, idle for 10, 20 and 90 %, with loads of 0.5, 2 and 0.
+    private let table = FakeTable([
+        FakeServer(load: 500, highWaterMark: 4000, cpu: 100, totalMemory: 2048, availableMemory: 256, workers: 10, idleWorkers: 1),
+        FakeServer(load: 2000, highWaterMark: 4000, cpu: 200, totalMemory: 2048, availableMemory: 512, workers: 10, idleWorkers: 5),
+        FakeServer(load: 0, highWaterMark: 4000, cpu: 900, totalMemory: 2048, availableMemory: 1024, workers: 10, idleWorkers: 10),
+    ])
+
+    @Test(arguments: [
+        // The example of the page.
+        ("amem >= 512 && cpu > 200", [2]), ("amem > 512 || cpu == 100", [0, 2]), ("amem>256&&cpu<900", [1]),
+        // Each comparison.
+        ("amem < 512", [0]), ("amem <= 512", [0, 1]), ("amem > 512", [2]), ("amem >= 512", [1, 2]), ("amem == 512", [1]), ("amem != 512", [0, 2]),
+        // Arithmetic, from left to right, products first.
+        ("amem * 4 < tmem", [0]), ("amem / tmem >= 0.25", [1, 2]), ("nservers - aservers > 4", [0, 1]), ("aservers + 5 == nservers", [1]),
+        ("10 - 5 - 5 == 0", [0, 1, 2]), ("2 + 2 * 2 == 6", [0, 1, 2]), ("(2 + 2) * 2 == 8", [0, 1, 2]), ("16 / 4 / 2 == 2", [0, 1, 2]),
+        ("-amem < -512", [2]), ("2 - -2 == 4", [0, 1, 2]), ("--1 == 1", [0, 1, 2]), ("0.125 * 8 == 1", [0, 1, 2]),
+        // && before ||, ! before both.
+        ("1 == 1 || 1 == 1 && 1 == 2", [0, 1, 2]), ("(1 == 1 || 1 == 1) && 1 == 2", []), ("!(amem > 512)", [0, 1]), ("!!(amem > 512)", [2]),
+        ("!(amem > 512) && cpu > 100", [1]), ("!(1 == 2) || 1 == 1 && 1 == 2", [0, 1, 2]),
+        // Units of the status JSON where it has the name.
+        ("load < 2", [0, 2]), ("load <= 2", [0, 1, 2]), ("load_hwm == 4", [0, 1, 2]), ("cpu_idle > 0.15", [1, 2]), ("id > 0", [1, 2]),
+        // What cannot be divided.
+        ("1 / 0 > 999999999999999", [0, 1, 2]), ("0 / 0 == 0 / 0", []), ("0 / 0 != 1", [0, 1, 2]), ("!(0 / 0 < 1)", [0, 1, 2]), ("amem / (cpu - 200) > 0", [2, 1].sorted()),
+        (" \t( amem ) > ( 512 ) ", [2]),
+    ] as [(String, [Int32])])
+    func vectors(condition: String, left: [Int32]) throws {
+        #expect(try table.decide(["byResource \(condition)"]).ids == left)
+    }
+
+    /// Text, what is wrong, and where.
+    @Test(arguments: [
+        ("", "a number, a name or '(' is missing", 1),
+        ("amem", "a number alone is no condition", 1),
+        ("amem > 512 && cpu", "&& and || stand between conditions", 12),
+        ("amem >> 512", "a number, a name or '(' is missing", 7),
+        ("amem > ", "a number, a name or '(' is missing", 8),
+        ("amem = 5", "an operator is missing: || && < <= > >= == != + - * /", 6),
+        ("amem > 5 & cpu > 5", "an operator is missing: || && < <= > >= == != + - * /", 10),
+        ("amem > 5 cpu", "an operator is missing: || && < <= > >= == != + - * /", 10),
+        ("amem > 512)", "an operator is missing: || && < <= > >= == != + - * /", 11),
+        ("amem > 1.2.3", "an operator is missing: || && < <= > >= == != + - * /", 11),
+        ("(amem > 512", "a ')' is missing", 12),
+        ("1 < amem < 512", "this operator stands between numbers", 10),
+        ("(1 < 2) == (2 < 3)", "this operator stands between numbers", 9),
+        ("(1 < 2) + 1 > 1", "this operator stands between numbers", 9),
+        ("!amem > 5", "! stands before a condition in parentheses", 1),
+        ("cpu > 5 && -(1 < 2)", "- stands before a number", 12),
+        ("1. > 0", "a number has 1 to 15 digits, and a point between them", 1),
+        ("amem > 1234567890123456", "a number has 1 to 15 digits, and a point between them", 8),
+        ("amen > 5", "there is no value 'amen' (did you mean amem?)", 1),
+        ("5 < memory_availible", "there is no value 'memory_availible' (did you mean memory_available?)", 5),
+        ("temperature > 5", "there is no value 'temperature'", 1),
+        ("AMEM > 5", "there is no value 'AMEM' (did you mean amem?)", 1),
+        ("amem > 'x'", "a number, a name or '(' is missing", 8),
+    ] as [(String, String, Int)])
+    func errors(condition: String, what: String, at: Int) throws {
+        let text = message(condition)
+        #expect(text == "byResource: \(what), at character \(at) of '\(condition)'")
+    }
+
+    @Test func needsACondition() {
+        #expect(message(nil) == "byResource needs an argument: a condition, such as \"amem > 512\"")
+    }
+
+    /// Ten comparisons fit, eleven do not; the stack of calls is bounded, too.
+    @Test func length() throws {
+        let condition = { (count: Int) in Array(repeating: "1 < 2", count: count).joined(separator: " && ") }
+        #expect(try table.decide(["byResource \(condition(10))"]).ids == [0, 1, 2])
+        #expect(message(condition(11)).hasPrefix("byResource: the condition is too long, at character 9"))
+        let nested = { (count: Int) in String(repeating: "(", count: count) + "1" + String(repeating: ")", count: count) + " < 2" }
+        #expect(try table.decide(["byResource \(nested(31))"]).ids == [0, 1, 2])
+        #expect(message(nested(32)).hasPrefix("byResource: the condition is too long"))
+        #expect(message(String(repeating: "!", count: 100_000)).hasPrefix("byResource: the condition is too long"))
+        // Sixteen values may wait.
+        let waiting = { (count: Int) in String(repeating: "1+(", count: count) + "1" + String(repeating: ")", count: count) + " > 1" }
+        #expect(try table.decide(["byResource \(waiting(14))"]).ids == [0, 1, 2])
+    }
+
+    /// Each name has a value of its own, and the right one.
+    @Test func everyName() throws {
+        let table = FakeTable([FakeServer(heard: 0), FakeServer(
+            load: 1000, highWaterMark: 2000, cpu: 3, totalMemory: 5, availableMemory: 6, workers: 7, idleWorkers: 8, heard: FakeTable.now - 25,
+            backoff: FakeTable.now - 1)])
+        let row = bh_segment_row_mutable(table.segment, 1)
+        row.pointee.facts.arriba = 9
+        row.pointee.facts.ncpu = 10
+        row.pointee.facts.total_memory = 11
+        row.pointee.facts.free_memory = 12
+        row.pointee.facts.worker_memory = 13
+        row.pointee.facts.workers = 14
+        row.pointee.facts.idle_workers = 15
+        row.pointee.facts.arrivals = 16
+        row.pointee.facts.dispatched = 17
+        row.pointee.facts.mean_in_flight = 18_000
+        row.pointee.facts.arrival_rate = 19_000
+        row.pointee.facts.first_byte_us = 20_000
+        row.pointee.facts.latency_us = 21_000
+        row.pointee.facts.cpu_used = 22_000
+        row.pointee.facts.capacity = 23
+        row.pointee.facts.error_ppm = 240_000
+        row.pointee.came_ms = FakeTable.now - 26
+        row.pointee.in_flight = 27
+        row.pointee.served = 28
+        row.pointee.failed = 29
+        row.pointee.refused = 30
+        row.pointee.service_us = 31_000 * 28
+        row.pointee.facts.port = 33
+        let values: [String: Double] = ["load": 1, "load_hwm": 2, "cpu": 3, "cpu_idle": 0.003, "tmem": 5, "amem": 6, "nservers": 7, "aservers": 8,
+                                        "error_share": 0.24, "backoff_ms": 0, "id": 1]
+        for code in 1...Resource.last {
+            let name = try #require(Resource.name(code)).text
+            let value = values[name] ?? Double(code)
+            #expect(try table.decide(["byResource \(name) == \(value)"]).ids == [1], "\(name)")
+        }
+        #expect(Resource.name(Resource.last + 1) == nil)
+        row.pointee.backoff_until_ms = FakeTable.now + 32
+        #expect(try table.decide(["byResource backoff_ms == 32"]).ids == [1], "the last resort")
+    }
+
+    /// If it leaves nobody, that is nobody; then servers that were left out are the last resort.
+    @Test func nobody() throws {
+        #expect(try table.decide(["byResource amem > 4096"]).ids == [])
+        let other = FakeTable([FakeServer(), FakeServer(availableMemory: 512, backoff: FakeTable.now + 1)])
+        let outcome = try other.decide(["byResource amem > 100"])
+        #expect(outcome.ids == [1] && outcome.lastResort)
+    }
+
+    /// Whatever stands in the table, nothing traps.
+    @Test(arguments: 0..<20)
+    func noise(seed: UInt64) throws {
+        let table = FakeTable(count: 16)
+        table.fillWithNoise(seed: seed)
+        bh_half_store(&table.segment.pointee.rows, 16)
+        let before = try table.decide([]).ids
+        for code in 1...Resource.last {
+            let after = try table.decide(["byResource \(Resource.name(code)!.text) / load - 1 > age_ms * 1000"]).ids
+            #expect(Set(after).isSubset(of: before))
+        }
+    }
+
+    /// Nor with a program that no condition has.
+    @Test(arguments: 0..<200)
+    func nonsense(seed: Int) {
+        var random = SplitMix64(seed: UInt64(seed), stream: 0)
+        var step = bh_step_t()
+        step.function = 19
+        for index in 0..<Int(BH_PROGRAM_WORDS) {
+            bh_step_program_mutable(&step)[index] =
+                index == 0 ? UInt64(random.below(64)) : UInt64(random.below(2)) << 63 | UInt64(random.below(120))
+        }
+        #expect(table.decide(Chain(steps: [step])).status == BH_OK.rawValue)
+    }
+
+    private func message(_ condition: String?) -> String {
+        do throws(ConfigurationError) {
+            _ = try parse(condition)
+            return ""
+        } catch {
+            return error.text
+        }
+    }
+
+    private func parse(_ condition: String?) throws(ConfigurationError) -> bh_step_t {
+        guard let condition else { return try parseStep(name: "byResource", argument: nil) }
+        return try parseStep(name: "byResource", argument: condition)
+    }
+}
