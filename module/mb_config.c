@@ -20,6 +20,8 @@
 #define DEFAULT_EXPIRE_S 3600
 #define SHORTEST_EXPIRE_S 60
 #define LONGEST_EXPIRE_S 604800
+/* A thousand times the largest machines: what is more is a slip of the pen. */
+#define LARGEST_CAPACITY 1000000000
 
 /* The first Backhand line that was read, for the error text when mod_proxy is missing; NULL: none. Reset when the
  * configuration is read anew. */
@@ -190,6 +192,18 @@ static const char *set_expire(cmd_parms *cmd, void *unused, const char *value) {
     return NULL;
 }
 
+static const char *set_capacity(cmd_parms *cmd, void *unused, const char *value) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    (void)unused;
+    if (wrong) return wrong;
+    apr_int64_t capacity = apr_strtoi64(value, &end, 10);
+    if (!apr_isdigit(*value) || *end || capacity < 1 || capacity > LARGEST_CAPACITY)
+        return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a whole number from 1 to %d", value, LARGEST_CAPACITY));
+    server_settings(cmd)->capacity = (uint32_t)capacity;
+    return NULL;
+}
+
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
@@ -324,6 +338,8 @@ const command_rec mb_commands[] = {
                   "a file with the cluster's key, and perhaps a second one that is accepted too"),
     AP_INIT_TAKE1("BackhandExpire", set_expire, NULL, RSRC_CONF,
                   "seconds of silence after which a server is forgotten"),
+    AP_INIT_TAKE1("BackhandCapacity", set_capacity, NULL, RSRC_CONF,
+                  "what all cores that httpd may use can do, instead of what is measured: a number as the status shows it"),
     AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
     AP_INIT_TAKE1("BackhandModeratorPIDFile", set_pid_file, NULL, RSRC_CONF,

@@ -264,6 +264,7 @@ static void describe(void) {
         .sign = mb_key_sign,
         .verify = mb_key_verify,
         .expire_s = (uint32_t)settings->expire_s,
+        .capacity = settings->capacity,
     };
 }
 

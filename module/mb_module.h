@@ -56,6 +56,7 @@ typedef struct mb_server {
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
     mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
     int expire_s;                      /* BackhandExpire, seconds */
+    uint32_t capacity;                 /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
 } mb_server;
 
 /* A switch that a section may leave as it inherits it. */

@@ -97,7 +97,8 @@ extension Moderator {
         let memory = meanWorkerMemory(workers) { sampler.privateMemory(of: $0) }
         var facts = ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
         facts.cpu_used = cpuUse.share(of: workers) { sampler.cpuTime(of: $0) }
-        facts.capacity = capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))
+        facts.capacity =
+            config.capacity > 0 ? config.capacity : capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))
         return facts
     }
 

@@ -6,8 +6,8 @@ internal import CBackhand
 ///
 /// It knows commas and escapes; that keys are unique and brackets close is the caller's business.
 struct JSONPage {
-    /// Above this many bytes the page is handed on: one object of the table, about 1 kB, fits behind it without growing the page.
-    private static let full = 3072
+    /// Above this many bytes the page is handed on: one object of the table, up to 1.3 kB, fits behind it without growing the page.
+    private static let full = 2560
     private var bytes: [UInt8] = []
     private var needsComma = false
 

@@ -89,6 +89,19 @@ private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPag
     page.field("workers", Int64(facts.workers))
     page.field("workers_idle", Int64(facts.idle_workers))
     page.field("arrivals", facts.arrivals)
+    writeMeans(facts, to: &page)
+}
+
+/// Its means over the second before, as it announced them.
+private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
+    page.field("dispatched", facts.dispatched)
+    page.field("mean_in_flight", thousandths: Int64(facts.mean_in_flight))
+    page.field("arrival_rate", thousandths: Int64(facts.arrival_rate))
+    page.field("first_byte_ms", thousandths: Int64(facts.first_byte_us))
+    page.field("latency_ms", thousandths: Int64(facts.latency_us))
+    page.field("cpu_used", thousandths: Int64(facts.cpu_used))
+    page.field("capacity", UInt64(facts.capacity))
+    page.field("error_share", thousandths: Int64(facts.error_ppm / 1000))
 }
 
 /// What this httpd's children saw of it.

@@ -15,14 +15,21 @@ struct Status: ParsableCommand {
     @Flag(help: "Print the moderator's answer as it is.")
     var json = false
 
+    @Flag(help: "Print what the servers announce of their last second instead.")
+    var means = false
+
     @Option(name: .shortAndLong, help: ArgumentHelp("The moderator's control socket.", valueName: "path"))
     var socket: String?
+
+    func validate() throws {
+        if json && means { throw ValidationError("--json has the means, too: give one of the two.") }
+    }
 
     func run() throws {
         let path = try SocketChoice.find(given: socket)
         let answer = try ask(path, "status\n")
         let document = try StatusDocument(answer, from: path)
-        try output(json ? answer : Array((statusTable(document) + "\n").utf8))
+        try output(json ? answer : Array(((means ? meansTable(document) : statusTable(document)) + "\n").utf8))
     }
 
     private func output(_ bytes: [UInt8]) throws {

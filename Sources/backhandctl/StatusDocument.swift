@@ -24,9 +24,17 @@ struct StatusDocument: Decodable {
         var loadHighWaterMark: Double
         var idle: Double
         var state: String
+        var dispatched: UInt64
+        var meanInFlight: Double
+        var arrivalRate: Double
+        var firstByteMilliseconds: Double
+        var latencyMilliseconds: Double
+        var cpuUsed: Double
+        var capacity: UInt64
+        var errorShare: Double
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, workers, served, arriba, load, state
+            case id, hostname, address, port, workers, served, arriba, load, state, dispatched, capacity
             case ageMilliseconds = "age_ms"
             case memoryTotal = "memory_total"
             case memoryAvailable = "memory_available"
@@ -35,6 +43,12 @@ struct StatusDocument: Decodable {
             case cpus = "ncpu"
             case loadHighWaterMark = "load_hwm"
             case idle = "cpu_idle"
+            case meanInFlight = "mean_in_flight"
+            case arrivalRate = "arrival_rate"
+            case firstByteMilliseconds = "first_byte_ms"
+            case latencyMilliseconds = "latency_ms"
+            case cpuUsed = "cpu_used"
+            case errorShare = "error_share"
         }
     }
 }

@@ -9,13 +9,25 @@ func statusTable(_ document: StatusDocument) -> String {
         "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
         "Load/HWM", "CPU Idle", "State",
     ]
-    let rows = document.servers.map(cells)
+    return table(header, document.servers, leftBound: [1, 3, 12], cells)
+}
+
+/// What the servers announced of their last second.
+func meansTable(_ document: StatusDocument) -> String {
+    let header = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched"]
+    return table(header, document.servers, leftBound: [1, 3], meansCells)
+}
+
+private func table(
+    _ header: [String], _ servers: [StatusDocument.Server], leftBound: Set<Int>, _ cells: (StatusDocument.Server) -> [String]
+) -> String {
+    let rows = servers.map(cells)
     let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
     var lines = ([header] + rows).map { row in
-        row.indices.map { aligned(row[$0], to: widths[$0], left: $0 == 1 || $0 == 3 || $0 == 12) }.joined(separator: "  ")
+        row.indices.map { aligned(row[$0], to: widths[$0], left: leftBound.contains($0)) }.joined(separator: "  ")
             .trimmedEnd
     }
-    if document.servers.contains(where: isStale) {
+    if servers.contains(where: isStale) {
         lines.append("! not heard for more than \(staleMilliseconds / 1000) seconds")
     }
     return lines.joined(separator: "\n")
@@ -25,13 +37,32 @@ private func isStale(_ server: StatusDocument.Server) -> Bool {
     server.ageMilliseconds > staleMilliseconds
 }
 
-private func cells(_ server: StatusDocument.Server) -> [String] {
+/// What both tables begin with.
+private func name(_ server: StatusDocument.Server) -> [String] {
     let isIPv6 = server.address.contains(":")
     return [
         "\(server.id)",
         server.hostname,
         (isStale(server) ? "! " : "") + "\(server.ageMilliseconds / 1000)",
         (isIPv6 ? "[\(server.address)]" : server.address) + ":\(server.port)",
+    ]
+}
+
+private func meansCells(_ server: StatusDocument.Server) -> [String] {
+    name(server) + [
+        decimal(server.meanInFlight, places: 1),
+        decimal(server.arrivalRate, places: 0),
+        decimal(server.firstByteMilliseconds, places: 1) + " ms",
+        decimal(server.latencyMilliseconds, places: 1) + " ms",
+        decimal(server.cpuUsed, places: 2),
+        "\(server.capacity)",
+        decimal(server.errorShare * 100, places: 1) + " %",
+        "\(server.dispatched)",
+    ]
+}
+
+private func cells(_ server: StatusDocument.Server) -> [String] {
+    name(server) + [
         memory(server.memoryTotal),
         memory(server.memoryAvailable),
         "\(server.workersIdle)/\(server.workers)",

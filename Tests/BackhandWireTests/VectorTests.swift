@@ -25,6 +25,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         var port: UInt16
         var arriba, load, load_hwm, cpu, ncpu, workers, idle_workers: Int32
         var state: UInt8?
+        var means: [UInt64]?
     }
 
     static let all: [Vector] = {
@@ -56,6 +57,9 @@ struct Vector: Sendable, CustomTestStringConvertible {
 
 extension Vector.Facts {
     init(_ facts: bh_facts_t) {
+        let means = [facts.dispatched] + [
+            facts.mean_in_flight, facts.arrival_rate, facts.first_byte_us, facts.latency_us, facts.cpu_used, facts.capacity, facts.error_ppm,
+        ].map(UInt64.init)
         self.init(
             boot_id: String(repeating: "0", count: facts.boot_id.leadingZeroBitCount / 4 - (facts.boot_id == 0 ? 1 : 0))
                 + String(facts.boot_id, radix: 16),
@@ -64,7 +68,8 @@ extension Vector.Facts {
             sequence: facts.sequence, total_memory: facts.total_memory, free_memory: facts.free_memory,
             arrivals: facts.arrivals, worker_memory: facts.worker_memory, port: facts.port, arriba: facts.arriba,
             load: facts.load, load_hwm: facts.load_hwm, cpu: facts.cpu, ncpu: facts.ncpu, workers: facts.workers,
-            idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state)
+            idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state,
+            means: means.allSatisfy { $0 == 0 } ? nil : means)
     }
 }
 

@@ -18,7 +18,8 @@ COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Rea
            "Load/HWM", "CPU Idle", "State"]
 
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
-              "memory_available", "workers", "workers_idle", "arrivals", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "up_ms",
+              "memory_available", "workers", "workers_idle", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
+              "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "up_ms",
               "backoff_ms", "last_announced", "self", "own"}
 
 CONFIG = CLUSTER + """
@@ -32,7 +33,7 @@ BackhandTrace On
 """
 
 OTHER = Announcement("127.0.9.7", 8087, "other-7", load=1234, load_hwm=4000, cpu=876, ncpu=3, workers=50, idle=49, arriba=654321,
-                     total_memory=6 << 30, free_memory=5 << 30, arrivals=12345)
+                     total_memory=6 << 30, free_memory=5 << 30, arrivals=12345, means=(77, 2500, 125_250, 12_345, 20_001, 1750, 2939, 15_999))
 
 
 class Table(HTMLParser):
@@ -108,6 +109,8 @@ def test_json(server):
         "other-7", 8087, 3, 654321, 50, 49)
     assert (row["memory_total"], row["memory_available"], row["arrivals"], row["self"]) == (6 << 30, 5 << 30, 12345, False)
     assert (row["load"], row["load_hwm"], row["cpu_idle"]) == (1.234, 4, 0.876)
+    assert [row[name] for name in ("dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms", "latency_ms", "cpu_used", "capacity",
+                                   "error_share")] == [77, 2.5, 125.25, 12.345, 20.001, 1.75, 2939, 0.015]
     assert 0 <= row["age_ms"] < 600_000
     assert rows[server.address]["self"] is True and rows[server.address]["id"] == 0
 
