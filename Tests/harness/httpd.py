@@ -9,6 +9,7 @@ A test writes its configuration in httpd's own language and finds these variable
     ${build}             where mod_backhand.so is
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -52,7 +53,7 @@ Define root {root}
 Define sockets {root}/sockets
 Define group {group}
 Define build {build}
-Listen {address}:{port}
+Listen {listen}:{port}
 ErrorLog {root}/logs/error_log
 LogLevel info{level}
 LogFormat "%a \\"%r\\" %>s action=%{{BACKHAND_ACTION}}e server=%{{BACKHAND_SERVER}}e" backhand
@@ -105,15 +106,18 @@ class Leftover(AssertionError):
 class Httpd:
     """One httpd; `Stage.httpd` makes them. Nothing runs before `start`."""
 
-    def __init__(self, folder, name, *, group, address="127.0.0.1", port=None, mpm="event", modules=(), without=(),
-                 order=None, config="", workers=None, children=2, cgi=False, files=None, environment=None):
+    def __init__(self, folder, name, *, group, address="127.0.0.1", port=None, host=None, listen=None, mpm="event", modules=(),
+                 without=(), order=None, config="", workers=None, children=2, cgi=False, files=None, environment=None):
         """modules: further ones by their short names; without: usual ones left out; order: the whole list instead.
 
         workers: requests that it can serve at once, `children` processes with threads (prefork: one each).
+        host: a Host of a Network, which it runs on: its address, and port 80. listen: where it listens, if not at its address.
         files: name below htdocs -> text; names that begin with "cgi-bin/" become scripts there.
         """
-        self.name, self.address, self.group, self.mpm = name, address, group, mpm
-        self.port = port or ports.free_port(address)
+        self.name, self.group, self.mpm, self.host = name, group, mpm, host
+        self.address = host.address if host else address
+        self.port = port or (80 if host else ports.free_port(address))
+        self.listen = listen or self.address
         self.root = Path(folder) / name
         self.sockets = self.root / "sockets"
         self.log = ErrorLog(self.root / "logs/error_log", self.root / "logs/stderr")
@@ -162,7 +166,7 @@ class Httpd:
         names.insert(0, "mpm_" + self.mpm)
         self.conf = self.root / "httpd.conf"
         self._base = BASE.format(
-            root=self.root, name=self.name, address=self.address, port=self.port, build=BUILD,
+            root=self.root, name=self.name, address=self.address, port=self.port, listen=self.listen, build=BUILD,
             group="{}:{}".format(*self.group), mpm=self._mpm_lines(workers, children),
             modules="\n".join(f"LoadModule {name}_module {self._module(name)}" for name in names),
             level=" backhand:debug" if "backhand" in names else "",
@@ -204,8 +208,16 @@ class Httpd:
         name, _, value = self.mark.partition("=")
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C", name: value, **PRELOADED, **self.environment}
 
+    def _there(self):
+        """The block runs where the httpd does: on its host."""
+        return self.host.inside() if self.host else contextlib.nullcontext()
+
     def start(self, wait=True):
         """Starts httpd and waits until it takes requests."""
+        with self._there():
+            return self._start(wait)
+
+    def _start(self, wait):
         before = self.log.count(RUNNING)
         with open(self.root / "logs/stderr", "ab") as errors:
             # A session of its own: its id tells all descendants, whatever becomes of their parents.
@@ -226,7 +238,7 @@ class Httpd:
         return self
 
     def _is_up(self, before):
-        return self.log.count(RUNNING) > before and processes.is_listening(self.address, self.port)
+        return self.log.count(RUNNING) > before and processes.is_listening(self.listen, self.port)
 
     def restart(self, how=signal.SIGUSR1, wait=True):
         """Restarts: SIGUSR1 graceful, SIGHUP at once."""
@@ -259,8 +271,9 @@ class Httpd:
         finally:
             self.end_everything()
         def sockets():
-            taken = [self.id] if processes.is_listening(self.address, self.port) else []
-            return processes.unix_sockets(self.root) + taken
+            with self._there():
+                taken = [self.id] if processes.is_listening(self.listen, self.port) else []
+                return processes.unix_sockets(self.root) + taken
         try:
             # The kernel closes a killed process's sockets a moment after the process is gone.
             wait_for(lambda: not sockets(), 2, "all sockets to close", show=sockets)

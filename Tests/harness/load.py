@@ -13,25 +13,28 @@ class Load:
 
     A kept-alive connection that ends before the first byte of an answer is the one race that no server can avoid (RFC 9112, 9.5): its client
     repeats the request on another connection, as browsers do. Such repetitions are counted; everything else goes to `wrong`.
+    `longest` is the longest time of an answered request, in seconds.
     """
 
     def __init__(self, server, path="/", new=1, kept=1, pause=0.003, good=lambda answer: answer.status == 200):
         self.server, self.path, self.pause, self.good = server, path, pause, good
-        self.count, self.repeated, self.wrong = 0, 0, []
+        self.count, self.repeated, self.wrong, self.longest = 0, 0, [], 0.0
         self._end = threading.Event()
         self._threads = ([threading.Thread(target=self._on_new) for _ in range(new)]
                          + [threading.Thread(target=self._on_kept) for _ in range(kept)])
 
-    def _note(self, answer):
+    def _note(self, answer, begin):
         self.count += 1
+        self.longest = max(self.longest, time.monotonic() - begin)
         if not self.good(answer):
             self.wrong.append((time.monotonic(), answer))
         self._end.wait(self.pause)
 
     def _on_new(self):
         while not self._end.is_set():
+            begin = time.monotonic()
             try:
-                self._note(client.request(self.server.address, self.server.port, self.path))
+                self._note(client.request(self.server.address, self.server.port, self.path), begin)
             except (OSError, http.client.HTTPException) as error:
                 self.wrong.append((time.monotonic(), error))
 
@@ -40,6 +43,7 @@ class Load:
             with client.Client(self.server.address, self.server.port) as connection:
                 used = 0
                 while not self._end.is_set():
+                    begin = time.monotonic()
                     try:
                         answer = connection.request(self.path)
                     except (ConnectionError, http.client.RemoteDisconnected) as error:
@@ -52,7 +56,7 @@ class Load:
                         self.wrong.append((time.monotonic(), error))
                         break
                     used += 1
-                    self._note(answer)
+                    self._note(answer, begin)
                     if answer.header("Connection") == "close":
                         break
 

@@ -55,7 +55,7 @@ def end_with_parent():
 
 def unix_sockets(folder):
     """Paths of the bound AF_UNIX sockets below the folder."""
-    paths = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    paths = (line.split()[-1] for line in Path("/proc/thread-self/net/unix").read_text().splitlines()[1:])
     return sorted({path for path in paths if path.startswith(str(folder) + "/")})
 
 
@@ -63,7 +63,7 @@ def is_listening(address, port):
     """Whether some process listens on this IPv4 address and TCP port."""
     number = int.from_bytes(bytes(int(part) for part in address.split(".")), "little")
     wanted = f"{number:08X}:{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    for line in Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[1] == wanted and fields[3] == LISTENING:
             return True
