@@ -39,28 +39,25 @@ WAIT, SLACK = 3.0, 1.0
 BACKOFF = 12.0
 # What mod_proxy and our back-off say of servers that do not answer.
 UNREACHABLE = "AH00898|AH00957|AH01114|AH00959|AH01102|AH10154|BH04"
+# Challenges of the beginning, and answers to them, are as late as anything else; one that was in time sufficed.
+LATE_PROOFS = {"answered", "bad_answer"}
 KEY = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def network():
-    with Network() as made:
-        made.client = made.host("client", "10.99.0.100")
-        yield made
+def network(stage):
+    made = stage.enter(Network())
+    made.client = made.host("client", "10.99.0.100")
+    return made
 
 
 @pytest.fixture
 def member(network, stage):
-    """Makes httpds on hosts of their own, and stops them before the hosts go."""
+    """Starts httpds on hosts of their own."""
     def start(number, config="", host=None, age=AGE):
         host = host or network.host(f"member{number}", f"10.99.0.{number}")
-        made = stage.httpd(MEMBER + f"Backhand byAge {age}\n" + (config or ANNOUNCED), name=host.name, host=host)
-        started.append(made)
-        return made
-    started = []
-    yield start
-    for made in started:
-        made.stop()
+        return stage.httpd(MEMBER + f"Backhand byAge {age}\n" + (config or ANNOUNCED), name=host.name, host=host)
+    return start
 
 
 @pytest.fixture
@@ -182,28 +179,29 @@ def test_a_fifth_of_the_announcements_is_lost(network, member, stage):
 def test_announcements_come_twice_late_and_in_another_order(network, member, key, stage):
     """The second server's come twice. Of the third one's some take 2.5 s, so that later ones overtake them, and requests take 0.1 s there and back."""
     front, doubled = member(1, ANNOUNCED + key), member(2, ANNOUNCED + key)
-    with SlowCable(network, "member3", "10.99.0.3", every_third_late(late=2.5, usual=0.05)) as cable:
-        far = member(3, ANNOUNCED + key, host=cable.host)
-        front.knows(doubled, far)
-        before, overtaken, ages = front.status(), cable.overtaken, []
-        with Watch(network, front) as watch, network.double(doubled.host, stage.group[1]) as fault:
-            def four_of_each():
-                table = front.status()
-                ages.append(table.servers[far.id]["age_ms"])
-                return fault.hits() >= 4 * 3 and cable.overtaken >= overtaken + 4
-            wait_for(four_of_each, 20, "twins and late ones", every=0.1, show=lambda: (fault.hits(), cable.overtaken))
-            wait_for(lambda: front.status().counters["repeated"] >= before.counters["repeated"] + 4, 3, "the count", show=front.status)
-        after = front.status()
-        assert watch.wrong == [] and set(watch.left()) == {2} and set(watch.served()) == {doubled.id, far.id}
-        assert watch.longest >= 0.1
-        # The two between are heard in time; a late one changes nothing.
-        assert max(ages) < 3500, max(ages)
-        # Nothing else than repetition is counted, and nobody has to prove itself again. (A late challenge may still come, and is answered.)
-        changed = {name for name, count in after.counters.items() if count != before.counters[name]}
-        assert changed <= {"received", "accepted", "own", "announced", "repeated", "answered"}, changed
-        assert set(after.servers) == set(before.servers)
-        # Before its cable goes.
-        far.stop()
+    cable = stage.enter(SlowCable(network, "member3", "10.99.0.3", every_third_late(late=2.5, usual=0.05)))
+    far = member(3, ANNOUNCED + key, host=cable.host)
+    front.knows(doubled, far)
+    before, overtaken, ages = front.status(), cable.overtaken, []
+    with Watch(network, front) as watch, network.double(doubled.host, stage.group[1]) as fault:
+        def four_of_each():
+            table = front.status()
+            ages.append(table.servers[far.id]["age_ms"])
+            return fault.hits() >= 4 * 3 and cable.overtaken >= overtaken + 4
+        wait_for(four_of_each, 20, "twins and late ones", every=0.1, show=lambda: (fault.hits(), cable.overtaken))
+        wait_for(lambda: front.status().counters["repeated"] >= before.counters["repeated"] + 4, 3, "the count", show=front.status)
+    after = front.status()
+    assert watch.wrong == [] and set(watch.left()) == {2} and set(watch.served()) == {doubled.id, far.id}
+    assert watch.longest >= 0.1
+    # The two between are heard in time; a late one changes nothing.
+    assert max(ages) < 3500, max(ages)
+    # Nothing else than repetition is counted, and nobody has to prove itself again.
+    changed = {name for name, count in after.counters.items() if count != before.counters[name]}
+    assert changed - LATE_PROOFS <= {"received", "accepted", "own", "announced", "repeated"}, changed
+    assert set(after.servers) == set(before.servers)
+    if key:
+        for one in (front, doubled, far):
+            one.log.allow("BH0325: .*too late")
 
 
 # ---- Hosts that do not reach each other ----

@@ -16,8 +16,9 @@ class Load:
     `longest` is the longest time of an answered request, in seconds.
     """
 
-    def __init__(self, server, path="/", new=1, kept=1, pause=0.003, good=lambda answer: answer.status == 200):
-        self.server, self.path, self.pause, self.good = server, path, pause, good
+    def __init__(self, server, path="/", new=1, kept=1, pause=0.003, timeout=20, good=lambda answer: answer.status == 200):
+        """pause: after each request of a thread. timeout: that a client waits for anything. Both in seconds."""
+        self.server, self.path, self.pause, self.timeout, self.good = server, path, pause, timeout, good
         self.count, self.repeated, self.wrong, self.longest = 0, 0, [], 0.0
         self._end = threading.Event()
         self._threads = ([threading.Thread(target=self._on_new) for _ in range(new)]
@@ -30,17 +31,21 @@ class Load:
             self.wrong.append((time.monotonic(), answer))
         self._end.wait(self.pause)
 
+    def _note_failure(self, error):
+        self.wrong.append((time.monotonic(), error))
+        self._end.wait(self.pause)
+
     def _on_new(self):
         while not self._end.is_set():
             begin = time.monotonic()
             try:
-                self._note(client.request(self.server.address, self.server.port, self.path), begin)
+                self._note(client.request(self.server.address, self.server.port, self.path, timeout=self.timeout), begin)
             except (OSError, http.client.HTTPException) as error:
-                self.wrong.append((time.monotonic(), error))
+                self._note_failure(error)
 
     def _on_kept(self):
         while not self._end.is_set():
-            with client.Client(self.server.address, self.server.port) as connection:
+            with client.Client(self.server.address, self.server.port, timeout=self.timeout) as connection:
                 used = 0
                 while not self._end.is_set():
                     begin = time.monotonic()
@@ -50,10 +55,10 @@ class Load:
                         if used:
                             self.repeated += 1
                         else:
-                            self.wrong.append((time.monotonic(), error))
+                            self._note_failure(error)
                         break
                     except (OSError, http.client.HTTPException) as error:
-                        self.wrong.append((time.monotonic(), error))
+                        self._note_failure(error)
                         break
                     used += 1
                     self._note(answer, begin)

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Everything that one test or demonstration starts, in one place, so that it ends together."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -35,6 +36,7 @@ class Stage:
         self.group = ports.free_group()
         self.httpds = []
         self.backends = []
+        self._others = contextlib.ExitStack()
 
     def httpd(self, config="", *, name=None, start=True, **how):
         """A private httpd; see Httpd for the keywords."""
@@ -53,6 +55,10 @@ class Stage:
         server = Backend(address, port, reply)
         self.backends.append(server)
         return server
+
+    def enter(self, other):
+        """Begins a context that ends with the stage, after its httpds."""
+        return self._others.enter_context(other)
 
     def announce(self, *announcements, source=None, group=None):
         """Sends announcements to the group, each from its own address unless another one is given."""
@@ -103,6 +109,7 @@ class Stage:
                 wrong = wrong or error
         for server in self.backends:
             server.close()
+        self._others.close()
         try:
             if wrong is None and check:
                 self.check_logs()
