@@ -88,6 +88,7 @@ def pair(module_stage):
     made = Pair(module_stage, module_stage.enter(hosts.Network()))
     for one in made.keepaliveds:
         module_stage.enter(one)
+    made.holder(TAKEOVER + SLACK)
     return made
 
 
@@ -125,7 +126,6 @@ class Clients(Load):
 
 
 def test_one_has_the_address_and_all_servers_serve(pair):
-    pair.holder(TAKEOVER + SLACK)
     with Clients(pair) as clients:
         clients.go_on(60)
     assert clients.wrong == [] and clients.repeated == 0
@@ -139,7 +139,7 @@ def test_one_has_the_address_and_all_servers_serve(pair):
 
 def test_the_balancer_is_cut_off(pair):
     """What clients have sent is sent again by their kernel, and then somebody is there. Only answers that were under way are lost."""
-    first = pair.holder(TAKEOVER + SLACK)
+    first = pair.holder(1)
     with Clients(pair) as clients:
         with pair.network.cut(first.host):
             begin = time.monotonic()
