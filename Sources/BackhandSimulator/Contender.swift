@@ -27,15 +27,20 @@ public struct Contender: Sendable {
         [
             Contender("httpd byrequests") { ByRequests($0, banned: 60, seed: $1) },
             Contender("httpd byrequests, weights") { ByRequests($0, weights: capacities($0), banned: 60, seed: $1) },
-            Contender("httpd bybusyness") { LeastBusy($0, banned: 60, seed: $1) },
+            Contender("httpd bybusyness") { ByBusyness($0, banned: 60, seed: $1) },
+            Contender("httpd heartbeat") { Heartbeat($0, banned: 60, seed: $1) },
             Contender("HAProxy leastconn") { LeastConn($0, seed: $1) },
             Contender("HAProxy leastconn, weights") { LeastConn($0, weights: capacities($0), seed: $1) },
-            Contender("HAProxy leastconn, weights, agent") { LeastConn($0, weights: capacities($0), agent: true, seed: $1) },
-            Contender("HAProxy random(2)") { TwoRandom($0, seed: $1) },
-            Contender("nginx least_conn") { LeastBusy($0, banned: 10, seed: $1) },
-            Contender("nginx least_conn, weights") { LeastBusy($0, weights: capacities($0), banned: 10, seed: $1) },
-            Contender("nginx random two, weights") { TwoRandom($0, weights: capacities($0), banned: 10, seed: $1) },
-            Contender("least_time, as nginx's") { LeastTime($0, banned: 10, seed: $1) },
+            // Twice the weights, or half of 1 would be none.
+            Contender("HAProxy leastconn, weights, agent") { LeastConn($0, weights: capacities($0).map { 2 * $0 }, agent: true, seed: $1) },
+            Contender("HAProxy random(2)") { RingRandom($0, seed: $1) },
+            Contender("HAProxy random(2), weights") { RingRandom($0, weights: capacities($0), seed: $1) },
+            Contender("nginx least_conn") { LeastConnections($0, banned: 10, probes: true, seed: $1) },
+            Contender("nginx least_conn, weights") { LeastConnections($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
+            Contender("nginx random two") { RandomTwo($0, banned: 10, probes: true, seed: $1) },
+            Contender("nginx random two, weights") { RandomTwo($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
+            Contender("nginx least_time") { LeastTime($0, seed: $1) },
+            Contender("nginx least_time, inflight") { LeastTime($0, ages: true, seed: $1) },
         ]
     }
 
@@ -54,6 +59,11 @@ public struct Contender: Sendable {
         ]
     }
 
-    /// What an administrator who knows the machines writes down, once: their size, not what happens to them.
-    private static func capacities(_ cluster: Cluster) -> [Double] { cluster.scenario.machines.map { $0.capacity } }
+    /// What an administrator who knows the machines writes down, once: their size, not what happens to them. The least whole numbers.
+    private static func capacities(_ cluster: Cluster) -> [Int] {
+        let sizes = cluster.scenario.machines.map { $0.capacity }
+        let least = sizes.min() ?? 1
+        let scale = (1...20).first { scale in sizes.allSatisfy { abs(($0 / least * Double(scale)).rounded() - $0 / least * Double(scale)) < 1e-6 } }
+        return sizes.map { max(1, min(100, Int(($0 / least * Double(scale ?? 20)).rounded()))) }
+    }
 }

@@ -66,6 +66,7 @@ struct Announced {
     let server: Int
     let cores: Double
     let totalCores: Double
+    let idleWorkers: Int
     let speed: Double
     let arrivals: UInt64
     let loadAverage: Double
@@ -236,7 +237,7 @@ struct World {
         let machine = server.machine
         let announced = Announced(
             window: server.closeWindow(at: now), now: now, server: index, cores: server.cores, totalCores: machine.cores,
-            speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
+            idleWorkers: max(0, (machine.workers > 0 ? machine.workers : 400) - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
             capacityFactor: machine.announced, speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
             limitsSeen: scenario.limitsSeen)
         rule.closed(announced)
