@@ -7,3 +7,6 @@ internal import CSystem
 func logarithm(_ number: Double) -> Double { log(number) }
 func exponent(_ number: Double) -> Double { exp(number) }
 func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+
+/// Of a part of a whole turn.
+func sine(_ turn: Double) -> Double { sin(turn * 2 * .pi) }

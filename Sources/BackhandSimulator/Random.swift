@@ -39,6 +39,6 @@ public struct Random: RandomNumberGenerator {
 
     /// What random numbers are drawn for.
     public enum Stream: UInt64, Sendable {
-        case arrivals = 1, demands, balancers, antagonists, announcements, choices, jobs
+        case arrivals = 1, demands, balancers, antagonists, announcements, choices, jobs, tides
     }
 }

@@ -108,7 +108,7 @@ final class Herd: ReferenceRule {
 /// nobody who can be installed knows more.
 final class Oracle: ReferenceRule {
     override func pick(_ candidates: [Int], balancer: Int, at now: Double) -> Int {
-        let working = candidates.filter { cluster.scenario.machines[$0].failsFrom == nil }
+        let working = candidates.filter { !cluster.scenario.machines[$0].fails(at: now) }
         return least(working.isEmpty ? candidates : working) {
             let server = cluster.servers[$0]
             let queue = Double(server.inFlight + 1)

@@ -11,8 +11,12 @@ public struct Machine: Sendable {
     public var announced = 1.0
     /// What it announces as the speed of a core; nil: the true one.
     public var announcedSpeed: Double?
+    /// CPU cores that it announces; nil: those that it has. Servers that wait for others serve more requests at once than they have CPUs.
+    public var announcedCores: Double?
     /// Seconds after the start at which it begins to answer everything at once with an error.
     public var failsFrom: Double?
+    /// Seconds after the start at which it works again.
+    public var failsUntil = Double.infinity
     /// Seconds after the start at which each request begins to take five times as long, while the CPU looks idle.
     public var slowFrom: Double?
     /// Seconds after the start at which it joins, at a fifth of its speed for the first ten.
@@ -25,6 +29,10 @@ public struct Machine: Sendable {
 
     /// Work that it can do, in core-seconds of speed 1 a second.
     public var capacity: Double { cores * speed }
+
+    func fails(at now: Double) -> Bool {
+        now >= failsFrom ?? .infinity && now < failsUntil
+    }
 }
 
 /// How long requests take on a free core of speed 1. Means are seconds.
@@ -34,9 +42,12 @@ public enum Demand: Sendable {
     case heavyTail(Double)
     /// Exponential, and one request in 3000 takes 3 s.
     case rareLong(Double)
+    /// By what is asked for: 80 % take 5 ms, 15 % 50 ms, 5 % 400 ms, each exponential.
+    case kinds
 
     var mean: Double {
         switch self {
+        case .kinds: 0.8 * 0.005 + 0.15 * 0.050 + 0.05 * 0.400
         case .exponential(let mean), .heavyTail(let mean): mean
         case .rareLong(let mean): mean * 2999 / 3000 + 3.0 / 3000
         }
@@ -48,6 +59,25 @@ public enum Demand: Sendable {
         case .exponential(let mean): return random.exponential(mean)
         case .heavyTail(let mean): return random.exponential(mean / 1.45) * (chance < 0.05 ? 10 : 1)
         case .rareLong(let mean): return chance < 1.0 / 3000 ? 3 : random.exponential(mean)
+        case .kinds: return random.exponential(chance < 0.8 ? 0.005 : chance < 0.95 ? 0.050 : 0.400)
+        }
+    }
+}
+
+/// How the rate of the requests changes; its mean over a long time is that of the scenario.
+public enum Tide: Sendable {
+    case steady
+    /// 1.7 times as many for a second, then 0.7 times as many for two and a third; both at random.
+    case bursts
+    /// 40 % more and less within 50 s, as a sine.
+    case days
+
+    /// The largest factor.
+    var most: Double {
+        switch self {
+        case .steady: 1
+        case .bursts: 1.7
+        case .days: 1.4
         }
     }
 }
@@ -62,6 +92,7 @@ public struct Scenario: Sendable {
     public var load = 0.7
     /// Requests a second instead, if above 0.
     public var rate = 0.0
+    public var tide = Tide.steady
     public var balancers = 1
     /// Each machine loses half of its cores for about 10 s in every 40.
     public var antagonists = false

@@ -30,7 +30,7 @@ extension Scenario {
 
     /// What the table in docs/balance.md shows, in its order.
     public static var all: [Scenario] {
-        basic + many + odd
+        basic + many + odd + unseen
     }
 
     private static var basic: [Scenario] {
@@ -79,7 +79,7 @@ extension Scenario {
                 $0.balancers = 4
                 $0.load = 0.6
             },
-            Scenario("fails", "one server answers at once with 503", with(eight) { $0[3].failsFrom = 0 }).with {
+            Scenario("fails", "one server answers at once with 503, from before the start", with(eight) { $0[3].failsFrom = 0 }).with {
                 $0.balancers = 4
                 $0.load = 0.6
             },
@@ -112,6 +112,85 @@ extension Scenario {
                 $0.balancers = 10
                 $0.antagonists = true
             },
+        ]
+    }
+
+    /// Worlds that were not there when the formulas were fitted.
+    static var unseen: [Scenario] { sizes + tides + waiting + mixtures }
+
+    private static var sizes: [Scenario] {
+        [
+            Scenario("three", "three servers of 2, 4 and 8 cores", [2, 4, 8].map { Machine(cores: $0) }).with { $0.balancers = 2 },
+            Scenario("thirty", "thirty servers, antagonists, ten balancers", mixedMachines + mixedMachines + mixedMachines).with {
+                $0.balancers = 10
+                $0.antagonists = true
+            },
+        ]
+    }
+
+    private static var tides: [Scenario] {
+        [
+            Scenario("bursts", "bursts of a second to 102 %, 60 % load", mixedMachines).with {
+                $0.tide = .bursts
+                $0.load = 0.6
+                $0.balancers = 4
+            },
+            Scenario("days", "tides between 36 and 84 %", mixedMachines).with {
+                $0.tide = .days
+                $0.load = 0.6
+                $0.balancers = 4
+            },
+        ]
+    }
+
+    /// Servers that wait for somebody else: requests do not share a CPU, but only so many fit in. They announce two cores each.
+    private static func waiting(_ workers: [Int], speeds: [Double]) -> [Machine] {
+        zip(workers, speeds).map { workers, speed in
+            var machine = Machine(cores: Double(workers), speed: speed)
+            machine.workers = workers
+            machine.announcedSpeed = 1
+            machine.announcedCores = 2
+            return machine
+        }
+    }
+
+    private static var waiting: [Scenario] {
+        let speeds = waiting([8, 8, 8, 8], speeds: [1, 1, 1.0 / 3, 1.0 / 6])
+        return [
+            Scenario("waits-300", "as speeds-300, two cores announced", speeds).with {
+                $0.demand = .exponential(0.010)
+                $0.rate = 300
+            },
+            Scenario("waits-1200", "as speeds-1200, two cores announced", speeds).with {
+                $0.demand = .exponential(0.010)
+                $0.rate = 1200
+            },
+            Scenario("workers", "4 to 32 workers that wait, two cores announced", waiting([4, 8, 16, 32], speeds: [1, 1, 1, 1])).with {
+                $0.balancers = 4
+            },
+            Scenario("waits-slow", "eight servers that wait, one turns five times slower", with(waiting(Array(repeating: 8, count: 8), speeds: Array(repeating: 1, count: 8))) {
+                $0[3].slowFrom = 25
+            }).with {
+                $0.balancers = 4
+                $0.load = 0.6
+            },
+        ]
+    }
+
+    private static var mixtures: [Scenario] {
+        [
+            Scenario("kinds", "requests of 5, 50 and 400 ms", mixedMachines).with {
+                $0.demand = .kinds
+                $0.balancers = 4
+            },
+            Scenario("recovers", "one server answers with 503 for 30 s", with(eight) {
+                $0[3].failsFrom = 30
+                $0[3].failsUntil = 60
+            }).with {
+                $0.balancers = 4
+                $0.load = 0.6
+            },
+            Scenario("uneven", "symmetric with mixed capacities, 70 % of the clients at a small one", mixedMachines).with { $0.shareAtFirst = 0.7 },
         ]
     }
 }

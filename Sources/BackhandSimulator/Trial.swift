@@ -1,13 +1,15 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 /// How long and how often each cell of the table is run.
+///
+/// The formulas were fitted with the seeds 1 to 3; tables are made with others.
 public struct Trial: Sendable {
     public var seconds: Double
     public var warmUp: Double
     public var runs: Int
     public var seed: UInt64
 
-    public init(seconds: Double = 100, warmUp: Double = 10, runs: Int = 3, seed: UInt64 = 1) {
+    public init(seconds: Double = 100, warmUp: Double = 10, runs: Int = 3, seed: UInt64 = 1001) {
         self.seconds = seconds
         self.warmUp = warmUp
         self.runs = runs

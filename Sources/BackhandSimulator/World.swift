@@ -26,12 +26,15 @@ struct Fate {
         var balancers = Random(seed: seed, stream: .balancers)
         var phase = Random(seed: seed, stream: .announcements)
         phases = (0..<(scenario.machines.count + scenario.balancers)).map { _ in phase.unit() * scenario.interval }
+        var tide = TideClock(scenario.tide, seed: seed)
         var time = 0.0
-        let gap = 1 / scenario.arrivalRate
-        arrivals.reserveCapacity(Int(seconds / gap * 1.1))
+        // As many as come at high tide; of those some are left out.
+        let gap = 1 / (scenario.arrivalRate * scenario.tide.most)
+        arrivals.reserveCapacity(Int(seconds * scenario.arrivalRate * 1.1))
         while true {
             time += times.exponential(gap)
             guard time < seconds else { break }
+            guard tide.lets(at: time) else { continue }
             let demand = scenario.demand.draw(&demands)
             arrivals.append(Arrival(time: time, demand: demand, balancer: Self.entry(scenario, &balancers)))
         }
@@ -55,6 +58,32 @@ struct Fate {
             taken.toggle()
             flips.append(Flip(time: time, machine: index, cores: taken ? machine.cores / 2 : machine.cores))
             time += random.exponential(taken ? 10 : 30)
+        }
+    }
+}
+
+/// Leaves out requests so that the others come at the rate of the moment.
+private struct TideClock {
+    private let tide: Tide
+    private var random: Random
+    private var isHigh = false
+    private var turns = 0.0
+
+    init(_ tide: Tide, seed: UInt64) {
+        self.tide = tide
+        random = Random(seed: seed, stream: .tides)
+    }
+
+    mutating func lets(at time: Double) -> Bool {
+        switch tide {
+        case .steady: return true
+        case .days: return random.unit() * 1.4 < 1 + 0.4 * sine(time / 50)
+        case .bursts:
+            while turns <= time {
+                isHigh.toggle()
+                turns += random.exponential(isHigh ? 1 : 7.0 / 3)
+            }
+            return isHigh || random.unit() * 1.7 < 0.7
         }
     }
 }
@@ -236,7 +265,7 @@ struct World {
         let server = cluster.servers[index]
         let machine = server.machine
         let announced = Announced(
-            window: server.closeWindow(at: now), now: now, server: index, cores: server.cores, totalCores: machine.cores,
+            window: server.closeWindow(at: now), now: now, server: index, cores: machine.announcedCores ?? server.cores, totalCores: machine.announcedCores ?? machine.cores,
             idleWorkers: max(0, (machine.workers > 0 ? machine.workers : 400) - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
             capacityFactor: machine.announced, speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
             limitsSeen: scenario.limitsSeen)
@@ -257,7 +286,7 @@ struct World {
         rule.begin(balancer: balancer(of: arrival), server: server, at: now)
         rule.entered(server: server, at: now)
         result.sent(to: server, of: cluster.servers.count, arrival.time, warmUp)
-        if let from = scenario.machines[server].failsFrom, now >= from {
+        if scenario.machines[server].fails(at: now) {
             cluster.servers[server].arriveToFail()
             events.push(Event(time: now + Self.toFail, kind: .fail, index: request))
         } else {
