@@ -47,7 +47,7 @@ extension Candidates {
 /// How long one more request would take at each server.
 ///
 /// With o requests of ours at a server now, and ō on average over the last window; with Q requests of anybody on average, C its
-/// capacity, v the speed of its cores, L the time of our last requests there and e the share that failed:
+/// capacity for such requests (a row's room), v the speed of its cores, L the time of our last requests there and e the share that failed:
 ///
 ///     x = max(o, Q + κ^0.85 (o - ō))      there now; self: exactly o
 ///     F = max(1/v, (x + 1) / C)           by its capacity
@@ -71,7 +71,7 @@ struct Forecast {
 
     /// T squared, in microseconds over arriba times a constant; requests are thousandths here, as they are announced. Finite, and above 0 if a time is known; nil if the server has not announced its capacity.
     func squared(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double? {
-        let capacity = Double(bh_half_load(&row.pointee.facts.capacity))
+        let capacity = Double(bh_half_load(&row.pointee.room))
         let speed = Double(bh_signed_load(&row.pointee.facts.arriba))
         guard capacity > 0, speed > 0 else { return nil }
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))

@@ -155,13 +155,13 @@ final class Node {
         facts.ncpu = Int32(announced.totalCores)
         facts.cpu = Int32(max(0, announced.cores - used) / announced.totalCores * 1000)
         facts.arriba = Int32(announced.speed * 400_000)
-        facts.workers = 400
-        facts.idle_workers = 400 - min(400, Int32(announced.meanInFlight))
+        facts.workers = Int32(announced.workers)
+        facts.idle_workers = facts.workers - min(facts.workers, Int32(announced.meanInFlight))
         facts.mean_in_flight = UInt32(announced.meanInFlight * 1000)
         facts.arrival_rate = UInt32(Double(window.arrivals) / announced.span * 1000)
         facts.latency_us = window.served > 0 ? UInt32(window.latency / Double(window.served) * 1e6) : 0
         facts.first_byte_us = facts.latency_us
-        facts.cpu_used = UInt32(used * 1000)
+        facts.cpu_used = announced.usedByOthers ? 0 : UInt32(used * 1000)
         facts.capacity = UInt32(announced.capacity * 400)
         facts.error_ppm = answered > 0 ? UInt32(window.failed * 1_000_000 / answered) : 0
         return facts

@@ -13,6 +13,8 @@ public struct Machine: Sendable {
     public var announcedSpeed: Double?
     /// CPU cores that it announces; nil: those that it has. Servers that wait for others serve more requests at once than they have CPUs.
     public var announcedCores: Double?
+    /// Requests compute in other processes than httpd's: only the machine's CPU looks busy.
+    public var computesElsewhere = false
     /// Seconds after the start at which it begins to answer everything at once with an error.
     public var failsFrom: Double?
     /// Seconds after the start at which it works again.

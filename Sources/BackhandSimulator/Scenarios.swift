@@ -179,6 +179,12 @@ extension Scenario {
 
     private static var mixtures: [Scenario] {
         [
+            Scenario("elsewhere", "as antagonist-4, requests compute outside of httpd", with(mixedMachines) {
+                for index in $0.indices { $0[index].computesElsewhere = true }
+            }).with {
+                $0.balancers = 4
+                $0.antagonists = true
+            },
             Scenario("kinds", "requests of 5, 50 and 400 ms", mixedMachines).with {
                 $0.demand = .kinds
                 $0.balancers = 4

@@ -95,6 +95,7 @@ struct Announced {
     let server: Int
     let cores: Double
     let totalCores: Double
+    let workers: Int
     let idleWorkers: Int
     let speed: Double
     let arrivals: UInt64
@@ -102,6 +103,8 @@ struct Announced {
     let capacityFactor: Double
     /// Whether the CPU's use shows how busy the server is.
     let speedSeen: Bool
+    /// Whether it shows as httpd's.
+    let usedByOthers: Bool
     /// Whether what antagonists take is a limit that the system tells (cgroup's cpu.max), and not just other programs at work.
     let limitsSeen: Bool
 
@@ -264,10 +267,12 @@ struct World {
     private mutating func announce(_ index: Int, _ now: Double) {
         let server = cluster.servers[index]
         let machine = server.machine
+        let workers = machine.workers > 0 ? machine.workers : 400
         let announced = Announced(
             window: server.closeWindow(at: now), now: now, server: index, cores: machine.announcedCores ?? server.cores, totalCores: machine.announcedCores ?? machine.cores,
-            idleWorkers: max(0, (machine.workers > 0 ? machine.workers : 400) - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
+            workers: workers, idleWorkers: max(0, workers - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
             capacityFactor: machine.announced, speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
+            usedByOthers: machine.computesElsewhere,
             limitsSeen: scenario.limitsSeen)
         rule.closed(announced)
         let listeners = scenario.isSymmetric ? (rule is any LocalRule ? scenario.machines.count : 1) : scenario.balancers

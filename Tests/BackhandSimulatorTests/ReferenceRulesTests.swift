@@ -47,8 +47,8 @@ struct ReferenceRulesTests {
         let rule = LeastConn(cluster(2), weights: [2, 2], agent: true, seed: 1)
         #expect(take(rule, 4) == [0, 1, 0, 1])
         rule.hear(balancer: 0, Announced(
-            window: SharedServer.Window(), now: 1, server: 0, cores: 1, totalCores: 2, idleWorkers: 1, speed: 1, arrivals: 0, loadAverage: 0, capacityFactor: 1,
-            speedSeen: true, limitsSeen: false))
+            window: SharedServer.Window(), now: 1, server: 0, cores: 1, totalCores: 2, workers: 1, idleWorkers: 1, speed: 1, arrivals: 0, loadAverage: 0,
+            capacityFactor: 1, speedSeen: true, usedByOthers: false, limitsSeen: false))
         #expect(take(rule, 2) == [1, 1])
     }
 

@@ -90,7 +90,8 @@ typedef struct bh_row {
     uint32_t ordered;          /* moderator: bh_state_t that an administrator ordered here, for this httpd alone */
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
-    uint8_t pad0[12];
+    uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
+    uint8_t pad0[8];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint8_t pad1[48];

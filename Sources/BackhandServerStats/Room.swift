@@ -1,0 +1,34 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// The capacity of a server for the requests that it has, in thousands of arriba; 0: it announced none.
+///
+/// A server whose requests compute has that of its cores. If they wait for something else, its cores do for more of them, in the end for as many as
+/// it has workers. CPUs say which it is: use is the CPU that httpd used for each request in flight, and so many requests at once
+/// fill the server:
+///
+///     n = min(workers, cores / min(1, 2 use))
+///
+/// Use is doubled, and counts a twentieth of a core more, because its mean is less than 1 where requests come and go, and unknown where there are none.
+/// Requests may compute in other processes (FastCGI): of a server with many workers a core the CPU that is busy counts, whoever uses it.
+public func room(for facts: bh_facts_t) -> UInt32 {
+    let speed = Double(facts.arriba)
+    let capacity = Double(facts.capacity)
+    guard speed > 0, capacity > 0 else { return 0 }
+    let cores = capacity / speed * 1000
+    let flying = min(Double(facts.mean_in_flight) / 1000, cores)
+    let use = (cpuUsed(facts, cores) + 0.05) / (flying + 0.05)
+    let all = capacity / min(1, 2 * use)
+    let workers = facts.workers > 0 ? speed / 1000 * Double(facts.workers) : all
+    return UInt32(max(1, min(all, workers, Double(UInt32.max - 1))))
+}
+
+/// Cores' worth of CPU that the server's requests may have used over the last window.
+private func cpuUsed(_ facts: bh_facts_t, _ cores: Double) -> Double {
+    let own = Double(facts.cpu_used) / 1000
+    // Who allows for so few workers a core means them to be the limit.
+    guard Double(facts.workers) > 16 * cores else { return own }
+    let idle = Double(min(max(facts.cpu, 0), 1000)) / 1000
+    return max(own, Double(max(facts.ncpu, 0)) * (1 - idle))
+}

@@ -1,0 +1,51 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import Testing
+
+@testable import BackhandServerStats
+
+struct RoomTests {
+    /// Four cores of 400,000 and eight CPUs in the machine.
+    private func facts(_ change: (inout bh_facts_t) -> Void) -> bh_facts_t {
+        var facts = bh_facts_t()
+        facts.arriba = 400_000
+        facts.capacity = 1600
+        facts.workers = 400
+        facts.ncpu = 8
+        facts.cpu = 1000
+        change(&facts)
+        return facts
+    }
+
+    @Test func `requests that compute fill the cores`() {
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu_used = 2500 }) == 1600)
+        // More than the cores can do at once; half of them taken by neighbours.
+        #expect(room(for: facts { $0.mean_in_flight = 20_000; $0.cpu_used = 2000 }) == 1600)
+        #expect(room(for: facts { $0.mean_in_flight = 0; $0.cpu_used = 0 }) == 1600)
+    }
+
+    @Test func `requests that wait fill the workers`() {
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.workers = 8 }) == 3200)
+        // 2 (0.35 + 0.05) / (3.95 + 0.05) = 0.2: five times the cores.
+        #expect(room(for: facts { $0.mean_in_flight = 3950; $0.cpu_used = 350 }) == 8000)
+    }
+
+    @Test func `few workers are the limit`() {
+        #expect(room(for: facts { $0.workers = 2 }) == 800)
+        #expect(room(for: facts { $0.workers = 0 }) == 1600)
+    }
+
+    /// 400 workers on four cores: all of the CPU counts. 64: httpd's own.
+    @Test func `requests that compute elsewhere`() {
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 600 }) == 1600)
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 600; $0.workers = 64 }) == 25_600)
+    }
+
+    @Test(arguments: [
+        (0, 1600, 0), (400_000, 0, 0), (-1, 1600, 0), (.max, .max, 858_993_458), (1, .max, 1),
+    ] as [(Int32, UInt32, UInt32)])
+    func `numbers from strangers`(arriba: Int32, capacity: UInt32, expected: UInt32) {
+        #expect(room(for: facts { $0.arriba = arriba; $0.capacity = capacity; $0.mean_in_flight = .max; $0.cpu = .min; $0.ncpu = .max }) == expected)
+    }
+}
