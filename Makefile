@@ -5,6 +5,7 @@
 #   make check    every test
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
 #   make bench    what it costs, in instructions and side by side
+#   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target
 #   make install  the module, its configuration, the header and the tools
 #   make deps     the Debian packages that all this needs; silent if they are there
@@ -18,6 +19,8 @@ PYTHON := /usr/bin/python3
 
 DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl faketime gcc make mandoc \
         nghttp2-client python3 python3-pytest valgrind wrk
+# Only for bench-balance.
+RIVALS := haproxy nginx
 
 MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c))
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
@@ -95,6 +98,23 @@ torture: all
 bench: all
 	$(PYTHON) Tests/Bench/bench.py
 
+# FULL=1: every contender, 30 s a cell, median of three. SCENARIO, CONTENDER: only these, with commas between them.
+bench-balance: all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so
+	@scripts/deps $(RIVALS)
+	$(PYTHON) Tests/Bench/Balance/balance.py $(if $(FULL),--full) $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	    $(if $(CONTENDER),--contender $(CONTENDER)) --csv $(BUILD)/bench/balance.csv --svg $(BUILD)/bench/balance.svg $(OPTIONS)
+
+GENERATOR := $(addprefix Tests/Bench/Balance/,generator.c schedule.c connections.c answer.c)
+$(BUILD)/bench/generator: $(GENERATOR) Tests/Bench/Balance/generator.h
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -o $@ $(GENERATOR)
+
+$(BUILD)/bench/mod_demand.so: Tests/Bench/Balance/mod_demand.c
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared $(HTTPD_FLAGS) -o $@ $<
+
 # SECONDS for each of the five targets.
 fuzz: deps
 	scripts/fuzz run $(or $(SECONDS),600)
@@ -105,5 +125,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo check torture bench fuzz install clean
+.PHONY: all build deps demo check torture bench bench-balance fuzz install clean
 .DELETE_ON_ERROR:

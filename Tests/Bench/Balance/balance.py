@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""make bench-balance: real balancers side by side, in front of real httpds whose requests take as long as they are told to.
+
+All contenders of a scenario meet the same requests at the same times (open loop, Poisson, seeded) and the same servers. Latency counts from the
+time at which a request should have been sent; a request that failed counts 20 s.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from Bench.Balance import contenders, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
+from Bench.Balance.run import World, build, run  # noqa: E402
+
+SHORT_S, FULL_S, ROUNDS = 7, 30, 3
+
+
+def interrupted(*_):
+    # Once is enough: a second signal must not keep the servers from being ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def measure(world, contender, seconds, seed, options):
+    """One cell; once more if it is void."""
+    scenario = world.scenario
+    for _ in range(2):
+        cell = run(world, contender, seconds, seed, drain=options.drain)
+        found = figures.of(cell, len(scenario.servers))
+        if not found.is_void:
+            break
+    return found
+
+
+def compare(scenario, chosen, options, table):
+    """All contenders in one scenario; returns their figures by name, and the oracle's latencies."""
+    seconds = scenarios.WARM_UP + options.seconds
+    say(f"\n{scenario.name}: {scenario.title}\n{figures.HEAD}")
+    found = {contender.name: [] for contender in chosen}
+    bound = []
+    with World(scenario, options.backlog) as world:
+        for number in range(options.rounds):
+            seed = options.seed + number
+            bound += bound_of(scenario, seconds, seed)
+            # Whoever comes first in one round comes later in the next.
+            turn = number * len(chosen) // options.rounds
+            for contender in chosen[turn:] + chosen[:turn]:
+                one = measure(world, contender, seconds, seed, options)
+                table.add(scenario.name, contender.name, seed, number, one)
+                found[contender.name].append(one)
+                if options.rounds > 1:
+                    say(figures.line(f"  {number + 1}. {contender.title}", one))
+    say(figures.bound_line("oracle", bound))
+    medians = {name: figures.median(runs) for name, runs in found.items()}
+    for contender in chosen:
+        say(figures.line(contender.title, medians[contender.name]))
+    return medians, figures.of_latencies(bound)
+
+
+def bound_of(scenario, seconds, seed):
+    """The oracle's latencies for the very requests of a run."""
+    requests = workload.arrivals(scenario, seconds, seed)
+    return [latency for latency, request in zip(oracle.latencies(scenario, requests, seconds), requests)
+            if request.due >= scenarios.WARM_UP * 1e6]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--scenario", action="append", default=[], help="only this one; may be given again")
+    parser.add_argument("--contender", action="append", default=[], help="only this one; may be given again")
+    parser.add_argument("--full", action="store_true", help=f"every contender, {FULL_S} s a cell, median of {ROUNDS}")
+    parser.add_argument("--seconds", type=float, help="measured seconds of a cell")
+    parser.add_argument("--rounds", type=int, help="runs of each cell")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--drain", type=float, help="seconds to wait for the last answers")
+    parser.add_argument("--backlog", action="store_true", help="httpd has as many threads as a server has workers: requests wait for connections")
+    parser.add_argument("--csv", help="a file for the figures of all runs")
+    parser.add_argument("--svg", help="a file for the plot")
+    parser.add_argument("--list", action="store_true", help="tell the names of scenarios and contenders, and end")
+    options = parser.parse_args()
+    options.seconds = options.seconds or (FULL_S if options.full else SHORT_S)
+    options.rounds = options.rounds or (ROUNDS if options.full else 1)
+    options.drain = options.drain if options.drain is not None else (20.0 if options.full else 5.0)
+    return options
+
+
+def names(words, known, what):
+    """What was asked for: names may be separated by commas."""
+    found = [name for word in words for name in word.replace(",", " ").split()]
+    wrong = [name for name in found if name not in known]
+    if wrong:
+        sys.exit(f"no {what} is named {', '.join(wrong)}; there are: {', '.join(known)}")
+    return found
+
+
+def tell_names():
+    for scenario in scenarios.ALL:
+        say(f"{scenario.name:14} {scenario.title}; {scenario.rate:.0f} requests/s")
+    say()
+    for contender in contenders.ALL:
+        say(f"{contender.name:26} {contender.title}")
+
+
+def main():
+    options = arguments()
+    if options.list:
+        return tell_names()
+    worlds = [scenarios.BY_NAME[name] for name in names(options.scenario, scenarios.BY_NAME, "scenario")] or scenarios.ALL
+    wanted = [contenders.BY_NAME[name] for name in names(options.contender, contenders.BY_NAME, "contender")]
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    build()
+    table = figures.Table(options.csv)
+    results = {}
+    try:
+        for scenario in worlds:
+            results[scenario.name] = compare(scenario, wanted or contenders.of(scenario, options.full), options, table)
+    except KeyboardInterrupt:
+        say("\nEnded.")
+        return 130
+    finally:
+        table.close()
+        if options.svg and results:
+            Path(options.svg).write_text(plot.svg(results, contenders.BY_NAME), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
