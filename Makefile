@@ -17,8 +17,8 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
-DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl faketime gcc make mandoc \
-        nghttp2-client python3 python3-pytest valgrind wrk
+DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl faketime gcc iproute2 jq \
+        keepalived make mandoc nftables nghttp2-client python3 python3-pytest valgrind wrk
 # Only for bench-balance.
 RIVALS := haproxy nginx
 
