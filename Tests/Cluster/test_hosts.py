@@ -172,7 +172,7 @@ def test_a_fifth_of_the_announcements_is_lost(network, member, stage):
     for front in balancers:
         for other in others[front]:
             run = losses.longest(other.host, front.host, among=19)
-            assert oldest[other.address, front.address] >= 1000 * run + 900, (other, front, run, oldest)
+            assert oldest[other.address, front.address] >= 1000 * run + 500, (other, front, run, oldest)
     assert max(oldest.values()) < 5500
 
 
@@ -251,8 +251,7 @@ def test_only_announcements_or_only_connections_pass(network, cluster):
         with network.mute(unheard.host, f"udp dport {front.group[1]}"), network.refuse(closed.host, closed.port) as fault:
             begin = watch.until(lambda: fault.hits() > 0, 3, "a refused connection")
             # Connections that were there are refused, too, at their next packet.
-            watch.until(lambda: closed.id not in watch.served(time.monotonic() - 0.3), 3, "its back-off")
-            assert unheard.id in watch.served(begin)
+            watch.until(lambda: unheard.id in watch.served(begin) and closed.id not in watch.served(time.monotonic() - 0.3), 3, "its back-off")
             away = watch.until(lambda: silent(front.status(), unheard), AGE + 3, "its silence")
             # Back-off of the third one ends meanwhile, and begins again: that costs no request.
             watch.until(lambda: watch.served(away + 0.1)[well.id] > 50, 5, "somebody to serve")
