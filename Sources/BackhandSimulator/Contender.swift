@@ -3,19 +3,30 @@
 /// A rule of the table, by the name that it has there.
 public struct Contender: Sendable {
     public let name: String
-    /// Whether one cannot install it: a bound or a control.
-    public let isControl: Bool
+    public let kind: Kind
     let make: @Sendable (Cluster, UInt64) throws -> any Rule
 
-    init(_ name: String, isControl: Bool = false, _ make: @escaping @Sendable (Cluster, UInt64) throws -> any Rule) {
+    public enum Kind: Sendable {
+        /// A rival that Debian has, with nothing configured.
+        case bare
+        /// Such a rival with weights, or with weights and an agent.
+        case tuned
+        /// A rival that Debian does not have yet.
+        case coming
+        case ours
+        /// One cannot install it: a bound or a control.
+        case control
+    }
+
+    init(_ name: String, _ kind: Kind = .bare, _ make: @escaping @Sendable (Cluster, UInt64) throws -> any Rule) {
         self.name = name
-        self.isControl = isControl
+        self.kind = kind
         self.make = make
     }
 
     /// Our own code with these lines behind Backhand. A balancer that serves nothing itself removes itself.
-    public static func chain(_ name: String, _ lines: [String], isControl: Bool = false) -> Contender {
-        Contender(name, isControl: isControl) { cluster, seed in
+    public static func chain(_ name: String, _ lines: [String]) -> Contender {
+        Contender(name, .ours) { cluster, seed in
             try ChainRule(cluster, chain: Chain((cluster.scenario.isSymmetric ? [] : ["removeSelf"]) + lines), seed: seed)
         }
     }
@@ -26,21 +37,21 @@ public struct Contender: Sendable {
     static var rivals: [Contender] {
         [
             Contender("httpd byrequests") { ByRequests($0, banned: 60, seed: $1) },
-            Contender("httpd byrequests, weights") { ByRequests($0, weights: capacities($0), banned: 60, seed: $1) },
+            Contender("httpd byrequests, weights", .tuned) { ByRequests($0, weights: capacities($0), banned: 60, seed: $1) },
             Contender("httpd bybusyness") { ByBusyness($0, banned: 60, seed: $1) },
             Contender("httpd heartbeat") { Heartbeat($0, banned: 60, seed: $1) },
             Contender("HAProxy leastconn") { LeastConn($0, seed: $1) },
-            Contender("HAProxy leastconn, weights") { LeastConn($0, weights: capacities($0), seed: $1) },
+            Contender("HAProxy leastconn, weights", .tuned) { LeastConn($0, weights: capacities($0), seed: $1) },
             // Twice the weights, or half of 1 would be none.
-            Contender("HAProxy leastconn, weights, agent") { LeastConn($0, weights: capacities($0).map { 2 * $0 }, agent: true, seed: $1) },
+            Contender("HAProxy leastconn, weights, agent", .tuned) { LeastConn($0, weights: capacities($0).map { 2 * $0 }, agent: true, seed: $1) },
             Contender("HAProxy random(2)") { RingRandom($0, seed: $1) },
-            Contender("HAProxy random(2), weights") { RingRandom($0, weights: capacities($0), seed: $1) },
+            Contender("HAProxy random(2), weights", .tuned) { RingRandom($0, weights: capacities($0), seed: $1) },
             Contender("nginx least_conn") { LeastConnections($0, banned: 10, probes: true, seed: $1) },
-            Contender("nginx least_conn, weights") { LeastConnections($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
+            Contender("nginx least_conn, weights", .tuned) { LeastConnections($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
             Contender("nginx random two") { RandomTwo($0, banned: 10, probes: true, seed: $1) },
-            Contender("nginx random two, weights") { RandomTwo($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
-            Contender("nginx least_time") { LeastTime($0, seed: $1) },
-            Contender("nginx least_time, inflight") { LeastTime($0, ages: true, seed: $1) },
+            Contender("nginx random two, weights", .tuned) { RandomTwo($0, weights: capacities($0), banned: 10, probes: true, seed: $1) },
+            Contender("nginx least_time", .coming) { LeastTime($0, seed: $1) },
+            Contender("nginx least_time, inflight", .coming) { LeastTime($0, ages: true, seed: $1) },
         ]
     }
 
@@ -54,8 +65,8 @@ public struct Contender: Sendable {
 
     static var controls: [Contender] {
         [
-            Contender("herd", isControl: true) { Herd($0, seed: $1) },
-            Contender("oracle", isControl: true) { Oracle($0, seed: $1) },
+            Contender("herd", .control) { Herd($0, seed: $1) },
+            Contender("oracle", .control) { Oracle($0, seed: $1) },
         ]
     }
 

@@ -19,6 +19,35 @@ public struct CostResult: Sendable {
     }
 }
 
+/// How the papers may be read where they do not say.
+public struct CostReading: Sendable {
+    public let name: String
+    /// For which jobs come; the papers say 10,000 and 1000.
+    var seconds = 10_000.0
+    var memory = Memory.ofEach
+    /// Whether jobs that have not ended when the last one comes count too.
+    var waitsForAll = true
+
+    enum Memory {
+        case none
+        /// Each part of a job draws its own; what is more than the largest machine has counts as that.
+        case ofEach
+        /// The same, but drawn again until one machine at least has so much.
+        case thatFits
+        /// As thatFits, and the parts of a job share what it needs.
+        case ofAllParts
+    }
+
+    public static let all = [
+        CostReading(name: "as printed"),
+        CostReading(name: "no job needs more than the largest machine has", memory: .thatFits),
+        CostReading(name: "the same, parts share their job's memory", memory: .ofAllParts),
+        CostReading(name: "the same, for 1000 s", seconds: 1000, memory: .ofAllParts),
+        CostReading(name: "the same, for 1000 s, only jobs that ended by then", seconds: 1000, memory: .ofAllParts, waitsForAll: false),
+        CostReading(name: "without memory", memory: .none),
+    ]
+}
+
 /// A job: seconds of the fastest machine's CPU, and memory as a share of the largest machine's.
 private struct Job {
     let arrives: Double
@@ -32,19 +61,18 @@ private let machines: [(speed: Double, memory: Double)] = [
 ]
 
 /// Runs both ways over the same jobs.
-///
-/// - Parameter memory: whether jobs need any; without it nothing ever thrashes.
-public func replayCost(executions: Int, seed: UInt64, memory: Bool) throws -> CostResult {
+public func replayCost(executions: Int, seed: UInt64, as reading: CostReading) throws -> CostResult {
     var result = CostResult()
+    let end = reading.waitsForAll ? Double.infinity : reading.seconds
     for number in 0..<executions {
-        let jobs = drawJobs(seed: seed &+ UInt64(number), thrash: memory)
+        let jobs = drawJobs(seed: seed &+ UInt64(number), reading)
         var turn = -1
-        result.inTurn.add(place(jobs) { _, _ in
+        result.inTurn.add(place(jobs, until: end) { _, _ in
             turn += 1
             return turn % machines.count
         })
         let chooser = try CostChooser()
-        result.byCost.add(place(jobs, by: chooser.choose))
+        result.byCost.add(place(jobs, until: end, by: chooser.choose))
     }
     result.inTurn.finish(executions)
     result.byCost.finish(executions)
@@ -66,22 +94,34 @@ extension CostResult.Means {
     }
 }
 
-/// 10,000 s with a job every 10 s: 2/r seconds of CPU, 1/m per cent of memory. One in twenty has 20/r seconds in 1 to 20 parts.
-private func drawJobs(seed: UInt64, thrash: Bool) -> [Job] {
+/// A job every 10 s: 2/r seconds of CPU, 1/m per cent of memory. One in twenty has 20/r seconds in 1 to 20 parts.
+private func drawJobs(seed: UInt64, _ reading: CostReading) -> [Job] {
     var random = Random(seed: seed, stream: .jobs)
     var jobs: [Job] = []
     var time = random.exponential(10)
-    while time < 10_000 {
+    while time < reading.seconds {
         let isBatch = random.unit() < 0.05
         let parts = isBatch ? 1 + random.below(20) : 1
-        let work = (isBatch ? 20 : 2) / max(random.unit(), 1e-9)
-        for _ in 0..<parts {
-            let need = 0.01 / max(random.unit(), 1e-9)
-            jobs.append(Job(arrives: time, work: work / Double(parts), memory: thrash ? min(1, need) : 0))
+        let work = (isBatch ? 20 : 2) / max(random.unit(), 1e-9) / Double(parts)
+        let common = reading.memory.draw(&random) / Double(parts)
+        for part in 0..<parts {
+            let own = reading.memory == .ofAllParts ? common : part == 0 ? common * Double(parts) : reading.memory.draw(&random)
+            jobs.append(Job(arrives: time, work: work, memory: own))
         }
         time += random.exponential(10)
     }
     return jobs
+}
+
+extension CostReading.Memory {
+    /// Of the largest machine's memory, the share that a job needs.
+    fileprivate func draw(_ random: inout Random) -> Double {
+        guard self != .none else { return 0 }
+        while true {
+            let need = 0.01 / max(random.unit(), 1e-9)
+            if need <= 1 || self == .ofEach { return min(1, need) }
+        }
+    }
 }
 
 /// What runs on one machine.
@@ -91,7 +131,7 @@ private struct Load {
 }
 
 /// Places all jobs, lets them share their machines, and returns each one's slowdown against the fastest machine alone.
-private func place(_ jobs: [Job], by choose: (Job, [Load]) -> Int) -> [Double] {
+private func place(_ jobs: [Job], until end: Double, by choose: (Job, [Load]) -> Int) -> [Double] {
     var loads = Array(repeating: Load(), count: machines.count)
     var slowdowns: [Double] = []
     var now = 0.0
@@ -106,7 +146,7 @@ private func place(_ jobs: [Job], by choose: (Job, [Load]) -> Int) -> [Double] {
                 ends = (machine, place)
             }
         }
-        guard due < .infinity else { return slowdowns }
+        guard due < end else { return slowdowns }
         for machine in loads.indices {
             for place in loads[machine].left.indices { loads[machine].left[place].work -= rates[machine] * (due - now) }
         }

@@ -18,8 +18,8 @@ public enum Figure: String, CaseIterable, Sendable {
 
 /// All cells: rules by scenarios.
 public struct Table {
-    private let scenarios: [Scenario]
-    private let contenders: [Contender]
+    let scenarios: [Scenario]
+    let contenders: [Contender]
     /// By scenario, then by contender.
     private(set) var cells: [[Summary]] = []
 
@@ -46,19 +46,22 @@ public struct Table {
         return lines.joined(separator: "\n")
     }
 
-    /// For a document; the best of those that can be installed is bold.
+    /// For a document, eight scenarios side by side; the best of those that can be installed is bold.
     public func markdown(_ figure: Figure) -> String {
-        var lines = ["| rule | " + scenarios.map(\.name).joined(separator: " | ") + " |"]
-        lines.append("| --- |" + scenarios.map { _ in " ---: |" }.joined())
-        let best = cells.map { cell in
-            contenders.indices.filter { !contenders[$0].isControl }.map { number(figure.of(cell[$0])) }.min { left, right in
-                (Double(left) ?? 0) < (Double(right) ?? 0)
-            }
-        }
+        stride(from: 0, to: scenarios.count, by: 8).map { first in
+            part(figure, first..<min(first + 8, scenarios.count))
+        }.joined(separator: "\n\n")
+    }
+
+    private func part(_ figure: Figure, _ columns: Range<Int>) -> String {
+        var lines = ["| rule | " + columns.map { scenarios[$0].name }.joined(separator: " | ") + " |"]
+        lines.append("| --- |" + columns.map { _ in " ---: |" }.joined())
+        let rivals = contenders.indices.filter { contenders[$0].kind != .control }
+        let best = columns.map { column in rivals.map { figure.of(cells[column][$0]) }.min().map { number($0) } }
         for (row, contender) in contenders.enumerated() {
-            let figures = cells.indices.map { column in
+            let figures = columns.map { column in
                 let shown = number(figure.of(cells[column][row]))
-                return shown == best[column] && !contender.isControl ? "**\(shown)**" : shown
+                return shown == best[column - columns.lowerBound] && contender.kind != .control ? "**\(shown)**" : shown
             }
             lines.append("| \(contender.name) | " + figures.joined(separator: " | ") + " |")
         }

@@ -43,6 +43,9 @@ struct Balance: ParsableCommand {
     @Flag(help: "The table as Markdown.")
     var markdown = false
 
+    @Flag(help: "The goals that byForecast has, and which of them it reached, after the table.")
+    var goals = false
+
     @Flag(help: "Tell the names of the scenarios and of the rules, and end.")
     var list = false
 
@@ -62,6 +65,7 @@ struct Balance: ParsableCommand {
         let trial = Trial(seconds: Double(seconds), runs: runs, seed: seed)
         for one in scenarios { try table.fill(one, by: trial) }
         print(markdown ? table.markdown(figure) : table.text(figure))
+        if goals { print("\n" + table.goals()) }
         if let csv { try Self.write(table.csv(), csv) }
         if let svg { try Self.write(table.svg(figure), svg) }
     }

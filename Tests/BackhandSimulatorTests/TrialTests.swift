@@ -53,7 +53,8 @@ struct TrialTests {
     }
 
     @Test func `the published experiment`() throws {
-        let result = try replayCost(executions: 20, seed: 1, memory: false)
+        let reading = try #require(CostReading.all.last)
+        let result = try replayCost(executions: 20, seed: 1, as: reading)
         #expect((1.3...1.65).contains(result.inTurn.byJob / result.byCost.byJob))
     }
 }
