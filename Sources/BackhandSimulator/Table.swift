@@ -28,6 +28,38 @@ public struct Table {
         self.contenders = contenders
     }
 
+    /// What ``csv()`` of one or more tables wrote: the scenarios and rules that stand there, in the order of the program. Nothing is simulated.
+    ///
+    /// - Returns: nil if a line is none of a table's, or a cell is missing.
+    public init?(csv: String) {
+        var found: [String: [String: Summary]] = [:]
+        for line in csv.split(separator: "\n") where !line.hasPrefix("scenario,") {
+            guard let (scenario, rule, summary) = Self.cell(line) else { return nil }
+            found[scenario, default: [:]][rule] = summary
+        }
+        let rules = Set(found.values.flatMap(\.keys))
+        self.init(
+            scenarios: Scenario.all.filter { found[$0.name] != nil }, contenders: Contender.all.filter { rules.contains($0.name) })
+        for scenario in scenarios {
+            let row = contenders.compactMap { found[scenario.name]?[$0.name] }
+            guard row.count == contenders.count else { return nil }
+            cells.append(row)
+        }
+    }
+
+    /// scenario,"rule",requests,failures,mean,p50,p90,p99,p999,shares
+    private static func cell(_ line: Substring) -> (scenario: String, rule: String, Summary)? {
+        let parts = line.split(separator: "\"", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        let figures = parts[2].split(separator: ",")
+        guard figures.count >= 7, let requests = Int(figures[0]), let failures = Int(figures[1]) else { return nil }
+        let times = figures[2..<7].compactMap { Double($0) }
+        guard times.count == 5 else { return nil }
+        let summary = Summary(
+            requests: requests, failures: failures, mean: times[0], p50: times[1], p90: times[2], p99: times[3], p999: times[4], shares: [])
+        return (String(parts[0].dropLast()), String(parts[1]), summary)
+    }
+
     /// Runs all contenders in the next scenario; call it once for each, in their order.
     public mutating func fill(_ scenario: Scenario, by trial: Trial) throws {
         cells.append(try contenders.map { try trial.run($0, in: scenario) })

@@ -37,6 +37,9 @@ struct Balance: ParsableCommand {
     @Option(help: "A file for all figures, with commas between them.")
     var csv: String?
 
+    @Option(help: ArgumentHelp("Figures from files that --csv wrote, put together, instead of simulating. May be given again.", valueName: "file"))
+    var from: [String] = []
+
     @Option(help: "A file for the plot.")
     var svg: String?
 
@@ -61,13 +64,31 @@ struct Balance: ParsableCommand {
         contenders += chain.map { text in .chain(text, text.split(separator: ",").map(Self.trimmed)) }
         if list { return tellNames() }
         guard !scenarios.isEmpty, !contenders.isEmpty else { throw ValidationError("nothing has that name; see --list") }
-        var table = Table(scenarios: scenarios, contenders: contenders)
-        let trial = Trial(seconds: Double(seconds), runs: runs, seed: seed)
-        for one in scenarios { try table.fill(one, by: trial) }
+        let table = try from.isEmpty ? simulate(scenarios, contenders) : Self.read(from)
         print(markdown ? table.markdown(figure) : table.text(figure))
         if goals { print("\n" + table.goals()) }
         if let csv { try Self.write(table.csv(), csv) }
         if let svg { try Self.write(table.svg(figure), svg) }
+    }
+
+    private func simulate(_ scenarios: [Scenario], _ contenders: [Contender]) throws -> Table {
+        var table = Table(scenarios: scenarios, contenders: contenders)
+        let trial = Trial(seconds: Double(seconds), runs: runs, seed: seed)
+        for one in scenarios { try table.fill(one, by: trial) }
+        return table
+    }
+
+    private static func read(_ paths: [String]) throws -> Table {
+        var text = ""
+        for path in paths {
+            do throws(SystemError) {
+                text += String(decoding: try readSmallFile(Path(path), limit: 16 << 20), as: UTF8.self)
+            } catch {
+                throw ValidationError("cannot read \(path): \(error.text)")
+            }
+        }
+        guard let table = Table(csv: text) else { throw ValidationError("that is not what --csv writes, or cells are missing") }
+        return table
     }
 
     private func tellNames() {

@@ -19,6 +19,9 @@ struct TableTests {
         #expect(table.markdown(.mean).contains("**\(number(summary.mean))**"))
         #expect(table.csv().split(separator: "\n").count == 2)
         #expect(table.csv().contains("equal,\"httpd byrequests\",\(summary.requests),0,"))
+        let read = try #require(Table(csv: table.csv() + table.csv()))
+        #expect(read.text(.p99) == table.text(.p99) && read.goals() == table.goals())
+        #expect(Table(csv: "equal,\"httpd byrequests\",1,2,3") == nil)
         let plot = table.svg(.p99)
         #expect(plot.hasPrefix("<svg") && plot.hasSuffix("</svg>\n") && plot.contains("httpd byrequests"))
     }
