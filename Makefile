@@ -6,7 +6,7 @@
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
 #   make bench    what it costs, in instructions and side by side
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
-#   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target
+#   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header and the tools
 #   make deps     the Debian packages that all this needs; silent if they are there
 #   make clean
@@ -22,7 +22,8 @@ DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl
 # Only for bench-balance.
 RIVALS := haproxy nginx
 
-MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c))
+MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c)) $(wildcard module/text/*.c)
+MODULE_HEADERS := $(wildcard module/*.h module/text/*.h)
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
 CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
 CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
@@ -52,7 +53,7 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
 	@touch $@
 
-$(BUILD)/module/%.o: module/%.c $(wildcard module/*.h) $(CONTRACT)
+$(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
 	@$(CC) $(CFLAGS) $(STRICT) -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
@@ -63,7 +64,7 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
 	    -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
 # The shim under AddressSanitizer and UBSan, for the tests of failing servers.
-$(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(wildcard module/*.h) $(CONTRACT) $(CORE)
+$(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $(CORE)
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
@@ -115,7 +116,7 @@ $(BUILD)/bench/mod_demand.so: Tests/Bench/Balance/mod_demand.c
 	@echo "  cc      $@"
 	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared $(HTTPD_FLAGS) -o $@ $<
 
-# SECONDS for each of the five targets.
+# SECONDS for each target; scripts/fuzz says what else it can do.
 fuzz: deps
 	scripts/fuzz run $(or $(SECONDS),600)
 

@@ -59,8 +59,10 @@ let hosted: [Target] = [
 let fuzzing: [Target] = [
     .target(
         name: "BackhandFuzz",
-        dependencies: ["BackhandBridge", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem"],
-        path: "Tests/Fuzz/Sources", swiftSettings: settings)
+        dependencies: ["BackhandBridge", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem", "CText"],
+        path: "Tests/Fuzz/Sources", swiftSettings: settings),
+    // The module's own C that needs no httpd.
+    .target(name: "CText", path: "module/text", publicHeadersPath: "."),
 ]
 let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
 

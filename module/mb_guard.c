@@ -5,19 +5,16 @@
  * signed too, for this very request: "203.0.113.7; t=1700000000; s=0123456789abcdef0123456789abcdef". docs/protocol.md describes it. */
 
 #include "mb_module.h"
+#include "text/mb_text.h"
 
 #include "apr_escape.h"
-#include "apr_lib.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 
 /* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
  * bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
 
-/* Of the signature's 32 bytes: 128 bits that cannot be found by trying, in half the header. */
-#define SIGNED_BYTES 16
 /* Seconds that the clocks of two servers, together with a request's way, may be apart. As long a recorded header is worth something. */
 #define MOST_SECONDS 60
 
@@ -108,51 +105,26 @@ static const char *signed_text(request_rec *r, const char *client, const char *s
 const char *mb_guard_value(request_rec *r) {
     const mb_keys *keys = mb_main_server()->keys;
     uint8_t signature[BH_SIGNATURE_SIZE];
-    char hex[2 * SIGNED_BYTES + 1];
+    char hex[2 * MB_CLAIM_SIGNED_BYTES + 1];
     if (!keys) return r->useragent_ip;
     const char *seconds = apr_psprintf(r->pool, "%" APR_INT64_T_FMT, apr_time_sec(apr_time_now()));
     const char *text = signed_text(r, r->useragent_ip, seconds);
     if (!mb_key_sign(keys, text, strlen(text), signature)) return r->useragent_ip; /* not believed then */
-    apr_escape_hex(hex, signature, SIGNED_BYTES, 0, NULL);
+    apr_escape_hex(hex, signature, MB_CLAIM_SIGNED_BYTES, 0, NULL);
     return apr_pstrcat(r->pool, r->useragent_ip, "; t=", seconds, "; s=", hex, NULL);
 }
 
-/* A header's parts. */
-typedef struct claim {
-    const char *client;  /* the address, not checked yet */
-    const char *seconds; /* NULL: not signed, or not as we do it */
-    const char *hex;
-} claim;
-
-static claim read_claim(request_rec *r, const char *value) {
-    static const char time_head[] = "; t=", signature_head[] = "; s=";
-    claim result = {value, NULL, NULL};
-    const char *end = strchr(value, ';');
-    if (!end) return result;
-    result.client = apr_pstrmemdup(r->pool, value, (apr_size_t)(end - value));
-    if (strncmp(end, time_head, sizeof time_head - 1)) return result;
-    const char *seconds = end + sizeof time_head - 1, *after = seconds;
-    while (apr_isdigit(*after)) after++;
-    if (after == seconds || after - seconds > 18 || strncmp(after, signature_head, sizeof signature_head - 1)) return result;
-    if (strlen(after + sizeof signature_head - 1) != 2 * SIGNED_BYTES) return result;
-    result.seconds = apr_pstrmemdup(r->pool, seconds, (apr_size_t)(after - seconds));
-    result.hex = after + sizeof signature_head - 1;
-    return result;
-}
+static const char *text_of(request_rec *r, mb_piece piece) { return apr_pstrmemdup(r->pool, piece.start, piece.length); }
 
 /* NULL if there is no key, or if one of ours has signed this for this request just now; else why not. */
-static const char *forgery(request_rec *r, const claim *said) {
+static const char *forgery(request_rec *r, const mb_claim *said, const char *client) {
     const mb_keys *keys = mb_main_server()->keys;
-    uint8_t signature[SIGNED_BYTES];
-    apr_size_t length = 0;
     if (!keys) return NULL;
-    if (!said->hex) return "it is not signed";
-    if (apr_unescape_hex(signature, said->hex, APR_ESCAPE_STRING, 0, &length) != APR_SUCCESS || length != SIGNED_BYTES)
-        return "its signature is no number";
-    const char *text = signed_text(r, said->client, said->seconds);
-    if (!mb_key_verify_part(keys, text, strlen(text), signature, SIGNED_BYTES))
+    if (!said->is_signed) return "it is not signed";
+    const char *text = signed_text(r, client, text_of(r, said->seconds));
+    if (!mb_key_verify_part(keys, text, strlen(text), said->signature, MB_CLAIM_SIGNED_BYTES))
         return "none of our keys has signed it for this request";
-    apr_int64_t age = apr_time_sec(r->request_time) - apr_atoi64(said->seconds);
+    apr_int64_t age = apr_time_sec(r->request_time) - said->signed_s;
     if (age > MOST_SECONDS || age < -MOST_SECONDS)
         return apr_psprintf(r->pool, "it was signed %" APR_INT64_T_FMT " seconds ago by our clock", age);
     return NULL;
@@ -168,9 +140,8 @@ static void remove_header(request_rec *r) {
 
 /* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
 static void doubt(request_rec *r, mb_request *found) {
-    const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
-    int passed = hops ? atoi(hops) : 0;
-    found->hops = passed < 0 || passed >= MOST_HOPS ? MOST_HOPS : passed + 1;
+    int passed = mb_claim_hops(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
+    found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
     remove_header(r);
 }
 
@@ -196,17 +167,18 @@ static void believe(request_rec *r, const char *address, mb_request *found) {
     found->from_peer = 1;
     if (client) {
         r->useragent_addr = client;
-        r->useragent_ip = apr_pstrdup(r->pool, address);
-        apr_table_setn(r->headers_in, MB_GUARD_HEADER, r->useragent_ip); /* a signature is nobody else's business */
+        r->useragent_ip = (char *)(intptr_t)address; /* httpd changes none either */
+        apr_table_setn(r->headers_in, MB_GUARD_HEADER, address); /* a signature is nobody else's business */
     }
     else remove_header(r);
 }
 
 static void judge(request_rec *r, const char *value, mb_request *found) {
-    claim said = read_claim(r, value);
-    const char *wrong = forgery(r, &said);
+    mb_claim said = mb_claim_read(value);
+    const char *client = text_of(r, said.client);
+    const char *wrong = forgery(r, &said, client);
     if (!wrong) {
-        believe(r, said.client, found);
+        believe(r, client, found);
         mb_here_begin(r);
         return;
     }

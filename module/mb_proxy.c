@@ -3,8 +3,8 @@
 /* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server (mb_worker.c). */
 
 #include "mb_proxy.h"
+#include "text/mb_text.h"
 
-#include "apr_lib.h"
 #include "util_filter.h"
 
 #define FORWARDED_PROTO "X-Forwarded-Proto"
@@ -42,56 +42,23 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
     return copy;
 }
 
-/* Where the path begins in a request target: "/path", "http://host/path", or what apr_uri_parse makes of "http:/path". Not r->parsed_uri: httpd
- * has undone the escapes in it. It must be the path that access was decided for: no "://" in a query begins another one. */
-static const char *path_in(const char *target) {
-    if (*target == '/') return target;
-    size_t scheme = strcspn(target, ":/?#");
-    if (target[scheme] != ':' || scheme == 0) return target;
-    target += scheme + 1;
-    if (target[0] != '/' || target[1] != '/') return target;
-    target += 2;
-    return target + strcspn(target, "/?#");
-}
-
-/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. A fragment is nothing that a
- * server may get. */
+/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. Not r->parsed_uri: httpd
+ * has undone the escapes in it. A fragment is nothing that a server may get. */
 const char *mb_proxy_as_sent(request_rec *r) {
     while (r->prev) r = r->prev;
-    const char *path = path_in(r->unparsed_uri);
-    const char *fragment = strchr(path, '#');
-    if (fragment) path = apr_pstrmemdup(r->pool, path, (apr_size_t)(fragment - path));
-    return *path == '/' ? path : apr_pstrcat(r->pool, "/", path, NULL);
+    mb_piece path = mb_target_path(r->unparsed_uri);
+    const char *text = path.start[path.length] ? apr_pstrmemdup(r->pool, path.start, path.length) : path.start;
+    return *text == '/' ? text : apr_pstrcat(r->pool, "/", text, NULL);
 }
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
  * server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
-static int is_ours(const char *token) {
-    return ap_cstr_casecmp(token, MB_GUARD_HEADER) == 0 || ap_cstr_casecmp(token, MB_HOPS_HEADER) == 0
-           || ap_cstr_casecmp(token, FORWARDED_PROTO) == 0;
-}
-
 static void protect(request_rec *r, const char *header) {
-    const char *tokens = apr_table_get(r->headers_in, header);
-    if (!tokens || (!ap_find_token(r->pool, tokens, MB_GUARD_HEADER) && !ap_find_token(r->pool, tokens, MB_HOPS_HEADER)
-                    && !ap_find_token(r->pool, tokens, FORWARDED_PROTO)))
-        return;
-    /* A token of one letter and its comma become three letters at most. */
-    char *kept = apr_palloc(r->pool, 2 * strlen(tokens) + 1);
-    char *end = kept;
-    while (*tokens) {
-        /* ap_get_token ends at these, ';' too, and steps over none but the space. */
-        if (*tokens == ',' || *tokens == ';' || apr_isspace(*tokens)) {
-            tokens++;
-            continue;
-        }
-        const char *token = ap_get_token(r->pool, &tokens, 0);
-        if (!*token || is_ours(token)) continue;
-        if (end != kept) end = apr_cpystrn(end, ", ", 3);
-        end = apr_cpystrn(end, token, strlen(token) + 1);
-    }
-    *end = '\0';
-    if (*kept) apr_table_setn(r->headers_in, header, kept);
+    static const char *const ours[] = {MB_GUARD_HEADER, MB_HOPS_HEADER, FORWARDED_PROTO, NULL};
+    const char *list = apr_table_get(r->headers_in, header);
+    if (!list || !mb_tokens_name(list, ours)) return;
+    char *kept = apr_palloc(r->pool, 2 * strlen(list) + 1);
+    if (mb_tokens_without(list, ours, kept)) apr_table_setn(r->headers_in, header, kept);
     else apr_table_unset(r->headers_in, header);
 }
 

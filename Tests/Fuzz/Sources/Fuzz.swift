@@ -12,6 +12,7 @@ let targets: [(name: String, run: @Sendable (UnsafeRawBufferPointer) -> Void)] =
     ("text", fuzzText),
     ("loaded", fuzzLoaded),
     ("segment", fuzzSegment),
+    ("header", fuzzHeader),
 ]
 
 private let chosen: @Sendable (UnsafeRawBufferPointer) -> Void = {

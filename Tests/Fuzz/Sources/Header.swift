@@ -1,0 +1,110 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import CText
+
+/// Values of headers and request targets, by the very C that the module has: each function ends, stays within its text, and says what a second,
+/// simpler reading says.
+func fuzzHeader(_ bytes: UnsafeRawBufferPointer) {
+    var source = Source(bytes)
+    let kind = source.byte()
+    let text = source.text()
+    // Exactly as long as it is, so that AddressSanitizer sees a byte too many.
+    let memory = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
+    memory.initialize(from: text, count: text.count)
+    defer { memory.deallocate() }
+    let value = Array(memory[..<Int(strlen(memory))])
+    switch kind % 5 {
+    case 0: claim(memory, value)
+    case 1: hops(memory, value)
+    case 2: tokens(memory, value)
+    case 3: target(memory, value)
+    default: cookie(memory, value)
+    }
+}
+
+extension UnsafeMutablePointer<CChar> {
+    fileprivate subscript(range: PartialRangeUpTo<Int>) -> UnsafeBufferPointer<CChar> {
+        UnsafeBufferPointer(start: self, count: range.upperBound)
+    }
+}
+
+private func ascii(_ text: StaticString) -> [CChar] { text.withUTF8Buffer { $0.map { CChar(bitPattern: $0) } } }
+
+private func bytes(_ piece: mb_piece) -> [CChar] { Array(UnsafeBufferPointer(start: piece.start, count: piece.length)) }
+
+/// What we would have written ourselves, or no signature at all.
+private func claim(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    var claim = mb_claim_read(text)
+    let client = bytes(claim.client)
+    promise(client == Array(value.prefix { $0 != ascii(";")[0] }), "the address ends at the first ';'")
+    var address = bh_address_t()
+    _ = bh_address_parse(client + [0], &address)
+    guard claim.is_signed != 0 else { return }
+    let seconds = bytes(claim.seconds)
+    let digits = ascii("0123456789abcdef")
+    let signature = withUnsafeBytes(of: &claim.signature) { $0.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] } }
+    promise(client + ascii("; t=") + seconds + ascii("; s=") + signature == value, "a signed header is written in one way only")
+    promise(seconds.reduce(Int64(0)) { $0 * 10 + Int64($1) - 48 } == claim.signed_s, "another number than its digits")
+}
+
+private func hops(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let expected: [[CChar]: CInt] = [ascii("0"): 0, ascii("1"): 1, ascii("2"): 2]
+    promise(mb_claim_hops(text, 3) == expected[value] ?? 3, "another count of hops")
+}
+
+/// A list cut as mod_proxy cuts it: at ',', ';' and blanks, but not in quotes.
+private func cut(_ list: [CChar]) -> [[CChar]] {
+    var quoted = false
+    var tokens: [[CChar]] = [[]]
+    for byte in list {
+        if !quoted && ascii(",; \t\n\u{b}\u{c}\r").contains(byte) { tokens.append([]) }
+        else {
+            tokens[tokens.count - 1].append(byte)
+            if byte == ascii("\"")[0] { quoted.toggle() }
+        }
+    }
+    return tokens.filter { !$0.isEmpty }
+}
+
+private func lowered(_ token: [CChar]) -> [CChar] { token.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }
+
+nonisolated(unsafe) private let names: [UnsafePointer<CChar>?] = (["a", "Backhand-Proxied"] as [StaticString]).map {
+    UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
+} + [nil]
+
+private func tokens(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let all = cut(value)
+    let others = all.filter { lowered($0) != ascii("a") && lowered($0) != ascii("backhand-proxied") }
+    let room = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * value.count + 1)
+    defer { room.deallocate() }
+    names.withUnsafeBufferPointer { names in
+        promise((mb_tokens_name(text, names.baseAddress!) != 0) == (others.count < all.count), "a name is seen, or not")
+        let length = mb_tokens_without(text, names.baseAddress!, room)
+        promise(length == Int(strlen(room)), "another length")
+        promise(Array(room[..<length]) == Array(others.joined(separator: ascii(", "))), "other names than without ours")
+        promise(mb_tokens_name(room, names.baseAddress!) == 0, "one of ours is left")
+    }
+}
+
+/// Both a request target and an authority.
+private func target(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let path = mb_target_path(text)
+    let offset = text.distance(to: UnsafeMutablePointer(mutating: path.start))
+    promise(offset >= 0 && offset + path.length <= value.count, "a path outside of its text")
+    promise(!bytes(path).contains(ascii("#")[0]), "a path with a fragment")
+    promise(offset > 0 || path.length == value.count || value[path.length] == ascii("#")[0], "a path that ends early")
+    var host = mb_piece()
+    var port: CInt = 0
+    guard mb_target_authority(mb_piece(start: text, length: value.count), 80, &host, &port) != 0 else { return }
+    let start = text.distance(to: UnsafeMutablePointer(mutating: host.start))
+    promise(start >= 0 && start + host.length <= value.count && (0...99999).contains(port), "an authority outside of its text")
+}
+
+private func cookie(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let domain = mb_target_cookie_domain(text)
+    guard let start = domain.start else { return promise(domain.length == 0, "a length without a text") }
+    let offset = text.distance(to: UnsafeMutablePointer(mutating: start))
+    promise(offset >= 8 && offset + domain.length <= value.count, "a domain outside of its text")
+    promise(!bytes(domain).contains(ascii(";")[0]), "a domain of two attributes")
+}
