@@ -4,6 +4,8 @@
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    every test
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
+#   make torture-compare  the same faults in front of httpd's balancer:// and of HAProxy
+#   make endurance  minutes of killed and stopped moderators, and of graceful restarts, under load
 #   make bench    what it costs, in instructions and side by side
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
@@ -96,6 +98,15 @@ SEED ?= 1
 torture: all
 	$(PYTHON) Tests/Torture/torture.py --seconds $(SECONDS) --seed $(SEED)
 
+torture-compare: all
+	@scripts/deps haproxy
+	$(PYTHON) Tests/Torture/compare.py --seconds $(SECONDS) --seed $(SEED)
+
+# What they print of themselves is for docs/reliability.md.
+endurance: all
+	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_550_moderator_faults.py Module/test_560_restarts_under_load.py \
+	    -k "killed_at_random or test_stopped or every_second"
+
 bench: all
 	$(PYTHON) Tests/Bench/bench.py
 
@@ -126,5 +137,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo check torture bench bench-balance fuzz install clean
+.PHONY: all build deps demo check torture torture-compare endurance bench bench-balance fuzz install clean
 .DELETE_ON_ERROR:
