@@ -31,11 +31,15 @@ def say(text=""):
 
 
 def measure(world, contender, seconds, seed, options):
-    """One cell; once more if it is void."""
-    scenario = world.scenario
+    """One cell; once more if it is void. None if it cannot be had: the others shall be measured all the same."""
+    found = None
     for _ in range(2):
-        cell = run(world, contender, seconds, seed, drain=options.drain)
-        found = figures.of(cell, len(scenario.servers))
+        try:
+            cell = run(world, contender, seconds, seed, drain=options.drain)
+        except AssertionError as problem:  # what the harness raises
+            say(f"{contender.title}: {problem}")
+            continue
+        found = figures.of(cell, len(world.scenario.servers))
         if not found.is_void:
             break
     return found
@@ -55,14 +59,17 @@ def compare(scenario, chosen, options, table):
             turn = number * len(chosen) // options.rounds
             for contender in chosen[turn:] + chosen[:turn]:
                 one = measure(world, contender, seconds, seed, options)
+                if not one:
+                    continue
                 table.add(scenario.name, contender.name, seed, number, one)
                 found[contender.name].append(one)
                 if options.rounds > 1:
                     say(figures.line(f"  {number + 1}. {contender.title}", one))
     say(figures.bound_line("oracle", bound))
-    medians = {name: figures.median(runs) for name, runs in found.items()}
+    medians = {name: figures.median(runs) for name, runs in found.items() if runs}
     for contender in chosen:
-        say(figures.line(contender.title, medians[contender.name]))
+        if contender.name in medians:
+            say(figures.line(contender.title, medians[contender.name]))
     return medians, figures.of_latencies(bound)
 
 

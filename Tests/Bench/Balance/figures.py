@@ -63,7 +63,8 @@ def median(runs):
                    sum(one.repeated for one in runs), shares, max(one.lag for one in runs), min(one.idle for one in runs))
 
 
-HEAD = f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} {'failed':>7} {'again':>6} {'idle':>5}  shares in %"
+# GET and POST: failed requests.
+HEAD = f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} {'GET':>6} {'POST':>6} {'again':>6} {'idle':>5}  shares in %"
 
 
 def _ms(value):
@@ -74,7 +75,7 @@ def line(title, figures):
     """One line of the table that is printed."""
     shares = " ".join(f"{100 * share:.0f}" for share in figures.shares)
     mark = f"  void: generator {figures.lag:.1f} ms late" if figures.is_void else ""
-    return (f"{title:44} {_ms(figures.p50):>7} {_ms(figures.p90):>7} {_ms(figures.p99):>7} {_ms(figures.p999):>7} {figures.failed:>7} "
+    return (f"{title:44} {_ms(figures.p50):>7} {_ms(figures.p90):>7} {_ms(figures.p99):>7} {_ms(figures.p999):>7} {figures.failed_get:>6} {figures.failed - figures.failed_get:>6} "
             f"{figures.repeated:>6} {100 * figures.idle:>4.0f}%  {shares}{mark}")
 
 

@@ -69,8 +69,11 @@ class Helpers(threading.Thread):
     def _hear(self, one, server):
         text = one.recv(1000).decode("ascii", "replace")
         found = re.fullmatch(r"v=1&ready=(\d+)&busy=(\d+)", text)
-        if found:
-            self._heard[server.httpd.address] = (time.monotonic(), *map(int, found.groups()))
+        if not found:
+            return
+        # httpd has more threads than the server has workers: told is what is free of these.
+        busy = int(found[2])
+        self._heard[server.httpd.address] = (time.monotonic(), max(0, server.settings.workers - busy), busy)
 
     def _write_heartbeats(self):
         """As mod_heartmonitor does; its own listener takes part in multicast groups on no loopback interface."""

@@ -56,10 +56,13 @@ class HttpdContender(Contender):
     def settle(self, farm):
         """Until they are ready for requests."""
 
+    def check(self, server):
+        """Whether its log is as it should be; what a rival's log says is its own business."""
+
     def stop(self):
         for server in self._running:
             server.stop()
-            server.log.check()
+            self.check(server)
             self._stage.httpds.remove(server)
         self._running = []
 
@@ -99,6 +102,9 @@ class Ours(HttpdContender):
         for server in servers:
             server.knows(*servers, deadline=20)
         return [server.id for server in servers]
+
+    def check(self, server):
+        server.log.check()
 
     def settle(self, farm):
         for server in self._running:

@@ -86,9 +86,9 @@ def run(world, contender, seconds, seed, drain=FAILURE_S):
     scenario = world.scenario
     requests = workload.arrivals(scenario, seconds, seed)
     schedule, result = world.folder / "schedule", world.folder / "result"
-    workload.write(schedule, requests, contender.prefix(scenario))
     try:
         targets = world.begin(contender)
+        workload.write(schedule, requests, contender.prefix(scenario), len(targets))
         before = idle_share()
         connections = generate(world, targets, schedule, result, seconds, drain)
         after = idle_share()

@@ -45,11 +45,11 @@ def arrivals(scenario, seconds, seed):
     return found
 
 
-def write(path, requests, prefix):
-    """The generator's schedule."""
+def write(path, requests, prefix, balancers):
+    """The generator's schedule, for so many balancers: a rival in front of servers that are balancers themselves is one."""
     with open(path, "w", encoding="ascii") as file:
         for one in requests:
-            file.write(f"{one.due} {one.target} {one.method} {prefix}{one.path} {one.demand}\n")
+            file.write(f"{one.due} {one.target % balancers} {one.method} {prefix}{one.path} {one.demand}\n")
 
 
 def read(path):
