@@ -13,10 +13,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from Bench.Balance import contenders, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
-from Bench.Balance.run import World, build, run  # noqa: E402
+from Bench.Balance import calibrate, contenders, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
+from Bench.Balance.run import Plan, World, build, run  # noqa: E402
 
-SHORT_S, FULL_S, ROUNDS = 7, 30, 3
+SHORT, FULL, ROUNDS = Plan(7, drain=5), Plan(30, warm_up=5), 3
 
 
 def interrupted(*_):
@@ -30,12 +30,12 @@ def say(text=""):
     print(text, flush=True)
 
 
-def measure(world, contender, seconds, seed, options):
+def measure(world, contender, plan, seed):
     """One cell; once more if it is void. None if it cannot be had: the others shall be measured all the same."""
     found = None
     for _ in range(2):
         try:
-            cell = run(world, contender, seconds, seed, drain=options.drain)
+            cell = run(world, contender, plan, seed)
         except AssertionError as problem:  # what the harness raises
             say(f"{contender.title}: {problem}")
             continue
@@ -47,18 +47,18 @@ def measure(world, contender, seconds, seed, options):
 
 def compare(scenario, chosen, options, table):
     """All contenders in one scenario; returns their figures by name, and the oracle's latencies."""
-    seconds = scenarios.WARM_UP + options.seconds
+    plan = options.plan
     say(f"\n{scenario.name}: {scenario.title}\n{figures.HEAD}")
     found = {contender.name: [] for contender in chosen}
     bound = []
     with World(scenario, options.backlog) as world:
         for number in range(options.rounds):
             seed = options.seed + number
-            bound += bound_of(scenario, seconds, seed)
+            bound += bound_of(scenario, plan, seed)
             # Whoever comes first in one round comes later in the next.
             turn = number * len(chosen) // options.rounds
             for contender in chosen[turn:] + chosen[:turn]:
-                one = measure(world, contender, seconds, seed, options)
+                one = measure(world, contender, plan, seed)
                 if not one:
                     continue
                 table.add(scenario.name, contender.name, seed, number, one)
@@ -73,30 +73,30 @@ def compare(scenario, chosen, options, table):
     return medians, figures.of_latencies(bound)
 
 
-def bound_of(scenario, seconds, seed):
+def bound_of(scenario, plan, seed):
     """The oracle's latencies for the very requests of a run."""
-    requests = workload.arrivals(scenario, seconds, seed)
-    return [latency for latency, request in zip(oracle.latencies(scenario, requests, seconds), requests)
-            if request.due >= scenarios.WARM_UP * 1e6]
+    requests = workload.arrivals(scenario, plan.whole, seed)
+    return workload.measured(requests, oracle.latencies(scenario, requests, plan.whole), plan.warm_up)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--scenario", action="append", default=[], help="only this one; may be given again")
     parser.add_argument("--contender", action="append", default=[], help="only this one; may be given again")
-    parser.add_argument("--full", action="store_true", help=f"every contender, {FULL_S} s a cell, median of {ROUNDS}")
+    parser.add_argument("--full", action="store_true", help=f"every contender, {FULL.seconds:.0f} s a cell, median of {ROUNDS}")
     parser.add_argument("--seconds", type=float, help="measured seconds of a cell")
     parser.add_argument("--rounds", type=int, help="runs of each cell")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--drain", type=float, help="seconds to wait for the last answers")
+    parser.add_argument("--calibrate", action="store_true", help="what the bench itself adds: no balancer, each request's exact time is known")
     parser.add_argument("--backlog", action="store_true", help="httpd has as many threads as a server has workers: requests wait for connections")
     parser.add_argument("--csv", help="a file for the figures of all runs")
     parser.add_argument("--svg", help="a file for the plot")
     parser.add_argument("--list", action="store_true", help="tell the names of scenarios and contenders, and end")
     options = parser.parse_args()
-    options.seconds = options.seconds or (FULL_S if options.full else SHORT_S)
+    options.plan = FULL if options.full else SHORT
+    if options.seconds:
+        options.plan = options.plan._replace(seconds=options.seconds)
     options.rounds = options.rounds or (ROUNDS if options.full else 1)
-    options.drain = options.drain if options.drain is not None else (20.0 if options.full else 5.0)
     return options
 
 
@@ -126,6 +126,9 @@ def main():
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     build()
+    if options.calibrate:
+        say(calibrate.text(options.plan, options.seed))
+        return 0
     table = figures.Table(options.csv)
     results = {}
     try:

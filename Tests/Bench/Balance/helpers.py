@@ -13,6 +13,7 @@ import time
 
 # mod_heartmonitor writes what it has heard every five seconds (HM_UPDATE_SEC).
 HEARTBEATS_EVERY = 5.0
+THREADS_PER_WORKER = 8
 
 
 class Helpers(threading.Thread):
@@ -71,9 +72,10 @@ class Helpers(threading.Thread):
         found = re.fullmatch(r"v=1&ready=(\d+)&busy=(\d+)", text)
         if not found:
             return
-        # httpd has more threads than the server has workers: told is what is free of these.
+        # As of an httpd whose threads are in proportion to what is behind it. Its own are more, the same for all: all would be alike.
+        # With no more threads than workers, nobody would be ready for five seconds, and lbmethod_heartbeat answer 503.
         busy = int(found[2])
-        self._heard[server.httpd.address] = (time.monotonic(), max(0, server.settings.workers - busy), busy)
+        self._heard[server.httpd.address] = (time.monotonic(), max(0, THREADS_PER_WORKER * server.settings.workers - busy), busy)
 
     def _write_heartbeats(self):
         """As mod_heartmonitor does; its own listener takes part in multicast groups on no loopback interface."""

@@ -35,7 +35,12 @@ class Server:
         return end
 
 
-def latencies(scenario, requests, seconds):
+def best(servers, _request):
+    """Where it is expected to end first."""
+    return min((server for server in servers if server.up and not server.fails), key=Server.expected)
+
+
+def latencies(scenario, requests, seconds, choose=best):
     """Of each request, in seconds."""
     servers = [Server(settings) for settings in scenario.servers]
     events = sorted(scenario.events(seconds), key=lambda event: event.at)
@@ -47,7 +52,5 @@ def latencies(scenario, requests, seconds):
             setattr(servers[event.server], event.what, event.value)
         for server in servers:
             server.leave(now)
-        working = [server for server in servers if server.up and not server.fails]
-        best = min(working, key=Server.expected)
-        found.append(best.take(now, request.demand / 1e6) - now)
+        found.append(choose(servers, request).take(now, request.demand / 1e6) - now)
     return found

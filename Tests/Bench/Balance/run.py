@@ -14,13 +14,27 @@ from harness.stage import Stage
 from Bench.Balance import workload
 from Bench.Balance.farm import Farm
 from Bench.Balance.helpers import Helpers
-from Bench.Balance.scenarios import WARM_UP
 
 GENERATOR = REPOSITORY / "build/bench/generator"
 # What a request counts that failed, and after which it has.
 FAILURE_S = 20.0
-# Seconds between the start of the balancers and the first request: health checks, agents and announcements have come by then.
-SETTLE = 2.5
+
+
+class Plan(NamedTuple):
+    """How long a cell takes, in seconds."""
+
+    seconds: float
+    # At the start, not counted in latencies; errors are.
+    warm_up: float = 3.0
+    # Between the start of the balancers and the first request: health checks, agents and announcements have come by then.
+    settle: float = 2.5
+    # For the last answers.
+    drain: float = FAILURE_S
+
+    @property
+    def whole(self):
+        """Of a run."""
+        return self.warm_up + self.seconds
 
 
 class Cell(NamedTuple):
@@ -29,6 +43,7 @@ class Cell(NamedTuple):
     scenario: str
     contender: str
     seed: int
+    warm_up: float
     requests: list  # Arrival
     outcomes: list  # Outcome
     connections: int
@@ -36,7 +51,7 @@ class Cell(NamedTuple):
 
     @property
     def measured(self):
-        return [pair for pair in zip(self.requests, self.outcomes) if pair[0].due >= WARM_UP * 1e6]
+        return workload.measured(self.requests, zip(self.requests, self.outcomes), self.warm_up)
 
     @property
     def latencies(self):
@@ -65,9 +80,7 @@ class World(Stage):
         self.farm.start(contender.chain if self.scenario.is_symmetric else "")
         if not self.helpers:
             self.helpers = Helpers(self.farm, self.heartbeats)
-        targets = contender.start(self, self.farm)
-        time.sleep(SETTLE)
-        return targets
+        return contender.start(self, self.farm)
 
     def close(self, check=True):
         if self.helpers:
@@ -75,38 +88,39 @@ class World(Stage):
         super().close(check)
 
 
-def idle_share():
+def ticks():
     """Ticks that the machine was idle, and all of them."""
     fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
     return fields[3] + fields[4], sum(fields)
 
 
-def run(world, contender, seconds, seed, drain=FAILURE_S):
-    """One run of so many seconds, the first of which warm up."""
+def run(world, contender, plan, seed):
+    """One run."""
     scenario = world.scenario
-    requests = workload.arrivals(scenario, seconds, seed)
+    requests = workload.arrivals(scenario, plan.whole, seed)
     schedule, result = world.folder / "schedule", world.folder / "result"
     try:
         targets = world.begin(contender)
         workload.write(schedule, requests, contender.prefix(scenario), len(targets))
-        before = idle_share()
-        connections = generate(world, targets, schedule, result, seconds, drain)
-        after = idle_share()
+        time.sleep(plan.settle)
+        before = ticks()
+        connections = generate(world, targets, schedule, result, plan)
+        after = ticks()
     finally:
         contender.stop()
     world.farm.drain()
     idle = (after[0] - before[0]) / max(1, after[1] - before[1])
-    return Cell(scenario.name, contender.name, seed, requests, workload.read(result), connections, idle)
+    return Cell(scenario.name, contender.name, seed, plan.warm_up, requests, workload.read(result), connections, idle)
 
 
-def generate(world, targets, schedule, result, seconds, drain):
+def generate(world, targets, schedule, result, plan):
     """Runs the generator while things happen to the servers; returns how many connections it opened."""
-    command = [GENERATOR, schedule, result, str(round(FAILURE_S * 1000)), str(round(drain * 1000)), *targets]
+    command = [GENERATOR, schedule, result, str(round(FAILURE_S * 1000)), str(round(plan.drain * 1000)), *targets]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout.readline() == "started\n", "the generator did not start"
             begin = time.monotonic()
-            for event in sorted(world.scenario.events(seconds), key=lambda event: event.at):
+            for event in sorted(world.scenario.events(plan.whole), key=lambda event: event.at):
                 time.sleep(max(0, begin + event.at - time.monotonic()))
                 world.farm.servers[event.server].set(event.what, event.value)
             text = process.stdout.read()

@@ -5,10 +5,6 @@ import random
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
-# Seconds at the start of each run that are not counted in latencies (errors are).
-WARM_UP = 3.0
-
-
 class Server(NamedTuple):
     """One server: requests that it works on at once, and how many times as long as their demand they take."""
 

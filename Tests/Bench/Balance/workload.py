@@ -56,3 +56,8 @@ def read(path):
     """What the generator has written, in the order of the schedule."""
     with open(path, encoding="ascii") as file:
         return [Outcome(*map(int, line.split()[:5]), line.split()[5]) for line in file]
+
+
+def measured(requests, values, warm_up):
+    """The values of the requests that come after so many seconds."""
+    return [value for request, value in zip(requests, values) if request.due >= warm_up * 1e6]
