@@ -8,6 +8,7 @@ time at which a request should have been sent; a request that failed counts 20 s
 import argparse
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -49,7 +50,8 @@ def compare(scenario, chosen, options, table):
     """All contenders in one scenario; returns their figures by name, and the oracle's latencies."""
     plan = options.plan
     say(f"\n{scenario.name}: {scenario.title}\n{figures.HEAD}")
-    found = {contender.name: [] for contender in chosen}
+    chosen = named(chosen)
+    found = {name: [] for name, _ in chosen}
     bound = []
     with World(scenario, options.backlog) as world:
         for number in range(options.rounds):
@@ -57,26 +59,36 @@ def compare(scenario, chosen, options, table):
             bound += bound_of(scenario, plan, seed)
             # Whoever comes first in one round comes later in the next.
             turn = number * len(chosen) // options.rounds
-            for contender in chosen[turn:] + chosen[:turn]:
+            for name, contender in chosen[turn:] + chosen[:turn]:
                 one = measure(world, contender, plan, seed)
                 if not one:
                     continue
-                table.add(scenario.name, contender.name, seed, number, one)
-                found[contender.name].append(one)
+                table.add(scenario.name, name, seed, number, one)
+                found[name].append(one)
                 if options.rounds > 1:
                     say(figures.line(f"  {number + 1}. {contender.title}", one))
-    say(figures.bound_line("oracle", bound))
+    say(figures.bound_line("oracle", bound, len(scenario.servers)))
     medians = {name: figures.median(runs) for name, runs in found.items() if runs}
+    for name, contender in chosen:
+        if name in medians:
+            say(figures.line(contender.title, medians[name]))
+    return medians, figures.of_latencies(latency for latency, _ in bound)
+
+
+def named(chosen):
+    """One that is named twice runs twice: what differs then is chance."""
+    seen = Counter()
+    found = []
     for contender in chosen:
-        if contender.name in medians:
-            say(figures.line(contender.title, medians[contender.name]))
-    return medians, figures.of_latencies(bound)
+        seen[contender.name] += 1
+        found.append((contender.name if seen[contender.name] == 1 else f"{contender.name} {seen[contender.name]}", contender))
+    return found
 
 
 def bound_of(scenario, plan, seed):
-    """The oracle's latencies for the very requests of a run."""
+    """What the oracle makes of the very requests of a run: latencies, and servers."""
     requests = workload.arrivals(scenario, plan.whole, seed)
-    return workload.measured(requests, oracle.latencies(scenario, requests, plan.whole), plan.warm_up)
+    return workload.measured(requests, oracle.replay(scenario, requests, plan.whole), plan.warm_up)
 
 
 def arguments():
@@ -85,6 +97,7 @@ def arguments():
     parser.add_argument("--contender", action="append", default=[], help="only this one; may be given again")
     parser.add_argument("--full", action="store_true", help=f"every contender, {FULL.seconds:.0f} s a cell, median of {ROUNDS}")
     parser.add_argument("--seconds", type=float, help="measured seconds of a cell")
+    parser.add_argument("--warm-up", type=float, help="seconds before them")
     parser.add_argument("--rounds", type=int, help="runs of each cell")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--calibrate", action="store_true", help="what the bench itself adds: no balancer, each request's exact time is known")
@@ -94,8 +107,8 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="tell the names of scenarios and contenders, and end")
     options = parser.parse_args()
     options.plan = FULL if options.full else SHORT
-    if options.seconds:
-        options.plan = options.plan._replace(seconds=options.seconds)
+    given = {"seconds": options.seconds, "warm_up": options.warm_up}
+    options.plan = options.plan._replace(**{name: value for name, value in given.items() if value is not None})
     options.rounds = options.rounds or (ROUNDS if options.full else 1)
     return options
 

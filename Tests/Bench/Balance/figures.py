@@ -48,7 +48,7 @@ def of(cell, servers):
     """The figures of one run."""
     good = Counter(outcome.server for _, outcome in cell.measured if outcome.is_good)
     bad = [request for request, outcome in zip(cell.requests, cell.outcomes) if not outcome.is_good]
-    total = max(1, good.total() if hasattr(good, "total") else sum(good.values()))
+    total = max(1, sum(good.values()))
     return Figures(
         *of_latencies(cell.latencies), len(cell.latencies), len(bad), sum(request.method == "GET" for request in bad),
         sum(outcome.repeated for outcome in cell.outcomes), tuple(good[f"s{number}"] / total for number in range(1, servers + 1)),
@@ -79,9 +79,12 @@ def line(title, figures):
             f"{figures.repeated:>6} {100 * figures.idle:>4.0f}%  {shares}{mark}")
 
 
-def bound_line(title, latencies):
+def bound_line(title, bound, servers):
     """The oracle's."""
-    return f"{title:44} " + " ".join(f"{_ms(value):>7}" for value in of_latencies(latencies))
+    counts = Counter(server for _, server in bound)
+    times = " ".join(f"{_ms(value):>7}" for value in of_latencies(latency for latency, _ in bound))
+    shares = " ".join(f"{100 * counts[server] / len(bound):.0f}" for server in range(servers))
+    return f"{title:44} {times} {'':>6} {'':>6} {'':>6} {'':>5}  {shares}"
 
 
 FIELDS = ("scenario", "contender", "seed", "round", *(name for name in Figures._fields if name != "shares"), "void", "shares")

@@ -40,8 +40,8 @@ def best(servers, _request):
     return min((server for server in servers if server.up and not server.fails), key=Server.expected)
 
 
-def latencies(scenario, requests, seconds, choose=best):
-    """Of each request, in seconds."""
+def replay(scenario, requests, seconds, choose=best):
+    """Of each request: its latency in seconds, and the server's number, from 0."""
     servers = [Server(settings) for settings in scenario.servers]
     events = sorted(scenario.events(seconds), key=lambda event: event.at)
     found = []
@@ -52,5 +52,6 @@ def latencies(scenario, requests, seconds, choose=best):
             setattr(servers[event.server], event.what, event.value)
         for server in servers:
             server.leave(now)
-        found.append(choose(servers, request).take(now, request.demand / 1e6) - now)
+        server = choose(servers, request)
+        found.append((server.take(now, request.demand / 1e6) - now, servers.index(server)))
     return found

@@ -29,8 +29,9 @@ def _panel(name, found, bound, contenders, top):
     lines = [f'<text x="8" y="{top + 8}" font-weight="bold">{escape(name)}: p99 in ms, logarithmic; line: the oracle, {bound:.0f}</text>\n']
     for number, (contender, one) in enumerate(ordered):
         y = top + 16 + ROW * number
-        color = OURS if contenders[contender].chain else THEIRS
-        lines.append(f'<text x="{LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(contenders[contender].title)}</text>'
+        who = contenders[contender.split()[0]]
+        color = OURS if who.chain else THEIRS
+        lines.append(f'<text x="{LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(who.title)}</text>'
                      f'<rect x="{LEFT}" y="{y}" width="{place(one.p99) - LEFT:.1f}" height="{ROW - 4}" fill="{color}"/>'
                      f'<text x="{place(one.p99) + 4:.1f}" y="{y + 12}">{one.p99:.0f}</text>\n')
     x = f"{place(bound):.1f}"
