@@ -52,7 +52,7 @@ static bh_segment_t *table(uint32_t servers) {
         bh_row_t *row = bh_segment_row_mutable(segment, id);
         bh_word_store(&row->heard_ms, NOW - id % 8 * 500); /* the oldest 3.5 s */
         row->facts.arriba = 400000;
-        row->facts.capacity = 400 * (1 + id % 8);
+        row->room = row->facts.capacity = 400 * (1 + id % 8);
         row->facts.mean_in_flight = id * 7919 % 5000;
         row->facts.latency_us = 15000;
         row->in_flight = id % 3;

@@ -222,7 +222,7 @@ static void decisions(void) {
     const bh_candidacy_fn functions[] = {reverse, invent, overrun};
     const bh_fault_t faults[] = {BH_FAULT_NONE, BH_FAULT_ID, BH_FAULT_CANARY};
     for (int i = 0; i < 3; i++) {
-        chain[2] = (bh_step_t){BH_FUNCTION_LOADED, 0, functions[i], "loaded", "x", &broken};
+        chain[2] = (bh_step_t){BH_FUNCTION_LOADED, 0, functions[i], "loaded", "x", &broken, {0}};
         size = bh_chain_workspace(segment, chain, 3);
         CHECK(size >= MAXSERVERS * sizeof(ServerSlot));
         workspace = malloc(size);
