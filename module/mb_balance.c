@@ -41,6 +41,11 @@ static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_R
 /* Of our own rows, none but the one that is "here" for the request is ever a candidate. */
 int mb_balance_is_here(uint32_t id) { return bh_row_own(bh_segment_row(mb_segment, id)); }
 
+uint32_t mb_chain_of(const request_rec *r) {
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    return settings->chain;
+}
+
 /* Stopped, starved of CPU, or hanging; a dead one is replaced within a second. One line a minute for all children. */
 static void tell_late(request_rec *r, uint64_t now) {
     if (!mb_minute_passed(&mb_segment->late_told_ms)) return;
@@ -54,7 +59,7 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
     size_t count = (size_t)settings->steps->nelts;
     size_t size = bh_chain_workspace(mb_segment, steps, count);
     bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .cookie = apr_table_get(r->headers_in, "Cookie"),
-                            .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count};
+                            .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count, .chain = settings->chain};
     request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     mb_site_describe(r, &request);
     if (bh_segment_age_clock(mb_segment, request.now_ms) != request.now_ms) tell_late(r, request.now_ms);

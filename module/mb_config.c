@@ -26,6 +26,8 @@
 /* The first Backhand line that was read, for the error text when mod_proxy is missing; NULL: none. Reset when the
  * configuration is read anew. */
 static const char *first_chain;
+/* Chains that were read; likewise, so that a restart gives each its number again. */
+static uint32_t chains;
 /* The first Backhand addPrediction; likewise. */
 static const char *first_prediction;
 /* The same for the schemes of BackhandForward lines. */
@@ -64,6 +66,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     const mb_directory *base = base_pointer, *add = add_pointer;
     mb_directory *result = apr_palloc(pool, sizeof *result);
     result->steps = add->steps ? add->steps : base->steps;
+    result->chain = add->steps ? add->chain : base->chain;
     result->trace = merged(base->trace, add->trace);
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
@@ -210,7 +213,8 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
     if (settings->steps->nelts >= BH_STEPS_MAX)
         return complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
+    if (!settings->chain) settings->chain = ++chains;
     const char *line = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     if (!first_chain) first_chain = line;
     if (!first_prediction && strcmp(step->name, "addPrediction") == 0) first_prediction = line;
@@ -377,6 +381,7 @@ const command_rec mb_commands[] = {
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     (void)pconf, (void)plog, (void)ptemp;
     first_chain = first_prediction = NULL;
+    chains = 0;
     memset(first_forward, 0, sizeof first_forward);
     return OK;
 }

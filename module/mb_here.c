@@ -19,7 +19,7 @@ static apr_status_t end(void *data) {
     uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
     int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_time(mb_segment, 0, now, 0, us, failed);
+    bh_feedback_chain_time(mb_segment, 0, mb_chain_of(work->r), now, 0, us, failed);
     if (failed) bh_feedback_failed(mb_segment, 0);
     else bh_feedback_served(mb_segment, 0, us);
     bh_feedback_end(mb_segment, mb_child_slot, 0, now);

@@ -78,6 +78,7 @@ extern const char *const mb_scheme_names[MB_SCHEMES];
 /* Settings of one directory. */
 typedef struct mb_directory {
     apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
+    uint32_t chain;              /* number of the chain, for bh_request_t; it goes with the steps */
     mb_switch trace;             /* BackhandTrace */
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
@@ -192,6 +193,8 @@ int mb_balance_wants(request_rec *r, const mb_directory *settings);
 /* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
 int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
                       bh_decision_t *decision);
+/* Number of the chain of the request's section: whose times its own count among. */
+uint32_t mb_chain_of(const request_rec *r);
 /* Whether a server that a decision has left is this one. */
 int mb_balance_is_here(uint32_t id);
 

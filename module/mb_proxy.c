@@ -106,7 +106,7 @@ static int broke_off(const request_rec *r, int result) {
 static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, uint64_t us, const mb_attempt *attempt) {
     if (outcome == MB_REFUSED || !us) return;
     int failed = outcome != MB_ANSWERED || !is_good || r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_time(mb_segment, id, ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
+    bh_feedback_chain_time(mb_segment, id, mb_chain_of(r), ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
 }
 
 static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {

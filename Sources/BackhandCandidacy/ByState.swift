@@ -57,7 +57,7 @@ extension Candidates {
     private func isBroken(_ slot: ServerSlot, _ now: UInt64) -> Bool {
         let feedback = feedback(of: slot)
         if let failsHalf = Times.failsHalf(feedback, now) { return failsHalf }
-        if bh_word_load(&feedback.pointee.latency) != 0 { return false }
+        if bh_word_load(bh_row_latency(feedback, self.slot)) != 0 { return false }
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
         return bh_half_load(&row.pointee.facts.error_ppm) >= 500_000
     }

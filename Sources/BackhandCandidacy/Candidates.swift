@@ -14,6 +14,8 @@ struct Candidates {
     /// The time to which ages count: the moderator's last round, if that was too long ago.
     let ageClock: UInt64
     let seed: UInt64
+    /// Slot of the chain that runs: whose times count.
+    let slot: UInt32
     /// The server that "here" is: row 0, or that of the request's virtual host.
     let ownID: Int32
     /// Where candidates must be; empty: anywhere.
@@ -46,6 +48,7 @@ struct Candidates {
         ageClock = bh_segment_age_clock(segment, request.now_ms)
         slowStart = UInt64(request.slow_start_ms)
         seed = request.seed
+        slot = bh_chain_slot(request.chain)
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
         cookie = request.cookie

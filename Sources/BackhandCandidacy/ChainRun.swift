@@ -58,7 +58,7 @@ struct ChainRun {
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
         counts[0] = UInt16(truncatingIfNeeded: candidates.count)
-        candidates.holdBackNewcomers()
+        if candidates.hasNewcomers { candidates.holdBackNewcomers() }
         for index in 0..<steps.count {
             candidates.step = index
             if steps[index].function == BH_FUNCTION_LOADED {
@@ -69,7 +69,7 @@ struct ChainRun {
                     program: steps.baseAddress.map { bh_step_program($0 + index) })
                 CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
             }
-            candidates.holdBackNewcomers()
+            if candidates.hasNewcomers { candidates.holdBackNewcomers() }
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
         }
     }

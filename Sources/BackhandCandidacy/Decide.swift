@@ -10,8 +10,8 @@ public func decide(
     _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
     _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>
 ) -> bh_status_t {
-    guard isSound(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else { return BH_EINVAL }
-    guard let workspace = Workspace(workspace, loaded: callsLoadedFunction(steps)) else { return BH_ESPACE }
+    guard let callsLoaded = callsLoadedFunction(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else { return BH_EINVAL }
+    guard let workspace = Workspace(workspace, loaded: callsLoaded) else { return BH_ESPACE }
     var run = ChainRun(segment, request, workspace)
     run.gather(withRefusing: false)
     run.apply(steps)
@@ -23,17 +23,19 @@ public func decide(
     return BH_OK
 }
 
-/// Whether every step names a function that exists.
-private func isSound(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool {
-    guard steps.count <= BH_STEPS_MAX else { return false }
+/// Whether one of the steps is a loaded function; nil if one names a function that does not exist.
+func callsLoadedFunction(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool? {
+    guard steps.count <= BH_STEPS_MAX else { return nil }
+    var isOne = false
     // By index: a step is too large to be copied.
     for index in 0..<steps.count {
         let function = steps[index].function
         if function == BH_FUNCTION_LOADED {
-            guard steps[index].call != nil else { return false }
+            guard steps[index].call != nil else { return nil }
+            isOne = true
         } else {
-            guard function >= 1, function <= CandidacyFunction.lastID else { return false }
+            guard function >= 1, function <= CandidacyFunction.lastID else { return nil }
         }
     }
-    return true
+    return isOne
 }

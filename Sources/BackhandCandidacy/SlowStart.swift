@@ -24,9 +24,9 @@ extension Candidates {
         }
     }
 
-    /// Puts those that are held back for this request behind the others. The order is kept otherwise.
+    /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept otherwise.
     mutating func holdBackNewcomers() {
-        guard hasNewcomers, count > 1 else { return }
+        guard count > 1 else { return }
         let (list, spare, count) = (list, spare, count)
         var longest: UInt64 = 0
         for place in 0..<count { longest = max(longest, presence(list[place].row)) }

@@ -5,8 +5,9 @@ internal import CBackhand
 /// Places that are put in order by functions that forecast: more servers than a request ever asks, one after the other.
 var bestPlaces: Int { 32 }
 
-/// How long servers take and how often they fail, as this httpd has seen it itself.
+/// How long servers take for requests of the chain that runs, and how often they fail, as this httpd has seen it itself.
 struct Times {
+    private let slot: UInt32
     private let now: UInt64
     /// For servers that nobody here has tried: they are as good as the best that was, so that they are tried, and not with everything.
     private let best: Double
@@ -14,6 +15,7 @@ struct Times {
     /// - Parameter complete: whether a time should be known for every candidate; if not, 0 comes out for it.
     init(_ candidates: Candidates, complete: Bool = false) {
         now = candidates.now &* 1000
+        slot = candidates.slot
         guard !complete else {
             best = 0
             return
@@ -21,7 +23,7 @@ struct Times {
         var best = Double.infinity
         for place in 0..<candidates.count {
             let row = candidates.feedback(of: candidates.list[place])
-            let word = bh_word_load(&row.pointee.latency)
+            let word = bh_word_load(bh_row_latency(row, slot))
             if word != 0 { best = min(best, Self.seen(word, now)) }
         }
         self.best = best.isFinite ? best : 1
@@ -29,7 +31,7 @@ struct Times {
 
     /// Of a row's feedback, in microseconds, at least about one; otherwise: what to believe without a sample, 0: nothing.
     func of(_ row: UnsafeMutablePointer<bh_row_t>, otherwise: UInt32 = 0) -> Double {
-        let word = bh_word_load(&row.pointee.latency)
+        let word = bh_word_load(bh_row_latency(row, slot))
         if word != 0 { return seen(word) }
         return otherwise > 0 ? Double(otherwise) : best
     }

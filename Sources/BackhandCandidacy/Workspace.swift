@@ -6,14 +6,9 @@ public import CBackhand
 ///
 /// A loaded function may write MAXSERVERS entries wherever the table ends, so a chain with one needs room for them.
 public func workspaceSize(_ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>) -> Int {
-    guard !callsLoadedFunction(steps) else { return Workspace.loadedSize }
+    guard callsLoadedFunction(steps) == false else { return Workspace.loadedSize }
     let rows = Int(bh_segment_rows(segment))
     return Workspace.countsSize &+ max(1, rows) &* Workspace.entrySize
-}
-
-func callsLoadedFunction(_ steps: UnsafeBufferPointer<bh_step_t>) -> Bool {
-    for index in 0..<steps.count where steps[index].function == BH_FUNCTION_LOADED { return true }
-    return false
 }
 
 /// The caller's memory, divided: counts, the list, the spare list, the keys. Behind each list stands a canary if functions

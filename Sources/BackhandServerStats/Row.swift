@@ -54,7 +54,7 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_word_store(&row.pointee.served, 0)
     bh_word_store(&row.pointee.failed, 0)
     bh_word_store(&row.pointee.service_us, 0)
-    bh_word_store(&row.pointee.latency, 0)
+    for slot in 0..<UInt32(BH_CHAINS) { bh_word_store(bh_row_latency(row, slot), 0) }
     bh_word_store(&row.pointee.first_byte, 0)
     bh_word_store(&row.pointee.errors, 0)
     bh_half_store(&row.pointee.sent_mean, 0)

@@ -114,7 +114,7 @@ final class FakeTable {
 
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
-        context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0,
+        context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0, number: UInt32 = 0,
         accepted: [bh_network_t] = []
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
@@ -126,6 +126,7 @@ final class FakeTable {
                 request.tried = tried.baseAddress
                 request.tried_count = UInt32(tried.count)
                 request.self_id = own
+                request.chain = number
                 return accepted.withUnsafeBufferPointer { accepted in
                     request.accepted = accepted.baseAddress
                     request.accepted_count = accepted.count

@@ -12,7 +12,7 @@
  *   1  first version
  *   2  bh_request_t: cookie, query; bh_step_t: broken; bh_name_expand; BH_FAULT_MODE
  *   3  bh_sockets_t; bh_moderator_config_t: sockets
- *   4  bh_step_t: program; bh_moderator_config_t: capacity
+ *   4  bh_step_t: program; bh_moderator_config_t: capacity; bh_request_t: chain
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -130,7 +130,7 @@ typedef struct bh_request {
     const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */
     size_t accepted_count;
     uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
-    uint32_t reserved;
+    uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with a slot of their own, all others share one */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */

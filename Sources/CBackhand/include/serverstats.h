@@ -78,6 +78,9 @@ typedef struct bh_facts {
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
+/* Latency is kept by server and chain: slot 0 is for all chains that have none of their own. So many that they fill a cache line; a power of two. */
+#define BH_CHAINS 8
+
 /* One server's extended row. Each group has cache lines of its own, so that its writers do not slow the others' readers. */
 typedef struct bh_row {
     /* Scanned by every decision. */
@@ -103,11 +106,11 @@ typedef struct bh_row {
     uint64_t service_us;       /* children: time that the served ones took, summed */
     uint32_t lost;             /* children: requests without a usable answer since the last one with it */
     uint32_t reserved2;
-    uint64_t latency;          /* children: moving mean of the whole time, see bh_mean_add */
-    uint64_t first_byte;       /* children: likewise until the first byte */
+    uint64_t first_byte;       /* children: moving mean of the time until the first byte, see bh_mean_add */
     uint64_t errors;           /* children: likewise of 1000000 for a failure and 0 for an answer */
     uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
-    uint8_t pad2[56];
+    uint64_t latency;          /* children: likewise of the whole time, of requests whose chain has no slot of its own */
+    uint64_t latency_of[BH_CHAINS - 1]; /* children: likewise, by chain: those of one cost little or much */
 } bh_row_t;
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
@@ -187,7 +190,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 5 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 6 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -198,7 +201,9 @@ typedef struct bh_segment {
 #endif
 BH_ASSERT(sizeof(bh_facts_t) == 208 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
-BH_ASSERT(sizeof(bh_row_t) == 448 && offsetof(bh_row_t, in_flight) == 320, "feedback has a cache line of its own");
+BH_ASSERT(sizeof(bh_row_t) == 448 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384,
+          "feedback has cache lines of its own");
+BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
 BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
@@ -489,15 +494,30 @@ static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_
 /* A failure counts as having taken at least this, or a server that fails fast would look fast. */
 #define BH_FAILURE_US 1000000
 
-/* How long a request took at the server, and whether it failed there. first_byte_us: 0: not known. */
-static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
-                                    bool failed) {
+/* The slot of a chain's times. */
+static inline uint32_t bh_chain_slot(uint32_t chain) { return chain < BH_CHAINS ? chain : 0; }
+
+/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which is behind it. Runs for each server at
+ * each decision, so it does not look what it was given: the mask keeps it inside the row. */
+static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t slot) {
+    return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
+}
+
+/* How long a request took at the server, and whether it failed there. chain: its number, as in bh_request_t. first_byte_us: 0: not known. */
+static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
+                                          uint64_t whole_us, bool failed) {
     bh_row_t *row = &segment->rows_extended[id];
     uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
-    bh_mean_add(&row->latency, now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    bh_mean_add(bh_row_latency(row, bh_chain_slot(chain)), now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
     if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
     /* 0 stays 0. */
     if (failed || bh_word_load(&row->errors)) bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
+}
+
+/* The same of a request whose chain has no slot of its own. */
+static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
+                                    bool failed) {
+    bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed);
 }
 
 /* The server answered, after so many microseconds. */

@@ -1,0 +1,53 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import Testing
+
+@testable import BackhandCandidacy
+
+/// Times are those of the chain that runs: requests of very different cost do not tell of each other.
+@Suite struct TimesTests {
+    private let first: UInt64 = 20_000
+    private let second: UInt64 = 80_000
+
+    /// For chain 1 server 0 is the faster one, for chain 2 server 1; all others share what server 1 is faster in by much.
+    private var table: FakeTable {
+        let table = FakeTable([
+            FakeServer(arriba: 400_000, capacity: 1600, mean: 3), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
+        ])
+        let now = FakeTable.now * 1000
+        for (id, chain, time) in [(0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first)] as [(UInt32, UInt32, UInt64)] {
+            bh_feedback_chain_time(table.segment, id, chain, now, 0, time, false)
+        }
+        return table
+    }
+
+    @Test(arguments: ["byLeastTime", "byForecast"], [(1, 0), (2, 1), (0, 1), (8, 1), (9, 1), (.max, 1)] as [(UInt32, Int32)])
+    func eachChainHasItsOwn(function: String, expected: (chain: UInt32, fastest: Int32)) throws {
+        #expect(table.decide(try Chain([function]), number: expected.chain).ids.first == expected.fastest)
+    }
+
+    /// A chain without times of its own knows nothing: what others took says nothing about it.
+    @Test func nothingIsTakenFromOthers() throws {
+        let table = table
+        for seed in 0..<40 as Range<UInt64> where table.decide(try Chain(["byLeastTime"]), seed: seed, number: 3).ids.first == 0 { return }
+        Issue.record("server 0 was never the first")
+    }
+
+    /// Each number below BH_CHAINS has a word of its own; all others share that of 0.
+    @Test func slots() {
+        let table = FakeTable(count: 1)
+        let row = bh_segment_row_mutable(table.segment, 0)
+        let words = (0..<UInt32(BH_CHAINS)).map { bh_row_latency(row, $0) }
+        #expect(Set(words).count == Int(BH_CHAINS))
+        for chain in [UInt32(BH_CHAINS), 9, 100, .max] { #expect(bh_chain_slot(chain) == 0) }
+        for chain in 0..<UInt32(BH_CHAINS) { #expect(bh_chain_slot(chain) == chain) }
+    }
+
+    /// Failures are the server's, whatever chain sees them.
+    @Test func errorsAreEverybodys() throws {
+        let table = FakeTable([FakeServer(), FakeServer(), FakeServer()])
+        bh_feedback_chain_time(table.segment, 1, 5, FakeTable.now * 1000, 0, 1000, true)
+        #expect(table.decide(try Chain(["byState"]), number: 2).ids == [0, 2])
+    }
+}
