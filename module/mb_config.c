@@ -102,12 +102,18 @@ static const char *set_directory(cmd_parms *cmd, void *unused, const char *path)
     return NULL;
 }
 
+static int is_directory(const char *path, apr_pool_t *pool) {
+    apr_finfo_t info;
+    return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS && info.filetype == APR_DIR;
+}
+
 static const char *set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     (void)unused;
     if (wrong) return wrong;
     const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
     if (!full) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    if (is_directory(full, cmd->temp_pool)) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is a directory", path));
     server_settings(cmd)->pid_file = full;
     return NULL;
 }

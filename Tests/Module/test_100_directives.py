@@ -119,6 +119,8 @@ BAD = [
     ("BackhandMode Look", ["BackhandMode", "Look", "Act", "Observe"]),
     ("BackhandNoCandidate Nobody", ["BackhandNoCandidate", "Nobody", "Local", "Unavailable"]),
     ("BackhandLogLevel dcsn1", ["BackhandLogLevel", "dcsn1", "+dcsnall"]),
+    ("BackhandModeratorPIDFile /", ["BackhandModeratorPIDFile", "'/' is a directory"]),
+    ("BackhandModeratorPIDFile ${root}", ["BackhandModeratorPIDFile", "is a directory"]),
     ("<VirtualHost *>\nBackhandModeratorPIDFile x\n</VirtualHost>", ["BackhandModeratorPIDFile", "VirtualHost"]),
     ("BackhandSocketGroup no-such-group", ["BackhandSocketGroup", "no-such-group"]),
     ("<VirtualHost *>\nUnixSocketDir ${sockets}\n</VirtualHost>", ["UnixSocketDir", "VirtualHost"]),

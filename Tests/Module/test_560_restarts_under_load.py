@@ -34,6 +34,20 @@ def settled(server):
     return old
 
 
+def without_moderator(server, old, epoch):
+    """Seconds from the end of the old moderator until its successor owns the table and answers."""
+    wait_for(lambda: old not in server.moderators(), 10, "the old moderator to end", every=0.005)
+    begin = time.monotonic()
+
+    def is_next_there():
+        try:
+            return server.status().json["self"]["moderator_starts"] == epoch + 1
+        except (OSError, ValueError):
+            return False  # its socket is not there yet
+    wait_for(is_next_there, 10, "the next moderator", every=0.005)
+    return time.monotonic() - begin
+
+
 @pytest.mark.parametrize("whom", ["balancer", "server"])
 def test_every_second(stage, mpm, whom):
     server = stage.httpd(CLUSTER, address="127.0.9.2", name="server", mpm=mpm, workers=16)
@@ -46,17 +60,16 @@ def test_every_second(stage, mpm, whom):
             moderator = restarted.moderator(other_than=moderator)
             begin = time.monotonic()
             epoch = restarted.status().json["self"]["moderator_starts"]
-            restarted.restart()
-            wait_for(lambda: restarted.moderator(other_than=moderator) and restarted.status().json["self"]["moderator_starts"] == epoch + 1,
-                     5, "the next moderator")
-            gaps.append(time.monotonic() - begin)
+            restarted.restart(wait=False)
+            gaps.append(without_moderator(restarted, moderator, epoch))
             sizes.append((kept(restarted.pid), kept(restarted.moderator())))
             assert set(balancer.status().servers) == {balancer.id, server.id}
             time.sleep(max(0, EVERY_S - (time.monotonic() - begin)))
     print(f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, {load.repeated} repeated, "
-          f"at most {max(gaps):.2f} s until the next moderator; descriptors and mappings {sizes[2] == sizes[-1] and 'the same' or sizes}")
+          f"at most {max(gaps):.2f} s without a moderator; descriptors and mappings {sizes[2] == sizes[-1] and 'the same' or sizes}")
     assert load.wrong == [] and load.count > 200
-    assert max(gaps) < 2, gaps
+    # A machine that is busy otherwise may be late once.
+    assert sorted(gaps)[-2] < 1 and max(gaps) < 2, gaps
     # The first restart may settle; after that nothing grows.
     assert sizes[2] == sizes[-1], sizes
     assert len(restarted.moderators()) == 1
