@@ -2,6 +2,8 @@
 """A server that refuses connections costs the requests nothing: the next candidate gets them, and all children spare it for a while."""
 
 import os
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,6 +62,33 @@ def test_the_body_goes_to_the_next_candidate(stage, mpm):
     assert front.get("/", method="POST", chunks=[body[:100_000], body[100_000:]]).text == backend.id
     assert [(request.method, request.body == body) for request in backend.requests] == [("POST", True)]
     front.log.expect(REFUSED)
+
+
+def test_a_connection_that_is_not_answered(stage):
+    """A host that is gone says nothing at all: after three seconds it is as one that refuses, also for an unsafe request, and is spared for long."""
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG)
+    front.log.allow(REFUSED)
+    with socket.socket() as listener, socket.socket() as one, socket.socket() as two, socket.socket() as three:
+        # Linux answers no SYN while the queue of those that nobody has accepted is full.
+        listener.bind(("127.0.9.3", 0))
+        listener.listen(0)
+        for filling in (one, two, three):
+            filling.setblocking(False)
+            filling.connect_ex(listener.getsockname())
+        silent = Announcement(*listener.getsockname(), load=0)
+        stage.plant(front, silent, Announcement(backend.address, backend.port, load=9000))
+        begin = time.monotonic()
+        answer = front.get("/", method="POST", body=b"x" * 4096)
+        took = time.monotonic() - begin
+        assert (answer.status, answer.text) == (200, backend.id)
+        assert 2.9 < took < 5
+        row = front.status().servers[silent.id]
+        assert row["refused"] == 1 and 9000 < row["backoff_ms"] <= 16000
+        begin = time.monotonic()
+        assert front.get("/").text == backend.id
+        assert time.monotonic() - begin < 1
+    assert [(request.method, len(request.body)) for request in backend.requests] == [("POST", 4096), ("GET", 0)]
 
 
 def test_all_children_leave_it_out(stage, mpm):

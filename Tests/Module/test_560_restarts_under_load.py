@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from harness import processes
 from harness.announce import Announcement
 from harness.endurance import ENDURANCE
+from harness.httpd import REPOSITORY
 from harness.load import Load
 from harness.stage import CLUSTER
 from harness.wait import wait_for
@@ -127,6 +129,46 @@ def test_another_configuration_and_back(stage):
         stage.plant(server, Announcement("127.0.9.83", 80))
     assert load.wrong == []
     server.log.allow("AH0004[5-9]")
+
+
+OTHER_BUILD = """
+#include "mod_backhand.h"
+#include "serverstats.h"
+/* Leaves the segment as one that another build has made. */
+int another_layout(request_rec *r, ServerSlot *servers, int *n, char *arg) {
+    bh_segment_t *segment = (bh_segment_t *)(void *)((char *)serverstats - offsetof(bh_segment_t, public_rows));
+    segment->layout ^= 1;
+    return *n;
+}
+"""
+
+
+def test_another_layout_of_the_segment(stage, mpm):
+    """An update by graceful restart: the new build leaves the old one's segment, and hears all servers anew."""
+    source = stage.folder / "other.c"
+    source.write_text(OTHER_BUILD)
+    library = stage.folder / "other.so"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True)
+    server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
+    balancer = stage.httpd(CLUSTER + f"""
+Backhand removeSelf
+<Location /other>
+    BackhandFromSO {library} another_layout
+</Location>
+""", name="balancer", mpm=mpm, workers=16)
+    balancer.knows(server)
+    with Load(balancer) as load:
+        boot, old = balancer.status().json["self"]["boot_id"], balancer.moderator()
+        balancer.get("/other")
+        balancer.restart()
+        balancer.moderator(other_than=old)
+        balancer.knows(server)
+        assert balancer.status().json["self"]["boot_id"] != boot
+        wait_for(lambda: balancer.get("/").text == "server\n", 5, "a request to go there")
+    assert load.wrong == [] and load.count > 20
+    assert len(balancer.moderators()) == 1
+    for each in (balancer, server):
+        each.log.allow("AH0004[5-9]|AH01102|AH00898|AH01097|AH10292")
 
 
 def test_stop_and_start_at_once(stage):
