@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """make bench-balance: real balancers side by side, in front of real httpds whose requests take as long as they are told to.
 
@@ -6,6 +7,7 @@ time at which a request should have been sent; a request that failed counts 20 s
 """
 
 import argparse
+import math
 import signal
 import sys
 from collections import Counter
@@ -17,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from Bench.Balance import calibrate, contenders, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
 from Bench.Balance.run import Plan, World, build, run  # noqa: E402
 
-SHORT, FULL, ROUNDS = Plan(7, drain=5), Plan(30, warm_up=5), 3
+SHORT, FULL, ROUNDS = Plan(5, warm_up=2, settle=1.5, drain=5), Plan(30, warm_up=5), 3
+# Seconds to start and end the balancers of a cell.
+AROUND = 3
 
 
 def interrupted(*_):
@@ -47,7 +51,7 @@ def measure(world, contender, plan, seed):
 
 
 def compare(scenario, chosen, options, table):
-    """All contenders in one scenario; returns their figures by name, and the oracle's latencies."""
+    """All contenders in one scenario; returns their figures by name, and the oracle's p50, p90, p99, p99.9."""
     plan = options.plan
     say(f"\n{scenario.name}: {scenario.title}\n{figures.HEAD}")
     chosen = named(chosen)
@@ -57,8 +61,8 @@ def compare(scenario, chosen, options, table):
         for number in range(options.rounds):
             seed = options.seed + number
             bound += bound_of(scenario, plan, seed)
-            # Whoever comes first in one round comes later in the next.
-            turn = number * len(chosen) // options.rounds
+            # Whoever comes first in one round or scenario comes later in the next.
+            turn = (scenarios.ALL.index(scenario) + number * len(chosen) // options.rounds) % len(chosen)
             for name, contender in chosen[turn:] + chosen[:turn]:
                 one = measure(world, contender, plan, seed)
                 if not one:
@@ -142,11 +146,14 @@ def main():
     if options.calibrate:
         say(calibrate.text(options.plan, options.seed))
         return 0
+    chosen = {scenario: wanted or contenders.of(scenario, options.full) for scenario in worlds}
+    cells = options.rounds * sum(map(len, chosen.values()))
+    say(f"{cells} runs, about {math.ceil(cells * (options.plan.whole + options.plan.settle + AROUND) / 60)} minutes")
     table = figures.Table(options.csv)
     results = {}
     try:
         for scenario in worlds:
-            results[scenario.name] = compare(scenario, wanted or contenders.of(scenario, options.full), options, table)
+            results[scenario.name] = compare(scenario, chosen[scenario], options, table)
     except KeyboardInterrupt:
         say("\nEnded.")
         return 130

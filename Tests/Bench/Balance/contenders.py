@@ -31,10 +31,10 @@ ALL = (
 )
 BY_NAME = {contender.name: contender for contender in ALL}
 
-# In every world; the short set has the first of each kind only.
+# In every world; the short set has the strongest only, and the first of each scenario's rivals.
 ALWAYS = ("default", "byLeastTime", "old", "byrequests", "bybusyness", "heartbeat", "haproxy-leastconn", "haproxy-random",
           "nginx-least_conn", "nginx-random")
-SHORT = ("default", "byLeastTime", "byrequests", "haproxy-leastconn", "nginx-least_conn")
+SHORT = ("default", "byLeastTime", "haproxy-leastconn", "nginx-least_conn")
 
 
 def of(scenario, full):
