@@ -3,12 +3,12 @@
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// The recommended chain in one word: byAge 4, byState, byForecast. Where it is the last resort, byState has the last word.
+    /// The recommended chain in one word: byAge 6, byState, byForecast. Where it is the last resort, byState has the last word.
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
-            // Announcements come once a second: who missed three is gone, or about to be.
-            CandidacyFunction.byAge.apply(&candidates, StepArgument(number: 4000, text: nil))
+            // Announcements come once a second: where one in five is lost, nobody misses six in a row for hours.
+            CandidacyFunction.byAge.apply(&candidates, StepArgument(number: 6000, text: nil))
             if !candidates.isLastResort { CandidacyFunction.byState.apply(&candidates, none) }
             CandidacyFunction.byForecast.apply(&candidates, none)
             if candidates.isLastResort { CandidacyFunction.byState.apply(&candidates, none) }

@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func defaultIsAgeAndForecast() throws {
-        let table = FakeTable([with { $0.heard = FakeTable.now - 4001 }, with { $0.inFlight = 2 }, usual])
+        let table = FakeTable([with { $0.heard = FakeTable.now - 6001 }, with { $0.inFlight = 2 }, usual])
         #expect(try table.decide(["default"]).ids == [2, 1])
     }
 
