@@ -503,11 +503,18 @@ static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
 }
 
+/* The mean of failures is not kept before the first one, which then counts against the time since the last request, not as if there had been none. */
+static inline void bh_errors_begin(uint64_t *_Nonnull errors, uint64_t latency) {
+    uint64_t none = 0, begun = (uint32_t)latency ? (uint32_t)latency : 1;
+    if (latency) __atomic_compare_exchange_n(errors, &none, begun, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /* How long a request took at the server, and whether it failed there. chain: its number, as in bh_request_t. first_byte_us: 0: not known. */
 static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
                                           uint64_t whole_us, bool failed) {
     bh_row_t *row = &segment->rows_extended[id];
     uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
+    if (failed) bh_errors_begin(&row->errors, bh_word_load(bh_row_latency(row, bh_chain_slot(chain))));
     bh_mean_add(bh_row_latency(row, bh_chain_slot(chain)), now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
     if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
     /* 0 stays 0. */
