@@ -72,7 +72,7 @@ final class RunningModerator: @unchecked Sendable {
     private var lines: [(level: Int32, number: Int32, text: String)] = []
     private var stopping = false
     private var ended = false
-    private let moderator: Moderator
+    let moderator: Moderator
     private let borrowed: [UnsafeMutableRawPointer]
     private let ownsSegment: Bool
     private let sink: LogSink

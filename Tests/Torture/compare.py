@@ -7,6 +7,7 @@ time at least one server is whole. All wait a second for a connection and for an
 """
 
 import argparse
+import contextlib
 import http.client
 import os
 import random
@@ -252,7 +253,10 @@ class Faults:
         server = next(self.servers[number] for number in fault.whom if self.servers[number] not in self.down)
         self.done[fault.kind] += 1
         if fault.kind == "kill a child":
-            os.kill(server.children()[0], signal.SIGKILL)
+            # One that has just restarted may have none yet, and one that is seen may have ended.
+            child = wait_for(server.children, 10, "a child")[0]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         elif fault.kind == "kill all":
             server.end_everything()
             self._until(server, fault.lasts, server.start)

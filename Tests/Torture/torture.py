@@ -187,7 +187,8 @@ class Torture:
         self._note_fault(kind, server)
         until = time.monotonic() + self.random.uniform(0.3, 3)
         if kind == "kill a child":
-            os.kill(self.random.choice(server.children()), signal.SIGKILL)
+            if children := server.children():  # none while it restarts
+                os.kill(self.random.choice(children), signal.SIGKILL)
         elif kind == "kill the moderator":
             self._kill_moderator(server)
         elif kind == "restart gracefully":
