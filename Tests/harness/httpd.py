@@ -347,7 +347,7 @@ class Httpd:
         """SIGSTOP for all its processes: a server that hangs."""
         for process in self.processes():
             self.stopped_by_test.add(process.pid)
-            os.kill(process.pid, signal.SIGSTOP)
+            self._signal(process.pid, signal.SIGSTOP)
 
     def resume(self):
         """SIGCONT for what `pause` stopped."""
