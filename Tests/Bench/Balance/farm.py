@@ -37,7 +37,7 @@ AcceptStats 127.0.10.0/24
 class Control:
     """The memory that a server shares with the bench; struct control of mod_demand.c."""
 
-    FIELDS = ("slowness", "fails", "burns", "working", "served")
+    FIELDS = ("slowness", "fails", "working")
 
     def __init__(self, path):
         self.path = path

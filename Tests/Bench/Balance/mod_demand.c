@@ -27,13 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Python writes and reads it as "=qqqqq" (backends.py). */
+/* Python writes and reads it as "=qqq" (farm.py). */
 typedef struct control {
     int64_t slowness;  /* thousandths: 1000 works as fast as demands say */
     int64_t fails;     /* 1: everything is answered 503, at once */
-    int64_t burns;     /* 1: demands are seconds of CPU and not of sleep */
     int64_t working;   /* requests here now, waiting ones too */
-    int64_t served;
 } control;
 
 /* One that waits for a worker. */
@@ -90,17 +88,8 @@ static void sleep_for(int64_t us) {
     while (nanosleep(&left, &left) < 0 && errno == EINTR) continue;
 }
 
-static void burn_for(int64_t us) {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    int64_t end = now.tv_sec * 1000000 + now.tv_nsec / 1000 + us;
-    while (now.tv_sec * 1000000 + now.tv_nsec / 1000 < end) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-}
-
 static void work(int64_t demand_us) {
-    int64_t us = demand_us * __atomic_load_n(&shared->slowness, __ATOMIC_RELAXED) / 1000;
-    if (__atomic_load_n(&shared->burns, __ATOMIC_RELAXED)) burn_for(us);
-    else sleep_for(us);
+    sleep_for(demand_us * __atomic_load_n(&shared->slowness, __ATOMIC_RELAXED) / 1000);
 }
 
 static int64_t demand_of(request_rec *r) {
@@ -125,7 +114,6 @@ static int handle(request_rec *r) {
     work(demand_of(r));
     if (server->workers) give_worker();
     __atomic_fetch_sub(&shared->working, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&shared->served, 1, __ATOMIC_RELAXED);
     ap_rputs("done\n", r);
     return OK;
 }
