@@ -92,6 +92,7 @@ BAD = [
     "BackhandConnectionPools Maybe", "BackhandSlowStart 3601",
     "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
     "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",
+    "BackhandModeratorPIDFile /",
     "BackhandCapacity 0", 'Backhand byResource "cpu >> 5"', "Backhand byResource",
     "BackhandSelfRedirect Maybe", "BackhandRedirectStatus 301",
 ]

@@ -24,6 +24,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import client, ports, processes  # noqa: E402
+from harness.httpd import RUNNING  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
 from harness.wait import wait_for  # noqa: E402
 from torture import ORDER, SERVER, SERVERS  # noqa: E402
@@ -136,7 +137,7 @@ class Note(NamedTuple):
 
     begin: float
     end: float
-    good: bool
+    wrong: str  # what was wrong with the answer; "": nothing
 
 
 class Load:
@@ -155,21 +156,21 @@ class Load:
         for thread in self.threads:
             thread.join()
 
-    def _note(self, begin, good):
-        self.notes.append(Note(begin, time.monotonic(), good))
+    def _note(self, begin, wrong):
+        self.notes.append(Note(begin, time.monotonic(), wrong))
         self.end.wait(0.004)
 
-    def _is_good(self, answer):
-        return answer.status == 200 and answer.text in self.names
+    def _wrong(self, answer):
+        return "" if answer.status == 200 and answer.text in self.names else f"{answer.status} {answer.text[:40]!r}"
 
     def _new(self):
         while not self.end.is_set():
             begin = time.monotonic()
             try:
-                good = self._is_good(client.request(self.front.address, self.front.port, "/"))
-            except (OSError, http.client.HTTPException):
-                good = False
-            self._note(begin, good)
+                wrong = self._wrong(client.request(self.front.address, self.front.port, "/"))
+            except (OSError, http.client.HTTPException) as error:
+                wrong = repr(error)
+            self._note(begin, wrong)
 
     def _kept(self):
         while not self.end.is_set():
@@ -178,17 +179,17 @@ class Load:
                     begin = time.monotonic()
                     try:
                         answer = connection.request("/")
-                    except (ConnectionError, http.client.RemoteDisconnected):
+                    except (ConnectionError, http.client.RemoteDisconnected) as error:
                         # Closed before any byte, on a used connection: the client repeats, as with every server.
                         if used:
                             self.repeated += 1
                         else:
-                            self._note(begin, False)
+                            self._note(begin, repr(error))
                         break
-                    except (OSError, http.client.HTTPException):
-                        self._note(begin, False)
+                    except (OSError, http.client.HTTPException) as error:
+                        self._note(begin, repr(error))
                         break
-                    self._note(begin, self._is_good(answer))
+                    self._note(begin, self._wrong(answer))
                     if self.end.is_set() or answer.header("Connection") == "close":
                         break
 
@@ -235,12 +236,17 @@ class Faults:
         self.servers = servers
         self.down = {}  # server -> when it is mended, and how
         self.done = Counter()
+        self.told = []  # when what happened
+
+    def _tell(self, text):
+        self.told.append((time.monotonic(), text))
 
     def mend(self, everything=False):
         for server, (until, how) in list(self.down.items()):
             if everything or time.monotonic() >= until:
                 how()
                 del self.down[server]
+                self._tell(f"{server.name} is whole")
 
     def _until(self, server, lasts, how):
         self.down[server] = (time.monotonic() + lasts, how)
@@ -252,6 +258,7 @@ class Faults:
             self.mend()
         server = next(self.servers[number] for number in fault.whom if self.servers[number] not in self.down)
         self.done[fault.kind] += 1
+        self._tell(f"{server.name}: {fault.kind}")
         if fault.kind == "kill a child":
             # One that has just restarted may have none yet, and one that is seen may have ended.
             child = wait_for(server.children, 10, "a child")[0]
@@ -264,8 +271,10 @@ class Faults:
             server.stop(signal.SIGTERM if fault.kind == "stop" else signal.SIGWINCH)
             self._until(server, fault.lasts, server.start)
         elif fault.kind.startswith("restart"):
+            before = server.log.count(RUNNING)
             server.restart(signal.SIGHUP if fault.kind == "restart" else signal.SIGUSR1, wait=False)
-            self._until(server, 1, lambda: None)
+            # A signal that comes before that is lost: httpd forgets it when it begins anew.
+            self._until(server, 0.3, lambda: wait_for(lambda: server.log.count(RUNNING) > before, 15, "the restart"))
         else:
             server.pause()
             self._until(server, fault.lasts, server.resume)
@@ -303,12 +312,22 @@ class Result(NamedTuple):
 
 def judge(contender, faults, load, ledger):
     done = Counter(ledger.read_text().split())
-    ends = sorted(note.end for note in load.notes if note.good)
+    ends = sorted(note.end for note in load.notes if not note.wrong)
     took = sorted(1000 * (note.end - note.begin) for note in load.notes)
     return Result(
-        contender, sum(faults.done.values()), len(load.notes), sum(not note.good for note in load.notes), load.repeated,
+        contender, sum(faults.done.values()), len(load.notes), sum(bool(note.wrong) for note in load.notes), load.repeated,
         len(load.ordered), sum(not good for good in load.ordered.values()), sum(times > 1 for times in done.values()),
         max(after - before for before, after in zip(ends, ends[1:])), statistics.median(took), took[len(took) * 99 // 100])
+
+
+def tell_losses(load, faults):
+    """What was lost, and what had happened in the seconds before."""
+    for note in load.notes:
+        if note.wrong:
+            print(f"lost: {note.begin:.2f} to {note.end:.2f}: {note.wrong}; before it:", file=sys.stderr)
+            for at, text in faults.told:
+                if note.begin - 4 < at <= note.end:
+                    print(f"    {at:.2f} {text}", file=sys.stderr)
 
 
 def run(contender, seconds, seed):
@@ -330,7 +349,10 @@ def run(contender, seconds, seed):
             for server in servers:
                 server.resume()
             load.stop()
-        return judge(contender, faults, load, ledger)
+        result = judge(contender, faults, load, ledger)
+        if contender == "mod_backhand":
+            tell_losses(load, faults)
+        return result
     finally:
         if isinstance(front, HAProxy):
             front.close()
