@@ -86,6 +86,7 @@ BAD = [
     "Backhand byLod", "Backhand somethingelse", "Backhand byRandom 3", "Backhand off 3", "Backhand byAge six",
     "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
     "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
+    "BackhandModeratorPIDFile /",
     "BackhandKey missing", "BackhandKey /dev/null", "BackhandKey httpd.conf", "BackhandKey ../large", "BackhandKey ../short",
     "BackhandKey ../three", "BackhandKey ../none", "BackhandKey ../good\nBackhandKey ../good", "BackhandExpire 59",
     "BackhandRetries 17", "BackhandRetryTimeout 0", "BackhandForward ftp",
