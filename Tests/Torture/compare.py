@@ -27,7 +27,7 @@ from harness import client, ports, processes  # noqa: E402
 from harness.httpd import RUNNING  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
 from harness.wait import wait_for  # noqa: E402
-from torture import ORDER, SERVER, SERVERS  # noqa: E402
+from torture import ORDER, SERVER, SERVERS, start_again  # noqa: E402
 
 ADDRESS = "127.0.61.1"
 
@@ -268,8 +268,8 @@ class Faults:
             server.end_everything()
             self._until(server, fault.lasts, server.start)
         elif fault.kind.startswith("stop"):
-            server.stop(signal.SIGTERM if fault.kind == "stop" else signal.SIGWINCH)
-            self._until(server, fault.lasts, server.start)
+            server.process.send_signal(signal.SIGTERM if fault.kind == "stop" else signal.SIGWINCH)
+            self._until(server, fault.lasts, lambda: start_again(server))
         elif fault.kind.startswith("restart"):
             before = server.log.count(RUNNING)
             server.restart(signal.SIGHUP if fault.kind == "restart" else signal.SIGUSR1, wait=False)
