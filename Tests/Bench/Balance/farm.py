@@ -2,6 +2,7 @@
 """The servers of a scenario: real httpds with our module, whose work the bench makes longer or shorter while they run."""
 
 import mmap
+import os
 import struct
 import time
 
@@ -13,6 +14,12 @@ from Bench.Balance.lean import Lean
 
 NETWORK = "127.0.10"
 DEMAND_MODULE = REPOSITORY / "build/bench/mod_demand.so"
+
+# With 16 threads a core and more, byForecast counts all that computes on the machine as this server's work: here that would be the balancers, the
+# generator and the other servers too.
+THREADS = 15 * (os.cpu_count() or 2)
+# A server that is a balancer too has one for each request that it sends on.
+PROXY_THREADS = 512
 
 CONFIG = """
 LoadModule demand_module {module}
@@ -56,12 +63,12 @@ class Control:
 class Server:
     """One of them."""
 
-    def __init__(self, stage, number, settings, backlog):
+    def __init__(self, stage, number, settings, backlog, proxies):
         self.settings, self.name = settings, f"s{number}"
         self.heartbeat, self.agent = ports.free_port(), ports.free_port()
         self.control = Control(stage.folder / f"{self.name}.control")
-        # Without the backlog, httpd has threads for all who wait, and mod_demand has the workers.
-        threads = settings.workers if backlog else 512
+        # Without the backlog, httpd has threads for those who wait, and mod_demand has the workers.
+        threads = settings.workers if backlog else PROXY_THREADS if proxies else THREADS
         self.httpd = Lean(
             stage.folder, self.name, group=stage.group, address=f"{NETWORK}.{number}", mpm="event", workers=threads, children=1,
             modules=("heartbeat",), config="")
@@ -106,7 +113,7 @@ class Farm:
 
     def __init__(self, stage, scenario, backlog=False):
         self.scenario, self.group = scenario, stage.group
-        self.servers = [Server(stage, number, settings, backlog) for number, settings in enumerate(scenario.servers, 1)]
+        self.servers = [Server(stage, number, settings, backlog, scenario.is_symmetric) for number, settings in enumerate(scenario.servers, 1)]
 
     def start(self, chain=""):
         """Starts those that are up when a run begins; with another chain than before, all begin anew."""
