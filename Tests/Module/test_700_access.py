@@ -86,6 +86,7 @@ def test_require_ip_on_the_server(pair):
 def test_require_ip_on_the_front(pair):
     """Whom the front refuses, the server never hears of."""
     assert pair.front.get("/not-for-78", source=CLIENT).status == 404  # that is the server's word
+    pair.server.logged("/not-for-78")  # after its answer
     before = len(pair.server.access_log())
     assert pair.front.get("/not-for-78", source=OTHER).status == 403
     pair.front.log.expect("AH01630")
