@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import client, ports, processes  # noqa: E402
 from harness.httpd import RUNNING  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
-from harness.wait import wait_for  # noqa: E402
+from harness.wait import Late, wait_for  # noqa: E402
 from torture import ORDER, SERVER, SERVERS, start_again  # noqa: E402
 
 ADDRESS = "127.0.61.1"
@@ -229,6 +229,14 @@ def plan(seconds, seed):
     return faults
 
 
+def finish_restart(server, before):
+    """Waits until it has restarted; one that has missed its signal is started again."""
+    try:
+        wait_for(lambda: server.log.count(RUNNING) > before, 5, "the restart")
+    except Late:
+        start_again(server)
+
+
 class Faults:
     """Carries the plan out."""
 
@@ -274,7 +282,7 @@ class Faults:
             before = server.log.count(RUNNING)
             server.restart(signal.SIGHUP if fault.kind == "restart" else signal.SIGUSR1, wait=False)
             # A signal that comes before that is lost: httpd forgets it when it begins anew.
-            self._until(server, 0.3, lambda: wait_for(lambda: server.log.count(RUNNING) > before, 15, "the restart"))
+            self._until(server, 0.3, lambda: finish_restart(server, before))
         else:
             server.pause()
             self._until(server, fault.lasts, server.resume)
