@@ -214,15 +214,27 @@ static int try_all(errand *about) {
     return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
 }
 
-/* Nobody else is left. A server that hung up before its first byte, on a connection that was kept, may only have closed a kept-alive connection, as one does that restarts: it is
- * asked once more, over a new connection. */
+/* Whether the last server hung up before its first byte, on a connection that was kept: it may only have closed a kept-alive connection, as one does
+ * that restarts. */
+static int was_stale(const errand *about) {
+    const mb_attempt *last = &about->last;
+    return about->failures && last->result == HTTP_BAD_GATEWAY && !last->held && last->was_kept
+           && last->answer.headers_out == last->before.headers_out && !apr_table_get(about->r->notes, "proxy_timedout");
+}
+
+/* Nobody else is left. Who may not have had the request is asked once more, over a new connection: the last server if its connection was stale,
+ * and all that have come since the request began, which are other processes than those that did not answer. */
 static int has_second_chance(errand *about) {
-    if (about->second || !may_fail(about) || about->last.result != HTTP_BAD_GATEWAY || about->last.held || !about->last.was_kept
-        || about->last.answer.headers_out != about->last.before.headers_out || apr_table_get(about->r->notes, "proxy_timedout")) return 0;
-    about->second = 1;
+    if (about->second || !may_fail(about)) return 0;
+    int stale = was_stale(about);
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < about->tried_count; i++)
-        if (about->tried[i] != about->last_id) about->tried[kept++] = about->tried[i];
+    for (uint32_t i = 0; i < about->tried_count; i++) {
+        uint32_t id = about->tried[i];
+        int again = (stale && id == about->last_id) || bh_row_came(bh_segment_row(mb_segment, id)) >= about->begun_us / 1000;
+        if (!again) about->tried[kept++] = id;
+    }
+    if (kept == about->tried_count) return 0;
+    about->second = 1;
     about->tried_count = kept;
     apr_table_setn(about->r->subprocess_env, "proxy-initial-not-pooled", "1");
     return 1;

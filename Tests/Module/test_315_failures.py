@@ -5,6 +5,7 @@ import http.client
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from harness import ports
@@ -285,6 +286,24 @@ def test_a_lone_server_is_asked_once(stage, fault, asked):
     stage.plant(front, Announcement(lone.address, lone.port))
     assert front.get("/").status == 503
     assert len(lone.requests) == asked
+
+
+def test_a_server_that_has_come_back_meanwhile_is_asked_again(stage):
+    """It hung and was started anew while the request waited: who answers now is another process, and nobody else is left."""
+    pending = [Reply(200, b"late", delay=2.5)]
+    server = stage.backend("127.0.9.2", reply=lambda request: pending.pop() if pending else Reply(200, b"anew"))
+    front = stage.httpd(CONFIG)
+    front.log.allow(PROXY_LINES)
+    gone = Announcement("127.0.9.3", ports.free_port("127.0.9.3"), load=9000)
+    before = Announcement(server.address, server.port, boot_id=1)
+    stage.plant(front, before, gone)
+    with front.client() as client:
+        client.send("/page")
+        wait_for(lambda: len(server.requests) == 1, 3, "the request")
+        stage.plant(front, replace(before, boot_id=2))
+        answer = client.receive()
+    assert (answer.status, answer.text) == (200, "anew")
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("line", ["BackhandRetries -1", "BackhandRetries 17", "BackhandRetries two", "BackhandRetries 1x",
