@@ -22,11 +22,10 @@ typedef struct errand {
     int walked;                 /* whether <Directory> sections have had their say */
     uint32_t tried_count;       /* servers that refused or failed it so far */
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
+    uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
     uint64_t begun_us;          /* when the first candidate was asked; 0: none was */
-    mb_attempt last;            /* of those failures */
-    uint32_t last_id;           /* the server of that */
     mb_attempt held;            /* the last of them that has kept a 503 back */
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
@@ -126,19 +125,31 @@ static int has_tried(const errand *about, uint32_t id) {
     return 0;
 }
 
+/* Whether it hung up before its first byte, on a connection that was kept: it may only have closed a kept-alive connection, as one does that
+ * restarts. */
+static int was_stale(const request_rec *r, const mb_attempt *attempt) {
+    return attempt->result == HTTP_BAD_GATEWAY && !attempt->held && attempt->was_kept
+           && attempt->answer.headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
+}
+
+static void note_tried(errand *about, uint32_t id, int stale) {
+    if (about->tried_count == MOST_TRIED) return;
+    if (stale) about->stale |= (uint32_t)1 << about->tried_count;
+    about->tried[about->tried_count++] = id;
+}
+
 /* What the next candidate must know of one that did not do it. */
 static void note_failure(errand *about, uint32_t id, const char *server, mb_outcome outcome, mb_attempt *attempt) {
-    if (about->tried_count < MOST_TRIED) about->tried[about->tried_count++] = id;
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        note_tried(about, id, 0);
         return;
     }
     about->failures++;
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
                   attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
     mb_attempt_undo(attempt, about->r);
-    about->last = *attempt;
-    about->last_id = id;
+    note_tried(about, id, was_stale(about->r, attempt));
     if (!attempt->held) return;
     about->held = *attempt;
     about->held_server = server;
@@ -214,28 +225,20 @@ static int try_all(errand *about) {
     return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
 }
 
-/* Whether the last server hung up before its first byte, on a connection that was kept: it may only have closed a kept-alive connection, as one does
- * that restarts. */
-static int was_stale(const errand *about) {
-    const mb_attempt *last = &about->last;
-    return about->failures && last->result == HTTP_BAD_GATEWAY && !last->held && last->was_kept
-           && last->answer.headers_out == last->before.headers_out && !apr_table_get(about->r->notes, "proxy_timedout");
-}
-
-/* Nobody else is left. Who may not have had the request is asked once more, over a new connection: the last server if its connection was stale,
- * and all that have come since the request began, which are other processes than those that did not answer. */
+/* Nobody else is left. Who may not have had the request is asked once more, over a new connection: servers whose connection was stale, and those
+ * that have come since the request began, which are other processes than those that did not answer. */
 static int has_second_chance(errand *about) {
     if (about->second || !may_fail(about)) return 0;
-    int stale = was_stale(about);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];
-        int again = (stale && id == about->last_id) || bh_row_came(bh_segment_row(mb_segment, id)) >= about->begun_us / 1000;
+        int again = (about->stale >> i & 1) || bh_row_came(bh_segment_row(mb_segment, id)) >= about->begun_us / 1000;
         if (!again) about->tried[kept++] = id;
     }
     if (kept == about->tried_count) return 0;
     about->second = 1;
     about->tried_count = kept;
+    about->stale = 0;
     apr_table_setn(about->r->subprocess_env, "proxy-initial-not-pooled", "1");
     return 1;
 }

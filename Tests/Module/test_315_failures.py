@@ -288,6 +288,20 @@ def test_a_lone_server_is_asked_once(stage, fault, asked):
     assert len(lone.requests) == asked
 
 
+def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
+    """The first hung up on a kept connection, the second hangs, and nobody else is left: the first is asked again, over a new one."""
+    pending = [Reply(200, b"first"), Reply(drop=True)]
+    one = stage.backend("127.0.9.2", reply=lambda request: pending.pop(0) if pending else Reply(200, b"again"))
+    two = stage.backend("127.0.9.3", reply=lambda request: FAULTS["hang"])
+    front = stage.httpd(CONFIG + "BackhandRetries 3\n", workers=1, children=1)
+    front.log.allow(PROXY_LINES + "|AH00484")
+    stage.plant(front, Announcement(one.address, one.port, load=0), Announcement(two.address, two.port, load=9000))
+    with front.client() as client:
+        assert client.request("/page").text == "first"
+        assert client.request("/page").text == "again"
+    assert (len(one.requests), len(two.requests)) == (3, 1)
+
+
 def test_a_server_that_has_come_back_meanwhile_is_asked_again(stage):
     """It hung and was started anew while the request waited: who answers now is another process, and nobody else is left."""
     pending = [Reply(200, b"late", delay=2.5)]
