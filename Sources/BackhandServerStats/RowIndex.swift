@@ -20,6 +20,8 @@ struct Known {
     var bootID: UInt64 = 0
     /// Of the last announcement with this boot id.
     var sequence: UInt64 = 0
+    /// When those with this boot id are due.
+    var pace = Pace()
     /// When an announcement last named the row's own endpoint; CLOCK_MONOTONIC milliseconds.
     var endpointHeard: UInt64 = 0
     /// The row's heard_ms; 0: empty.
@@ -91,7 +93,12 @@ struct RowIndex {
         known[Int(id)].bootID = bootID
         known[Int(id)].sequence = sequence
         known[Int(id)].heard = now
-        if old.bootID != bootID { known[Int(id)].isProven = false }
+        if old.endpoint == nil || old.bootID != bootID {
+            known[Int(id)].pace = Pace(sequence: sequence, came: now)
+            known[Int(id)].isProven = false
+        } else {
+            known[Int(id)].pace.take(sequence, now: now)
+        }
     }
 
     /// The row's server is found elsewhere from now on, or nowhere; another may get the row.

@@ -74,11 +74,12 @@ public struct StatsWriter {
     }
 
     /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody knows its boot
-    /// id, or it was silent for so long that somebody may have kept back what it said.
+    /// id, or it comes so late that somebody may have kept it back, or it would be believed in spite of its number.
     public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return true }
-        return isSilent(id, now)
+        guard facts.sequence > index[id].sequence else { return isSilent(id, now) }
+        return index[id].pace.lateness(of: facts.sequence, now: now) >= keptBackLimit
     }
 
     /// Whether the table knows neither the address and port nor the boot id.

@@ -17,12 +17,47 @@ import Testing
         #expect(table.facts(1)?.proven == 1)
     }
 
-    /// Whoever was silent may have been recorded meanwhile.
-    @Test func silentServersNeedItAgain() {
+    /// Its number says when it was made, however many were lost before.
+    @Test func lateOnesNeedIt() {
         var writer = table.writer(keyed: true)
         _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 8), now: 3999))
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 9), now: 4000))
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 25), now: 21_200), "lost: 19 in a row")
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 6), now: 4999))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 6), now: 5000))
+    }
+
+    /// Nobody can stretch the time between announcements little by little.
+    @Test func delaysAddUp() {
+        var writer = table.writer(keyed: true)
+        for number in UInt64(0)...5 {
+            #expect(!writer.needsProof(announcement(boot: 7, sequence: 5 + number), now: 1000 + 1500 * number) || number == 0)
+            _ = writer.hear(announcement(boot: 7, sequence: 5 + number), now: 1000 + 1500 * number, wall: 5)
+        }
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 11), now: 10_000))
+        // What has proved itself is fresh, however late it is.
+        _ = writer.hear(announcement(boot: 7, sequence: 11), now: 10_000, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 12), now: 13_999))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 12), now: 14_000))
+    }
+
+    /// The clock runs from the soonest: numbers that came between the seconds do not count as time.
+    @Test func earlyOnesSetTheClock() {
+        var writer = table.writer(keyed: true)
+        _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
+        _ = writer.hear(announcement(boot: 7, sequence: 9), now: 1100, wall: 5)
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 10), now: 5100))
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 10), now: 5099))
+        // A number far ahead ends no counting.
+        _ = writer.hear(announcement(boot: 7, sequence: .max - 1), now: 1200, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: .max), now: 2200))
+    }
+
+    /// An old number is believed only after silence, and then not without proof.
+    @Test func oldNumbersNeedItAfterSilence() {
+        var writer = table.writer(keyed: true)
+        _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 5), now: 3999), "repeated")
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 5), now: 4000))
     }
 
     @Test func withoutAKeyNobodyNeedsIt() {
