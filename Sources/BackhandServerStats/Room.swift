@@ -11,7 +11,8 @@ internal import CBackhand
 ///     n = min(workers, cores / min(1, 2 use))
 ///
 /// Use is doubled, and counts a twentieth of a core more, because its mean is less than 1 where requests come and go, and unknown where there are none.
-/// Requests may compute in other processes (FastCGI): of a server with many workers a core the CPU that is busy counts, whoever uses it.
+/// Requests may compute in other processes (FastCGI): of a server that has all CPUs of its machine, and many workers a core, the CPU that is busy counts, whoever
+/// uses it.
 public func room(for facts: bh_facts_t) -> UInt32 {
     let speed = Double(facts.arriba)
     let capacity = Double(facts.capacity)
@@ -27,8 +28,10 @@ public func room(for facts: bh_facts_t) -> UInt32 {
 /// Cores' worth of CPU that the server's requests may have used over the last window.
 private func cpuUsed(_ facts: bh_facts_t, _ cores: Double) -> Double {
     let own = Double(facts.cpu_used) / 1000
-    // Who allows for so few workers a core means them to be the limit.
-    guard Double(facts.workers) > 16 * cores else { return own }
+    // Who allows for so few workers a core means them to be the limit; capacity is cut to whole numbers, so the cores may be a little less than they are.
+    guard Double(facts.workers) > 17 * cores else { return own }
+    // What is busy in a machine that others share says nothing of us: a container, or a capacity that somebody has set.
+    guard cores > 0.9 * Double(facts.ncpu) else { return own }
     let idle = Double(min(max(facts.cpu, 0), 1000)) / 1000
     return max(own, Double(max(facts.ncpu, 0)) * (1 - idle))
 }

@@ -6,13 +6,13 @@ import Testing
 @testable import BackhandServerStats
 
 struct RoomTests {
-    /// Four cores of 400,000 and eight CPUs in the machine.
+    /// All four cores, of 400,000, of a machine.
     private func facts(_ change: (inout bh_facts_t) -> Void) -> bh_facts_t {
         var facts = bh_facts_t()
         facts.arriba = 400_000
         facts.capacity = 1600
         facts.workers = 400
-        facts.ncpu = 8
+        facts.ncpu = 4
         facts.cpu = 1000
         change(&facts)
         return facts
@@ -38,8 +38,15 @@ struct RoomTests {
 
     /// 400 workers on four cores: all of the CPU counts. 64: httpd's own.
     @Test func `requests that compute elsewhere`() {
-        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 600 }) == 1600)
-        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 600; $0.workers = 64 }) == 25_600)
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 200 }) == 1600)
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 200; $0.workers = 64 }) == 25_600)
+        // A speed that does not divide the capacity.
+        #expect(room(for: facts { $0.arriba = 664_000; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 2000; $0.cpu = 0 }) == 21_248)
+        #expect(room(for: facts { $0.arriba = 664_999; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 1990; $0.cpu = 0 }) > 20_000)
+    }
+
+    @Test func `neighbours in other containers`() {
+        #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 200; $0.ncpu = 8 }) == 48_800)
     }
 
     @Test(arguments: [
