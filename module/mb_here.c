@@ -10,7 +10,10 @@
 typedef struct here {
     request_rec *r;
     uint64_t since_us;
+    uint64_t first_us; /* when the first byte of the answer was there; 0: not yet */
 } here;
+
+static ap_filter_rec_t *first_filter;
 
 /* The end of the request's pool: everything has gone to the client. */
 static apr_status_t end(void *data) {
@@ -19,7 +22,8 @@ static apr_status_t end(void *data) {
     uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
     int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_chain_time(mb_segment, 0, mb_chain_of(work->r), now, 0, us, failed);
+    uint64_t first = work->first_us > work->since_us ? work->first_us - work->since_us : 0;
+    bh_feedback_chain_time(mb_segment, 0, mb_chain_of(work->r), now, first, us, failed);
     if (failed) bh_feedback_failed(mb_segment, 0);
     else bh_feedback_served(mb_segment, 0, us);
     bh_feedback_end(mb_segment, mb_child_slot, 0, now);
@@ -29,7 +33,21 @@ static apr_status_t end(void *data) {
 void mb_here_begin(request_rec *r) {
     if (!mb_segment) return;
     here *work = apr_palloc(r->pool, sizeof *work);
-    *work = (here){r, mb_now_us()};
+    *work = (here){.r = r, .since_us = mb_now_us()};
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_cleanup_register(r->pool, work, end, apr_pool_cleanup_null);
+    ap_add_output_filter_handle(first_filter, work, r, r->connection);
+}
+
+/* Notes when the answer begins to leave, and leaves its way. */
+static apr_status_t note_first(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+    here *work = filter->ctx;
+    work->first_us = mb_now_us();
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void mb_here_register(apr_pool_t *pool) {
+    (void)pool;
+    first_filter = ap_register_output_filter("BACKHAND_HERE", note_first, NULL, AP_FTYPE_PROTOCOL);
 }

@@ -178,6 +178,7 @@ mb_request *mb_request_make(request_rec *r);
 
 /* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. */
 void mb_here_begin(request_rec *r);
+void mb_here_register(apr_pool_t *pool);
 
 void mb_guard_register(apr_pool_t *pool);
 /* The header's value for a request that is passed on: its client's address, and with a key a signature. */

@@ -29,37 +29,64 @@ static const char *const columns[] = {
     "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
     "Load/HWM", "CPU Idle", "State", NULL};
 
+/* What each server announces of its own last second. */
+static const char *const means[] = {
+    "Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched", NULL};
+
 /* By bh_state_t. */
 static const char *const states[] = {"up", "draining", "maintenance", "leaving"};
 
-static void put_row(request_rec *r, uint32_t id, uint64_t now) {
+static void put_figures(request_rec *r, uint32_t id, const bh_facts_t *facts) {
+    (void)facts;
     const bh_row_t *row = bh_segment_row(mb_segment, id);
     const serverstat *stat = bh_segment_public(mb_segment, id);
-    uint64_t heard = bh_row_heard(row);
-    bh_facts_t facts;
-    if (!heard || !bh_row_copy(row, &facts)) return;
-    uint64_t age = now > heard ? now - heard : 0;
     int load = bh_public_load(&stat->load), cpu = bh_public_load(&stat->cpu);
     ap_rprintf(r,
-               "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>"
                "<td>%d MB</td><td>%d MB</td><td>%d/%d</td><td>%d [%d]</td><td>%d</td><td>%d</td>"
-               "<td>%.3f/%d</td><td>%.3f</td><td class=\"text\">%s</td></tr>\n",
-               age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
-               ap_escape_html(r->pool, mb_endpoint(r->pool, &facts.address, facts.port)),
+               "<td>%.3f/%d</td><td>%.3f</td><td class=\"text\">%s</td>",
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),
                bh_public_load(&stat->arriba), bh_public_load(&stat->ncpu), load / 1000.0,
                bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, states[bh_row_state(row) & 3]);
 }
 
-static void put_table(request_rec *r) {
+static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts) {
+    (void)id;
+    ap_rprintf(r,
+               "<td>%.1f</td><td>%.0f</td><td>%.1f ms</td><td>%.1f ms</td><td>%.2f</td><td>%u</td><td>%.1f %%</td><td>%" APR_UINT64_T_FMT "</td>",
+               facts->mean_in_flight / 1000.0, facts->arrival_rate / 1000.0, facts->first_byte_us / 1000.0, facts->latency_us / 1000.0,
+               facts->cpu_used / 1000.0, facts->capacity, facts->error_ppm / 10000.0, facts->dispatched);
+}
+
+typedef void put_cells(request_rec *r, uint32_t id, const bh_facts_t *facts);
+
+static void put_row(request_rec *r, uint32_t id, uint64_t now, put_cells *cells) {
+    const bh_row_t *row = bh_segment_row(mb_segment, id);
+    uint64_t heard = bh_row_heard(row);
+    bh_facts_t facts;
+    if (!heard || !bh_row_copy(row, &facts)) return;
+    uint64_t age = now > heard ? now - heard : 0;
+    ap_rprintf(r, "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>",
+               age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
+               ap_escape_html(r->pool, mb_endpoint(r->pool, &facts.address, facts.port)));
+    cells(r, id, &facts);
+    ap_rputs("</tr>\n", r);
+}
+
+static void put_table(request_rec *r, const char *const *names, put_cells *cells) {
     uint64_t now = mb_now_ms();
     ap_rputs("<table>\n<thead><tr>", r);
-    for (int i = 0; columns[i]; i++)
-        ap_rvputs(r, i == 1 || i == 3 || i == 12 ? "<th class=\"text\">" : "<th>", columns[i], "</th>", NULL);
+    for (int i = 0; names[i]; i++)
+        ap_rvputs(r, i == 1 || i == 3 || i == 12 ? "<th class=\"text\">" : "<th>", names[i], "</th>", NULL);
     ap_rputs("</tr></thead>\n<tbody>\n", r);
-    for (uint32_t id = 0; id < bh_segment_rows(mb_segment); id++) put_row(r, id, now);
+    for (uint32_t id = 0; id < bh_segment_rows(mb_segment); id++) put_row(r, id, now, cells);
     ap_rputs("</tbody>\n</table>\n", r);
+}
+
+static void put_tables(request_rec *r) {
+    put_table(r, columns, put_figures);
+    ap_rputs("<h2>The last second</h2>\n", r);
+    put_table(r, means, put_means);
 }
 
 static void put_page(request_rec *r) {
@@ -69,7 +96,7 @@ static void put_page(request_rec *r) {
               ap_escape_html(r->pool, r->server->server_hostname ? r->server->server_hostname : "-"),
               "</dd><dt>Version</dt><dd>mod_backhand " BACKHAND_VERSION "</dd><dt>Your address</dt><dd>",
               ap_escape_html(r->pool, r->useragent_ip), "</dd></dl>\n", NULL);
-    if (mb_segment) put_table(r);
+    if (mb_segment) put_tables(r);
     else ap_rputs("<p>No moderator is configured: UnixSocketDir is missing.</p>\n", r);
     ap_rputs("</body></html>\n", r);
 }

@@ -12,6 +12,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_handshake_register(pool);
     mb_leaving_register(pool);
     mb_proxy_register(pool);
+    mb_here_register(pool);
     mb_guard_register(pool);
     mb_attempt_register(pool);
     mb_walk_register(pool);

@@ -30,6 +30,7 @@ extension bh_facts_t {
         self.dispatched = dispatched
         mean_in_flight = window.meanInFlight
         arrival_rate = window.arrivalRate
+        first_byte_us = window.firstByte
         latency_us = window.latency
         error_ppm = window.errorShare
     }

@@ -47,9 +47,10 @@ struct FeedbackWindow {
 
 /// What this httpd served itself, whoever sent it: means of the last window, counted in row 0.
 public struct OwnWindow: Equatable {
-    /// Thousandths of a request; thousandths of a request a second; microseconds; millionths.
+    /// Thousandths of a request; thousandths of a request a second; microseconds until the first byte, and of the whole; millionths.
     public private(set) var meanInFlight: UInt32 = 0
     public private(set) var arrivalRate: UInt32 = 0
+    public private(set) var firstByte: UInt32 = 0
     public private(set) var latency: UInt32 = 0
     public private(set) var errorShare: UInt32 = 0
     private var arrivals: UInt64 = 0
@@ -71,6 +72,7 @@ public struct OwnWindow: Equatable {
         let wrong = failed &- before.failed
         meanInFlight = bh_half_load(&row.pointee.sent_mean)
         arrivalRate = share(arrivals &- before.arrivals, of: span, times: 1_000_000_000)
+        firstByte = answered == 0 ? 0 : UInt32(clamping: bh_mean_value(bh_word_load(&row.pointee.first_byte)))
         latency = answered == 0 ? 0 : UInt32(clamping: (spent &- before.spent) / answered)
         errorShare = share(wrong, of: answered &+ wrong, times: 1_000_000)
     }

@@ -17,6 +17,8 @@ from harness.wait import wait_for
 COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
            "Load/HWM", "CPU Idle", "State"]
 
+MEANS = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched"]
+
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
               "memory_available", "workers", "workers_idle", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
               "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "up_ms",
@@ -30,6 +32,12 @@ BackhandTrace On
 <Location /backhand-status>
     SetHandler backhand-handler
 </Location>
+"""
+
+SLOW = """#!/bin/sh
+printf 'Content-Type: text/plain\n\nfirst\n'
+sleep 0.3
+echo last
 """
 
 OTHER = Announcement("127.0.9.7", 8087, "other-7", load=1234, load_hwm=4000, cpu=876, ncpu=3, workers=50, idle=49, arriba=654321,
@@ -83,6 +91,10 @@ def test_page(server):
     assert (row["Ready/Total"], row["Arriba"], row["CPUs"]) == ("49/50", "654321", "3")
     assert re.fullmatch(r"1\.2340*/4", row["Load/HWM"]) and re.fullmatch(r"0\.8760*", row["CPU Idle"])
     assert not {"script", "img", "link", "iframe", "form"} & set(table.names)
+    # The second table.
+    header = next(row for row in table.rows if "In Flight" in row)
+    assert header == MEANS
+    assert table.rows[-1][4:] == ["2.5", "125", "12.3 ms", "20.0 ms", "1.75", "2939", "1.6 %", "77"]
 
 
 def test_the_page_is_never_balanced(server):
@@ -137,6 +149,18 @@ def test_own_arrivals_grow(server):
     for _ in range(10):
         server.get("/backhand-status")
     wait_for(lambda: server.status().self["arrivals"] >= before + 10, 5, "the next sample")
+
+
+def test_own_times(stage):
+    """Of what is served here, until its first byte and until its end."""
+    server = stage.httpd(CLUSTER + "<Location /cgi-bin>\n    Backhand byAge\n</Location>\n", cgi=True, files={"cgi-bin/slow": SLOW})
+    server.knows()
+    def times():
+        assert server.get("/cgi-bin/slow").text == "first\nlast\n"
+        row = server.status().self
+        return row["latency_ms"] and (row["first_byte_ms"], row["latency_ms"])
+    first, whole = wait_for(times, 10, "times", every=0)
+    assert 0 < first < 200 and 300 <= whole < 1000, (first, whole)
 
 
 def test_head_and_other_methods(server):
