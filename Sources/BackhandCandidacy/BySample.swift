@@ -3,6 +3,9 @@
 internal import CBackhand
 internal import CSystem
 
+/// So many are found sooner by keeping them in order than by sorting all.
+private let fewEnough = 64
+
 extension CandidacyFunction {
     /// Keeps a random few, each the likelier the more capacity it announces; equally likely if one of them announces none.
     ///
@@ -14,12 +17,14 @@ extension CandidacyFunction {
             guard candidates.count > 1 else { return }
             let weighted = candidates.haveCapacities
             var random = SplitMix64(seed: candidates.seed, stream: candidates.step)
-            candidates.sort { slot, segment in
+            func key(_ slot: ServerSlot, _ segment: UnsafePointer<bh_segment_t>) -> SortKey {
                 let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
                 let weight = weighted ? Double(bh_half_load(&row.pointee.facts.capacity)) : 1
                 return SortKey((0 - csystem_log(random.unit())) / weight)
             }
-            candidates.count = min(candidates.count, Int(most.number))
+            let kept = min(candidates.count, Int(most.number))
+            if kept <= fewEnough { candidates.sort(first: kept, by: key) } else { candidates.sort(by: key) }
+            candidates.count = kept
         }
     }
 }
