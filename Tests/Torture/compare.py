@@ -379,6 +379,8 @@ def table(results):
 
 
 def main():
+    # Ended from outside, it must still let go on what it has stopped, and end what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
