@@ -16,7 +16,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from Bench.Balance import calibrate, contenders, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
+from Bench.Balance import calibrate, contenders, control_group, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
 from Bench.Balance.run import Plan, World, build, run  # noqa: E402
 
 SHORT, FULL, ROUNDS = Plan(5, warm_up=2, settle=1.5, drain=5), Plan(30, warm_up=5), 3
@@ -128,17 +128,27 @@ def names(words, known, what):
 
 def tell_names():
     for scenario in scenarios.ALL:
-        say(f"{scenario.name:14} {scenario.title}; {scenario.rate:.0f} requests/s")
+        say(f"{scenario.name:16} {scenario.title}; {scenario.rate:.0f} requests/s")
     say()
     for contender in contenders.ALL:
         say(f"{contender.name:26} {contender.title}")
+
+
+def possible(worlds):
+    """Without those that cannot be had on this machine, of which it tells."""
+    problem = control_group.problem() if any(scenario.burns for scenario in worlds) else ""
+    for scenario in worlds:
+        if scenario.burns and problem:
+            say(f"{scenario.name} is left out: {problem}")
+    return [scenario for scenario in worlds if not (scenario.burns and problem)]
 
 
 def main():
     options = arguments()
     if options.list:
         return tell_names()
-    worlds = [scenarios.BY_NAME[name] for name in names(options.scenario, scenarios.BY_NAME, "scenario")] or scenarios.ALL
+    worlds = [scenarios.BY_NAME[name] for name in names(options.scenario, scenarios.BY_NAME, "scenario")] or [
+        scenario for scenario in scenarios.ALL if options.full or not scenario.is_long]
     wanted = [contenders.BY_NAME[name] for name in names(options.contender, contenders.BY_NAME, "contender")]
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
@@ -146,6 +156,7 @@ def main():
     if options.calibrate:
         say(calibrate.text(options.plan, options.seed))
         return 0
+    worlds = possible(worlds)
     chosen = {scenario: wanted or contenders.of(scenario, options.full) for scenario in worlds}
     cells = options.rounds * sum(map(len, chosen.values()))
     say(f"{cells} runs, about {math.ceil(cells * (options.plan.whole + options.plan.settle + AROUND) / 60)} minutes")

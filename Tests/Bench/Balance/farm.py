@@ -10,6 +10,7 @@ from harness import ports
 from harness.httpd import REPOSITORY
 from harness.wait import wait_for
 
+from Bench.Balance.control_group import ControlGroup
 from Bench.Balance.lean import Lean
 
 NETWORK = "127.0.10"
@@ -25,6 +26,7 @@ CONFIG = """
 LoadModule demand_module {module}
 DemandControl {control}
 DemandName {name}
+DemandMode {mode}
 DemandWorkers {workers}
 HeartbeatAddress 127.0.0.1:{heartbeat}
 UnixSocketDir ${{sockets}}
@@ -72,18 +74,27 @@ class Server:
         self.httpd = Lean(
             stage.folder, self.name, group=stage.group, address=f"{NETWORK}.{number}", mpm="event", workers=threads, children=1,
             modules=("heartbeat",), config="")
-        self._backlog = backlog
+        self._stage, self._backlog = stage, backlog
         stage.httpds.append(self.httpd)
 
     def configure(self, chain):
         """What a chain of its own does with requests below /backhand/."""
+        if self.settings.limit and not self.httpd.control_group:
+            self.httpd.control_group = self._stage.enter(ControlGroup(self.name))
         self.httpd.configure(CONFIG.format(
-            module=DEMAND_MODULE, control=self.control.path, name=self.name, workers=0 if self._backlog else self.settings.workers,
+            module=DEMAND_MODULE, control=self.control.path, name=self.name, mode="burn" if self.settings.limit else "sleep", workers=0 if self._backlog else self.settings.workers,
             heartbeat=self.heartbeat, chain=chain))
 
     @property
     def is_up(self):
         return self.httpd.process is not None
+
+    @property
+    def left(self):
+        """The share of its capacity that it has now."""
+        slowness, group = self.control["slowness"] / 1000, self.httpd.control_group
+        share = self.settings.slowness / slowness if slowness else 1
+        return share * group.limit / self.settings.limit if group else share
 
     def set(self, what, value):
         """As an Event of scenarios.py says."""
@@ -91,6 +102,8 @@ class Server:
             self.control["slowness"] = round(1000 * value)
         elif what == "fails":
             self.control["fails"] = int(value)
+        elif what == "limit":
+            self.httpd.control_group.set(value)
         elif value and not self.is_up:
             self.httpd.start(wait=False)
         elif not value and self.is_up:
@@ -100,6 +113,8 @@ class Server:
         """As it is when a run begins."""
         self.set("slowness", self.settings.slowness)
         self.set("fails", self.settings.fails)
+        if self.settings.limit:
+            self.set("limit", self.settings.limit)
 
     def drain(self):
         """Lets whatever is left of a run end at once."""

@@ -60,10 +60,8 @@ class Helpers(threading.Thread):
         except OSError:
             return
         with connection:
-            slowness = server.control["slowness"] / 1000
-            share = server.settings.slowness / slowness if slowness else 1
             try:
-                connection.sendall(f"{max(1, round(100 * share))}%\n".encode())
+                connection.sendall(f"{max(1, round(100 * server.left))}%\n".encode())
             except OSError:
                 pass
 

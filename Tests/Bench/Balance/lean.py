@@ -20,7 +20,13 @@ TROUBLE = "AH0?0957|AH0?0959|AH01114|AH0?1102|AH0?1097|AH00898|AH01110|AH00940|A
 
 
 class Lean(Httpd):
-    """As Httpd."""
+    """As Httpd. control_group: a ControlGroup that it begins in."""
+
+    control_group = None
+
+    def command(self, *arguments):
+        command = super().command(*arguments)
+        return self.control_group.around(command) if self.control_group else command
 
     def configure(self, config):
         for line in (r"CustomLog .*", r"LogFormat .*", "BackhandSlowStart 0"):

@@ -4,8 +4,11 @@
  *
  *     DemandControl FILE    what the bench tells and hears while all runs, in shared memory: struct control
  *     DemandWorkers N       requests worked on at once, others wait in their order; 0: as many as httpd has threads
+ *     DemandMode sleep|burn what it does meanwhile: nothing (so it is by default), or using so much time of a CPU
  *     DemandName NAME       told in the header X-Server
  *     SetHandler demand
+ *
+ * A server that burns is as fast as the CPU that it gets: its control group makes it slower, not slowness alone.
  *
  * Such a worker stands for an application's process behind httpd (PHP-FPM, a database connection): httpd has more threads than there are.
  */
@@ -43,7 +46,7 @@ typedef struct waiter {
 
 typedef struct settings {
     const char *file, *name;
-    int workers;
+    int workers, burns;
 } settings;
 
 module AP_MODULE_DECLARE_DATA demand_module;
@@ -88,8 +91,31 @@ static void sleep_for(int64_t us) {
     while (nanosleep(&left, &left) < 0 && errno == EINTR) continue;
 }
 
-static void work(int64_t demand_us) {
-    sleep_for(demand_us * __atomic_load_n(&shared->slowness, __ATOMIC_RELAXED) / 1000);
+static int64_t slowed(int64_t demand_us) {
+    return demand_us * __atomic_load_n(&shared->slowness, __ATOMIC_RELAXED) / 1000;
+}
+
+/* CPU that this thread has used. */
+static int64_t used_us(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * 1000000 + used.tv_nsec / 1000;
+}
+
+/* Some microseconds: looking at the clock is a system call, which would otherwise be most of the work. */
+static void spin(void) {
+    for (volatile int rounds = 0; rounds < 10000; rounds++) continue;
+}
+
+/* Slowness may become 0 meanwhile: the bench ends what is left of a run. */
+static void burn_for(int64_t demand_us) {
+    int64_t begin = used_us();
+    while (used_us() - begin < slowed(demand_us)) spin();
+}
+
+static void work(const settings *server, int64_t demand_us) {
+    if (server->burns) burn_for(demand_us);
+    else sleep_for(slowed(demand_us));
 }
 
 static int64_t demand_of(request_rec *r) {
@@ -111,7 +137,7 @@ static int handle(request_rec *r) {
     }
     __atomic_fetch_add(&shared->working, 1, __ATOMIC_RELAXED);
     if (server->workers) take_worker();
-    work(demand_of(r));
+    work(server, demand_of(r));
     if (server->workers) give_worker();
     __atomic_fetch_sub(&shared->working, 1, __ATOMIC_RELAXED);
     ap_rputs("done\n", r);
@@ -145,8 +171,15 @@ static const char *set_workers(cmd_parms *command, void *directory, const char *
     return NULL;
 }
 
+static const char *set_mode(cmd_parms *command, void *directory, const char *word) {
+    (void)directory;
+    of(command)->burns = strcmp(word, "burn") == 0;
+    return of(command)->burns || strcmp(word, "sleep") == 0 ? NULL : "DemandMode: neither sleep nor burn";
+}
+
 static const command_rec commands[] = {
     AP_INIT_TAKE1("DemandControl", set_control, NULL, RSRC_CONF, "file of the bench's orders"),
+    AP_INIT_TAKE1("DemandMode", set_mode, NULL, RSRC_CONF, "sleep or burn"),
     AP_INIT_TAKE1("DemandName", set_name, NULL, RSRC_CONF, "value of X-Server"),
     AP_INIT_TAKE1("DemandWorkers", set_workers, NULL, RSRC_CONF, "requests worked on at once"),
     {.name = NULL}

@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 class Server(NamedTuple):
-    """One server: requests that it works on at once, and how many times as long as their demand they take."""
+    """One server: requests that it works on at once, and how many times as long as their demand they take.
+
+    limit: cores that its control group lets it use. Then a demand is CPU time, which it burns; else it sleeps.
+    """
 
     workers: int = 8
     slowness: float = 1.0
     fails: bool = False
     up: bool = True
+    limit: float = 0.0
 
     @property
     def capacity(self):
         """Seconds of demand that it can do in a second."""
-        return self.workers / self.slowness
+        return (self.limit or self.workers) / self.slowness
 
 
 class Event(NamedTuple):
-    """At this second of the run a server's slowness, fails or up gets a value."""
+    """At this second of the run a server's slowness, fails, up or limit gets a value."""
 
     at: float
     server: int
@@ -64,6 +68,13 @@ class Scenario:
     # The servers are the balancers; this share of the clients comes to the first.
     share_at_first: float = 0.0
     rivals: tuple = ()
+    # Not in the short set.
+    is_long: bool = False
+
+    @property
+    def burns(self):
+        """Whether it needs control groups."""
+        return any(server.limit for server in self.servers)
 
     @property
     def is_symmetric(self):
@@ -89,6 +100,10 @@ SPEEDS = (Server(), Server(), Server(slowness=3), Server(slowness=6))
 MIXED = tuple(Server(workers, 1 / speed) for workers, speed in zip(
     (2, 2, 2, 2, 2, 4, 4, 4, 8, 8), (1, 1, 0.5, 0.5, 1, 1, 1, 1.5, 1, 1.5)))
 
+# Cores. With the balancers and the generator beside them, two are enough.
+CONTAINERS = tuple(Server(limit=limit) for limit in (0.4, 0.4, 0.15, 0.1))
+EQUAL_CONTAINERS = (Server(limit=0.3),) * 4
+
 
 def antagonists(servers, factor=2.0, lasting=4.0, every=16.0):
     """Each server has a neighbour that makes it so many times slower for a while, at times that are the same for all contenders."""
@@ -100,6 +115,17 @@ def antagonists(servers, factor=2.0, lasting=4.0, every=16.0):
                 found.append(Event(now, number, "slowness", server.slowness * factor))
                 now += rng.expovariate(1 / lasting)
                 found.append(Event(now, number, "slowness", server.slowness))
+        return found
+    return events
+
+
+def moving_round(servers, factor=3.0, lasting=4.0):
+    """One server after the other gets so many times less CPU for a while."""
+    def events(seconds):
+        found = []
+        for turn in range(int(seconds / lasting) + 1):
+            now, last = turn % len(servers), (turn - 1) % len(servers)
+            found += [Event(turn * lasting, last, "limit", servers[last].limit), Event(turn * lasting, now, "limit", servers[now].limit / factor)]
         return found
     return events
 
@@ -124,6 +150,8 @@ def changed(servers, number, **values):
 
 # What neighbours leave, on average: half of the capacity for a quarter of the time.
 LEFT = 0.875
+# Of four containers, one of which has a third.
+LEFT_OF_CONTAINERS = (3 + 1 / 3) / 4
 UNEQUAL = ("haproxy-leastconn-weights", "haproxy-maxconn", "nginx-least_conn-weights", "nginx-random-weights", "byrequests-weights")
 FAILING = ("haproxy-503", "nginx-503", "byrequests-failonstatus")
 
@@ -151,5 +179,10 @@ ALL = (
     Scenario("urls", "5 % of the requests take 200 ms, the others 10 ms", FOUR, rate_for(0.7, FOUR, 0.0195),
              demand=by_url(0.010, 0.200, 0.05)),
     Scenario("rare", "one request in 3000 takes 3 s", FOUR, rate_for(0.7, FOUR, 0.021), demand=rare_long(0.020)),
+    Scenario("burn-speeds", "burning CPU in containers of 0.4, 0.4, 0.15, 0.1 cores, 60 % load", CONTAINERS,
+             rate_for(0.6, CONTAINERS, 0.010), exponential(0.010), rivals=UNEQUAL, is_long=True),
+    Scenario("burn-antagonist", "burning CPU in equal containers, one of which has a third of its cores, moving round", EQUAL_CONTAINERS,
+             rate_for(0.6 * LEFT_OF_CONTAINERS, EQUAL_CONTAINERS, 0.010), exponential(0.010), events=moving_round(EQUAL_CONTAINERS),
+             rivals=("haproxy-agent", "haproxy-maxconn"), is_long=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in ALL}

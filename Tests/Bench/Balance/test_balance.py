@@ -2,8 +2,12 @@
 """That the bench still works: two contenders, seconds. What it finds is no figure; make bench-balance FULL=1 has these."""
 
 import subprocess
+import time
 
-from Bench.Balance import contenders, figures, oracle, workload
+import pytest
+from harness.wait import wait_for
+
+from Bench.Balance import balance, contenders, control_group, figures, oracle, workload
 from Bench.Balance.run import Plan, World, build, run
 from Bench.Balance.scenarios import BY_NAME, Event, Scenario, Server
 
@@ -55,3 +59,60 @@ def test_arrivals_depend_on_the_seed_alone():
     assert first == again != other
     assert abs(len(first) / 20 / SCENARIO.rate - 1) < 0.05
     assert abs(sum(request.demand for request in first) / len(first) / 10_000 - 1) < 0.05
+
+
+def test_the_oracle_shares_the_cpu_of_a_container():
+    # Half a core and two workers; from the second 4.25 on a quarter of one.
+    scenario = Scenario("by hand", "", (Server(2, limit=0.5),), 1, events=lambda _: [Event(4.25, 0, "limit", 0.25)])
+    requests = [arrival(0, 1), arrival(1, 1), arrival(2, 0.25), arrival(20, 1)]
+    # The first is alone until 1, then shares and ends at 3; the third takes its worker until 4; the second has still to do 0.25 then.
+    found = oracle.replay(scenario, requests, 30)
+    assert [place for _, place in found] == [0] * 4
+    assert [round(latency, 6) for latency, _ in found] == [3, 3.75, 2, 4]
+
+
+def once(server, demand_us):
+    """Seconds that a request takes."""
+    begin = time.monotonic()
+    assert server.httpd.get("/", headers={"X-Demand": str(demand_us)}).status == 200
+    return time.monotonic() - begin
+
+
+def shortest(server, demand_us, enough):
+    """Seconds of the fastest of some requests, up to one that is fast enough: others wait for whatever else this machine does."""
+    found = []
+    while len(found) < 10 or (min(found) > enough and len(found) < 100):
+        found.append(once(server, demand_us))
+    return min(found)
+
+
+def capacity(server):
+    """What it announces."""
+    return server.httpd.status().servers[server.httpd.id]["capacity"]
+
+
+def test_a_burning_server_is_as_slow_as_its_control_group_and_announces_it():
+    if problem := control_group.problem():
+        pytest.skip(problem)
+    build()
+    with World(Scenario("burns", "", (Server(limit=1.0), Server(limit=0.2)), 1)) as world:
+        world.farm.start()
+        fast, slow = world.farm.servers
+        groups = [server.httpd.control_group.path for server in (fast, slow)]
+        assert all(group.is_dir() for group in groups)
+        wait_for(lambda: capacity(fast) and capacity(slow), 10, "both to have measured their speed")
+        # 20 ms of CPU: 100 ms at a fifth of a core. A little was saved up before, and each request costs httpd a little too.
+        assert 0.020 <= shortest(fast, 20_000, enough=0.028) < 0.035
+        assert 0.075 < shortest(slow, 20_000, enough=0.110) < 0.140
+        assert 0.15 < capacity(slow) / capacity(fast) < 0.25
+        slow.set("limit", 1.0)
+        assert shortest(slow, 20_000, enough=0.028) < 0.035
+        wait_for(lambda: 0.75 < capacity(slow) / capacity(fast) < 1.25, 5, "the new limit to be announced", show=lambda: capacity(slow))
+    assert not any(group.exists() for group in groups)
+
+
+def test_what_needs_control_groups_is_left_out_without_them(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(control_group, "MOUNT", tmp_path)
+    burning, sleeping = BY_NAME["burn-speeds"], SCENARIO
+    assert balance.possible([burning, sleeping]) == [sleeping]
+    assert "burn-speeds is left out: control groups cannot be made" in capsys.readouterr().out
