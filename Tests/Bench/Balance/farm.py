@@ -82,8 +82,8 @@ class Server:
         if self.settings.limit and not self.httpd.control_group:
             self.httpd.control_group = self._stage.enter(ControlGroup(self.name))
         self.httpd.configure(CONFIG.format(
-            module=DEMAND_MODULE, control=self.control.path, name=self.name, mode="burn" if self.settings.limit else "sleep", workers=0 if self._backlog else self.settings.workers,
-            heartbeat=self.heartbeat, chain=chain))
+            module=DEMAND_MODULE, control=self.control.path, name=self.name, mode="burn" if self.settings.limit else "sleep",
+            workers=0 if self._backlog else self.settings.workers, heartbeat=self.heartbeat, chain=chain))
 
     @property
     def is_up(self):

@@ -111,6 +111,20 @@ def test_a_burning_server_is_as_slow_as_its_control_group_and_announces_it():
     assert not any(group.exists() for group in groups)
 
 
+def test_a_group_of_version_2(monkeypatch, tmp_path):
+    # A folder that looks like one; the kernel of the machine at hand may have version 1.
+    monkeypatch.setattr(control_group, "MOUNT", tmp_path)
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu memory\n")
+    (tmp_path / "cgroup.subtree_control").write_text("memory\n")
+    with control_group.ControlGroup("s1") as group:
+        assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu"
+        group.set(0.25)
+        assert group.path.parent == tmp_path and [file.name for file in group.path.iterdir()] == ["cpu.max"]
+        assert (group.path / "cpu.max").read_text() == "2500 10000\n"
+        (group.path / "cpu.max").unlink()  # the kernel does that
+    assert group.path is None and not list(tmp_path.glob("backhand-*"))
+
+
 def test_what_needs_control_groups_is_left_out_without_them(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(control_group, "MOUNT", tmp_path)
     burning, sleeping = BY_NAME["burn-speeds"], SCENARIO
