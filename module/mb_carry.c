@@ -22,6 +22,7 @@ typedef struct errand {
     int walked;                 /* whether <Directory> sections have had their say */
     uint32_t tried_count;       /* servers that refused or failed it so far */
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
+    uint64_t boots[MOST_TRIED]; /* boot ids that these had */
     uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
@@ -132,24 +133,25 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
            && attempt->answer.headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
-static void note_tried(errand *about, uint32_t id, int stale) {
+static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
     if (about->tried_count == MOST_TRIED) return;
+    about->boots[about->tried_count] = boot;
     if (stale) about->stale |= (uint32_t)1 << about->tried_count;
     about->tried[about->tried_count++] = id;
 }
 
 /* What the next candidate must know of one that did not do it. */
-static void note_failure(errand *about, uint32_t id, const char *server, mb_outcome outcome, mb_attempt *attempt) {
+static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
-        note_tried(about, id, 0);
+        note_tried(about, id, boot, 0);
         return;
     }
     about->failures++;
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
                   attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
     mb_attempt_undo(attempt, about->r);
-    note_tried(about, id, was_stale(about->r, attempt));
+    note_tried(about, id, boot, was_stale(about->r, attempt));
     if (!attempt->held) return;
     about->held = *attempt;
     about->held_server = server;
@@ -162,7 +164,7 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     about->used_up = outcome == MB_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
-    note_failure(about, id, server, outcome, &attempt);
+    note_failure(about, id, facts->boot_id, server, outcome, &attempt);
     return NOBODY_TOOK_IT;
 }
 
@@ -222,18 +224,27 @@ static int try_all(errand *about) {
         int result = hand_over(about, slot);
         if (result != NOBODY_TOOK_IT || about->used_up) return result;
     }
-    return about->tried_count ? NOBODY_TOOK_IT : nobody(about);
+    return about->tried_count || about->second ? NOBODY_TOOK_IT : nobody(about);
+}
+
+/* Whether another httpd is there now than the one with this boot id. */
+static int was_started_anew(uint32_t id, uint64_t boot) {
+    bh_facts_t facts;
+    const bh_row_t *row = bh_segment_row(mb_segment, id);
+    return bh_row_heard(row) && bh_row_copy(row, &facts) && facts.boot_id != boot;
 }
 
 /* Nobody else is left. Who may not have had the request is asked once more, over a new connection: servers whose connection was stale, and those
- * that have come since the request began, which are other processes than those that did not answer. */
+ * that were started anew meanwhile, which are other processes than those that did not answer. */
 static int has_second_chance(errand *about) {
     if (about->second || !may_fail(about)) return 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];
-        int again = (about->stale >> i & 1) || bh_row_came(bh_segment_row(mb_segment, id)) >= about->begun_us / 1000;
-        if (!again) about->tried[kept++] = id;
+        uint64_t boot = about->boots[i];
+        if (about->stale >> i & 1 || was_started_anew(id, boot)) continue;
+        about->boots[kept] = boot;
+        about->tried[kept++] = id;
     }
     if (kept == about->tried_count) return 0;
     about->second = 1;
