@@ -25,6 +25,7 @@ extension Moderator {
         facts.arrivals = bh_word_load(&segment.pointee.arrivals)
         facts.load_hwm = loadHighWaterMark(segment)
         facts.changed_wall = wallSeconds()
+        facts.sent_ms = now
         facts.setHostname(config.hostname)
         bh_word_store(&segment.pointee.sequence, facts.sequence)
         write(facts, to: &writer, now: now)

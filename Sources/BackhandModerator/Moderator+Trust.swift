@@ -79,7 +79,9 @@ extension Moderator {
         guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = sender.ipv4,
             let signer, answers.take(now: now)
         else { return }
-        let length = encodeAnnouncement(announced[index], answering: challenge.nonce, signed: true, into: reply)
+        var facts = announced[index]
+        facts.sent_ms = monotonicMilliseconds()
+        let length = encodeAnnouncement(facts, answering: challenge.nonce, signed: true, into: reply)
         guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index]) else { return }
         writer.count(BH_COUNT_ANSWERED)
     }

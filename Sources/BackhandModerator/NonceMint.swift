@@ -8,8 +8,8 @@ internal import BackhandWire
 /// A nonce is the digest of a secret of this process, the boot id that is asked, and the time; so only who has received the challenge
 /// in the last seconds can repeat it.
 struct NonceMint {
-    /// A nonce is good in the slot in which it was made and in the next: for two to four seconds.
-    private static var slot: UInt64 { 2000 }
+    /// A nonce is good in the slot in which it was made and in the next: for one to two seconds.
+    private static var slot: UInt64 { 1000 }
 
     private let secret: (UInt64, UInt64)
 

@@ -20,8 +20,8 @@ struct Known {
     var bootID: UInt64 = 0
     /// Of the last announcement with this boot id.
     var sequence: UInt64 = 0
-    /// When those with this boot id are due.
-    var pace = Pace()
+    /// Of the server with this boot id.
+    var clock = PeerClock(ahead: 0)
     /// When an announcement last named the row's own endpoint; CLOCK_MONOTONIC milliseconds.
     var endpointHeard: UInt64 = 0
     /// The row's heard_ms; 0: empty.
@@ -64,8 +64,9 @@ struct RowIndex {
             }
             known[Int(id)].heard = heard
             guard bh_row_copy(row, &facts) else { continue }
-            assign(id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: heard)
+            assign(id, endpoint: Endpoint(facts), facts, now: heard)
             known[Int(id)].endpointHeard = heard
+            known[Int(id)].clock = PeerClock(ahead: facts.clock_ms)
             known[Int(id)].isProven = facts.proven != 0
         }
     }
@@ -77,8 +78,13 @@ struct RowIndex {
     /// Notes what an announcement said of the row, and under which names it is found from now on.
     ///
     /// A server that changed its address may have left its boot id in the old row: the row with the higher sequence has it.
-    mutating func assign(_ id: UInt32, endpoint: Endpoint, bootID: UInt64, sequence: UInt64, now: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - endpoint: the row's own, which may not be the announcement's.
+    ///   - clock: of the same server in another row; nil: it was in none.
+    mutating func assign(_ id: UInt32, endpoint: Endpoint, _ facts: bh_facts_t, clock: PeerClock? = nil, now: UInt64) {
         let old = known[Int(id)]
+        let (bootID, sequence) = (facts.boot_id, facts.sequence)
         if let place = old.endpoint {
             if place != endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
             if old.bootID != bootID, byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
@@ -94,11 +100,10 @@ struct RowIndex {
         known[Int(id)].sequence = sequence
         known[Int(id)].heard = now
         if old.endpoint == nil || old.bootID != bootID {
-            known[Int(id)].pace = Pace(sequence: sequence, came: now)
+            known[Int(id)].clock = clock ?? PeerClock(sent: facts.sent_ms, now: now)
             known[Int(id)].isProven = false
-        } else {
-            known[Int(id)].pace.take(sequence, now: now)
         }
+        known[Int(id)].clock.take(facts.sent_ms, now: now)
     }
 
     /// The row's server is found elsewhere from now on, or nowhere; another may get the row.

@@ -78,8 +78,10 @@ public struct StatsWriter {
     public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return true }
-        guard facts.sequence > index[id].sequence else { return isSilent(id, now) }
-        return index[id].pace.lateness(of: facts.sequence, now: now) >= keptBackLimit
+        let known = index[id]
+        if facts.sequence <= known.sequence, isSilent(id, now) { return true }
+        // Older ones are refused without a question.
+        return facts.sequence &+ recentSequences >= known.sequence && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
     }
 
     /// Whether the table knows neither the address and port nor the boot id.
@@ -170,7 +172,7 @@ public struct StatsWriter {
             // The httpd of that row has ended; its successor was heard by another network first.
             hideRow(segment, sameBoot)
             index.retire(sameBoot, since: now)
-            return write(facts, to: sameEndpoint, now: now, wall: wall)
+            return write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
         }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
             // The same announcement by this network, just later than by another: the address still works.
@@ -193,19 +195,19 @@ public struct StatsWriter {
         now >= bh_row_heard(bh_segment_row(segment, id)) &+ sequencePatience
     }
 
-    private mutating func write(_ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64) -> Heard {
-        writeRow(segment, id, marked(facts), now: now, wall: wall, listening: listening)
-        index.assign(
-            id, endpoint: Endpoint(facts), bootID: facts.boot_id, sequence: facts.sequence, now: now)
+    private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
+        index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
         index.hearEndpoint(id, now: now)
+        writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)
         if keyed { index.prove(id) }
         return .row(id)
     }
 
-    /// The facts as they are kept: whoever takes over sees who has answered a challenge.
-    private func marked(_ facts: bh_facts_t) -> bh_facts_t {
+    /// The facts as they are kept: whoever takes over sees who has answered a challenge, and by which clock.
+    private func marked(_ facts: bh_facts_t, _ id: UInt32) -> bh_facts_t {
         var marked = facts
         marked.proven = keyed ? 1 : 0
+        marked.clock_ms = index[id].clock.ahead
         return marked
     }
 
@@ -214,11 +216,11 @@ public struct StatsWriter {
         _ facts: bh_facts_t, to id: UInt32, now: UInt64, wall: Int64
     ) -> Heard {
         guard let endpoint = index[id].endpoint else { return write(facts, to: id, now: now, wall: wall) }
-        var kept = marked(facts)
+        index.assign(id, endpoint: endpoint, facts, now: now)
+        var kept = marked(facts, id)
         kept.address = endpoint.address
         kept.port = endpoint.port
         writeRow(segment, id, kept, now: now, wall: wall, listening: listening)
-        index.assign(id, endpoint: endpoint, bootID: facts.boot_id, sequence: facts.sequence, now: now)
         return .row(id)
     }
 

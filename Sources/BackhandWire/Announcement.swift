@@ -43,6 +43,8 @@ enum Tag {
     static let means = UInt16(5)
     /// u8: bh_state_t; left out if the server is up.
     static let state = UInt16(6)
+    /// u64: the sender's clock, milliseconds; in signed ones.
+    static let time = UInt16(7)
 }
 
 /// Bytes of the means: a u64 and seven u32.

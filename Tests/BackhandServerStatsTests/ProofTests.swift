@@ -17,39 +17,56 @@ import Testing
         #expect(table.facts(1)?.proven == 1)
     }
 
-    /// Its number says when it was made, however many were lost before.
-    @Test func lateOnesNeedIt() {
+    /// Its time of sending says how fresh it is, however many were lost before. The clocks began at different times.
+    @Test(arguments: [1000, 77_000_000, 0, UInt64.max - 500] as [UInt64])
+    func lateOnesNeedIt(begin: UInt64) {
         var writer = table.writer(keyed: true)
-        _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 25), now: 21_200), "lost: 19 in a row")
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 6), now: 4999))
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 6), now: 5000))
+        _ = writer.hear(announcement(boot: 7, sequence: 5, sent: begin), now: 1000, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 25, sent: begin &+ 20_000), now: 21_200), "lost: 19 in a row")
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 6, sent: begin &+ 1000), now: 4999))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 6, sent: begin &+ 1000), now: 5000))
+        // Numbers are no time: orders by hand make some between the seconds.
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 95, sent: begin &+ 1000), now: 5000))
     }
 
-    /// Nobody can stretch the time between announcements little by little.
-    @Test func delaysAddUp() {
+    /// Nobody can stretch the time between announcements little by little; nor while moderators come and go here.
+    @Test(arguments: [false, true])
+    func delaysAddUp(restarts: Bool) {
         var writer = table.writer(keyed: true)
         for number in UInt64(0)...5 {
-            #expect(!writer.needsProof(announcement(boot: 7, sequence: 5 + number), now: 1000 + 1500 * number) || number == 0)
-            _ = writer.hear(announcement(boot: 7, sequence: 5 + number), now: 1000 + 1500 * number, wall: 5)
+            let next = announcement(boot: 7, sequence: 5 + number, sent: 1000 * number)
+            #expect(!writer.needsProof(next, now: 1000 + 1500 * number) || number == 0)
+            _ = writer.hear(next, now: 1000 + 1500 * number, wall: 5)
+            if restarts { writer = table.writer(pid: 101 + pid_t(number), keyed: true) }
         }
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 11), now: 10_000))
-        // What has proved itself is fresh, however late it is.
-        _ = writer.hear(announcement(boot: 7, sequence: 11), now: 10_000, wall: 5)
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 12), now: 13_999))
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 12), now: 14_000))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 11, sent: 6000), now: 10_000))
+        // What has proved itself sets the clock, however late it is.
+        _ = writer.hear(announcement(boot: 7, sequence: 11, sent: 6000), now: 10_000, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 12, sent: 7000), now: 13_999))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 12, sent: 7000), now: 14_000))
     }
 
-    /// The clock runs from the soonest: numbers that came between the seconds do not count as time.
+    /// The soonest sets the clock.
     @Test func earlyOnesSetTheClock() {
         var writer = table.writer(keyed: true)
-        _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
-        _ = writer.hear(announcement(boot: 7, sequence: 9), now: 1100, wall: 5)
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 10), now: 5100))
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 10), now: 5099))
-        // A number far ahead ends no counting.
-        _ = writer.hear(announcement(boot: 7, sequence: .max - 1), now: 1200, wall: 5)
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: .max), now: 2200))
+        _ = writer.hear(announcement(boot: 7, sequence: 5, sent: 100), now: 1000, wall: 5)
+        _ = writer.hear(announcement(boot: 7, sequence: 6, sent: 1100), now: 1500, wall: 5)
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 7, sent: 2100), now: 5499))
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 7, sent: 2100), now: 5500))
+    }
+
+    /// Its clock goes with a server that is found in another row: here its predecessor's, which another network has kept.
+    @Test func theClockMovesAlong() {
+        var writer = table.writer(keyed: true)
+        _ = writer.hear(announcement("10.0.0.4", boot: 6, sequence: 9, sent: 500), now: 500, wall: 5)
+        for number in UInt64(5)...8 {
+            _ = writer.hear(announcement("10.1.0.4", boot: 7, sequence: number, sent: 1000 * number), now: 1000 * number, wall: 5)
+        }
+        #expect(writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 5, sent: 5000), now: 8900))
+        #expect(!writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 9, sent: 9000), now: 10_000))
+        #expect(writer.hear(announcement("10.0.0.4", boot: 7, sequence: 9, sent: 9000), now: 10_000, wall: 5) == .row(1))
+        #expect(!writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 10, sent: 10_000), now: 12_999))
+        #expect(writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 10, sent: 10_000), now: 13_000))
     }
 
     /// An old number is believed only after silence, and then not without proof.
@@ -57,7 +74,8 @@ import Testing
         var writer = table.writer(keyed: true)
         _ = writer.hear(announcement(boot: 7, sequence: 5), now: 1000, wall: 5)
         #expect(!writer.needsProof(announcement(boot: 7, sequence: 5), now: 3999), "repeated")
-        #expect(writer.needsProof(announcement(boot: 7, sequence: 5), now: 4000))
+        #expect(!writer.needsProof(announcement(boot: 7, sequence: 1), now: 3999), "repeated")
+        #expect(writer.needsProof(announcement(boot: 7, sequence: 5, sent: 3000), now: 4000))
     }
 
     @Test func withoutAKeyNobodyNeedsIt() {

@@ -34,13 +34,14 @@ final class TestSegment: @unchecked Sendable {
 
 /// An announcement with only the fields that the tests look at.
 func announcement(
-    _ address: String = "10.0.0.4", port: UInt16 = 80, boot: UInt64 = 7, sequence: UInt64 = 1, hostname: String = "web1"
+    _ address: String = "10.0.0.4", port: UInt16 = 80, boot: UInt64 = 7, sequence: UInt64 = 1, hostname: String = "web1", sent: UInt64 = 0
 ) -> bh_facts_t {
     var facts = bh_facts_t()
     facts.address = parseAddress(address) ?? bh_address_t()
     facts.port = port
     facts.boot_id = boot
     facts.sequence = sequence
+    facts.sent_ms = sent
     let name = Array(hostname.utf8.prefix(Int(BH_HOSTNAME_SIZE) - 1))
     withUnsafeMutableBytes(of: &facts.hostname) { $0.copyBytes(from: name) }
     return facts

@@ -59,6 +59,7 @@ import Testing
         facts.address = bh_address_t(ipv4: 0x0a00_0004)
         facts.port = 80
         facts.worker_memory = 4096
+        facts.sent_ms = 0x0102_0304_0506_0708
         return facts
     }
 
@@ -71,7 +72,8 @@ import Testing
     /// The signature is last, and what is signed holds the whole length.
     @Test func theSignatureIsLast() throws {
         let plain = encoded(answering: nil, signed: false), signed = encoded(answering: nil, signed: true)
-        #expect(signed.count == plain.count + 36)
+        #expect(signed.count == plain.count + 12 + 36)
+        #expect(Array(signed[plain.count..<(plain.count + 12)]) == [0, 7, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8])
         #expect(Array(signed[96..<plain.count]) == Array(plain[96...]))
         #expect(Int(signed[6]) << 8 | Int(signed[7]) == signed.count)
         #expect(Array(signed.suffix(36)) == [0, 3, 0, 32] + [UInt8](repeating: 0xee, count: 32))
@@ -79,10 +81,11 @@ import Testing
             let parts = SignedParts(bytes)
             #expect(parts?.content.count == signed.count - 32)
             #expect(parts?.signature.count == 32)
-            guard case .announcement = decodeAnnouncement(bytes) else {
+            guard case .announcement(let heard) = decodeAnnouncement(bytes) else {
                 Issue.record("no announcement")
                 return
             }
+            #expect(heard.sent_ms == 0x0102_0304_0506_0708)
         }
         #expect(plain.withUnsafeBytes { SignedParts($0) == nil })
         for size in 0..<100 { #expect([UInt8](repeating: 0, count: size).withUnsafeBytes { SignedParts($0) == nil }) }

@@ -19,6 +19,7 @@ TAG_SIGNATURE = 3
 TAG_NONCE = 4
 TAG_MEANS = 5
 TAG_STATE = 6
+TAG_TIME = 7
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 UP, DRAINING, MAINTENANCE, LEAVING = range(4)
 
@@ -49,6 +50,7 @@ class Announcement:
     state: int = UP
     boot_id: int = field(default_factory=lambda: random.getrandbits(63) | 1)
     sequence: int = 0
+    sent: int = 0  # the sender's clock, in signed ones; 0: now
 
     @property
     def id(self):
@@ -69,6 +71,7 @@ class Announcement:
         if nonce:
             extensions += extension(TAG_NONCE, nonce)
         if key:
+            extensions += extension(TAG_TIME, struct.pack(">Q", self.sent or time.monotonic_ns() // 1_000_000))
             extensions += extension(TAG_SIGNATURE, b"\0" * 32)
         size = HEADER.size + len(extensions) if length is None else length
         data = HEADER.pack(

@@ -55,6 +55,8 @@ typedef struct bh_facts {
     uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
     uint64_t arrivals;      /* requests since its httpd started */
     int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
+    uint64_t sent_ms;       /* milliseconds of its own clock, whose beginning means nothing, when this was sent; 0: not known */
+    uint64_t clock_ms;      /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest */
     uint16_t port;          /* where it takes requests, 1...65535 */
     uint8_t proven;         /* receiver: 1 if its boot id has answered a challenge under a key */
     uint8_t state;          /* bh_state_t, as announced */
@@ -97,7 +99,7 @@ typedef struct bh_row {
     uint8_t pad0[8];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
-    uint8_t pad1[48];
+    uint8_t pad1[32];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
     uint32_t refused;          /* children: connections refused since the last one that worked */
@@ -190,7 +192,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 6 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 7 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -199,7 +201,7 @@ typedef struct bh_segment {
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 208 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(sizeof(bh_facts_t) == 224 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_row_t) == 448 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384,
           "feedback has cache lines of its own");
