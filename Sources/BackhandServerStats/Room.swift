@@ -4,13 +4,15 @@ internal import CBackhand
 
 /// The capacity of a server for the requests that it has, in thousands of arriba; 0: it announced none.
 ///
-/// A server whose requests compute has that of its cores. If they wait for something else, its cores do for more of them, in the end for as many as
-/// it has workers. CPUs say which it is: use is the CPU that httpd used for each request in flight, and so many requests at once
-/// fill the server:
+/// A server whose requests compute has that of its cores, less what its neighbours use. If they wait for something else, its cores do for more of
+/// them, in the end for as many as it has workers. CPUs say which it is: use is the CPU that httpd used for each request in flight, and so many
+/// requests at once fill the server:
 ///
-///     n = min(workers, cores / min(1, 2 use))
+///     n = min(workers, left / u),  u = min(1, 2 use),  left = cores - u (cores - free)
 ///
-/// Use is doubled, and counts a twentieth of a core more, because its mean is less than 1 where requests come and go, and unknown where there are none.
+/// free is what others leave: the CPUs less all CPU that is busy and not httpd's own; an eighth of the cores at least, because who asks for more gets
+/// more. Use is doubled, and counts a twentieth of a core more, because its mean is less than 1 where requests come and go, and unknown where
+/// there are none.
 /// Requests may compute in other processes (FastCGI): of a server that has all CPUs of its machine, and many workers a core, the CPU that is busy counts, whoever
 /// uses it.
 public func room(for facts: bh_facts_t) -> UInt32 {
@@ -18,20 +20,29 @@ public func room(for facts: bh_facts_t) -> UInt32 {
     let capacity = Double(facts.capacity)
     guard speed > 0, capacity > 0 else { return 0 }
     let cores = capacity / speed * 1000
+    let own = Double(facts.cpu_used) / 1000
+    let busy = busyCPUs(facts)
     let flying = min(Double(facts.mean_in_flight) / 1000, cores)
-    let use = (cpuUsed(facts, cores) + 0.05) / (flying + 0.05)
-    let all = capacity / min(1, 2 * use)
+    let use = min(1, 2 * (cpuOfRequests(facts, own, busy, cores) + 0.05) / (flying + 0.05))
+    let ownUse = min(1, 2 * (own + 0.05) / (flying + 0.05))
+    let cpus = facts.ncpu > 0 ? Double(facts.ncpu) : cores
+    let free = min(cores, max(cores / 8, cpus - max(0, busy - own)))
+    let left = cores - ownUse * (cores - free)
+    let all = left * speed / 1000 / use
     let workers = facts.workers > 0 ? speed / 1000 * Double(facts.workers) : all
     return UInt32(max(1, min(all, workers, Double(UInt32.max - 1))))
 }
 
+/// CPUs of the machine that were busy over the last window.
+private func busyCPUs(_ facts: bh_facts_t) -> Double {
+    Double(max(facts.ncpu, 0)) * (1 - Double(min(max(facts.cpu, 0), 1000)) / 1000)
+}
+
 /// Cores' worth of CPU that the server's requests may have used over the last window.
-private func cpuUsed(_ facts: bh_facts_t, _ cores: Double) -> Double {
-    let own = Double(facts.cpu_used) / 1000
+private func cpuOfRequests(_ facts: bh_facts_t, _ own: Double, _ busy: Double, _ cores: Double) -> Double {
     // Who allows for so few workers a core means them to be the limit; capacity is cut to whole numbers, so the cores may be a little less than they are.
     guard Double(facts.workers) > 17 * cores else { return own }
     // What is busy in a machine that others share says nothing of us: a container, or a capacity that somebody has set.
     guard cores > 0.9 * Double(facts.ncpu) else { return own }
-    let idle = Double(min(max(facts.cpu, 0), 1000)) / 1000
-    return max(own, Double(max(facts.ncpu, 0)) * (1 - idle))
+    return max(own, busy)
 }
