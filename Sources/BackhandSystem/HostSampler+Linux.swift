@@ -12,26 +12,51 @@ func parseLoadAverage(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32? {
     return Int32(clamping: load)
 }
 
-/// CPU time of /proc/stat's line "cpu  user nice system idle iowait irq softirq steal guest guest_nice".
-///
-/// Idle is idle and iowait. Guest time is part of user time already.
+/// CPU time of all CPUs, of /proc/stat's line "cpu  user nice system idle iowait irq softirq steal guest guest_nice".
 func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>) -> CPUTime? {
     var scanner = Scanner(bytes)
-    repeat {
-        guard scanner.take(word: "cpu") else { continue }
-        var time = CPUTime(idle: 0, total: 0)
-        var field = 0
-        scanner.skipBlanks()
-        while field < 8, let value = scanner.number() {
-            time.total = time.total.saturatingPlus(value)
-            if field == 3 || field == 4 { time.idle = time.idle.saturatingPlus(value) }
-            field += 1
-            scanner.skipBlanks()
-        }
-        // Linux before 2.6 had four fields. A line without an end may be cut.
-        return field >= 4 && scanner.skipLine() ? time : nil
-    } while scanner.skipLine()
+    while !scanner.isAtEnd {
+        if scanner.take(word: "cpu") { return cpuTimeLine(&scanner) }
+        _ = scanner.skipLine()
+    }
     return nil
+}
+
+/// CPU time of these CPUs together, of /proc/stat's lines "cpu0 user nice …", "cpu1 …".
+///
+/// nil if one has no line: in containers the lines may be those of a set of CPUs, numbered anew.
+func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>, of cpus: CPUSet) -> CPUTime? {
+    var scanner = Scanner(bytes)
+    var sum = CPUTime(idle: 0, total: 0)
+    var found = 0
+    while !scanner.isAtEnd {
+        if scanner.take(prefix: "cpu"), let cpu = scanner.number(), cpus.contains(cpu) {
+            guard let time = cpuTimeLine(&scanner) else { return nil }
+            sum.idle = sum.idle.saturatingPlus(time.idle)
+            sum.total = sum.total.saturatingPlus(time.total)
+            found += 1
+        } else {
+            _ = scanner.skipLine()
+        }
+    }
+    return found == cpus.count && found > 0 ? sum : nil
+}
+
+/// The rest of a line "cpu …", in ticks; nil if it is cut. Ends behind the line.
+///
+/// Idle is idle and iowait. Guest time is part of user time already.
+private func cpuTimeLine(_ scanner: inout Scanner) -> CPUTime? {
+    var time = CPUTime(idle: 0, total: 0)
+    var field = 0
+    scanner.skipBlanks()
+    while field < 8, let value = scanner.number() {
+        time.total = time.total.saturatingPlus(value)
+        if field == 3 || field == 4 { time.idle = time.idle.saturatingPlus(value) }
+        field += 1
+        scanner.skipBlanks()
+    }
+    // Linux before 2.6 had four fields. A line without an end may be cut.
+    return scanner.skipLine() && field >= 4 ? time : nil
 }
 
 /// Memory of /proc/meminfo.

@@ -7,8 +7,11 @@ internal import CSystem
 /// Keeps the directory /proc open, so that it goes on working in a process that changes its root directory afterwards. A platform
 /// has a file HostSampler+Name.swift with the parsers of what its kernel tells.
 public struct HostSampler {
-    // The first line of /proc/stat and all of /proc/meminfo fit; longer contents are not needed.
+    // All of /proc/meminfo fits.
     private static var roomForFile: Int { 8192 }
+
+    // A thousand CPUs have a hundred bytes each in /proc/stat; what is behind them is not needed.
+    private static var roomForCPUs: Int { 128 << 10 }
 
     // Ticks of all CPUs together, 10 ms each: the share of fewer would be chance.
     private static var shortestSpan: UInt64 { 8 }
@@ -17,6 +20,7 @@ public struct HostSampler {
     private let group: ControlGroup
     private var last: HostSample
     private var lastTime: CPUTime?
+    private var usable = CPUSet.usable()
 
     /// Samples what the directory tells, normally /proc. If there is none, no figure will be known.
     public init(directory path: Path = Path("/proc")) {
@@ -34,7 +38,8 @@ public struct HostSampler {
 
     /// Begins a new span for the idle share; until it has a length, the share since the system's start holds.
     public mutating func restart() {
-        lastTime = file("stat", parseCPUTime)
+        usable = CPUSet.usable()
+        lastTime = cpuTime()
         if let idle = lastTime?.idleShare(since: CPUTime(idle: 0, total: 0)) { last.idle = idle }
     }
 
@@ -47,13 +52,24 @@ public struct HostSampler {
         } else {
             missing(.memory)
         }
-        if let time = file("stat", parseCPUTime) { takeIdle(time) } else { missing(.idle) }
+        if let time = cpuTime() { takeIdle(time) } else { missing(.idle) }
         last.cpus = Int32(clamping: csystem_cpu_count())
         return last
     }
 
-    /// The idle share since the last reading; a span that is too short goes on.
+    /// Time of the CPUs that this process may use, or of all where the system tells no more.
+    private func cpuTime() -> CPUTime? {
+        let usable = usable
+        return file("stat", limit: Self.roomForCPUs) { parseCPUTime($0, of: usable) ?? parseCPUTime($0) }
+    }
+
+    /// The idle share since the last reading; a span that is too short goes on, and one over other CPUs ends.
     private mutating func takeIdle(_ time: CPUTime) {
+        guard CPUSet.usable() == usable else {
+            usable = CPUSet.usable()
+            lastTime = cpuTime()
+            return
+        }
         if let before = lastTime {
             let span = time.total.saturatingMinus(before.total)
             if time.total >= before.total, span < Self.shortestSpan { return }
@@ -79,13 +95,15 @@ public struct HostSampler {
         return all == 0 ? limit : min(all, limit)
     }
 
-    private func file<Figure>(_ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?) -> Figure? {
+    private func file<Figure>(
+        _ name: String, limit: Int = roomForFile, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
+    ) -> Figure? {
         do throws(SystemError) {
             let fd = try Path(name).withCString { name throws(SystemError) in
                 try checked { csystem_open_at(directory, name, O_RDONLY | O_CLOEXEC, 0) }
             }
             defer { _ = CSystem.close(fd) }
-            return try read(fd, limit: Self.roomForFile).withUnsafeBufferPointer(parse)
+            return try read(fd, limit: limit).withUnsafeBufferPointer(parse)
         } catch {
             return nil
         }

@@ -25,15 +25,20 @@ struct Scanner {
 
     /// Takes the word if it is next, as a whole: behind it must come a blank, a line's end or nothing.
     mutating func take(word: StaticString) -> Bool {
-        let length = word.utf8CodeUnitCount
+        let start = position
+        if take(prefix: word), isAtEnd || next == Ascii.space || next == Ascii.tab || next == Ascii.newline { return true }
+        position = start
+        return false
+    }
+
+    /// Takes these bytes if they are next, whatever comes behind them.
+    mutating func take(prefix: StaticString) -> Bool {
+        let length = prefix.utf8CodeUnitCount
         guard bytes.count - position >= length else { return false }
-        for index in 0..<length where bytes[position + index] != word.utf8Start[index] {
+        for index in 0..<length where bytes[position + index] != prefix.utf8Start[index] {
             return false
         }
-        let end = position + length
-        guard end == bytes.count || bytes[end] == Ascii.space || bytes[end] == Ascii.tab || bytes[end] == Ascii.newline
-        else { return false }
-        position = end
+        position += length
         return true
     }
 

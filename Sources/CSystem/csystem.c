@@ -40,6 +40,23 @@ int csystem_cpu_count(void) {
     return online > 0 && online < INT32_MAX ? (int)online : 0;
 }
 
+int csystem_cpu_mask(uint64_t *words, int count) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+    int filled = count < CPU_SETSIZE / 64 ? count : CPU_SETSIZE / 64;
+    for (int cpu = 0; cpu < filled * 64; cpu++) {
+        if (cpu % 64 == 0) words[cpu / 64] = 0;
+        if (CPU_ISSET(cpu, &set)) words[cpu / 64] |= (uint64_t)1 << cpu % 64;
+    }
+    return filled;
+#else
+    (void)words;
+    (void)count;
+    return 0;
+#endif
+}
+
 uint64_t csystem_clock_ticks(void) {
     long ticks = sysconf(_SC_CLK_TCK);
     return ticks > 0 ? (uint64_t)ticks : 100;

@@ -51,6 +51,28 @@ func cpuTime(text: String, expected: CPUTime?) {
     #expect(parsing(text, parseCPUTime) == expected)
 }
 
+private let four = "cpu  10 0 0 10\ncpu0 1 0 0 1\ncpu1 2 0 0 10\ncpu2 3 0 0 100\ncpu64 4 0 0 1000\nintr 5 0 0 6\n"
+
+@Test(arguments: [
+    (four, [0b1], CPUTime(idle: 1, total: 2)),
+    (four, [0b110], CPUTime(idle: 110, total: 115)),
+    (four, [0b100, 0b1], CPUTime(idle: 1100, total: 1107)),
+    (four, [0b111, 0b1], CPUTime(idle: 1111, total: 1121)),
+    (four, [0b1001], nil),  // no line for CPU 3: numbered anew, or cut
+    (four, [0], nil),
+    (four, [], nil),
+    ("cpu  10 0 0 10\ncpu0 1 0 0 1", [0b1], nil),  // cut
+    ("cpu0 1 0 0\n", [0b1], nil),
+    ("cpu0\ncpu1 1 0 0 1\n", [0b11], nil),
+    ("cpu0 1 0 0 \(huge)\n", [0b1], CPUTime(idle: .max, total: .max)),
+    ("cpu\(huge) 1 0 0 1\n", [0b1], nil),
+    ("cpux 1 0 0 1\ncpu0x 1 0 0 2\n", [0b1], nil),
+    ("", [0b1], nil),
+] as [(String, [UInt64], CPUTime?)])
+func timeOfSomeCPUs(text: String, cpus: [UInt64], expected: CPUTime?) {
+    #expect(parsing(text) { parseCPUTime($0, of: CPUSet(words: cpus)) } == expected)
+}
+
 @Test(arguments: [
     (CPUTime(idle: 100, total: 200), CPUTime(idle: 150, total: 300), 500),
     (CPUTime(idle: 100, total: 200), CPUTime(idle: 200, total: 300), 1000),

@@ -47,6 +47,24 @@ import Testing
     }
 }
 
+@Test func theIdleShareIsThatOfTheUsableCPUs() throws {
+    try withTemporaryDirectory { directory in
+        let mine = (0..<1024).filter(CPUSet.usable().contains)
+        try #require(!mine.isEmpty)
+        func plant(idle: Int) throws {
+            let lines = mine.map { "cpu\($0) 10 0 0 \(idle) 0 0 0 0\n" }.joined()
+            try "cpu  100000 0 0 7 0 0 0 0\n\(lines)cpu5000 99990 0 0 0 0 0 0 0\n"
+                .write(toFile: directory + "/stat", atomically: true, encoding: .utf8)
+        }
+        try plant(idle: 10)
+        var sampler = HostSampler(directory: Path(directory))
+        defer { sampler.close() }
+        #expect(sampler.sample { _ in }.idle == 500, "since the start")
+        try plant(idle: 30)
+        #expect(sampler.sample { _ in }.idle == 1000)
+    }
+}
+
 @Test func noDirectoryIsNoTrap() {
     var sampler = HostSampler(directory: Path("/does/not/exist"))
     defer { sampler.close() }

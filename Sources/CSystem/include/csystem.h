@@ -50,6 +50,10 @@ int64_t csystem_wall_seconds(void);
 
 /* CPUs that this process may use, 0 if that cannot be found out; cpu_set_t is a matter of macros. */
 int csystem_cpu_count(void);
+
+/* The same CPUs as bits, CPU 0 is the lowest of the first word; returns how many words were filled, 0 if it cannot be found out. */
+int csystem_cpu_mask(uint64_t *_Nullable words, int count);
+
 /* sysconf names are macros over an enum. */
 uint64_t csystem_page_size(void);
 /* Clock ticks a second, the unit of CPU time in /proc. */
