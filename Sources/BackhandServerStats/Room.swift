@@ -11,8 +11,8 @@ internal import CBackhand
 ///     n = min(workers, left / u),  u = min(1, 2 use),  left = cores - u (cores - free)
 ///
 /// free is what others leave: the CPUs less all CPU that is busy and not httpd's own; an eighth of the cores at least, because who asks for more gets
-/// more. Use is doubled, and counts a twentieth of a core more, because its mean is less than 1 where requests come and go, and unknown where
-/// there are none.
+/// more. Use is doubled, because its mean is less than 1 where requests come and go. Where there are no requests it is not known: left is
+/// then all of the cores, and u is 1.
 /// Requests may compute in other processes (FastCGI): of a server that has all CPUs of its machine, and many workers a core, the CPU that is busy counts, whoever
 /// uses it.
 public func room(for facts: bh_facts_t) -> UInt32 {
@@ -22,9 +22,9 @@ public func room(for facts: bh_facts_t) -> UInt32 {
     let cores = capacity / speed * 1000
     let own = Double(facts.cpu_used) / 1000
     let busy = busyCPUs(facts)
-    let flying = min(Double(facts.mean_in_flight) / 1000, cores)
+    let flying = atWork(facts, own, cores)
     let use = min(1, 2 * (cpuOfRequests(facts, own, busy, cores) + 0.05) / (flying + 0.05))
-    let ownUse = min(1, 2 * (own + 0.05) / (flying + 0.05))
+    let ownUse = min(1, 2 * own / (flying + 0.05))
     let cpus = facts.ncpu > 0 ? Double(facts.ncpu) : cores
     let free = min(cores, max(cores / 8, cpus - max(0, busy - own)))
     let left = cores - ownUse * (cores - free)
@@ -33,9 +33,22 @@ public func room(for facts: bh_facts_t) -> UInt32 {
     return UInt32(max(1, min(all, workers, Double(UInt32.max - 1))))
 }
 
+/// Requests in flight, without those that only wait for a core; at least as many as there are cores for.
+///
+/// Of requests that keep cores busy for a share ρ of the time, ρ / (1 - ρ) for each core are there on average (M/M/1), that is own / idle, of whom own compute.
+private func atWork(_ facts: bh_facts_t, _ own: Double, _ cores: Double) -> Double {
+    let flying = Double(facts.mean_in_flight) / 1000
+    return max(min(flying, cores), flying - own * (1 / max(0.02, idleShare(facts)) - 1))
+}
+
 /// CPUs of the machine that were busy over the last window.
 private func busyCPUs(_ facts: bh_facts_t) -> Double {
-    Double(max(facts.ncpu, 0)) * (1 - Double(min(max(facts.cpu, 0), 1000)) / 1000)
+    Double(max(facts.ncpu, 0)) * (1 - idleShare(facts))
+}
+
+/// Of the CPUs over the last window, 0 to 1.
+private func idleShare(_ facts: bh_facts_t) -> Double {
+    Double(min(max(facts.cpu, 0), 1000)) / 1000
 }
 
 /// Cores' worth of CPU that the server's requests may have used over the last window.

@@ -142,7 +142,7 @@ final class Node {
         sequence += 1
         let window = announced.window
         let answered = window.served + window.failed
-        let used = announced.speedSeen ? window.coreSeconds / announced.span : 0
+        let used = (announced.speedSeen ? window.coreSeconds : Double(answered) * announced.overhead) / announced.span
         var facts = bh_facts_t()
         facts.address = Self.address(announced.server)
         facts.port = 80
@@ -153,7 +153,8 @@ final class Node {
         facts.load_hwm = 1000
         facts.load = Int32(announced.loadAverage * 1000)
         facts.ncpu = Int32(announced.totalCores)
-        facts.cpu = Int32(max(0, announced.cores - used) / announced.totalCores * 1000)
+        let idle = announced.speedSeen ? window.idleSeconds / announced.span : max(0, announced.cores - used)
+        facts.cpu = Int32(max(0, idle / announced.totalCores - announced.busyWithOthers) * 1000)
         facts.arriba = Int32(announced.speed * 400_000)
         facts.workers = Int32(announced.workers)
         facts.idle_workers = facts.workers - min(facts.workers, Int32(announced.meanInFlight))

@@ -15,6 +15,12 @@ public struct Machine: Sendable {
     public var announcedCores: Double?
     /// Requests compute in other processes than httpd's: only the machine's CPU looks busy.
     public var computesElsewhere = false
+    /// Workers that it announces; nil: those that it has, or 400.
+    public var announcedWorkers: Int?
+    /// Seconds of CPU that httpd itself needs for a request that waits for somebody else.
+    public var overhead = 0.0
+    /// Share of the announced CPUs that other programs use, without harm to requests that wait.
+    public var busyWithOthers = 0.0
     /// Seconds after the start at which it begins to answer everything at once with an error.
     public var failsFrom: Double?
     /// Seconds after the start at which it works again.

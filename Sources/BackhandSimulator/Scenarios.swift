@@ -150,7 +150,18 @@ extension Scenario {
             machine.workers = workers
             machine.announcedSpeed = 1
             machine.announcedCores = 2
+            machine.overhead = 0.0003
             return machine
+        }
+    }
+
+    /// All announce the same, whatever they can do.
+    private static func hidden(busy: Double) -> [Machine] {
+        with(waiting(mixedMachines.map { Int($0.cores) }, speeds: mixedMachines.map(\.speed))) {
+            for index in $0.indices {
+                $0[index].announcedWorkers = 31
+                $0[index].busyWithOthers = busy
+            }
         }
     }
 
@@ -167,6 +178,15 @@ extension Scenario {
             },
             Scenario("workers", "4 to 32 workers that wait, two cores announced", waiting([4, 8, 16, 32], speeds: [1, 1, 1, 1])).with {
                 $0.balancers = 4
+            },
+            Scenario("hidden", "as antagonist-1, servers wait for what nobody announces", hidden(busy: 0)).with {
+                $0.antagonists = true
+            },
+            Scenario("hidden-busy", "the same, other programs use the CPUs", hidden(busy: 0.97)).with {
+                $0.antagonists = true
+            },
+            Scenario("hidden-10", "as mixed, servers wait for what nobody announces", hidden(busy: 0)).with {
+                $0.balancers = 10
             },
             Scenario("waits-slow", "eight servers that wait, one turns five times slower", with(waiting(Array(repeating: 8, count: 8), speeds: Array(repeating: 1, count: 8))) {
                 $0[3].slowFrom = 25

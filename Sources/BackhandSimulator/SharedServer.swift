@@ -28,6 +28,8 @@ final class SharedServer {
         var opened = 0.0
         var inFlight = 0.0
         var coreSeconds = 0.0
+        /// Of cores that had nothing to do.
+        var idleSeconds = 0.0
         var arrivals = 0
         var served = 0
         var failed = 0
@@ -125,6 +127,7 @@ final class SharedServer {
         virtual += rate * span
         window.inFlight += Double(inFlight) * span
         window.coreSeconds += min(cores, Double(active.count)) * span
+        window.idleSeconds += max(0, cores - Double(active.count)) * span
         updated = now
     }
 

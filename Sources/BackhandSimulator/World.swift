@@ -105,6 +105,10 @@ struct Announced {
     let speedSeen: Bool
     /// Whether it shows as httpd's.
     let usedByOthers: Bool
+    /// Share of the CPUs that other programs use, beside antagonists.
+    let busyWithOthers: Double
+    /// Seconds of CPU for each request, beside what it computes.
+    let overhead: Double
     /// Whether what antagonists take is a limit that the system tells (cgroup's cpu.max), and not just other programs at work.
     let limitsSeen: Bool
 
@@ -267,12 +271,13 @@ struct World {
     private mutating func announce(_ index: Int, _ now: Double) {
         let server = cluster.servers[index]
         let machine = server.machine
-        let workers = machine.workers > 0 ? machine.workers : 400
+        let workers = machine.announcedWorkers ?? (machine.workers > 0 ? machine.workers : 400)
         let announced = Announced(
             window: server.closeWindow(at: now), now: now, server: index, cores: machine.announcedCores ?? server.cores, totalCores: machine.announcedCores ?? machine.cores,
             workers: workers, idleWorkers: max(0, workers - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
             capacityFactor: machine.announced, speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
             usedByOthers: machine.computesElsewhere,
+            busyWithOthers: machine.busyWithOthers, overhead: machine.overhead,
             limitsSeen: scenario.limitsSeen)
         rule.closed(announced)
         let listeners = scenario.isSymmetric ? (rule is any LocalRule ? scenario.machines.count : 1) : scenario.balancers
