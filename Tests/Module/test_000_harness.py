@@ -78,6 +78,32 @@ def test_levels_of_lines(level, grave):
     assert errorlog.parse(LINE.format(level)).is_grave is grave
 
 
+CRASH = "[Sat Nov 21 02:24:01.000001 2026] [core:notice] [pid 12:tid 12] AH00052: child pid 13 exit signal {} ({})"
+STOPPED = "[Sat Nov 21 02:24:01.000002 2026] [mpm_event:notice] [pid 12:tid 12] AH00491: caught SIGTERM, shutting down"
+RESTARTED = "[Sat Nov 21 02:24:01.000002 2026] [mpm_event:notice] [pid 12:tid 12] AH00493: SIGUSR1 received.  Doing graceful restart"
+
+
+@pytest.mark.parametrize("lines, graves", [
+    ([CRASH.format("Segmentation fault", 11)], 1),
+    ([CRASH.format("Illegal instruction", 4), CRASH.format("Aborted", 6), RESTARTED], 2),
+    ([CRASH.format("Killed", 9), CRASH.format("Terminated", 15)], 0),
+    ([CRASH.format("Segmentation fault", 11), CRASH.format("Segmentation fault", 11), STOPPED], 0),
+    ([CRASH.format("Segmentation fault", 11), STOPPED.replace("pid 12", "pid 14")], 1),
+    ([CRASH.format("Segmentation fault", 11), RESTARTED, STOPPED], 1),
+    ([CRASH.format("Segmentation fault", 11), STOPPED.replace("AH00491: caught SIGTERM, shutting down", "AH00494: SIGHUP received.  Attempting to restart")], 0),
+])
+def test_crashes(tmp_path, lines, graves):
+    path = tmp_path / "error_log"
+    path.write_text("\n".join(lines) + "\n")
+    log = errorlog.ErrorLog(path)
+    assert len(log.grave()) == graves
+    if graves:
+        with pytest.raises(errorlog.LogFailure, match="unexpected: .*exit signal"):
+            log.check()
+    else:
+        log.check()
+
+
 def test_what_a_script_writes_is_grave():
     assert errorlog.parse("sh: 1: syntax error").level == "raw"
 
