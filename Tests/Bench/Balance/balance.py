@@ -44,6 +44,8 @@ def measure(world, contender, plan, seed):
         except AssertionError as problem:  # what the harness raises
             say(f"{contender.title}: {problem}")
             continue
+        if cell.failure:
+            say(f"  {contender.title}: {cell.failure}")
         found = figures.of(cell, len(world.scenario.servers))
         if not found.is_void:
             break

@@ -59,6 +59,15 @@ class Cell(NamedTuple):
         return sorted((outcome.ended - request.due) / 1e6 if outcome.is_good else FAILURE_S for request, outcome in self.measured)
 
     @property
+    def failure(self):
+        """The first request that failed, in words; empty if none did."""
+        failed = [(request, outcome) for request, outcome in zip(self.requests, self.outcomes) if not outcome.is_good]
+        if not failed:
+            return ""
+        request, outcome = failed[0]
+        return f"{len(failed)} failed, the first at {request.due / 1e6:.2f} s: {request.method} {request.path}: {outcome.text}"
+
+    @property
     def lags(self):
         """Sorted: how late the generator was."""
         return sorted((outcome.sent - request.due) / 1e6 for request, outcome in self.measured)

@@ -8,7 +8,7 @@ import pytest
 from harness.wait import wait_for
 
 from Bench.Balance import balance, contenders, control_group, figures, oracle, workload
-from Bench.Balance.run import Plan, World, build, run
+from Bench.Balance.run import Cell, Plan, World, build, run
 from Bench.Balance.scenarios import BY_NAME, Event, Scenario, Server
 
 PLAN = Plan(3, warm_up=1.5, settle=1.2, drain=5)
@@ -52,6 +52,17 @@ def test_the_oracle_knows_who_ends_first():
     requests = [arrival(0, 1), arrival(0, 1), arrival(0, 1), arrival(0, 1), arrival(11, 1)]
     # Mean demands: 1 and 3; 2 and 3; 3 and 3 (the slower one is emptier); 3 and 6; the first one fails.
     assert oracle.replay(scenario, requests, 20) == [(1, 0), (2, 0), (3, 1), (3, 0), (3, 1)]
+
+
+@pytest.mark.parametrize("outcome, text", [
+    ((workload.ANSWERED, 503, 0, "s4"), "503 of s4"), ((workload.ANSWERED, 503, 0, "-"), "503 of nobody"), ((3, 200, 1, "s1"), "no whole answer"),
+])
+def test_failures_in_words(outcome, text):
+    good = workload.Outcome(1_000_000, 1_002_000, workload.ANSWERED, 200, 0, "s1")
+    bad = workload.Outcome(2_500_000, 2_503_500, *outcome)
+    cell = Cell("", "", 1, 0, [arrival(1, 1), arrival(2.5, 1), arrival(2.6, 1)], [good, bad, bad], 1, 1)
+    assert cell.failure == f"2 failed, the first at 2.50 s: GET /: {text}, 3.5 ms after it was sent"
+    assert cell._replace(outcomes=[good] * 3).failure == ""
 
 
 def test_arrivals_depend_on_the_seed_alone():

@@ -31,6 +31,11 @@ class Outcome(NamedTuple):
     def is_good(self):
         return self.outcome == ANSWERED and self.status < 500
 
+    @property
+    def text(self):
+        what = f"{self.status} of {self.server.replace('-', 'nobody')}" if self.outcome == ANSWERED else "no whole answer"
+        return f"{what}, {(self.ended - self.sent) / 1000:.1f} ms after it was sent"
+
 
 def arrivals(scenario, seconds, seed):
     """Poisson arrivals. Times, demands and balancers have random numbers of their own, so that one does not change the others."""
