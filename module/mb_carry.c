@@ -31,6 +31,7 @@ typedef struct errand {
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
+    int fresh;                  /* whether a kept connection was stale: no other kept one is tried, which may be stale for the same reason */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -136,7 +137,10 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
 static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
     if (about->tried_count == MOST_TRIED) return;
     about->boots[about->tried_count] = boot;
-    if (stale) about->stale |= (uint32_t)1 << about->tried_count;
+    if (stale) {
+        about->stale |= (uint32_t)1 << about->tried_count;
+        about->fresh = 1;
+    }
     about->tried[about->tried_count++] = id;
 }
 
@@ -160,7 +164,7 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
 /* Sends the request to another server, or to our own announced address. */
 static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
-    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), &attempt);
+    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), about->fresh, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     about->used_up = outcome == MB_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
@@ -250,7 +254,7 @@ static int has_second_chance(errand *about) {
     about->second = 1;
     about->tried_count = kept;
     about->stale = 0;
-    apr_table_setn(about->r->subprocess_env, "proxy-initial-not-pooled", "1");
+    about->fresh = 1;
     return 1;
 }
 
@@ -264,7 +268,6 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
                                  || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
         result = try_all(&about);
     }
-    if (about.second) apr_table_unset(r->subprocess_env, "proxy-initial-not-pooled");
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
 }
 

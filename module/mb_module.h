@@ -288,8 +288,8 @@ const char *mb_proxy_lacks(mb_scheme scheme);
 int mb_proxy_available(void);
 /* "10.0.0.4:80" for the server of the row, kept as long as this child lives. */
 const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
-/* Sends the request to the server of the row; repeatable: another server may do it if this one fails. */
-mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable,
+/* Sends the request to the server of the row; repeatable: another server may do it if this one fails; fresh: over no connection that was kept. */
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable, int fresh,
                             mb_attempt *attempt);
 /* The path and query exactly as the client sent them. */
 const char *mb_proxy_as_sent(request_rec *r);

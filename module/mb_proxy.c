@@ -162,13 +162,13 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
-mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable,
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable, int fresh,
                             mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once, &way)) { /* it has said why: as good as refused */
+    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !fresh, &way)) { /* it has said why: as good as refused */
         memset(attempt, 0, sizeof *attempt);
         attempt->began_us = mb_now_us();
         count(r, id, MB_REFUSED, 0, attempt->began_us, attempt);

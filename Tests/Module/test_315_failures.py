@@ -302,6 +302,21 @@ def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
     assert (len(one.requests), len(two.requests)) == (3, 1)
 
 
+def test_all_connections_are_stale(stage):
+    """As when all servers restart at once: after one stale connection the next server is asked over a new one, which cannot be stale."""
+    servers = [stage.backend(f"127.0.9.{number}", reply=lambda request: Reply(200, b"whole") if request.connection > 1 or request.target == "/first"
+                             else Reply(drop=True)) for number in range(2, 6)]
+    front = stage.httpd(CONFIG, workers=1, children=1)
+    front.log.allow(PROXY_LINES + "|AH00484")
+    with front.client() as client:
+        for first in servers:
+            stage.plant(front, *(Announcement(server.address, server.port, load=0 if server is first else 9000) for server in servers))
+            assert client.request("/first").text == "whole"
+        assert [server.connections for server in servers] == [1, 1, 1, 1]
+        assert client.request("/page").text == "whole"
+    assert sum(len(server.requests) for server in servers) == 6, "one that hung up, and one that answered"
+
+
 @pytest.mark.parametrize("boots, answered", [((1, 2), 200), ((1, 1), 503)], ids=["started anew", "drained and resumed"])
 def test_a_server_that_has_come_back_meanwhile(stage, boots, answered):
     """It hung while the request waited, and nobody else is left: it is asked again if it is another process now."""
