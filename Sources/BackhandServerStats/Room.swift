@@ -5,14 +5,14 @@ internal import CBackhand
 /// The capacity of a server for the requests that it has, in thousands of arriba; 0: it announced none.
 ///
 /// A server whose requests compute has that of its cores, less what its neighbours use. If they wait for something else, its cores do for more of
-/// them, in the end for as many as it has workers. CPUs say which it is: use is the CPU that httpd used for each request in flight, and so many
-/// requests at once fill the server:
+/// them, in the end for as many as it has workers. CPUs say which it is, by use, the CPU that was used for each request in flight, and own, what httpd itself
+/// used for each:
 ///
-///     n = min(workers, left / u),  u = min(1, 2 use),  left = cores - u (cores - free)
+///     n = min(workers, left / min(1, 2 use)),  left = cores - min(1, 2 own) (cores - free)
 ///
 /// free is what others leave: the CPUs less all CPU that is busy and not httpd's own; an eighth of the cores at least, because who asks for more gets
-/// more. Use is doubled, because its mean is less than 1 where requests come and go. Where there are no requests it is not known: left is
-/// then all of the cores, and u is 1.
+/// more. Both uses are doubled, because their means are less than 1 where requests come and go. Where there are no requests they are not known: use, which
+/// counts a twentieth of a core and of a request more, is then 1, and own is 0.
 /// Requests may compute in other processes (FastCGI): of a server that has all CPUs of its machine, and many workers a core, the CPU that is busy counts, whoever
 /// uses it.
 public func room(for facts: bh_facts_t) -> UInt32 {
@@ -22,8 +22,9 @@ public func room(for facts: bh_facts_t) -> UInt32 {
     let cores = capacity / speed * 1000
     let own = Double(facts.cpu_used) / 1000
     let busy = busyCPUs(facts)
-    let flying = atWork(facts, own, cores)
-    let use = min(1, 2 * (cpuOfRequests(facts, own, busy, cores) + 0.05) / (flying + 0.05))
+    let computing = cpuOfRequests(facts, own, busy, cores)
+    let flying = atWork(facts, computing, cores)
+    let use = min(1, 2 * (computing + 0.05) / (flying + 0.05))
     let ownUse = min(1, 2 * own / (flying + 0.05))
     let cpus = facts.ncpu > 0 ? Double(facts.ncpu) : cores
     let free = min(cores, max(cores / 8, cpus - max(0, busy - own)))
@@ -33,12 +34,14 @@ public func room(for facts: bh_facts_t) -> UInt32 {
     return UInt32(max(1, min(all, workers, Double(UInt32.max - 1))))
 }
 
-/// Requests in flight, without those that only wait for a core; at least as many as there are cores for.
+/// Requests in flight, without those that wait for a core; at least as many as there are cores for.
 ///
-/// Of requests that keep cores busy for a share ρ of the time, ρ / (1 - ρ) for each core are there on average (M/M/1), that is own / idle, of whom own compute.
-private func atWork(_ facts: bh_facts_t, _ own: Double, _ cores: Double) -> Double {
+/// Where cores are idle for a share i of the time, 1/i - 1 requests wait for a core for each one that computes (M/M/1). A server with a quota has no
+/// more than that, however idle its machine is. Cores that are busy for nine tenths of the time count as full: then any number may wait.
+private func atWork(_ facts: bh_facts_t, _ computing: Double, _ cores: Double) -> Double {
     let flying = Double(facts.mean_in_flight) / 1000
-    return max(min(flying, cores), flying - own * (1 / max(0.02, idleShare(facts)) - 1))
+    let idle = (min(idleShare(facts), 1 - computing / cores) - 0.1) / 0.9
+    return max(min(flying, cores), idle > 0 ? flying - computing * (1 / idle - 1) : 0)
 }
 
 /// CPUs of the machine that were busy over the last window.

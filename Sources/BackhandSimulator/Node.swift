@@ -137,6 +137,16 @@ final class Node {
         bh_feedback_lost(segment, row, at / 1000, microseconds / 1000)
     }
 
+    /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the container.
+    private static let hostOfContainer: Int32 = 4
+
+    /// Of the machine's CPUs, 0 to 1.
+    private func idleShare(_ announced: Announced, _ used: Double) -> Double {
+        if announced.limitsSeen { return 1 - used / announced.totalCores / Double(Self.hostOfContainer) }
+        let idle = announced.speedSeen ? announced.window.idleSeconds / announced.span : max(0, announced.cores - used)
+        return max(0, idle / announced.totalCores - announced.busyWithOthers)
+    }
+
     /// What the server's moderator would announce.
     private func facts(_ announced: Announced, dispatched: UInt64) -> bh_facts_t {
         sequence += 1
@@ -152,9 +162,8 @@ final class Node {
         facts.dispatched = dispatched
         facts.load_hwm = 1000
         facts.load = Int32(announced.loadAverage * 1000)
-        facts.ncpu = Int32(announced.totalCores)
-        let idle = announced.speedSeen ? window.idleSeconds / announced.span : max(0, announced.cores - used)
-        facts.cpu = Int32(max(0, idle / announced.totalCores - announced.busyWithOthers) * 1000)
+        facts.ncpu = Int32(announced.totalCores) * (announced.limitsSeen ? Self.hostOfContainer : 1)
+        facts.cpu = Int32(idleShare(announced, used) * 1000)
         facts.arriba = Int32(announced.speed * 400_000)
         facts.workers = Int32(announced.workers)
         facts.idle_workers = facts.workers - min(facts.workers, Int32(announced.meanInFlight))

@@ -27,7 +27,7 @@ struct Memory: Equatable {
     var available: UInt64
 }
 
-/// Time that all CPUs together have spent since the start of the system, in a unit of the system's own.
+/// Time that CPUs together have spent since the start of the system, in a unit of the system's own.
 struct CPUTime: Equatable {
     var idle: UInt64
     var total: UInt64

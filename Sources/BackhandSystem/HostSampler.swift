@@ -13,7 +13,7 @@ public struct HostSampler {
     // A thousand CPUs have a hundred bytes each in /proc/stat; what is behind them is not needed.
     private static var roomForCPUs: Int { 128 << 10 }
 
-    // Ticks of all CPUs together, 10 ms each: the share of fewer would be chance.
+    // Ticks of the usable CPUs together, 10 ms each: the share of fewer would be chance.
     private static var shortestSpan: UInt64 { 8 }
 
     private let directory: Int32

@@ -26,6 +26,12 @@ struct RoomTests {
         #expect(room(for: facts { $0.mean_in_flight = 0; $0.cpu_used = 0 }) == 1600)
     }
 
+    @Test(arguments: [UInt32(20_000), 60_000])
+    func `a quota that is full on an idle machine`(flying: UInt32) {
+        #expect(room(for: facts { $0.ncpu = 16; $0.cpu = 750; $0.workers = 64; $0.mean_in_flight = flying; $0.cpu_used = 4000 }) == 1600)
+        #expect(room(for: facts { $0.capacity = 400; $0.ncpu = 16; $0.cpu = 930; $0.workers = 16; $0.mean_in_flight = flying; $0.cpu_used = 1000 }) == 400)
+    }
+
     @Test func `requests that wait fill the workers`() {
         #expect(room(for: facts { $0.mean_in_flight = 3000; $0.workers = 8 }) == 3200)
         // 2 (0.35 + 0.05) / (3.95 + 0.05) = 0.2: five times the cores.
@@ -36,7 +42,7 @@ struct RoomTests {
         #expect(room(for: facts { $0.mean_in_flight = 12_000; $0.cpu_used = 250; $0.cpu = 800; $0.workers = 31 }) == 12_400)
         #expect(room(for: facts { $0.mean_in_flight = 12_000; $0.cpu_used = 250; $0.cpu = 0; $0.workers = 31 }) == 9633, "any of them may wait for a core")
         // 2 (0.8 + 0.05) / (11.8 + 0.05): each takes a seventh of a core.
-        #expect(room(for: facts { $0.mean_in_flight = 12_000; $0.cpu_used = 800; $0.cpu = 800; $0.workers = 64 }) == 11_152)
+        #expect(room(for: facts { $0.mean_in_flight = 12_000; $0.cpu_used = 800; $0.cpu = 800; $0.workers = 64 }) == 11_126)
     }
 
     @Test func `few workers are the limit`() {
@@ -48,6 +54,9 @@ struct RoomTests {
     @Test func `requests that compute elsewhere`() {
         #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 200 }) == 1600)
         #expect(room(for: facts { $0.mean_in_flight = 3000; $0.cpu = 200; $0.workers = 64 }) == 25_600)
+        // A queue of them.
+        #expect(room(for: facts { $0.mean_in_flight = 20_000; $0.cpu = 0; $0.cpu_used = 100 }) <= 1600)
+        #expect(room(for: facts { $0.mean_in_flight = 60_000; $0.cpu = 20; $0.cpu_used = 100 }) <= 1600)
         // A speed that does not divide the capacity.
         #expect(room(for: facts { $0.arriba = 664_000; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 2000; $0.cpu = 0 }) == 21_248)
         #expect(room(for: facts { $0.arriba = 664_999; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 1990; $0.cpu = 0 }) > 20_000)
