@@ -31,7 +31,7 @@ typedef struct errand {
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
-    int fresh;                  /* whether a kept connection was stale: no other kept one is tried, which may be stale for the same reason */
+    int fresh;                  /* whether only new connections will do: a kept one was stale, as others may be for the same reason */
 } errand;
 
 /* ---- Telling what happened ---- */

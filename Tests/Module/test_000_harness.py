@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 from harness import announce, client, errorlog, httpd, processes
@@ -78,30 +79,51 @@ def test_levels_of_lines(level, grave):
     assert errorlog.parse(LINE.format(level)).is_grave is grave
 
 
-CRASH = "[Sat Nov 21 02:24:01.000001 2026] [core:notice] [pid 12:tid 12] AH00052: child pid 13 exit signal {} ({})"
-STOPPED = "[Sat Nov 21 02:24:01.000002 2026] [mpm_event:notice] [pid 12:tid 12] AH00491: caught SIGTERM, shutting down"
-RESTARTED = "[Sat Nov 21 02:24:01.000002 2026] [mpm_event:notice] [pid 12:tid 12] AH00493: SIGUSR1 received.  Doing graceful restart"
+def stamp(seconds):
+    return time.strftime("%a %b %d %H:%M:%S.500000 %Y", time.localtime(seconds))
 
 
-@pytest.mark.parametrize("lines, graves", [
-    ([CRASH.format("Segmentation fault", 11)], 1),
-    ([CRASH.format("Illegal instruction", 4), CRASH.format("Aborted", 6), RESTARTED], 2),
-    ([CRASH.format("Killed", 9), CRASH.format("Terminated", 15)], 0),
-    ([CRASH.format("Segmentation fault", 11), CRASH.format("Segmentation fault", 11), STOPPED], 0),
-    ([CRASH.format("Segmentation fault", 11), STOPPED.replace("pid 12", "pid 14")], 1),
-    ([CRASH.format("Segmentation fault", 11), RESTARTED, STOPPED], 1),
-    ([CRASH.format("Segmentation fault", 11), STOPPED.replace("AH00491: caught SIGTERM, shutting down", "AH00494: SIGHUP received.  Attempting to restart")], 0),
+def parent_says(seconds, module, text):
+    return f"[{stamp(seconds)}] [{module}:notice] [pid 12:tid 12] {text}"
+
+
+CRASH = "AH00052: child pid 13 exit signal Segmentation fault (11)"
+STOPPED = "AH00491: caught SIGTERM, shutting down"
+
+
+@pytest.mark.parametrize("text, grave", [
+    (CRASH, True), ("AH00051: child pid 13 exit signal Illegal instruction (4), possible coredump in /tmp", True), ("AH00052: child pid 13 exit signal Aborted (6)", True),
+    ("AH00052: child pid 13 exit signal Killed (9)", False), ("AH00052: child pid 13 exit signal Terminated (15)", False),
 ])
-def test_crashes(tmp_path, lines, graves):
+def test_crashes_are_grave(text, grave):
+    assert errorlog.parse(parent_says(1, "core", text)).is_grave is grave
+
+
+@pytest.mark.parametrize("crash, graves", [(-3, 1), (3, 0), (5, 0), (7, 1)], ids=["before", "while ending", "at the end", "afterwards"])
+@pytest.mark.parametrize("end", [STOPPED, "AH00494: SIGHUP received.  Attempting to restart"])
+def test_crashes_while_children_are_ended(tmp_path, crash, graves, end):
     path = tmp_path / "error_log"
-    path.write_text("\n".join(lines) + "\n")
     log = errorlog.ErrorLog(path)
+    log.ending()
+    now = time.time()
+    said = [(crash, parent_says(now + crash, "core", CRASH)), (4, parent_says(now + 4, "core", "AH00096: removed PID file")), (5, parent_says(now + 5, "mpm_event", end))]
+    path.write_text("".join(f"{text}\n" for _, text in sorted(said)))
     assert len(log.grave()) == graves
+    assert len(log.grave("AH0005")) == graves
     if graves:
         with pytest.raises(errorlog.LogFailure, match="unexpected: .*exit signal"):
             log.check()
     else:
         log.check()
+
+
+def test_a_crash_before_the_stop(stage):
+    server = stage.httpd()
+    os.kill(next(process.pid for process in server.processes() if process.pid != server.pid and process.name != httpd.MODERATOR), signal.SIGSEGV)
+    wait_for(lambda: server.log.count("exit signal Segmentation"), 5, "the line", show=server.log.text)
+    server.stop()
+    assert len(server.log.grave("exit signal")) == 1
+    server.log.expect("exit signal Segmentation")
 
 
 def test_what_a_script_writes_is_grave():

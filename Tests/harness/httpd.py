@@ -243,6 +243,8 @@ class Httpd:
     def restart(self, how=signal.SIGUSR1, wait=True):
         """Restarts: SIGUSR1 graceful, SIGHUP at once."""
         before = self.log.count(RUNNING)
+        if how == signal.SIGHUP:
+            self.log.ending()
         self.process.send_signal(how)
         if wait:
             wait_for(lambda: self.log.count(RUNNING) > before, START, "the restart", show=self.log.text)
@@ -254,6 +256,7 @@ class Httpd:
         self.resume()
         clean = self.process.poll() is None
         if clean:
+            self.log.ending()
             self.process.send_signal(how)
             try:
                 self.process.wait(STOP)

@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 
     @property
     def text(self):
-        what = f"{self.status} of {self.server.replace('-', 'nobody')}" if self.outcome == ANSWERED else "no whole answer"
+        what = f"{self.status} of {'nobody' if self.server == '-' else self.server}" if self.outcome == ANSWERED else "no whole answer"
         return f"{what}, {(self.ended - self.sent) / 1000:.1f} ms after it was sent"
 
 
