@@ -112,14 +112,16 @@ static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int
 static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {
     /* A tunnel's time is that of its user, not of the server. */
     uint64_t us = r->status != HTTP_SWITCHING_PROTOCOLS ? ended_us - attempt->began_us : 0;
+    /* Passed on, because the request may not be done again: a failure of the server all the same. */
+    int is_unavailable = outcome == MB_ANSWERED && r->status == HTTP_SERVICE_UNAVAILABLE;
     note_time(r, id, outcome, is_good, ended_us, us, attempt);
-    if (outcome == MB_ANSWERED && is_good) {
+    if (outcome == MB_ANSWERED && is_good && !is_unavailable) {
         bh_feedback_served(mb_segment, id, us);
         return;
     }
     bh_feedback_failed(mb_segment, id);
     if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, ended_us / 1000, us / 1000);
-    else if (outcome != MB_ANSWERED) bh_feedback_lost(mb_segment, id, ended_us / 1000, us / 1000);
+    else if (outcome != MB_ANSWERED || is_unavailable) bh_feedback_lost(mb_segment, id, ended_us / 1000, us / 1000);
 }
 
 /* No back-off: the name that mod_ssl looks for in the certificate is the client's Host, and no client must be able to take a server out. */

@@ -8,6 +8,8 @@ struct ChainRun {
     /// Whether a server was left out that may be the last resort: it refused connections, or takes requests only if there is nobody else.
     var leftOut = false
     private var withRefusing = false
+    /// Whether the request must not be done twice.
+    private let once: Bool
     private var fault: LoadedFault?
     private let counts: UnsafeMutablePointer<UInt16>
     private let context: UnsafeMutableRawPointer?
@@ -18,6 +20,7 @@ struct ChainRun {
         candidates = Candidates(segment, request, workspace)
         counts = workspace.counts
         context = request.context
+        once = request.once
         tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
     }
 
@@ -36,10 +39,10 @@ struct ChainRun {
         for id in 0..<rows {
             defer { row += 1 }
             guard bh_row_heard(row) != 0 else { continue }
-            if !(isFree && bh_row_is_plain(row)) {
+            if !(isFree && bh_row_is_plain(row)) || (once && bh_row_has_failed(row)) {
                 guard !contains(tried, UInt32(truncatingIfNeeded: id)), candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !withRefusing {
-                    let refuses = id != own && isRefusing(row, now)
+                    let refuses = id != own && avoids(row, now)
                     if refuses { candidates.refusing &+= 1 }
                     if refuses || !candidates.takesRequests(row) {
                         leftOut = true
@@ -53,6 +56,11 @@ struct ChainRun {
         }
         candidates.count = count
         candidates.beginSlowStart()
+    }
+
+    /// Whether the request leaves the server out because of what it did to others.
+    private func avoids(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
+        isRefusing(row, now) || (once && bh_row_is_doubtful(row, now))
     }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
@@ -90,9 +98,10 @@ struct ChainRun {
         guard !withRefusing else { return }
         let count = candidates.count
         let own = candidates.ownID
+        let once = once
         candidates.keep { slot, segment in
             let row = bh_segment_row(segment, slot.row)
-            return (slot.id == own || !isRefusing(row, now)) && given.takesRequests(row)
+            return (slot.id == own || !isRefusing(row, now) && !(once && bh_row_is_doubtful(row, now))) && given.takesRequests(row)
         }
         leftOut = leftOut || candidates.count < count
     }

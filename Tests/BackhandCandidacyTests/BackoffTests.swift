@@ -51,6 +51,37 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [3, 2, 1]).ids == [0])
     }
 
+    /// What must not be done twice goes to others for two seconds after two failures in a row, or after the back-off that followed it.
+    @Test(arguments: [
+        (FakeServer(lost: 1, errors: 500_000), 0, true),
+        (FakeServer(lost: 2, errors: 500_000), 0, false),
+        (FakeServer(lost: 2, errors: 500_000), 1990, false),
+        (FakeServer(lost: 2, errors: 500_000), 2010, true),
+        (FakeServer(lost: 0, errors: 500_000), 0, true),  // answered since
+        (FakeServer(backoff: FakeTable.now, refused: 1), 0, false),
+        (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 1999, false),
+        (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 2000, true),
+        (FakeServer(backoff: FakeTable.now + 5000, refused: 1), 0, false),
+        (FakeServer(backoff: .max, refused: 1), 0, true),  // nobody's back-off
+    ] as [(FakeServer, UInt64, Bool)])
+    func doubtfulServers(server: FakeServer, later: UInt64, stays: Bool) throws {
+        let now = FakeTable.now + later
+        let table = FakeTable([fine, fine, server])
+        let outcome = table.decide(try Chain(["removeSelf"]), now: now, once: true)
+        #expect(outcome.ids == (stays ? [1, 2] : [1]))
+        #expect(!outcome.lastResort)
+        let refuses = server.backoff > now && server.backoff != .max
+        #expect(table.decide(try Chain(["removeSelf"]), now: now).ids == (refuses ? [1] : [1, 2]))
+    }
+
+    @Test func ofDoubtfulServersAloneNoneIsLeftOut() throws {
+        let doubtful = FakeServer(lost: 2, errors: 500_000)
+        let outcome = FakeTable([fine, doubtful, refusing, doubtful]).decide(try Chain(["removeSelf"]), once: true)
+        #expect(outcome.ids == [1, 2, 3])
+        #expect(outcome.lastResort)
+        #expect(FakeTable([doubtful, fine]).decide(try Chain([]), once: true).ids == [0, 1], "self is never left out")
+    }
+
     @Test func addSelfSavesTheFirstRun() throws {
         let outcome = try FakeTable([fine, refusing]).decide(["removeSelf", "addSelf"])
         #expect(outcome.ids == [0])

@@ -19,6 +19,9 @@ struct FakeServer {
     /// CLOCK_MONOTONIC of its last announcement; 0: an empty row.
     var heard: UInt64 = FakeTable.now
     var backoff: UInt64 = 0
+    /// Refusals in a row, and failures.
+    var refused: UInt32 = 0
+    var lost: UInt32 = 0
     /// Whether it is this httpd itself.
     var own = false
     var address = "0.0.0.0"
@@ -73,6 +76,8 @@ final class FakeTable {
         bh_word_store(&extended.pointee.heard_ms, server.heard)
         bh_half_store(&extended.pointee.own, server.own ? 1 : 0)
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
+        bh_half_store(&extended.pointee.refused, server.refused)
+        bh_half_store(&extended.pointee.lost, server.lost)
         extended.pointee.facts.arriba = server.arriba
         extended.pointee.facts.capacity = server.capacity
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
@@ -115,7 +120,7 @@ final class FakeTable {
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
         context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0, number: UInt32 = 0,
-        accepted: [bh_network_t] = []
+        accepted: [bh_network_t] = [], once: Bool = false
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -127,6 +132,7 @@ final class FakeTable {
                 request.tried_count = UInt32(tried.count)
                 request.self_id = own
                 request.chain = number
+                request.once = once
                 return accepted.withUnsafeBufferPointer { accepted in
                     request.accepted = accepted.baseAddress
                     request.accepted_count = accepted.count

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What a client notices when the server that was chosen fails: nothing, where the request may be done again; never twice, where not."""
 
+import functools
 import http.client
 import os
 import subprocess
@@ -142,6 +143,27 @@ def test_a_stale_connection_is_not_noticed(stage, mpm):
     pair.bad.reply = lambda request: Reply(reset=True)
     answers.append(pair.front.get("/").text)
     assert answers == ["first", pair.good.id]
+
+
+@pytest.mark.parametrize("fault", ["reset", "503"])
+def test_unsafe_requests_keep_away_from_who_just_failed(stage, fault):
+    """Whether it works again is found out by a request that may be repeated, if one comes within two seconds."""
+    pair = Pair(stage, FAULTS[fault])
+    assert [pair.front.get("/").text for _ in range(2)] == [pair.good.id] * 2
+    assert [pair.front.get("/", method="POST", body=b"x").text for _ in range(3)] == [pair.good.id] * 3
+    assert pair.counts == (2, 5)
+    pair.bad.reply = lambda request: Reply(200, b"works again")
+    assert pair.front.get("/").text == "works again"
+    assert pair.front.get("/", method="POST", body=b"x").text == "works again"
+
+
+def test_unsafe_requests_alone(stage):
+    """Nobody else finds out: after two seconds one of them does."""
+    pair = Pair(stage, FAULTS["503"])
+    post = functools.partial(pair.front.get, "/", method="POST", body=b"x")
+    assert [post().status for _ in range(3)] == [503, 503, 200]
+    pair.bad.reply = lambda request: Reply(200, b"works again")
+    wait_for(lambda: post().text == "works again", 4, "the second chance", every=0.1)
 
 
 def test_nobody_does_better_than_a_503(stage, mpm):
