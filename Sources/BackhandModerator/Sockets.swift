@@ -14,8 +14,11 @@ public final class Sockets {
     /// The smallest receive buffer that the system gave, in bytes; nil without listeners.
     private(set) var smallestBuffer: Int32?
 
-    /// A predecessor that is just leaving has this long to give up its ports.
+    /// A predecessor that is just leaving has this long to give up its ports, milliseconds.
     private static var patience: UInt64 { 1000 }
+    /// The same for a port that we can do without: another httpd may have it for good. At a restart it is mostly a child of ours that was just forked, and has
+    /// not closed what it need not have.
+    private static var sparePatience: UInt64 { 200 }
     /// Room for 2048 announcements in one burst: the kernel charges each with about 1 kB, and doubles what is asked for.
     private static var receiveBuffer: Int32 { 4 << 20 }
 
@@ -29,9 +32,9 @@ public final class Sockets {
     init(_ plan: NetworkPlan) throws(ModeratorError) {
         self.plan = plan
         do throws(ModeratorError) {
-            let deadline = monotonicMilliseconds() + Self.patience
+            let now = monotonicMilliseconds()
             for listener in plan.listeners {
-                try open(listener, until: deadline)
+                try open(listener, until: now + (listener.spare ? Self.sparePatience : Self.patience))
             }
             for route in plan.routes {
                 try open(route)
@@ -73,9 +76,12 @@ public final class Sockets {
             do throws(SystemError) {
                 return try UDPSocket(address: listener.address, port: listener.port, shared: listener.shared)
             } catch {
-                if listener.spare { return nil }
-                guard error == .addressInUse else { throw ModeratorError(cannot: "listen at \(place)", error) }
+                guard error == .addressInUse else {
+                    if listener.spare { return nil }
+                    throw ModeratorError(cannot: "listen at \(place)", error)
+                }
                 guard monotonicMilliseconds() < deadline else {
+                    if listener.spare { return nil }
                     throw ModeratorError(BH_EINUSE, "UDP \(place) is taken by another program")
                 }
             }

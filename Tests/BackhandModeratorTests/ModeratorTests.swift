@@ -213,6 +213,24 @@ private let soon: UInt64 = 1000
         try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["127.0.0.3:\(port)"])).close()
     }
 
+    /// Another httpd may have it for good. A child that was forked a moment before a restart gives it up as soon as it runs.
+    @Test(arguments: [(UInt32(60), true), (2000, false)])
+    func aPortThatWeCanDoWithout(held: UInt32, gets: Bool) throws {
+        let port = try freePort()
+        let holder = try UDPSocket(address: 0x7f00_0002, port: port, shared: false)
+        Thread.detachNewThread {
+            pause(milliseconds: held)
+            holder.close()
+        }
+        let start = monotonicMilliseconds()
+        let moderator = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.8:\(port)"]))
+        defer { moderator.close() }
+        #expect(monotonicMilliseconds() - start < 700)
+        guard gets else { return }
+        pause(milliseconds: 2 * held)  // by now the holder has closed it
+        #expect(throws: SystemError.addressInUse) { try UDPSocket(address: 0x7f00_0002, port: port, shared: false).close() }
+    }
+
     @Test func anAddressThatIsNotOursIsTold() throws {
         do {
             _ = try RunningModerator(Setting(own: "192.0.2.1:1", destinations: ["239.255.77.6:\(try freePort())"]))
