@@ -58,6 +58,7 @@ public struct HostSampler {
     }
 
     /// Time of the CPUs that this process may use, or of all where the system tells no more.
+    @inline(never)
     private func cpuTime() -> CPUTime? {
         let usable = usable
         return file("stat", limit: Self.roomForCPUs) { parseCPUTime($0, of: usable) ?? parseCPUTime($0) }
