@@ -19,6 +19,8 @@ KNOWN = (
     # event: a connection lingers while its child ends (once in a hundred stops right after a request).
     r"AH03092: process_lingering_close: apr_pollset_add failure",
     r"AH03093: process_socket: apr_pollset_add failure for keep alive",
+    # The same: the child's main thread has closed the socket that a worker closes.
+    r"\(9\)Bad file descriptor: AH00468: error closing socket",
 )
 
 # A process that ended by a signal that nobody sends: httpd tells it as a notice.
