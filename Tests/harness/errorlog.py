@@ -19,12 +19,12 @@ KNOWN = (
     # event: a connection lingers while its child ends (once in a hundred stops right after a request).
     r"AH03092: process_lingering_close: apr_pollset_add failure",
     r"AH03093: process_socket: apr_pollset_add failure for keep alive",
-    # The same: the child's main thread has closed the socket that a worker closes.
-    r"\(9\)Bad file descriptor: AH00468: error closing socket",
 )
 
 # A process that ended by a signal that nobody sends: httpd tells it as a notice.
 _CRASHED = re.compile(r"AH0005[12]: child pid \d+ exit signal (?!Killed|Terminated)")
+
+_CLOSED_TWICE = re.compile(r"\(9\)Bad file descriptor: AH00468: error closing socket")
 
 _LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] \[pid (?P<pid>\d+)[^\]]*\] (?P<text>.*)")
 
@@ -47,6 +47,10 @@ class Line(NamedTuple):
     @property
     def is_crash(self):
         return _CRASHED.match(self.text) is not None
+
+    @property
+    def may_be_ending(self):
+        return self.is_crash or _CLOSED_TWICE.match(self.text) is not None
 
 
 def parse(whole):
@@ -96,16 +100,16 @@ class ErrorLog:
     def ending(self):
         """From now on until httpd says that they have ended, its children are ended, not gracefully.
 
-        A child of the event MPM then shuts down the sockets of its workers, who may be closing them: event.c, close_worker_sockets, in httpd 2.4.71.
-        Once in fifteen times under load it crashes there, which is no matter of ours.
+        A child of the event MPM then closes the sockets of its workers, who may be closing them: event.c, close_worker_sockets, in httpd 2.4.71.
+        Once in fifteen times under load it crashes there, or finds one closed, which is no matter of ours.
         """
         self._endings.append(time.time())
 
     def _without_endings(self, lines):
-        """Leaves out crashes of children that were being ended."""
+        """Leaves out what that race does to children that were being ended."""
         ends = [line.when for line in self.lines() if re.match("AH0049[14]: ", line.text)]
         spans = [(begin, next((end for end in ends if end >= begin), math.inf)) for begin in self._endings]
-        return [line for line in lines if not (line.is_crash and any(begin <= line.when <= end for begin, end in spans))]
+        return [line for line in lines if not (line.may_be_ending and any(begin <= line.when <= end for begin, end in spans))]
 
     def grave(self, containing=""):
         """The lines that a test must name, and that contain the regular expression."""
