@@ -229,8 +229,8 @@ def bench_throughput():
         front = stage.httpd(
             BACKHAND + "MaxKeepAliveRequests 0\n<Location /ours/>\nBackhand removeSelf\nBackhand byAge 6\n"
             "Backhand byRandom\nBackhand byLoad\n</Location>\n"
-            f"<Proxy balancer://farm>\n{members}ProxySet lbmethod=bybusyness\n</Proxy>\n"
-            "ProxyPass /busy/ balancer://farm/busy/\nProxyPreserveHost On\n",
+            f"<Proxy balancer://servers>\n{members}ProxySet lbmethod=bybusyness\n</Proxy>\n"
+            "ProxyPass /busy/ balancer://servers/busy/\nProxyPreserveHost On\n",
             mpm="event", workers=32, modules=("proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"))
         front.put("ours/index.html", "x" * 70)  # without the file, httpd looks at each folder on the way to it
         front.knows(*backends, deadline=20)

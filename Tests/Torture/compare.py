@@ -54,11 +54,11 @@ def backhand(stage, servers):
 MEMBERS = """
 Timeout 3
 ProxyTimeout 1
-<Proxy balancer://farm>
+<Proxy balancer://servers>
 {members}
     ProxySet lbmethod=byrequests failonstatus=503 failontimeout=On maxattempts=3
 </Proxy>
-ProxyPass / balancer://farm/
+ProxyPass / balancer://servers/
 """
 MEMBER = "    BalancerMember http://{server.id} retry=1 ping=1 connectiontimeout=1 timeout=1"
 CHECKED = MEMBER + " hcmethod=GET hcuri=/ hcinterval=1 hcfails=2 hcpasses=1"

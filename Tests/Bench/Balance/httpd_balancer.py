@@ -8,11 +8,11 @@ from Bench.Balance.lean import Lean
 THREADS, CHILDREN = 1024, 2
 
 FARM = """
-<Proxy balancer://farm>
+<Proxy balancer://servers>
 {members}
     ProxySet lbmethod={method} {settings}
 </Proxy>
-ProxyPass / balancer://farm/
+ProxyPass / balancer://servers/
 ProxyPreserveHost On
 {more}
 """
