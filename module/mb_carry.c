@@ -31,7 +31,6 @@ typedef struct errand {
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
-    int fresh;                  /* whether only new connections will do: a kept one was stale, as others may be for the same reason */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -137,10 +136,7 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
 static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
     if (about->tried_count == MOST_TRIED) return;
     about->boots[about->tried_count] = boot;
-    if (stale) {
-        about->stale |= (uint32_t)1 << about->tried_count;
-        about->fresh = 1;
-    }
+    if (stale) about->stale |= (uint32_t)1 << about->tried_count;
     about->tried[about->tried_count++] = id;
 }
 
@@ -164,7 +160,9 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
 /* Sends the request to another server, or to our own announced address. */
 static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
-    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), about->fresh, &attempt);
+    /* Where one kept connection was stale, others may be, for the same reason. */
+    int fresh = about->stale || about->second;
+    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), fresh, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     about->used_up = outcome == MB_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
@@ -254,7 +252,6 @@ static int has_second_chance(errand *about) {
     about->second = 1;
     about->tried_count = kept;
     about->stale = 0;
-    about->fresh = 1;
     return 1;
 }
 

@@ -42,7 +42,7 @@ struct ChainRun {
             if !(isFree && bh_row_is_plain(row)) || (once && bh_row_has_failed(row)) {
                 guard !contains(tried, UInt32(truncatingIfNeeded: id)), candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !withRefusing {
-                    let refuses = id != own && avoids(row, now)
+                    let refuses = id != own && isAvoided(row, now, once)
                     if refuses { candidates.refusing &+= 1 }
                     if refuses || !candidates.takesRequests(row) {
                         leftOut = true
@@ -56,11 +56,6 @@ struct ChainRun {
         }
         candidates.count = count
         candidates.beginSlowStart()
-    }
-
-    /// Whether the request leaves the server out because of what it did to others.
-    private func avoids(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
-        isRefusing(row, now) || (once && bh_row_is_doubtful(row, now))
     }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
@@ -101,7 +96,7 @@ struct ChainRun {
         let once = once
         candidates.keep { slot, segment in
             let row = bh_segment_row(segment, slot.row)
-            return (slot.id == own || !isRefusing(row, now) && !(once && bh_row_is_doubtful(row, now))) && given.takesRequests(row)
+            return (slot.id == own || !isAvoided(row, now, once)) && given.takesRequests(row)
         }
         leftOut = leftOut || candidates.count < count
     }
@@ -133,6 +128,11 @@ private struct LoadedFault {
 func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
     let until = bh_row_backoff(row)
     return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
+}
+
+/// Whether a request leaves the server out because of what it did to others; once: it must not be done twice.
+private func isAvoided(_ row: UnsafePointer<bh_row_t>, _ now: UInt64, _ once: Bool) -> Bool {
+    isRefusing(row, now) || (once && bh_row_is_doubtful(row, now))
 }
 
 /// Whether the step's function has damaged memory since the last restart.

@@ -548,10 +548,6 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
  * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). took_ms: how long it
  * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
 #define BH_BACKOFF_MIN_MS 1000
-/* So long after the second failure in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
- * find out. Not after the first: it may be the request's fault, and going elsewhere may cost a client its session. */
-#define BH_DOUBT_MS 2000
-#define BH_LOST_DOUBTFUL 2
 #define BH_BACKOFF_MAX_MS 16000
 static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
     bh_row_t *row = &segment->rows_extended[id];
@@ -573,6 +569,11 @@ static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id,
     uint32_t lost = __atomic_add_fetch(&segment->rows_extended[id].lost, 1, __ATOMIC_RELAXED);
     if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
 }
+
+/* So long after the second failure in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
+ * find out. Not after the first: it may be the request's fault, and going elsewhere may cost a client its session. */
+#define BH_DOUBT_MS 2000
+#define BH_LOST_DOUBTFUL 2
 
 /* Whether the last requests that the server took failed. */
 static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_half_load(&row->lost) >= BH_LOST_DOUBTFUL; }
