@@ -17,7 +17,6 @@ struct CPUSet: Equatable {
     }
 
     /// Those that this process may use (`sched_getaffinity`), which is where a cpuset shows; none if the system does not tell.
-    @inline(never)  // thrice its code, for once a second, is a page of the module
     static func usable() -> CPUSet {
         CPUSet(
             words: [UInt64](unsafeUninitializedCapacity: mostWords) { room, count in

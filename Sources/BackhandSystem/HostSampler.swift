@@ -19,8 +19,7 @@ public struct HostSampler {
     private let directory: Int32
     private let group: ControlGroup
     private var last: HostSample
-    private var lastTime: CPUTime?
-    private var usable = CPUSet.usable()
+    private var lastReading: CPUReading?
 
     /// Samples what the directory tells, normally /proc. If there is none, no figure will be known.
     public init(directory path: Path = Path("/proc")) {
@@ -38,9 +37,8 @@ public struct HostSampler {
 
     /// Begins a new span for the idle share; until it has a length, the share since the system's start holds.
     public mutating func restart() {
-        usable = CPUSet.usable()
-        lastTime = cpuTime()
-        if let idle = lastTime?.idleShare(since: CPUTime(idle: 0, total: 0)) { last.idle = idle }
+        lastReading = readCPUs()
+        if let idle = lastReading?.time.idleShare(since: CPUTime(idle: 0, total: 0)) { last.idle = idle }
     }
 
     /// The figures now. One that cannot be had is as it was, and is named to missing.
@@ -52,31 +50,30 @@ public struct HostSampler {
         } else {
             missing(.memory)
         }
-        if let time = cpuTime() { takeIdle(time) } else { missing(.idle) }
+        if let reading = readCPUs() { takeIdle(reading) } else { missing(.idle) }
         last.cpus = Int32(clamping: csystem_cpu_count())
         return last
     }
 
-    /// Time of the CPUs that this process may use, or of all where the system tells no more.
-    @inline(never)
-    private func cpuTime() -> CPUTime? {
-        let usable = usable
-        return file("stat", limit: Self.roomForCPUs) { parseCPUTime($0, of: usable) ?? parseCPUTime($0) }
+    /// Of the CPUs that this process may use, or of all where the system tells no more.
+    @inline(never)  // twice its code, for once a second, is a page of the module
+    private func readCPUs() -> CPUReading? {
+        let usable = CPUSet.usable()
+        return file("stat", limit: Self.roomForCPUs) { bytes in
+            parseCPUTime(bytes, of: usable).map { CPUReading(cpus: usable, time: $0) }
+                ?? parseCPUTime(bytes).map { CPUReading(cpus: nil, time: $0) }
+        }
     }
 
     /// The idle share since the last reading; a span that is too short goes on, and one over other CPUs ends.
-    private mutating func takeIdle(_ time: CPUTime) {
-        guard CPUSet.usable() == usable else {
-            usable = CPUSet.usable()
-            lastTime = cpuTime()
-            return
+    private mutating func takeIdle(_ reading: CPUReading) {
+        if let before = lastReading, before.cpus == reading.cpus {
+            let time = reading.time
+            let span = time.total.saturatingMinus(before.time.total)
+            if time.total >= before.time.total, span < Self.shortestSpan { return }
+            if let idle = time.idleShare(since: before.time) { last.idle = idle }
         }
-        if let before = lastTime {
-            let span = time.total.saturatingMinus(before.total)
-            if time.total >= before.total, span < Self.shortestSpan { return }
-            if let idle = time.idleShare(since: before) { last.idle = idle }
-        }
-        lastTime = time
+        lastReading = reading
     }
 
     /// Bytes of memory that the process shares with no other; nil if it is gone.
@@ -109,4 +106,11 @@ public struct HostSampler {
             return nil
         }
     }
+}
+
+/// What the CPUs had done at one moment.
+private struct CPUReading {
+    /// Whose time it is; nil: that of all.
+    let cpus: CPUSet?
+    let time: CPUTime
 }
