@@ -17,6 +17,7 @@
 #ifndef BACKHAND_H
 #define BACKHAND_H
 
+#include "feedback.h"
 #include "serverstats.h"
 #include "version.h"
 

@@ -1,0 +1,201 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Feedback: what the children of one httpd learn from the requests that they send to servers, kept in serverstats for all of them.
+ *
+ * Requests in flight, their times and errors as moving means, and what failures mean for the next requests: back-off and doubt.
+ * Children write, without locks; whoever decides or shows reads. Bounds are in docs/limits.md.
+ */
+#ifndef BACKHAND_FEEDBACK_H
+#define BACKHAND_FEEDBACK_H
+
+#include "serverstats.h"
+
+static inline void bh_segment_arrival(bh_segment_t *_Nonnull segment) {
+    __atomic_add_fetch(&segment->arrivals, 1, __ATOMIC_RELAXED);
+}
+
+static inline bh_child_t *_Nonnull bh_segment_children(bh_segment_t *_Nonnull segment) {
+    return (bh_child_t *)(void *)(segment + 1);
+}
+
+/* Claims a slot for the process; -1 if none is free: its requests then count in the sums only. */
+static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid) {
+    bh_child_t *children = bh_segment_children(segment);
+    for (uint32_t i = 0; i < segment->child_slots; i++) {
+        int32_t nobody = 0;
+        if (!__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_RELAXED);
+        while (claimed < i + 1
+               && !__atomic_compare_exchange_n(&segment->children, &claimed, i + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {}
+        return (int32_t)i;
+    }
+    return -1;
+}
+
+/* The parent, when a child is gone: takes back what it had in flight. Looks at claimed slots only: each has pages of its own. */
+static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid, uint64_t now_us) {
+    bh_child_t *children = bh_segment_children(segment);
+    uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < claimed && i < segment->child_slots; i++) {
+        if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
+        for (uint32_t id = 0; id < BH_ROWS; id++) {
+            uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);
+            if (!left) continue;
+            __atomic_sub_fetch(&segment->rows_extended[id].in_flight, left, __ATOMIC_RELAXED);
+            __atomic_add_fetch(&segment->rows_extended[id].in_flight_us, left * now_us, __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&children[i].pid, 0, __ATOMIC_RELEASE);
+    }
+}
+
+/* A request goes to the server; child is what bh_child_claim returned, now_us CLOCK_MONOTONIC in microseconds. The sum first: a child killed between
+ * the two leaves at most one request too many, never one too few. */
+static inline void bh_feedback_begin(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint64_t now_us) {
+    bh_row_t *row = &segment->rows_extended[id];
+    __atomic_add_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&row->in_flight_us, now_us, __ATOMIC_RELAXED);
+    if (child >= 0) __atomic_add_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
+}
+
+/* The request is over, however it ended. */
+static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint64_t now_us) {
+    bh_row_t *row = &segment->rows_extended[id];
+    if (child >= 0) __atomic_sub_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&row->in_flight_us, now_us, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
+}
+
+/* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
+ * the last sample in units of 64 us, which wrap after three days. 0: no sample yet. */
+#define BH_MEAN_SHIFT 4
+#define BH_MEAN_CLOCK_SHIFT 6
+#define BH_MEAN_MOST ((UINT64_C(1) << 28) - 1)
+
+static inline uint64_t bh_mean_value(uint64_t word) { return word >> (32 + BH_MEAN_SHIFT); }
+
+/* Microseconds since the last sample. Times that seem to lie ahead are another child's, a moment ago. */
+static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
+    uint32_t age = (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT) - (uint32_t)word;
+    return age >> 31 ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
+}
+
+/* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
+ * one odd request changes little, many do. clip 0: none. */
+static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
+    uint64_t old = bh_word_load(word), next;
+    if (sample > BH_MEAN_MOST) sample = BH_MEAN_MOST;
+    do {
+        uint64_t value = old >> 32, aimed = sample << BH_MEAN_SHIFT;
+        if (old) {
+            uint64_t age = bh_mean_age_us(old, now_us);
+            uint64_t most = clip * (value ? value : 1);
+            if (clip && aimed > most) aimed = most;
+            /* 2^32 * 2^28 fits: a sample's age counts up to 268 s. */
+            if (age > BH_MEAN_MOST) age = BH_MEAN_MOST;
+            value = aimed >= value ? value + (aimed - value) * age / (age + tau_us) : value - (value - aimed) * age / (age + tau_us);
+        } else {
+            value = aimed;
+        }
+        if (value > UINT32_MAX) value = UINT32_MAX;
+        next = value << 32 | (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT);
+        if (!next) next = 1;
+    } while (!__atomic_compare_exchange_n(word, &old, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+/* Half of the mean is younger than this: shorter ones follow chance, longer ones miss what lasts a few seconds. */
+#define BH_LATENCY_TAU_US 1000000
+/* A sample counts as at most so many times the mean. */
+#define BH_LATENCY_CLIP 4
+/* A failure counts as having taken at least this, or a server that fails fast would look fast. */
+#define BH_FAILURE_US 1000000
+
+/* The slot of a chain's times. */
+static inline uint32_t bh_chain_slot(uint32_t chain) { return chain < BH_CHAINS ? chain : 0; }
+
+/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which is behind it. Runs for each server at
+ * each decision, so it does not look what it was given: the mask keeps it inside the row. */
+static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t slot) {
+    return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
+}
+
+/* The mean of failures is not kept before the first one, which then counts against the time since the last request, not as if there had been none. */
+static inline void bh_errors_begin(uint64_t *_Nonnull errors, uint64_t latency) {
+    uint64_t none = 0, begun = (uint32_t)latency ? (uint32_t)latency : 1;
+    if (latency) __atomic_compare_exchange_n(errors, &none, begun, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/* How long a request took at the server, and whether it failed there. chain: its number, as in bh_request_t. first_byte_us: 0: not known. */
+static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
+                                          uint64_t whole_us, bool failed) {
+    bh_row_t *row = &segment->rows_extended[id];
+    uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
+    if (failed) bh_errors_begin(&row->errors, bh_word_load(bh_row_latency(row, bh_chain_slot(chain))));
+    bh_mean_add(bh_row_latency(row, bh_chain_slot(chain)), now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    /* 0 stays 0. */
+    if (failed || bh_word_load(&row->errors)) bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
+}
+
+/* The same of a request whose chain has no slot of its own. */
+static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
+                                    bool failed) {
+    bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed);
+}
+
+/* The server answered, after so many microseconds. */
+static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t microseconds) {
+    bh_row_t *row = &segment->rows_extended[id];
+    __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
+    if (bh_half_load(&row->lost)) bh_half_store(&row->lost, 0);
+    if (!bh_half_load(&row->refused)) return;
+    bh_half_store(&row->refused, 0);
+    bh_word_store(&row->backoff_until_ms, 0);
+}
+
+static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t id) {
+    __atomic_add_fetch(&segment->rows_extended[id].failed, 1, __ATOMIC_RELAXED);
+}
+
+/* The server refused a connection: all children leave it out for a while, twice as long each time in a row
+ * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). took_ms: how long it
+ * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
+#define BH_BACKOFF_MIN_MS 1000
+#define BH_BACKOFF_MAX_MS 16000
+static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
+    bh_row_t *row = &segment->rows_extended[id];
+    /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
+    uint64_t until = bh_word_load(&row->backoff_until_ms);
+    if (until > now_ms) return;
+    uint32_t times = bh_half_load(&row->refused);
+    uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
+    if (span < 4 * took_ms) span = 4 * took_ms;
+    uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
+    if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
+    __atomic_add_fetch(&row->refused, 1, __ATOMIC_RELAXED);
+}
+
+/* The server took the request and gave no usable answer: it hung up, timed out, or said 503. Some in a row are as a refusal. Not the
+ * first: a request that kills whoever serves it must not take one server after the other out of the cluster. */
+#define BH_LOST_IN_A_ROW 3
+static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
+    uint32_t lost = __atomic_add_fetch(&segment->rows_extended[id].lost, 1, __ATOMIC_RELAXED);
+    if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
+}
+
+/* So long after the second failure in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
+ * find out. Not after the first: it may be the request's fault, and going elsewhere may cost a client its session. */
+#define BH_DOUBT_MS 2000
+#define BH_LOST_DOUBTFUL 2
+
+/* Whether the last requests that the server took failed. */
+static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_half_load(&row->lost) >= BH_LOST_DOUBTFUL; }
+
+/* Whether its last requests failed, or were refused, and that, or the end of the back-off, was less than BH_DOUBT_MS ago. */
+static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    if (bh_half_load(&row->refused)) return now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
+    return bh_row_has_failed(row) && bh_mean_age_us(bh_word_load(&row->errors), 1000 * now_ms) < 1000 * BH_DOUBT_MS;
+}
+
+#endif
