@@ -51,9 +51,12 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [3, 2, 1]).ids == [0])
     }
 
-    /// What must not be done twice goes to others for two seconds after two failures in a row, or after the back-off that followed it.
+    /// What must not be done twice goes to others for a moment after a failure, for two seconds after two in a row, or after the back-off that
+    /// followed them.
     @Test(arguments: [
-        (FakeServer(lost: 1, errors: 500_000), 0, true),
+        (FakeServer(lost: 1, errors: 500_000), 0, false),
+        (FakeServer(lost: 1, errors: 500_000), 95, false),
+        (FakeServer(lost: 1, errors: 500_000), 105, true),
         (FakeServer(lost: 2, errors: 500_000), 0, false),
         (FakeServer(lost: 2, errors: 500_000), 1990, false),
         (FakeServer(lost: 2, errors: 500_000), 2010, true),

@@ -184,18 +184,22 @@ static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id,
     if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
 }
 
-/* So long after the second failure in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
- * find out. Not after the first: it may be the request's fault, and going elsewhere may cost a client its session. */
+/* So long after some failures in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
+ * find out. After the first it is a moment only, enough for the next such request: it may be the request's fault, servers that all fail now and
+ * then must not drive everybody to the one that has not just done so, and going elsewhere may cost a client its session. */
 #define BH_DOUBT_MS 2000
+#define BH_DOUBT_FIRST_MS 100
 #define BH_LOST_DOUBTFUL 2
 
-/* Whether the last requests that the server took failed. */
-static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_half_load(&row->lost) >= BH_LOST_DOUBTFUL; }
+/* Whether the last request that the server took failed. */
+static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_half_load(&row->lost) != 0; }
 
-/* Whether its last requests failed, or were refused, and that, or the end of the back-off, was less than BH_DOUBT_MS ago. */
+/* Whether its last requests failed, or were refused, and that, or the end of the back-off, was less than that ago. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
     if (bh_half_load(&row->refused)) return now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
-    return bh_row_has_failed(row) && bh_mean_age_us(bh_word_load(&row->errors), 1000 * now_ms) < 1000 * BH_DOUBT_MS;
+    uint32_t lost = bh_half_load(&row->lost);
+    uint64_t span_ms = lost >= BH_LOST_DOUBTFUL ? BH_DOUBT_MS : BH_DOUBT_FIRST_MS;
+    return lost && bh_mean_age_us(bh_word_load(&row->errors), 1000 * now_ms) < 1000 * span_ms;
 }
 
 #endif
