@@ -60,7 +60,7 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
     size_t size = bh_chain_workspace(mb_segment, steps, count);
     bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .cookie = apr_table_get(r->headers_in, "Cookie"),
                             .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count, .chain = settings->chain,
-                            .once = !mb_attempt_is_idempotent(r)};
+                            .once = !mb_attempt_is_safe(r)};
     request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     mb_site_describe(r, &request);
     if (bh_segment_age_clock(mb_segment, request.now_ms) != request.now_ms) tell_late(r, request.now_ms);

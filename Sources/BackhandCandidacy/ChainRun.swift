@@ -2,12 +2,22 @@
 
 internal import CBackhand
 
+/// Which servers a run of the chain begins with. Each admits more than the one before.
+private enum Reach {
+    /// Servers that take requests, and of whom none is known to be wasted.
+    case sound
+    /// Also those that may fail a request that must not be done twice. Only such requests know a difference.
+    case doubtful
+    /// The last resort: also those in back-off, and those that take requests only if there is nobody else.
+    case everybody
+}
+
 /// One decision under way.
 struct ChainRun {
     var candidates: Candidates
-    /// Whether a server was left out that may be the last resort: it refused connections, or takes requests only if there is nobody else.
-    var leftOut = false
-    private var withRefusing = false
+    /// Whether a server was left out that a wider reach admits.
+    private var leftOut = false
+    private var reach = Reach.sound
     /// Whether the request must not be done twice.
     private let once: Bool
     private var fault: LoadedFault?
@@ -24,10 +34,18 @@ struct ChainRun {
         tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
     }
 
-    /// Starts from all servers that the table knows, in the order of their rows.
-    mutating func gather(withRefusing: Bool) {
-        self.withRefusing = withRefusing
-        candidates.isLastResort = withRefusing
+    /// Whether the chain should run again: nobody is left, and there are more to begin with.
+    mutating func widen() -> Bool {
+        guard candidates.count == 0, leftOut, reach != .everybody else { return false }
+        reach = once && reach == .sound ? .doubtful : .everybody
+        return true
+    }
+
+    /// Starts from the servers within reach, in the order of their rows.
+    mutating func gather() {
+        let everybody = reach == .everybody
+        candidates.isLastResort = everybody
+        candidates.refusing = 0
         let segment = candidates.segment
         let now = candidates.now
         let list = candidates.list
@@ -35,13 +53,14 @@ struct ChainRun {
         let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
         var count = 0
         var row = bh_segment_row(segment, 0)
+        let once = avoidsDoubtful
         let isFree = tried.isEmpty && candidates.accepted.isEmpty
         for id in 0..<rows {
             defer { row += 1 }
             guard bh_row_heard(row) != 0 else { continue }
             if !(isFree && bh_row_is_plain(row)) || (once && bh_row_has_failed(row)) {
                 guard !contains(tried, UInt32(truncatingIfNeeded: id)), candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
-                if !withRefusing {
+                if !everybody {
                     let refuses = id != own && isAvoided(row, now, once)
                     if refuses { candidates.refusing &+= 1 }
                     if refuses || !candidates.takesRequests(row) {
@@ -57,6 +76,9 @@ struct ChainRun {
         candidates.count = count
         candidates.beginSlowStart()
     }
+
+    /// Whether the request, which must not be done twice, stays away from servers that may fail it.
+    private var avoidsDoubtful: Bool { once && reach == .sound }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
@@ -90,10 +112,10 @@ struct ChainRun {
         candidates.keep { slot, segment in
             given.admits(bh_segment_row(segment, slot.row), slot.id) && !contains(tried, slot.row)
         }
-        guard !withRefusing else { return }
+        guard reach != .everybody else { return }
         let count = candidates.count
         let own = candidates.ownID
-        let once = once
+        let once = avoidsDoubtful
         candidates.keep { slot, segment in
             let row = bh_segment_row(segment, slot.row)
             return (slot.id == own || !isAvoided(row, now, once)) && given.takesRequests(row)
@@ -112,7 +134,7 @@ struct ChainRun {
     var decision: bh_decision_t {
         bh_decision_t(
             servers: UnsafePointer(candidates.list), counts: UnsafePointer(counts),
-            count: UInt32(truncatingIfNeeded: candidates.count), last_resort: withRefusing && candidates.count > 0,
+            count: UInt32(truncatingIfNeeded: candidates.count), last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
             fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0))
     }

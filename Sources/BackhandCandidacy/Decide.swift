@@ -4,8 +4,7 @@ public import CBackhand
 
 /// Runs a chain over the table and tells which servers are left, best first.
 ///
-/// Allocates nothing, takes no lock, makes no system call. Servers in back-off are left out; if that leaves nobody, the chain runs
-/// again with them.
+/// Allocates nothing, takes no lock, makes no system call. If nobody is left, the chain runs again, with servers that were left out before.
 public func decide(
     _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
     _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>
@@ -13,12 +12,10 @@ public func decide(
     guard let callsLoaded = callsLoadedFunction(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else { return BH_EINVAL }
     guard let workspace = Workspace(workspace, loaded: callsLoaded) else { return BH_ESPACE }
     var run = ChainRun(segment, request, workspace)
-    run.gather(withRefusing: false)
-    run.apply(steps)
-    if run.candidates.count == 0, run.leftOut {
-        run.gather(withRefusing: true)
+    repeat {
+        run.gather()
         run.apply(steps)
-    }
+    } while run.widen()
     decision.pointee = run.decision
     return BH_OK
 }

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import CBackhand
 import Testing
 
 struct BackoffTests {
@@ -65,6 +66,7 @@ struct BackoffTests {
         (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 1999, false),
         (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 2000, true),
         (FakeServer(backoff: FakeTable.now + 5000, refused: 1), 0, false),
+        (FakeServer(backoff: FakeTable.now - 60_000, refused: 1, lost: 2, errors: 500_000), 0, false),  // refused long ago, and fails now
         (FakeServer(backoff: .max, refused: 1), 0, true),  // nobody's back-off
     ] as [(FakeServer, UInt64, Bool)])
     func doubtfulServers(server: FakeServer, later: UInt64, stays: Bool) throws {
@@ -77,11 +79,17 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf"]), now: now).ids == (refuses ? [1] : [1, 2]))
     }
 
+    /// They come before the last resort.
     @Test func ofDoubtfulServersAloneNoneIsLeftOut() throws {
         let doubtful = FakeServer(lost: 2, errors: 500_000)
-        let outcome = FakeTable([fine, doubtful, refusing, doubtful]).decide(try Chain(["removeSelf"]), once: true)
-        #expect(outcome.ids == [1, 2, 3])
-        #expect(outcome.lastResort)
+        let table = FakeTable([fine, doubtful, refusing, doubtful, fine])
+        bh_half_store(&bh_segment_row_mutable(table.segment, 4).pointee.state, BH_STATE_DRAINING.rawValue)
+        let outcome = table.decide(try Chain(["removeSelf"]), once: true)
+        #expect(outcome.ids == [1, 3])
+        #expect(!outcome.lastResort)
+        let last = table.decide(try Chain(["removeSelf"]), tried: [1, 3], once: true)
+        #expect(last.ids == [2, 4])
+        #expect(last.lastResort)
         #expect(FakeTable([doubtful, fine]).decide(try Chain([]), once: true).ids == [0, 1], "self is never left out")
     }
 

@@ -92,7 +92,7 @@ import Testing
         let memory = GuardedMemory(4096)
         return withExtendedLifetime((table, memory)) {
             var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
-            run.gather(withRefusing: false)
+            run.gather()
             let row = bh_segment_row_mutable(table.segment, id)
             return Forecast(run.candidates, complete: false).squared(row, feedback: row, isOwn: isOwn).map { $0 / 1000 } ?? -1
         }

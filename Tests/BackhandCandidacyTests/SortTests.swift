@@ -48,7 +48,7 @@ struct SortTests {
             let memory = GuardedMemory(Workspace.countsSize + count * Workspace.entrySize)
             withExtendedLifetime((table, memory)) {
                 var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
-                run.gather(withRefusing: false)
+                run.gather()
                 var random = SplitMix64(seed: seed, stream: count)
                 let keys = (0..<count).map { _ in Int64(random.below(1 + count / 2)) }
                 let sorted = keys.enumerated().sorted { ($0.element, $0.offset) < ($1.element, $1.offset) }.map { Int32($0.offset) }

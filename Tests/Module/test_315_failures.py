@@ -158,6 +158,26 @@ def test_unsafe_requests_keep_away_from_who_just_failed(stage, fault):
     assert pair.front.get("/", method="POST", body=b"x").text == "works again"
 
 
+def test_who_cannot_be_repeated_does_not_find_out(stage):
+    """A PUT may be done twice, but not by us: its body is gone."""
+    pair = Pair(stage, FAULTS["503"])
+    assert [pair.front.get("/").text for _ in range(2)] == [pair.good.id] * 2
+    assert pair.front.get("/", method="PUT", body=b"x").text == pair.good.id
+    assert pair.counts == (2, 3)
+    assert pair.front.get("/", method="DELETE").text == pair.good.id
+    assert pair.counts == (3, 4)
+
+
+def test_nobody_drains_for_a_doubt(stage):
+    """What may fail comes before who takes requests only if there is nobody else."""
+    pair = Pair(stage, FAULTS["503"])
+    stage.plant(pair.front, Announcement("127.0.9.2", pair.bad_port, load=9000),
+                Announcement(pair.good.address, pair.good.port, load=0, state=announce.DRAINING))
+    assert [pair.front.get("/").text for _ in range(2)] == [pair.good.id] * 2
+    pair.bad.reply = lambda request: Reply(200, b"works again")
+    assert [pair.front.get("/", method="POST", body=b"x").text for _ in range(3)] == ["works again"] * 3
+
+
 def test_unsafe_requests_alone(stage):
     """Nobody else finds out: one of them does, a tenth of a second after the first failure, and two seconds after the next one."""
     pair = Pair(stage, FAULTS["503"])

@@ -196,7 +196,8 @@ static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_h
 
 /* Whether its last requests failed, or were refused, and that, or the end of the back-off, was less than that ago. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
-    if (bh_half_load(&row->refused)) return now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
+    /* The refusal may be long ago: its server is not answered for by that. */
+    if (bh_half_load(&row->refused) && now_ms - bh_row_backoff(row) < BH_DOUBT_MS) return true;
     uint32_t lost = bh_half_load(&row->lost);
     uint64_t span_ms = lost >= BH_LOST_DOUBTFUL ? BH_DOUBT_MS : BH_DOUBT_FIRST_MS;
     return lost && bh_mean_age_us(bh_word_load(&row->errors), 1000 * now_ms) < 1000 * span_ms;
