@@ -7,13 +7,16 @@ extension CandidacyFunction {
     static var byAge: CandidacyFunction {
         CandidacyFunction("byAge", .decimal("a number of seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)) {
             candidates, argument in
-            let now = candidates.ageClock
-            let oldest = UInt64(UInt32(bitPattern: argument.number))
-            candidates.keep { slot, segment in
-                let heard = bh_row_heard(bh_segment_row(segment, slot.row))
-                // Heard after the clock was read, or after the last round of a moderator that is late: age 0.
-                return heard >= now || now &- heard <= oldest
-            }
+            let oldest = candidates.time(before: argument.number)
+            candidates.keep { slot, segment in bh_row_heard(bh_segment_row(segment, slot.row)) >= oldest }
         }
+    }
+}
+
+extension Candidates {
+    /// The time so many milliseconds before that to which ages count.
+    func time(before milliseconds: Int32) -> UInt64 {
+        let age = UInt64(UInt32(bitPattern: milliseconds))
+        return ageClock > age ? ageClock &- age : 0
     }
 }

@@ -9,38 +9,43 @@ extension CandidacyFunction {
     /// If a candidate announces no means, nothing can be forecast that compares: then it is byLeastTime.
     static var byForecast: CandidacyFunction {
         CandidacyFunction("byForecast") { candidates, argument in
-            guard candidates.count > 1 else { return }
-            // The rows are looked at once; only if something is missing there, again.
-            var gaps = candidates.sortByForecast(Forecast(candidates, complete: true))
-            if gaps == .times { gaps = candidates.sortByForecast(Forecast(candidates, complete: false)) }
-            if gaps == .capacities { CandidacyFunction.byLeastTime.apply(&candidates, argument) }
+            guard candidates.count > 1, !candidates.sortByForecast() else { return }
+            CandidacyFunction.byLeastTime.apply(&candidates, argument)
         }
     }
 }
 
-/// What was missing for a forecast.
-private enum Gaps {
-    case none, times, capacities
-}
-
 extension Candidates {
-    /// Sorts; what comes out is in no certain order if capacities were missing.
-    fileprivate mutating func sortByForecast(_ forecast: Forecast) -> Gaps {
+    /// Sorts; false if some server's capacity is not known.
+    fileprivate mutating func sortByForecast() -> Bool {
+        let (list, keys, count, own) = (list, keys, count, ownID)
+        var forecast = Forecast(self)
         var random = SplitMix64(seed: seed, stream: step)
-        var gaps = Gaps.none
-        let own = ownID
+        var front = Front(keys, first: min(bestPlaces, count))
+        // Servers without a time wait at the end, where the front has no words, until the best time of all is known.
+        var untimed = count
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
-        sort(first: bestPlaces) { slot, segment in
+        for place in 0..<count {
+            let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
-            guard let squared = forecast.squared(row, feedback: isOwn ? here : row, isOwn: isOwn) else {
-                gaps = .capacities
-                return SortKey(0.0)
+            let feedback = isOwn ? here : row
+            guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
+            let nudged = growth * random.nudge()
+            let time = forecast.time(row, feedback: feedback)
+            if time > 0 {
+                front.offer(SortKey(nudged * time), place)
+            } else {
+                untimed &-= 1
+                keys[untimed] = SortKey(nudged).word(place)
             }
-            if squared == 0, gaps == .none { gaps = .times }
-            return SortKey(squared * random.nudge())
         }
-        return gaps
+        for index in untimed..<count {
+            let word = keys[index]
+            front.offer(SortKey(SortKey(of: word).double * forecast.timeOfUntried), word.place)
+        }
+        front.lead(list)
+        return true
     }
 }
 
@@ -59,29 +64,38 @@ extension Candidates {
 /// M. Dahlin, Interpreting stale load information, IEEE TPDS 11(10), 2000, and G. Goren, S. Vargaftik, Y. Moses, Distributed dispatching
 /// in the parallel server model, DISC 2020: stale queues are noise, and each dispatcher must count what the others do meanwhile.
 struct Forecast {
-    private let times: Times
+    private var times: Times
     /// κ^0.85: of forty balancers not all do the same at once.
     private let others: Double
 
-    init(_ candidates: Candidates, complete: Bool) {
-        times = Times(candidates, complete: complete)
+    init(_ candidates: Candidates) {
+        times = Times(candidates)
         let kappa = Double(bh_half_load(&UnsafeMutablePointer(mutating: candidates.segment).pointee.kappa)) / 1000
         others = kappa > 1 ? csystem_pow(kappa, 0.85) : 1
     }
 
-    /// T squared, in microseconds over arriba times a constant; requests are thousandths here, as they are announced. Finite, and above 0 if a time is known; nil if the server has not announced its capacity.
-    func squared(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double? {
+    /// T squared over L, but for a constant: in microseconds over arriba; requests are thousandths here, as they are announced. Finite, and above 0;
+    /// nil if the server has not announced its capacity.
+    func growth(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double? {
         let capacity = Double(bh_half_load(&row.pointee.room))
         let speed = Double(bh_signed_load(&row.pointee.facts.arriba))
         guard capacity > 0, speed > 0 else { return nil }
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))
         let next = present(feedback, isOwn, mean: mean) + 1000
-        let byCapacity = max(1_000_000 / speed, next / capacity)
-        let byTime = times.of(feedback, otherwise: bh_half_load(&row.pointee.facts.latency_us)) * next / (mean + 1000)
+        let growth = max(1_000_000 / speed, next / capacity) * next / (mean + 1000)
         let working = times.working(feedback)
-        if working == 1 { return byCapacity * byTime }
-        return byCapacity * byTime / (working * working * working * working)
+        if working == 1 { return growth }
+        return growth / (working * working * working * working)
     }
+
+    /// L: what this httpd has seen there, else what the server announced; 0: neither is known.
+    mutating func time(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>) -> Double {
+        let seen = times.seen(feedback)
+        return seen > 0 ? seen : Double(bh_half_load(&row.pointee.facts.latency_us))
+    }
+
+    /// L of the others, once all have been asked for theirs.
+    var timeOfUntried: Double { times.ofUntried }
 
     /// x: the requests that are there now, as far as one can tell; thousandths.
     private func present(_ row: UnsafeMutablePointer<bh_row_t>, _ isOwn: Bool, mean: Double) -> Double {

@@ -8,13 +8,15 @@ extension CandidacyFunction {
         CandidacyFunction("byLeastTime") { candidates, _ in
             guard candidates.count > 1 else { return }
             var random = SplitMix64(seed: candidates.seed, stream: candidates.step)
-            let times = Times(candidates)
+            var times = Times(candidates)
             let given = candidates
+            for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
             candidates.sort(first: bestPlaces) { slot, _ in
                 let row = given.feedback(of: slot)
                 let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
                 let working = times.working(row)
-                return SortKey(times.of(row) * next / (working * working) * random.nudge())
+                let seen = times.seen(row)
+                return SortKey((seen > 0 ? seen : times.ofUntried) * next / (working * working) * random.nudge())
             }
         }
     }

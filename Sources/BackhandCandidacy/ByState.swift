@@ -13,7 +13,7 @@ extension CandidacyFunction {
                 let given = candidates
                 candidates.sort { slot, _ in SortKey(given.health(of: slot).rawValue) }
             } else {
-                candidates.dropBroken()
+                candidates.dropBroken(heardBefore: 0)
             }
         }
     }
@@ -26,24 +26,26 @@ enum Health: Int64 {
 
 extension Candidates {
     /// In one pass, because this is part of the recommended chain: the broken ones go to the spare list, and come back if they are too many.
-    fileprivate mutating func dropBroken() {
-        let (list, spare, all, now) = (list, spare, count, now &* 1000)
+    /// Servers that were last heard before that time are dropped too, and do not count. As the last resort they are the only ones.
+    mutating func dropBroken(heardBefore oldest: UInt64) {
+        let (list, spare, now) = (list, spare, now &* 1000)
         var kept = 0
         var broken = 0
-        for place in 0..<all {
+        for place in 0..<count {
             let slot = list[place]
-            if isBroken(slot, now) {
+            if bh_row_heard(bh_segment_row(segment, slot.row)) < oldest { continue }
+            if isBroken(slot, now), !isLastResort {
                 spare[broken] = slot
                 broken &+= 1
             } else {
-                if broken > 0 { list[kept] = slot }
+                list[kept] = slot
                 kept &+= 1
             }
         }
         count = kept
-        guard broken > 0, 2 &* (broken &+ refusing) > all &+ refusing else { return }
+        guard broken > 0, 2 &* (broken &+ refusing) > kept &+ broken &+ refusing else { return }
         for place in 0..<broken { list[kept &+ place] = spare[place] }
-        count = all
+        count = kept &+ broken
     }
 
     fileprivate func health(of slot: ServerSlot) -> Health {

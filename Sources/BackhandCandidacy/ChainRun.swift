@@ -55,6 +55,8 @@ struct ChainRun {
         var row = bh_segment_row(segment, 0)
         let once = avoidsDoubtful
         let isFree = tried.isEmpty && candidates.accepted.isEmpty
+        let settled = candidates.settled
+        var hasNewcomers = false
         for id in 0..<rows {
             defer { row += 1 }
             guard bh_row_heard(row) != 0 else { continue }
@@ -72,9 +74,10 @@ struct ChainRun {
             list[count] = ServerSlot(
                 id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
             count &+= 1
+            if bh_row_came(row) > settled { hasNewcomers = true }
         }
         candidates.count = count
-        candidates.beginSlowStart()
+        candidates.hasNewcomers = hasNewcomers
     }
 
     /// Whether the request, which must not be done twice, stays away from servers that may fail it.

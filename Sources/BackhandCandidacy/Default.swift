@@ -8,8 +8,7 @@ extension CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
             // Announcements come once a second: where one in five is lost, nobody misses six in a row for hours.
-            CandidacyFunction.byAge.apply(&candidates, StepArgument(number: 6000, text: nil))
-            if !candidates.isLastResort { CandidacyFunction.byState.apply(&candidates, none) }
+            candidates.dropBroken(heardBefore: candidates.time(before: 6000))
             CandidacyFunction.byForecast.apply(&candidates, none)
             if candidates.isLastResort { CandidacyFunction.byState.apply(&candidates, none) }
         }

@@ -14,15 +14,8 @@ extension Candidates {
         isLastResort || bh_row_state(row) == BH_STATE_UP.rawValue
     }
 
-    /// Looks whether any candidate has come lately.
-    mutating func beginSlowStart() {
-        hasNewcomers = false
-        guard slowStart > 0 else { return }
-        for place in 0..<count where presence(list[place].row) < slowStart {
-            hasNewcomers = true
-            return
-        }
-    }
+    /// The time until which a server must have come to get its whole share now.
+    var settled: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
 
     /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept otherwise.
     mutating func holdBackNewcomers() {

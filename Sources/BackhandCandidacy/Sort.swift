@@ -16,6 +16,15 @@ struct SortKey {
     init(_ number: Double) {
         self.number = number.bitPattern >> 15 & (1 << 48 &- 1)
     }
+
+    /// The key of a word.
+    init(of word: UInt64) { number = word >> 16 }
+
+    /// The number that it keeps the order of, if that was one with a fraction.
+    var double: Double { Double(bitPattern: number << 15) }
+
+    /// Together with a place below 2^16, in one word.
+    func word(_ place: Int) -> UInt64 { number << 16 | UInt64(truncatingIfNeeded: place) }
 }
 
 extension Candidates {
@@ -37,27 +46,41 @@ extension Candidates {
     /// Most are only compared with the last of those in front: n + first * ln(n / first) steps on average.
     mutating func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
         guard count > 1, first > 0 else { return }
-        let (list, keys, segment) = (list, keys, segment)
-        var filled = 0
-        var worst = UInt64.max
-        for place in 0..<count {
-            let word = key(list[place], segment).word(place)
-            guard word < worst else { continue }
-            if filled < first { filled &+= 1 }
-            insert(word, into: keys, filled)
-            if filled == first { worst = keys[first &- 1] }
-        }
-        exchange(list, keys, filled)
+        let (list, segment) = (list, segment)
+        var front = Front(keys, first: first)
+        for place in 0..<count { front.offer(key(list[place], segment), place) }
+        front.lead(list)
     }
 }
 
-extension SortKey {
-    /// Together with a place below 2^16, in one word.
-    fileprivate func word(_ place: Int) -> UInt64 { number << 16 | UInt64(truncatingIfNeeded: place) }
+/// The smallest keys of many, with the places of their candidates, while one after the other is offered.
+struct Front {
+    private let words: UnsafeMutablePointer<UInt64>
+    private let first: Int
+    private var filled = 0
+    private var worst = UInt64.max
+
+    /// - Parameter first: how many, at least 1. So many words are used, or fewer if fewer are offered.
+    init(_ words: UnsafeMutablePointer<UInt64>, first: Int) {
+        self.words = words
+        self.first = first
+    }
+
+    mutating func offer(_ key: SortKey, _ place: Int) {
+        let word = key.word(place)
+        guard word < worst else { return }
+        if filled < first { filled &+= 1 }
+        insert(word, into: words, filled)
+        if filled == first { worst = words[first &- 1] }
+    }
+
+    /// Puts their candidates in front of the list, in their order.
+    func lead(_ list: UnsafeMutablePointer<ServerSlot>) { exchange(list, words, filled) }
 }
 
 extension UInt64 {
-    fileprivate var place: Int { Int(truncatingIfNeeded: self & 0xffff) }
+    /// Of a word of key and place.
+    var place: Int { Int(truncatingIfNeeded: self & 0xffff) }
 }
 
 /// Puts a word to its place among sorted ones; the last of these is given up.

@@ -9,32 +9,26 @@ var bestPlaces: Int { 32 }
 struct Times {
     private let slot: UInt32
     private let now: UInt64
-    /// For servers that nobody here has tried: they are as good as the best that was, so that they are tried, and not with everything.
-    private let best: Double
+    /// The shortest time that was asked for so far.
+    private var best = Double.infinity
 
-    /// - Parameter complete: whether a time should be known for every candidate; if not, 0 comes out for it.
-    init(_ candidates: Candidates, complete: Bool = false) {
+    init(_ candidates: Candidates) {
         now = candidates.now &* 1000
         slot = candidates.slot
-        guard !complete else {
-            best = 0
-            return
-        }
-        var best = Double.infinity
-        for place in 0..<candidates.count {
-            let row = candidates.feedback(of: candidates.list[place])
-            let word = bh_word_load(bh_row_latency(row, slot))
-            if word != 0 { best = min(best, Self.seen(word, now)) }
-        }
-        self.best = best.isFinite ? best : 1
     }
 
-    /// Of a row's feedback, in microseconds, at least about one; otherwise: what to believe without a sample, 0: nothing.
-    func of(_ row: UnsafeMutablePointer<bh_row_t>, otherwise: UInt32 = 0) -> Double {
+    /// Of a row's feedback, in microseconds, at least about one; 0: nobody here has tried the server.
+    mutating func seen(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
         let word = bh_word_load(bh_row_latency(row, slot))
-        if word != 0 { return seen(word) }
-        return otherwise > 0 ? Double(otherwise) : best
+        guard word != 0 else { return 0 }
+        let time = max(1, Double(bh_mean_value(word))) * trust(word)
+        if time < best { best = time }
+        return time
     }
+
+    /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they are tried, and not with
+    /// everything.
+    var ofUntried: Double { best.isFinite ? best : 1 }
 
     /// The share of requests that did not fail there, lately: 0.05 to 1. A server that fails all is tried again when that is long ago.
     func working(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
@@ -50,17 +44,10 @@ struct Times {
         return 20 &* bh_mean_value(word) >= halfTrust &+ bh_mean_age_us(word, now)
     }
 
-    private func seen(_ word: UInt64) -> Double { Self.seen(word, now) }
-    private func trust(_ word: UInt64) -> Double { Self.trust(word, now) }
-
-    private static func seen(_ word: UInt64, _ now: UInt64) -> Double {
-        max(1, Double(bh_mean_value(word))) * trust(word, now)
-    }
-
     /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets a request now and then,
     /// which tells what it is like today.
-    private static func trust(_ word: UInt64, _ now: UInt64) -> Double {
-        Double(halfTrust) / Double(halfTrust &+ bh_mean_age_us(word, now))
+    private func trust(_ word: UInt64) -> Double {
+        Double(Self.halfTrust) / Double(Self.halfTrust &+ bh_mean_age_us(word, now))
     }
 
     /// Microseconds.

@@ -93,8 +93,15 @@ import Testing
         return withExtendedLifetime((table, memory)) {
             var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
             run.gather()
+            var forecast = Forecast(run.candidates)
+            for place in 0..<run.candidates.count {
+                let row = bh_segment_row_mutable(table.segment, run.candidates.list[place].row)
+                _ = forecast.time(row, feedback: row)
+            }
             let row = bh_segment_row_mutable(table.segment, id)
-            return Forecast(run.candidates, complete: false).squared(row, feedback: row, isOwn: isOwn).map { $0 / 1000 } ?? -1
+            let time = forecast.time(row, feedback: row)
+            guard let growth = forecast.growth(row, feedback: row, isOwn: isOwn) else { return -1 }
+            return growth * (time > 0 ? time : forecast.timeOfUntried) / 1000
         }
     }
 }

@@ -38,12 +38,14 @@ int __wrap_posix_memalign(void **result, size_t alignment, size_t size) {
     return __real_posix_memalign(result, alignment, size);
 }
 
-/* The chain of old, or with a third argument the recommended one. */
+/* The chain of old, or with a third argument the recommended one; what is not as usual, by a fourth: "untimed" (of a third of the servers no time is
+ * known) or "newcomers" (all have come in the last 10 s, one after the other). */
 static const char *const functions[][2] = {{"byAge", "6"}, {"byRandom", NULL}, {"byLogWindow", NULL}, {"byLoad", NULL}, {"default", NULL}};
 #define STEPS 4u
 #define NOW 1000000u
 
-static bh_segment_t *table(uint32_t servers) {
+static bh_segment_t *table(uint32_t servers, const char *state) {
+    int is_untimed = strcmp(state, "untimed") == 0, is_new = strcmp(state, "newcomers") == 0;
     size_t size = bh_segment_size(1);
     bh_segment_t *segment = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (segment == MAP_FAILED || bh_segment_format(segment, size, 1, 1) != BH_OK) exit(2);
@@ -54,8 +56,10 @@ static bh_segment_t *table(uint32_t servers) {
         row->facts.arriba = 400000;
         row->room = row->facts.capacity = 400 * (1 + id % 8);
         row->facts.mean_in_flight = id * 7919 % 5000;
-        row->facts.latency_us = 15000;
+        row->came_ms = is_new ? NOW - 10000 + id * 104729 % 10000 : 1;
         row->in_flight = id % 3;
+        if (is_untimed && id % 3 == 0) continue;
+        row->facts.latency_us = 15000;
         bh_feedback_time(segment, id, NOW * UINT64_C(1000), 1000, 10000 + id * 104729 % 20000, false);
         /* Not so many that the server is dropped: it is to cost something. */
         if (id % 5 == 0) bh_mean_add(&row->errors, NOW * UINT64_C(1000), 300000, 1, 0);
@@ -72,9 +76,9 @@ static double now_us(void) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 3 && count != 4) return 2;
-    const char *const(*wanted)[2] = count == 4 ? functions + STEPS : functions;
-    size_t steps = count == 4 ? 1 : STEPS;
+    if (count < 3 || count > 5) return 2;
+    const char *const(*wanted)[2] = count > 3 ? functions + STEPS : functions;
+    size_t steps = count > 3 ? 1 : STEPS;
     uint32_t servers = (uint32_t)atoi(arguments[1]);
     unsigned times = (unsigned)atoi(arguments[2]);
     bh_step_t chain[STEPS];
@@ -84,14 +88,14 @@ int main(int count, char **arguments) {
             fprintf(stderr, "%s\n", error);
             return 2;
         }
-    bh_segment_t *segment = table(servers);
+    bh_segment_t *segment = table(servers, count == 5 ? arguments[4] : "");
     size_t size = bh_chain_workspace(segment, chain, steps);
     void *workspace = __real_malloc(size);
     unsigned long picked = 0;
     double began = now_us();
     counting = 1;
     for (unsigned i = 0; i < times; i++) {
-        bh_request_t request = {.now_ms = NOW, .seed = i};
+        bh_request_t request = {.now_ms = NOW, .seed = i, .slow_start_ms = 10000};
         bh_decision_t decision;
         if (bh_chain_decide(segment, chain, steps, &request, workspace, size, &decision) != BH_OK) return 2;
         picked += (unsigned long)decision.servers[0].id;
