@@ -23,6 +23,7 @@ typedef struct errand {
     uint32_t tried_count;       /* servers that refused or failed it so far */
     uint32_t tried[MOST_TRIED]; /* which; the first of them */
     uint64_t boots[MOST_TRIED]; /* boot ids that these had */
+    uint64_t served[MOST_TRIED]; /* requests of this httpd that they had answered then */
     uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
@@ -64,9 +65,7 @@ static void tell(const errand *about, const char *action, const char *server) {
     if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
 }
 
-static const char *endpoint_of(uint32_t id, bh_facts_t *facts) {
-    return bh_row_copy(bh_segment_row(mb_segment, id), facts) ? mb_proxy_name(id, facts) : NULL;
-}
+static const char *endpoint_of(uint32_t id, bh_facts_t *facts) { return mb_facts_of(id, facts) ? mb_proxy_name(id, facts) : NULL; }
 
 /* ---- Ends ---- */
 
@@ -133,9 +132,12 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
            && attempt->answer.headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
+static uint64_t served_by(uint32_t id) { return bh_word_load(&bh_segment_row(mb_segment, id)->served); }
+
 static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
     if (about->tried_count == MOST_TRIED) return;
     about->boots[about->tried_count] = boot;
+    about->served[about->tried_count] = served_by(id);
     if (stale) about->stale |= (uint32_t)1 << about->tried_count;
     about->tried[about->tried_count++] = id;
 }
@@ -232,20 +234,20 @@ static int try_all(errand *about) {
 /* Whether another httpd is there now than the one with this boot id. */
 static int was_started_anew(uint32_t id, uint64_t boot) {
     bh_facts_t facts;
-    const bh_row_t *row = bh_segment_row(mb_segment, id);
-    return bh_row_heard(row) && bh_row_copy(row, &facts) && facts.boot_id != boot;
+    return bh_row_heard(bh_segment_row(mb_segment, id)) && mb_facts_of(id, &facts) && facts.boot_id != boot;
 }
 
-/* Nobody else is left. Who may not have had the request is asked once more, over a new connection: servers whose connection was stale, and those
- * that were started anew meanwhile, which are other processes than those that did not answer. */
+/* Nobody else is left. Asked once more, over a new connection, are servers whose connection was stale, which may not have had the request; those that
+ * were started anew meanwhile, which are other processes than those that did not answer; and those that have answered others since. */
 static int has_second_chance(errand *about) {
     if (about->second || !may_fail(about)) return 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];
         uint64_t boot = about->boots[i];
-        if (about->stale >> i & 1 || was_started_anew(id, boot)) continue;
+        if (about->stale >> i & 1 || was_started_anew(id, boot) || about->served[i] != served_by(id)) continue;
         about->boots[kept] = boot;
+        about->served[kept] = about->served[i];
         about->tried[kept++] = id;
     }
     if (kept == about->tried_count) return 0;

@@ -132,6 +132,8 @@ void mb_site_describe(const request_rec *r, bh_request_t *request);
 
 /* NULL where no moderator is configured. Set in post_config, inherited by children. */
 extern bh_segment_t *mb_segment;
+/* What the server of that row tells of itself; 0: the row is being written all the time. */
+int mb_facts_of(uint32_t id, bh_facts_t *facts);
 /* Makes or finds the segment that outlives restarts. */
 apr_status_t mb_segment_attach(server_rec *server);
 void mb_segment_register(apr_pool_t *pool);

@@ -85,7 +85,7 @@ static const ServerSlot *find_self(const bh_decision_t *decision) {
 static int has_arrived(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen) {
     const ServerSlot *self = find_self(decision);
     bh_facts_t facts;
-    if (!self || !bh_row_copy(bh_segment_row(mb_segment, (uint32_t)self->id), &facts)) return 0;
+    if (!self || !mb_facts_of((uint32_t)self->id, &facts)) return 0;
     authority to = choose(r, (self->mode == BACKHAND_MODE_REDIRECT ? self : chosen)->hostheader, &facts, 0);
     return has_asked_for(r, &to);
 }

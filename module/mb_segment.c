@@ -22,6 +22,8 @@ typedef struct kept {
 bh_segment_t *mb_segment;
 int32_t mb_child_slot = -1;
 
+int mb_facts_of(uint32_t id, bh_facts_t *facts) { return bh_row_copy(bh_segment_row(mb_segment, id), facts); }
+
 /* The public interface: see mod_backhand.h. */
 serverstat *serverstats;
 int mod_backhand_personal_arriba;

@@ -64,7 +64,7 @@ static void put_row(request_rec *r, uint32_t id, uint64_t now, put_cells *cells)
     const bh_row_t *row = bh_segment_row(mb_segment, id);
     uint64_t heard = bh_row_heard(row);
     bh_facts_t facts;
-    if (!heard || !bh_row_copy(row, &facts)) return;
+    if (!heard || !mb_facts_of(id, &facts)) return;
     uint64_t age = now > heard ? now - heard : 0;
     ap_rprintf(r, "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>",
                age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,

@@ -367,6 +367,19 @@ def test_all_connections_are_stale(stage):
     assert sum(len(server.requests) for server in servers) == 6, "one that hung up, and one that answered"
 
 
+def test_a_server_that_answers_others_meanwhile(stage):
+    """It hung, and does no more: nobody else is left, so it is asked again."""
+    pair = Pair(stage, FAULTS["hang"], "BackhandRetries 3\n")
+    pair.good.reply = lambda request: Reply(drop=True, delay=0.6)
+    with ThreadPoolExecutor() as clients:
+        first = clients.submit(pair.front.get, "/first")
+        wait_for(lambda: pair.counts == (1, 1), 5, "the other server")
+        pair.bad.reply = lambda request: Reply(200, b"back")
+        assert pair.front.get("/second").text == "back"
+        assert first.result().text == "back"
+    assert pair.counts == (3, 1)
+
+
 @pytest.mark.parametrize("boots, answered", [((1, 2), 200), ((1, 1), 503)], ids=["started anew", "drained and resumed"])
 def test_a_server_that_has_come_back_meanwhile(stage, boots, answered):
     """It hung while the request waited, and nobody else is left: it is asked again if it is another process now."""

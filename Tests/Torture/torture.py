@@ -59,6 +59,9 @@ printf 'Content-Type: text/plain\\n\\n{name}'
 BALANCERS, SERVERS = 2, 4
 # What happens to a balancer breaks requests under way there; what comes within so many seconds of it is not counted.
 GRACE = 0.5
+# Seconds in which a server that restarts gracefully may be deaf: httpd's parent starts new children as old ones end, or after a second in which it has
+# seen none end. So long nobody accepts connections.
+RESTART = 1.5
 
 
 def start_again(server):
@@ -89,6 +92,7 @@ class Torture:
         self.lock = threading.Lock()
         self.count = Counter()
         self.wrong = []
+        self.wrong_spans = []  # balancer, and the wall clock before and after what went wrong there
         self.ordered = {}   # id -> whether it was answered with 200
         self.faults = Counter()
 
@@ -108,7 +112,9 @@ class Torture:
             if self.disturbed[balancer] >= begin - GRACE:
                 self.count[kind + " cut off with the balancer"] += 1
             else:
-                self.wrong.append(f"{begin - self.began:.2f}..{time.monotonic() - self.began:.2f} {kind} {balancer.name}: {what}")
+                took = time.monotonic() - begin
+                self.wrong.append(f"{begin - self.began:.2f}..{begin - self.began + took:.2f} {kind} {balancer.name}: {what}")
+                self.wrong_spans.append((balancer, time.time() - took, time.time()))
 
     def _judge(self, kind, balancer, begin, answer):
         good = answer.status == 200 and answer.text in {server.name for server in self.servers}
@@ -200,7 +206,7 @@ class Torture:
             self._kill_moderator(server)
         elif kind == "restart gracefully":
             server.restart(wait=False)
-            self.down[server] = (time.monotonic() + 0.7, lambda: None)
+            self.down[server] = (time.monotonic() + RESTART, lambda: None)
         elif kind in ("stop", "stop gracefully"):
             server.process.send_signal(signal.SIGTERM if kind == "stop" else signal.SIGWINCH)
             self.down[server] = (until, lambda: start_again(server))
@@ -256,6 +262,7 @@ class Torture:
                 del self.down[broken]
                 self.frozen.pop(broken, None)
                 self.mended[broken] = time.monotonic()
+                self.happened.append(f"{time.monotonic() - self.began:.2f} mended: {broken.name}")
 
     def _fault(self):
         self._mend()
@@ -287,6 +294,8 @@ class Torture:
             while time.monotonic() < self.began + seconds:
                 self._fault()
                 time.sleep(self.random.uniform(0.05, 0.6))
+            if self.servers[0] in self.down:
+                time.sleep(max(0.0, self.down[self.servers[0]][0] - time.monotonic()))
             self._mend(everything=True)
             # The last fault is the worst: three of four are gone at once.
             for server in self.servers[1:]:
@@ -312,8 +321,17 @@ class Torture:
         lost = [order for order, good in self.ordered.items() if good and not done[order]]
         if self.wrong:
             print("the faults:\n  " + "\n  ".join(self.happened), flush=True)
+            self._show_logs()
         return self.wrong + [f"done {times} times: order {order}" for order, times in twice.items()] + [
             f"answered, but not done: order {order}" for order in lost]
+
+    def _show_logs(self):
+        """What the balancers said while something went wrong there."""
+        for balancer in self.balancers:
+            spans = [(begin, end) for where, begin, end in self.wrong_spans if where is balancer]
+            lines = [line.whole for line in balancer.log.lines("candidate|answered with|AH00489|AH00493|moderator")
+                     if any(begin - 0.2 <= line.when <= end + 0.2 for begin, end in spans)]
+            print(f"{balancer.name}:\n  " + "\n  ".join(lines[:200]), flush=True)
 
     def report(self):
         lines = [f"  {number:8} {kind}" for kind, number in sorted(self.count.items())]
