@@ -141,3 +141,21 @@ import Testing
         #expect(writer.dispatched == 0 && table.segment.pointee.kappa == 0)
     }
 }
+
+@Suite struct BackoffTests {
+    /// Twice as long after each refusal in a row; each 16 s without one takes a doubling back, and an answer all.
+    @Test func growsAndDecays() {
+        let table = TestSegment(bootID: 1)
+        let row = table.row(1)
+        for (now, until) in [(1000, 2000), (1500, 2000), (2000, 4000), (4000, 8000), (24_000, 28_000), (188_000, 189_000)] as [(UInt64, UInt64)] {
+            bh_feedback_refused(table.segment, 1, now, 0)
+            #expect(bh_row_backoff(row) == until)
+        }
+        bh_feedback_refused(table.segment, 1, 189_000, 0)
+        #expect(bh_row_backoff(row) == 191_000)
+        bh_feedback_served(table.segment, 1, 10)
+        #expect(bh_row_backoff(row) == 0)
+        bh_feedback_refused(table.segment, 1, 200_000, 0)
+        #expect(bh_row_backoff(row) == 201_000)
+    }
+}

@@ -159,7 +159,8 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
 }
 
 /* The server refused a connection: all children leave it out for a while, twice as long each time in a row
- * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). took_ms: how long it
+ * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). Each time as long as the longest
+ * without a refusal takes one doubling back. took_ms: how long it
  * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
 #define BH_BACKOFF_MIN_MS 1000
 #define BH_BACKOFF_MAX_MS 16000
@@ -168,12 +169,13 @@ static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t 
     /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
     uint64_t until = bh_word_load(&row->backoff_until_ms);
     if (until > now_ms) return;
-    uint32_t times = bh_half_load(&row->refused);
+    uint64_t times = bh_half_load(&row->refused), quiet = (now_ms - until) / BH_BACKOFF_MAX_MS;
+    times -= quiet < times ? quiet : times;
     uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
     if (span < 4 * took_ms) span = 4 * took_ms;
     uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
     if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
-    __atomic_add_fetch(&row->refused, 1, __ATOMIC_RELAXED);
+    bh_half_store(&row->refused, (uint32_t)times + 1);
 }
 
 /* The server took the request and gave no usable answer: it hung up, timed out, or said 503. Some in a row are as a refusal. Not the

@@ -68,7 +68,7 @@ typedef struct bh_facts {
     int32_t workers;        /* idle and busy */
     int32_t idle_workers;
     /* Means over the second before the announcement; all of them 0 if they were not announced. */
-    uint64_t dispatched;    /* requests that its httpd has sent on to others, since the segment was made */
+    uint64_t dispatched;    /* requests that its httpd has sent on to others; may start anew */
     uint32_t mean_in_flight; /* requests under way there, thousandths */
     uint32_t arrival_rate;  /* requests received, thousandths a second */
     uint32_t first_byte_us; /* of the requests served there: until the first byte; 0: not known */
@@ -102,7 +102,7 @@ typedef struct bh_row {
     uint8_t pad1[32];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
-    uint32_t refused;          /* children: connections refused since the last one that worked */
+    uint32_t refused;          /* children: connections refused since the last one that worked, less one for each 16 s without */
     uint64_t served;           /* children: requests answered there */
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
