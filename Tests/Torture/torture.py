@@ -85,7 +85,7 @@ class Torture:
                           for number in range(BALANCERS)]
         self.down = {}      # server -> when it must be mended, and how
         self.mended = dict.fromkeys(self.servers, 0.0)
-        self.frozen = {}    # balancer whose moderator is stopped -> since when
+        self.frozen = {}    # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
         self.happened = []
         self.disturbed = {balancer: 0.0 for balancer in self.balancers}
         self.end = threading.Event()
@@ -168,18 +168,20 @@ class Torture:
     def _whole(self):
         return [server for server in self.servers if server not in self.down]
 
+    def _known(self, balancer):
+        """The servers that the balancer knows to be well: it has heard them lately."""
+        try:
+            rows = balancer.status().servers
+        except OSError:
+            return set()
+        return {server for server in self.servers
+                if server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] <= 1500}
+
     def _trusted(self, server):
         """Whether every balancer knows that the server is whole: one whose moderator is stopped knows what it knew then."""
         for balancer in self.balancers:
-            if balancer in self.frozen:
-                if self.mended[server] > self.frozen[balancer]:
-                    return False
-                continue
-            try:
-                row = balancer.status().servers.get(server.id)
-            except OSError:
-                return False
-            if not row or row["state"] != "up" or row["age_ms"] > 1500:
+            since, known = self.frozen.get(balancer) or (self.mended[server], self._known(balancer))
+            if server not in known or self.mended[server] > since:
                 return False
         return True
 
@@ -247,12 +249,13 @@ class Torture:
             balancer.restart(wait=False)
             # httpd does not take two at once: the next is another fault.
             time.sleep(0.3)
-        elif balancer not in self.down:
+        elif balancer not in self.down and any(map(self._trusted, self._whole())):
+            known = self._known(balancer)
             pids = balancer.moderators()
             for pid in pids:
                 balancer.stopped_by_test.add(pid)
                 os.kill(pid, signal.SIGSTOP)
-            self.frozen[balancer] = time.monotonic()
+            self.frozen[balancer] = (time.monotonic(), known)
             self.down[balancer] = (time.monotonic() + self.random.uniform(0.5, 5), balancer.resume)
 
     def _mend(self, everything=False):
