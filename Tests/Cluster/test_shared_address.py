@@ -28,7 +28,7 @@ TAKEOVER = 3.61
 # Until two checks in a row have failed.
 CHECKED = 2.0
 # Silence of all servers until a check fails, and until the chain leaves nobody.
-SILENT, AGE = 3.0, 4.0
+SILENT, AGE = 3.0, 6.0
 # What clients wait for an answer: longer than TCP takes to connect again, 7 s.
 WAIT = 9.0
 # What a machine that does other things too adds.

@@ -33,6 +33,7 @@ DATAGRAMS = {
     "longer than its header says": (ENCODED + b"\0", "oversized"),
     "longer than any": (GOOD.encode(extensions=NAME + extension(999, b"x" * 1200)), "oversized"),
     "largest of all": (GOOD.encode(extensions=NAME + extension(999, b"x" * 60000), length=60108), "oversized"),
+    "foreign, and longer than any": (b"Lorem ipsum dolor sit amet, " * 50, "oversized"),
     "foreign": (b"Lorem ipsum dolor sit amet, " * 10, "foreign"),
     "magic upside down": (GOOD.encode(magic=0x44484B42), "foreign"),
     "version 0": (GOOD.encode(version=0), "version"),

@@ -70,8 +70,7 @@ def test_every_second(stage, mpm, whom):
     print(f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, {load.repeated} repeated, "
           f"at most {max(gaps):.2f} s without a moderator; descriptors and mappings {sizes[2] == sizes[-1] and 'the same' or sizes}")
     assert load.wrong == [] and load.count > 200
-    # A machine that is busy otherwise may be late once.
-    assert sorted(gaps)[-2] < 1 and max(gaps) < 2, gaps
+    assert max(gaps) < 1, gaps
     # The first restart may settle; after that nothing grows.
     assert sizes[2] == sizes[-1], sizes
     assert len(restarted.moderators()) == 1
