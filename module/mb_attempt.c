@@ -16,8 +16,8 @@ static ap_filter_rec_t *answer_filter;
 /* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the answer. */
 #define MOST_KEPT (64 * 1024)
 
-/* Others may have had their effect although no answer came. */
-int mb_attempt_is_idempotent(const request_rec *r) {
+/* By its method alone (RFC 9110, 9.2.2). Others may have had their effect although no answer came. */
+static int is_idempotent(const request_rec *r) {
     switch (r->method_number) {
     case M_GET: /* and HEAD */
     case M_OPTIONS:
@@ -36,7 +36,7 @@ static int has_body(request_rec *r) {
 }
 
 /* A body is gone with the first attempt that was given it. */
-int mb_attempt_is_safe(request_rec *r) { return mb_attempt_is_idempotent(r) && !has_body(r); }
+int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !has_body(r); }
 
 static int is_http2(const mb_attempt *attempt) { return attempt->scheme == MB_H2C || attempt->scheme == MB_H2; }
 

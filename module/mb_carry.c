@@ -192,7 +192,7 @@ static int is_hopeless(const errand *about, uint32_t id) {
     /* No chain leaves this server out. If it is asked over the network like the others, it waits its turn like them. */
     int since = mb_balance_is_here(id) ? about->settings->self_redirect == MB_ON && about->decision->count > 1
                                        : about->tried_count && !about->decision->last_resort;
-    return since && bh_row_backoff(bh_segment_row(mb_segment, id)) > mb_now_ms();
+    return since && bh_row_is_refusing(bh_segment_row(mb_segment, id), mb_now_ms());
 }
 
 static mb_way way_to(const errand *about, const ServerSlot *slot, const bh_facts_t *facts) {
@@ -240,7 +240,7 @@ static int was_started_anew(uint32_t id, uint64_t boot) {
 /* Nobody else is left. Asked once more, over a new connection, are servers whose connection was stale, which may not have had the request; those that
  * were started anew meanwhile, which are other processes than those that did not answer; and those that have answered others since. */
 static int has_second_chance(errand *about) {
-    if (about->second || !may_fail(about)) return 0;
+    if (about->second || !about->is_safe || is_late(about)) return 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];

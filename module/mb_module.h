@@ -254,8 +254,6 @@ typedef struct mb_attempt {
 
 /* Whether the request may be done again by another server, although the first may have had it. */
 int mb_attempt_is_safe(request_rec *r);
-/* By its method alone (RFC 9110, 9.2.2). */
-int mb_attempt_is_idempotent(const request_rec *r);
 /* Before mod_proxy runs. server: valid until mb_attempt_end. */
 void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme);
 /* After it has: what became of it. */

@@ -50,7 +50,7 @@ extension Candidates {
 
     fileprivate func health(of slot: ServerSlot) -> Health {
         let row = bh_segment_row(segment, slot.row)
-        if slot.id != ownID, isRefusing(row, now) { return .refuses }
+        if slot.id != ownID, bh_row_is_refusing(row, now) { return .refuses }
         if isBroken(slot, now &* 1000) { return .broken }
         return bh_row_state(row) == BH_STATE_UP.rawValue ? .works : .goes
     }

@@ -11,6 +11,13 @@ import Testing
         return bh_mean_value(word)
     }
 
+    private let hour: UInt64 = 3_600_000_000
+    private func word(at now: UInt64) -> UInt64 {
+        var word: UInt64 = 0
+        bh_mean_add(&word, now, 20_000, 1_000_000, 4)
+        return word
+    }
+
     /// The first counts as it is; one that is tau later counts half, one at the same moment nothing.
     @Test func weights() {
         let start: UInt64 = 1 << 40
@@ -18,6 +25,7 @@ import Testing
         #expect(mean([(start, 20_000), (start + 1_000_000, 40_000)]) == 30_000)
         #expect(mean([(start, 20_000), (start, 40_000)]) == 20_000)
         #expect(mean([(start, 20_000), (start + 3_000_000, 0)]) == 5000)
+        #expect([0, 1, 40, 75].map { bh_mean_age_us(word(at: start), start + $0 * hour) / hour } == [0, 1, 40, 75], "hours")
         // Another child's clock, a moment behind.
         #expect(mean([(start, 20_000), (start - 500, 80_000)]) == 20_000)
     }
@@ -157,5 +165,27 @@ import Testing
         #expect(bh_row_backoff(row) == 0)
         bh_feedback_refused(table.segment, 1, 200_000, 0)
         #expect(bh_row_backoff(row) == 201_000)
+    }
+
+    /// However many there were: a minute takes them all back.
+    @Test func hasAnEnd() {
+        let table = TestSegment(bootID: 1)
+        let row = table.row(1)
+        for _ in 0..<60 { bh_feedback_refused(table.segment, 1, bh_row_backoff(row) + 1, 0) }
+        var end = bh_row_backoff(row)
+        bh_feedback_refused(table.segment, 1, end + 16_000, 0)
+        #expect(bh_row_backoff(row) == end + 16_000 + 8000)
+        end = bh_row_backoff(row)
+        bh_feedback_refused(table.segment, 1, end + 64_000, 0)
+        #expect(bh_row_backoff(row) == end + 64_000 + 1000)
+    }
+
+    /// What no child has written is no back-off, and the next refusal is one.
+    @Test func noise() {
+        let table = TestSegment(bootID: 1)
+        bh_word_store(&bh_segment_row_mutable(table.segment, 1).pointee.backoff_until_ms, .max)
+        #expect(!bh_row_is_refusing(table.row(1), 1000))
+        bh_feedback_refused(table.segment, 1, 1000, 0)
+        #expect(bh_row_is_refusing(table.row(1), 1999) && !bh_row_is_refusing(table.row(1), 2000))
     }
 }

@@ -343,7 +343,7 @@ def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
     pending = [Reply(200, b"first"), Reply(drop=True)]
     one = stage.backend("127.0.9.2", reply=lambda request: pending.pop(0) if pending else Reply(200, b"again"))
     two = stage.backend("127.0.9.3", reply=lambda request: FAULTS["hang"])
-    front = stage.httpd(CONFIG + "BackhandRetries 3\n", workers=8, children=1)
+    front = stage.httpd(CONFIG, workers=8, children=1)
     front.log.allow(PROXY_LINES)
     stage.plant(front, Announcement(one.address, one.port, load=0), Announcement(two.address, two.port, load=9000))
     with front.client() as client:
@@ -369,7 +369,7 @@ def test_all_connections_are_stale(stage):
 
 def test_a_server_that_answers_others_meanwhile(stage):
     """It hung, and does no more: nobody else is left, so it is asked again."""
-    pair = Pair(stage, FAULTS["hang"], "BackhandRetries 3\n")
+    pair = Pair(stage, FAULTS["hang"])
     pair.good.reply = lambda request: Reply(drop=True, delay=0.6)
     with ThreadPoolExecutor() as clients:
         first = clients.submit(pair.front.get, "/first")

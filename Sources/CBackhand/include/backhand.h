@@ -132,7 +132,7 @@ typedef struct bh_request {
     size_t accepted_count;
     uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
     uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with a slot of their own, all others share one */
-    bool once;               /* must not be done twice: servers whose last requests failed are left to others for BH_DOUBT_MS, if there are other servers */
+    bool once;               /* cannot be sent twice: servers that are doubtful (bh_row_is_doubtful) are left to others, if there are other servers */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */

@@ -67,17 +67,17 @@ static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child
 }
 
 /* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
- * the last sample in units of 64 us, which wrap after three days. 0: no sample yet. */
+ * the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
 #define BH_MEAN_SHIFT 4
 #define BH_MEAN_CLOCK_SHIFT 6
 #define BH_MEAN_MOST ((UINT64_C(1) << 28) - 1)
 
 static inline uint64_t bh_mean_value(uint64_t word) { return word >> (32 + BH_MEAN_SHIFT); }
 
-/* Microseconds since the last sample. Times that seem to lie ahead are another child's, a moment ago. */
+/* Microseconds since the last sample, up to 76 hours. Times that seem to lie ahead, by a minute at most, are another child's, a moment ago. */
 static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
     uint32_t age = (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT) - (uint32_t)word;
-    return age >> 31 ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
+    return age > UINT32_MAX - (UINT32_C(1) << 20) ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
 }
 
 /* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
@@ -158,20 +158,29 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
     __atomic_add_fetch(&segment->rows_extended[id].failed, 1, __ATOMIC_RELAXED);
 }
 
+#define BH_BACKOFF_MIN_MS 1000
+#define BH_BACKOFF_MAX_MS 16000
+#define BH_BACKOFF_DOUBLINGS 4
+
+/* Whether a server refused a connection a moment ago. An end further away than any back-off lasts was not written by a child. */
+static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    uint64_t until = bh_row_backoff(row);
+    return until > now_ms && until - now_ms <= 2 * BH_BACKOFF_MAX_MS;
+}
+
 /* The server refused a connection: all children leave it out for a while, twice as long each time in a row
  * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). Each time as long as the longest
  * without a refusal takes one doubling back. took_ms: how long it
  * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
-#define BH_BACKOFF_MIN_MS 1000
-#define BH_BACKOFF_MAX_MS 16000
 static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
     bh_row_t *row = &segment->rows_extended[id];
     /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
-    uint64_t until = bh_word_load(&row->backoff_until_ms);
-    if (until > now_ms) return;
-    uint64_t times = bh_half_load(&row->refused), quiet = (now_ms - until) / BH_BACKOFF_MAX_MS;
+    if (bh_row_is_refusing(row, now_ms)) return;
+    uint64_t until = bh_word_load(&row->backoff_until_ms), quiet = until < now_ms ? (now_ms - until) / BH_BACKOFF_MAX_MS : 0;
+    uint64_t times = bh_half_load(&row->refused);
+    if (times > BH_BACKOFF_DOUBLINGS) times = BH_BACKOFF_DOUBLINGS;
     times -= quiet < times ? quiet : times;
-    uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << (times < 4 ? times : 4);
+    uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << times;
     if (span < 4 * took_ms) span = 4 * took_ms;
     uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
     if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
@@ -186,7 +195,7 @@ static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id,
     if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
 }
 
-/* So long after some failures in a row, or after a back-off, requests that must not be done twice go elsewhere: one that may be repeated is to
+/* So long after some failures in a row, or after a back-off, requests that cannot be sent twice go elsewhere: one that may be repeated is to
  * find out. After the first it is a moment only, enough for the next such request: it may be the request's fault, servers that all fail now and
  * then must not drive everybody to the one that has not just done so, and going elsewhere may cost a client its session. */
 #define BH_DOUBT_MS 2000

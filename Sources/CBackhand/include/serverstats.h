@@ -102,7 +102,7 @@ typedef struct bh_row {
     uint8_t pad1[32];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
-    uint32_t refused;          /* children: connections refused since the last one that worked, less one for each 16 s without */
+    uint32_t refused;          /* children: connections refused since the last one that worked, as far as back-off goes by them */
     uint64_t served;           /* children: requests answered there */
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
