@@ -65,6 +65,8 @@ extension Candidates {
 /// in the parallel server model, DISC 2020: stale queues are noise, and each dispatcher must count what the others do meanwhile.
 struct Forecast {
     private var times: Times
+    /// The shortest time that a server announced of those of which none was seen.
+    private var told = Double.infinity
     /// κ^0.85: of forty balancers not all do the same at once.
     private let others: Double
 
@@ -82,7 +84,7 @@ struct Forecast {
         guard capacity > 0, speed > 0 else { return nil }
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))
         let next = present(feedback, isOwn, mean: mean) + 1000
-        let growth = max(1_000_000 / speed, next / capacity) * next / (mean + 1000)
+        let growth = larger(1_000_000 / speed, next / capacity) * next / (mean + 1000)
         let working = times.working(feedback)
         if working == 1 { return growth }
         return growth / (working * working * working * working)
@@ -91,17 +93,23 @@ struct Forecast {
     /// L: what this httpd has seen there, else what the server announced; 0: neither is known.
     mutating func time(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>) -> Double {
         let seen = times.seen(feedback)
-        return seen > 0 ? seen : Double(bh_half_load(&row.pointee.facts.latency_us))
+        if seen > 0 { return seen }
+        let announced = Double(bh_half_load(&row.pointee.facts.latency_us))
+        if announced > 0, announced < told { told = announced }
+        return announced
     }
 
-    /// L of the others, once all have been asked for theirs.
-    var timeOfUntried: Double { times.ofUntried }
+    /// L of the others, once all have been asked for theirs: the best that was seen; if none was, the best that was announced.
+    var timeOfUntried: Double { times.best.isFinite ? times.best : told.isFinite ? told : 1 }
 
     /// x: the requests that are there now, as far as one can tell; thousandths.
     private func present(_ row: UnsafeMutablePointer<bh_row_t>, _ isOwn: Bool, mean: Double) -> Double {
         let flying = Double(bh_half_load(&row.pointee.in_flight)) * 1000
         guard !isOwn else { return flying }
         let usual = Double(bh_half_load(&row.pointee.sent_mean))
-        return max(flying, mean + others * (flying - usual))
+        return larger(mean + others * (flying - usual), flying)
     }
 }
+
+/// Of two numbers that are none of NaN: one instruction, where max takes six.
+private func larger(_ one: Double, _ other: Double) -> Double { one > other ? one : other }

@@ -20,6 +20,8 @@ struct Candidates {
     let ownID: Int32
     /// Where candidates must be; empty: anywhere.
     let accepted: UnsafeBufferPointer<bh_network_t>
+    /// Servers that have failed the request already: a few.
+    let tried: UnsafeBufferPointer<UInt32>
     /// The request's Cookie header and query; nil: none.
     let cookie: UnsafePointer<CChar>?
     let query: UnsafePointer<CChar>?
@@ -51,6 +53,7 @@ struct Candidates {
         slot = bh_chain_slot(request.chain)
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
+        tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
         cookie = request.cookie
         query = request.query
         capacity = workspace.capacity
@@ -71,10 +74,11 @@ struct Candidates {
         count &+= 1
     }
 
-    /// Whether requests may be sent to the row's server: not if somebody says that it gets none, if it is ourselves under another
-    /// address, nor outside of the networks that the request's virtual host accepts.
+    /// Whether the request may be sent to the row's server: not if that has failed it, if somebody says that it gets none, if it is ourselves under
+    /// another address, nor outside of the networks that the request's virtual host accepts.
     func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
         if bh_row_closed(row) { return false }
+        for other in tried where other == UInt32(bitPattern: id) { return false }
         if id == ownID { return true }
         if bh_row_own(row) { return false }
         if accepted.isEmpty { return true }

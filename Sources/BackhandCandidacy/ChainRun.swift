@@ -6,7 +6,7 @@ internal import CBackhand
 private enum Reach {
     /// Servers that take requests, and of whom none is known to be wasted.
     case sound
-    /// Also those that may fail a request that must not be done twice. Only such requests know a difference.
+    /// Also those that may fail a request that cannot be sent twice. Only such requests know a difference.
     case doubtful
     /// The last resort: also those in back-off, and those that take requests only if there is nobody else.
     case everybody
@@ -18,20 +18,17 @@ struct ChainRun {
     /// Whether a server was left out that a wider reach admits.
     private var leftOut = false
     private var reach = Reach.sound
-    /// Whether the request must not be done twice.
+    /// Whether the request cannot be sent twice.
     private let once: Bool
     private var fault: LoadedFault?
     private let counts: UnsafeMutablePointer<UInt16>
     private let context: UnsafeMutableRawPointer?
-    /// Servers that have failed this request already.
-    private let tried: UnsafeBufferPointer<UInt32>
 
     init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
         candidates = Candidates(segment, request, workspace)
         counts = workspace.counts
         context = request.context
         once = request.once
-        tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
     }
 
     /// Whether the chain should run again: nobody is left, and there are more to begin with.
@@ -54,18 +51,17 @@ struct ChainRun {
         var count = 0
         var row = bh_segment_row(segment, 0)
         let once = avoidsDoubtful
-        let isFree = tried.isEmpty && candidates.accepted.isEmpty
+        let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let settled = candidates.settled
         var hasNewcomers = false
         for id in 0..<rows {
             defer { row += 1 }
             guard bh_row_heard(row) != 0 else { continue }
             if !(isFree && bh_row_is_plain(row)) || (once && bh_row_has_failed(row)) {
-                guard !contains(tried, UInt32(truncatingIfNeeded: id)), candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
+                guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
-                    let refuses = id != own && isAvoided(row, now, once)
-                    if refuses { candidates.refusing &+= 1 }
-                    if refuses || !candidates.takesRequests(row) {
+                    if id != own, bh_row_is_refusing(row, now) { candidates.refusing &+= 1 }
+                    if (id != own && isAvoided(row, now, once)) || !candidates.takesRequests(row) {
                         leftOut = true
                         continue
                     }
@@ -80,7 +76,7 @@ struct ChainRun {
         candidates.hasNewcomers = hasNewcomers
     }
 
-    /// Whether the request, which must not be done twice, stays away from servers that may fail it.
+    /// Whether the request, which cannot be sent twice, stays away from servers that may fail it.
     private var avoidsDoubtful: Bool { once && reach == .sound }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
@@ -110,11 +106,8 @@ struct ChainRun {
             return
         }
         let now = candidates.now
-        let tried = tried
         let given = candidates
-        candidates.keep { slot, segment in
-            given.admits(bh_segment_row(segment, slot.row), slot.id) && !contains(tried, slot.row)
-        }
+        candidates.keep { slot, segment in given.admits(bh_segment_row(segment, slot.row), slot.id) }
         guard reach != .everybody else { return }
         let count = candidates.count
         let own = candidates.ownID
@@ -149,25 +142,13 @@ private struct LoadedFault {
     let step: Int
 }
 
-/// Whether a server refused a connection a moment ago. An end further away than any back-off lasts was not written by a child.
-func isRefusing(_ row: UnsafePointer<bh_row_t>, _ now: UInt64) -> Bool {
-    let until = bh_row_backoff(row)
-    return until > now && until &- now <= 2 * UInt64(BH_BACKOFF_MAX_MS)
-}
-
-/// Whether a request leaves the server out because of what it did to others; once: it must not be done twice.
+/// Whether a request leaves the server out because of what it did to others; once: it cannot be sent twice.
 private func isAvoided(_ row: UnsafePointer<bh_row_t>, _ now: UInt64, _ once: Bool) -> Bool {
-    isRefusing(row, now) || (once && bh_row_is_doubtful(row, now))
+    bh_row_is_refusing(row, now) || (once && bh_row_is_doubtful(row, now))
 }
 
 /// Whether the step's function has damaged memory since the last restart.
 private func isBroken(_ step: bh_step_t) -> Bool {
     guard let broken = step.broken else { return false }
     return bh_half_load(broken) != 0
-}
-
-/// Whether the id is among the few.
-private func contains(_ ids: UnsafeBufferPointer<UInt32>, _ id: UInt32) -> Bool {
-    for other in ids where other == id { return true }
-    return false
 }

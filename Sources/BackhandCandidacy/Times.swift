@@ -9,8 +9,8 @@ var bestPlaces: Int { 32 }
 struct Times {
     private let slot: UInt32
     private let now: UInt64
-    /// The shortest time that was asked for so far.
-    private var best = Double.infinity
+    /// The shortest time that was asked for so far; infinite: none is known.
+    private(set) var best = Double.infinity
 
     init(_ candidates: Candidates) {
         now = candidates.now &* 1000

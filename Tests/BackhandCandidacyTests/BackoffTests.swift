@@ -79,6 +79,20 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf"]), now: now).ids == (refuses ? [1] : [1, 2]))
     }
 
+    /// A moment's doubt does not count for the panic floor: who fails all stays away.
+    @Test func doubtIsNoPanic() throws {
+        let broken = FakeServer(time: 1, errors: 1_000_000)
+        let doubtful = FakeServer(lost: 1, time: 1, errors: 300_000)
+        let table = FakeTable([fine, broken, doubtful, doubtful, fine])
+        #expect(table.decide(try Chain(["removeSelf", "byState"]), once: true).ids == [4])
+    }
+
+    @Test func selfThatFailedIsNotAddedAgain() throws {
+        let table = FakeTable([fine, fine])
+        #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [1]).ids == [0])
+        #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [0, 1]).ids == [])
+    }
+
     /// They come before the last resort.
     @Test func ofDoubtfulServersAloneNoneIsLeftOut() throws {
         let doubtful = FakeServer(lost: 2, errors: 500_000)

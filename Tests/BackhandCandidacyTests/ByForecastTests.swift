@@ -71,6 +71,27 @@ import Testing
         #expect(try table.decide(["byForecast"]).ids == [2, 1, 3])
     }
 
+    /// Nothing was seen of anybody: the best that was announced counts for who announces nothing.
+    @Test func announcedTimesOnly() throws {
+        let told = with { $0.time = 0; $0.announcedTime = 15_000 }
+        let silent = with { $0.time = 0; $0.announcedTime = 0; $0.inFlight = 3 }
+        #expect(try table([silent, told, told]).decide(["byForecast"]).ids.last == 1)
+    }
+
+    /// Servers without a time take their places among the first 32 as in a full sort.
+    @Test func manyWithoutTimes() throws {
+        let some = (0..<200).map { id in with { $0.time = id % 3 == 0 ? 0 : UInt64(10_000 + id * 37 % 200 * 1000); $0.announcedTime = 0; $0.inFlight = UInt32(id % 7) } }
+        let all = table(some)
+        let ids = try all.decide(["byForecast"]).ids
+        #expect(ids.sorted() == Array(1...200))
+        let first = ids.prefix(32).map { squared(all, UInt32($0)) }
+        let rest = ids.dropFirst(32).map { squared(all, UInt32($0)) }
+        #expect(zip(first, first.dropFirst()).allSatisfy { $0 <= $1 * 1.00001 })
+        #expect(first.last! <= rest.min()! * 1.00001)
+    }
+
+    private func table(_ servers: [FakeServer]) -> FakeTable { FakeTable([FakeServer(heard: 0)] + servers) }
+
     /// Whatever stands in the table, no decision traps and no server is lost or doubled.
     @Test(arguments: 0..<40)
     func noise(seed: UInt64) throws {
@@ -89,7 +110,7 @@ import Testing
     }
 
     private func squared(_ table: FakeTable, _ id: UInt32, isOwn: Bool = false) -> Double {
-        let memory = GuardedMemory(4096)
+        let memory = GuardedMemory(Workspace.countsSize + 256 * Workspace.entrySize)
         return withExtendedLifetime((table, memory)) {
             var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
             run.gather()
