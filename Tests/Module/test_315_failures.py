@@ -173,6 +173,7 @@ def test_nobody_drains_for_a_doubt(stage):
     pair = Pair(stage, FAULTS["503"])
     stage.plant(pair.front, Announcement("127.0.9.2", pair.bad_port, load=9000),
                 Announcement(pair.good.address, pair.good.port, load=0, state=announce.DRAINING))
+    wait_for(lambda: pair.row(pair.good.id)["state"] == "draining", 2, "draining", show=pair.front.status)
     assert [pair.front.get("/").text for _ in range(2)] == [pair.good.id] * 2
     pair.bad.reply = lambda request: Reply(200, b"works again")
     assert [pair.front.get("/", method="POST", body=b"x").text for _ in range(3)] == ["works again"] * 3
