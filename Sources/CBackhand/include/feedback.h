@@ -162,21 +162,23 @@ static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t i
 #define BH_BACKOFF_MAX_MS 16000
 #define BH_BACKOFF_DOUBLINGS 4
 
-/* Whether a server refused a connection a moment ago. An end further away than any back-off lasts was not written by a child. */
-static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) {
-    uint64_t until = bh_row_backoff(row);
-    return until > now_ms && until - now_ms <= 2 * BH_BACKOFF_MAX_MS;
+/* Whether a back-off until then is under way. An end further away than any back-off lasts was not written by a child. */
+static inline bool bh_backoff_lasts(uint64_t until_ms, uint64_t now_ms) {
+    return until_ms > now_ms && until_ms - now_ms <= 2 * BH_BACKOFF_MAX_MS;
 }
+
+/* Whether a server refused a connection a moment ago. */
+static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) { return bh_backoff_lasts(bh_row_backoff(row), now_ms); }
 
 /* The server refused a connection: all children leave it out for a while, twice as long each time in a row
  * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). Each time as long as the longest
- * without a refusal takes one doubling back. took_ms: how long it
- * took to know; a silent server that costs a request seconds is left out for four times as long at least. */
+ * without a refusal takes one doubling back. took_ms: how long it took to know; a silent server that costs a request seconds is left out for four times as long at least. */
 static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
     bh_row_t *row = &segment->rows_extended[id];
     /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
-    if (bh_row_is_refusing(row, now_ms)) return;
-    uint64_t until = bh_word_load(&row->backoff_until_ms), quiet = until < now_ms ? (now_ms - until) / BH_BACKOFF_MAX_MS : 0;
+    uint64_t until = bh_row_backoff(row);
+    if (bh_backoff_lasts(until, now_ms)) return;
+    uint64_t quiet = until < now_ms ? (now_ms - until) / BH_BACKOFF_MAX_MS : 0;
     uint64_t times = bh_half_load(&row->refused);
     if (times > BH_BACKOFF_DOUBLINGS) times = BH_BACKOFF_DOUBLINGS;
     times -= quiet < times ? quiet : times;
