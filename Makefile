@@ -10,7 +10,7 @@
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header and the tools
-#   make deps     the Debian packages that all this needs; silent if they are there
+#   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
 #   make clean
 
 APXS  ?= apxs
@@ -19,8 +19,10 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
-DEPS := apache2 apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils curl faketime gcc iproute2 jq \
-        keepalived make mandoc nftables nghttp2-client python3 python3-pytest valgrind wrk
+# Debian packages: what the build needs, what the demonstration needs beside it, and what the tests need beside both.
+BUILD_DEPS := apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils gcc make
+DEMO_DEPS  := apache2 python3
+CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
 # Only for bench-balance.
 RIVALS := haproxy nginx
 
@@ -37,14 +39,22 @@ HTTPD_FLAGS = -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS
 CFLAGS     ?= -O2 -g
 STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
 
-all: deps
+all: build-deps
 	@$(MAKE) --no-print-directory build
 
 build: $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
 	@:
 
+# All packages, and apache2's libraries up to date.
 deps:
-	@scripts/deps $(DEPS)
+	@scripts/deps $(BUILD_DEPS) $(DEMO_DEPS) $(CHECK_DEPS)
+	@scripts/up-to-date
+
+build-deps:
+	@scripts/deps $(BUILD_DEPS)
+
+demo-deps:
+	@scripts/deps $(BUILD_DEPS) $(DEMO_DEPS)
 
 # The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md). Without debugging information:
 # Debian's valgrind refuses to load what this compiler writes.
@@ -87,31 +97,32 @@ $(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
 	@$(SWIFT) build --quiet -c release --scratch-path .build-tools -Xswiftc -static-stdlib --product backhand-simulate
 	install -s .build-tools/release/backhandctl .build-tools/release/backhand-simulate $(BUILD)
 
-demo: all
-	$(PYTHON) demo/demo.py
+demo: demo-deps all
+	$(PYTHON) -E -S demo/demo.py
 
-check: all $(BUILD)/asan/mod_backhand.so
+check: deps all
+	@$(MAKE) --no-print-directory $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
 SECONDS ?= 60
 SEED ?= 1
-torture: all
+torture: deps all
 	$(PYTHON) Tests/Torture/torture.py --seconds $(SECONDS) --seed $(SEED)
 
-torture-compare: all
+torture-compare: deps all
 	@scripts/deps haproxy
 	$(PYTHON) Tests/Torture/compare.py --seconds $(SECONDS) --seed $(SEED)
 
 # What they print of themselves is for docs/reliability.md.
-endurance: all
+endurance: deps all
 	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_550_moderator_faults.py Module/test_560_restarts_under_load.py \
 	    -k "killed_at_random or test_stopped or every_second"
 
-bench: all
+bench: deps all
 	$(PYTHON) Tests/Bench/bench.py
 
 # FULL=1: every contender, 30 s a cell, median of three. SCENARIO, CONTENDER: only these, with commas between them.
-bench-balance: all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so
+bench-balance: deps all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so
 	@scripts/deps $(RIVALS)
 	$(PYTHON) Tests/Bench/Balance/balance.py $(if $(FULL),--full) $(if $(SCENARIO),--scenario $(SCENARIO)) \
 	    $(if $(CONTENDER),--contender $(CONTENDER)) --csv $(BUILD)/bench/balance.csv --svg $(BUILD)/bench/balance.svg $(OPTIONS)
@@ -137,5 +148,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo check torture torture-compare endurance bench bench-balance fuzz install clean
+.PHONY: all build deps build-deps demo-deps demo check torture torture-compare endurance bench bench-balance fuzz install clean
 .DELETE_ON_ERROR:

@@ -1,14 +1,41 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -ES
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """make demo: a balancer and three servers, four real httpds, find each other by multicast and share requests by their resources.
 
 All of it lives on loopback addresses and in one temporary folder; nothing is left behind, however it ends.
 """
 
-import pathlib
-import signal
-import subprocess
+import _signal
 import sys
+
+# A signal while what is imported below is read, which takes half a second on a busy machine, ends Python without a traceback. (signal itself is
+# one of the modules that take time; _signal is a part of the interpreter.)
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import signal
+
+
+def end_quietly(kind, problem, trace):
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, problem, trace)
+        return
+    print("\n  Ended.", flush=True)
+    sys.exit(0)
+
+
+def interrupted(*_):
+    # Once is enough: a second signal must not keep the servers from being ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+sys.excepthook = end_quietly
+signal.signal(signal.SIGINT, interrupted)
+signal.signal(signal.SIGTERM, interrupted)
+
+import pathlib
+import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -58,13 +85,6 @@ SLOW = """
 
 def say(text=""):
     print(text, flush=True)
-
-
-def interrupted(*_):
-    # Once is enough: a second signal must not keep the servers from being ended.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def send_requests(balancer):
@@ -150,8 +170,6 @@ def main():
     missing = [str(path) for path in (BUILD / "mod_backhand.so", BUILD / "backhandctl", pathlib.Path(BINARY)) if not path.exists()]
     if missing:
         return f"Missing: {', '.join(missing)}. Run make first."
-    signal.signal(signal.SIGINT, interrupted)
-    signal.signal(signal.SIGTERM, interrupted)
     try:
         with Stage("demo") as stage:
             return perform(stage)

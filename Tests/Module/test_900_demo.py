@@ -34,7 +34,8 @@ def temporary():
 
 
 def start(temporary, **how):
-    return subprocess.Popen([sys.executable, str(DEMO)], env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how)
+    # As the Makefile does it.
+    return subprocess.Popen([sys.executable, "-E", "-S", str(DEMO)], env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how)
 
 
 def leaves_nothing(temporary):
@@ -68,13 +69,14 @@ def test_to_its_end(temporary):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("delay", [0.3, 2.0, 5.0])
+@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.3, 2.0, 5.0])
 def test_interrupted(temporary, how, delay):
     demo = start(temporary, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(delay)
     demo.send_signal(how)
     out, err = demo.communicate(timeout=30)
-    assert (demo.returncode, err) == (0, ""), out + err
+    # Python itself may not have begun to read the program.
+    assert (err, demo.returncode in (0, -how if delay < 1 else 0)) == ("", True), (out, err, demo.returncode)
     leaves_nothing(temporary)
 
 
