@@ -17,6 +17,12 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", 15))
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent.name in ("Torture", "Balance"):
+            item.add_marker(pytest.mark.alone)
+
+
 def _stage(request):
     label = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[-20:]
     stage = Stage(label)
