@@ -178,11 +178,13 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     }
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
     before old = dress(r, file);
+    mb_dav dav = mb_dav_begin(r, scheme);
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
     mb_handshake_begin(r, scheme, once);
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);
     int untrusted = mb_handshake_end();
+    mb_dav_end(r, &dav);
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
     result = attempt->result;

@@ -15,6 +15,10 @@ static int is_of_site(const request_rec *r, mb_piece name) {
     return length == name.length || r->hostname[length - name.length - 1] == '.';
 }
 
+/* The site by its name, which is right: with the server's port it would lead past us. httpd appends the port of its ServerName where the
+ * client's Host has none. */
+static int is_site(const request_rec *r, mb_piece host) { return host.length && r->hostname && mb_text_equals(host, r->hostname); }
+
 static int is_server(const bh_facts_t *server, mb_piece host) {
     char text[BH_ADDRESS_SIZE];
     bh_address_t address;
@@ -34,9 +38,8 @@ static const char *behind_server(const request_rec *r, const char *url, const bh
     if (url[0] != '/' || url[1] != '/') return NULL;
     url += 2;
     mb_piece authority = {url, strcspn(url, "/?#")};
-    if (!mb_target_authority(authority, tls ? 443 : 80, &host, &port) || port != server->port || !is_server(server, host)) return NULL;
-    /* A machine may be called as the site is. */
-    if (mb_text_equals(host, server->hostname) && r->hostname && mb_text_equals(host, r->hostname)) return NULL;
+    if (!mb_target_authority(authority, tls ? 443 : 80, &host, &port) || port != server->port) return NULL;
+    if (!is_server(server, host) && !is_site(r, host)) return NULL;
     return url + authority.length;
 }
 

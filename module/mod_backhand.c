@@ -14,6 +14,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_proxy_register(pool);
     mb_here_register(pool);
     mb_guard_register(pool);
+    mb_dav_register(pool);
     mb_attempt_register(pool);
     mb_walk_register(pool);
     mb_balance_register(pool);

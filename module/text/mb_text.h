@@ -58,4 +58,13 @@ int mb_target_authority(mb_piece authority, int usual, mb_piece *host, int *port
 /* The value of a cookie's last Domain, which is the one that counts; start is NULL if there is none. */
 mb_piece mb_target_cookie_domain(const char *cookie);
 
+/* ---- URLs of the site in WebDAV's headers: mb_urls.c ---- */
+
+/* How long "http://shop.example:8080" at the beginning of the URL is, if the scheme is http or https, and its host and port are those of the
+ * header Host; 0: it is no URL of the site. */
+size_t mb_url_origin(mb_piece url, const char *host);
+
+/* The next URL that a value of If tags lists with: "<URL> (<token> [etag]) …", from here on. Moves on behind it; start is NULL at the end. */
+mb_piece mb_url_next_tag(const char **value);
+
 #endif

@@ -14,12 +14,14 @@ func fuzzHeader(_ bytes: UnsafeRawBufferPointer) {
     memory.initialize(from: text, count: text.count)
     defer { memory.deallocate() }
     let value = Array(memory[..<Int(strlen(memory))])
-    switch kind % 5 {
+    switch kind % 7 {
     case 0: claim(memory, value)
     case 1: hops(memory, value)
     case 2: tokens(memory, value)
     case 3: target(memory, value)
-    default: cookie(memory, value)
+    case 4: cookie(memory, value)
+    case 5: tags(memory, value)
+    default: origin(memory, value)
     }
 }
 
@@ -107,4 +109,38 @@ private func cookie(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     let offset = text.distance(to: UnsafeMutablePointer(mutating: start))
     promise(offset >= 8 && offset + domain.length <= value.count, "a domain outside of its text")
     promise(!bytes(domain).contains(ascii(";")[0]), "a domain of two attributes")
+}
+
+/// URLs between '<' and '>', one behind the other, and none in a list's parentheses.
+private func tags(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    var at: UnsafePointer<CChar>? = UnsafePointer(text)
+    var end = 0
+    while true {
+        let tag = mb_url_next_tag(&at)
+        let now = UnsafePointer(text).distance(to: at!)
+        guard let start = tag.start else { return promise(now == value.count, "the last tag, before the end") }
+        let offset = UnsafePointer(text).distance(to: start)
+        promise(offset > end && offset + tag.length + 1 == now && now <= value.count, "a tag outside of its text")
+        promise(value[offset - 1] == ascii("<")[0] && value[now - 1] == ascii(">")[0], "a tag without its brackets")
+        promise(!bytes(tag).contains(ascii(">")[0]), "two tags in one")
+        end = now
+    }
+}
+
+/// The value's first line is the header Host, the rest a URL.
+private func origin(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let host = Array(value.prefix { $0 != ascii("\n")[0] })
+    let url = Array(value.dropFirst(host.count + 1))
+    let length = url.withUnsafeBufferPointer { url in
+        // An empty array may have no memory.
+        mb_url_origin(mb_piece(start: url.baseAddress ?? UnsafePointer(text), length: url.count), host + [0])
+    }
+    guard length > 0 else { return }
+    promise(length <= url.count, "an origin longer than its URL")
+    let lower = lowered(Array(url[..<length]))
+    promise(lower.starts(with: ascii("http://")) || lower.starts(with: ascii("https://")), "an origin without a scheme of ours")
+    promise(length == url.count || ascii("/?#").contains(url[length]), "an origin that ends in the middle")
+    guard !host.contains(ascii("[")[0]) else { return }
+    let authority = lower.drop { $0 != ascii("/")[0] }.dropFirst(2)
+    promise(authority.starts(with: lowered(Array(host.prefix { $0 != ascii(":")[0] }))), "another host's origin")
 }
