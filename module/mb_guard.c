@@ -9,8 +9,6 @@
 
 #include "apr_escape.h"
 
-#include <arpa/inet.h>
-
 /* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
  * bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
@@ -46,56 +44,21 @@ void mb_guard_count_hop(request_rec *r) {
         apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
 }
 
-/* What the system calls an address, as the core's number. */
-static int address_of(const apr_sockaddr_t *name, bh_address_t *address) {
-    uint32_t words[4] = {0, 0, htonl(0xffff), 0};
-    if (name->family == APR_INET) words[3] = name->sa.sin.sin_addr.s_addr;
-    else if (name->family == APR_INET6) memcpy(words, &name->sa.sin6.sin6_addr, sizeof words);
-    else return 0;
-    address->high = (uint64_t)ntohl(words[0]) << 32 | ntohl(words[1]);
-    address->low = (uint64_t)ntohl(words[2]) << 32 | ntohl(words[3]);
-    return 1;
-}
-
 static int sent_by_peer(request_rec *r) {
     const apr_array_header_t *accepted = mb_site_networks(r->server);
     bh_address_t address;
-    return accepted->nelts && address_of(r->connection->client_addr, &address)
+    return accepted->nelts && mb_address_of(r->connection->client_addr, &address)
            && bh_network_contains((const bh_network_t *)(void *)accepted->elts, (size_t)accepted->nelts, &address);
 }
 
-/* The address in APR's form. By hand: apr_sockaddr_info_get asks getaddrinfo, which takes longer than the rest of the request, and would look
- * a name up. NULL if the text is not an address. */
-static apr_sockaddr_t *client_address(request_rec *r, const char *text) {
-    bh_address_t address;
-    if (bh_address_parse(text, &address) != BH_OK) return NULL;
-    int is_ipv4 = address.high == 0 && address.low >> 32 == 0xffff;
-    uint32_t words[4] = {htonl((uint32_t)(address.high >> 32)), htonl((uint32_t)address.high),
-                         htonl((uint32_t)(address.low >> 32)), htonl((uint32_t)address.low)};
-    apr_sockaddr_t *result = apr_pcalloc(r->pool, sizeof *result);
-    result->pool = r->pool;
-    result->hostname = NULL;
-    result->family = is_ipv4 ? APR_INET : APR_INET6;
-    if (is_ipv4) {
-        result->sa.sin.sin_family = AF_INET;
-        result->sa.sin.sin_addr.s_addr = words[3];
-        result->salen = sizeof result->sa.sin;
-        result->ipaddr_len = sizeof result->sa.sin.sin_addr;
-        result->ipaddr_ptr = &result->sa.sin.sin_addr;
-        result->addr_str_len = 16; /* as APR does it */
-    }
-    else {
-        result->sa.sin6.sin6_family = AF_INET6;
-        memcpy(&result->sa.sin6.sin6_addr, words, sizeof words);
-        result->salen = sizeof result->sa.sin6;
-        result->ipaddr_len = sizeof result->sa.sin6.sin6_addr;
-        result->ipaddr_ptr = &result->sa.sin6.sin6_addr;
-        result->addr_str_len = 46;
-    }
-    return result;
-}
-
 /* ---- The signature ---- */
+
+/* As APR writes it, without the zone of a link-local address, which means nothing to another machine. */
+static const char *client_of(request_rec *r) {
+    const char *text = r->useragent_ip;
+    mb_piece address = mb_claim_address((mb_piece){text, strlen(text)});
+    return text[address.length] ? apr_pstrmemdup(r->pool, text, address.length) : text;
+}
 
 /* What is signed: nothing of it can be changed, or used for another request. */
 static const char *signed_text(request_rec *r, const char *client, const char *seconds) {
@@ -104,14 +67,15 @@ static const char *signed_text(request_rec *r, const char *client, const char *s
 
 const char *mb_guard_value(request_rec *r) {
     const mb_keys *keys = mb_main_server()->keys;
+    const char *client = client_of(r);
     uint8_t signature[BH_SIGNATURE_SIZE];
     char hex[2 * MB_CLAIM_SIGNED_BYTES + 1];
-    if (!keys) return r->useragent_ip;
+    if (!keys) return client;
     const char *seconds = apr_psprintf(r->pool, "%" APR_INT64_T_FMT, apr_time_sec(apr_time_now()));
-    const char *text = signed_text(r, r->useragent_ip, seconds);
-    if (!mb_key_sign(keys, text, strlen(text), signature)) return r->useragent_ip; /* not believed then */
+    const char *text = signed_text(r, client, seconds);
+    if (!mb_key_sign(keys, text, strlen(text), signature)) return client; /* not believed then */
     apr_escape_hex(hex, signature, MB_CLAIM_SIGNED_BYTES, 0, NULL);
-    return apr_pstrcat(r->pool, r->useragent_ip, "; t=", seconds, "; s=", hex, NULL);
+    return apr_pstrcat(r->pool, client, "; t=", seconds, "; s=", hex, NULL);
 }
 
 static const char *text_of(request_rec *r, mb_piece piece) { return apr_pstrmemdup(r->pool, piece.start, piece.length); }
@@ -161,43 +125,63 @@ static void tell_forgery(request_rec *r, const char *why) {
                       r->connection->client_ip, why);
 }
 
-/* Whatever the value is: a peer's request is not balanced again. */
-static void believe(request_rec *r, const char *address, mb_request *found) {
-    apr_sockaddr_t *client = client_address(r, address);
-    found->from_peer = 1;
-    if (client) {
-        r->useragent_addr = client;
-        r->useragent_ip = (char *)(intptr_t)address; /* httpd changes none either */
-        apr_table_setn(r->headers_in, MB_GUARD_HEADER, address); /* a signature is nobody else's business */
-    }
-    else remove_header(r);
+static void tell_no_address(request_rec *r) {
+    static uint64_t next_ms;
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0431: the header %s from %s holds no address: answered with 400", MB_GUARD_HEADER,
+                      r->connection->client_ip);
 }
 
-static void judge(request_rec *r, const char *value, mb_request *found) {
-    mb_claim said = mb_claim_read(value);
-    const char *client = text_of(r, said.client);
-    const char *wrong = forgery(r, &said, client);
-    if (!wrong) {
-        believe(r, client, found);
-        mb_here_begin(r);
-        return;
+/* The request is not served, and its error page is the client's, which is not known: it must not see what the sender may see. */
+static int refuse(request_rec *r, int status) {
+    static const bh_address_t unspecified = {0, UINT64_C(0xffff) << 32};
+    r->useragent_addr = mb_address_for_apr(r->pool, &unspecified);
+    r->useragent_ip = (char *)(intptr_t)"0.0.0.0"; /* httpd changes none either */
+    remove_header(r);
+    return status;
+}
+
+/* The client is what the header says, or there is none: the sender is never taken for it. */
+static int believe(request_rec *r, mb_piece client, mb_request *found) {
+    const char *text = text_of(r, mb_claim_address(client));
+    bh_address_t address;
+    found->from_peer = 1;
+    if (bh_address_parse(text, &address) != BH_OK) {
+        tell_no_address(r);
+        return refuse(r, HTTP_BAD_REQUEST);
     }
+    r->useragent_addr = mb_address_for_apr(r->pool, &address);
+    r->useragent_ip = (char *)(intptr_t)text;
+    apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
+    mb_here_begin(r);
+    return DECLINED;
+}
+
+static int judge(request_rec *r, const char *value, mb_request *found) {
+    mb_claim said = mb_claim_read(value);
+    const char *wrong = forgery(r, &said, text_of(r, said.client));
+    if (!wrong) return believe(r, said.client, found);
     tell_forgery(r, wrong);
     doubt(r, found);
+    return DECLINED;
 }
 
+/* Once for each request that came over the network. httpd calls the hook again for internal redirects (ErrorDocument, rewriting in a
+ * directory), which have the first request's headers as the first call has left them, and its client's address. */
 static int believe_or_remove(request_rec *r) {
+    if (r->prev || r->main) return DECLINED;
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (mb_segment) bh_segment_arrival(mb_segment);
     if (!value) return DECLINED;
     mb_request *found = mb_request_make(r);
-    if (sent_by_peer(r)) judge(r, value, found);
+    int status = DECLINED;
+    if (sent_by_peer(r)) status = judge(r, value, found);
     else {
         tell_stranger(r);
         doubt(r, found);
     }
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
-    return DECLINED;
+    return status;
 }
 
 void mb_guard_register(apr_pool_t *pool) {

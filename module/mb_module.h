@@ -114,6 +114,13 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
  * once. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
+/* ---- Addresses between httpd and the core: mb_address.c ---- */
+
+/* The address alone, without port and zone; 0: it is not an address of the Internet protocols. */
+int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address);
+/* In APR's form, without a port. */
+apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address);
+
 /* ---- Virtual hosts as servers of their own: mb_site.c ---- */
 
 /* Finds out where each takes requests, and numbers them. In post_config, before the moderator is described. */

@@ -7,6 +7,9 @@
 
 #include "mb_module.h"
 
+/* The first ten bits of fe80::/10. */
+#define LINK_LOCAL 0x3fa
+
 /* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its requests have. With one list for
  * all, who is heard is a candidate, whatever address it announces. */
 static int separate;
@@ -20,16 +23,16 @@ static mb_server *own_settings(const server_rec *server) {
 
 static int is_given(const bh_address_t *address) { return address->high || address->low; }
 
-/* What <VirtualHost 10.0.0.5:80> says; 0 for * and names of no single address. */
+/* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, which are no place for other servers
+ * to send requests to. */
 static void look_at_section(const server_rec *server, bh_address_t *address, uint16_t *port) {
     *address = (bh_address_t){0, 0};
     *port = 0;
     for (const server_addr_rec *name = server->addrs; name; name = name->next) {
-        char text[BH_ADDRESS_SIZE];
         bh_address_t found;
         if (!*port) *port = name->host_port;
-        if (apr_sockaddr_ip_getbuf(text, sizeof text, name->host_addr) != APR_SUCCESS
-            || apr_sockaddr_is_wildcard(name->host_addr) || bh_address_parse(text, &found) != BH_OK) continue;
+        if (!mb_address_of(name->host_addr, &found) || !is_given(&found) || apr_sockaddr_is_wildcard(name->host_addr)
+            || found.high >> 54 == LINK_LOCAL) continue;
         *address = found;
         if (name->host_port) *port = name->host_port;
         return;

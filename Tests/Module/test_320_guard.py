@@ -96,14 +96,24 @@ def test_without_the_header_a_peer_is_a_client(members):
 
 
 @pytest.mark.parametrize("value", ["", "garbage", "localhost", "203.0.113.7, 203.0.113.8", "203.0.113.7:80", "203.0.113.256",
-                                   "-1", "0", "203.0.113.0/24", "[2001:db8::7]", "fe80::1%lo", "%s%n", "9" * 4000],
+                                   "-1", "0", "203.0.113.0/24", "[2001:db8::7]", "203.0.113.7%lo", "%s%n", "9" * 4000],
                          ids=lambda value: value[:20] or "nothing")
-def test_garbage_from_a_peer_is_nobodys_address(members, value):
+def test_what_is_no_address_is_refused(members, value):
+    """Served with the sender's address, it would be the sender's request."""
+    members.front.log.allow("BH0431")
+    for path in ("/cgi-bin/here", "/private-here"):
+        answer, forwarded = members.get(path, PEER, value)
+        assert (answer.status, forwarded) == (400, [])
+    refused = members.front.logged(" 400 ")
+    assert refused.startswith("0.0.0.0 ")
+
+
+@pytest.mark.parametrize("value", ["fe80::1", "fe80::1%eth0", "fe80::1%2", "fe80::1%", "2001:db8::7%lo"])
+def test_an_address_counts_without_its_zone(members, value):
+    """As fronts of before send it: a zone is the name of one of their own interfaces."""
     answer, _ = members.get("/cgi-bin/here", PEER, value)
-    assert answer.status == 200
-    assert f"address={PEER} " in answer.text
-    assert members.get("/private-here", PEER, value)[0].status == 403
-    members.front.log.allow("AH01630")
+    client = value.partition("%")[0]
+    assert answer.text == f"address={client} header={client} action=\n"
 
 
 def test_without_accept_stats_nobody_is_a_peer(stage):

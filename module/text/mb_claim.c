@@ -32,6 +32,13 @@ static mb_piece read_digits(const char *text, int64_t *number) {
     return digits;
 }
 
+/* RFC 4007 writes a link-local address with its zone, the sender's own name for one of its interfaces: it means nothing here. */
+mb_piece mb_claim_address(mb_piece client) {
+    const char *zone = memchr(client.start, '%', client.length);
+    if (!zone || !memchr(client.start, ':', (size_t)(zone - client.start))) return client;
+    return (mb_piece){client.start, (size_t)(zone - client.start)};
+}
+
 mb_claim mb_claim_read(const char *value) {
     static const char time_head[] = "; t=", signature_head[] = "; s=";
     mb_claim claim = {.client = {value, strcspn(value, ";")}};

@@ -25,7 +25,7 @@ int mb_text_equals(mb_piece piece, const char *other);
 
 /* The parts of "203.0.113.7; t=1700000000; s=0123456789abcdef0123456789abcdef". */
 typedef struct mb_claim {
-    mb_piece client;                          /* the address, not checked yet */
+    mb_piece client;                          /* the address as it was sent, not checked yet */
     int is_signed;                            /* whether the others are there, just as we write them */
     mb_piece seconds;                         /* digits: 1 to 18 of them, so that the number fits */
     int64_t signed_s;                         /* the same as a number, seconds since 1970 */
@@ -34,6 +34,9 @@ typedef struct mb_claim {
 
 /* Every text is a claim, if only of an address that is none. */
 mb_claim mb_claim_read(const char *value);
+
+/* The same without the zone of an IPv6 address: "fe80::1" of "fe80::1%eth0". */
+mb_piece mb_claim_address(mb_piece client);
 
 /* What the count of hops says: 0 to `most`; `most` if it is not one digit up to that. NULL: nobody has counted, which is 0. */
 int mb_claim_hops(const char *value, int most);

@@ -40,8 +40,12 @@ private func claim(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     var claim = mb_claim_read(text)
     let client = bytes(claim.client)
     promise(client == Array(value.prefix { $0 != ascii(";")[0] }), "the address ends at the first ';'")
+    let plain = bytes(mb_claim_address(claim.client))
+    let parts = client.split(separator: ascii("%")[0], maxSplits: 1, omittingEmptySubsequences: false)
+    let hasZone = parts.count == 2 && parts[0].contains(ascii(":")[0])
+    promise(plain == (hasZone ? Array(parts[0]) : client), "the zone, and nothing else, is cut off")
     var address = bh_address_t()
-    _ = bh_address_parse(client + [0], &address)
+    _ = bh_address_parse(plain + [0], &address)
     guard claim.is_signed != 0 else { return }
     let seconds = bytes(claim.seconds)
     let digits = ascii("0123456789abcdef")

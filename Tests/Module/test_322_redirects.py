@@ -1,0 +1,95 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A request that httpd redirects internally is still the one that came: counted once, its client known, nobody accused."""
+
+import time
+
+import pytest
+from harness import announce
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+PEER, STRANGER, CLIENT = "127.0.9.50", "127.0.0.50", "203.0.113.7"
+KEY = "0123456789abcdef0123456789abcdef"
+SCRIPT = """#!/bin/sh
+[ "$REDIRECT_STATUS" = 404 ] && echo "Status: 404 Not Found"
+echo "Content-Type: text/plain"
+echo
+echo "address=$REMOTE_ADDR header=$HTTP_BACKHAND_PROXIED redirected=$REDIRECT_STATUS"
+"""
+# As front controllers have it; an error page; an SSI page, whose part is a subrequest that is redirected in its turn.
+CONFIG = CLUSTER_OF_9 + """
+RewriteEngine On
+<Directory ${root}/htdocs>
+    AllowOverride None
+    Options +Includes +FollowSymLinks
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+    RewriteEngine On
+    RewriteCond %{REQUEST_URI} ^/app/
+    RewriteRule .* /cgi-bin/who [L]
+</Directory>
+ErrorDocument 404 /cgi-bin/who
+"""
+FILES = {"cgi-bin/who": SCRIPT, "page.shtml": '<!--#include virtual="/app/part" -->', "index.html": "index"}
+PATHS = {"a rewritten path": ("/app/some/page", 200), "an error page": ("/missing", 404), "a part that is rewritten": ("/page.shtml", 200)}
+
+
+def signed(path):
+    seconds = int(time.time())
+    text = f"Backhand-Proxied\nGET\n{path}\n{CLIENT}\n{seconds}"
+    return f"{CLIENT}; t={seconds}; s={announce.signature(KEY, text.encode()).hex()[:32]}"
+
+
+class Members:
+    def __init__(self, stage, mpm, key):
+        path = stage.folder / "key"
+        path.write_text(KEY)
+        path.chmod(0o600)
+        self.sign = signed if key else lambda path: CLIENT
+        self.server = stage.httpd(CONFIG + (f"BackhandKey {path}\n" if key else ""), mpm=mpm, cgi=True, address="127.0.9.1", files=FILES,
+                                  modules=("rewrite", "include"), group=stage.new_group())
+
+    def arrivals(self):
+        return self.server.status().self["arrivals"]
+
+
+@pytest.fixture(scope="module", params=["without a key", "with a key"])
+def members(request, mpm_stage, module_mpm):
+    return Members(mpm_stage, module_mpm, request.param == "with a key")
+
+
+@pytest.mark.parametrize("path, status", PATHS.values(), ids=PATHS.keys())
+def test_scripts_see_the_client(members, path, status):
+    answer = members.server.get(path, source=PEER, headers={"Backhand-Proxied": members.sign(path)})
+    assert answer.status == status
+    assert f"address={CLIENT} header={CLIENT} " in answer.text
+    assert members.server.logged(path).startswith(CLIENT + " ")
+
+
+@pytest.mark.parametrize("path, status", PATHS.values(), ids=PATHS.keys())
+def test_a_strangers_claim_is_removed_once(members, path, status):
+    members.server.log.allow("BH0407")
+    answer = members.server.get(path, source=STRANGER, headers={"Backhand-Proxied": CLIENT})
+    assert f"address={STRANGER} header= " in answer.text
+
+
+def test_it_is_counted_once(members):
+    """What arrives, and what is done here of the cluster's work."""
+    def counted():
+        row = members.server.status().self
+        return row["arrivals"], row["served"]
+
+    def settled():
+        """The announcements of two seconds say the same."""
+        first = counted()
+        time.sleep(2.2)
+        return first if counted() == first else None
+    before = wait_for(settled, 12, "the counters to stand")
+    for path, _ in PATHS.values():
+        for _ in range(5):
+            members.server.get(path, source=PEER, headers={"Backhand-Proxied": members.sign(path)})
+        for _ in range(3):
+            members.server.get(path, source=STRANGER)
+    wait_for(lambda: counted()[0] >= before[0] + 24, 5, "the arrivals")
+    after = wait_for(settled, 12, "the counters to stand")
+    assert (after[0] - before[0], after[1] - before[1]) == (24, 15)
