@@ -41,11 +41,6 @@ static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_R
 /* Of our own rows, none but the one that is "here" for the request is ever a candidate. */
 int mb_balance_is_here(uint32_t id) { return bh_row_own(bh_segment_row(mb_segment, id)); }
 
-uint32_t mb_chain_of(const request_rec *r) {
-    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    return settings->chain;
-}
-
 /* Stopped, starved of CPU, or hanging; a dead one is replaced within a second. One line a minute for all children. */
 static void tell_late(request_rec *r, uint64_t now) {
     if (!mb_minute_passed(&mb_segment->late_told_ms)) return;
@@ -127,6 +122,7 @@ static int balance(request_rec *r) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     int walked = !kept || !kept->decided;
+    if (kept && kept->here) mb_here_in_chain(kept->here, settings->chain);
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
     if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return walked ? DECLINED : mb_walk_serve_here(r);

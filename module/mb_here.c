@@ -7,23 +7,31 @@
 
 #include "mb_module.h"
 
-typedef struct here {
-    request_rec *r;
+struct mb_here {
+    const request_rec *r; /* of the request's own pool, as its internal redirects are */
+    uint32_t chain;       /* number of the chain whose time it is */
     uint64_t since_us;
-    uint64_t first_us; /* when the first byte of the answer was there; 0: not yet */
-} here;
+    uint64_t first_us;    /* when the first byte of the answer was there; 0: not yet */
+};
 
 static ap_filter_rec_t *first_filter;
 
-/* The end of the request's pool: everything has gone to the client. */
+static uint32_t chain_of(const request_rec *r) {
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    return settings->chain;
+}
+
+/* The end of the request's pool: everything has gone to the client. After a fast redirect (mod_dir, mod_negotiation) the request's configuration,
+ * file name and URI lie in a subrequest's pool, and cleanups run after sub-pools are gone: so this is a pre-cleanup, and reads only what lies in the
+ * request's own pool. */
 static apr_status_t end(void *data) {
-    const here *work = data;
+    const mb_here *work = data;
     const request_rec *r = work->r;
     uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
     int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
     uint64_t first = work->first_us > work->since_us ? work->first_us - work->since_us : 0;
-    bh_feedback_chain_time(mb_segment, 0, mb_chain_of(work->r), now, first, us, failed);
+    bh_feedback_chain_time(mb_segment, 0, work->chain, now, first, us, failed);
     if (failed) bh_feedback_failed(mb_segment, 0);
     else bh_feedback_served(mb_segment, 0, us);
     bh_feedback_end(mb_segment, mb_child_slot, 0, now);
@@ -31,17 +39,22 @@ static apr_status_t end(void *data) {
 }
 
 void mb_here_begin(request_rec *r) {
-    if (!mb_segment) return;
-    here *work = apr_palloc(r->pool, sizeof *work);
-    *work = (here){.r = r, .since_us = mb_now_us()};
+    mb_request *kept = mb_request_find(r);
+    /* What httpd makes of a request inside is part of it. */
+    if (!mb_segment || r->main || r->prev) return;
+    mb_here *work = apr_palloc(r->pool, sizeof *work);
+    *work = (mb_here){.r = r, .chain = chain_of(r), .since_us = mb_now_us()};
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
-    apr_pool_cleanup_register(r->pool, work, end, apr_pool_cleanup_null);
+    apr_pool_pre_cleanup_register(r->pool, work, end);
     ap_add_output_filter_handle(first_filter, work, r, r->connection);
+    if (kept) kept->here = work;
 }
+
+void mb_here_in_chain(mb_here *work, uint32_t chain) { work->chain = chain; }
 
 /* Notes when the answer begins to leave, and leaves its way. */
 static apr_status_t note_first(ap_filter_t *filter, apr_bucket_brigade *brigade) {
-    here *work = filter->ctx;
+    mb_here *work = filter->ctx;
     work->first_us = mb_now_us();
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);

@@ -174,19 +174,24 @@ void mb_leaving_register(apr_pool_t *pool);
 
 /* ---- Requests: mb_guard.c, mb_balance.c, mb_proxy.c, mb_status.c ---- */
 
+typedef struct mb_here mb_here;
 /* What is kept with a client's request, from the guard on. */
 typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
+    const apr_array_header_t *steps; /* the chain that has decided so */
+    mb_here *here;                /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
 mb_request *mb_request_find(request_rec *r);
 /* The same, made if there is none. */
 mb_request *mb_request_make(request_rec *r);
 
-/* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. */
+/* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its section's chain. */
 void mb_here_begin(request_rec *r);
+/* The request's section was not known at the beginning: the number of its chain. */
+void mb_here_in_chain(mb_here *work, uint32_t chain);
 void mb_here_register(apr_pool_t *pool);
 
 void mb_guard_register(apr_pool_t *pool);
@@ -203,8 +208,6 @@ int mb_balance_wants(request_rec *r, const mb_directory *settings);
 /* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
 int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
                       bh_decision_t *decision);
-/* Number of the chain of the request's section: whose times its own count among. */
-uint32_t mb_chain_of(const request_rec *r);
 /* Whether a server that a decision has left is this one. */
 int mb_balance_is_here(uint32_t id);
 
@@ -252,6 +255,7 @@ typedef struct mb_attempt {
     int repeatable;
     int passed;               /* something has gone on to the client */
     int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
+    uint32_t chain;           /* number of the chain that has sent it: whose times its own count among */
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */

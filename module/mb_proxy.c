@@ -106,7 +106,7 @@ static int broke_off(const request_rec *r, int result) {
 static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, uint64_t us, const mb_attempt *attempt) {
     if (outcome == MB_REFUSED || !us) return;
     int failed = outcome != MB_ANSWERED || !is_good || r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_chain_time(mb_segment, id, mb_chain_of(r), ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
+    bh_feedback_chain_time(mb_segment, id, attempt->chain, ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
 }
 
 static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {
@@ -172,6 +172,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !fresh, &way)) { /* it has said why: as good as refused */
         memset(attempt, 0, sizeof *attempt);
+        attempt->chain = settings->chain;
         attempt->began_us = mb_now_us();
         count(r, id, MB_REFUSED, 0, attempt->began_us, attempt);
         return MB_REFUSED;
@@ -180,6 +181,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     before old = dress(r, file);
     mb_dav dav = mb_dav_begin(r, scheme);
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
+    attempt->chain = settings->chain;
     mb_handshake_begin(r, scheme, once);
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);
