@@ -73,10 +73,17 @@ static void complain_of_proxy(request_rec *r) {
                   "mod_proxy_http, which are not loaded: served here");
 }
 
-/* A client's own request only: what other modules do inside httpd stays here. TRACE asks about the way to us. */
+/* OPTIONS may say how many servers it may still pass (RFC 9110, 7.6.2): at 0 it is answered here. */
+static int has_arrived(const request_rec *r) {
+    const char *most = r->method_number == M_OPTIONS ? apr_table_get(r->headers_in, "Max-Forwards") : NULL;
+    return most && *most && strspn(most, "0") == strlen(most);
+}
+
+/* A client's own request only: what other modules do inside httpd stays here. TRACE asks about the way to us. A ProxyPass or [P] that covers
+ * the request is what "here" means for it; forward proxies are not ours. */
 static int is_clients_own(const request_rec *r) {
-    return !r->main && !r->prev && r->proxyreq == PROXYREQ_NONE && r->method_number != M_TRACE
-           && r->method_number != M_CONNECT && r->uri[0] == '/'
+    return !r->main && !r->prev && (r->proxyreq == PROXYREQ_NONE || r->proxyreq == PROXYREQ_REVERSE) && r->method_number != M_TRACE
+           && r->method_number != M_CONNECT && r->uri[0] == '/' && !has_arrived(r)
            && !(r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0);
 }
 

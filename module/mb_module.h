@@ -102,6 +102,8 @@ mb_server *mb_main_server(void);
 /* Settings of a server; those of the main server where it has none of its own. */
 mb_server *mb_server_of(const server_rec *server);
 void mb_config_register(apr_pool_t *pool);
+/* Warnings of chains that a ProxyPass line hides: mb_covered.c. */
+void mb_covered_register(apr_pool_t *pool);
 
 /* BackhandLogLevel: mb_loglevel.c. Returns an error text or NULL. */
 const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text);

@@ -26,6 +26,7 @@ typedef struct before {
     ap_conf_vector_t *per_dir_config;
     const char *forwarded_proto;
     const char *host; /* mod_proxy_http2 takes it away */
+    const char *max_forwards;
     int keepalives;
 } before;
 
@@ -69,9 +70,18 @@ static void forget_keepalives(conn_rec *connection, int most) {
     connection->keepalives = 0;
 }
 
+/* As mod_proxy's handler, which is passed by, does it. What is not a number goes on as it is: the server may mind. */
+static void count_down(request_rec *r, const char *text) {
+    char *end;
+    errno = 0;
+    apr_int64_t most = apr_strtoi64(text, &end, 10);
+    if (r->method_number == M_OPTIONS && !errno && end != text && !*end && most > 0)
+        apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, most - 1));
+}
+
 static before dress(request_rec *r, char *filename) {
     before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
-                  apr_table_get(r->headers_in, "Host"), r->connection->keepalives};
+                  apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"), r->connection->keepalives};
     r->filename = filename;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
@@ -81,6 +91,7 @@ static before dress(request_rec *r, char *filename) {
     protect(r, "Proxy-Connection");
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, mb_guard_value(r));
     mb_guard_count_hop(r);
+    if (old.max_forwards) count_down(r, old.max_forwards);
     if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
     return old;
 }
@@ -93,6 +104,7 @@ static void undress(request_rec *r, const before *old) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     if (old->host) apr_table_setn(r->headers_in, "Host", old->host);
+    if (old->max_forwards) apr_table_setn(r->headers_in, "Max-Forwards", old->max_forwards);
     if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
@@ -205,16 +217,26 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
 
 #define BODY_FILTER "BACKHAND_BODY"
 
-/* What mod_proxy keeps of the request's body between attempts: read already, but not gone. */
-static apr_bucket_brigade *read_body(request_rec *r) {
+/* Where mod_proxy_http keeps what it has read of the request's body, for its next attempt, and where we keep it then. */
+#define THEIR_BODY "proxy-req-input"
+#define OUR_BODY "mod_backhand.body"
+
+/* What was read of the body, but is not gone. mod_proxy_http must not find it: where "here" is an application that it asks, it would take it
+ * beside what our filter gives it. */
+static apr_bucket_brigade *take_over_body(request_rec *r) {
     void *body = NULL;
-    apr_pool_userdata_get(&body, "proxy-req-input", r->pool);
-    return body && !APR_BRIGADE_EMPTY((apr_bucket_brigade *)body) ? body : NULL;
+    apr_pool_userdata_get(&body, OUR_BODY, r->pool);
+    if (body) return body;
+    apr_pool_userdata_get(&body, THEIR_BODY, r->pool);
+    if (!body) return NULL;
+    apr_pool_userdata_setn(body, OUR_BODY, NULL, r->pool);
+    apr_pool_userdata_setn(NULL, THEIR_BODY, NULL, r->pool);
+    return body;
 }
 
 void mb_proxy_give_back(request_rec *r) {
-    apr_bucket_brigade *body = read_body(r);
-    if (body) ap_add_input_filter(BODY_FILTER, body, r, r->connection);
+    apr_bucket_brigade *body = take_over_body(r);
+    if (body && !APR_BRIGADE_EMPTY(body)) ap_add_input_filter(BODY_FILTER, body, r, r->connection);
 }
 
 /* Moves at most so many bytes from the front of one brigade to the end of another. */
