@@ -81,10 +81,23 @@ static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
     return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
+/* Too long a line, or no header at all: what mod_proxy calls 502 after it has read an answer. Another server would answer the same. */
+static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int result) {
+    return result == HTTP_BAD_GATEWAY && !is_http2(attempt) && r->status_line != attempt->before.status_line && !mb_response_ended();
+}
+
+static void tell_unreadable(request_rec *r) {
+    static uint64_t next_ms;
+    if (!mb_minute_passed(&next_ms)) return;
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0465: mod_proxy cannot read the header of an answer, and says above why: answered with 502, "
+                  "no other server is asked; for long lines there is BackhandResponseFieldSize (%d bytes)", mb_main_server()->response_field_size);
+}
+
 mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
     attempt->filter = NULL;
     attempt->result = result;
+    mb_response_restore(r);
     if (attempt->held) return MB_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
@@ -96,6 +109,11 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
+    if (is_unreadable(attempt, r, result)) {
+        attempt->unreadable = 1;
+        tell_unreadable(r);
+        return MB_ANSWERED;
+    }
     return attempt->repeatable ? MB_FAILED : MB_LOST;
 }
 
@@ -122,6 +140,7 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     request_rec *r = filter->r;
     apr_off_t length = 0;
     if (!attempt->first_us) attempt->first_us = mb_now_us();
+    mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
     if (attempt->repeatable && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {

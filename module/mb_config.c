@@ -47,6 +47,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     settings->accepted = apr_array_make(pool, 2, sizeof(bh_network_t));
     settings->socket_group = (gid_t)-1;
     settings->expire_s = DEFAULT_EXPIRE_S;
+    settings->response_field_size = MB_RESPONSE_FIELD_DEFAULT;
     if (!server->is_virtual) main_server = settings;
     return settings;
 }
@@ -305,6 +306,12 @@ static const char *set_number(cmd_parms *cmd, const char *text, int least, int m
     return NULL;
 }
 
+static const char *set_response_field_size(cmd_parms *cmd, void *unused, const char *text) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    return wrong ? wrong : set_number(cmd, text, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, &server_settings(cmd)->response_field_size);
+}
+
 static const char *set_retries(cmd_parms *cmd, void *directory, const char *text) {
     return set_number(cmd, text, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
 }
@@ -350,6 +357,8 @@ const command_rec mb_commands[] = {
                   "seconds of silence after which a server is forgotten"),
     AP_INIT_TAKE1("BackhandCapacity", set_capacity, NULL, RSRC_CONF,
                   "what all cores that httpd may use can do, instead of what is measured: a number as the status shows it"),
+    AP_INIT_TAKE1("BackhandResponseFieldSize", set_response_field_size, NULL, RSRC_CONF,
+                  "bytes that a line of an answer's header may have"),
     AP_INIT_TAKE1("BackhandSocketGroup", set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
     AP_INIT_TAKE1("BackhandModeratorPIDFile", set_pid_file, NULL, RSRC_CONF,

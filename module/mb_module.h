@@ -56,6 +56,7 @@ typedef struct mb_server {
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
     mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
     int expire_s;                      /* BackhandExpire, seconds */
+    int response_field_size;           /* BackhandResponseFieldSize, bytes */
     uint32_t capacity;                 /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
 } mb_server;
 
@@ -69,6 +70,11 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 #define MB_RETRY_TIMEOUT_MAX_S 3600
 #define MB_SLOW_START_DEFAULT_S 10
 #define MB_SLOW_START_MAX_S 3600
+/* The least is mod_proxy's own limit. The most is memory that a server can make us take for each line: a bound for slips of the pen. The default
+ * is what HTTP/2 servers may send, and eight times what httpd takes from clients. */
+#define MB_RESPONSE_FIELD_MIN 8192
+#define MB_RESPONSE_FIELD_DEFAULT 65536
+#define MB_RESPONSE_FIELD_MAX 1048576
 
 /* How servers are asked: BackhandForward. */
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
@@ -256,6 +262,7 @@ typedef struct mb_attempt {
     ap_filter_t *filter;
     int repeatable;
     int passed;               /* something has gone on to the client */
+    int unreadable;           /* the server has answered, but mod_proxy cannot read the header */
     int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
     uint32_t chain;           /* number of the chain that has sent it: whose times its own count among */
     const bh_facts_t *server; /* who is asked, and how */

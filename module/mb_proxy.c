@@ -195,6 +195,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
     attempt->chain = settings->chain;
     mb_handshake_begin(r, scheme, once);
+    mb_response_begin(r);
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);
     int untrusted = mb_handshake_end();
@@ -205,8 +206,9 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
-    /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server. */
-    else if (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out)
+    /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
+     * that cannot be read does not. */
+    else if (!attempt->unreadable && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
         count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), ended_us, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);

@@ -41,4 +41,16 @@ int mb_handshake_end(void);
 int mb_handshake_connected(void);
 void mb_handshake_register(apr_pool_t *pool);
 
+/* ---- Headers of answers: mb_response.c ---- */
+
+/* Before a server is asked. */
+void mb_response_begin(request_rec *r);
+/* Before anybody looks at the header: long lines are whole again. */
+void mb_response_restore(request_rec *r);
+/* A new connection to a server, on which no HTTP/2 is spoken. */
+void mb_response_watch(conn_rec *c);
+/* Whether the server's connection has ended or was silent when this thread read from it last. */
+int mb_response_ended(void);
+void mb_response_register(apr_pool_t *pool);
+
 #endif

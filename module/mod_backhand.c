@@ -11,6 +11,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_moderator_register(pool);
     mb_worker_register(pool);
     mb_handshake_register(pool);
+    mb_response_register(pool);
     mb_leaving_register(pool);
     mb_proxy_register(pool);
     mb_here_register(pool);

@@ -1,0 +1,141 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The header of a server's answer, before mod_proxy reads it: an input filter on the connections to servers.
+ *
+ * mod_proxy has room for 8 kB of a line. It could have more (responsefieldsize), but would take and zero that much for every answer, which made a
+ * request dearer by two thirds in instructions. So the filter gives it the beginning of a long line and a mark, keeps the rest, and puts it back
+ * when the header is whole.
+ *
+ * mod_proxy says 502 in the same words if a line is too long or is not a header, and if the connection ended, or was silent, before the header did.
+ * The first is the answer, which another server would give too; the second is a failure of the server. What the last reading has
+ * brought tells them apart.
+ */
+
+#include "mb_proxy.h"
+
+#include "util_filter.h"
+
+/* Longer lines are shortened. mod_proxy takes HUGE_STRING_LEN less its NUL. */
+#define MOST_READ (HUGE_STRING_LEN - 192)
+/* What it gets of them: enough for ProxyPassReverse, which changes a URL's beginning. */
+#define MOST_GIVEN 4096
+
+static ap_filter_rec_t *reading_filter;
+
+/* The answer that this thread reads. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+    request_rec *r;
+    int ended;                 /* the last reading brought nothing, or there was none */
+    int given_up;              /* a line was too long */
+    apr_array_header_t *rests; /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
+} now;
+
+void mb_response_begin(request_rec *r) {
+    now.r = r;
+    now.ended = 1;
+    now.given_up = 0;
+    now.rests = NULL;
+}
+
+int mb_response_ended(void) { return now.ended; }
+
+/* ---- Shortening ---- */
+
+/* No server knows the address, so that none can name a rest of another header. */
+static const char *mark_of(apr_pool_t *pool, int number) { return apr_psprintf(pool, "\001%pp %d\001", (void *)now.rests, number); }
+
+/* What mod_proxy understands must be whole, and so must what it sends on at once: interim answers, such as 103. */
+static int must_be_whole(const char *line) {
+    static const char *const beginnings[] = {"HTTP/", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+        if (ap_cstr_casecmpn(line, beginnings[i], strlen(beginnings[i])) == 0) return 1;
+    return ap_is_HTTP_INFO(now.r->status) || !memchr(line, ':', MOST_GIVEN);
+}
+
+/* The line, without its end, in few bytes. */
+static const char *shorten(const char *line, apr_size_t length, apr_size_t *shorter) {
+    apr_pool_t *pool = now.r->pool;
+    if (!now.rests) now.rests = apr_array_make(pool, 1, sizeof(const char *));
+    while (length > MOST_GIVEN && apr_isspace(line[length - 1])) length--;
+    APR_ARRAY_PUSH(now.rests, const char *) = apr_pstrmemdup(pool, line + MOST_GIVEN, length - MOST_GIVEN);
+    const char *result = apr_pstrcat(pool, apr_pstrmemdup(pool, line, MOST_GIVEN), mark_of(pool, now.rests->nelts - 1), "\r\n", NULL);
+    *shorter = strlen(result);
+    return result;
+}
+
+/* The rest of a line that has begun in this brigade. Returns its length with its end; most: it has none so far. */
+static apr_size_t gather(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block, char *line, apr_size_t most, apr_status_t *status) {
+    apr_size_t length = 0;
+    for (;;) {
+        apr_size_t more = most - length;
+        *status = apr_brigade_flatten(to, line + length, &more);
+        apr_brigade_cleanup(to);
+        length += more;
+        if (*status != APR_SUCCESS || length == most || (length && line[length - 1] == '\n')) return length;
+        *status = ap_get_brigade(filter->next, to, AP_MODE_GETLINE, block, 0);
+        now.ended = *status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
+        if (now.ended) return length;
+    }
+}
+
+static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block) {
+    apr_status_t status;
+    apr_size_t longest = (apr_size_t)mb_main_server()->response_field_size, most = longest + 3; /* CR, LF, and one to see that it is longer */
+    char *line = apr_palloc(now.r->pool, most);
+    apr_size_t length = gather(filter, to, block, line, most, &status), end = length;
+    if (status != APR_SUCCESS || now.ended) return status;
+    while (end && (line[end - 1] == '\n' || line[end - 1] == '\r')) end--;
+    const char *given = line;
+    if (end > longest) now.given_up = 1;
+    else if (end > MOST_GIVEN && !must_be_whole(line)) given = shorten(line, end, &length);
+    APR_BRIGADE_INSERT_TAIL(to, apr_bucket_pool_create(given, length, now.r->pool, filter->c->bucket_alloc));
+    return APR_SUCCESS;
+}
+
+static int is_long(const apr_bucket_brigade *line) {
+    apr_size_t length = 0;
+    for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line); each = APR_BUCKET_NEXT(each)) length += each->length;
+    return length > MOST_READ;
+}
+
+/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF or after more than MOST_READ bytes. */
+static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
+    if (mode != AP_MODE_GETLINE || now.ended || now.given_up || !now.r || !is_long(to)) return status;
+    return take_long_line(filter, to, block);
+}
+
+/* ---- The whole header ---- */
+
+static const char *whole(const char *value) {
+    apr_pool_t *pool = now.r->pool;
+    for (int i = 0; i < now.rests->nelts; i++) {
+        const char *mark = mark_of(pool, i), *at = strstr(value, mark);
+        if (at) value = apr_pstrcat(pool, apr_pstrmemdup(pool, value, (apr_size_t)(at - value)), APR_ARRAY_IDX(now.rests, i, const char *), at + strlen(mark), NULL);
+    }
+    return value;
+}
+
+static void restore(const apr_table_t *table) {
+    const apr_array_header_t *headers = apr_table_elts(table);
+    for (int i = 0; i < headers->nelts; i++) {
+        apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
+        if (strchr(header->val, '\001')) header->val = (char *)(intptr_t)whole(header->val); /* APR changes none either */
+    }
+}
+
+void mb_response_restore(request_rec *r) {
+    if (!now.rests || now.r != r) return;
+    restore(r->headers_out);
+    restore(r->err_headers_out); /* with ProxyErrorOverride: WWW-Authenticate */
+    now.rests = NULL;
+}
+
+void mb_response_watch(conn_rec *c) { ap_add_input_filter_handle(reading_filter, NULL, NULL, c); }
+
+void mb_response_register(apr_pool_t *pool) {
+    (void)pool;
+    /* Nearer to mod_proxy than mod_ssl's, which is at AP_FTYPE_CONNECTION + 5. */
+    reading_filter = ap_register_input_filter("BACKHAND_READING", read_answer, NULL, AP_FTYPE_CONNECTION);
+}
