@@ -58,7 +58,7 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
                             .once = !mb_attempt_is_safe(r)};
     request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     mb_site_describe(r, &request);
-    if (bh_segment_age_clock(mb_segment, request.now_ms) != request.now_ms) tell_late(r, request.now_ms);
+    if (bh_segment_is_late(mb_segment, request.now_ms)) tell_late(r, request.now_ms);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
     if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
     if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);

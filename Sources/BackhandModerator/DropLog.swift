@@ -43,6 +43,7 @@ func dropLine(_ counter: bh_counter_t) -> (number: Int32, why: StaticString)? {
     case BH_COUNT_CROWD: (LogNumber.crowd, "it announces one new server more than a sender may")
     case BH_COUNT_UNSIGNED: (LogNumber.unsigned, "it is not signed")
     case BH_COUNT_BAD_SIGNATURE: (LogNumber.badSignature, "none of our keys has signed it")
+    case BH_COUNT_UNCHECKED: (LogNumber.unchecked, "more signatures than are checked in a second, and more of this sender")
     case BH_COUNT_BAD_ANSWER: (LogNumber.badAnswer, "it answers no challenge of ours, or too late")
     default: nil
     }

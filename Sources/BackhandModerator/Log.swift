@@ -13,6 +13,9 @@ enum LogNumber {
     static let controlFailed: Int32 = 306
     static let leaving: Int32 = 307
     static let ordered: Int32 = 308
+    static let flood: Int32 = 350
+    static let lost: Int32 = 351
+    static let unchecked: Int32 = 352
     // 310–329: what was dropped.
     static let notAccepted: Int32 = 310
     static let truncated: Int32 = 311

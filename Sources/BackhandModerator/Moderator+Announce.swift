@@ -11,6 +11,7 @@ extension Moderator {
         lastSeen = look()
         lastSeen.setMeans(writer.ownWindow, dispatched: writer.dispatched)
         noteRound(&writer, now: now)
+        judgeSilence(&writer, now: now)
         announce(lastSeen, &writer, now: now)
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }

@@ -5,36 +5,50 @@ internal import BackhandSystem
 internal import BackhandWire
 
 extension Moderator {
-    /// Reads what has arrived, from each socket up to the limit; returns whether there was anything.
+    /// Reads what has arrived, from each socket up to the limit; returns how many datagrams there were, nil if no socket was readable.
     ///
     /// - Parameter first: the first listener's place in the last wait; the others follow.
-    func hear(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) -> Bool {
-        var any = false
+    func hear(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) -> Int? {
+        var read: Int?
         for index in sockets.listeners.indices where readiness.isReadable(first + index) {
-            any = true
-            var (sender, port, left) = (UInt32(0), UInt16(0), limit)
-            while left > 0, let length = sockets.listeners[index].receive(into: room, sender: &sender, port: &port) {
-                left -= 1
-                take(length, from: bh_address_t(ipv4: sender), port: port, &writer, now: now)
+            read = (read ?? 0) + empty(sockets.listeners[index], limit: limit, now: now) { place in
+                take(inbox.bytes(place), inbox.length(place), from: bh_address_t(ipv4: inbox.sender(place)), port: inbox.port(place), &writer, now: now)
             }
         }
-        return any
+        return read
     }
 
-    /// One datagram, whose beginning is in the room.
-    private func take(_ length: Int, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64) {
+    /// Takes the socket's datagrams in batches until there are none, or the limit is reached; returns how many there were.
+    func empty(_ socket: UDPSocket, limit: Int, now: UInt64, each: (Int) -> Void) -> Int {
+        noteLosses(at: socket, now: now)
+        var read = 0
+        while read < limit {
+            let count = inbox.fill(from: socket, most: limit - read)
+            for place in 0..<count { each(place) }
+            read += count
+            if count < Inbox.capacity { break }
+        }
+        losses.noteReceived(read)
+        noteFlood(now: now)
+        return read
+    }
+
+    /// One datagram: its beginning, and its true length. What needs least work is looked at first.
+    private func take(
+        _ datagram: UnsafeRawBufferPointer, _ length: Int, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64
+    ) {
         writer.count(BH_COUNT_RECEIVED)
         guard isAccepted(sender) else {
-            if isOwn(length, from: sender, writer) { return writer.count(BH_COUNT_OWN) }
+            if isOwn(datagram, length, from: sender, writer) { return writer.count(BH_COUNT_OWN) }
             return drop(BH_COUNT_NOT_ACCEPTED, from: sender, writer, now: now)
         }
         guard length <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
-        let datagram = UnsafeRawBufferPointer(rebasing: room[..<length])
         switch decodeAnnouncement(datagram) {
         case .dropped(let counter):
             drop(counter, from: sender, writer, now: now)
         case .announcement(let facts):
-            if let wrong = forgery(datagram) { return drop(wrong, from: sender, writer, now: now) }
+            if let useless = uselessness(facts, datagram, from: sender, writer, now: now) { return writer.count(useless) }
+            if let wrong = forgery(datagram, from: sender, now: now) { return drop(wrong, from: sender, writer, now: now) }
             take(facts, from: sender, port: port, &writer, now: now)
         }
     }
@@ -43,16 +57,14 @@ extension Moderator {
     private func take(_ facts: bh_facts_t, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64) {
         if writer.isOwn(bootID: facts.boot_id) { return writer.count(BH_COUNT_OWN) }
         if let wrong = steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
-        if writer.isNew(facts), !newcomers.admit(sender, now: now) {
-            return drop(BH_COUNT_CROWD, from: sender, writer, now: now)
-        }
         if writer.needsProof(facts, now: now) { return challenge(facts, at: sender, port: port, writer, now: now) }
         enter(facts, from: sender, &writer, now: now)
     }
 
-    /// Writes what is believed to the table.
+    /// Writes what is accepted to the table. Only what has come so far counts for a sender's newcomers: recordings and forgeries do not.
     func enter(_ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
         if isImpersonation(facts, writer) { return drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now) }
+        if writer.isNew(facts), !newcomers.admit(sender, now: now) { return drop(BH_COUNT_CROWD, from: sender, writer, now: now) }
         let heard = writer.hear(facts, now: now, wall: wallSeconds())
         // Counted by the writer already.
         if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
@@ -74,15 +86,16 @@ extension Moderator {
     }
 
     /// Whether this is our own announcement, heard back by an httpd that does not accept itself: nothing to warn of.
-    private func isOwn(_ length: Int, from sender: bh_address_t, _ writer: StatsWriter) -> Bool {
+    private func isOwn(_ datagram: UnsafeRawBufferPointer, _ length: Int, from sender: bh_address_t, _ writer: StatsWriter) -> Bool {
         guard length <= announcementLimit, plan.routes.contains(where: { $0.local == sender.ipv4 }),
-            case .announcement(let facts) = decodeAnnouncement(UnsafeRawBufferPointer(rebasing: room[..<length]))
+            case .announcement(let facts) = decodeAnnouncement(datagram)
         else { return false }
         return writer.isOwn(bootID: facts.boot_id)
     }
 
     func drop(_ counter: bh_counter_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) {
         writer.count(counter)
+        if isFilterable(counter) { flood.note() }
         tellDrop(counter, from: sender, now: now)
     }
 

@@ -5,10 +5,12 @@ internal import BackhandSystem
 
 extension Moderator {
     /// After reading, datagrams gather for so many milliseconds: a thousand servers then cost a hundred wake-ups a second, not a
-    /// thousand, and a flood no more than the bound below allows. Far below anything that one-second-old figures could tell.
+    /// thousand. Far below anything that one-second-old figures could tell.
     private static var gathering: UInt64 { 10 }
-    /// Most datagrams read from one socket before the clock is looked at again.
-    private static var readLimit: Int { 512 }
+    /// Where so many came at once there is no time to gather: the smallest buffer that systems give holds about four times as many.
+    private static var crowd: Int { 100 }
+    /// Most datagrams read from one socket before the clock is looked at again: they take a few milliseconds.
+    private static var readLimit: Int { 4096 }
 
     /// The work itself.
     ///
@@ -20,6 +22,7 @@ extension Moderator {
         var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
         bh_half_store(&segment.pointee.stopping, 0)
         prepareArriba()
+        stopFiltering()
         logStart()
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
@@ -43,8 +46,8 @@ extension Moderator {
             let later = monotonicMilliseconds()
             serveControl(readiness, now: later)
             if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
-            if let first, hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
-                gatheredUntil = later + Self.gathering
+            if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
+                gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
         if stop() { sayFarewell(&writer) }

@@ -14,16 +14,30 @@ extension Moderator {
         return signer == nil && facts.address != sender ? BH_COUNT_OTHERS_ADDRESS : nil
     }
 
-    /// Why the signature is wrong; nil if it is good, or if there is no key.
-    func forgery(_ datagram: UnsafeRawBufferPointer) -> bh_counter_t? {
+    /// Why the signature is wrong or not worth a check; nil if it is good, or if there is no key.
+    func forgery(_ datagram: UnsafeRawBufferPointer, from sender: bh_address_t, now: UInt64) -> bh_counter_t? {
         guard let signer else { return nil }
         guard let parts = SignedParts(datagram) else { return BH_COUNT_UNSIGNED }
+        guard checks.take(sender, now: now) else { return BH_COUNT_UNCHECKED }
         return signer.verify(parts) ? nil : BH_COUNT_BAD_SIGNATURE
+    }
+
+    /// Why an announcement would change nothing even if its signature were good, which then need not be checked; nil if it might.
+    func uselessness(
+        _ facts: bh_facts_t, _ datagram: UnsafeRawBufferPointer, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64
+    ) -> bh_counter_t? {
+        guard signer != nil, SignedParts(datagram) != nil, !writer.isOwn(bootID: facts.boot_id) else { return nil }
+        if writer.isOld(facts, now: now) { return BH_COUNT_REPEATED }
+        guard writer.needsProof(facts, now: now) else { return nil }
+        return challenges.allows(facts.boot_id, sender, now: now) ? nil : BH_COUNT_UNCHALLENGED
     }
 
     /// Asks the announcement's sender to prove that it is no recording.
     func challenge(_ facts: bh_facts_t, at sender: bh_address_t, port: UInt16, _ writer: StatsWriter, now: UInt64) {
-        guard let signer, let mint, let target = sender.ipv4, let socket = socket(towards: target), challenges.take(now: now),
+        guard challenges.take(facts.boot_id, sender, isAtHome: facts.address == sender, now: now) else {
+            return writer.count(BH_COUNT_UNCHALLENGED)
+        }
+        guard let signer, let mint, let target = sender.ipv4, let socket = socket(towards: target),
             let nonce = mint.nonce(for: facts.boot_id, now: now, signer)
         else { return }
         let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: reply)
@@ -36,25 +50,22 @@ extension Moderator {
     /// - Parameter first: the first of these sockets' place in the last wait; the others follow.
     func hearReplies(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) {
         for index in sockets.senders.indices where readiness.isReadable(first + index) {
-            var (sender, port, left) = (UInt32(0), UInt16(0), limit)
-            while left > 0, let length = sockets.senders[index].receive(into: room, sender: &sender, port: &port) {
-                left -= 1
-                takeReply(length, from: bh_address_t(ipv4: sender), port: port, at: index, &writer, now: now)
+            _ = empty(sockets.senders[index], limit: limit, now: now) { place in
+                takeReply(place, from: bh_address_t(ipv4: inbox.sender(place)), at: index, &writer, now: now)
             }
         }
     }
 
-    /// One datagram, whose beginning is in the room.
-    private func takeReply(
-        _ length: Int, from sender: bh_address_t, port: UInt16, at index: Int, _ writer: inout StatsWriter, now: UInt64
-    ) {
+    /// The datagram at the inbox's place.
+    private func takeReply(_ place: Int, from sender: bh_address_t, at index: Int, _ writer: inout StatsWriter, now: UInt64) {
         writer.count(BH_COUNT_RECEIVED)
         guard isAccepted(sender) else { return drop(BH_COUNT_NOT_ACCEPTED, from: sender, writer, now: now) }
-        guard length <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
-        let datagram = UnsafeRawBufferPointer(rebasing: room[..<length])
+        guard inbox.length(place) <= announcementLimit else { return drop(BH_COUNT_OVERSIZED, from: sender, writer, now: now) }
+        let datagram = inbox.bytes(place)
         if let challenge = Challenge(datagram) {
-            if let wrong = forgery(datagram) { return drop(wrong, from: sender, writer, now: now) }
-            return answer(challenge, to: sender, port: port, at: index, writer, now: now)
+            guard answers.allows(challenge.nonce.high, sender, now: now) else { return writer.count(BH_COUNT_UNCHALLENGED) }
+            if let wrong = forgery(datagram, from: sender, now: now) { return drop(wrong, from: sender, writer, now: now) }
+            return answer(challenge, to: sender, port: inbox.port(place), at: index, writer, now: now)
         }
         switch decodeAnnouncement(datagram) {
         case .dropped(let counter): drop(counter, from: sender, writer, now: now)
@@ -65,7 +76,7 @@ extension Moderator {
     private func takeAnswer(
         _ datagram: UnsafeRawBufferPointer, _ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
     ) {
-        if let wrong = forgery(datagram) ?? steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
+        if let wrong = forgery(datagram, from: sender, now: now) ?? steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
         guard let signer, let mint, let nonce = answeredNonce(datagram),
             mint.isFresh(nonce, for: facts.boot_id, now: now, signer)
         else { return drop(BH_COUNT_BAD_ANSWER, from: sender, writer, now: now) }
@@ -77,8 +88,9 @@ extension Moderator {
         _ challenge: Challenge, to sender: bh_address_t, port: UInt16, at index: Int, _ writer: StatsWriter, now: UInt64
     ) {
         guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = sender.ipv4,
-            let signer, answers.take(now: now)
+            let signer
         else { return }
+        guard answers.take(challenge.nonce.high, sender, now: now) else { return writer.count(BH_COUNT_UNCHALLENGED) }
         var facts = announced[index]
         facts.sent_ms = monotonicMilliseconds()
         let length = encodeAnnouncement(facts, answering: challenge.nonce, signed: true, into: reply)

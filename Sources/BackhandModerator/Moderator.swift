@@ -27,10 +27,11 @@ public final class Moderator {
     /// What each route announced last, for answers to challenges.
     var announced: [bh_facts_t] = []
     var newcomers = NewcomerLimit()
-    /// All servers of a full table may be new at once, to us or we to them; after that a steady trickle, so that no recording makes us send
-    /// much to whom it names.
-    var challenges = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
-    var answers = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
+    var challenges: ReplyLimit
+    var answers: ReplyLimit
+    var checks: CheckLimit
+    var flood = FloodWatch(sample: UInt64(SocketFilter.sample))
+    var losses = LossWatch()
     /// Whether httpd stops, and how often that was said.
     var stopWatch = StopWatch()
     var farewell = Farewell()
@@ -43,8 +44,10 @@ public final class Moderator {
     /// Figures that the system does not tell; each is named once.
     var missingFigures: [HostFigure] = []
     /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
+    let inbox = Inbox(size: announcementLimit)
+    /// Announcements are made in this.
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
-    /// Challenges and answers are made in this, while the room holds what they reply to.
+    /// Challenges and answers are made in this.
     let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
 
     private init(
@@ -58,8 +61,21 @@ public final class Moderator {
         self.mint = mint
         signer = mint == nil ? nil : Signer(config)
         log = Log(config)
+        let secret = Self.secret
+        challenges = ReplyLimit(secret: secret)
+        answers = ReplyLimit(secret: mix(secret))
+        checks = CheckLimit(secret: secret)
         parent = parentProcessID()
         sampler = HostSampler()
+    }
+
+    /// Decides which senders share a bucket. If the system has no random number, the time will do: it is only harder to guess than nothing.
+    private static var secret: UInt64 {
+        do throws(SystemError) {
+            return try randomWord()
+        } catch {
+            return monotonicNanoseconds()
+        }
     }
 
     deinit {

@@ -3,15 +3,18 @@
 /// Allows a burst and then a steady rate. Milliseconds of CLOCK_MONOTONIC.
 struct TokenBucket {
     let burst: UInt64
-    /// Milliseconds for one more token.
+    /// Milliseconds for the next tokens.
     let interval: UInt64
+    /// How many come at once.
+    let portion: UInt64
     private var tokens: UInt64
     /// When the tokens were last counted.
     private var counted: UInt64
 
-    init(burst: UInt64, interval: UInt64, now: UInt64) {
+    init(burst: UInt64, interval: UInt64, portion: UInt64 = 1, now: UInt64) {
         self.burst = burst
         self.interval = max(interval, 1)
+        self.portion = max(portion, 1)
         tokens = burst
         counted = now
     }
@@ -32,13 +35,14 @@ struct TokenBucket {
 
     private mutating func refill(_ now: UInt64) {
         guard now > counted else { return }
-        let more = (now - counted) / interval
-        guard more < burst - tokens else {
+        let times = (now - counted) / interval
+        let (more, overflow) = times.multipliedReportingOverflow(by: portion)
+        guard !overflow, more < burst - tokens else {
             tokens = burst
             counted = now
             return
         }
         tokens += more
-        counted += more * interval
+        counted += times * interval
     }
 }

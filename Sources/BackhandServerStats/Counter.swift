@@ -35,6 +35,10 @@ func counterText(_ counter: UInt32) -> StaticString? {
     case BH_COUNT_ANSWERED.rawValue: "answered"
     case BH_COUNT_BAD_ANSWER.rawValue: "bad_answer"
     case BH_COUNT_EXPIRED.rawValue: "expired"
+    case BH_COUNT_UNCHALLENGED.rawValue: "unchallenged"
+    case BH_COUNT_UNCHECKED.rawValue: "unchecked"
+    case BH_COUNT_LOST.rawValue: "lost"
+    case BH_COUNT_FILTERED.rawValue: "filtered"
     default: nil
     }
 }

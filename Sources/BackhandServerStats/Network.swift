@@ -17,6 +17,13 @@ public func parseNetwork(_ text: UnsafePointer<CChar>) throws(ConfigurationError
 }
 
 extension bh_network_t {
+    /// The IPv4 addresses that belong to the network, in host byte order; nil if there are none.
+    public var ipv4: (base: UInt32, mask: UInt32)? {
+        let any = bh_address_t(ipv4: 0)
+        guard base.high == any.high & mask.high, base.low & ~0xffff_ffff == any.low & mask.low else { return nil }
+        return (UInt32(truncatingIfNeeded: base.low), UInt32(truncatingIfNeeded: mask.low))
+    }
+
     /// Whether the address belongs to the network.
     public func contains(_ address: bh_address_t) -> Bool {
         address.high & mask.high == base.high && address.low & mask.low == base.low

@@ -84,6 +84,12 @@ public struct StatsWriter {
         return facts.sequence &+ recentSequences >= known.sequence && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
     }
 
+    /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server that was heard a moment ago.
+    public func isOld(_ facts: bh_facts_t, now: UInt64) -> Bool {
+        guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return false }
+        return facts.sequence < index[id].sequence && index[id].sequence - facts.sequence > recentSequences && !isSilent(id, now)
+    }
+
     /// Whether the table knows neither the address and port nor the boot id.
     public func isNew(_ facts: bh_facts_t) -> Bool {
         !isOwn(bootID: facts.boot_id) && index.row(of: Endpoint(facts)) == nil && index.row(ofBoot: facts.boot_id) == nil

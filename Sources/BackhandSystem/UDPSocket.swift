@@ -56,6 +56,22 @@ public struct UDPSocket: Sendable {
         try checked { csystem_udp_send_from(fd, source, start, bytes.count, address, port) }
     }
 
+    /// Lets the kernel drop what the filter does not pass, before it takes room in the receive buffer; nil: nothing more (SO_ATTACH_FILTER).
+    public func filter(with filter: SocketFilter?) throws(SystemError) {
+        guard let filter else {
+            try checked { csystem_udp_filter(fd, nil, 0) }
+            return
+        }
+        try checked { filter.steps.withUnsafeBufferPointer { csystem_udp_filter(fd, $0.baseAddress, $0.count) } }
+    }
+
+    /// How full the receive buffer is, and what was dropped before it so far; nil if the system does not tell (SO_MEMINFO).
+    public var receiveBuffer: ReceiveBuffer? {
+        var found = csystem_buffer_t()
+        guard csystem_udp_buffer(fd, &found) >= 0 else { return nil }
+        return ReceiveBuffer(used: found.used, limit: found.limit, dropped: found.dropped)
+    }
+
     /// Takes one waiting datagram; nil if there is none (`recvfrom`).
     ///
     /// - Returns: its true length, which may be more than there was room for.
@@ -73,4 +89,21 @@ public struct UDPSocket: Sendable {
         var port: UInt16 = 0
         return receive(into: room, sender: &sender, port: &port)
     }
+}
+
+/// A socket's receive buffer, in bytes as the kernel counts them.
+public struct ReceiveBuffer: Equatable, Sendable {
+    public var used: UInt32
+    public var limit: UInt32
+    /// Datagrams that the kernel has dropped since the socket was opened, by a filter or for want of room; wraps.
+    public var dropped: UInt32
+
+    public init(used: UInt32, limit: UInt32, dropped: UInt32) {
+        self.used = used
+        self.limit = limit
+        self.dropped = dropped
+    }
+
+    /// Whether the next datagrams find no room, or hardly any.
+    public var isFull: Bool { used >= limit - limit / 8 }
 }

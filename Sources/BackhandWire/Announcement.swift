@@ -28,7 +28,7 @@ enum Field {
 }
 
 /// "BKHD".
-let magic = UInt32(0x424B_4844)
+public let magic = UInt32(0x424B_4844)
 let protocolVersion = UInt8(1)
 
 /// What may follow the header: u16 tag, u16 bytes of the value, the value. Append only; other tags are skipped.
@@ -52,6 +52,9 @@ let meansSize = 36
 
 /// Bytes of a signature: HMAC-SHA-256.
 public let signatureSize = 32
+
+/// Tag and length of the signature, which stand before it.
+public let signatureHead = UInt32(Tag.signature) << 16 | UInt32(signatureSize)
 
 /// A random number that a challenge asks to be repeated.
 public struct Nonce: Equatable, Sendable {

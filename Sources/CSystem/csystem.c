@@ -5,6 +5,10 @@
 
 #include <sched.h>
 
+#ifdef __linux__
+#include <linux/sock_diag.h>
+#endif
+
 void csystem_error_text(int number, char *text, size_t size) {
     /* The GNU strerror_r may return a constant instead of filling the buffer. */
     char buffer[128];
@@ -169,6 +173,68 @@ ssize_t csystem_udp_receive(int fd, void *bytes, size_t capacity, uint32_t *send
     *sender = ntohl(from.sin_addr.s_addr);
     *port = ntohs(from.sin_port);
     return got;
+}
+
+int csystem_udp_receive_batch(int fd, void *room, size_t size, csystem_datagram_t *datagrams, int count) {
+#ifdef __linux__
+    struct mmsghdr messages[CSYSTEM_BATCH];
+    struct iovec pieces[CSYSTEM_BATCH];
+    struct sockaddr_in from[CSYSTEM_BATCH];
+    if (count > CSYSTEM_BATCH) count = CSYSTEM_BATCH;
+    memset(messages, 0, sizeof messages[0] * (size_t)(count > 0 ? count : 0));
+    for (int i = 0; i < count; i++) {
+        pieces[i] = (struct iovec){(char *)room + (size_t)i * size, size};
+        messages[i].msg_hdr.msg_iov = &pieces[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+        messages[i].msg_hdr.msg_name = &from[i];
+        messages[i].msg_hdr.msg_namelen = sizeof from[i];
+    }
+    int got = recvmmsg(fd, messages, (unsigned int)count, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    for (int i = 0; i < got; i++)
+        datagrams[i] = (csystem_datagram_t){messages[i].msg_len, ntohl(from[i].sin_addr.s_addr), ntohs(from[i].sin_port)};
+    return got;
+#else
+    int got = 0;
+    for (; got < count; got++) {
+        csystem_datagram_t *one = &datagrams[got];
+        ssize_t length = csystem_udp_receive(fd, (char *)room + (size_t)got * size, size, &one->sender, &one->port);
+        if (length < 0) return got ? got : -1;
+        one->length = (size_t)length;
+    }
+    return got;
+#endif
+}
+
+int csystem_udp_filter(int fd, const csystem_filter_step_t *steps, size_t count) {
+#ifdef SO_ATTACH_FILTER
+    _Static_assert(sizeof(csystem_filter_step_t) == sizeof(struct sock_filter), "the kernel's own is handed over as ours");
+    struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)(uintptr_t)steps};
+    int unused = 0;
+    if (!count) return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT ? -1 : 0;
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+#else
+    (void)fd;
+    (void)steps;
+    if (!count) return 0;
+    errno = ENOPROTOOPT;
+    return -1;
+#endif
+}
+
+int csystem_udp_buffer(int fd, csystem_buffer_t *buffer) {
+#ifdef SO_MEMINFO
+    uint32_t words[SK_MEMINFO_VARS];
+    socklen_t size = sizeof words;
+    memset(words, 0, sizeof words);
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, words, &size) < 0) return -1;
+    *buffer = (csystem_buffer_t){words[SK_MEMINFO_RMEM_ALLOC], words[SK_MEMINFO_RCVBUF], words[SK_MEMINFO_DROPS]};
+    return 0;
+#else
+    (void)fd;
+    (void)buffer;
+    errno = ENOPROTOOPT;
+    return -1;
+#endif
 }
 
 int csystem_local_address(uint32_t destination, uint32_t *address) {

@@ -78,6 +78,17 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
         #expect(try table.decide(["byAge 6"]).ids == [0, 2, 3])
     }
 
+    /// While announcements are lost, ages count to the last time at which none were; and the greater delay counts.
+    @Test(arguments: [(0, 7000, false), (3000, 7000, true), (3000, 9001, false), (900, 7000, false), (900, 6800, true)] as [(UInt64, UInt64, Bool)])
+    func agesCountToTheLastSoundRound(deaf: UInt64, age: UInt64, stays: Bool) throws {
+        let table = FakeTable([FakeServer(), FakeServer(heard: FakeTable.now - age)])
+        bh_word_store(&table.segment.pointee.deaf_ms, deaf == 0 ? 0 : FakeTable.now - deaf)
+        bh_word_store(&table.segment.pointee.beat_ms, FakeTable.now - 500)
+        #expect(try table.decide(["byAge 6"]).ids == (stays ? [0, 1] : [0]))
+        bh_word_store(&table.segment.pointee.beat_ms, FakeTable.now - 60_000)
+        #expect(try table.decide(["byAge 6"]).ids == [0, 1])
+    }
+
     /// A back-off ends when its time has come, whoever is late.
     @Test func backoffCountsRealTime() throws {
         let table = FakeTable([FakeServer(), FakeServer(backoff: FakeTable.now - 1), FakeServer(backoff: FakeTable.now + 1)])

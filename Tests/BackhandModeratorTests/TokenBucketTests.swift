@@ -30,3 +30,9 @@ func bucketsOfAnySize(burst: UInt64, interval: UInt64) {
         #expect(last == (burst > 6))
     }
 }
+
+@Test func aBucketThatGetsSomeAtOnce() {
+    var bucket = TokenBucket(burst: 100, interval: 1, portion: 20, now: 0)
+    func taken(_ now: UInt64) -> Int { (0..<1000).filter { _ in bucket.take(now: now) }.count }
+    #expect([5, 6, 7, 10, 100, .max].map(taken) == [100, 20, 20, 60, 100, 100])
+}

@@ -143,6 +143,19 @@ class Peer:
         self.close()
 
 
+def heard(group, address, *, listener="127.0.9.9"):
+    """Waits for what the address announces to the group: the datagram, and where it came from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ear.bind(group)
+        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group[0]) + socket.inet_aton(listener))
+        ear.settimeout(5)
+        while True:
+            data, where = ear.recvfrom(2000)
+            if where[0] == address:
+                return data, where
+
+
 def send(data, group, source):
     """Sends a datagram to `(address, port)`, a multicast group or not, from the source address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

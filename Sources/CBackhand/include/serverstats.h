@@ -141,7 +141,11 @@ typedef enum bh_counter {
     BH_COUNT_ANSWERED = 21,     /* with a key: challenges of others answered */
     BH_COUNT_BAD_ANSWER = 22,   /* with a key: answers to no challenge of ours, or too late */
     BH_COUNT_EXPIRED = 23,      /* rows emptied because their server was silent for BackhandExpire */
-    BH_COUNTERS = 24
+    BH_COUNT_UNCHALLENGED = 24, /* with a key: neither challenged nor answered, because what somebody could have recorded has had its share */
+    BH_COUNT_UNCHECKED = 25,    /* with a key: signatures not checked: too many, and too many of this sender */
+    BH_COUNT_LOST = 26,         /* datagrams that the kernel dropped for want of room in the socket's buffer */
+    BH_COUNT_FILTERED = 27,     /* datagrams that the kernel dropped by our socket filter, during a flood */
+    BH_COUNTERS = 28
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
@@ -178,7 +182,8 @@ typedef struct bh_segment {
     uint32_t stopping;          /* children: bh_stopping_t of the one that saw httpd stop; moderator: 0, if it was not so */
     uint32_t kappa;             /* moderator: requests that the servers got from all balancers, for each thousand of ours; 0: not known */
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
-    uint8_t pad0[32];
+    uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
+    uint8_t pad0[24];
     uint64_t arrivals;          /* children: requests that this httpd has received */
     uint8_t pad1[56];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
@@ -192,7 +197,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 7 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 8 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -278,10 +283,17 @@ static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_wor
  * does not age because nobody reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
-/* The time to which ages of rows count. */
-static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
+/* Whether the moderator has been late for so long. */
+static inline bool bh_segment_is_late(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
     uint64_t beat = bh_word_load(&segment->beat_ms);
-    return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS ? beat : now_ms;
+    return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS;
+}
+
+/* The time to which ages of rows count: none grows older while the moderator is late, or while announcements are lost on their way to it. */
+static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
+    uint64_t deaf = bh_word_load(&segment->deaf_ms);
+    uint64_t clock = bh_segment_is_late(segment, now_ms) ? bh_word_load(&segment->beat_ms) : now_ms;
+    return deaf && deaf < clock ? deaf : clock;
 }
 
 /* Copies a consistent state of the row; false if it was being written all the time: skip the row then. */
@@ -392,6 +404,10 @@ static inline uint64_t bh_counter_load(const bh_segment_t *_Nonnull segment, uin
 
 static inline void bh_counter_add(bh_segment_t *_Nonnull segment, uint32_t counter) {
     __atomic_add_fetch(&segment->counters[counter], 1, __ATOMIC_RELAXED);
+}
+
+static inline void bh_counter_add_many(bh_segment_t *_Nonnull segment, uint32_t counter, uint64_t times) {
+    __atomic_add_fetch(&segment->counters[counter], times, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -26,6 +26,9 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/filter.h>
+#endif
 
 #ifndef __clang__
 #define _Nonnull
@@ -79,6 +82,35 @@ ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *_Nonnull byte
 /* Receives one datagram without waiting. Returns its true length, which may exceed capacity. */
 ssize_t csystem_udp_receive(int fd, void *_Nonnull bytes, size_t capacity, uint32_t *_Nonnull sender,
                             uint16_t *_Nonnull port);
+/* Datagrams received at once: as many as their headers fit on a stack, and far more than a system call costs. */
+#define CSYSTEM_BATCH 64
+/* What stands beside each: its true length, which may exceed the room, and its sender. */
+typedef struct csystem_datagram {
+    size_t length;
+    uint32_t sender;
+    uint16_t port;
+} csystem_datagram_t;
+/* Receives up to count, at most CSYSTEM_BATCH, datagrams without waiting (recvmmsg), each into its part of the room: size bytes a datagram.
+ * Returns how many. mmsghdr holds pointers to pointers. */
+int csystem_udp_receive_batch(int fd, void *_Nonnull room, size_t size, csystem_datagram_t *_Nonnull datagrams, int count);
+/* One instruction of a classic BPF program: struct sock_filter, which Swift would know by another name on each platform. */
+typedef struct csystem_filter_step {
+    uint16_t code;
+    uint8_t if_true;
+    uint8_t if_false;
+    uint32_t number;
+} csystem_filter_step_t;
+/* Lets the kernel run the program on each datagram before it takes room in the socket's buffer (SO_ATTACH_FILTER); count 0: none any more. Needs no
+ * privilege. ENOPROTOOPT where the system has no such thing. */
+int csystem_udp_filter(int fd, const csystem_filter_step_t *_Nullable steps, size_t count);
+/* What the socket's receive buffer holds and may hold, in bytes of the kernel's, and how many datagrams the kernel has dropped since the socket was
+ * opened, by a filter or for want of room (SO_MEMINFO). */
+typedef struct csystem_buffer {
+    uint32_t used;
+    uint32_t limit;
+    uint32_t dropped;
+} csystem_buffer_t;
+int csystem_udp_buffer(int fd, csystem_buffer_t *_Nonnull buffer);
 /* The local address from which packets to the destination leave. */
 int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
 

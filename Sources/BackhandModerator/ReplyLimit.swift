@@ -1,0 +1,69 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+/// How often others can make us send something: challenges to recordings of announcements, answers to recordings of challenges.
+///
+/// The common bound keeps us from sending much to anybody. The narrower ones before it keep it for all: whoever plays one recording again and again uses up
+/// what that recording may cause from there, whoever plays many, what one sender may cause. What they refuse takes nothing from the common bound.
+///
+/// The subject is what a recording cannot change: the boot id of an announcement, the nonce of a challenge.
+struct ReplyLimit {
+    /// One subject of one sender: a new server is asked at each announcement, once a second, and at a change of state three times in a row.
+    private var pairs: TokenSketch
+    /// One subject, whoever sends it: a server on several networks is heard from an address in each.
+    private var subjects: TokenSketch
+    /// One sender: as many httpds as a sender may bring (NewcomerLimit), and 25 a second after that.
+    private var senders: TokenSketch
+    /// All servers of a full table may be new at once; after that a steady trickle.
+    private var all = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
+
+    init(secret: UInt64) {
+        pairs = TokenSketch(burst: 4, interval: 500, secret: secret)
+        subjects = TokenSketch(burst: 8, interval: 250, secret: ~secret)
+        senders = TokenSketch(burst: 32, interval: 40, secret: mix(secret))
+    }
+
+    /// Whether the sender may cause one more with this subject; if not, even its signature need not be checked.
+    func allows(_ subject: UInt64, _ sender: bh_address_t, now: UInt64) -> Bool {
+        pairs.has(pair(subject, sender), now: now)
+    }
+
+    /// Takes one; false if there is none left.
+    ///
+    /// - Parameter isAtHome: whether the subject comes from the address that it names itself: what others do with it elsewhere does not count then.
+    mutating func take(_ subject: UInt64, _ sender: bh_address_t, isAtHome: Bool = false, now: UInt64) -> Bool {
+        // What one bound refuses must not use up another.
+        guard allows(subject, sender, now: now), isAtHome || subjects.has(subject, now: now), senders.has(key(sender), now: now),
+            all.take(now: now)
+        else { return false }
+        _ = pairs.take(pair(subject, sender), now: now)
+        if !isAtHome { _ = subjects.take(subject, now: now) }
+        return senders.take(key(sender), now: now)
+    }
+
+    private func pair(_ subject: UInt64, _ sender: bh_address_t) -> UInt64 {
+        mix(subject) ^ key(sender)
+    }
+}
+
+/// One number of an address, for sketches.
+private func key(_ address: bh_address_t) -> UInt64 {
+    mix(address.high) ^ address.low
+}
+
+/// How many signatures are checked: so many that no flood of today's networks is more than some part of a core, and beyond them some of each sender.
+struct CheckLimit {
+    /// A check takes a microsecond a key: this is a tenth or a fifth of a core.
+    private var all = TokenBucket(burst: 10_000, interval: 1, portion: 100, now: 0)
+    /// Nobody can use these up for others: twice what 32 httpds at one address say in a second, at their farewell too.
+    private var senders: TokenSketch
+
+    init(secret: UInt64) {
+        senders = TokenSketch(burst: 128, interval: 15, secret: secret)
+    }
+
+    mutating func take(_ sender: bh_address_t, now: UInt64) -> Bool {
+        all.take(now: now) || senders.take(key(sender), now: now)
+    }
+}

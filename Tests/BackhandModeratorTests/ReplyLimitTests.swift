@@ -1,0 +1,80 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import Testing
+
+@testable import BackhandModerator
+
+@Suite struct ReplyLimitTests {
+    private func address(_ number: Int) -> bh_address_t { bh_address_t(ipv4: 0x0a00_0000 + UInt32(number)) }
+
+    /// 20,000 copies a second of one recording, by so many hosts: how many are answered in ten seconds, and whether a new server is, then.
+    @Test(arguments: [(1, 23...25), (4, 46...50), (1000, 46...50)])
+    func oneRecording(hosts: Int, answered: ClosedRange<Int>) {
+        var limit = ReplyLimit(secret: 7)
+        var taken = 0
+        for now in UInt64(1000)..<11_000 {
+            for copy in 0..<20 where limit.take(77, address((Int(now) * 20 + copy) % hosts), now: now) { taken += 1 }
+        }
+        #expect(answered.contains(taken))
+        let (another, home) = (limit.take(78, address(2000), now: 11_000), limit.take(77, address(2001), isAtHome: true, now: 11_000))
+        #expect(another && home, "another server, and the one that was recorded, at its own address")
+    }
+
+    /// Recordings of many boots, by one host: the others keep what it may not have.
+    @Test func manyRecordings() {
+        var limit = ReplyLimit(secret: 7)
+        var taken = 0
+        for now in UInt64(1000)..<11_000 {
+            for copy in 0..<20 where limit.take(UInt64(copy) << 32 | now, address(1), now: now) { taken += 1 }
+        }
+        #expect((281...283).contains(taken), "32, and 25 a second")
+        let others = (2...33).filter { limit.take(UInt64($0), address($0), now: 11_000) }
+        #expect(others.count == 32)
+    }
+
+    /// All servers of a full table may be new at once; after that 250 a second, whoever they are.
+    @Test func aWholeCluster() {
+        var limit = ReplyLimit(secret: 7)
+        let first = (0..<5000).filter { limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1) }.count
+        #expect((2000...2048).contains(first))
+        let later = (5000..<6000).filter { limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1001) }.count
+        #expect((240...250 + 48).contains(later))
+    }
+
+    /// What cannot be taken need not be checked, and asking takes nothing.
+    @Test func asking() {
+        var limit = ReplyLimit(secret: 7)
+        for _ in 0..<100 { #expect(limit.allows(1, address(1), now: 1)) }
+        for _ in 0..<4 {
+            let taken = limit.take(1, address(1), now: 1)
+            #expect(taken)
+        }
+        #expect(!limit.allows(1, address(1), now: 1) && limit.allows(1, address(2), now: 1))
+        #expect(!limit.allows(1, address(1), now: 500) && limit.allows(1, address(1), now: 501))
+    }
+
+    /// A million signatures a second: a tenth is checked, and of who sends little, all.
+    @Test func checks() {
+        var limit = CheckLimit(secret: 7)
+        var (ofFlood, ofServer) = (0, 0)
+        for now in UInt64(1000)..<3000 {
+            for _ in 0..<1000 where limit.take(address(1), now: now) { ofFlood += 1 }
+            if now % 25 == 0, limit.take(address(2), now: now) { ofServer += 1 }
+        }
+        #expect((200_000...212_000).contains(ofFlood))
+        #expect(ofServer == 80)
+    }
+}
+
+@Suite struct TokenSketchTests {
+    /// So many flooding keys leave all others what is theirs, but for few that share both buckets with them.
+    @Test(arguments: [(1, 1000), (10, 1000), (100, 990)])
+    func floods(keys: Int, unharmed: Int) {
+        var sketch = TokenSketch(burst: 4, interval: 1000, secret: 99)
+        for _ in 0..<10 {
+            for key in 0..<keys { _ = sketch.take(UInt64(key), now: 1) }
+        }
+        #expect((1000..<2000).filter { sketch.has(UInt64($0), now: 1) }.count >= unharmed)
+    }
+}
