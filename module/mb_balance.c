@@ -140,11 +140,12 @@ static int balance(request_rec *r) {
     }
     if (!mb_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;
-    if (!walked) decision = *kept->decided;
+    /* <If> may have brought another chain since: then what the first one has decided is void, and its figures are not this one's. */
+    if (!walked && kept->steps == settings->steps) decision = *kept->decided;
     else if (!can_decide() || !mb_balance_decide(r, settings, NULL, 0, &decision)) {
         if (is_self_redirect(settings)) return mb_carry_no_own_address(r);
         apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
-        return DECLINED;
+        return walked ? DECLINED : mb_walk_serve_here(r);
     }
     return mb_carry_out(r, settings, &decision, walked);
 }

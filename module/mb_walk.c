@@ -18,8 +18,11 @@ static int decide_early(request_rec *r) {
     bh_decision_t *decision = apr_palloc(r->pool, sizeof *decision);
     if (!mb_balance_decide(r, settings, NULL, 0, decision)) return DECLINED;
     /* With BackhandSelfRedirect nothing is served here, what is left to this server neither. */
-    if (settings->self_redirect == MB_ON || (decision->count && !mb_balance_is_here((uint32_t)decision->servers[0].id)))
-        mb_request_make(r)->decided = decision;
+    if (settings->self_redirect == MB_ON || (decision->count && !mb_balance_is_here((uint32_t)decision->servers[0].id))) {
+        mb_request *kept = mb_request_make(r);
+        kept->decided = decision;
+        kept->steps = settings->steps;
+    }
     return DECLINED;
 }
 
