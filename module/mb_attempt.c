@@ -95,6 +95,8 @@ static void tell_unreadable(request_rec *r) {
 
 mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
+    /* The attempt lies on the stack. */
+    if (attempt->filter) attempt->filter->ctx = NULL;
     attempt->filter = NULL;
     attempt->result = result;
     mb_response_restore(r);
@@ -138,6 +140,7 @@ int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
 static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
+    if (!attempt) return ap_pass_brigade(filter->next, brigade);
     apr_off_t length = 0;
     if (!attempt->first_us) attempt->first_us = mb_now_us();
     mb_response_restore(r);
@@ -151,6 +154,8 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
         attempt->held = NULL;
     }
     attempt->passed = 1;
+    /* From here on other filters may ask for parts of the page (SSI), which connect to servers of their own. */
+    mb_handshake_answered();
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }

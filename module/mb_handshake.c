@@ -38,6 +38,8 @@ void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once) {
     now.untrusted = now.connected = 0;
 }
 
+void mb_handshake_answered(void) { now.r = NULL; }
+
 int mb_handshake_connected(void) { return now.connected; }
 
 int mb_handshake_end(void) {

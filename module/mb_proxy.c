@@ -96,17 +96,21 @@ static before dress(request_rec *r, char *filename) {
     return old;
 }
 
-static void undress(request_rec *r, const before *old) {
-    r->filename = old->filename;
-    r->handler = old->handler;
-    r->proxyreq = old->proxyreq;
-    r->per_dir_config = old->per_dir_config;
+static void undress_headers(request_rec *r, const before *old) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     if (old->host) apr_table_setn(r->headers_in, "Host", old->host);
     if (old->max_forwards) apr_table_setn(r->headers_in, "Max-Forwards", old->max_forwards);
     if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
+}
+
+static void undress(request_rec *r, const before *old) {
+    r->filename = old->filename;
+    r->handler = old->handler;
+    r->proxyreq = old->proxyreq;
+    r->per_dir_config = old->per_dir_config;
+    undress_headers(r, old);
 }
 
 /* Whether a server died in the middle of its answer: mod_proxy then breaks the client's connection too. */
@@ -202,6 +206,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     mb_dav_end(r, &dav);
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
+    mb_response_end();
     result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
@@ -212,6 +217,8 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
         count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), ended_us, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);
+    /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */
+    else if (ap_is_HTTP_ERROR(result)) undress_headers(r, &old);
     return outcome;
 }
 
@@ -276,9 +283,10 @@ static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input
     }
 }
 
-/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the way. */
+/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the way. What a ProxyPass has
+ * read of a request that no chain has decided on is mod_proxy's. */
 static void give_back_to_redirect(request_rec *r) {
-    if (r->prev && !r->main) mb_proxy_give_back(r);
+    if (r->prev && !r->main && apr_table_get(r->prev->subprocess_env, "BACKHAND_ACTION")) mb_proxy_give_back(r);
 }
 
 void mb_proxy_register(apr_pool_t *pool) {

@@ -35,7 +35,9 @@ void mb_worker_register(apr_pool_t *pool);
 int mb_handshake_is_sent(request_rec *r);
 /* From now on this thread's new connections to servers are for this request. once: it must not be sent twice. */
 void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once);
-/* The opposite. Returns whether a server was refused because of its TLS handshake, and not because it took too long. */
+/* The answer has begun: they are not any more. */
+void mb_handshake_answered(void);
+/* The opposite of mb_handshake_begin. Returns whether a server was refused because of its TLS handshake, and not because it took too long. */
 int mb_handshake_end(void);
 /* After that: whether mod_proxy has made a new connection, instead of one that it had kept. */
 int mb_handshake_connected(void);
@@ -45,6 +47,8 @@ void mb_handshake_register(apr_pool_t *pool);
 
 /* Before a server is asked. */
 void mb_response_begin(request_rec *r);
+/* After it, and after mb_attempt_end: this thread reads connections of others, too, when the request is gone. */
+void mb_response_end(void);
 /* Before anybody looks at the header: long lines are whole again. */
 void mb_response_restore(request_rec *r);
 /* A new connection to a server, on which no HTTP/2 is spoken. */

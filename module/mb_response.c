@@ -37,6 +37,8 @@ void mb_response_begin(request_rec *r) {
     now.rests = NULL;
 }
 
+void mb_response_end(void) { now.r = NULL; }
+
 int mb_response_ended(void) { return now.ended; }
 
 /* ---- Shortening ---- */
