@@ -36,6 +36,8 @@ static mb_server *main_server;
 
 mb_server *mb_main_server(void) { return main_server; }
 
+const char *mb_config_first_chain(void) { return first_chain; }
+
 mb_server *mb_server_of(const server_rec *server) {
     mb_server *settings = ap_get_module_config(server->module_config, &backhand_module);
     return settings ? settings : main_server;
@@ -426,9 +428,8 @@ static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     return OK;
 }
 
-static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog, (void)ptemp;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
+static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
+    (void)pool;
     int announced = 0, believes = 0;
     for (server_rec *each = server; each; each = each->next) {
         const mb_server *settings = mb_server_of(each);
@@ -453,6 +454,12 @@ static int warn_of_gaps(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0110: no BackhandKey: every host inside AcceptStats, and whoever can forge its address, is believed; "
                      "see docs/threat-model.md");
+}
+
+/* httpd -t runs no post_config, and a start no test_config. */
+static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)pconf, (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) warn_of_gaps(ptemp, server);
     return OK;
 }
 
@@ -469,5 +476,6 @@ void mb_config_register(apr_pool_t *pool) {
     ap_hook_pre_config(forget_chains, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_schemes, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(warn_at_start, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_test_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
 }

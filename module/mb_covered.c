@@ -114,10 +114,8 @@ static void compare(server_rec *server, const lines *of_chains, const lines *of_
     }
 }
 
-static int warn_of_hidden_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
-    apr_array_header_t *scopes = apr_array_make(ptemp, 4, sizeof(lines));
+static void warn_of_hidden_chains(apr_pool_t *pool, server_rec *server) {
+    apr_array_header_t *scopes = apr_array_make(pool, 4, sizeof(lines));
     new_scope(scopes, NULL);
     collect(ap_conftree, scopes, 0);
     for (int i = 0; i < scopes->nelts; i++) {
@@ -129,10 +127,17 @@ static int warn_of_hidden_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t
         compare(server, main, scope, root);
         if (root != main->root) compare(server, scope, main, root);
     }
+}
+
+/* httpd -t runs no post_config, and a start no test_config. */
+static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)pconf, (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) warn_of_hidden_chains(ptemp, server);
     return OK;
 }
 
 void mb_covered_register(apr_pool_t *pool) {
     (void)pool;
-    ap_hook_post_config(warn_of_hidden_chains, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_post_config(warn_at_start, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_test_config(warn_of_hidden_chains, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -108,6 +108,10 @@ mb_server *mb_main_server(void);
 /* Settings of a server; those of the main server where it has none of its own. */
 mb_server *mb_server_of(const server_rec *server);
 void mb_config_register(apr_pool_t *pool);
+/* Place of the first Backhand line that was read, "file:line"; NULL: there is none. */
+const char *mb_config_first_chain(void);
+/* Warnings of what leaves a server alone: mb_advice.c. */
+void mb_advice_register(apr_pool_t *pool);
 /* Warnings of chains that a ProxyPass line hides: mb_covered.c. */
 void mb_covered_register(apr_pool_t *pool);
 

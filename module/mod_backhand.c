@@ -7,6 +7,7 @@
 static void register_hooks(apr_pool_t *pool) {
     mb_config_register(pool);
     mb_covered_register(pool);
+    mb_advice_register(pool);
     mb_segment_register(pool);
     mb_moderator_register(pool);
     mb_worker_register(pool);
