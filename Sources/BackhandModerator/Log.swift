@@ -33,6 +33,16 @@ enum LogNumber {
     static let unsigned: Int32 = 323
     static let badSignature: Int32 = 324
     static let badAnswer: Int32 = 325
+    // 360–369: servers come and go.
+    static let joined: Int32 = 360
+    static let left: Int32 = 361
+    static let silent: Int32 = 362
+    static let returned: Int32 = 363
+    static let backoff: Int32 = 364
+    static let failing: Int32 = 365
+    static let forgotten: Int32 = 366
+    static let manyChanges: Int32 = 367
+    static let alone: Int32 = 368
 }
 
 /// Where the moderator's lines go: the callback of its maker.

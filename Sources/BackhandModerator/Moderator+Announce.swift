@@ -16,6 +16,7 @@ extension Moderator {
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
+        tellNews(now: now)
     }
 
     /// Tells everybody what was seen, with a new number and our present state.

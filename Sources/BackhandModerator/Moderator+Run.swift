@@ -24,6 +24,7 @@ extension Moderator {
         prepareArriba()
         stopFiltering()
         logStart()
+        adoptTable(now: monotonicMilliseconds())
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0

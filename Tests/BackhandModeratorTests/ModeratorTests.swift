@@ -36,7 +36,7 @@ private let soon: UInt64 = 1000
         #expect(one.segment.pointee.arriba == own.arriba)
         #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN) > 1 }, "it hears itself")
         #expect(one.segment.pointee.beat_ms > start)
-        #expect(one.log.allSatisfy { $0.level >= Int32(BH_LOG_INFO.rawValue) })
+        #expect(one.log.allSatisfy { $0.level >= Int32(BH_LOG_NOTICE.rawValue) })
     }
 
     /// With one key they prove themselves to each other; with another, or with none, they do not.

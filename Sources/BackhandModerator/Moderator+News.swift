@@ -1,0 +1,104 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+extension Moderator {
+    /// Milliseconds after the start after which a server that has heard no other one is worth a line: ten announcements.
+    private static var patience: UInt64 { 10_000 }
+
+    /// Remembers the table that a predecessor left.
+    func adoptTable(now: UInt64) {
+        begun = now
+        for id in 1..<max(1, bh_segment_rows(segment)) { news.adopt(id, see(id, now: now)) }
+    }
+
+    /// Once a second: a line for each server that has joined, left, fallen silent or come back, within the bounds of ``ServerNews``.
+    func tellNews(now: UInt64) {
+        var others = false
+        for id in 1..<max(1, bh_segment_rows(segment)) {
+            let seen = see(id, now: now)
+            others = others || seen.standing != .absent
+            guard let change = news.look(id, seen, now: now) else { continue }
+            tell(change)
+        }
+        if let rest = news.takeRest(now: now) {
+            log(BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in \(ServerNews.window / 1000) s: \(summary(rest))")
+        }
+        tellAlone(others, now: now)
+    }
+
+    private func tell(_ change: ServerChange) {
+        let seen = change.seen
+        let name = seen.standing == .absent ? endpoint(change.before.address, change.before.port) : endpoint(seen.address, seen.port)
+        let often = change.untold > 0 ? " (\(change.untold) changes since its last line)" : ""
+        switch seen.standing {
+        case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server \(name) is forgotten: it was silent for too long\(often)")
+        case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server \(name) is silent: last heard \(seen.age / 1000) s ago\(often)")
+        case .leaving: log(BH_LOG_NOTICE, LogNumber.left, "server \(name) leaves: its httpd stops\(often)")
+        case .backoff:
+            let seconds = (seen.backoff + 999) / 1000
+            log(BH_LOG_NOTICE, LogNumber.backoff, "server \(name) refuses connections: left out for \(seconds) s\(often)")
+        case .failing: log(BH_LOG_NOTICE, LogNumber.failing, "server \(name) fails \(seen.failures) % of its requests\(often)")
+        case .well where change.from == .absent: log(BH_LOG_NOTICE, LogNumber.joined, "server \(name) has joined\(often)")
+        case .well: log(BH_LOG_NOTICE, LogNumber.returned, "server \(name) is back: it \(was(change.from))\(often)")
+        }
+    }
+
+    private func tellAlone(_ others: Bool, now: UInt64) {
+        guard !hasToldAlone, now >= begun &+ Self.patience else { return }
+        hasToldAlone = true
+        guard !others else { return }
+        var targets = ""
+        for route in plan.routes {
+            targets += "\(targets.isEmpty ? "" : ", ")\(endpoint(route.own, route.ownPort)) to \(endpoint(bh_address_t(ipv4: route.destination), route.port))"
+        }
+        log(
+            BH_LOG_NOTICE, LogNumber.alone,
+            "no other server was heard in \(Self.patience / 1000) s; announcing \(targets.isEmpty ? "nowhere" : targets)")
+    }
+
+    private func see(_ id: UInt32, now: UInt64) -> SeenServer {
+        let row = bh_segment_row(segment, id)
+        let heard = bh_row_heard(row)
+        var facts = bh_facts_t()
+        guard heard != 0, !bh_row_own(row), bh_row_copy(row, &facts) else { return SeenServer() }
+        let clock = bh_segment_age_clock(segment, now)
+        let age = clock > heard ? clock - heard : 0
+        let errors = bh_word_load(&bh_segment_row_mutable(segment, id).pointee.errors)
+        var seen = SeenServer(address: facts.address, port: facts.port, age: age)
+        seen.failures = min(bh_mean_value(errors) / 10_000, 100)
+        seen.backoff = bh_row_is_refusing(row, now) ? bh_row_backoff(row) - now : 0
+        seen.standing = standing(row, seen)
+        return seen
+    }
+
+    private func standing(_ row: UnsafePointer<bh_row_t>, _ seen: SeenServer) -> Standing {
+        if bh_row_state(row) == BH_STATE_LEAVING.rawValue { return .leaving }
+        if seen.age > Standing.silence { return .silent }
+        if seen.backoff > 0 { return .backoff }
+        return seen.failures >= 50 ? .failing : .well
+    }
+}
+
+private func endpoint(_ address: bh_address_t, _ port: UInt16) -> String {
+    address.ipv4 == nil ? "[\(address.text)]:\(port)" : "\(address.text):\(port)"
+}
+
+private func was(_ standing: Standing) -> StaticString {
+    switch standing {
+    case .silent: "was silent"
+    case .leaving: "was leaving"
+    case .backoff: "refused connections"
+    case .failing: "failed requests"
+    case .absent, .well: "was not known"
+    }
+}
+
+/// "4 silent, 2 joined".
+private func summary(_ rest: InlineArray<7, UInt32>) -> String {
+    var text = ""
+    let words: InlineArray<7, StaticString> = ["forgotten", "back", "silent", "leaving", "refusing", "failing", "joined"]
+    for index in rest.indices where rest[index] > 0 { text += "\(text.isEmpty ? "" : ", ")\(rest[index]) \(words[index])" }
+    return text
+}

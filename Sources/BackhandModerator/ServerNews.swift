@@ -1,0 +1,115 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+/// How a server stands, as far as it is worth a line when it changes.
+enum Standing: UInt8, Equatable {
+    /// The row is empty, or the httpd itself.
+    case absent
+    case well
+    /// Not heard for ``silence`` milliseconds.
+    case silent
+    /// Its httpd stops.
+    case leaving
+    /// Left out, because it refused connections.
+    case backoff
+    /// Half of its last requests failed, or more.
+    case failing
+
+    /// byAge's limit in the recommended chain, milliseconds: from then on most chains leave a server out.
+    static var silence: UInt64 { 6000 }
+
+    /// The kind of line that a change to this standing has, as an index: a server that joins is another kind than one that is back.
+    func kind(from: Standing) -> Int { self == .well && from == .absent ? Int(Self.failing.rawValue) + 1 : Int(rawValue) }
+}
+
+/// A server as the table shows it at one look.
+struct SeenServer: Equatable {
+    var standing = Standing.absent
+    var address = bh_address_t()
+    var port = UInt16(0)
+    /// Milliseconds since its last announcement.
+    var age = UInt64(0)
+    /// Milliseconds for which it is left out.
+    var backoff = UInt64(0)
+    /// Share of its last requests that failed, per cent.
+    var failures = UInt64(0)
+}
+
+/// A change of one server that is worth a line.
+struct ServerChange: Equatable {
+    var id: UInt32
+    var from: Standing
+    var seen: SeenServer
+    /// Where the server was, for one that is gone.
+    var before: SeenServer
+    /// Changes of this server since its last line that got none.
+    var untold: UInt32
+}
+
+/// Decides which changes of the table become lines: a flapping server has one a minute for each kind, with a count, and after ten lines in ten
+/// seconds the rest of them become one.
+struct ServerNews {
+    /// Milliseconds in which one server has one line of a kind.
+    static var quiet: UInt64 { 60_000 }
+    /// Milliseconds of a window, and lines that it has room for: a rack that starts or dies is one event, not a hundred.
+    static var window: UInt64 { 10_000 }
+    static var most: Int { 10 }
+
+    private struct Known {
+        var seen = SeenServer()
+        /// When the kind may have its next line; CLOCK_MONOTONIC milliseconds, by kind.
+        var next = InlineArray<7, UInt64>(repeating: 0)
+        var untold = UInt32(0)
+    }
+
+    private var known = [Known](repeating: Known(), count: Int(BH_ROWS))
+    private var windowEnd = UInt64(0)
+    private var told = 0
+    private var rest = InlineArray<7, UInt32>(repeating: 0)
+
+    /// Takes the row as it is: what a moderator finds in the table at its start is no change.
+    mutating func adopt(_ id: UInt32, _ seen: SeenServer) {
+        known[Int(id)].seen = seen
+    }
+
+    /// Looks at a row; returns its change, if it is to have a line.
+    mutating func look(_ id: UInt32, _ seen: SeenServer, now: UInt64) -> ServerChange? {
+        let before = known[Int(id)].seen
+        known[Int(id)].seen = seen
+        let isAnother = before.standing != .absent && seen.standing != .absent
+            && (before.address != seen.address || before.port != seen.port)
+        guard before.standing != seen.standing || isAnother else { return nil }
+        let from = isAnother ? Standing.absent : before.standing
+        let kind = seen.standing.kind(from: from)
+        guard now >= known[Int(id)].next[kind] else {
+            known[Int(id)].untold &+= 1
+            return nil
+        }
+        guard hasRoom(now: now) else {
+            rest[kind] &+= 1
+            return nil
+        }
+        known[Int(id)].next[kind] = now &+ Self.quiet
+        defer { known[Int(id)].untold = 0 }
+        return ServerChange(id: id, from: from, seen: seen, before: before, untold: known[Int(id)].untold)
+    }
+
+    /// What got no line because there were too many, by kind, once the window is over; nil: nothing.
+    mutating func takeRest(now: UInt64) -> InlineArray<7, UInt32>? {
+        guard now >= windowEnd else { return nil }
+        let result = rest
+        rest = InlineArray(repeating: 0)
+        for index in result.indices where result[index] > 0 { return result }
+        return nil
+    }
+
+    private mutating func hasRoom(now: UInt64) -> Bool {
+        if now >= windowEnd {
+            windowEnd = now &+ Self.window
+            told = 0
+        }
+        told += 1
+        return told <= Self.most
+    }
+}

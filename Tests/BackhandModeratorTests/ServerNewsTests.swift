@@ -1,0 +1,89 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import BackhandServerStats
+import Testing
+
+@testable import BackhandModerator
+
+/// A reference, because #expect and #require call nothing that changes a value.
+private final class News {
+    private var news = ServerNews()
+    func adopt(_ id: UInt32, _ seen: SeenServer) { news.adopt(id, seen) }
+    func look(_ id: UInt32, _ seen: SeenServer, now: UInt64) -> ServerChange? { news.look(id, seen, now: now) }
+    func takeRest(now: UInt64) -> InlineArray<7, UInt32>? { news.takeRest(now: now) }
+}
+
+@Suite struct ServerNewsTests {
+    private func seen(_ standing: Standing, _ last: UInt32 = 1) -> SeenServer {
+        SeenServer(standing: standing, address: bh_address_t(ipv4: 0x0a00_0000 | last), port: 80)
+    }
+
+    @Test(arguments: [
+        (Standing.absent, Standing.well), (.well, .silent), (.silent, .well), (.well, .backoff), (.backoff, .well), (.well, .failing),
+        (.well, .leaving), (.silent, .absent), (.leaving, .silent),
+    ])
+    func eachChangeIsTold(from: Standing, to: Standing) throws {
+        let news = News()
+        news.adopt(3, seen(from))
+        let change = try #require(news.look(3, seen(to), now: 1000))
+        #expect((change.from, change.seen.standing, change.untold) == (from, to, 0))
+        #expect(news.look(3, seen(to), now: 2000) == nil)
+    }
+
+    @Test func whatIsFoundAtTheStartIsNoChange() {
+        let news = News()
+        for id in UInt32(1)...20 { news.adopt(id, seen(.well, id)) }
+        for id in UInt32(1)...20 { #expect(news.look(id, seen(.well, id), now: 1000) == nil) }
+    }
+
+    @Test func anotherServerInTheRowHasJoined() throws {
+        let news = News()
+        news.adopt(1, seen(.silent, 1))
+        let change = try #require(news.look(1, seen(.well, 2), now: 1000))
+        #expect(change.from == .absent && change.seen.address == bh_address_t(ipv4: 0x0a00_0002))
+        // In the same state, too.
+        #expect(news.look(1, seen(.well, 3), now: 62_000)?.from == .absent)
+    }
+
+    @Test func aServerThatHasJustJoinedMayLeaveAndComeBack() {
+        let news = News()
+        #expect(news.look(1, seen(.well), now: 1000) != nil)
+        #expect(news.look(1, seen(.leaving), now: 2000) != nil)
+        #expect(news.look(1, seen(.well), now: 3000)?.from == .leaving)
+    }
+
+    @Test func aFlappingServerHasOneLineAMinuteOfEachKindWithACount() {
+        let news = News()
+        var lines: [(UInt64, Standing, UInt32)] = []
+        news.adopt(1, seen(.well))
+        for second in UInt64(1)...130 {
+            guard let change = news.look(1, seen(second % 2 == 1 ? .silent : .well), now: second * 1000) else { continue }
+            lines.append((second, change.seen.standing, change.untold))
+        }
+        #expect(lines.map { $0.0 } == [1, 2, 61, 62, 121, 122])
+        #expect(lines.map { $0.1 } == [.silent, .well, .silent, .well, .silent, .well])
+        #expect(lines.map { $0.2 } == [0, 0, 58, 0, 58, 0])
+    }
+
+    @Test func afterTenLinesInTenSecondsTheRestIsOne() {
+        let news = News()
+        var told = 0
+        for id in UInt32(1)...40 where news.look(id, seen(.well, id), now: 5000) != nil { told += 1 }
+        #expect(told == 10)
+        let early = news.takeRest(now: 14_999) != nil
+        #expect(!early)
+        let rest = news.takeRest(now: 15_000) ?? InlineArray(repeating: 0)
+        let joined = rest[Standing.well.kind(from: .absent)], silent = rest[Int(Standing.silent.rawValue)]
+        #expect(joined == 30 && silent == 0)
+        let again = news.takeRest(now: 15_001) != nil
+        #expect(!again)
+        // A new window has room again.
+        #expect(news.look(41, seen(.well, 41), now: 15_100) != nil)
+    }
+
+    @Test func rowsAtBothEnds() {
+        let news = News()
+        #expect(news.look(0, seen(.well), now: 1) != nil)
+        #expect(news.look(UInt32(BH_ROWS) - 1, seen(.well), now: 1) != nil)
+    }
+}

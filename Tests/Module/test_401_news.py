@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Servers that join, leave, fall silent, come back, refuse or fail are lines at notice, and so is being alone."""
+
+import time
+
+from harness.announce import Announcement
+from harness.front import announcement_of, front_of
+from harness.backend import Reply
+from harness.stage import CLUSTER, CLUSTER_OF_9
+from harness.wait import wait_for
+
+
+def line(httpd, text, deadline=10):
+    return wait_for(lambda: httpd.log.lines(text), deadline, f"a line with {text}", show=httpd.log.text)[0]
+
+
+def test_a_server_s_whole_life_is_told(stage, mpm):
+    front = stage.httpd(CLUSTER, mpm=mpm, address="127.0.9.1")
+    other = stage.httpd(CLUSTER, mpm=mpm, address="127.0.9.2", group=front.group)
+    assert line(front, f"BH0360: server {other.id} has joined").level == "notice"
+    other.stop()
+    assert line(front, f"BH0361: server {other.id} leaves: its httpd stops").level == "notice"
+    # The table is looked at once a second.
+    other.start()
+    line(front, f"BH0363: server {other.id} is back: it was leaving")
+    other.pause()
+    assert line(front, f"BH0362: server {other.id} is silent: last heard [67] s ago", 12).level == "notice"
+    other.resume()
+    # A restart keeps the table: nobody joins again.
+    before = front.log.count("BH0360")
+    front.restart()
+    time.sleep(2.5)
+    assert front.log.count("BH0360") == before
+
+
+def test_refusing_and_failing_servers_are_told(stage):
+    bad, gone = stage.backend("127.0.9.2", reply=lambda request: Reply(500)), stage.backend("127.0.9.3")
+    gone.close()
+    front = front_of(stage, announcement_of(gone), bad)
+    front.log.allow("AH00957|AH01114")
+    for _ in range(20):
+        front.get("/")
+    text = f"BH0364: server {gone.id} refuses connections: left out for [12] s"
+    assert line(front, text).level == "notice"
+    assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
+
+
+def test_many_at_once_are_one_line(stage):
+    front = stage.httpd(CLUSTER_OF_9, address="127.0.9.1")
+    stage.plant(front, *(Announcement(f"127.0.9.{number}", 80) for number in range(10, 40)))
+    found = line(front, "BH0367: further changes of servers in 10 s: ", 15)
+    assert front.log.count("BH0360") == 10 and "20 joined" in found.text
+
+
+def test_a_server_that_stays_alone_says_where_it_announces(stage):
+    alone = stage.httpd(CLUSTER, address="127.0.9.1")
+    found = line(alone, "BH0368: no other server was heard in 10 s; announcing ", 15)
+    group, port = alone.group
+    assert found.level == "notice" and f"{alone.id} to {group}:{port}" in found.text
+    pair = stage.httpd(CLUSTER, address="127.0.9.2", group=alone.group)
+    line(pair, "BH0360")
+    time.sleep(11)
+    assert pair.log.count("BH0368") == 0 and alone.log.count("BH0368") == 1
