@@ -2,10 +2,13 @@
 
 /* Whether httpd is stopping: how the moderator gets to know of it in time.
  *
- * The parent tells nobody: between its stop signal and the closing of its listeners it runs no hook, and the moderator hears of the stop when all
- * children are gone, which after "graceful-stop" may be hours later. But each child runs child_stopping, and can tell a stop from a restart:
- * a restart has raised the generation before. So a child leaves a word in the segment and wakes the moderator, whose user it shares. A child that is
- * one too many, or has served its MaxConnectionsPerChild, ends just so: whether the port is closed tells them apart.
+ * At a stop at once the parent signals the moderator before anything else: prefork signals its whole process group, and all MPMs end with
+ * ap_reclaim_child_processes, which begins with "other children". At a restart it has raised the generation before. So a signal of the parent's in the
+ * moderator's own generation is proof.
+ *
+ * At a graceful stop no hook runs in the parent, and the moderator is signalled when all children are gone, which may be hours later. But the parent
+ * closes the port, and each child runs child_stopping. So a child leaves a word in the segment and wakes the moderator, whose user it
+ * shares. A child that is one too many, has served its MaxConnectionsPerChild or was killed ends in the same way: only the closed port is proof.
  */
 
 #include "mb_module.h"
@@ -14,9 +17,8 @@
 #include "mpm_common.h"
 #include "scoreboard.h"
 
-#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
+#include <stdio.h>
 
 /* That of the moderator. */
 static int generation;
@@ -31,54 +33,67 @@ void mb_leaving_prepare(void) { ap_mpm_query(AP_MPMQ_GENERATION, &generation); }
 
 /* Runs in a signal handler with prefork: atomics and kill only. */
 static void tell(apr_pool_t *pool, int graceful) {
-    (void)pool;
+    (void)pool, (void)graceful; /* prefork calls each end of a child ungraceful */
     int mine = -1;
     if (!mb_segment || ap_mpm_query(AP_MPMQ_GENERATION, &mine) != APR_SUCCESS || mine != generation_now()) return;
-    bh_half_store(&mb_segment->stopping, graceful ? BH_STOPPING_GRACEFUL : BH_STOPPING_NOW);
-    pid_t moderator = __atomic_load_n(&mb_segment->owner_pid, __ATOMIC_ACQUIRE);
-    /* Whoever may have its pid by now ignores this signal, unless it asked for it. */
+    bh_half_store(&mb_segment->stopping, 1);
+    pid_t moderator = (pid_t)__atomic_load_n(&mb_segment->owner_pid, __ATOMIC_ACQUIRE);
+    /* With the children's own rights; what may have its pid by now ignores this signal, unless it asked for it. */
     if (moderator > 1) kill(moderator, SIGURG);
 }
 
 /* ---- In the moderator ---- */
 
-/* The address that reaches a listener from this machine. */
-static void make_reachable(struct sockaddr_storage *name) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)name;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)name;
-    if (name->ss_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY)) v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (name->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) v6->sin6_addr = in6addr_loopback;
-}
-
-/* Whether a connection to it is refused. One that is made is closed unused. */
-static int is_refused(const apr_sockaddr_t *listener) {
-    struct sockaddr_storage name;
-    if (listener->salen > sizeof name) return 0;
-    memset(&name, 0, sizeof name);
-    memcpy(&name, &listener->sa, listener->salen);
-    make_reachable(&name);
-    int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return 0;
-    int why = connect(fd, (struct sockaddr *)&name, listener->salen) < 0 ? errno : 0;
-    if (why == EINPROGRESS) {
-        /* On one machine the answer comes in microseconds. */
-        struct pollfd wait = {fd, POLLOUT, 0};
-        socklen_t size = sizeof why;
-        if (poll(&wait, 1, 5) != 1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &size) < 0) why = 0;
+/* A socket's local address as /proc/net/tcp writes it, and the table where it stands; NULL: no IP address. */
+static const char *write_local(const apr_sockaddr_t *listener, char *text, size_t size) {
+    if (listener->family == APR_INET) {
+        snprintf(text, size, "%08X:%04X", (unsigned)listener->sa.sin.sin_addr.s_addr, (unsigned)listener->port);
+        return "/proc/net/tcp";
     }
-    close(fd);
-    return why == ECONNREFUSED;
+#if APR_HAVE_IPV6
+    if (listener->family == APR_INET6) {
+        uint32_t part[4];
+        memcpy(part, &listener->sa.sin6.sin6_addr, sizeof part);
+        snprintf(text, size, "%08X%08X%08X%08X:%04X", part[0], part[1], part[2], part[3], (unsigned)listener->port);
+        return "/proc/net/tcp6";
+    }
+#endif
+    return NULL;
 }
 
+/* Whether the kernel has no listening socket there. A connection that is refused would say so, too, but one that is made counts for
+ * MaxConnectionsPerChild, and an address that has moved to another machine would be asked there. Unknown is "no". */
+static int is_closed(const apr_sockaddr_t *listener) {
+    enum { LISTENING = 0x0A }; /* TCP_LISTEN in the kernel's numbers */
+    char wanted[48], local[48], line[256];
+    const char *name = write_local(listener, wanted, sizeof wanted);
+    FILE *table = name ? fopen(name, "re") : NULL;
+    if (!table) return 0;
+    int closed = fgets(line, sizeof line, table) != NULL; /* the heading */
+    /* Listening sockets come first: of a busy server's thousands of connections, none is read but one. */
+    for (unsigned state; closed && fgets(line, sizeof line, table);) {
+        if (sscanf(line, " %*d: %47s %*s %x", local, &state) != 2 || state != LISTENING) break;
+        if (strcmp(local, wanted) == 0) closed = 0;
+    }
+    fclose(table);
+    return closed;
+}
+
+/* All ports are closed together. The first that is open ends the search. */
 static int is_port_closed(void) {
-    for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next)
-        if (!listener->protocol || strcmp(listener->protocol, "http") == 0) return is_refused(listener->bind_addr);
-    return 0;
+    int closed = 0;
+    for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next) {
+        if (listener->protocol && strcmp(listener->protocol, "http") != 0) continue;
+        if (!is_closed(listener->bind_addr)) return 0;
+        closed = 1;
+    }
+    return closed;
 }
 
 bool mb_leaving_ask(void *baton, bool told) {
     (void)baton;
-    return generation_now() == generation && (told || is_port_closed());
+    /* The generation last: a restart raises it before it closes a port that its new configuration lacks. */
+    return (told || is_port_closed()) && generation_now() == generation;
 }
 
 void mb_leaving_register(apr_pool_t *pool) {

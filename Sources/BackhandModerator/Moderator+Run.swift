@@ -17,7 +17,8 @@ extension Moderator {
     /// - Parameters:
     ///   - attention: most milliseconds that pass between two looks at stop, the parent and the owner.
     ///   - stop: whether to end; asked after each wait.
-    func run(attention: UInt64, stop: () -> Bool) {
+    ///   - isParents: whether the parent has sent a signal to end.
+    func run(attention: UInt64, stop: () -> Bool, isParents: () -> Bool = { true }) {
         let epoch = bh_segment_own(segment, processID())
         var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
         bh_half_store(&segment.pointee.stopping, 0)
@@ -51,7 +52,7 @@ extension Moderator {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
-        if stop() { sayFarewell(&writer) }
+        if stop(), hearsParent(isParents) { sayFarewell(&writer) }
     }
 
     /// Milliseconds between announcements, within what backhand.h allows.

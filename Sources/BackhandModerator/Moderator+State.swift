@@ -15,19 +15,36 @@ extension Moderator {
         let word = bh_half_load(&segment.pointee.stopping)
         guard word != 0 || stopWatch.state != .open else { return }
         let wasLeaving = stopWatch.isLeaving
-        let means = stopWatch.look(
-            word: word, now: now, isClosed: { isStopping(told: false) }, serves: { look(atWorkers: config).idle > 0 })
+        let means = stopWatch.look(isChildEnding: word != 0, now: now) { isStopping(told: false) }
         if !means { bh_half_store(&segment.pointee.stopping, 0) }
-        guard stopWatch.isLeaving != wasLeaving else { return }
-        // Also when it was not so: the others must know at once.
+        if stopWatch.isLeaving, !wasLeaving { beginFarewell(now: now) }
+    }
+
+    private func beginFarewell(now: UInt64) {
         farewell.begin(now: now)
-        if stopWatch.isLeaving { log(BH_LOG_INFO, LogNumber.leaving, "httpd is stopping: the others are told") }
+        log(BH_LOG_INFO, LogNumber.leaving, "httpd is stopping: the others are told")
+    }
+
+    /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's processes one after
+    /// the other, and a parent that stops signals the moderator before anything else.
+    private static var parentsTime: UInt64 { 40 }
+
+    /// Whether the parent's signal is among those that end the moderator, or is about to come.
+    func hearsParent(_ isParents: () -> Bool) -> Bool {
+        let end = monotonicMilliseconds() &+ Self.parentsTime
+        var nothing = Readiness()
+        while !isParents() {
+            let now = monotonicMilliseconds()
+            if now >= end { return false }
+            nothing.wait(milliseconds: Int(clamping: end - now))
+        }
+        return true
     }
 
     /// The last words of a moderator that was told to end because httpd stops. After them there is no time left.
     func sayFarewell(_ writer: inout StatsWriter) {
         guard parentProcessID() == parent, isStopping(told: true) else { return }
-        if !stopWatch.isLeaving { farewell.begin(now: monotonicMilliseconds()) }
+        if !stopWatch.isLeaving { beginFarewell(now: monotonicMilliseconds()) }
         stopWatch.close()
         while let wait = farewell.wait(now: monotonicMilliseconds()) {
             if wait > 0 { pause(milliseconds: UInt32(clamping: wait)) }

@@ -116,7 +116,7 @@ public final class Moderator {
     public func run() {
         catchStopSignals()
         // The signals interrupt the wait: it may be as long as an announcement's interval.
-        run(attention: 1000, stop: stopRequested)
+        run(attention: 1000, stop: stopRequested, isParents: stopIsParents)
     }
 
     public func close() {

@@ -1,12 +1,11 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
-
 /// Finds out whether httpd is stopping, from what little there is to see of it.
 ///
-/// No hook of httpd's parent runs between its stop signal and the closing of its listeners. Its children are told to end, and leave a word
-/// in the segment. That may mean less, because a child too many ends too. So a graceful end is only a reason to look whether the port
-/// is closed. An end at once is believed, because the port stays open while nobody serves; it is not any more if there are idle workers after a while.
+/// No hook of httpd's parent runs between its stop signal and the closing of its listeners. At a stop at once the parent signals the moderator
+/// before anything else, which is proof. At a graceful stop the children are told to end, and leave a word in the segment. The word may mean
+/// less, because a child that is one too many, has had its MaxConnectionsPerChild or was killed ends in the same way. So it is only a reason to look
+/// whether the port is closed.
 struct StopWatch {
     /// Milliseconds after a child's word in which evidence is looked for: all children hear of a stop within moments of each other.
     static var attention: UInt64 { 2000 }
@@ -15,8 +14,6 @@ struct StopWatch {
         case open
         /// A child ends: the port may close any moment.
         case suspicious(since: UInt64)
-        /// Children end at once.
-        case ending(since: UInt64)
         /// The port is closed, or will be in a moment.
         case closed
     }
@@ -26,37 +23,20 @@ struct StopWatch {
     private var next: UInt64 = 0
 
     /// Whether requests will not be taken any more.
-    var isLeaving: Bool {
-        switch state {
-        case .open, .suspicious: false
-        case .ending, .closed: true
-        }
-    }
+    var isLeaving: Bool { state == .closed }
 
-    /// Looks at a child's word, a bh_stopping_t; false if it turned out to mean nothing, and is to be taken back.
+    /// Looks at a child's word; false if it turned out to mean nothing, and is to be taken back.
     ///
     /// - Parameters:
+    ///   - isChildEnding: whether a child has left its word.
     ///   - isClosed: whether the port is.
-    ///   - serves: whether there are idle workers.
-    mutating func look(word: UInt32, now: UInt64, isClosed: () -> Bool, serves: () -> Bool) -> Bool {
-        if word == BH_STOPPING_NOW.rawValue, !isLeaving {
-            state = .ending(since: now)
-        } else if word == BH_STOPPING_GRACEFUL.rawValue, state == .open {
-            state = .suspicious(since: now)
-        } else if now < next {
-            return true
-        }
-        switch state {
-        case .open, .closed: break
-        case .suspicious(let since):
-            // Soon at first: after 2, 3, 5, 7, 11 ms and so on, about fifteen times.
-            next = now &+ 2 &+ (now &- since) / 2
-            // Each look at the port is a connection, of which children may have only so many: none while somebody serves for sure.
-            if !serves(), isClosed() { state = .closed } else if now >= since &+ Self.attention { state = .open }
-        case .ending(let since):
-            next = max(now, since) &+ Self.attention
-            if now >= since &+ Self.attention, serves(), !isClosed() { state = .open }
-        }
+    mutating func look(isChildEnding: Bool, now: UInt64, isClosed: () -> Bool) -> Bool {
+        if isChildEnding, state == .open { (state, next) = (.suspicious(since: now), now) }
+        guard case .suspicious(let since) = state else { return state != .open }
+        guard now >= next else { return true }
+        // Soon at first: after 2, 3, 5, 7, 11 ms and so on, about fifteen times.
+        next = now &+ 2 &+ (now &- since) / 2
+        if isClosed() { state = .closed } else if now &- since >= Self.attention { state = .open }
         return state != .open
     }
 
@@ -69,7 +49,7 @@ struct StopWatch {
     func wait(now: UInt64) -> UInt64? {
         switch state {
         case .open, .closed: nil
-        case .suspicious, .ending: next > now ? next - now : 0
+        case .suspicious: next > now ? next - now : 0
         }
     }
 }

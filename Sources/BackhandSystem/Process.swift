@@ -20,3 +20,6 @@ public func catchStopSignals() { csystem_catch_stop_signals() }
 
 /// Whether a stop signal has arrived.
 public func stopRequested() -> Bool { csystem_stop_requested() }
+
+/// Whether this process's parent has sent one.
+public func stopIsParents() -> Bool { csystem_stop_is_parents() }

@@ -318,11 +318,12 @@ ssize_t csystem_stream_receive(int fd, void *bytes, size_t capacity) {
     return recv(fd, bytes, capacity, MSG_DONTWAIT);
 }
 
-static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t stop_requested, stop_is_parents;
 
-static void request_stop(int signal) {
-    (void)signal;
+static void request_stop(int signal, siginfo_t *sender, void *context) {
+    (void)signal, (void)context;
     stop_requested = 1;
+    if (sender && sender->si_pid == getppid()) stop_is_parents = 1;
 }
 
 /* It has interrupted the wait: that is all. */
@@ -340,7 +341,8 @@ static void stop_signals(sigset_t *set) {
 void csystem_catch_stop_signals(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = request_stop;
+    action.sa_sigaction = request_stop;
+    action.sa_flags = SA_SIGINFO;
     sigset_t set;
     stop_signals(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
@@ -349,10 +351,13 @@ void csystem_catch_stop_signals(void) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     action.sa_handler = wake;
+    action.sa_flags = 0;
     sigaction(SIGURG, &action, NULL);
 }
 
 bool csystem_stop_requested(void) { return stop_requested != 0; }
+
+bool csystem_stop_is_parents(void) { return stop_is_parents != 0; }
 
 int csystem_wait(struct pollfd *fds, size_t count, int timeout_ms) {
     sigset_t open, stop;

@@ -216,7 +216,7 @@ typedef struct bh_workers {
 /* Reads the scoreboard. */
 typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
 
-/* Whether httpd is stopping. told: the moderator itself was told to end, so that a restart is the only other reason; otherwise, whether
+/* Whether httpd is stopping. told: the parent has told the moderator to end, so that a restart is the only other reason; otherwise, whether
  * httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
 

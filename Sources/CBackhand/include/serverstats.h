@@ -149,13 +149,6 @@ typedef enum bh_counter {
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
-/* What a child saw when it was told to end. */
-typedef enum bh_stopping {
-    BH_STOPPING_NOT = 0,
-    BH_STOPPING_GRACEFUL = 1, /* its requests may end: httpd stops gracefully, or has one child too many */
-    BH_STOPPING_NOW = 2
-} bh_stopping_t;
-
 /* The requests that one child has in flight. Subtracted from the rows' sums when the child is gone. */
 typedef struct bh_child {
     int32_t pid;                /* its child: claimed in child_init; 0: free */
@@ -179,7 +172,7 @@ typedef struct bh_segment {
     uint32_t unattended;        /* parent: 1 if no moderator writes and none will: serve everything here */
     uint32_t children;          /* children: slots 0...children-1 are or were claimed */
     uint32_t state;             /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
-    uint32_t stopping;          /* children: bh_stopping_t of the one that saw httpd stop; moderator: 0, if it was not so */
+    uint32_t stopping;          /* children: 1 from one that ends without a restart; moderator: 0, if httpd did not stop */
     uint32_t kappa;             /* moderator: requests that the servers got from all balancers, for each thousand of ours; 0: not known */
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
     uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */

@@ -140,6 +140,8 @@ ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
 void csystem_catch_stop_signals(void);
 /* Whether one of them has arrived. */
 bool csystem_stop_requested(void);
+/* Whether the parent has sent one of them. */
+bool csystem_stop_is_parents(void);
 /* ppoll with the stop signals open: returns early when one arrives, without a gap. */
 int csystem_wait(struct pollfd *_Nonnull fds, size_t count, int timeout_ms);
 

@@ -1,0 +1,181 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The end of one child, or of the moderator, is no proof that httpd stops; neither is a restart. A stop is announced all the same."""
+
+import contextlib
+import os
+import signal
+import statistics
+import threading
+import time
+
+import pytest
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+
+from Module.test_530_leaving import Watch, state
+
+# One more child for each generation at least, so that no restart waits for the end of another.
+WORKERS = 6
+
+
+@pytest.fixture
+def pair(stage, mpm):
+    """A balancer, and a server under each MPM with these settings, beside an equal one."""
+    def make(settings="", **how):
+        balancer = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhand byRandom\nBackhandTrace On\n", name="balancer")
+        server = stage.httpd(CLUSTER + settings, name="server", address="127.0.0.2", mpm=mpm, workers=WORKERS, **how)
+        other = stage.httpd(CLUSTER, name="other", address="127.0.0.3")
+        balancer.knows(server, other)
+        return balancer, server
+    return make
+
+
+@contextlib.contextmanager
+def load(balancer, clients=3):
+    """Requests to the balancer while the block runs; gives the answers."""
+    answers, end = [], threading.Event()
+
+    def work():
+        while not end.is_set():
+            answers.append(balancer.get("/"))
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def is_quiet(server):
+    return "BH0307" not in server.log.text()
+
+
+def test_max_connections_per_child(pair):
+    """Children come and go all the time: the server keeps its half of the requests."""
+    balancer, server = pair("MaxConnectionsPerChild 20\n")
+    # Kept connections would end few children.
+    balancer.configure(CLUSTER + "Backhand removeSelf\nBackhand byRandom\nSetEnv proxy-nokeepalive 1\n")
+    balancer.restart()
+    begin = set(server.children())
+    with Watch(balancer, server) as watch, load(balancer) as answers:
+        wait_for(lambda: len(answers) > 600, 20, "requests")
+        wait_for(lambda: not begin & set(server.children()), 10, "other children", show=server.children)
+    assert watch.seen == ["up"] and is_quiet(server)
+    texts = [answer.text for answer in answers if answer.status == 200]
+    assert len(texts) == len(answers)
+    # With 600 of a half, six standard deviations are 12 %.
+    assert 0.38 < texts.count("server\n") / len(texts) < 0.62
+    balancer.log.allow("AH01102|AH00898|AH01114|AH00957|AH00045")
+
+
+def end(server, child):
+    """SIGTERM, which a child with threads looks at when it ends only: then SIGKILL too."""
+    os.kill(child, signal.SIGTERM)
+    if server.mpm != "prefork":
+        time.sleep(0.2)
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: child not in server.children() and server.children(), 10, "another child", show=server.children)
+
+
+def test_a_child_that_is_killed(pair):
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        for child in server.children():
+            end(server, child)
+            time.sleep(0.2)
+    assert watch.seen == ["up"] and is_quiet(server)
+    server.log.allow("AH00051|AH00052|AH00045")
+
+
+def test_the_only_child(stage, mpm):
+    """While no child is there, the port is open and connections wait."""
+    balancer = stage.httpd(CLUSTER + "Backhand removeSelf\n", name="balancer")
+    server = stage.httpd(CLUSTER, name="server", address="127.0.0.2", mpm=mpm, workers=1, children=1)
+    balancer.knows(server)
+    with Watch(balancer, server) as watch:
+        for _ in range(2):
+            for child in server.children():
+                end(server, child)
+            assert balancer.get("/").text == "server\n"
+    assert watch.seen == ["up"] and is_quiet(server)
+    server.log.allow("AH00051|AH00052|AH00045|AH00286")
+
+
+def test_spare_children(pair, mpm):
+    """The parent ends one after the other, until few enough are idle."""
+    few = "StartServers 6\nMaxSpareServers 2\n" if mpm == "prefork" else "StartServers 4\nServerLimit 8\nMaxSpareThreads 4\n"
+    balancer, server = pair(few, children=2)
+    begin = len(server.children())
+    with Watch(balancer, server) as watch:
+        wait_for(lambda: len(server.children()) < begin, 20, "fewer children", show=server.children)
+        time.sleep(1)
+    assert watch.seen == ["up"] and is_quiet(server)
+
+
+@pytest.mark.parametrize("clients", [0, 2])
+def test_restarts(pair, clients):
+    balancer, server = pair("MaxConnectionsPerChild 20\n")
+    with Watch(balancer, server) as watch, load(balancer, clients):
+        for number in range(12):
+            old = server.moderator()
+            server.restart(signal.SIGHUP if number % 4 == 3 else signal.SIGUSR1)
+            server.moderator(other_than=old)
+            # Every so often the parent's idle maintenance has its second.
+            time.sleep(1.2 if number % 4 == 0 else 0.05)
+    assert watch.seen == ["up"] and is_quiet(server)
+    for httpd in (balancer, server):
+        httpd.log.allow("AH01102|AH00898|AH01114|AH00957|AH00045")
+
+
+def test_a_moderator_that_is_ended_alone(pair):
+    """It may be told by anything that has its rights: only its parent's word means httpd."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        old = server.moderator()
+        os.kill(old, signal.SIGTERM)
+        server.moderator(other_than=old)
+        time.sleep(0.3)
+    assert watch.seen == ["up"] and is_quiet(server)
+    server.log.allow("BH0206")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGWINCH])
+def test_a_stop_is_still_announced(pair, how):
+    balancer, server = pair("MaxConnectionsPerChild 20\n")
+    times = []
+    for _ in range(3):
+        with Watch(balancer, server) as watch:
+            begin = time.monotonic()
+            server.stop(how)
+        assert watch.seen == ["up", "leaving"]
+        times.append(watch.times[1] - begin)
+        server.start()
+        wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
+    # 3 to 20 ms on an idle machine.
+    assert statistics.median(times) < 0.1, times
+
+
+def test_a_stop_of_the_whole_group(pair, mpm):
+    """As a service manager does that signals all processes of a service, in any order."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        os.kill(server.moderator(), signal.SIGTERM)
+        server.stop(signal.SIGTERM)
+    assert watch.seen == ["up", "leaving"]
+
+
+def test_a_graceful_stop_that_a_request_holds_up(pair):
+    """The parent and all children have closed the port; the child that still serves is no reason to wait."""
+    balancer, server = pair(cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+    with server.client() as client, Watch(balancer, server) as watch:
+        client.send("/cgi-bin/slow")
+        time.sleep(0.3)
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGWINCH)
+        assert client.receive().text == "done"
+    assert watch.seen == ["up", "leaving"]
+    assert watch.times[1] - begin < 1
+    server.process.wait(10)
