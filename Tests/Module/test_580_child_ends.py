@@ -14,8 +14,12 @@ from harness.wait import wait_for
 
 from Module.test_530_leaving import Watch, state
 
-# One more child for each generation at least, so that no restart waits for the end of another.
 WORKERS = 6
+
+# What httpd says of children that come and go faster than it looks, with this module or without, and of those that the test kills.
+HURRIED = r"AH0028[68]:|AH0016[12]:|AH0048[45]:|AH00045:|AH0005[12]: child pid \d+ exit signal Killed"
+# What the balancer says of connections that ended with their child.
+BROKEN = "AH01102|AH00898|AH01114|AH00957"
 
 
 @pytest.fixture
@@ -25,6 +29,8 @@ def pair(stage, mpm):
         balancer = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhand byRandom\nBackhandTrace On\n", name="balancer")
         server = stage.httpd(CLUSTER + settings, name="server", address="127.0.0.2", mpm=mpm, workers=WORKERS, **how)
         other = stage.httpd(CLUSTER, name="other", address="127.0.0.3")
+        balancer.log.always(BROKEN)
+        server.log.always(HURRIED)
         balancer.knows(server, other)
         return balancer, server
     return make
@@ -68,7 +74,6 @@ def test_max_connections_per_child(pair):
     assert len(texts) == len(answers)
     # With 600 of a half, six standard deviations are 12 %.
     assert 0.38 < texts.count("server\n") / len(texts) < 0.62
-    balancer.log.allow("AH01102|AH00898|AH01114|AH00957|AH00045")
 
 
 def end(server, child):
@@ -87,13 +92,14 @@ def test_a_child_that_is_killed(pair):
             end(server, child)
             time.sleep(0.2)
     assert watch.seen == ["up"] and is_quiet(server)
-    server.log.allow("AH00051|AH00052|AH00045")
 
 
 def test_the_only_child(stage, mpm):
     """While no child is there, the port is open and connections wait."""
     balancer = stage.httpd(CLUSTER + "Backhand removeSelf\n", name="balancer")
     server = stage.httpd(CLUSTER, name="server", address="127.0.0.2", mpm=mpm, workers=1, children=1)
+    server.log.always(HURRIED)
+    balancer.log.always(BROKEN)
     balancer.knows(server)
     with Watch(balancer, server) as watch:
         for _ in range(2):
@@ -101,7 +107,6 @@ def test_the_only_child(stage, mpm):
                 end(server, child)
             assert balancer.get("/").text == "server\n"
     assert watch.seen == ["up"] and is_quiet(server)
-    server.log.allow("AH00051|AH00052|AH00045|AH00286")
 
 
 def test_spare_children(pair, mpm):
@@ -126,8 +131,6 @@ def test_restarts(pair, clients):
             # Every so often the parent's idle maintenance has its second.
             time.sleep(1.2 if number % 4 == 0 else 0.05)
     assert watch.seen == ["up"] and is_quiet(server)
-    for httpd in (balancer, server):
-        httpd.log.allow("AH01102|AH00898|AH01114|AH00957|AH00045")
 
 
 def test_a_moderator_that_is_ended_alone(pair):
