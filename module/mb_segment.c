@@ -21,6 +21,8 @@ typedef struct kept {
 
 bh_segment_t *mb_segment;
 int32_t mb_child_slot = -1;
+/* The segment's slots for children, by the size of its mapping: the children's user may write what the segment says. */
+static uint32_t slots;
 
 int mb_facts_of(uint32_t id, bh_facts_t *facts) { return bh_row_copy(bh_segment_row(mb_segment, id), facts); }
 
@@ -46,8 +48,8 @@ static uint32_t child_slots(void) {
 
 static apr_status_t map_new(kept *segment) {
     uint64_t boot_id = 0;
-    uint32_t slots = child_slots();
-    size_t size = bh_segment_size(slots);
+    uint32_t wanted = child_slots();
+    size_t size = bh_segment_size(wanted);
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return errno;
     /* 0 would mean "none": one chance in 2^64, but cheap to exclude. */
@@ -57,7 +59,7 @@ static apr_status_t map_new(kept *segment) {
             munmap(memory, size);
             return why;
         }
-    if (bh_segment_format(memory, size, slots, boot_id) != BH_OK) {
+    if (bh_segment_format(memory, size, wanted, boot_id) != BH_OK) {
         munmap(memory, size);
         return APR_EINVAL;
     }
@@ -76,7 +78,7 @@ apr_status_t mb_segment_attach(server_rec *server) {
         apr_pool_userdata_set(segment, SEGMENT_KEY, NULL, pool); /* copies the key */
     }
     if (segment->memory && bh_segment_check(segment->memory, segment->size) != BH_OK) {
-        /* Made by another build. Children of the old generation keep theirs. */
+        /* Made by another build, or spoilt. Children of the old generation keep theirs. */
         munmap(segment->memory, segment->size);
         segment->memory = NULL;
     }
@@ -86,19 +88,20 @@ apr_status_t mb_segment_attach(server_rec *server) {
         return status;
     }
     mb_segment = segment->memory;
+    slots = bh_child_slots(segment->size);
     serverstats = bh_segment_public_mutable(mb_segment, 0);
     return APR_SUCCESS;
 }
 
 static void claim_slot(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
-    if (mb_segment) mb_child_slot = bh_child_claim(mb_segment, (int32_t)getpid());
+    if (mb_segment) mb_child_slot = bh_child_claim(mb_segment, slots, (int32_t)getpid());
 }
 
 /* In the parent: a child's requests end with it, however it ended. */
 static void forget_child(server_rec *server, pid_t pid, ap_generation_t generation, int slot, mpm_child_status state) {
     (void)server, (void)generation, (void)slot;
-    if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, (int32_t)pid, mb_now_us());
+    if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, slots, (int32_t)pid, mb_now_us());
 }
 
 void mb_segment_register(apr_pool_t *pool) {

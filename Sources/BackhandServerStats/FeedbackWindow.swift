@@ -17,13 +17,13 @@ struct FeedbackWindow {
     private(set) var own = OwnWindow()
 
     /// Writes each row's mean, and kappa, for the time since the last call.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
         let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
         openedAt = now
         let keep = 0.9
         all *= keep
         ours *= keep
-        for id in 0..<Int(bh_segment_rows(segment)) {
+        for id in 0..<Int(count) {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
             rows[id].closeMean(row, span: span, now: now)

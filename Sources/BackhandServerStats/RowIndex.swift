@@ -42,6 +42,8 @@ struct FreeRow {
 /// Which row is which server's. A value of the moderator's memory, made again from the segment by each new moderator.
 struct RowIndex {
     private(set) var known: [Known]
+    /// Rows that are or were in use, with row 0. Read from the segment once: children's processes may write there.
+    private(set) var used: UInt32
     private var byEndpoint: [Endpoint: UInt32] = [:]
     private var byBoot: [UInt64: UInt32] = [:]
     /// In the order in which they became free.
@@ -52,9 +54,10 @@ struct RowIndex {
     /// Of an empty row nobody knows how long it has been so: as if its predecessor's last act had emptied it.
     init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
         known = [Known](repeating: Known(), count: Int(BH_ROWS))
+        used = max(1, bh_segment_rows(segment))
         byEndpoint.reserveCapacity(Int(BH_ROWS))
         byBoot.reserveCapacity(Int(BH_ROWS))
-        for id in 1..<max(1, bh_segment_rows(segment)) {
+        for id in 1..<used {
             let row = bh_segment_row(segment, id)
             let heard = bh_row_heard(row)
             var facts = bh_facts_t()
@@ -84,6 +87,7 @@ struct RowIndex {
     ///   - clock: of the same server in another row; nil: it was in none.
     mutating func assign(_ id: UInt32, endpoint: Endpoint, _ facts: bh_facts_t, clock: PeerClock? = nil, now: UInt64) {
         let old = known[Int(id)]
+        used = max(used, id + 1)
         let (bootID, sequence) = (facts.boot_id, facts.sequence)
         if let place = old.endpoint {
             if place != endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }

@@ -60,13 +60,13 @@ public struct StatsWriter {
         otherBoots = others.map { $0.boot_id }
         index = RowIndex(segment)
         guard bh_segment_owned(segment, epoch) else { return }
-        for id in 1..<max(1, bh_segment_rows(segment)) where bh_row_own(bh_segment_row(segment, id)) {
+        for id in 1..<index.used where bh_row_own(bh_segment_row(segment, id)) {
             guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
             hideRow(segment, id)
             markRow(segment, id, own: false)
         }
         guard keyed else { return }
-        for id in 1..<max(1, bh_segment_rows(segment)) where index[id].endpoint != nil && !index[id].isProven {
+        for id in 1..<index.used where index[id].endpoint != nil && !index[id].isProven {
             guard !bh_row_own(bh_segment_row(segment, id)) else { continue }
             hideRow(segment, id)
             index.forgetBoot(id)
@@ -158,8 +158,10 @@ public struct StatsWriter {
     /// Closes the window of the children's feedback, and copies numbacked and tatime to the public rows.
     public mutating func publishFeedback(nowMicroseconds: UInt64) {
         guard bh_segment_owned(segment, epoch) else { return }
-        window.close(segment, now: nowMicroseconds)
-        for id in 0..<bh_segment_rows(segment) where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+        window.close(segment, rows: index.used, now: nowMicroseconds)
+        // What was written over it would hide servers from decisions.
+        if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) { bh_half_store(&segment.pointee.rows, index.used) }
+        for id in 0..<index.used where bh_row_heard(bh_segment_row(segment, id)) != 0 {
             publishRowFeedback(segment, id)
         }
     }
@@ -198,7 +200,8 @@ public struct StatsWriter {
     /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far ahead does not
     /// shut it out for good.
     private func isSilent(_ id: UInt32, _ now: UInt64) -> Bool {
-        now >= bh_row_heard(bh_segment_row(segment, id)) &+ sequencePatience
+        let heard = index[id].heard
+        return heard > now || now - heard >= sequencePatience
     }
 
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
@@ -239,8 +242,7 @@ public struct StatsWriter {
             emptyRow(segment, id)
             return id
         }
-        let rows = max(1, bh_segment_rows(segment))
-        if rows < BH_ROWS { return rows }
+        if index.used < BH_ROWS { return index.used }
         guard limit > 0, let id = index.longestSilent(since: limit, idle: { requestsInFlight(segment, $0) == 0 })
         else { return nil }
         emptyRow(segment, id)

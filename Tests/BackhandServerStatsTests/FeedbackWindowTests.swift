@@ -100,10 +100,10 @@ import Testing
     @Test func childThatDies() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4"), now: 1000, wall: 5)
-        let child = bh_child_claim(table.segment, 77)
+        let child = bh_child_claim(table.segment, 1, 77)
         writer.publishFeedback(nowMicroseconds: 1_000_000)
         bh_feedback_begin(table.segment, child, 1, 1_000_000)
-        bh_child_forget(table.segment, 77, 1_500_000)
+        bh_child_forget(table.segment, 1, 77, 1_500_000)
         writer.publishFeedback(nowMicroseconds: 2_000_000)
         #expect(row(1).pointee.sent_mean == 500)
         writer.publishFeedback(nowMicroseconds: 3_000_000)

@@ -111,20 +111,20 @@ static void segments(void) {
 }
 
 static void children(void) {
-    CHECK(bh_child_claim(segment, 100) == 0);
-    CHECK(bh_child_claim(segment, 101) == 1);
+    CHECK(bh_child_claim(segment, CHILD_SLOTS, 100) == 0);
+    CHECK(bh_child_claim(segment, CHILD_SLOTS, 101) == 1);
     bh_feedback_begin(segment, 0, 3, 1000);
     bh_feedback_begin(segment, 0, 3, 1000);
     bh_feedback_begin(segment, 1, 3, 1000);
     bh_feedback_end(segment, 0, 3, 4000);
     CHECK(segment->rows_extended[3].in_flight == 2);
-    bh_child_forget(segment, 100, 5000);
+    bh_child_forget(segment, CHILD_SLOTS, 100, 5000);
     CHECK(segment->rows_extended[3].in_flight == 1);
-    bh_child_forget(segment, 101, 6000);
+    bh_child_forget(segment, CHILD_SLOTS, 101, 6000);
     CHECK(segment->rows_extended[3].in_flight == 0);
     CHECK(segment->rows_extended[3].in_flight_us == 3000 + 4000 + 5000); /* the dead one's ended when it was missed */
-    for (int pid = 0; pid < CHILD_SLOTS; pid++) CHECK(bh_child_claim(segment, 200 + pid) == pid);
-    CHECK(bh_child_claim(segment, 300) == -1);
+    for (int pid = 0; pid < CHILD_SLOTS; pid++) CHECK(bh_child_claim(segment, CHILD_SLOTS, 200 + pid) == pid);
+    CHECK(bh_child_claim(segment, CHILD_SLOTS, 300) == -1);
     bh_feedback_begin(segment, -1, 3, 6000);
     bh_feedback_end(segment, -1, 3, 7000);
     CHECK(segment->rows_extended[3].in_flight == 0);
@@ -184,6 +184,29 @@ static void sites(const bh_step_t *chain, bh_request_t *request, void *workspace
     CHECK(decision.count == 1 && decision.servers[0].id == 1);
     request->self_id = 0, request->accepted = NULL, request->accepted_count = 0;
     for (uint32_t id = 0; id < 2; id++) bh_half_store(&bh_segment_row_mutable(segment, id)->own, 0);
+}
+
+/* What the children's user may write into the segment leads neither parent nor child behind the mapping, where a page that nobody may touch stands. */
+static void children_of_noise(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = bh_segment_size(CHILD_SLOTS), room = (size + page - 1) / page * page;
+    char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED && mprotect(memory + room, page, PROT_NONE) == 0);
+    bh_segment_t *noise = (bh_segment_t *)(void *)(memory + room - size);
+    CHECK(bh_segment_format(noise, size, CHILD_SLOTS, 7) == BH_OK);
+    CHECK(bh_child_slots(size) == CHILD_SLOTS && bh_child_slots(size - 1) == CHILD_SLOTS - 1);
+    CHECK(bh_child_slots(sizeof(bh_segment_t)) == 0 && bh_child_slots(0) == 0 && bh_child_slots(SIZE_MAX) == INT32_MAX);
+    noise->children = noise->child_slots = UINT32_MAX;
+    noise->size = UINT64_MAX;
+    for (uint32_t i = 0; i < CHILD_SLOTS; i++) {
+        CHECK(bh_child_claim(noise, bh_child_slots(size), 500) == (int32_t)i);
+        memset(bh_segment_children(noise)[i].in_flight, 0xff, sizeof noise->rows);
+    }
+    CHECK(bh_child_claim(noise, bh_child_slots(size), 501) == -1);
+    bh_child_forget(noise, bh_child_slots(size), 500, UINT64_MAX);
+    bh_child_forget(noise, bh_child_slots(size), 0, 1); /* the page behind, if it were read, would have this */
+    CHECK(bh_child_claim(noise, bh_child_slots(size), 502) == 0);
+    CHECK(bh_segment_check(noise, size) == BH_ELAYOUT);
+    CHECK(munmap(memory, room + page) == 0);
 }
 
 static void decisions(void) {
@@ -419,6 +442,7 @@ int main(void) {
     destinations();
     segments();
     children();
+    children_of_noise();
     decisions();
     sessions_and_redirects();
     status();

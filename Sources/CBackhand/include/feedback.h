@@ -18,10 +18,17 @@ static inline bh_child_t *_Nonnull bh_segment_children(bh_segment_t *_Nonnull se
     return (bh_child_t *)(void *)(segment + 1);
 }
 
-/* Claims a slot for the process; -1 if none is free: its requests then count in the sums only. */
-static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid) {
+/* The children's slots that there is memory for. bytes: the mapping's, from the caller's own memory: what the segment says of itself is
+ * the children's user's word, and the parent is root. */
+static inline uint32_t bh_child_slots(size_t bytes) {
+    size_t slots = bytes < sizeof(bh_segment_t) ? 0 : (bytes - sizeof(bh_segment_t)) / sizeof(bh_child_t);
+    return slots < INT32_MAX ? (uint32_t)slots : INT32_MAX;
+}
+
+/* Claims one of so many slots (bh_child_slots) for the process; -1 if none is free: its requests then count in the sums only. */
+static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid) {
     bh_child_t *children = bh_segment_children(segment);
-    for (uint32_t i = 0; i < segment->child_slots; i++) {
+    for (uint32_t i = 0; i < slots; i++) {
         int32_t nobody = 0;
         if (!__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             continue;
@@ -33,11 +40,11 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, int32_t pid
     return -1;
 }
 
-/* The parent, when a child is gone: takes back what it had in flight. Looks at claimed slots only: each has pages of its own. */
-static inline void bh_child_forget(bh_segment_t *_Nonnull segment, int32_t pid, uint64_t now_us) {
+/* The parent, when a child is gone: takes back what it had in flight. slots: as above. Looks at claimed slots only: each has pages of its own. */
+static inline void bh_child_forget(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid, uint64_t now_us) {
     bh_child_t *children = bh_segment_children(segment);
     uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < claimed && i < segment->child_slots; i++) {
+    for (uint32_t i = 0; i < claimed && i < slots; i++) {
         if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
         for (uint32_t id = 0; id < BH_ROWS; id++) {
             uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);

@@ -13,6 +13,7 @@ let targets: [(name: String, run: @Sendable (UnsafeRawBufferPointer) -> Void)] =
     ("loaded", fuzzLoaded),
     ("segment", fuzzSegment),
     ("header", fuzzHeader),
+    ("owner", fuzzOwner),
 ]
 
 private let chosen: @Sendable (UnsafeRawBufferPointer) -> Void = {
