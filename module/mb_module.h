@@ -159,13 +159,27 @@ void mb_segment_register(apr_pool_t *pool);
 /* This child's slot for what it has in flight; -1: none. */
 extern int32_t mb_child_slot;
 
-/* ---- The moderator: mb_moderator.c, mb_control.c, mb_scoreboard.c ---- */
+/* ---- The moderator: mb_moderator.c, mb_control.c, mb_rights.c, mb_scoreboard.c ---- */
 
 void mb_moderator_register(apr_pool_t *pool);
 /* Our port: that of the first MulticastStats if it gives one, or of the first plain Listen; 0: there is none. */
 uint16_t mb_own_port(const mb_server *settings);
 /* The port of the first Listen without TLS; 0: there is none. */
 uint16_t mb_first_port(void);
+/* Whose rights something is done with: mb_rights.c. */
+typedef struct mb_rights {
+    uid_t user; /* 0: as this process */
+    gid_t group;
+    const char *name; /* for the user's other groups; NULL: none */
+} mb_rights;
+mb_rights mb_rights_of_children(void);
+/* Those of the user that could change what the path of a file means; root's if no other user can. */
+mb_rights mb_rights_of_path(const char *file);
+/* Returns 0 or an error number, of one byte. */
+typedef int (*mb_rights_fn)(void *baton);
+/* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of the rights. What it
+ * returned, or why it could not be called. */
+int mb_rights_run(const mb_rights *rights, gid_t group, mb_rights_fn act, void *baton);
 /* The listening control socket. */
 typedef struct mb_control mb_control;
 /* Binds it; it is closed and its file removed with the pool. NULL: it has logged why. */
