@@ -24,9 +24,10 @@
 #include <sys/socket.h>
 #include <syslog.h>
 
-/* The moderator's exit code for "would fail again": it is not started again before the next restart. Above all signals, because httpd
- * tells the parent one number for both; 7 and 15 mean something to the MPMs. */
+/* The moderator's exit code for what only the configuration can change: it is not started again before the next restart. Above all signals, because
+ * httpd tells the parent one number for both; 7 and 15 mean something to the MPMs. What the network or the system may change is none of it. */
 #define EXIT_HOPELESS 100
+#define EXIT_FAILED 101
 
 /* The moderator of this generation. */
 static struct {
@@ -38,7 +39,8 @@ static struct {
     mb_server *settings;
     mb_control *control;   /* listening socket; NULL: none */
     int started;
-    bh_sockets_t *sockets; /* the parent's: what is announced while no moderator lives waits there for the next */
+    bh_sockets_t *sockets; /* where its sockets are: what is announced while no moderator lives waits there for the next */
+    int forkless;          /* the last fork failed: tried again at the parent's next look */
     bh_moderator_config_t config;
 } self;
 
@@ -122,9 +124,10 @@ static void work(pid_t parent) {
     }
     close_descriptors();
 
-    if (bh_moderator_new(&self.config, &moderator, error, sizeof error) != BH_OK) {
+    bh_status_t status = bh_moderator_new(&self.config, &moderator, error, sizeof error);
+    if (status != BH_OK) {
         say_cannot_start(error);
-        leave(EXIT_HOPELESS);
+        leave(status == BH_EINVAL ? EXIT_HOPELESS : EXIT_FAILED);
     }
     settle(parent);
     check_directory();
@@ -195,21 +198,29 @@ static void maintain(int reason, void *data, int status) {
 }
 
 /* In the parent, once for all moderators of this configuration. Closed before this module may be unloaded. */
-static int open_sockets(void) {
+static void open_sockets(void) {
     char error[BH_ERROR_SIZE];
-    if (self.sockets) return 1;
-    if (bh_sockets_open(&self.config, &self.sockets, error, sizeof error) == BH_OK) {
+    if (self.sockets) return;
+    if (bh_sockets_open(&self.sockets, error, sizeof error) == BH_OK) {
         self.config.sockets = self.sockets;
         apr_pool_cleanup_register(self.pool, NULL, close_sockets, apr_pool_cleanup_null);
-        return 1;
+        return;
     }
-    say_cannot_start(error);
-    give_up();
-    return 0;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server, "BH0220: %s: what is announced while the moderator is replaced is lost", error);
+}
+
+/* Another time it may work: the parent looks again as often as httpd runs its monitor hook, every ten seconds or so. Until then the children do not
+ * look at a table that grows old. */
+static void wait_for_fork(apr_status_t why) {
+    if (!self.forkless)
+        ap_log_error(APLOG_MARK, APLOG_ERR, why, self.server,
+                     "BH0207: cannot fork the moderator: there is none until that works; tried again within 15 s");
+    self.forkless = 1;
+    if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
 }
 
 static apr_status_t start(void) {
-    if (!open_sockets()) return APR_EGENERAL;
+    open_sockets();
     pid_t parent = getpid();
     sigset_t stop, before;
     /* A signal for the moderator must not run a handler of the parent's between fork and its own: blocked until
@@ -227,11 +238,15 @@ static apr_status_t start(void) {
     int why = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, why, self.server,
-                     "BH0207: cannot fork the moderator: every request is served here");
-        give_up();
+        self.started = 1;
+        wait_for_fork(why);
         return why;
     }
+    if (self.forkless) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, self.server, "BH0221: the moderator could be forked again");
+        if (mb_segment) bh_half_store(&mb_segment->unattended, 0);
+    }
+    self.forkless = 0;
     self.process->pid = pid;
     self.alive = self.started = 1;
     mb_pidfile_write(self.pool, self.server, self.settings->pid_file, pid);
@@ -303,6 +318,12 @@ static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
     return OK;
 }
 
+static int try_again(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    if (self.control && self.forkless && !stopping()) start();
+    return OK;
+}
+
 /* A child that outlives its parent must not seem to be the moderator. With httpd -X there is no child. */
 static void leave_sockets(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
@@ -318,4 +339,5 @@ void mb_moderator_register(apr_pool_t *pool) {
     /* After mod_cgid has forked its daemon, which would keep the control socket. */
     ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_pre_mpm(start_late, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_monitor(try_again, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -50,8 +50,9 @@ typedef struct mb_server {
     mb_log log;                        /* BackhandLogLevel, of each virtual host */
     apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
     apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats; of virtual hosts too */
-    bh_address_t own;                  /* mb_site.c: where a virtual host with MulticastStats lines takes requests */
+    bh_address_t own;                  /* mb_site.c: where a virtual host with MulticastStats lines takes requests; atomic words */
     uint16_t own_port;
+    uint64_t own_next_ms;              /* mb_site.c: when it may be looked for again */
     uint32_t own_row;                  /* mb_site.c: where this child found it in the table the last time */
     gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
     mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */

@@ -39,6 +39,26 @@ static void look_at_section(const server_rec *server, bh_address_t *address, uin
     }
 }
 
+/* The address by which the moderator knows the virtual host: that of its first line that has one. What no line gives is found as the moderator finds it,
+ * again and again: an address may come after the start, and change. Only an IPv4 address is found, and its upper word is always the same. */
+static void find_own(mb_server *settings) {
+    const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
+    bh_address_t address;
+    for (int i = 0; i < settings->destinations->nelts; i++) {
+        if (bh_moderator_address(&lines[i], &address) != BH_OK) continue;
+        bh_word_store(&settings->own.high, address.high);
+        bh_word_store(&settings->own.low, address.low);
+        return;
+    }
+}
+
+/* Looks for it at most once a second. */
+static int is_time_to_find(mb_server *settings) {
+    uint64_t now = mb_now_ms(), next = bh_word_load(&settings->own_next_ms);
+    return next <= now
+           && __atomic_compare_exchange_n(&settings->own_next_ms, &next, now + 1000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 /* Fills in what the lines leave open. */
 static void complete(const server_rec *server, mb_server *settings, uint16_t number) {
     bh_destination_t *lines = (bh_destination_t *)(void *)settings->destinations->elts;
@@ -49,11 +69,9 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
     for (int i = 0; i < settings->destinations->nelts; i++) {
         lines[i].site = number;
         if (!is_given(&lines[i].own)) lines[i].own = address;
-        /* Where none is found, the moderator says so. */
-        if (!is_given(&lines[i].own)) (void)bh_moderator_address(&lines[i], &lines[i].own);
         if (!lines[i].own_port) lines[i].own_port = port;
     }
-    settings->own = lines[0].own;
+    find_own(settings);
     settings->own_port = lines[0].own_port;
 }
 
@@ -95,11 +113,22 @@ void mb_site_describe(const request_rec *r, bh_request_t *request) {
     request->accepted_count = networks->nelts ? (size_t)networks->nelts : 1;
 }
 
+/* The row that is the virtual host at the address it is known by; 0 also if there is none. */
+static uint32_t look_up(mb_server *settings, int *found) {
+    bh_address_t own = {bh_word_load(&settings->own.high), bh_word_load(&settings->own.low)};
+    uint32_t before = bh_half_load(&settings->own_row);
+    uint32_t row = bh_segment_own_row(mb_segment, &own, settings->own_port, before);
+    if (row != before) bh_half_store(&settings->own_row, row);
+    *found = row || bh_row_is_own(bh_segment_row(mb_segment, 0), &own, settings->own_port);
+    return row;
+}
+
 uint32_t mb_site_row(const request_rec *r) {
     mb_server *settings = own_settings(r->server);
+    int found;
     if (!settings || !settings->own_port) return 0;
-    uint32_t before = bh_half_load(&settings->own_row);
-    uint32_t row = bh_segment_own_row(mb_segment, &settings->own, settings->own_port, before);
-    if (row != before) bh_half_store(&settings->own_row, row);
-    return row;
+    uint32_t row = look_up(settings, &found);
+    if (found || !is_time_to_find(settings)) return row;
+    find_own(settings);
+    return look_up(settings, &found);
 }

@@ -17,14 +17,12 @@ public func bh_moderator_address(
 
 @c @implementation
 public func bh_sockets_open(
-    _ config: UnsafePointer<bh_moderator_config_t>?, _ sockets: UnsafeMutablePointer<OpaquePointer?>?,
-    _ errorText: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+    _ sockets: UnsafeMutablePointer<OpaquePointer?>?, _ errorText: UnsafeMutablePointer<CChar>?, _ errorSize: Int
 ) -> bh_status_t {
-    guard let config, let sockets, config.pointee.destinations != nil || config.pointee.destination_count == 0
-    else { return BH_EINVAL }
+    guard let sockets else { return BH_EINVAL }
     do throws(ModeratorError) {
-        let opened = try Sockets(config.pointee)
-        sockets.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
+        let held = try HeldSockets()
+        sockets.pointee = OpaquePointer(Unmanaged.passRetained(held).toOpaque())
         return BH_OK
     } catch {
         write(error.text, to: errorText, errorSize)
@@ -35,13 +33,13 @@ public func bh_sockets_open(
 @c @implementation
 public func bh_sockets_have(_ sockets: OpaquePointer?, _ fd: Int32) -> Bool {
     guard let sockets else { return false }
-    return Unmanaged<Sockets>.fromOpaque(UnsafeRawPointer(sockets)).takeUnretainedValue().have(fd)
+    return Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer(sockets)).takeUnretainedValue().have(fd)
 }
 
 @c @implementation
 public func bh_sockets_close(_ sockets: OpaquePointer?) {
     guard let sockets else { return }
-    Unmanaged<Sockets>.fromOpaque(UnsafeRawPointer(sockets)).takeRetainedValue().close()
+    Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer(sockets)).takeRetainedValue().close()
 }
 
 @c @implementation
@@ -55,10 +53,10 @@ public func bh_moderator_new(
         config.pointee.keys == nil || (config.pointee.sign != nil && config.pointee.verify != nil)
     else { return BH_EINVAL }
     do throws(ModeratorError) {
-        let given = config.pointee.sockets.map {
-            Unmanaged<Sockets>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue()
+        let held = config.pointee.sockets.map {
+            Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue()
         }
-        let opened = try Moderator.open(config.pointee, given)
+        let opened = try Moderator.open(config.pointee, held)
         moderator.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
         return BH_OK
     } catch {

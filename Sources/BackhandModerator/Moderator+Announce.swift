@@ -38,12 +38,12 @@ extension Moderator {
             write(facts, to: &writer, now: now)
         }
         announced.removeAll(keepingCapacity: true)
-        for (route, socket) in zip(plan.routes, sockets.senders) {
-            facts.boot_id = bootID(ofSite: route.site)
-            facts.address = route.own
-            facts.port = route.ownPort
+        for sender in sockets.senders {
+            facts.boot_id = bootID(ofSite: sender.route.site)
+            facts.address = sender.route.own
+            facts.port = sender.route.ownPort
             announced.append(facts)
-            send(facts, along: route, socket, writer, now: now)
+            send(facts, along: sender.route, sender.socket, writer, now: now)
         }
     }
 
@@ -84,7 +84,9 @@ extension Moderator {
 
     private func bootID(of site: Site) -> UInt64 {
         let boot = segment.pointee.boot_id
-        return site.number == 0 || site.isSame(as: plan.sites[0]) ? boot : site.bootID(from: boot)
+        if site.number == 0 || site.isSame(as: plan.sites[0]) { return boot }
+        // One server has one boot id, whichever way its numbers have come to it.
+        return (plan.sites.first { $0.isSame(as: site) } ?? site).bootID(from: boot)
     }
 
     private func bootID(ofSite number: UInt16) -> UInt64 {
@@ -114,8 +116,10 @@ extension Moderator {
         do throws(SystemError) {
             try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
             writer.count(BH_COUNT_ANNOUNCED)
+            noteSent(route.line, nil, now: now)
         } catch {
             writer.count(BH_COUNT_SEND_FAILED)
+            guard !error.isNetworkAway else { return noteSent(route.line, error, now: now) }
             guard let count = drops.note(BH_COUNT_SEND_FAILED, now: now) else { return }
             let target = bh_address_t(ipv4: route.destination).text
             log(

@@ -30,6 +30,11 @@ extension Moderator {
         _ = filter(with: nil)
     }
 
+    /// Sockets that were opened since the filter began have it too.
+    func filterNewSockets() {
+        if flood.isFlood { _ = filter(with: socketFilter) }
+    }
+
     /// Counts what the kernel has dropped before a socket that we are about to read.
     func noteLosses(at socket: UDPSocket, now: UInt64) {
         guard let buffer = socket.receiveBuffer else { return }
@@ -53,8 +58,8 @@ extension Moderator {
     /// Whether all sockets have the filter; where the system has none, everything is read as before.
     private func filter(with filter: SocketFilter?) -> Bool {
         do throws(SystemError) {
-            for socket in sockets.listeners { try socket.filter(with: filter) }
-            for socket in sockets.senders { try socket.filter(with: filter) }
+            for one in sockets.listeners { try one.socket.filter(with: filter) }
+            for one in sockets.senders { try one.socket.filter(with: filter) }
             return true
         } catch {
             return false

@@ -11,7 +11,7 @@ extension Moderator {
     func hear(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) -> Int? {
         var read: Int?
         for index in sockets.listeners.indices where readiness.isReadable(first + index) {
-            read = (read ?? 0) + empty(sockets.listeners[index], limit: limit, now: now) { place in
+            read = (read ?? 0) + empty(sockets.listeners[index].socket, limit: limit, now: now) { place in
                 take(inbox.bytes(place), inbox.length(place), from: bh_address_t(ipv4: inbox.sender(place)), port: inbox.port(place), &writer, now: now)
             }
         }
@@ -73,8 +73,10 @@ extension Moderator {
     /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
     /// ourselves.
     private func isImpersonation(_ facts: bh_facts_t, _ writer: StatsWriter) -> Bool {
+        // A server that takes over the main server's address while that is not ours is one: row 0 stands for us all the same.
         !writer.isOwn(bootID: facts.boot_id)
-            && plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
+            && (plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
+                || plan.sites.dropFirst().contains { $0.own == facts.address && $0.ownPort == facts.port })
     }
 
     func isAccepted(_ sender: bh_address_t) -> Bool {

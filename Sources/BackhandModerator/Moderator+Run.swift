@@ -20,7 +20,9 @@ extension Moderator {
     ///   - isParents: whether the parent has sent a signal to end.
     func run(attention: UInt64, stop: () -> Bool, isParents: () -> Bool = { true }) {
         let epoch = bh_segment_own(segment, processID())
+        beginNetwork(now: monotonicMilliseconds())
         var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
+        settle(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
         prepareArriba()
         stopFiltering()
@@ -31,6 +33,7 @@ extension Moderator {
         var gatheredUntil: UInt64 = 0
         while let now = untilOver(epoch, stop) {
             watchStopping(now: now)
+            watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
                 announce(&writer, now: now)
             } else if farewell.take(now: now) {
@@ -39,14 +42,16 @@ extension Moderator {
             let gathers = now < gatheredUntil
             readiness.removeAll()
             control.prepare(&readiness, now: now)
-            let first = gathers ? nil : prepare(sockets.listeners, &readiness)
-            let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders, &readiness)
+            prepareNetwork(&readiness)
+            let first = gathers ? nil : prepare(sockets.listeners.map { $0.socket }, &readiness)
+            let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
-            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait)
+            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait, networkWait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, now: later)
+            hearNetwork(readiness, now: later)
             if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
             if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
@@ -108,11 +113,6 @@ extension Moderator {
     }
 
     private func logStart() {
-        for route in plan.routes {
-            let own = route.own.text
-            let target = bh_address_t(ipv4: route.destination).text
-            log(BH_LOG_INFO, LogNumber.started, "announcing \(own):\(route.ownPort) to \(target):\(route.port)")
-        }
         // The kernel doubles what it is asked for, and charges each announcement with about 1 kB.
         if let buffer = sockets.smallestBuffer, buffer < 2 << 20 {
             log(BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about \(buffer / 1024) announcements at once")

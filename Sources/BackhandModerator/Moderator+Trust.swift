@@ -50,7 +50,7 @@ extension Moderator {
     /// - Parameter first: the first of these sockets' place in the last wait; the others follow.
     func hearReplies(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) {
         for index in sockets.senders.indices where readiness.isReadable(first + index) {
-            _ = empty(sockets.senders[index], limit: limit, now: now) { place in
+            _ = empty(sockets.senders[index].socket, limit: limit, now: now) { place in
                 takeReply(place, from: bh_address_t(ipv4: inbox.sender(place)), at: index, &writer, now: now)
             }
         }
@@ -94,7 +94,7 @@ extension Moderator {
         var facts = announced[index]
         facts.sent_ms = monotonicMilliseconds()
         let length = encodeAnnouncement(facts, answering: challenge.nonce, signed: true, into: reply)
-        guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index]) else { return }
+        guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index].socket) else { return }
         writer.count(BH_COUNT_ANSWERED)
     }
 
@@ -115,14 +115,13 @@ extension Moderator {
 
     /// The socket that announces from the address by which packets leave for the target; any other if there is none.
     private func socket(towards target: UInt32) -> UDPSocket? {
-        guard sockets.senders.count > 1 else { return sockets.senders.first }
+        guard sockets.senders.count > 1 else { return sockets.senders.first?.socket }
         let local: UInt32?
         do throws(SystemError) {
             local = try localAddress(towards: target)
         } catch {
             local = nil
         }
-        let place = plan.routes.firstIndex { $0.local == local } ?? 0
-        return sockets.senders.indices.contains(place) ? sockets.senders[place] : nil
+        return (sockets.senders.first { $0.route.local == local } ?? sockets.senders.first)?.socket
     }
 }

@@ -6,13 +6,14 @@ internal import BackhandWire
 
 /// The one helper process of an httpd: announces, listens, owns the table and answers the control socket.
 ///
-/// Single-threaded; everything happens between two waits. Sockets are opened with whatever privileges the process still has;
-/// files are touched only in ``run()``, when they are gone.
+/// Single-threaded; everything happens between two waits. Files and ports are touched only in ``run()``, when the process has no privileges any
+/// more: what the network needs later must be possible without them.
 public final class Moderator {
     let config: bh_moderator_config_t
     let segment: UnsafeMutablePointer<bh_segment_t>
     let log: Log
     let sockets: Sockets
+    var network: NetworkState
     let parent: Int32
     var sampler: HostSampler
     var control: ControlServer
@@ -70,6 +71,7 @@ public final class Moderator {
         answers = ReplyLimit(secret: mix(secret))
         checks = CheckLimit(secret: secret)
         parent = parentProcessID()
+        network = NetworkState(lines: 0, now: 0)
         sampler = HostSampler()
     }
 
@@ -87,10 +89,10 @@ public final class Moderator {
         reply.deallocate()
     }
 
-    var plan: NetworkPlan { sockets.plan }
+    var plan: NetworkPlan { network.plan }
 
-    /// With the sockets that it is given, else it opens its own: all, or none.
-    public static func open(_ config: bh_moderator_config_t, _ given: Sockets? = nil) throws(ModeratorError) -> Moderator {
+    /// - Parameter held: where the sockets of the moderator before are, and where its own are to be for the next.
+    public static func open(_ config: bh_moderator_config_t, _ held: HeldSockets? = nil) throws(ModeratorError) -> Moderator {
         guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, "there is no segment") }
         let control: ControlServer
         do throws(SystemError) {
@@ -99,8 +101,8 @@ public final class Moderator {
             throw ModeratorError(cannot: "use the control socket", error)
         }
         let mint = try mint(config)
-        if let given { return Moderator(config, segment, given, control, mint) }
-        return Moderator(config, segment, try Sockets(config), control, mint)
+        try NetworkPlan.check(UnsafeBufferPointer(start: config.destinations, count: config.destination_count), port: config.port)
+        return Moderator(config, segment, Sockets(held, lines: config.destination_count), control, mint)
     }
 
     private static func mint(_ config: bh_moderator_config_t) throws(ModeratorError) -> NonceMint? {
@@ -120,6 +122,7 @@ public final class Moderator {
     }
 
     public func close() {
+        endNetwork()
         sockets.close()
         control.close()
         sampler.close()

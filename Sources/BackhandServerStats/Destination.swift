@@ -53,7 +53,18 @@ private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError
     guard let tail else {
         throw ConfigurationError(word, ": the port is missing; give destination:port, as 239.255.221.20:4445")
     }
-    return (address, try parsePort(tail, of: word))
+    return (address, try parseUDPPort(tail, of: word))
+}
+
+/// A port below 1024 belongs to root, and the moderator, which opens it again whenever the network changes, is not root.
+private func parseUDPPort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
+    guard let number = port.number(upTo: 65535), number > 0 else {
+        throw ConfigurationError(word, ": the port must be 1024 to 65535, not ", port)
+    }
+    guard number >= 1024 else {
+        throw ConfigurationError(word, ": the moderator does not run as root and cannot open a port below 1024: the port must be 1024 to 65535, not ", port)
+    }
+    return UInt16(number)
 }
 
 private func parsePort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {

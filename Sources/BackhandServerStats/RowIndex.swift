@@ -7,6 +7,11 @@ struct Endpoint: Hashable {
     var address: bh_address_t
     var port: UInt16
 
+    init(address: bh_address_t, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
     init(_ facts: bh_facts_t) {
         address = facts.address
         port = facts.port

@@ -16,8 +16,9 @@ public enum Heard: Equatable {
     case notOwner
 }
 
-/// How long a server keeps its first address while only another of its addresses is heard: three announcements may get lost.
-private let endpointPatience = UInt64(3000)
+/// How long a server keeps its first address while only another of its addresses is heard: two announcements may get lost, and one that has moved is
+/// found at its new address by the third.
+private let endpointPatience = UInt64(2500)
 
 /// How long a server's own numbers must have been refused before any number is taken: three announcements.
 private let sequencePatience = UInt64(3000)
@@ -39,8 +40,11 @@ public struct StatsWriter {
     /// Whether announcements are signed: then only who has answered a challenge gets a row.
     private let keyed: Bool
     private var index: RowIndex
-    /// Boot ids under which we announce ourselves, beside the segment's.
-    private let otherBoots: [UInt64]
+    /// Boot ids under which we announce ourselves, beside the segment's; and those of before the last change of our addresses, which may be on
+    /// their way to us still.
+    private var otherBoots: [UInt64]
+    private var formerBoots: [UInt64] = []
+    private var otherEndpoints: [Endpoint]
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
@@ -58,18 +62,55 @@ public struct StatsWriter {
         self.epoch = epoch
         self.keyed = keyed
         otherBoots = others.map { $0.boot_id }
+        otherEndpoints = others.map { Endpoint($0) }
         index = RowIndex(segment)
         guard bh_segment_owned(segment, epoch) else { return }
-        for id in 1..<index.used where bh_row_own(bh_segment_row(segment, id)) {
-            guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
-            hideRow(segment, id)
-            markRow(segment, id, own: false)
-        }
+        for id in ownRows(except: otherEndpoints) { giveUp(id) }
         guard keyed else { return }
         for id in 1..<index.used where index[id].endpoint != nil && !index[id].isProven {
             guard !bh_row_own(bh_segment_row(segment, id)) else { continue }
             hideRow(segment, id)
             index.forgetBoot(id)
+        }
+    }
+
+    /// From now on we announce ourselves as these beside row 0: our addresses have changed. Other rows of our own are given up.
+    public mutating func become(_ others: [bh_facts_t], now: UInt64) {
+        let (boots, endpoints) = (others.map { $0.boot_id }, others.map { Endpoint($0) })
+        guard boots != otherBoots || endpoints != otherEndpoints, bh_segment_owned(segment, epoch) else { return }
+        if boots != otherBoots { formerBoots = otherBoots }
+        (otherBoots, otherEndpoints) = (boots, endpoints)
+        for id in ownRows(except: endpoints) {
+            giveUp(id)
+            index.retire(id, since: now)
+        }
+    }
+
+    private func ownRows(except endpoints: [Endpoint]) -> [UInt32] {
+        (1..<max(1, bh_segment_rows(segment))).filter { id in
+            bh_row_own(bh_segment_row(segment, id)) && !endpoints.contains { $0 == index[id].endpoint }
+        }
+    }
+
+    private func giveUp(_ id: UInt32) {
+        hideRow(segment, id)
+        markRow(segment, id, own: false)
+    }
+
+    /// We are announced at this address and port from now on, which may have been another server's before: its row would send our requests to us.
+    public mutating func claim(_ address: bh_address_t, port: UInt16, now: UInt64) {
+        guard let id = index.row(of: Endpoint(address: address, port: port)), bh_segment_owned(segment, epoch),
+            !bh_row_own(bh_segment_row(segment, id))
+        else { return }
+        hideRow(segment, id)
+        index.retire(id, since: now)
+    }
+
+    private func giveUpRows(except others: [bh_facts_t]) {
+        for id in 1..<max(1, bh_segment_rows(segment)) where bh_row_own(bh_segment_row(segment, id)) {
+            guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
+            hideRow(segment, id)
+            markRow(segment, id, own: false)
         }
     }
 
@@ -148,7 +189,7 @@ public struct StatsWriter {
 
     /// Whether an announcement with this boot id is ours.
     public func isOwn(bootID: UInt64) -> Bool {
-        bootID == segment.pointee.boot_id || otherBoots.contains(bootID)
+        bootID == segment.pointee.boot_id || otherBoots.contains(bootID) || formerBoots.contains(bootID)
     }
 
     /// What this httpd itself did in the last window, and how many requests it has sent on so far.

@@ -7,11 +7,14 @@ public struct NetworkInterface: Equatable, Sendable {
     public let address: UInt32
     public let mask: UInt32
     public let broadcast: UInt32
+    /// The kernel's number of the interface, another one each time it is made; 0: not known.
+    public let index: UInt32
 
-    public init(address: UInt32, mask: UInt32, broadcast: UInt32) {
+    public init(address: UInt32, mask: UInt32, broadcast: UInt32, index: UInt32 = 0) {
         self.address = address
         self.mask = mask
         self.broadcast = broadcast
+        self.index = index
     }
 
     /// Whether the address belongs to this interface's network. A mask of zero is none.
@@ -28,7 +31,7 @@ public func networkInterfaces() -> [NetworkInterface] {
         room.baseAddress.map { csystem_interfaces($0, Int32(room.count)) } ?? 0
     }
     return list.prefix(Int(max(count, 0))).map {
-        NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast)
+        NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast, index: $0.index)
     }
 }
 
@@ -37,4 +40,14 @@ public func localAddress(towards destination: UInt32) throws(SystemError) -> UIn
     var address: UInt32 = 0
     try checked { csystem_local_address(destination, &address) }
     return address
+}
+
+/// Why the address is not one of this machine's; nil if it is (`bind` of a UDP socket).
+public func whyNotLocal(_ address: UInt32) -> SystemError? {
+    do throws(SystemError) {
+        try checked { csystem_address_check(address) }
+        return nil
+    } catch {
+        return error
+    }
 }

@@ -16,10 +16,20 @@ public struct SystemError: Error, Equatable {
     public static var addressInUse: SystemError { SystemError(code: EADDRINUSE) }
     public static var addressNotHere: SystemError { SystemError(code: EADDRNOTAVAIL) }
     public static var denied: SystemError { SystemError(code: EACCES) }
+    public static var noDescriptors: SystemError { SystemError(code: EMFILE) }
     public static var missing: SystemError { SystemError(code: ENOENT) }
     public static var refused: SystemError { SystemError(code: ECONNREFUSED) }
     /// A file that is not what it should be: a directory, a pipe, a device.
     public static var wrongKind: SystemError { SystemError(code: EINVAL) }
+
+    /// Whether a datagram could not be sent because an interface, an address or a route is not there. EINVAL: the address that the socket is bound to
+    /// is not one of this machine's any more.
+    public var isNetworkAway: Bool {
+        switch code {
+        case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, EADDRNOTAVAIL, ENODEV, ENONET, EINVAL: true
+        default: false
+        }
+    }
 
     /// Whether a non-blocking call only has to be made again later.
     public var isLater: Bool { code == EAGAIN }

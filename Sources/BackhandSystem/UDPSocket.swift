@@ -10,26 +10,60 @@ public struct UDPSocket: Sendable {
     ///
     /// - Parameter shared: other programs may bind the same (SO_REUSEADDR); each gets every multicast and broadcast datagram.
     public init(address: UInt32, port: UInt16, shared: Bool) throws(SystemError) {
-        fd = try checked { csystem_udp_bound(address, port, shared) }
+        try self.init()
+        do throws(SystemError) {
+            try bind(address: address, port: port, shared: shared)
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    /// Bound to nothing yet (`socket`).
+    public init() throws(SystemError) {
+        fd = try checked { csystem_udp_open() }
+    }
+
+    /// A descriptor that another process opened; nil if it is not a UDP socket.
+    public init?(taking fd: Int32) {
+        self.fd = fd
+        if name == nil { return nil }
+    }
+
+    /// Where it is bound (`getsockname`); nil if it is not a UDP socket over IPv4.
+    public var name: (address: UInt32, port: UInt16)? {
+        var (address, port) = (UInt32(0), UInt16(0))
+        return csystem_udp_name(fd, &address, &port) == 0 ? (address, port) : nil
+    }
+
+    /// Binds it to address and port; port 0: any (`bind`). A socket that could not be bound can be bound again.
+    public func bind(address: UInt32, port: UInt16, shared: Bool) throws(SystemError) {
+        try checked { csystem_udp_bind(fd, address, port, shared) }
     }
 
     public func close() {
         _ = CSystem.close(fd)
     }
 
-    /// Joins a multicast group on the interface that has the address (IP_ADD_MEMBERSHIP).
+    /// Joins a multicast group on the interface with the index; index 0: on the one that has the address (IP_ADD_MEMBERSHIP).
     ///
     /// Two addresses may be of one interface: to have joined already is no error.
-    public func join(group: UInt32, interface: UInt32) throws(SystemError) {
+    public func join(group: UInt32, interface: UInt32, index: UInt32 = 0) throws(SystemError) {
         do throws(SystemError) {
-            try checked { csystem_udp_join(fd, group, interface) }
+            try checked { csystem_udp_join(fd, group, interface, index) }
         } catch where error == .addressInUse {
         }
     }
 
-    /// Prepares for sending to multicast groups: from the interface with the address, over so many hops, heard here too.
-    public func sendMulticast(interface: UInt32, hops: UInt8) throws(SystemError) {
-        try checked { csystem_udp_multicast(fd, interface, Int32(hops)) }
+    /// Leaves a group that was joined on the interface with the index (IP_DROP_MEMBERSHIP). The interface may be gone: its membership stays in
+    /// the socket until then, and would keep the group from being joined on an interface that gets the same index. Not to be a member is no error.
+    public func leave(group: UInt32, index: UInt32) {
+        _ = csystem_udp_leave(fd, group, index)
+    }
+
+    /// Prepares for sending to multicast groups: from the interface with the index or address, over so many hops, heard here too.
+    public func sendMulticast(interface: UInt32, index: UInt32 = 0, hops: UInt8) throws(SystemError) {
+        try checked { csystem_udp_multicast(fd, interface, index, Int32(hops)) }
     }
 
     /// Allows sending to broadcast addresses (SO_BROADCAST).
@@ -40,6 +74,11 @@ public struct UDPSocket: Sendable {
     /// Asks for a receive buffer of so many bytes and tells what there is; up to twice the wish, overhead included.
     public func growReceiveBuffer(to bytes: Int32) -> Int32 {
         csystem_udp_receive_buffer(fd, bytes)
+    }
+
+    /// Takes back what `shared` allowed (SO_REUSEADDR).
+    public func forbidSharing() {
+        _ = csystem_udp_forbid_sharing(fd)
     }
 
     /// Sends one datagram (`sendto`).

@@ -3,6 +3,10 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 
+#include <linux/if_addr.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netpacket/packet.h>
 #include <sched.h>
 
 #ifdef __linux__
@@ -88,31 +92,59 @@ static int give_up(int fd) {
     return -1;
 }
 
-int csystem_udp_bound(uint32_t address, uint16_t port, bool reuse) {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return -1;
+int csystem_udp_open(void) { return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
+int csystem_udp_bind(int fd, uint32_t address, uint16_t port, bool reuse) {
     int on = 1;
-    if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return give_up(fd);
+    if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return -1;
     struct sockaddr_in name = ipv4(address, port);
-    if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
-    return fd;
+    return bind(fd, (struct sockaddr *)&name, sizeof name);
 }
 
-int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address) {
+int csystem_udp_name(int fd, uint32_t *address, uint16_t *port) {
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return -1;
+    memset(&name, 0, sizeof name);
+    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0) return -1;
+    if (type != SOCK_DGRAM || name.sin_family != AF_INET) {
+        errno = ENOTSOCK;
+        return -1;
+    }
+    *address = ntohl(name.sin_addr.s_addr);
+    *port = ntohs(name.sin_port);
+    return 0;
+}
+
+int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address, uint32_t index) {
     struct ip_mreqn request;
     memset(&request, 0, sizeof request);
     request.imr_multiaddr.s_addr = htonl(group);
     request.imr_address.s_addr = htonl(interface_address);
+    request.imr_ifindex = (int)index;
     /* Only what was joined on this very socket, not what others joined on this host. */
     int off = 0;
     setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
     return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
 }
 
-int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl) {
-    struct in_addr interface = {htonl(interface_address)};
+int csystem_udp_leave(int fd, uint32_t group, uint32_t index) {
+    struct ip_mreqn request;
+    memset(&request, 0, sizeof request);
+    request.imr_multiaddr.s_addr = htonl(group);
+    request.imr_ifindex = (int)index;
+    return setsockopt(fd, IPPROTO_IP, IP_DROP_MEMBERSHIP, &request, sizeof request);
+}
+
+int csystem_udp_multicast(int fd, uint32_t interface_address, uint32_t index, int ttl) {
+    struct ip_mreqn interface;
+    memset(&interface, 0, sizeof interface);
+    interface.imr_address.s_addr = htonl(interface_address);
+    interface.imr_ifindex = (int)index;
     int on = 1;
-    if (interface_address && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) < 0) return -1;
+    if ((interface_address || index) && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) < 0) return -1;
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl) < 0) return -1;
     return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on);
 }
@@ -120,6 +152,11 @@ int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl) {
 int csystem_udp_broadcast(int fd) {
     int on = 1;
     return setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
+}
+
+int csystem_udp_forbid_sharing(int fd) {
+    int off = 0;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
 }
 
 int csystem_udp_receive_buffer(int fd, int bytes) {
@@ -261,6 +298,27 @@ static uint32_t ipv4_of(const struct sockaddr *name) {
     return ntohl(copy.sin_addr.s_addr);
 }
 
+int csystem_address_check(uint32_t address) {
+    int fd = csystem_udp_open();
+    if (fd < 0) return -1;
+    if (csystem_udp_bind(fd, address, 0, false) < 0) return give_up(fd);
+    close(fd);
+    return 0;
+}
+
+/* The index of the interface with the name; a label as eth0:1 names eth0. */
+static uint32_t index_of(const struct ifaddrs *all, const char *name) {
+    size_t length = strcspn(name, ":");
+    for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
+        struct sockaddr_ll link;
+        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_PACKET) continue;
+        if (strncmp(one->ifa_name, name, length) != 0 || one->ifa_name[length]) continue;
+        memcpy(&link, one->ifa_addr, sizeof link);
+        return link.sll_ifindex > 0 ? (uint32_t)link.sll_ifindex : 0;
+    }
+    return 0;
+}
+
 int csystem_interfaces(csystem_interface_t *list, int capacity) {
     struct ifaddrs *all;
     int count = 0;
@@ -272,9 +330,124 @@ int csystem_interfaces(csystem_interface_t *list, int capacity) {
         entry->mask = ipv4_of(one->ifa_netmask);
         entry->broadcast = one->ifa_flags & IFF_BROADCAST ? ipv4_of(one->ifa_broadaddr) : 0;
         if (!entry->broadcast) entry->broadcast = entry->address | ~entry->mask;
+        entry->index = index_of(all, one->ifa_name);
     }
     freeifaddrs(all);
     return count;
+}
+
+int csystem_netlink_open(void) {
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (fd < 0) return -1;
+    struct sockaddr_nl name;
+    memset(&name, 0, sizeof name);
+    name.nl_family = AF_NETLINK;
+    name.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+    return bind(fd, (struct sockaddr *)&name, sizeof name) < 0 ? give_up(fd) : fd;
+}
+
+static void note_gone(csystem_netlink_news_t *news, uint32_t address) {
+    if (news->count == sizeof news->gone / sizeof news->gone[0]) news->lost = true;
+    else news->gone[news->count++] = address;
+}
+
+/* The address of an RTM_DELADDR: IFA_LOCAL is our own, also of a point-to-point interface. */
+static void read_gone(const struct nlmsghdr *message, csystem_netlink_news_t *news) {
+    if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifaddrmsg))) return;
+    const struct ifaddrmsg *about = NLMSG_DATA(message);
+    int left = (int)IFA_PAYLOAD(message);
+    if (about->ifa_family != AF_INET) return;
+    for (const struct rtattr *each = IFA_RTA(about); RTA_OK(each, left); each = RTA_NEXT(each, left)) {
+        uint32_t address;
+        if (each->rta_type != IFA_LOCAL || RTA_PAYLOAD(each) != sizeof address) continue;
+        memcpy(&address, RTA_DATA(each), sizeof address);
+        note_gone(news, ntohl(address));
+    }
+}
+
+void csystem_netlink_read(int fd, csystem_netlink_news_t *news) {
+    union {
+        struct nlmsghdr align;
+        char room[16384]; /* more than the kernel sends at once: a page, or 8 kB */
+    } buffer;
+    memset(news, 0, sizeof *news);
+    for (;;) {
+        struct sockaddr_nl from;
+        socklen_t size = sizeof from;
+        ssize_t got = recvfrom(fd, &buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == ENOBUFS) {
+            news->changed = news->lost = true;
+            continue;
+        }
+        if (got <= 0) return;
+        if (size != sizeof from || from.nl_pid != 0) continue; /* not from the kernel */
+        news->changed = true;
+        int left = (int)got;
+        for (const struct nlmsghdr *each = &buffer.align; NLMSG_OK(each, left); each = NLMSG_NEXT(each, left))
+            if (each->nlmsg_type == RTM_DELADDR) read_gone(each, news);
+    }
+}
+
+int csystem_store_open(int *in, int *out) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return -1;
+    *in = ends[0];
+    *out = ends[1];
+    return 0;
+}
+
+/* Room for one descriptor. */
+typedef union csystem_rights {
+    char room[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+} csystem_rights;
+
+int csystem_store_put(int in, int fd, const uint32_t *words, int count) {
+    uint32_t room[CSYSTEM_STORE_WORDS + 1]; /* the first says how many follow: no message is empty, which would look like the end */
+    csystem_rights rights;
+    struct iovec piece = {room, ((size_t)count + 1) * sizeof room[0]};
+    struct msghdr message;
+    if (count < 0 || count > CSYSTEM_STORE_WORDS) {
+        errno = EINVAL;
+        return -1;
+    }
+    room[0] = (uint32_t)count;
+    memcpy(room + 1, words, (size_t)count * sizeof room[0]);
+    memset(&message, 0, sizeof message);
+    memset(&rights, 0, sizeof rights);
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = rights.room;
+    message.msg_controllen = sizeof rights.room;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return sendmsg(in, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+int csystem_store_take(int out, int *fd, uint32_t *words) {
+    uint32_t room[CSYSTEM_STORE_WORDS + 1];
+    csystem_rights rights;
+    struct iovec piece = {room, sizeof room};
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = rights.room;
+    message.msg_controllen = sizeof rights.room;
+    *fd = -1;
+    ssize_t got = recvmsg(out, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) return -1;
+    for (struct cmsghdr *each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each))
+        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS && each->cmsg_len == CMSG_LEN(sizeof *fd) && *fd < 0)
+            memcpy(fd, CMSG_DATA(each), sizeof *fd);
+    /* What came is what was sent, or nothing: a count that is not the length's is taken for none. */
+    if ((size_t)got < sizeof room[0] || room[0] > CSYSTEM_STORE_WORDS || (size_t)got != (room[0] + 1) * sizeof room[0]) return 0;
+    memcpy(words, room + 1, room[0] * sizeof room[0]);
+    return (int)room[0];
 }
 
 /* A socket and the name of its path, or -1. */

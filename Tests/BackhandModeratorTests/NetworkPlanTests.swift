@@ -11,9 +11,9 @@ private func ip(_ text: String) -> UInt32 {
 }
 
 private let interfaces = [
-    NetworkInterface(address: ip("127.0.0.1"), mask: ip("255.0.0.0"), broadcast: ip("127.255.255.255")),
-    NetworkInterface(address: ip("10.1.2.3"), mask: ip("255.255.254.0"), broadcast: ip("10.1.3.255")),
-    NetworkInterface(address: ip("192.0.2.7"), mask: ip("255.255.255.255"), broadcast: ip("192.0.2.7")),
+    NetworkInterface(address: ip("127.0.0.1"), mask: ip("255.0.0.0"), broadcast: ip("127.255.255.255"), index: 1),
+    NetworkInterface(address: ip("10.1.2.3"), mask: ip("255.255.254.0"), broadcast: ip("10.1.3.255"), index: 2),
+    NetworkInterface(address: ip("192.0.2.7"), mask: ip("255.255.255.255"), broadcast: ip("192.0.2.7"), index: 3),
 ]
 
 @Test(arguments: [
@@ -33,25 +33,47 @@ func reachOfADestination(text: String, expected: Reach) {
     #expect(Reach(ip(text), interfaces: interfaces) == expected)
 }
 
-/// The plan for lines of MulticastStats; our address towards anything is 10.1.2.3.
-private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 = 80) throws -> NetworkPlan {
-    let destinations = try lines.map { line in
-        guard let own = line.own else { return try parseDestination(own: nil, line.destination) }
-        return try own.withCString { try parseDestination(own: $0, line.destination) }
+/// A network where our address towards anything is this one; nil: there is no route. All addresses are ours except some.
+private func network(
+    towards: String? = "10.1.2.3", without: [String] = [], interfaces list: [NetworkInterface] = interfaces,
+    removals: AddressRemovals = AddressRemovals()
+) -> LocalNetwork {
+    LocalNetwork(
+        interfaces: list, removals: removals,
+        find: { _ throws(SystemError) in
+            guard let towards else { throw SystemError.missing }
+            return ip(towards)
+        },
+        whyNotLocal: { address in without.contains { ip($0) == address } ? .addressNotHere : nil })
+}
+
+/// Lines of MulticastStats, all of the main server unless they say another one.
+private func lines(_ texts: [(own: String?, destination: String)], sites: [UInt16] = []) throws -> [bh_destination_t] {
+    try texts.enumerated().map { index, line in
+        var parsed =
+            try line.own.map { try $0.withCString { try parseDestination(own: $0, line.destination) } }
+            ?? parseDestination(own: nil, line.destination)
+        if sites.indices.contains(index) { parsed.site = sites[index] }
+        return parsed
     }
-    return try destinations.withUnsafeBufferPointer { list in
-        try NetworkPlan(list, port: port, interfaces: interfaces) { _ in ip("10.1.2.3") }
-    }
+}
+
+private func plan(
+    _ texts: [(own: String?, destination: String)], port: UInt16 = 80, sites: [UInt16] = [], in here: LocalNetwork = network(),
+    known: [Site] = []
+) throws -> NetworkPlan {
+    try lines(texts, sites: sites).withUnsafeBufferPointer { NetworkPlan($0, port: port, network: here, known: known) }
 }
 
 @Test func aLineWithoutOwnAddressFindsIt() throws {
     let plan = try plan([(nil, "239.255.1.1:4445,3")])
     #expect(plan.routes == [
         Route(own: bh_address_t(ipv4: ip("10.1.2.3")), ownPort: 80, local: ip("10.1.2.3"),
-              destination: ip("239.255.1.1"), port: 4445, ttl: 3, reach: .multicast)
+              destination: ip("239.255.1.1"), port: 4445, ttl: 3, reach: .multicast,
+              interface: Membership(address: ip("10.1.2.3"), index: 2))
     ])
     #expect(plan.listeners == [
-        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3")]),
+        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: ip("10.1.2.3"), index: 2)]),
         Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
@@ -79,7 +101,9 @@ private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 =
     ])
     #expect(plan.routes.count == 3)
     #expect(plan.listeners == [
-        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [ip("10.1.2.3"), ip("127.0.0.1")]),
+        Listener(
+            address: ip("239.255.1.1"), port: 4445, shared: true,
+            interfaces: [Membership(address: ip("10.1.2.3"), index: 2), Membership(address: ip("127.0.0.1"), index: 1)]),
         Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
         Listener(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
@@ -106,48 +130,159 @@ private func plan(_ lines: [(own: String?, destination: String)], port: UInt16 =
     #expect(plan.routes.isEmpty && plan.listeners.isEmpty)
 }
 
-@Test func whatIsMissingIsNamed() throws {
-    do {
-        _ = try plan([(nil, "239.255.1.1:4445")], port: 0)
-        Issue.record("a plan without a port")
-    } catch let error as ModeratorError {
-        #expect(error.status == BH_EINVAL)
-        #expect(error.text.contains("239.255.1.1"))
-    }
-    var destination = bh_destination_t()
-    destination.group = bh_address_t(ipv4: ip("239.255.1.1"))
-    destination.port = 4445
-    do {
-        _ = try withUnsafePointer(to: destination) { pointer in
-            try NetworkPlan(UnsafeBufferPointer(start: pointer, count: 1), port: 80, interfaces: []) {
-                _ throws(SystemError) in throw .missing
-            }
-        }
-        Issue.record("a plan without an address")
-    } catch let error as ModeratorError {
-        #expect(error.status == BH_ESYSTEM)
-        #expect(error.text == "cannot find our own address for MulticastStats 239.255.1.1; give it there: No such file or directory")
-    }
+@Test func whatOnlyTheConfigurationCanChangeIsNamed() throws {
+    let good = try lines([(nil, "239.255.1.1:4445")])
+    try good.withUnsafeBufferPointer { try NetworkPlan.check($0, port: 80) }
+    let error = #expect(throws: ModeratorError.self) { try good.withUnsafeBufferPointer { try NetworkPlan.check($0, port: 0) } }
+    #expect(error?.status == BH_EINVAL && error?.text.contains("239.255.1.1") == true)
+}
+
+// ---- Lines that cannot work now ----
+
+/// One line that waits does not keep the others from working.
+@Test(arguments: [
+    // lines, addresses that are missing, route; lines that work, and what is in the way of the others
+    ([(nil, "239.255.1.1:4445")], [], nil, [], [.noRoute(.missing)]),
+    ([(nil, "10.1.2.8:4445")], [], nil, [], [.noRoute(.missing)]),
+    ([(nil, "10.1.3.255:4445")], [], nil, [], [.noRoute(.missing)]),
+    ([("10.1.2.3", "239.255.1.1:4445")], ["10.1.2.3"], "10.9.9.9", [], [.notHere(ip("10.1.2.3"), .addressNotHere)]),
+    ([("10.1.2.3", "239.255.1.1:4445")], [], nil, [0], []),
+    ([("10.1.2.3", "239.255.1.1:4445"), ("10.5.5.5", "10.5.5.255:4445"), (nil, "10.6.6.6:4445")], ["10.5.5.5"], nil,
+        [0], [.notHere(ip("10.5.5.5"), .addressNotHere), .noRoute(.missing)]),
+] as [([(String?, String)], [String], String?, [Int], [Obstacle])])
+func linesThatWaitDoNotStopTheOthers(
+    texts: [(String?, String)], missing: [String], route: String?, working: [Int], obstacles: [Obstacle]
+) throws {
+    let made = try plan(texts.map { (own: $0.0, destination: $0.1) }, in: network(towards: route, without: missing))
+    #expect(made.routes.map(\.line) == working)
+    #expect(made.waiting.map(\.obstacle) == obstacles)
+    #expect(Set(made.waiting.map(\.line)).isDisjoint(with: working) && made.waiting.count + working.count == texts.count)
+    // Nothing is opened for lines that wait.
+    #expect(made.listeners.isEmpty == working.isEmpty)
+}
+
+/// A found address is that of the moment; a reach too: a broadcast address is one only once its network is there.
+@Test func thePlanFollowsTheNetwork() throws {
+    let line: [(own: String?, destination: String)] = [(nil, "10.2.0.127:4445")]
+    let before = try plan(line, in: network(towards: "10.1.2.3"))
+    #expect(before.routes.map(\.reach) == [.unicast] && before.sites[0].own.text == "10.1.2.3")
+    let arrived = interfaces + [NetworkInterface(address: ip("10.2.0.9"), mask: ip("255.255.255.128"), broadcast: ip("10.2.0.127"), index: 7)]
+    let after = try plan(line, in: network(towards: "10.2.0.9", interfaces: arrived), known: before.sites)
+    #expect(after.routes.map(\.reach) == [.broadcast] && after.routes[0].own.text == "10.2.0.9")
+    #expect(after.sites[0].own.text == "10.2.0.9", "what is true now is worth more than what was known")
+}
+
+@Test func aServerKeepsItsAddressWhileItsNetworkIsAway() throws {
+    let line: [(own: String?, destination: String)] = [(nil, "239.255.1.1:4445")]
+    let away = network(towards: nil)
+    #expect(try plan(line, in: away).sites.map(\.own.text) == ["127.0.0.1"])
+    let known = try plan(line).sites
+    #expect(try plan(line, in: away, known: known).sites == known)
+    // A virtual host has none until it is found, then keeps it.
+    #expect(try plan(line, sites: [4], in: away).sites.map(\.number) == [0])
+    let host = try plan(line, sites: [4]).sites
+    #expect(host.map(\.number) == [0, 4])
+    #expect(try plan(line, sites: [4], in: away, known: host).sites.map(\.own.text) == ["127.0.0.1", "10.1.2.3"])
+    // What is given is known without any network.
+    #expect(try plan([("10.7.7.7:81", "239.255.1.1:4445")], in: network(towards: nil, without: ["10.7.7.7"])).sites[0]
+        == Site(number: 0, own: bh_address_t(ipv4: ip("10.7.7.7")), ownPort: 81))
+}
+
+@Test func aSiteIsKnownByItsFirstLineThatWorks() throws {
+    let two: [(own: String?, destination: String)] = [(nil, "239.255.1.1:4445"), ("10.1.2.3:81", "239.255.1.2:4445")]
+    #expect(try plan(two, in: network(towards: nil)).sites[0].ownPort == 81)
+    #expect(try plan(two, in: network(towards: "192.0.2.7")).sites[0].own.text == "192.0.2.7")
+}
+
+// ---- From the open sockets to those of a plan ----
+
+private let group = Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: 1, index: 5)])
+private let alone = Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: [])
+
+private func wanting(_ listeners: Listener..., routes: [Route] = []) -> NetworkPlan {
+    var plan = NetworkPlan()
+    plan.listeners = listeners
+    plan.routes = routes
+    return plan
+}
+
+private func joined(_ interfaces: Membership...) -> Listener {
+    Listener(address: group.address, port: group.port, shared: true, interfaces: interfaces)
+}
+
+/// The same interface, another one under the same address, one that came back, one beside another, none.
+@Test(arguments: [
+    (joined(Membership(address: 1, index: 5)), [], []),
+    (joined(Membership(address: 1, index: 6)), [Membership(address: 1, index: 5)], [Membership(address: 1, index: 6)]),
+    (joined(Membership(address: 1, index: 5, removals: 1)), [Membership(address: 1, index: 5)], [Membership(address: 1, index: 5, removals: 1)]),
+    (joined(Membership(address: 2, index: 5)), [Membership(address: 1, index: 5)], [Membership(address: 2, index: 5)]),
+    (joined(Membership(address: 1, index: 5), Membership(address: 2, index: 6)), [], [Membership(address: 2, index: 6)]),
+    (joined(), [Membership(address: 1, index: 5)], []),
+] as [(Listener, [Membership], [Membership])])
+func groupsAreJoinedAgainOnTheSameSocket(wanted: Listener, leave: [Membership], join: [Membership]) {
+    let change = NetworkChange(listeners: [alone, group], senders: [], plan: wanting(wanted, alone))
+    #expect(change.leave == leave.map { NetworkChange.Member(listener: 1, interface: $0) })
+    #expect(change.join == join.map { NetworkChange.Member(listener: 1, interface: $0) })
+    #expect(change.openListeners.isEmpty && change.closeListeners.isEmpty)
+    #expect(change.concernsListeners == !(leave.isEmpty && join.isEmpty))
+}
+
+@Test func anotherAddressIsAnotherSocket() {
+    var moved = alone
+    moved.address = ip("10.1.2.4")
+    let change = NetworkChange(listeners: [group, alone], senders: [], plan: wanting(group, moved))
+    #expect(change.closeListeners == [1] && change.openListeners == [moved])
+    #expect(change.leave.isEmpty && change.join.isEmpty && change.concernsListeners)
+    // To become needed is no reason to open it again.
+    var needed = alone
+    needed.spare = false
+    #expect(!NetworkChange(listeners: [group, alone], senders: [], plan: wanting(group, needed)).concernsListeners)
+}
+
+@Test func sendersFollowTheirRoutes() throws {
+    let old = try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")])
+    func change(_ new: NetworkPlan) -> NetworkChange { NetworkChange(listeners: old.listeners, senders: old.routes, plan: new) }
+    #expect(change(old).closeSenders == [] && change(old).openSenders == [] && !change(old).concernsListeners)
+    // The interface of the multicast line has another number now; unicast does not care.
+    let moved = interfaces.map { NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast, index: $0.index + 10) }
+    let made = change(try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")], in: network(interfaces: moved)))
+    #expect(made.closeSenders == [0] && made.openSenders.map(\.line) == [0])
+    // The network is away: all are closed, and come back.
+    let away = try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")], in: network(towards: nil))
+    #expect(change(away).closeSenders == [0, 1] && change(away).closeListeners == [0, 1])
+    #expect(NetworkChange(listeners: [], senders: [], plan: old).openSenders == old.routes)
+    #expect(NetworkChange(listeners: [], senders: [], plan: old).openListeners == old.listeners)
+}
+
+@Test func removalsAreCountedByAddress() {
+    var removals = AddressRemovals()
+    removals.note(NetworkNews.Change(gone: [1, 2, 1]))
+    #expect(removals.count(of: 1) == 2 && removals.count(of: 2) == 1 && removals.count(of: 3) == 0)
+    // When it is not known which were taken, every address may have been.
+    removals.note(NetworkNews.Change(lost: true))
+    #expect([1, 2, 3].allSatisfy { removals.count(of: $0) == 3 })
+    removals.note(NetworkNews.Change(gone: [3]))
+    #expect(removals.count(of: 3) == 4 && removals.count(of: 1) == 3)
+    // However many there are, little is kept, and none looks as if nothing had happened.
+    let before = removals.count(of: 1)
+    removals.note(NetworkNews.Change(gone: Array(10..<1000)))
+    #expect(removals.count(of: 1) > before)
 }
 
 @Test func sitesAreKnownByTheirFirstLines() throws {
-    var lines = try [("10.1.2.3:80", 0), ("10.1.2.4:80", 0), ("10.1.4.1:80", 2), ("10.1.4.2:81", 2), ("10.1.2.3:80", 3)].map {
-        var line = try $0.0.withCString { try parseDestination(own: $0, "239.255.1.1:4445") }
-        line.site = UInt16($0.1)
-        return line
+    var all: [(own: String?, destination: String)] = ["10.1.2.3:80", "10.1.2.4:80", "10.1.4.1:80", "10.1.4.2:81", "10.1.2.3:80"].map {
+        ($0, "239.255.1.1:4445")
     }
-    func sites() throws -> [Site] {
-        try lines.withUnsafeBufferPointer { list in
-            try NetworkPlan(list, port: 8080, interfaces: interfaces) { _ in ip("10.1.2.3") }.sites
-        }
-    }
-    let all = try sites()
-    #expect(all.map(\.number) == [0, 2, 3])
-    #expect(all.map { $0.own.text } == ["10.1.2.3", "10.1.4.1", "10.1.2.3"] && all.map(\.ownPort) == [80, 80, 80])
-    #expect(all[2].isSame(as: all[0]) && !all[1].isSame(as: all[0]))
-    lines.removeFirst(2)
-    #expect(try sites().map(\.number) == [0, 2, 3], "the main server is one even if it is announced nowhere")
-    #expect(try sites()[0].own.text == "127.0.0.1" && sites()[0].ownPort == 8080)
+    var numbers: [UInt16] = [0, 0, 2, 2, 3]
+    let sites = try plan(all, port: 8080, sites: numbers).sites
+    #expect(sites.map(\.number) == [0, 2, 3])
+    #expect(sites.map { $0.own.text } == ["10.1.2.3", "10.1.4.1", "10.1.2.3"] && sites.map(\.ownPort) == [80, 80, 80])
+    #expect(sites[2].isSame(as: sites[0]) && !sites[1].isSame(as: sites[0]))
+    all.removeFirst(2)
+    numbers.removeFirst(2)
+    let without = try plan(all, port: 8080, sites: numbers).sites
+    #expect(without.map(\.number) == [0, 2, 3], "the main server is one even if it is announced nowhere")
+    #expect(without[0].own.text == "127.0.0.1" && without[0].ownPort == 8080)
 }
 
 @Test func bootIDsOfSitesDiffer() {

@@ -53,6 +53,8 @@ struct Setting {
     var key: UInt = 0
     /// Which segment to work on; nil: one of its own.
     var segment: UnsafeMutablePointer<bh_segment_t>?
+    /// Where listeners are kept for the next moderator.
+    var held: HeldSockets?
 }
 
 func makeSegment(bootID: UInt64) -> UnsafeMutablePointer<bh_segment_t> {
@@ -121,7 +123,7 @@ final class RunningModerator: @unchecked Sendable {
         }
         config.baton = Unmanaged.passUnretained(sink).toOpaque()
         config.useToyKey(setting.key)
-        moderator = try Moderator.open(config)
+        moderator = try Moderator.open(config, setting.held)
     }
 
     /// Starts the thread.

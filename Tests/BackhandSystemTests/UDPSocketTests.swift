@@ -83,6 +83,6 @@ private func bound(to address: UInt32) throws -> (UDPSocket, UInt16) {
 }
 
 @Test func theLoopbackInterfaceIsKnown() throws {
-    #expect(networkInterfaces().contains(NetworkInterface(address: here, mask: 0xff00_0000, broadcast: 0x7fff_ffff)))
+    #expect(networkInterfaces().contains(NetworkInterface(address: here, mask: 0xff00_0000, broadcast: 0x7fff_ffff, index: 1)))
     #expect(try localAddress(towards: 0x7f00_0009) == here)
 }

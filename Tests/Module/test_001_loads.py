@@ -70,4 +70,5 @@ def test_the_moderator_does_not_hold_what_clients_use(stage, mpm):
     inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
     listening = {f"socket:[{fields[9]}]" for fields in map(str.split, open("/proc/net/tcp", encoding="ascii").readlines()[1:])}
     assert not inodes & listening
-    assert len(inodes) < 12
+    # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait for the next moderator.
+    assert len(inodes) < 16

@@ -123,13 +123,20 @@ def test_socket_directory_not_writable(stage, mpm):
 
 
 def test_port_taken_by_a_foreign_program(stage, mpm):
+    """The moderator stays, says so once, tries again each second, and has the port when it is free: no restart is needed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
         foreign.bind(("", stage.group[1]))
         server = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED, mpm=mpm)
-        starts_without_a_moderator(server, str(stage.group[1]))
-    # Free again: the next restart brings the moderator.
-    server.restart()
-    server.knows()
+        wait_for(lambda: server.log.lines("BH0335"), 5, "the line", show=server.log.text)
+        first = server.moderator()
+        time.sleep(2.5)
+        assert [server.get("/").status for _ in range(5)] == [200] * 5
+    wait_for(lambda: server.log.lines("BH0336"), 3, "the line that it works", show=server.log.text)
+    stage.plant(server, Announcement("127.0.9.81", 80, "host-81"))
+    assert server.moderator() == first
+    lines = server.log.grave(r"BH0[23]\d{2}")
+    assert len(lines) == 1 and lines[0].level == "warn" and str(stage.group[1]) in lines[0].text, lines
+    server.log.expect("BH0335")
 
 
 def test_two_httpds_with_one_control_socket(stage):

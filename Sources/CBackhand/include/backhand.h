@@ -13,6 +13,7 @@
  *   2  bh_request_t: cookie, query; bh_step_t: broken; bh_name_expand; BH_FAULT_MODE
  *   3  bh_sockets_t; bh_moderator_config_t: sockets
  *   4  bh_step_t: program; bh_moderator_config_t: capacity; bh_request_t: chain
+ *   5  bh_sockets_open: without a configuration
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -25,7 +26,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 4
+#define BH_BORDER_VERSION 5
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -35,7 +36,7 @@ typedef enum bh_status {
     BH_ELAYOUT = 3, /* a segment that another build made, or that is none */
     BH_ESPACE = 4,  /* the result does not fit into what the caller gave */
     BH_ESYSTEM = 5, /* the system refused; the error text says what */
-    BH_EINUSE = 6   /* an address or port belongs to another program; the error text says which */
+    BH_EINUSE = 6   /* no longer returned: a port that belongs to another program is tried again */
 } bh_status_t;
 
 /* Room for any error text of this border. Longer ones are cut. */
@@ -228,7 +229,8 @@ typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes
 typedef bool (*bh_verify_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
                              const uint8_t *_Nonnull signature);
 
-/* The sockets of all moderators of one configuration, one after the other: while there is none, what is announced waits in the kernel. */
+/* Where the listening sockets of all moderators of one configuration are, one after the other: while there is none, what is announced waits in
+ * the kernel. */
 typedef struct bh_sockets bh_sockets_t;
 
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
@@ -251,7 +253,7 @@ typedef struct bh_moderator_config {
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
     uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
-    const bh_sockets_t *_Nullable sockets;          /* open ones for these destinations; NULL: bh_moderator_new opens its own */
+    const bh_sockets_t *_Nullable sockets;          /* where they are kept for the next moderator; NULL: nowhere */
     uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
 } bh_moderator_config_t;
 
@@ -260,18 +262,18 @@ typedef struct bh_moderator bh_moderator_t;
 /* The address that this server announces along a line of MulticastStats: the one given there, or the local one from which packets leave. */
 bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
-/* Opens the sockets for the destinations, or none; config's other members are not looked at. Call it in the parent, before it forks a moderator.
- * Waits up to a second for a port that a predecessor is just giving up. */
-bh_status_t bh_sockets_open(const bh_moderator_config_t *_Nullable config, bh_sockets_t *_Nullable *_Nullable sockets,
-                            char *_Nullable error, size_t error_size);
+/* Makes a place for sockets, with none in it. Call it in the parent, before it forks a moderator. The parent never looks into it, and holds no socket
+ * itself: a moderator that opens its sockets anew, because the network has changed, puts those in and takes the old ones out. */
+bh_status_t bh_sockets_open(bh_sockets_t *_Nullable *_Nullable sockets, char *_Nullable error, size_t error_size);
 
-/* Whether the descriptor is one of them: a moderator closes the others that it has inherited. */
+/* Whether the descriptor is of that place: a moderator closes the others that it has inherited. */
 bool bh_sockets_have(const bh_sockets_t *_Nullable sockets, int32_t fd);
 
-/* Closes them in this process. NULL is ignored. */
+/* Closes the place in this process. The sockets in it are closed with its last copy. NULL is ignored. */
 void bh_sockets_close(bh_sockets_t *_Nullable sockets);
 
-/* Call it in the process that will run it: it ends when that process's parent changes. */
+/* Call it in the process that will run it: it ends when that process's parent changes. BH_EINVAL: the configuration must change. No port is opened yet:
+ * bh_moderator_run does that, and opens what fails again and again. */
 bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_moderator_t *_Nullable *_Nullable moderator,
                              char *_Nullable error, size_t error_size);
 
@@ -280,7 +282,7 @@ bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_m
  * segment's word about stopping at once. */
 bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
-/* Closes what it has opened, and in this process the sockets that it was given. NULL is ignored. */
+/* Closes what it has opened. NULL is ignored. */
 void bh_moderator_free(bh_moderator_t *_Nullable moderator);
 
 /* The program of a step: Swift sees an array in a struct as so many fields. */

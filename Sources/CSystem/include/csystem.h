@@ -65,16 +65,24 @@ uint64_t csystem_clock_ticks(void);
 /* IPv4 sockets. sockaddr casts are undefined behaviour in Swift. Addresses and ports are in host byte order. Each
  * returns -1 with errno on failure. */
 
-/* A UDP socket bound to address:port. reuse: SO_REUSEADDR, so that several programs hear one group. */
-int csystem_udp_bound(uint32_t address, uint16_t port, bool reuse);
-/* Joins a multicast group on the interface that has the address; 0: the kernel's choice. */
-int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address);
+/* A UDP socket that is bound to nothing yet. */
+int csystem_udp_open(void);
+/* Binds it to address:port. reuse: SO_REUSEADDR, so that several programs hear one group. */
+int csystem_udp_bind(int fd, uint32_t address, uint16_t port, bool reuse);
+/* Whether the descriptor is a UDP socket over IPv4, and where it is bound; -1 with errno if it is not. */
+int csystem_udp_name(int fd, uint32_t *_Nonnull address, uint16_t *_Nonnull port);
+/* Joins a multicast group on the interface with the index; index 0: on the one that has the address; both 0: the kernel's choice. */
+int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address, uint32_t index);
+/* Leaves a group that was joined on the interface with the index, which may be gone. */
+int csystem_udp_leave(int fd, uint32_t group, uint32_t index);
 /* Prepares a socket for sending to a multicast group: interface, hops, and our own host hears it too. */
-int csystem_udp_multicast(int fd, uint32_t interface_address, int ttl);
+int csystem_udp_multicast(int fd, uint32_t interface_address, uint32_t index, int ttl);
 int csystem_udp_broadcast(int fd);
 /* Asks for a receive buffer of so many bytes, past the system's limit if this process may. Returns what the kernel gave: it
  * counts its own overhead in, so twice the wish is the whole of it. */
 int csystem_udp_receive_buffer(int fd, int bytes);
+/* Without SO_REUSEADDR again. */
+int csystem_udp_forbid_sharing(int fd);
 ssize_t csystem_udp_send(int fd, const void *_Nonnull bytes, size_t count, uint32_t address, uint16_t port);
 /* Like csystem_udp_send, but the datagram leaves from the source address, which must be local (IP_PKTINFO). */
 ssize_t csystem_udp_send_from(int fd, uint32_t source, const void *_Nonnull bytes, size_t count, uint32_t address,
@@ -114,15 +122,42 @@ int csystem_udp_buffer(int fd, csystem_buffer_t *_Nonnull buffer);
 /* The local address from which packets to the destination leave. */
 int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
 
-/* The IPv4 address, network mask and broadcast address of an interface; a point-to-point or loopback interface has
- * address | ~mask for the last. */
+/* 0 if the address is one of this machine's, which a socket may be bound to; else -1 with errno. */
+int csystem_address_check(uint32_t address);
+
+/* The IPv4 address, network mask and broadcast address of an interface, and its index; a point-to-point or loopback interface has
+ * address | ~mask for the broadcast address. */
 typedef struct csystem_interface {
     uint32_t address;
     uint32_t mask;
     uint32_t broadcast;
+    uint32_t index; /* 0: not known */
 } csystem_interface_t;
 /* Writes up to capacity of this machine's IPv4 interfaces and returns how many. getifaddrs hands out sockaddr casts. */
 int csystem_interfaces(csystem_interface_t *_Nonnull list, int capacity);
+
+/* A socket on which the kernel tells when an interface, an IPv4 address or an IPv4 route comes, changes or goes (rtnetlink). Its macros walk
+ * through casts. */
+int csystem_netlink_open(void);
+/* What was read from it. */
+typedef struct csystem_netlink_news {
+    bool changed;   /* there was at least one message */
+    bool lost;      /* there were more than the kernel keeps: anything may have changed */
+    uint32_t count; /* of the addresses below */
+    uint32_t gone[32]; /* IPv4 addresses that were taken from an interface; with more of them, lost is set */
+} csystem_netlink_news_t;
+/* Reads all that waits, without waiting. */
+void csystem_netlink_read(int fd, csystem_netlink_news_t *_Nonnull news);
+
+/* A pair of sockets in which descriptors wait: those that are put in at one end can be taken at the other, by any process that has inherited
+ * both, in the same order (SCM_RIGHTS, whose macros walk through casts). */
+int csystem_store_open(int *_Nonnull in, int *_Nonnull out);
+/* Puts a copy of the descriptor in, with so many words, at most CSYSTEM_STORE_WORDS. */
+#define CSYSTEM_STORE_WORDS 32
+int csystem_store_put(int in, int fd, const uint32_t *_Nonnull words, int count);
+/* Takes the one that waits longest: its descriptor, -1 if the message had none. Returns how many words came with it; -1 with EAGAIN if the
+ * store is empty. */
+int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
 /* AF_UNIX stream sockets, likewise. */
 int csystem_unix_connect(const char *_Nonnull path);

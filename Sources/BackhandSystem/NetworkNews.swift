@@ -1,0 +1,38 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// Tells when interfaces, IPv4 addresses or routes of this machine come, change or go (rtnetlink). Whoever opens it closes it.
+public struct NetworkNews: Sendable {
+    /// What has happened since the last look.
+    public struct Change: Equatable, Sendable {
+        /// Addresses that were taken from an interface, as often as that happened; they may be back.
+        public var gone: [UInt32]
+        /// Whether the kernel had more to tell than it keeps: anything may have happened.
+        public var lost: Bool
+
+        public init(gone: [UInt32] = [], lost: Bool = false) {
+            self.gone = gone
+            self.lost = lost
+        }
+    }
+
+    public let fd: Int32
+
+    public init() throws(SystemError) {
+        fd = try checked { csystem_netlink_open() }
+    }
+
+    public func close() {
+        _ = CSystem.close(fd)
+    }
+
+    /// Reads what waits; nil if nothing does.
+    public func read() -> Change? {
+        var news = csystem_netlink_news_t()
+        csystem_netlink_read(fd, &news)
+        guard news.changed else { return nil }
+        let gone = withUnsafeBytes(of: news.gone) { Array($0.bindMemory(to: UInt32.self).prefix(Int(news.count))) }
+        return Change(gone: gone, lost: news.lost)
+    }
+}
