@@ -2,7 +2,7 @@
 """Random faults in a cluster of real httpds, under load: make torture SECONDS=60 SEED=n.
 
 Two balancers and four servers. A random generator, which the seed determines, kills, stops, restarts and drains them one after the other;
-at any time at least one server is whole. What must hold, whatever happens:
+at any time at least one server is whole. As root each is a host of its own, in a network namespace: interfaces go and come back, addresses change. What must hold, whatever happens:
 
 - every request that was answered was served by one server;
 - a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or stopped under it, or a kept-alive
@@ -13,6 +13,7 @@ at any time at least one server is whole. What must hold, whatever happens:
 """
 
 import argparse
+import contextlib
 import http.client
 import os
 import random
@@ -27,12 +28,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import client  # noqa: E402
+from harness.hosts import BRIDGE, Network, why_not  # noqa: E402
 from harness.httpd import BUILD  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
 from harness.wait import Late, wait_for  # noqa: E402
 
 # Balancers are no candidates of each other.
-BALANCER = CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + """
+BALANCER = """
 Timeout 3
 ProxyTimeout 1
 BackhandSlowStart 2
@@ -44,12 +46,13 @@ BackhandRetries 4
 """
 
 # Keeps each id that it gets: one line, appended by one write.
-SERVER = CLUSTER + """
+ORDERS = """
 Timeout 5
 <Directory ${root}/cgi-bin>
     Options +ExecCGI
 </Directory>
 """
+SERVER = CLUSTER + ORDERS
 ORDER = """#!/bin/sh
 cat > /dev/null
 echo "$QUERY_STRING" >> {ledger}
@@ -62,6 +65,73 @@ GRACE = 0.5
 # Seconds in which a server that restarts gracefully may be deaf: httpd's parent starts new children as old ones end, or after a second in which it has
 # seen none end. So long nobody accepts connections.
 RESTART = 1.5
+
+
+class Loopback:
+    """All on addresses of one host, where no network can fail."""
+
+    faults = ()
+
+    def server(self, stage, number, **how):
+        return stage.httpd(SERVER, address=f"127.0.62.{number + 1}", **how)
+
+    def balancer(self, stage, number, **how):
+        return stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER, address=f"127.0.61.{number + 1}", **how)
+
+    def clients(self):
+        return contextlib.nullcontext()
+
+
+class Hosts:
+    """Each on a host of its own, whose address no configuration tells: it is found, and found again."""
+
+    faults = ("interface away", "another address")
+    MEMBER = "UnixSocketDir ${sockets}\nMulticastStats ${group},1\nAcceptStats 10.99.0.%s\n"
+
+    def __init__(self, stage):
+        self.network = stage.enter(Network())
+        self.client = self.network.host("client", "10.99.0.100")
+
+    def server(self, stage, number, **how):
+        return self._member(stage, self.MEMBER % "0/24" + ORDERS, f"10.99.0.{33 + number}", **how)
+
+    def balancer(self, stage, number, **how):
+        return self._member(stage, self.MEMBER % "32/27" + BALANCER, f"10.99.0.{1 + number}", **how)
+
+    def _member(self, stage, config, address, name, **how):
+        host = self.network.host(name, address)
+        self._route(host)
+        return stage.httpd(config, name=name, host=host, listen="0.0.0.0", **how)
+
+    @staticmethod
+    def _route(host):
+        host.run("ip", "route", "replace", "239.0.0.0/8", "dev", "eth0")
+
+    def clients(self):
+        return self.client.inside()
+
+    def unplug(self, server):
+        """The interface goes, with its address and routes; returns what makes another one in its place."""
+        self.network.switch.run("ip", "link", "delete", server.host.port)
+
+        def plug():
+            self.network.plug(server.host, self.network.switch)
+            self.network.switch.run("ip", "link", "set", server.host.port, "master", BRIDGE)
+            server.host.configure()
+            self._route(server.host)
+        return plug
+
+    def move(self, server):
+        """Another address in the place of the one that it has: of two, which it has in turn."""
+        old, host = server.address, server.host
+        last = int(old.rpartition(".")[2])
+        new = f"10.99.0.{last + 12 if last < 45 else last - 12}"
+        host.run("ip", "address", "add", f"{new}/{host.prefix}", "dev", "eth0")
+        host.run("ip", "address", "delete", f"{old}/{host.prefix}", "dev", "eth0")
+        # The new one was the second address of its network, and went with the first.
+        host.run("ip", "address", "replace", f"{new}/{host.prefix}", "dev", "eth0")
+        self._route(host)
+        host.address = server.address = new
 
 
 def start_again(server):
@@ -80,9 +150,9 @@ class Torture:
         self.ledger = stage.folder / "ledger"
         self.ledger.touch()
         self.ledger.chmod(0o666)
+        self.place = Loopback() if why_not() else Hosts(stage)
         self.servers = [self._server(number) for number in range(SERVERS)]
-        self.balancers = [stage.httpd(BALANCER, name=f"balancer{number}", address=f"127.0.61.{number + 1}", workers=32, children=2)
-                          for number in range(BALANCERS)]
+        self.balancers = [self.place.balancer(stage, number, name=f"balancer{number}", workers=32, children=2) for number in range(BALANCERS)]
         self.down = {}      # server -> when it must be mended, and how
         self.mended = dict.fromkeys(self.servers, 0.0)
         self.frozen = {}    # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
@@ -98,8 +168,8 @@ class Torture:
 
     def _server(self, number):
         name = f"server{number}"
-        return self.stage.httpd(SERVER, name=name, address=f"127.0.62.{number + 1}", workers=32, children=2, cgi=True,
-                                files={"index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)})
+        return self.place.server(self.stage, number, name=name, workers=32, children=2, cgi=True, files={
+            "index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)})
 
     # ---- The load ----
 
@@ -198,7 +268,7 @@ class Torture:
         if not any(self._trusted(other) for other in self._whole() if other is not server):
             return
         kind = self.random.choice(["kill a child", "kill the moderator", "stop", "stop gracefully", "kill all", "freeze", "freeze the moderator",
-                                   "restart gracefully", "drain", "maintenance"])
+                                   "restart gracefully", "drain", "maintenance", *self.place.faults])
         self._note_fault(kind, server)
         until = time.monotonic() + self.random.uniform(0.3, 3)
         if kind == "kill a child":
@@ -215,6 +285,11 @@ class Torture:
         elif kind == "kill all":
             server.end_everything()
             self.down[server] = (until, server.start)
+        elif kind == "interface away":
+            self.down[server] = (until, self.place.unplug(server))
+        elif kind == "another address":
+            self.place.move(server)
+            self.down[server] = (until, lambda: None)
         elif kind == "freeze":
             server.pause()
             self.down[server] = (until, server.resume)
@@ -291,8 +366,9 @@ class Torture:
         self.began = time.monotonic()
         threads = [threading.Thread(target=work, args=arguments) for number, balancer in enumerate(self.balancers)
                    for work, arguments in ((self._new, (balancer,)), (self._kept, (balancer,)), (self._orders, (balancer, number)))]
-        for thread in threads:
-            thread.start()
+        with self.place.clients():
+            for thread in threads:
+                thread.start()
         try:
             while time.monotonic() < self.began + seconds:
                 self._fault()
