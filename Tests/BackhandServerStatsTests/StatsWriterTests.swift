@@ -157,6 +157,43 @@ import Testing
         #expect(writer.hear(announcement("10.1.0.4", port: 81, boot: 9), now: 9000, wall: 5) == .row(1))
     }
 
+    /// A site with an address that has come, changed, and gone: one row is its own, and announcements on their way are still ours.
+    @Test func ourOtherAddressesChange() {
+        var writer = table.writer()
+        func ours() -> [String] {
+            (1..<max(1, bh_segment_rows(table.segment))).filter { bh_row_own(table.row($0)) && bh_row_heard(table.row($0)) != 0 }.compactMap {
+                table.facts($0)?.address.text
+            }
+        }
+        let first = announcement("10.0.0.9", boot: 7), moved = announcement("10.0.0.10", boot: 7), second = announcement("10.0.0.11", boot: 8)
+        writer.become([first], now: 1000)
+        writer.writeOther(first, now: 1000, wall: 5)
+        #expect(ours() == ["10.0.0.9"] && writer.isOwn(bootID: 7))
+        writer.become([moved], now: 2000)
+        #expect(ours().isEmpty)
+        writer.writeOther(moved, now: 2000, wall: 5)
+        #expect(ours() == ["10.0.0.10"])
+        writer.become([second], now: 3000)
+        writer.writeOther(second, now: 3000, wall: 5)
+        #expect(ours() == ["10.0.0.11"])
+        #expect(writer.hear(announcement("10.0.0.10", boot: 7, sequence: 9), now: 3001, wall: 5) == .own)
+        #expect(!writer.isOwn(bootID: 9))
+    }
+
+    /// The address of a server that has gone is ours now: its row must not send our requests to us. A row of our own stays.
+    @Test func anAddressThatWasAnotherServers() {
+        var writer = table.writer()
+        #expect(writer.hear(announcement("10.0.0.4", boot: 3), now: 1000, wall: 5) == .row(1))
+        writer.claim(parseAddress("10.0.0.5")!, port: 80, now: 1100)
+        #expect(bh_row_heard(table.row(1)) != 0)
+        writer.claim(parseAddress("10.0.0.4")!, port: 80, now: 1100)
+        #expect(bh_row_heard(table.row(1)) == 0)
+        writer.become([announcement("10.0.0.9", boot: 7)], now: 1200)
+        writer.writeOther(announcement("10.0.0.9", boot: 7), now: 1200, wall: 5)
+        writer.claim(parseAddress("10.0.0.9")!, port: 80, now: 1300)
+        #expect(bh_row_own(table.row(2)) && bh_row_heard(table.row(2)) != 0)
+    }
+
     /// An old copy of an announcement does not hold the address.
     @Test func replayedAnnouncementsDoNotHoldTheAddress() {
         var writer = table.writer()

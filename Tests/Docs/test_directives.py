@@ -77,7 +77,7 @@ def test_index_names_every_page():
 # One bad line for each text of the Validation fields that a configuration can cause.
 BAD = [
     "UnixSocketDir /" + "d" * 120,
-    "MulticastStats 10.0.0.255", "MulticastStats 239.255.1.1:0", "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
+    "MulticastStats 10.0.0.255", "MulticastStats 239.255.1.1:0", "MulticastStats 239.255.1.1:1023", "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
     "MulticastStats 239.255.1.1:4445,0", "MulticastStats nowhere.invalid:4445", "MulticastStats 10.0.255:4445",
     "MulticastStats ::1 239.255.1.1:4445", "MulticastStats 10.0.4 239.255.1.1:4445",
     "MulticastStats 255.255.255.255 239.255.1.1:4445", "MulticastStats 0.0.0.1:4445",
