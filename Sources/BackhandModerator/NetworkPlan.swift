@@ -38,10 +38,11 @@ struct LocalNetwork {
     /// Why an address is not one of this machine's; nil if it is.
     let whyNotLocal: (UInt32) -> SystemError?
 
-    /// The interface that has the address: one with exactly it, else one whose network it is in, as 127.0.0.2.
+    /// The interface that has the address. One that is local but on no list, as 127.0.0.2, is left to the kernel: another interface may have the
+    /// same network.
     func membership(of address: UInt32) -> Membership {
-        let interface = interfaces.first { $0.address == address } ?? interfaces.first { $0.reaches(address) }
-        return Membership(address: address, index: interface?.index ?? 0, removals: removals.count(of: interface?.address ?? address))
+        let index = interfaces.first { $0.address == address }?.index ?? 0
+        return Membership(address: address, index: index, removals: removals.count(of: address))
     }
 }
 

@@ -86,6 +86,14 @@ private func plan(
     #expect(try plan([("127.0.0.2", "239.255.1.1:4445")], port: 81).routes.first?.ownPort == 81)
 }
 
+/// Only an interface with exactly our address is named by its number; another one may have the same network.
+@Test func anAddressThatNoInterfaceListsIsLeftToTheKernel() throws {
+    let memberships = try [("127.0.0.2", 0), ("10.1.2.77", 0), ("10.1.2.3", 2), ("127.0.0.1", 1)].map { own, index in
+        (try plan([(own, "239.255.1.1:4445")]).routes[0].interface, Membership(address: ip(own), index: UInt32(index)))
+    }
+    for (made, expected) in memberships { #expect(made == expected) }
+}
+
 @Test func severalUnicastPeersShareOneSocket() throws {
     let plan = try plan([(nil, "10.1.2.8:4445"), (nil, "10.1.2.9:4445"), (nil, "10.1.2.9:4446")])
     #expect(plan.routes.map(\.reach) == [.unicast, .unicast, .unicast])
