@@ -70,7 +70,16 @@ static void complain_of_proxy(request_rec *r) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
-                  "mod_proxy_http, which are not loaded: served here");
+                  "mod_proxy_http, which are not loaded: no chain is run");
+}
+
+/* Pages about this very httpd: of another server they would show something else. */
+static int shows_this_server(const char *handler) {
+    static const char *const names[] = {MB_STATUS_HANDLER, "server-status", "application/x-httpd-status", "server-info", "balancer-manager",
+                                        "ldap-status"};
+    for (size_t i = 0; handler && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(handler, names[i]) == 0) return 1;
+    return 0;
 }
 
 /* OPTIONS may say how many servers it may still pass (RFC 9110, 7.6.2): at 0 it is answered here. */
@@ -83,8 +92,7 @@ static int has_arrived(const request_rec *r) {
  * the request is what "here" means for it; forward proxies are not ours. */
 static int is_clients_own(const request_rec *r) {
     return !r->main && !r->prev && (r->proxyreq == PROXYREQ_NONE || r->proxyreq == PROXYREQ_REVERSE) && r->method_number != M_TRACE
-           && r->method_number != M_CONNECT && r->uri[0] == '/' && !has_arrived(r)
-           && !(r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0);
+           && r->method_number != M_CONNECT && r->uri[0] == '/' && !has_arrived(r) && !shows_this_server(r->handler);
 }
 
 /* Logs look at the last of a chain of internal redirects; what happened is known at its first. */
@@ -100,15 +108,38 @@ static int can_decide(void) {
     return mb_segment && !bh_segment_unattended(mb_segment) && mb_proxy_available();
 }
 
+/* The handler that a section sets is known before r->handler has it. */
+static int is_to_show_this_server(const request_rec *r) {
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    return shows_this_server(core->handler);
+}
+
 int mb_balance_wants(request_rec *r, const mb_directory *settings) {
-    return settings->steps && settings->steps->nelts && is_clients_own(r) && !mb_guard_stays_here(r) && can_decide();
+    return settings->steps && settings->steps->nelts && is_clients_own(r) && !is_to_show_this_server(r) && !mb_guard_stays_here(r)
+           && can_decide();
 }
 
 /* Whether nothing that has a chain is served here. */
 static int is_self_redirect(const mb_directory *settings) { return settings->self_redirect == MB_ON && settings->observe != MB_ON; }
 
-static int stays_nowhere(request_rec *r, const mb_directory *settings) {
-    return is_self_redirect(settings) && !mb_request_find(r)->from_peer;
+/* Whether what no candidate takes is not served here. */
+static int is_unavailable(const mb_directory *settings) { return settings->unavailable == MB_ON && settings->observe != MB_ON; }
+
+/* A request that no chain is run for: it has been passed on already. A stranger can say that, too: it is no way to files which this server must
+ * not serve. */
+static int stays_here(request_rec *r, const mb_directory *settings) {
+    apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
+    if (mb_request_find(r)->from_peer) return DECLINED;
+    if (is_self_redirect(settings)) return HTTP_LOOP_DETECTED;
+    return is_unavailable(settings) ? mb_carry_unavailable(r) : DECLINED;
+}
+
+/* No chain can be run. walked: whether <Directory> sections have had their say. */
+static int is_undecided(request_rec *r, const mb_directory *settings, int walked) {
+    if (is_self_redirect(settings)) return mb_carry_no_own_address(r);
+    apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", is_unavailable(settings) ? "none" : "local");
+    if (is_unavailable(settings)) return mb_carry_unavailable(r);
+    return walked ? DECLINED : mb_walk_serve_here(r);
 }
 
 /* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten one goes to the announced
@@ -117,7 +148,7 @@ static int keep_from_files(request_rec *r, const mb_directory *settings) {
     static uint64_t next_ms;
     const mb_request *kept = mb_request_find(r);
     if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
-        || (r->handler && strcmp(r->handler, MB_STATUS_HANDLER) == 0)) return DECLINED;
+        || shows_this_server(r->handler)) return DECLINED;
     if (!r->main && !ap_is_HTTP_ERROR(r->prev->status)) return can_decide() ? mb_carry_home(r, settings) : mb_carry_no_own_address(r);
     if (mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here", r->uri);
@@ -133,20 +164,12 @@ static int balance(request_rec *r) {
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
     if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return walked ? DECLINED : mb_walk_serve_here(r);
-    if (mb_guard_stays_here(r)) {
-        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
-        /* A stranger can say that the request has gone round: that is no way to files which this server must not serve. */
-        return stays_nowhere(r, settings) ? HTTP_LOOP_DETECTED : DECLINED;
-    }
+    if (mb_guard_stays_here(r)) return stays_here(r, settings);
     if (!mb_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;
     /* <If> may have brought another chain since: then what the first one has decided is void, and its figures are not this one's. */
     if (!walked && kept->steps == settings->steps) decision = *kept->decided;
-    else if (!can_decide() || !mb_balance_decide(r, settings, NULL, 0, &decision)) {
-        if (is_self_redirect(settings)) return mb_carry_no_own_address(r);
-        apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "local");
-        return walked ? DECLINED : mb_walk_serve_here(r);
-    }
+    else if (!can_decide() || !mb_balance_decide(r, settings, NULL, 0, &decision)) return is_undecided(r, settings, walked);
     return mb_carry_out(r, settings, &decision, walked);
 }
 

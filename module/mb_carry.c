@@ -76,7 +76,7 @@ static int serve_here(const errand *about) {
     return DECLINED;
 }
 
-static int unavailable(request_rec *r) {
+int mb_carry_unavailable(request_rec *r) {
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     return HTTP_SERVICE_UNAVAILABLE;
 }
@@ -87,7 +87,7 @@ int mb_carry_no_own_address(request_rec *r) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0422: BackhandSelfRedirect is On, but there is no own address, because the moderator "
                       "is not running: answered with 503");
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "none");
-    return unavailable(r);
+    return mb_carry_unavailable(r);
 }
 
 /* Nobody is left to try. A server's own 503 says more than ours. */
@@ -101,7 +101,7 @@ static int all_failed(errand *about) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
-    return unavailable(about->r);
+    return mb_carry_unavailable(about->r);
 }
 
 /* ---- One server after the other ---- */
@@ -184,7 +184,7 @@ static int nobody(errand *about) {
         return observe ? serve_here(about) : forward(about, own, &facts, here);
     }
     tell(about, "none", here ? here : "-");
-    return about->settings->unavailable != MB_ON || observe ? serve_here(about) : unavailable(about->r);
+    return about->settings->unavailable != MB_ON || observe ? serve_here(about) : mb_carry_unavailable(about->r);
 }
 
 /* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
@@ -220,15 +220,25 @@ static int hand_over(errand *about, const ServerSlot *slot) {
     return forward(about, id, &facts, server);
 }
 
+/* Whether the table says meanwhile that the candidate takes no more requests, or is another server. */
+static int is_outdated(const errand *about, uint32_t id) {
+    return !bh_row_holds(bh_segment_row(mb_segment, id), about->decision->decided_ms, about->decision->last_resort);
+}
+
 /* All candidates of one run of the chain. */
 static int try_all(errand *about) {
+    int outdated = 0;
     for (uint32_t i = 0; i < about->decision->count; i++) {
         const ServerSlot *slot = &about->decision->servers[i];
+        if (is_outdated(about, (uint32_t)slot->id)) {
+            outdated = 1;
+            continue;
+        }
         if (is_hopeless(about, (uint32_t)slot->id)) continue;
         int result = hand_over(about, slot);
         if (result != NOBODY_TOOK_IT || about->used_up) return result;
     }
-    return about->tried_count || about->second ? NOBODY_TOOK_IT : nobody(about);
+    return outdated || about->tried_count || about->second ? NOBODY_TOOK_IT : nobody(about);
 }
 
 /* Whether another httpd is there now than the one with this boot id. */
@@ -267,6 +277,8 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
                                  || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
         result = try_all(&about);
     }
+    /* None was asked: those that the first run left take no requests now, and there are no others. */
+    if (result == NOBODY_TOOK_IT && !about.tried_count && !about.second) result = nobody(&about);
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
 }
 

@@ -240,6 +240,8 @@ int mb_balance_is_here(uint32_t id);
 
 /* Carries a decision out: mb_carry.c. Returns what a handler returns. walked: whether <Directory> sections have had their say. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+/* 503 with Retry-After. */
+int mb_carry_unavailable(request_rec *r);
 /* Only with BackhandSelfRedirect: sends the request to our own announced address. */
 int mb_carry_home(request_rec *r, const mb_directory *settings);
 /* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */

@@ -132,7 +132,7 @@ struct ChainRun {
             servers: UnsafePointer(candidates.list), counts: UnsafePointer(counts),
             count: UInt32(truncatingIfNeeded: candidates.count), last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
-            fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0))
+            fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now)
     }
 }
 

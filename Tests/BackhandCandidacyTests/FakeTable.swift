@@ -190,6 +190,7 @@ struct Outcome: Equatable {
     let lastResort: Bool
     let fault: Int32
     let faultStep: UInt32
+    let decided: UInt64
 
     init(_ status: bh_status_t, _ decision: bh_decision_t, steps: Int) {
         let slots = UnsafeBufferPointer(start: decision.servers, count: Int(decision.count))
@@ -201,6 +202,7 @@ struct Outcome: Equatable {
         lastResort = decision.last_resort
         fault = decision.fault
         faultStep = decision.fault_step
+        decided = decision.decided_ms
     }
 }
 

@@ -14,6 +14,7 @@
  *   3  bh_sockets_t; bh_moderator_config_t: sockets
  *   4  bh_step_t: program; bh_moderator_config_t: capacity; bh_request_t: chain
  *   5  bh_sockets_open: without a configuration
+ *   6  bh_decision_t: decided_ms
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -26,7 +27,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 5
+#define BH_BORDER_VERSION 6
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -154,6 +155,7 @@ typedef struct bh_decision {
     bool last_resort;                    /* all of them refused connections a moment ago; they may still */
     int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong; BH_FAULT_CANARY comes first */
     uint32_t fault_step;                 /* that function's index in the chain */
+    uint64_t decided_ms;                 /* the request's now_ms: what the table says since then is newer than the decision */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */

@@ -323,6 +323,15 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
+/* Whether a decision made at that time still holds for a server that it left: the row has the same server, and it takes requests. As the last
+ * resort a server that is draining or leaving was accepted, and still is. Looked at before each candidate is asked, so it reads row words only. */
+static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_ms, bool last_resort) {
+    if (bh_row_own(row)) return !bh_row_closed(row);
+    uint64_t heard = bh_row_heard(row);
+    if (!heard || bh_word_load(&row->first_heard_ms) > decided_ms) return false;
+    return last_resort ? !bh_row_closed(row) : bh_row_state(row) == BH_STATE_UP;
+}
+
 static inline bool bh_row_is_own(const bh_row_t *_Nonnull row, const bh_address_t *_Nonnull address, uint16_t port) {
     bh_facts_t facts;
     return bh_row_own(row) && bh_row_heard(row) && bh_row_copy(row, &facts) && facts.port == port
