@@ -32,6 +32,7 @@ typedef struct errand {
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
+    uint32_t lacked;            /* how many could not be asked because this process lacks something */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -65,7 +66,9 @@ static void tell(const errand *about, const char *action, const char *server) {
     if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
 }
 
-static const char *endpoint_of(uint32_t id, bh_facts_t *facts) { return mb_facts_of(id, facts) ? mb_proxy_name(id, facts) : NULL; }
+static const char *endpoint_of(request_rec *r, uint32_t id, bh_facts_t *facts) {
+    return mb_facts_of(id, facts) ? mb_proxy_name(r->pool, id, facts) : NULL;
+}
 
 /* ---- Ends ---- */
 
@@ -97,7 +100,8 @@ static int all_failed(errand *about) {
         return mb_attempt_give(&about->held, about->r);
     }
     tell(about, "none", "-");
-    if (about->failures)
+    if (about->lacked && about->lacked >= about->tried_count) {} /* a line has said what this process lacks */
+    else if (about->failures)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
@@ -166,6 +170,11 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     int fresh = about->stale || about->second;
     mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), fresh, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
+    if (attempt.lacks) about->lacked++;
+    if (outcome == MB_STARVED) {
+        mb_attempt_undo(&attempt, about->r);
+        return all_failed(about);
+    }
     about->used_up = outcome == MB_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
     note_failure(about, id, facts->boot_id, server, outcome, &attempt);
@@ -176,7 +185,7 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
 static int nobody(errand *about) {
     bh_facts_t facts;
     uint32_t own = mb_site_row(about->r);
-    const char *here = endpoint_of(own, &facts);
+    const char *here = endpoint_of(about->r, own, &facts);
     int observe = about->settings->observe == MB_ON;
     if (about->settings->self_redirect == MB_ON && about->settings->unavailable != MB_ON) {
         if (!here || !bh_row_heard(bh_segment_row(mb_segment, own))) return mb_carry_no_own_address(about->r);
@@ -206,11 +215,11 @@ static int hand_over(errand *about, const ServerSlot *slot) {
     static const char *const actions[] = {"local", "proxy", "redirect"};
     uint32_t id = (uint32_t)slot->id;
     bh_facts_t facts;
-    const char *server = endpoint_of(id, &facts);
+    const char *server = endpoint_of(about->r, id, &facts);
     if (!server) return NOBODY_TOOK_IT; /* its row is being written all the time: as good as gone */
     mb_way way = way_to(about, slot, &facts);
     if (way == MB_WAY_HERE) {
-        if (!mb_balance_is_here(id) && !(server = endpoint_of(id = mb_site_row(about->r), &facts))) return NOBODY_TOOK_IT;
+        if (!mb_balance_is_here(id) && !(server = endpoint_of(about->r, id = mb_site_row(about->r), &facts))) return NOBODY_TOOK_IT;
         if (about->settings->self_redirect == MB_ON) way = MB_WAY_FORWARD;
     }
     if (way == MB_WAY_FORWARD && about->tried_count && is_late(about)) return NOBODY_TOOK_IT;
@@ -270,6 +279,7 @@ static int has_second_chance(errand *about) {
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
+    mb_proxy_sweep(decision->decided_ms);
     int result = try_all(&about);
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
         if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;

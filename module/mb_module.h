@@ -257,7 +257,8 @@ typedef enum mb_outcome {
     MB_ANSWERED, /* an answer went to the client, or it is gone, or the result is an error that the server means */
     MB_REFUSED,  /* no connection: the request has not reached the server */
     MB_FAILED,   /* nothing has gone to the client, and another server may do it: after mb_attempt_undo */
-    MB_LOST      /* nothing has gone to the client, but the server may have done it: it must not be done again */
+    MB_LOST,     /* nothing has gone to the client, but the server may have done it: it must not be done again */
+    MB_STARVED   /* no connection, and none to any other server: this process lacks descriptors or memory */
 } mb_outcome;
 
 /* What an answer changes in a request. */
@@ -289,6 +290,7 @@ typedef struct mb_attempt {
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */
+    int lacks;                /* errno of what this process lacked for a connection; 0: nothing */
     uint64_t began_us;        /* CLOCK_MONOTONIC, as the next */
     uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
 } mb_attempt;
@@ -342,8 +344,10 @@ const char *mb_proxy_find(void);
 const char *mb_proxy_lacks(mb_scheme scheme);
 /* Whether they were found. */
 int mb_proxy_available(void);
-/* "10.0.0.4:80" for the server of the row, kept as long as this child lives. */
-const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts);
+/* "10.0.0.4:80" for the server of the row. */
+const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts);
+/* Lets go of servers that the table has no more; once a second. now_ms: CLOCK_MONOTONIC. */
+void mb_proxy_sweep(uint64_t now_ms);
 /* Sends the request to the server of the row; repeatable: another server may do it if this one fails; fresh: over no connection that was kept. */
 mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable, int fresh,
                             mb_attempt *attempt);

@@ -149,6 +149,23 @@ static void distrust(request_rec *r, uint32_t id, const char *origin) {
                       "has mod_ssl's reason", origin);
 }
 
+/* Whether the server has nothing to do with the failure: this process lacks what a connection needs, or the server takes connections again. The
+ * lookup of an address needs a descriptor too: mod_proxy answers 500 without one. */
+static int is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_outcome *outcome, uint64_t ended_us, mb_attempt *attempt) {
+    int is_looked_up = *outcome != MB_ANSWERED && attempt->result == HTTP_INTERNAL_SERVER_ERROR && r->headers_out == attempt->before.headers_out;
+    if (*outcome != MB_REFUSED && !is_looked_up) return 0;
+    int why = mb_shortage_find(facts, ended_us - attempt->began_us);
+    if (why == 0 || (why == MB_REACHED && is_looked_up)) return 0;
+    if (why == MB_REACHED) {
+        bh_feedback_failed(mb_segment, id);
+        return 1;
+    }
+    attempt->lacks = why;
+    mb_shortage_tell(r, mb_proxy_name(r->pool, id, facts), why);
+    if (mb_shortage_is_general(why)) *outcome = MB_STARVED;
+    return 1;
+}
+
 /* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
 static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
     mb_scheme scheme = settings->forward == MB_UNSET ? MB_HTTP : (mb_scheme)settings->forward;
@@ -186,11 +203,11 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !fresh, &way)) { /* it has said why: as good as refused */
+    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !fresh, &way)) {
+        /* It has said why, and the server has nothing to do with it. */
         memset(attempt, 0, sizeof *attempt);
         attempt->chain = settings->chain;
         attempt->began_us = mb_now_us();
-        count(r, id, MB_REFUSED, 0, attempt->began_us, attempt);
         return MB_REFUSED;
     }
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
@@ -211,6 +228,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
+    else if (is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
      * that cannot be read does not. */
     else if (!attempt->unreadable && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
@@ -219,6 +237,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     if (outcome != MB_ANSWERED) undress(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */
     else if (ap_is_HTTP_ERROR(result)) undress_headers(r, &old);
+    mb_worker_release(&way);
     return outcome;
 }
 

@@ -22,12 +22,27 @@ extern mb_mod_proxy mb_mp;
 
 /* How a server is asked. */
 typedef struct mb_route {
+    struct mb_peer *peer; /* held until mb_worker_release */
     proxy_worker *worker;
-    const char *origin;  /* "http://10.0.0.4:80" */
+    const char *origin;   /* "http://10.0.0.4:80" */
 } mb_route;
 /* 0: there is no worker, and it has been logged why. */
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way);
+/* The request is over. If the server is gone meanwhile, its connections and memory go with the last request. */
+void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
+
+/* ---- What this process lacks: mb_shortage.c ---- */
+
+/* The server takes connections. No errno has this value. */
+#define MB_REACHED (-1)
+/* Why there was no connection to the server: an errno if this process or this machine lacks something, MB_REACHED if there is one now; 0: it is
+ * the server's doing. Asks the kernel, so it is for refusals only. took_us: how long it took to know of the refusal. */
+int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
+/* Whether no other server can be connected to either. */
+int mb_shortage_is_general(int why);
+/* One line a minute. */
+void mb_shortage_tell(request_rec *r, const char *server, int why);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 

@@ -3,11 +3,15 @@
 /* mod_proxy's workers: one of our own for each server, scheme and kind of connection.
  *
  * mod_proxy may be loaded after us, so its functions are looked up once the configuration is read. Workers are made in each child on
- * first use and never freed: a request may still hold one. A row that gets another server gets others, which happens at most once a
- * minute for a row.
+ * first use. All that a child keeps for one server, a peer, has a pool of its own, and is held by the table and by each request that uses it.
+ * The table lets go of it when its row has another server, or none: with the last request, which may be a tunnel that lasts for hours, the
+ * pool goes, with connections, workers and memory. The small record itself is kept for another server, so that a thread that has just
+ * read its address from the table may still look at it: hold() tells it that it came too late.
  */
 
 #include "mb_proxy.h"
+
+#include "mpm_common.h"
 
 #include "apr_dso.h"
 #include "apr_thread_mutex.h"
@@ -24,20 +28,28 @@
 
 mb_mod_proxy mb_mp;
 
-/* What this child keeps for one server. Never freed; address and name are immutable once it can be seen, workers come when they are needed. */
-typedef struct peer {
+/* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are needed. */
+typedef struct mb_peer {
+    uint32_t holders;                     /* the table is one, and each request another; 0: it is no server's */
+    struct mb_peer *next;                 /* of those that are no server's */
+    apr_pool_t *pool;                     /* of all that follows */
     bh_address_t address;
     uint16_t port;
     const char *name;                     /* "10.0.0.4:80" */
     const char *origins[MB_SCHEMES];      /* "http://10.0.0.4:80" */
     proxy_worker *workers[MB_SCHEMES][2]; /* without and with a pool; NULL: not made yet */
-} peer;
+} mb_peer;
 
 const char *const mb_scheme_names[MB_SCHEMES] = {"http", "https", "h2c", "h2"};
 
-static peer *peers[BH_ROWS];
+static mb_peer *peers[BH_ROWS];
+static mb_peer *unused;
 static apr_pool_t *peer_pool;
 static apr_thread_mutex_t *peer_lock;
+
+/* Servers that one sweep lets go of: to close a server's connections takes 50 us, and a request waits meanwhile. */
+#define MOST_SWEPT 64
+#define SWEEP_MS 1000
 
 /* ---- mod_proxy's functions ---- */
 
@@ -79,35 +91,109 @@ const char *mb_proxy_lacks(mb_scheme scheme) {
 
 /* ---- Workers ---- */
 
-static int is_of(const peer *known, const bh_facts_t *facts) {
-    return known && known->port == facts->port && known->address.low == facts->address.low
-           && known->address.high == facts->address.high;
+static int is_of(const mb_peer *known, const bh_facts_t *facts) {
+    return known->port == facts->port && known->address.low == facts->address.low && known->address.high == facts->address.high;
 }
 
-/* The server of a row; made under the lock when it is new. */
-static peer *peer_of(uint32_t id, const bh_facts_t *facts) {
-    peer *known = __atomic_load_n(&peers[id], __ATOMIC_ACQUIRE);
-    if (is_of(known, facts)) return known;
+/* 0: it is no server's any more, or another's soon. */
+static int hold(mb_peer *known) {
+    uint32_t holders = bh_half_load(&known->holders);
+    while (holders)
+        if (__atomic_compare_exchange_n(&known->holders, &holders, holders + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return 1;
+    return 0;
+}
+
+static void release(mb_peer *known) {
+    if (__atomic_sub_fetch(&known->holders, 1, __ATOMIC_ACQ_REL)) return;
+    apr_pool_destroy(known->pool);
     apr_thread_mutex_lock(peer_lock);
-    known = peers[id];
-    if (!is_of(known, facts)) {
-        known = apr_pcalloc(peer_pool, sizeof *known);
-        known->address = facts->address;
-        known->port = facts->port;
-        known->name = mb_endpoint(peer_pool, &facts->address, facts->port);
-        for (int i = 0; i < MB_SCHEMES; i++) known->origins[i] = apr_pstrcat(peer_pool, mb_scheme_names[i], "://", known->name, NULL);
+    known->next = unused;
+    unused = known;
+    apr_thread_mutex_unlock(peer_lock);
+}
+
+/* Held by the table and by the caller. Called with the lock. */
+static mb_peer *make_peer(const bh_facts_t *facts) {
+    mb_peer *made = unused;
+    apr_pool_t *pool;
+    apr_pool_create(&pool, peer_pool);
+    apr_pool_tag(pool, "mod_backhand peer");
+    if (made) unused = made->next;
+    else made = apr_pcalloc(peer_pool, sizeof *made);
+    made->pool = pool;
+    made->address = facts->address;
+    made->port = facts->port;
+    made->name = mb_endpoint(pool, &facts->address, facts->port);
+    for (int i = 0; i < MB_SCHEMES; i++) made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
+    memset(made->workers, 0, sizeof made->workers);
+    bh_half_store(&made->holders, 2);
+    return made;
+}
+
+/* The row's server is new, or another one than before. */
+static mb_peer *replace(uint32_t id, const bh_facts_t *facts) {
+    apr_thread_mutex_lock(peer_lock);
+    mb_peer *known = peers[id], *old = NULL;
+    if (known && is_of(known, facts)) hold(known); /* the table holds it */
+    else {
+        old = known;
+        known = make_peer(facts);
         __atomic_store_n(&peers[id], known, __ATOMIC_RELEASE);
     }
     apr_thread_mutex_unlock(peer_lock);
+    if (old) release(old);
     return known;
 }
 
-const char *mb_proxy_name(uint32_t id, const bh_facts_t *facts) { return peer_of(id, facts)->name; }
+/* The server of a row, held for the caller. */
+static mb_peer *peer_of(uint32_t id, const bh_facts_t *facts) {
+    mb_peer *known = __atomic_load_n(&peers[id], __ATOMIC_ACQUIRE);
+    if (!known || !hold(known)) return replace(id, facts);
+    /* Between the two steps it may have become another row's. */
+    if (__atomic_load_n(&peers[id], __ATOMIC_ACQUIRE) == known && is_of(known, facts)) return known;
+    release(known);
+    return replace(id, facts);
+}
+
+const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts) {
+    mb_peer *known = peer_of(id, facts);
+    const char *name = apr_pstrdup(pool, known->name);
+    release(known);
+    return name;
+}
+
+static int has_row(uint32_t id, const mb_peer *known) {
+    const bh_row_t *row = bh_segment_row(mb_segment, id);
+    bh_facts_t facts;
+    return bh_row_heard(row) && (!bh_row_copy(row, &facts) || is_of(known, &facts));
+}
+
+/* Takes the peer out of the table if its server is gone. */
+static int let_go(uint32_t id) {
+    apr_thread_mutex_lock(peer_lock);
+    mb_peer *gone = peers[id];
+    if (gone && has_row(id, gone)) gone = NULL;
+    if (gone) __atomic_store_n(&peers[id], NULL, __ATOMIC_RELEASE);
+    apr_thread_mutex_unlock(peer_lock);
+    if (gone) release(gone);
+    return gone != NULL;
+}
+
+void mb_proxy_sweep(uint64_t now_ms) {
+    static uint64_t next_ms;
+    uint64_t next = bh_word_load(&next_ms);
+    if (next > now_ms || !__atomic_compare_exchange_n(&next_ms, &next, now_ms + SWEEP_MS, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
+    uint32_t rows = bh_segment_rows(mb_segment);
+    int swept = 0;
+    for (uint32_t id = 0; id < rows && swept < MOST_SWEPT; id++)
+        if (__atomic_load_n(&peers[id], __ATOMIC_RELAXED)) swept += let_go(id);
+    if (swept == MOST_SWEPT) bh_word_store(&next_ms, now_ms); /* the next request goes on */
+}
 
 /* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, const char *origin, int pooled) {
+static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled) {
     proxy_worker *made;
-    const char *wrong = mb_mp.define_worker(peer_pool, &made, NULL, NULL, origin, 0);
+    const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
     if (wrong) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0402: mod_proxy refuses a worker for %s: %s", origin, wrong);
         return NULL;
@@ -117,7 +203,7 @@ static proxy_worker *make_worker(request_rec *r, const char *origin, int pooled)
     made->s->disablereuse = !pooled;
     made->s->disablereuse_set = 1;
     apr_cpystrn(made->s->upgrade, UPGRADE, sizeof made->s->upgrade);
-    apr_status_t status = mb_mp.initialize_worker(made, r->server, peer_pool);
+    apr_status_t status = mb_mp.initialize_worker(made, r->server, pool);
     if (status != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r, "BH0403: cannot initialise the worker for %s", origin);
         return NULL;
@@ -126,24 +212,44 @@ static proxy_worker *make_worker(request_rec *r, const char *origin, int pooled)
 }
 
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way) {
-    peer *server = peer_of(id, facts);
+    mb_peer *server = way->peer = peer_of(id, facts);
     proxy_worker **place = &server->workers[scheme][pooled != 0];
     way->origin = server->origins[scheme];
     way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (way->worker) return 1;
     apr_thread_mutex_lock(peer_lock);
-    if (!(way->worker = *place) && (way->worker = make_worker(r, way->origin, pooled)))
+    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled)))
         __atomic_store_n(place, way->worker, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
+    if (!way->worker) release(server);
     return way->worker != NULL;
 }
 
-static void prepare_child(apr_pool_t *pool, server_rec *server) {
-    apr_pool_create(&peer_pool, pool);
+void mb_worker_release(const mb_route *way) { release(way->peer); }
+
+/* Peers come and go while other threads use the child's pool: theirs has an allocator of its own, with a lock. */
+static apr_status_t make_pool(apr_pool_t *pool) {
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *lock;
+    apr_status_t status = apr_allocator_create(&allocator);
+    if (status != APR_SUCCESS) return status;
+    if ((status = apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pool)) != APR_SUCCESS
+        || (status = apr_pool_create_ex(&peer_pool, pool, NULL, allocator)) != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return status;
+    }
+    apr_allocator_mutex_set(allocator, lock);
+    apr_allocator_max_free_set(allocator, ap_max_mem_free);
+    apr_allocator_owner_set(allocator, peer_pool);
     apr_pool_tag(peer_pool, "mod_backhand peers");
-    apr_status_t status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
+    return APR_SUCCESS;
+}
+
+static void prepare_child(apr_pool_t *pool, server_rec *server) {
+    apr_status_t status = make_pool(pool);
+    if (status == APR_SUCCESS) status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
     if (status == APR_SUCCESS) return;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock: this child ends, another takes its place");
+    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock or a pool: this child ends, another takes its place");
     exit(APEXIT_CHILDSICK);
 }
 

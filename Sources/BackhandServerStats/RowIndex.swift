@@ -131,12 +131,17 @@ struct RowIndex {
         free.append(FreeRow(id: id, since: since))
     }
 
-    /// Takes the row that has been free longest, if it was so by the given time.
+    /// Takes the first row to become free of those that were so by the given time and whose requests are over: a tunnel to the server that
+    /// one row had, which may last for days, keeps no other row from a new server.
     mutating func takeFree(since limit: UInt64, idle: (UInt32) -> Bool) -> UInt32? {
-        guard let first = free.first, first.since <= limit, idle(first.id) else { return nil }
-        free.removeFirst()
-        known[Int(first.id)].isFree = false
-        return first.id
+        for place in 0..<free.count {
+            let row = free[place]
+            guard row.since <= limit, idle(row.id) else { continue }
+            free.remove(at: place)
+            known[Int(row.id)].isFree = false
+            return row.id
+        }
+        return nil
     }
 
     /// The row's boot id has answered a challenge.

@@ -328,6 +328,24 @@ import Testing
         #expect(writer.hear(announcement("10.0.1.144", boot: 1400, sequence: 9), now: 62_000, wall: 5) == .row(1))
     }
 
+    /// A tunnel to a server that is gone keeps its own row only.
+    @Test func aFreeRowWithARequestIsSkipped() {
+        var (table, writer) = Self.filled()
+        for number in 1..<UInt64(BH_ROWS) where number < 300 || number > 303 {
+            let again = announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2)
+            _ = writer.hear(again, now: 70_000, wall: 5)
+        }
+        writer.expire(after: 60_000, now: 70_000)
+        #expect((299..<305).map { bh_row_heard(table.row($0)) != 0 } == [true, false, false, false, false, true])
+        bh_feedback_begin(table.segment, 0, 300, 0)
+        bh_feedback_begin(table.segment, 0, 302, 0)
+        #expect(writer.hear(announcement("10.9.9.1", boot: 7), now: 70_000, wall: 5) == .row(301))
+        #expect(writer.hear(announcement("10.9.9.2", boot: 8), now: 70_000, wall: 5) == .row(303))
+        #expect(writer.hear(announcement("10.9.9.3", boot: 9), now: 70_000, wall: 5) == .tableFull)
+        bh_feedback_end(table.segment, 0, 300, 0)
+        #expect(writer.hear(announcement("10.9.9.3", boot: 9), now: 70_000, wall: 5) == .row(300))
+    }
+
     /// A full table is found again as a whole.
     @Test func takenOver() {
         let (table, _) = Self.filled()

@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What a child itself lacks, descriptors or ports, counts against no server."""
+
+import contextlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import hosts, namespaces
+from harness.announce import Announcement
+from harness.stage import CLUSTER, CLUSTER_OF_9
+from harness.wait import wait_for
+
+FAILED = r"AH00957|AH00952|AH01114|AH00959|AH00898|DNS lookup"
+# Without the section httpd itself answers 403: it cannot look for /.htaccess.
+CONFIG = CLUSTER_OF_9 + "<Directory />\nAllowOverride None\n</Directory>\nBackhandTrace On\nBackhandConnectionPools Off\n" \
+    "Backhand removeSelf\nBackhand byRandom\n"
+
+
+def set_limit(pid, soft):
+    """Of descriptors. Only the child's own user may set it, where root has lost the right."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    user, group = int(status["Uid"].split()[0]), int(status["Gid"].split()[0])
+    who = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
+    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={soft}:"], check=True, **who)
+
+
+def leave(pid, free):
+    """Takes the child's descriptors away, but for so many. Returns its limit before."""
+    used = sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
+    before = next(line.split()[3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
+    set_limit(pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free))
+    return before
+
+
+def spared(front, servers):
+    rows = front.status().servers
+    return all((rows[server.id]["refused"], rows[server.id]["backoff_ms"], rows[server.id]["in_flight"]) == (0, 0, 0) for server in servers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_descriptor(stage, mpm, method):
+    backends = [stage.backend(f"127.0.9.{number}") for number in range(2, 7)]
+    front = stage.httpd(CONFIG, mpm=mpm, children=1, workers=1 if mpm == "prefork" else 8)
+    front.log.allow(FAILED + "|AH02179")
+    stage.plant(front, *(Announcement(each.address, each.port) for each in backends))
+    front.log.expect(r"BH0411: .*lacks descriptors")
+    for _ in range(6):
+        with front.client() as client:
+            client.request("/", method="OPTIONS")  # the connection has its descriptor
+            # A prefork child that cannot accept ends, and another takes its place.
+            child, = wait_for(lambda: len(found := front.children()) == 1 and found, 5, "one child")
+            before = leave(child, 0)
+            answer = client.request("/", method=method, **({"body": b"body"} if method == "POST" else {}))
+            with contextlib.suppress(OSError):
+                set_limit(child, before)
+        assert (answer.status, answer.header("Retry-After"), answer.trace.action) == (503, "1", "none")
+    assert [front.get("/").status for _ in range(8)] == [200] * 8
+    assert spared(front, backends)
+    assert front.log.count("BH0411") <= (6 if mpm == "prefork" else 1) and front.log.count("BH0404") == 0
+
+
+def test_other_children_go_on(stage):
+    backends = [stage.backend(f"127.0.9.{number}") for number in range(2, 7)]
+    front = stage.httpd(CONFIG, mpm="event", children=2, workers=32)
+    front.log.allow(FAILED + "|BH0411|AH02179")
+    stage.plant(front, *(Announcement(each.address, each.port) for each in backends))
+    children = front.children()
+
+    def descriptors():
+        return [len(os.listdir(f"/proc/{child}/fd")) for child in children]
+    before, clients = descriptors(), []
+
+    def both_have_one():
+        clients.append(front.client())
+        assert clients[-1].request("/").status == 200
+        return all(now > then for now, then in zip(descriptors(), before))
+    wait_for(both_have_one, 10, "a client of each child")
+    limit = leave(children[0], 0)
+    def ask(client):
+        """An event child that cannot accept ends, with its other clients' connections."""
+        try:
+            return client.request("/").status
+        except OSError:
+            return None
+    statuses = [ask(client) for client in clients]
+    assert {200, 503} <= set(statuses)
+    rich = [client for client, status in zip(clients, statuses) if status == 200]
+    assert [[client.request("/").status for _ in range(5)] for client in rich] == [[200] * 5] * len(rich)
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        set_limit(children[0], limit)
+    assert spared(front, backends)
+    for client in clients:
+        client.close()
+
+
+def test_a_server_that_refuses_is_still_left_out(stage, mpm):
+    """The question to the kernel has the same answer."""
+    there = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG.replace("byRandom", "byLoad"), mpm=mpm)
+    front.log.allow(FAILED)
+    with socket.socket() as taken:
+        taken.bind(("127.0.9.3", 0))  # and does not listen
+        gone = Announcement(*taken.getsockname(), load=0)
+        stage.plant(front, gone, Announcement(there.address, there.port, load=9000))
+        assert front.get("/").text == there.id
+        row = front.status().servers[gone.id]
+    assert row["refused"] == 1 and row["backoff_ms"] > 0
+
+
+@pytest.mark.skipif(namespaces.why_none() is not None, reason="needs network namespaces")
+def test_no_port(stage):
+    """All ports for connections to one server are taken: the others are asked, and it is not left out."""
+    network = stage.enter(hosts.Network())
+    machine, other = network.host("front", "10.99.0.1"), network.host("other", "10.99.0.2")
+    with other.inside():
+        one, two = stage.backend("10.99.0.2", 8001), stage.backend("10.99.0.2", 8002)
+    front = stage.httpd(CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24") + "Backhand removeSelf\nBackhand byLoad\n", host=machine)
+    front.log.allow(FAILED)
+    front.log.expect(r"BH0411: .*lacks a port of its own")
+    with other.inside():
+        stage.plant(front, Announcement(one.address, one.port, load=0), Announcement(two.address, two.port, load=9000), source="10.99.0.2")
+    machine.run("sysctl", "-q", "net.ipv4.ip_local_port_range=40000 40003")
+    with machine.inside():
+        taken = [socket.create_connection((one.address, one.port)) for _ in range(4)]
+    with other.inside():
+        answers = [front.get("/") for _ in range(5)]
+    assert [(answer.status, answer.text) for answer in answers] == [(200, two.id)] * 5
+    assert spared(front, [one, two])
+    for each in taken:
+        each.close()
+    machine.run("sysctl", "-q", "net.ipv4.ip_local_port_range=32768 60999")
+    with other.inside():
+        wait_for(lambda: front.get("/").text == one.id, 5, "the first server")

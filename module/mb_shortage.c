@@ -1,0 +1,77 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What this process itself lacks when a connection to a server does not come about.
+ *
+ * mod_proxy only says that there is none, and writes the reason into the log. A child without a free descriptor would put all servers into
+ * back-off, for all other children too. So after a refusal that came at once the child asks the kernel itself: a socket, and a connection to the
+ * same address. What the process lacks, it lacks again; a server that refuses, refuses again.
+ */
+
+#include "mb_proxy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A shortage is known at once. What took longer has waited for the server. */
+#define AT_ONCE_US 1000000
+
+/* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the server is to blame. */
+#define WAIT_MS 200
+
+/* Whether the kernel means this process or this machine, and not the server. */
+static int is_own(int why) {
+    return why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM || why == EADDRNOTAVAIL;
+}
+
+static socklen_t address_of(const bh_facts_t *server, struct sockaddr_storage *name) {
+    uint32_t words[4] = {htonl((uint32_t)(server->address.high >> 32)), htonl((uint32_t)server->address.high),
+                         htonl((uint32_t)(server->address.low >> 32)), htonl((uint32_t)server->address.low)};
+    memset(name, 0, sizeof *name);
+    if (server->address.high == 0 && server->address.low >> 32 == 0xffff) {
+        struct sockaddr_in *four = (struct sockaddr_in *)name;
+        four->sin_family = AF_INET;
+        four->sin_port = htons(server->port);
+        four->sin_addr.s_addr = words[3];
+        return sizeof *four;
+    }
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)name;
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(server->port);
+    memcpy(&six->sin6_addr, words, sizeof words);
+    return sizeof *six;
+}
+
+/* What the kernel says to a connection: 0: there is one. */
+static int connect_once(const bh_facts_t *server, int wait_ms) {
+    struct sockaddr_storage name;
+    socklen_t size = address_of(server, &name);
+    int made = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (made < 0) return errno;
+    int why = connect(made, (struct sockaddr *)&name, size) == 0 ? 0 : errno;
+    if (why == EINPROGRESS) {
+        struct pollfd waiting = {.fd = made, .events = POLLOUT};
+        socklen_t length = sizeof why;
+        if (poll(&waiting, 1, wait_ms) <= 0) why = ETIMEDOUT;
+        else if (getsockopt(made, SOL_SOCKET, SO_ERROR, &why, &length) != 0) why = errno;
+    }
+    close(made);
+    return why;
+}
+
+int mb_shortage_find(const bh_facts_t *server, uint64_t took_us) {
+    if (took_us > AT_ONCE_US) return 0;
+    int why = connect_once(server, WAIT_MS);
+    return why == 0 ? MB_REACHED : is_own(why) ? why : 0;
+}
+
+int mb_shortage_is_general(int why) { return why != EADDRNOTAVAIL; }
+
+void mb_shortage_tell(request_rec *r, const char *server, int why) {
+    static uint64_t next_ms;
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, why, r, "BH0411: no connection to %s, because this process lacks %s: the server is not left out "
+                      "for it", server, why == EADDRNOTAVAIL ? "a port of its own" : why == EMFILE || why == ENFILE ? "descriptors" : "memory");
+}
