@@ -70,7 +70,9 @@ static int shake_hands(conn_rec *c) {
 static int meet(conn_rec *c, void *socket) {
     if (!now.r) return DECLINED;
     now.connected = 1;
-    if (now.scheme == MB_HTTP || now.scheme == MB_HTTPS) mb_response_watch(c);
+    /* Nothing is between the socket and the filter of answers, if there is no TLS: a filter less for each line. */
+    if (now.scheme == MB_HTTP || now.scheme == MB_HTTPS) mb_response_watch(c, now.scheme == MB_HTTP ? socket : NULL);
+    mb_silence_watch(c, socket, now.scheme == MB_HTTP);
     /* mod_proxy_http2 sends a request again by itself if the connection breaks before the answer. */
     if (now.once && mb_handshake_is_sent(now.r)) return HTTP_SERVICE_UNAVAILABLE;
     if (now.scheme != MB_HTTPS && now.scheme != MB_H2) return DECLINED;

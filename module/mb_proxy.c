@@ -149,6 +149,18 @@ static void distrust(request_rec *r, uint32_t id, const char *origin) {
                       "has mod_ssl's reason", origin);
 }
 
+/* A server that shows no sign of life is as one that refuses connections: the table says so, and no client's request. */
+static void note_gone(const request_rec *r, uint32_t id, const char *origin, mb_outcome outcome, uint64_t ended_us, mb_attempt *attempt) {
+    static uint64_t next_ms;
+    uint64_t ended_ms = ended_us / 1000;
+    bh_feedback_failed(mb_segment, id);
+    bh_feedback_refused(mb_segment, id, ended_ms, (ended_us - attempt->began_us) / 1000);
+    if (outcome != MB_ANSWERED) attempt->result = HTTP_GATEWAY_TIME_OUT;
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0412: %s is silent on a request, and shows no other sign of life: given up after %lu ms",
+                      origin, (unsigned long)((ended_us - attempt->began_us) / 1000));
+}
+
 /* Whether the server has nothing to do with the failure: this process lacks what a connection needs, or the server takes connections again. The
  * lookup of an address needs a descriptor too: mod_proxy answers 500 without one. */
 static int is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_outcome *outcome, uint64_t ended_us, mb_attempt *attempt) {
@@ -217,9 +229,10 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     attempt->chain = settings->chain;
     mb_handshake_begin(r, scheme, once);
     mb_response_begin(r);
+    mb_silence_begin(r, id, facts, repeatable, !repeatable && !mb_attempt_is_safe(r));
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);
-    int untrusted = mb_handshake_end();
+    int untrusted = mb_handshake_end(), gone = mb_silence_end();
     mb_dav_end(r, &dav);
 
     mb_outcome outcome = mb_attempt_end(attempt, r, result);
@@ -228,6 +241,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     if (untrusted && outcome == MB_REFUSED) distrust(r, id, way.origin);
+    else if (gone) note_gone(r, id, way.origin, outcome, ended_us, attempt);
     else if (is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
      * that cannot be read does not. */

@@ -7,6 +7,7 @@
 #include "mb_module.h"
 
 #include "mod_proxy.h"
+#include "util_filter.h"
 
 /* mod_proxy, looked up by mb_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
 typedef struct mb_mod_proxy {
@@ -39,10 +40,24 @@ void mb_worker_register(apr_pool_t *pool);
 /* Why there was no connection to the server: an errno if this process or this machine lacks something, MB_REACHED if there is one now; 0: it is
  * the server's doing. Asks the kernel, so it is for refusals only. took_us: how long it took to know of the refusal. */
 int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
+/* What the kernel says to another connection to the server, which is closed at once: an errno; 0: there was one. */
+int mb_shortage_connect(const bh_facts_t *server, int wait_ms);
 /* Whether no other server can be connected to either. */
 int mb_shortage_is_general(int why);
 /* One line a minute. */
 void mb_shortage_tell(request_rec *r, const char *server, int why);
+
+/* ---- Servers that are silent: mb_silence.c ---- */
+
+/* From now on this thread waits for an answer of the server of the row. server: valid until mb_silence_end. */
+void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body);
+/* The opposite. Returns whether the server was gone. */
+int mb_silence_end(void);
+/* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
+void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
+/* An input filter's function; its context is the socket. */
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes);
+void mb_silence_register(apr_pool_t *pool);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 
@@ -67,7 +82,7 @@ void mb_response_end(void);
 /* Before anybody looks at the header: long lines are whole again. */
 void mb_response_restore(request_rec *r);
 /* A new connection to a server, on which no HTTP/2 is spoken. */
-void mb_response_watch(conn_rec *c);
+void mb_response_watch(conn_rec *c, apr_socket_t *socket);
 /* Whether the server's connection has ended or was silent when this thread read from it last. */
 int mb_response_ended(void);
 void mb_response_register(apr_pool_t *pool);

@@ -102,7 +102,7 @@ static int is_long(const apr_bucket_brigade *line) {
 
 /* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF or after more than MOST_READ bytes. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
     now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
     if (mode != AP_MODE_GETLINE || now.ended || now.given_up || !now.r || !is_long(to)) return status;
     return take_long_line(filter, to, block);
@@ -134,7 +134,7 @@ void mb_response_restore(request_rec *r) {
     now.rests = NULL;
 }
 
-void mb_response_watch(conn_rec *c) { ap_add_input_filter_handle(reading_filter, NULL, NULL, c); }
+void mb_response_watch(conn_rec *c, apr_socket_t *socket) { ap_add_input_filter_handle(reading_filter, socket, NULL, c); }
 
 void mb_response_register(apr_pool_t *pool) {
     (void)pool;

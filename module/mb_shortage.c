@@ -44,8 +44,7 @@ static socklen_t address_of(const bh_facts_t *server, struct sockaddr_storage *n
     return sizeof *six;
 }
 
-/* What the kernel says to a connection: 0: there is one. */
-static int connect_once(const bh_facts_t *server, int wait_ms) {
+int mb_shortage_connect(const bh_facts_t *server, int wait_ms) {
     struct sockaddr_storage name;
     socklen_t size = address_of(server, &name);
     int made = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -63,7 +62,7 @@ static int connect_once(const bh_facts_t *server, int wait_ms) {
 
 int mb_shortage_find(const bh_facts_t *server, uint64_t took_us) {
     if (took_us > AT_ONCE_US) return 0;
-    int why = connect_once(server, WAIT_MS);
+    int why = mb_shortage_connect(server, WAIT_MS);
     return why == 0 ? MB_REACHED : is_own(why) ? why : 0;
 }
 

@@ -26,6 +26,7 @@ public final class Moderator {
     var controlSilentUntil: UInt64 = 0
     var arriba: Int32 = 0
     var cpuUse = CPUUse()
+    var stall = Stall()
     /// nil: announcements are not signed. Both or none.
     let signer: Signer?
     let mint: NonceMint?

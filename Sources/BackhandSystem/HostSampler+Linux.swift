@@ -138,6 +138,15 @@ func parseProcessTicks(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
     return sum
 }
 
+/// Whether the process is stopped, or dead, by the state in /proc/<pid>/stat, which stands behind the name.
+func parseProcessStopped(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool? {
+    guard let name = bytes.lastIndex(of: UInt8(ascii: ")")), name + 2 < bytes.count else { return nil }
+    switch bytes[name + 2] {
+    case UInt8(ascii: "T"), UInt8(ascii: "t"), UInt8(ascii: "Z"), UInt8(ascii: "X"): return true
+    default: return false
+    }
+}
+
 /// Thousandths of a core of cgroup's cpu.max, "200000 100000"; nil if it is "max", or nonsense.
 func parseCPULimit(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
     var scanner = Scanner(bytes)

@@ -86,6 +86,9 @@ public struct HostSampler {
         file("\(process)/stat", parseProcessTicks).map { $0.saturatingTimes(1_000_000) / max(1, csystem_clock_ticks()) }
     }
 
+    /// Whether the process is stopped, as by SIGSTOP, or dead; nil if it is gone.
+    public func isStopped(_ process: Int32) -> Bool? { file("\(process)/stat", parseProcessStopped) }
+
     /// Cores that may be used, in thousandths: the CPUs, if no control group gives less.
     public func usableCores(of cpus: Int32) -> UInt32 {
         let all = UInt32(max(cpus, 0)) &* 1000

@@ -45,6 +45,8 @@ enum Tag {
     static let state = UInt16(6)
     /// u64: the sender's clock, milliseconds; in signed ones.
     static let time = UInt16(7)
+    /// u32: milliseconds for which all of the sender's processes have been stopped; left out if one can work.
+    static let stalled = UInt16(9)
 }
 
 /// Bytes of the means: a u64 and seven u32.

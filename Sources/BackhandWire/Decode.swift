@@ -87,6 +87,9 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.time:
         guard value.count == 8 else { return false }
         facts.sent_ms = value.number(at: 0, as: UInt64.self)
+    case Tag.stalled:
+        guard value.count == 4 else { return false }
+        facts.stalled_ms = value.number(at: 0, as: UInt32.self)
     case Tag.means:
         guard value.count == meansSize else { return false }
         decodeMeans(value, into: &facts)

@@ -157,3 +157,13 @@ func privatePages(text: String, expected: UInt64?) {
         }
     }
 }
+
+/// The state stands behind the name, which may hold anything.
+@Test(arguments: [
+    ("7 (httpd) S 1 7", false), ("7 (httpd) R 1 7", false), ("7 (httpd) D 1 7", false), ("7 (httpd) I 1", false), ("7 (httpd) T 1 7", true),
+    ("7 (httpd) t 1 7", true), ("7 (httpd) Z 1 7", true), ("7 (a) T (b) S 1 7", false), ("7 (a) S) T 1", true), ("7 (httpd) ", nil),
+    ("7 (httpd", nil), ("", nil), (")", nil), (") T", true),
+] as [(String, Bool?)])
+func stoppedProcesses(_ text: String, _ expected: Bool?) {
+    #expect(Array(text.utf8).withUnsafeBufferPointer(parseProcessStopped) == expected)
+}

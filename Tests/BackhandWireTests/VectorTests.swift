@@ -25,6 +25,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         var port: UInt16
         var arriba, load, load_hwm, cpu, ncpu, workers, idle_workers: Int32
         var state: UInt8?
+        var stalled: UInt32?
         var means: [UInt64]?
     }
 
@@ -69,6 +70,7 @@ extension Vector.Facts {
             arrivals: facts.arrivals, worker_memory: facts.worker_memory, port: facts.port, arriba: facts.arriba,
             load: facts.load, load_hwm: facts.load_hwm, cpu: facts.cpu, ncpu: facts.ncpu, workers: facts.workers,
             idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state,
+            stalled: facts.stalled_ms == 0 ? nil : facts.stalled_ms,
             means: means.allSatisfy { $0 == 0 } ? nil : means)
     }
 }

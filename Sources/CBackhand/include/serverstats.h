@@ -76,7 +76,7 @@ typedef struct bh_facts {
     uint32_t cpu_used;      /* by its httpd, thousandths of a core */
     uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
     uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
-    uint32_t reserved1;
+    uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
@@ -330,6 +330,31 @@ static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_m
     uint64_t heard = bh_row_heard(row);
     if (!heard || bh_word_load(&row->first_heard_ms) > decided_ms) return false;
     return last_resort ? !bh_row_closed(row) : bh_row_state(row) == BH_STATE_UP;
+}
+
+/* How a server that is silent on a request seems to be. */
+typedef enum bh_life {
+    BH_LIFE_SHOWN = 0,  /* it announces itself, or nothing is known of it */
+    BH_LIFE_ENDING = 1, /* it has said that it leaves, or has been started anew: what has begun may still end */
+    BH_LIFE_NONE = 2    /* no announcement, or one that says that none of its processes can work */
+} bh_life_t;
+
+/* Milliseconds: six announcements in a row, which no network loses by chance; and three that say the same. */
+#define BH_LIFE_SILENT_MS 6000
+#define BH_LIFE_STALLED_MS 3000
+
+/* The one of the server that was asked, by what the table says now. */
+static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32_t id, const bh_facts_t *_Nonnull asked, uint64_t now_ms) {
+    const bh_row_t *row = bh_segment_row(segment, id);
+    bh_facts_t facts;
+    uint64_t heard = bh_row_heard(row);
+    /* Being written: it was heard just now. Not heard at all: the row is hidden, as rows are until a server has proven that it has the key. */
+    if (bh_row_own(row) || !heard || !bh_row_copy(row, &facts)) return BH_LIFE_SHOWN;
+    /* Another boot id may be another build's after a graceful restart, under which requests end in peace; or the row is another server's. */
+    if (facts.boot_id != asked->boot_id) return BH_LIFE_ENDING;
+    if (bh_segment_age_clock(segment, now_ms) > heard + BH_LIFE_SILENT_MS)
+        return bh_half_load(&row->state) == BH_STATE_LEAVING ? BH_LIFE_ENDING : BH_LIFE_NONE;
+    return facts.stalled_ms >= BH_LIFE_STALLED_MS ? BH_LIFE_NONE : BH_LIFE_SHOWN;
 }
 
 static inline bool bh_row_is_own(const bh_row_t *_Nonnull row, const bh_address_t *_Nonnull address, uint16_t port) {

@@ -1,0 +1,223 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""A server that is silent on a request is waited for; one that shows no other sign of life is left within eight seconds."""
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness import hosts
+from harness.announce import LEAVING, Announcement
+from harness.backend import Reply
+from harness.conversation import Server
+from harness.endurance import ENDURANCE
+from harness.httpd import MODERATOR
+from harness.stage import CLUSTER, CLUSTER_OF_9
+
+# Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements is waited for.
+REPORT, POLL, PAUSE, UPLOAD = (45, 50, 45, 120) if ENDURANCE else (9, 9, 9, 9)
+# A server that is gone is left within this.
+LEFT = 8
+
+CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\n"
+FAILED = r"AH01102|AH01110|AH01114|AH00957|AH00898|AH10153|AH10034|AH03"
+
+
+@contextlib.contextmanager
+def announcing(stage, front, *servers):
+    """Each server announces itself once a second while the block runs."""
+    ended = threading.Event()
+
+    def announce():
+        while not ended.wait(1):
+            stage.announce(*servers, group=front.group)
+    stage.plant(front, *servers)
+    thread = threading.Thread(target=announce)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def timed(ask):
+    """The answer, and how many seconds it took."""
+    begin = time.monotonic()
+    answer = ask()
+    return answer, time.monotonic() - begin
+
+
+@pytest.fixture
+def pair(stage, mpm):
+    """A server that is silent for long, and another one behind it."""
+    silent = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"report", delay=REPORT if "report" in request.target else 30))
+    other = stage.backend("127.0.9.3")
+    front = stage.httpd(CHAIN, mpm=mpm)
+    front.log.allow(FAILED)
+    return front, silent, other
+
+
+def test_a_report_runs_once(stage, pair):
+    front, silent, other = pair
+    with announcing(stage, front, Announcement(silent.address, silent.port, load=0), Announcement(other.address, other.port, load=9000)):
+        with ThreadPoolExecutor(2) as threads:
+            asked = [threads.submit(timed, lambda method=method: front.get("/report", method=method, timeout=90)) for method in ("GET", "POST")]
+        for answer, took in (each.result() for each in asked):
+            assert (answer.status, answer.text) == (200, "report") and took >= REPORT
+    assert (len(silent.requests), len(other.requests)) == (2, 0)
+    row = front.status().servers[silent.id]
+    assert (row["failed"], row["backoff_ms"]) == (0, 0)
+
+
+def test_without_announcements_it_is_left(stage, pair):
+    front, silent, other = pair
+    alive = Announcement(other.address, other.port, load=9000)
+    stage.plant(front, Announcement(silent.address, silent.port, load=0))
+    front.log.expect("BH0412")
+    with announcing(stage, front, alive), ThreadPoolExecutor(2) as threads:
+        get, post = (threads.submit(timed, lambda method=method: front.get("/", method=method, timeout=40)) for method in ("GET", "POST"))
+        (answer, took), (refusal, waited) = get.result(), post.result()
+    assert (answer.status, answer.text) == (200, other.id) and 5 < took < LEFT
+    assert refusal.status == 504 and 5 < waited < LEFT
+    assert sorted(request.method for request in silent.requests) == ["GET", "POST"]
+    assert [request.method for request in other.requests] == ["GET"]
+    # The table says that it is gone, not a client: it is as one that refuses.
+    assert front.status().servers[silent.id]["refused"] == 1
+
+
+def test_one_that_leaves_may_finish(stage, mpm):
+    """What can be done again goes elsewhere; what cannot ends in peace."""
+    leaving = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"finished", delay=10))
+    other = stage.backend("127.0.9.3")
+    front = stage.httpd(CHAIN, mpm=mpm)
+    front.log.allow(FAILED + "|BH0412")
+    gone = Announcement(leaving.address, leaving.port, load=0)
+    stage.plant(front, gone)
+    with announcing(stage, front, Announcement(other.address, other.port, load=9000)), ThreadPoolExecutor(2) as threads:
+        post = threads.submit(timed, lambda: front.get("/", method="POST", timeout=40))
+        get = threads.submit(timed, lambda: front.get("/", timeout=40))
+        time.sleep(0.5)
+        stage.plant(front, gone.with_(state=LEAVING))
+        (answer, took), (finished, _) = get.result(), post.result()
+    assert (answer.status, answer.text) == (200, other.id) and took < LEFT + 1
+    assert (finished.status, finished.text) == (200, "finished")
+
+
+def test_one_whose_port_refuses(stage):
+    """It announces still, and the connection is open: only its port tells."""
+    held = []
+    server = Server(lambda connection, stream, head: held.append(connection) or time.sleep(20))
+    other = stage.backend("127.0.9.3")
+    front = stage.httpd(CHAIN)
+    front.log.allow(FAILED + "|BH0412")
+    with announcing(stage, front, Announcement(server.address, server.port, load=0), Announcement(other.address, other.port, load=9000)), \
+            ThreadPoolExecutor(1) as threads:
+        get = threads.submit(timed, lambda: front.get("/", timeout=40))
+        time.sleep(1)
+        server.close()
+        answer, took = get.result()
+    assert held and (answer.status, answer.text) == (200, other.id) and took < LEFT
+
+
+def test_a_large_body_that_nobody_reads(stage, mpm):
+    """The write waits, not the read."""
+    server, other = Server(lambda connection, stream, head: time.sleep(20), "127.0.9.2"), stage.backend("127.0.9.3")
+    front = stage.httpd(CHAIN, mpm=mpm)
+    front.log.allow(FAILED + "|BH0412|AH")
+    stage.plant(front, Announcement(server.address, server.port, load=0))
+    with announcing(stage, front, Announcement(other.address, other.port, load=9000)):
+        answer, took = timed(lambda: front.get("/", method="POST", body=bytes(30_000_000), timeout=40))
+    server.close()
+    assert answer.status == 504 and 5 < took < LEFT
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("with_moderator", [True, False], ids=["with its moderator", "but not its moderator"])
+@pytest.mark.parametrize("forward", ["http", "h2c"])
+def test_a_stopped_server(stage, mpm, forward, with_moderator):
+    """SIGSTOP: the kernel accepts connections for it, and announcements may go on."""
+    modules, protocols = (("http2", "proxy_http2"), "Protocols h2c http/1.1\n") if forward == "h2c" else ((), "")
+    front = stage.httpd(CLUSTER + f"BackhandForward {forward}\nBackhand removeSelf\nBackhand byRandom\n", mpm=mpm, modules=modules, name="front",
+                        workers=20)
+    servers = [stage.httpd(CLUSTER + protocols, address=f"127.0.0.{number}", mpm="event", modules=modules, name=f"server{number}")
+               for number in (2, 3)]
+    front.knows(*servers)
+    front.log.allow(FAILED + "|BH0412")
+    stopped, other = servers
+    for process in stopped.processes():
+        if with_moderator or process.name != MODERATOR:
+            stopped.stopped_by_test.add(process.pid)
+            stopped._signal(process.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda _: timed(lambda: front.get("/", timeout=40)), range(12)))
+    stopped.resume()
+    assert {(answer.status, answer.text) for answer, _ in answers} == {(200, other.name + "\n")} or \
+        {answer.status for answer, _ in answers} == {200}
+    assert max(took for _, took in answers) < LEFT
+    assert max(took for _, took in answers) > 1, "none went to the stopped one"
+
+
+@pytest.mark.skipif(hosts.why_not() is not None, reason="needs network namespaces")
+def test_a_host_without_a_cable(stage):
+    """Nothing comes back from it, no packet even."""
+    network = stage.enter(hosts.Network())
+    machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
+    config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 2\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    front = stage.httpd(config + "Backhand removeSelf\nBackhand byRandom\n", host=machines[0], name="front", cgi=True)
+    servers = [stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}") for number, machine in enumerate(machines[1:])]
+    front.knows(*servers)
+    front.log.allow(FAILED + "|BH0412")
+
+    def ask():
+        with machines[0].inside():
+            return timed(lambda: front.get("/cgi-bin/slow", timeout=40))
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(ask) for _ in range(8)]
+        time.sleep(1)
+        with network.cut(machines[1]):
+            answers = [each.result() for each in asked]
+    assert {answer.status for answer, _ in answers} == {200}
+    assert 3 < max(took for _, took in answers) < LEFT + 2  # the other one's sleep
+
+
+# ---- Silence in the middle, and of the client ----
+
+def stream(connection, _, head):
+    """An event each PAUSE seconds."""
+    if "/events" not in head:
+        return False
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 2\r\n\r\n")
+    for byte in (b"a", b"b"):
+        time.sleep(PAUSE)
+        connection.sendall(byte)
+    return True
+
+
+def test_a_stream_a_poll_and_an_upload(stage, mpm):
+    events, poll = Server(stream, "127.0.9.2"), stage.backend("127.0.9.3", reply=lambda request: Reply(body=request.body, delay=POLL))
+    fronts = [stage.httpd(CHAIN, mpm=mpm, group=stage.new_group(), name=f"front{number}") for number in range(2)]
+    for front in fronts:
+        front.log.allow("AH")
+    with announcing(stage, fronts[0], Announcement(events.address, events.port)), \
+            announcing(stage, fronts[1], Announcement(poll.address, poll.port)), ThreadPoolExecutor(3) as threads:
+        def upload():
+            body = bytes(1000)
+            with socket.create_connection((fronts[1].address, fronts[1].port), timeout=UPLOAD + POLL + 30) as client:
+                client.sendall(f"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+                for start in range(0, len(body), 100):
+                    time.sleep(UPLOAD / 10)
+                    client.sendall(body[start:start + 100])
+                return b"".join(iter(lambda: client.recv(65536), b""))
+        got = threads.submit(lambda: fronts[0].get("/events", timeout=2 * PAUSE + 30))
+        polled = threads.submit(lambda: fronts[1].get("/poll", timeout=POLL + 30))
+        uploaded = threads.submit(upload)
+        assert (got.result().status, got.result().text) == (200, "ab")
+        assert polled.result().status == 200
+        assert uploaded.result().startswith(b"HTTP/1.1 200") and uploaded.result().endswith(bytes(1000))
+    assert len(poll.requests) == 2
+    events.close()

@@ -1,0 +1,192 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A server that is silent on a request: is it at work, or is it gone?
+ *
+ * Silence alone ends nothing before ProxyTimeout or Timeout: a report may take minutes. mod_proxy waits for an answer in one read that lasts as
+ * long. A filter on the connections to servers, just above the socket, has it wait a second at a time, and looks in between whether
+ * the server shows another sign of life: its announcements (bh_row_life), its port, and the connection itself, which the kernel is asked to
+ * keep alive. A server that shows none is gone: the read ends as if its time were up. So does a write, where a large body is sent to a server that
+ * takes no more of it.
+ */
+
+#include "mb_proxy.h"
+
+#include "apr_portable.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+/* A read waits for so long at a time. */
+#define SLICE apr_time_from_sec(1)
+
+/* Seconds of silence for which a server needs no other sign of life: longer than a connection is waited for. */
+#define LEAST_SILENCE_S 4
+
+/* Seconds of silence after which the server's port is tried; then after twice as many, and so on: a server at work must not be kept busy by it. */
+#define FIRST_PROBE_S 4
+/* Milliseconds for that. */
+#define PROBE_WAIT_MS 200
+
+/* A host that does not answer this is gone: after a second, one packet a second, and four without an answer. */
+#define KEEPALIVE_IDLE_S 1
+#define KEEPALIVE_INTERVAL_S 1
+#define KEEPALIVE_PROBES 5
+
+/* Bytes that go out without a look at the socket: a request without a large body costs no system call more. No socket's buffer is smaller. */
+#define MOST_UNSEEN (64 * 1024)
+
+static ap_filter_rec_t *silence_filter, *patience_filter;
+
+/* Whose answer this thread waits for. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+    const request_rec *r;     /* NULL: nobody's */
+    const bh_facts_t *server;
+    int begun;                /* a line has been read */
+    int has_body;             /* the request may be large */
+    uint32_t id;
+    int repeatable;
+    int gone;
+    apr_off_t written;
+} now;
+
+void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body) {
+    now.r = r;
+    now.server = server;
+    now.id = id;
+    now.repeatable = repeatable;
+    now.has_body = has_body;
+    now.gone = now.begun = 0;
+    now.written = 0;
+}
+
+int mb_silence_end(void) {
+    int gone = now.gone;
+    now.r = NULL;
+    now.gone = 0;
+    return gone;
+}
+
+/* Only where there was silence: others are spared the system calls. */
+static void keep_alive(apr_socket_t *socket) {
+    static const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
+    apr_os_sock_t descriptor;
+    if (apr_os_sock_get(&descriptor, socket) != APR_SUCCESS) return;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+/* Whether another server could have the request now. */
+static int is_another(uint64_t now_ms) {
+    uint32_t rows = bh_segment_rows(mb_segment);
+    for (uint32_t id = 1; id < rows; id++) {
+        const bh_row_t *row = bh_segment_row(mb_segment, id);
+        uint64_t heard = bh_row_heard(row);
+        if (id != now.id && heard && bh_row_state(row) == BH_STATE_UP && !bh_row_own(row) && !bh_row_is_refusing(row, now_ms)
+            && bh_segment_age_clock(mb_segment, now_ms) <= heard + BH_LIFE_SILENT_MS) return 1;
+    }
+    return 0;
+}
+
+/* After 4, 8, 16 s and so on. */
+static int is_time_to_probe(unsigned seconds) {
+    unsigned times = seconds / FIRST_PROBE_S;
+    return seconds % FIRST_PROBE_S == 0 && times && !(times & (times - 1));
+}
+
+/* Whether the server has been silent for long enough to show that it is gone. One that is leaving, or does not listen any more, may be finishing
+ * what it has begun: only what can be done again goes elsewhere. */
+static int is_gone(unsigned seconds) {
+    if (seconds < LEAST_SILENCE_S) return 0;
+    uint64_t now_ms = mb_now_ms();
+    bh_life_t life = bh_row_life(mb_segment, now.id, now.server, now_ms);
+    if (life == BH_LIFE_NONE) return 1;
+    if (!now.repeatable || bh_row_own(bh_segment_row(mb_segment, now.id))) return 0;
+    if (life == BH_LIFE_ENDING) return is_another(now_ms);
+    return is_time_to_probe(seconds) && mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED && is_another(now_ms);
+}
+
+/* What the kernel says when the host keeps the connection alive no more. */
+static int is_lost(apr_status_t status) {
+    return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
+}
+
+/* Reads, a second at a time. What a read in vain has brought of a line stays in the brigade, and the next goes on there. */
+static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_off_t bytes, apr_socket_t *socket,
+                                apr_interval_time_t timeout) {
+    apr_status_t status = APR_TIMEUP;
+    apr_interval_time_t left = timeout;
+    for (unsigned seconds = 1; left > 0; seconds++) {
+        apr_interval_time_t slice = left < SLICE ? left : SLICE;
+        apr_socket_timeout_set(socket, slice);
+        status = ap_get_brigade(filter->next, to, mode, APR_BLOCK_READ, bytes);
+        left -= slice;
+        if (!APR_STATUS_IS_TIMEUP(status) || left <= 0) break;
+        if (seconds == 1) keep_alive(socket);
+        if (is_gone(seconds)) {
+            now.gone = 1;
+            break;
+        }
+    }
+    apr_socket_timeout_set(socket, timeout);
+    if (is_lost(status)) now.gone = 1;
+    return now.gone ? APR_TIMEUP : status;
+}
+
+/* Whether this read may wait for the server. Of an answer's header the first line does, and with it come the others, each read after a look ahead:
+ * they are not worth ours; after an interim answer (100, 103) it waits again. */
+static int may_wait(ap_input_mode_t mode, apr_read_type_e block) {
+    if (block != APR_BLOCK_READ || !now.r) return 0;
+    return mode == AP_MODE_READBYTES || !now.begun || ap_is_HTTP_INFO(now.r->status);
+}
+
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+    apr_interval_time_t timeout;
+    if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
+    now.begun = 1;
+    if (apr_socket_timeout_get(filter->ctx, &timeout) != APR_SUCCESS || timeout <= SLICE)
+        return ap_get_brigade(filter->next, to, mode, block, bytes);
+    return wait_for_it(filter, to, mode, bytes, filter->ctx, timeout);
+}
+
+/* Whether more can be written, without a wait of the core's that would last until the timeout. */
+static int is_writable(apr_socket_t *socket, apr_interval_time_t timeout) {
+    struct pollfd waiting = {.events = POLLOUT};
+    if (apr_os_sock_get(&waiting.fd, socket) != APR_SUCCESS) return 1;
+    for (unsigned seconds = 0; seconds < timeout / SLICE; seconds++) {
+        if (poll(&waiting, 1, (int)(SLICE / 1000)) != 0) return 1; /* or an error, which the core meets too */
+        if (seconds == 0) keep_alive(socket);
+        if ((now.gone = is_gone(seconds + 1))) return 0;
+    }
+    return 0;
+}
+
+static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+    apr_socket_t *socket = filter->ctx;
+    apr_interval_time_t timeout;
+    apr_off_t length = 0;
+    if (!now.r || !now.has_body) return ap_pass_brigade(filter->next, brigade);
+    if (apr_brigade_length(brigade, 0, &length) == APR_SUCCESS && length > 0) now.written += length;
+    if (now.written > MOST_UNSEEN && apr_socket_timeout_get(socket, &timeout) == APR_SUCCESS && timeout > SLICE
+        && !is_writable(socket, timeout)) {
+        filter->c->aborted = 1; /* a part has gone: it is of no use for another request */
+        return APR_TIMEUP;
+    }
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read) {
+    if (!is_read) ap_add_input_filter_handle(silence_filter, socket, NULL, c);
+    ap_add_output_filter_handle(patience_filter, socket, NULL, c);
+}
+
+void mb_silence_register(apr_pool_t *pool) {
+    (void)pool;
+    /* Just above the core's, which reads the socket, and below mod_ssl's. */
+    silence_filter = ap_register_input_filter("BACKHAND_SILENCE", mb_silence_read, NULL, AP_FTYPE_NETWORK - 1);
+    patience_filter = ap_register_output_filter("BACKHAND_PATIENCE", write_slowly, NULL, AP_FTYPE_NETWORK - 1);
+}
