@@ -93,6 +93,11 @@ static void tell_unreadable(request_rec *r) {
                   "no other server is asked; for long lines there is BackhandResponseFieldSize (%d bytes)", mb_main_server()->response_field_size);
 }
 
+/* The server has said that it knows no such server as this one. */
+static int is_turned_away(const request_rec *r, int status) {
+    return status == HTTP_SERVICE_UNAVAILABLE && apr_table_get(r->headers_out, MB_UNKNOWN_HEADER);
+}
+
 mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
     /* The attempt lies on the stack. */
@@ -100,7 +105,7 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     attempt->filter = NULL;
     attempt->result = result;
     mb_response_restore(r);
-    if (attempt->held) return MB_FAILED;
+    if (attempt->held) return attempt->is_unknown ? MB_UNKNOWN : MB_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
     if (is_http2(attempt) && r->connection->aborted) {
@@ -108,6 +113,11 @@ mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
         return MB_ANSWERED;
     }
     if (is_refusal(attempt, r, result)) return MB_REFUSED;
+    /* With ProxyErrorOverride its answer is not passed on. */
+    if (r->headers_out != attempt->before.headers_out && is_turned_away(r, result)) {
+        attempt->is_unknown = 1;
+        return has_body(r) ? MB_LOST : MB_UNKNOWN;
+    }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
@@ -146,7 +156,9 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     if (!attempt->first_us) attempt->first_us = mb_now_us();
     mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
-    if (attempt->repeatable && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (!attempt->passed && is_turned_away(r, r->status)) attempt->is_unknown = 1;
+    int may_hold = attempt->is_unknown ? !has_body(r) : attempt->repeatable;
+    if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {
         apr_status_t status = ap_save_brigade(filter, &attempt->held, &brigade, r->pool);
         if (status != APR_SUCCESS) return status;

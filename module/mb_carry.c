@@ -25,6 +25,8 @@ typedef struct errand {
     uint64_t boots[MOST_TRIED]; /* boot ids that these had */
     uint64_t served[MOST_TRIED]; /* requests of this httpd that they had answered then */
     uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
+    uint32_t unknown;           /* likewise: it does not know this httpd, and has not done anything with the request */
+    int turned_away;            /* how many of them did not know this httpd */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
     int is_safe;                /* whether it may be done again after that */
     uint64_t begun_us;          /* when the first candidate was asked; 0: none was */
@@ -103,6 +105,9 @@ static int all_failed(errand *about) {
     if (about->lacked && about->lacked >= about->tried_count) {} /* a line has said what this process lacks */
     else if (about->failures)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
+    else if (about->turned_away)
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0433: no candidate knows this httpd as a server: answered with 503. They must hear its "
+                      "announcements, and its connections must come from an address that it announces");
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
     return mb_carry_unavailable(about->r);
@@ -150,6 +155,14 @@ static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
 static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        note_tried(about, id, boot, 0);
+        return;
+    }
+    if (outcome == MB_UNKNOWN) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s does not know this httpd as a server: trying the next candidate", server);
+        mb_attempt_undo(attempt, about->r);
+        about->turned_away++;
+        if (about->tried_count < MOST_TRIED) about->unknown |= (uint32_t)1 << about->tried_count;
         note_tried(about, id, boot, 0);
         return;
     }
@@ -264,7 +277,7 @@ static int has_second_chance(errand *about) {
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];
         uint64_t boot = about->boots[i];
-        if (about->stale >> i & 1 || was_started_anew(id, boot) || about->served[i] != served_by(id)) continue;
+        if ((about->stale | about->unknown) >> i & 1 || was_started_anew(id, boot) || about->served[i] != served_by(id)) continue;
         about->boots[kept] = boot;
         about->served[kept] = about->served[i];
         about->tried[kept++] = id;
@@ -272,7 +285,7 @@ static int has_second_chance(errand *about) {
     if (kept == about->tried_count) return 0;
     about->second = 1;
     about->tried_count = kept;
-    about->stale = 0;
+    about->stale = about->unknown = 0;
     return 1;
 }
 

@@ -22,6 +22,8 @@ APLOG_USE_MODULE(backhand);
 #define MB_GUARD_HEADER "Backhand-Proxied"
 /* How many servers that were not believed have passed the request on. Only such requests have it. */
 #define MB_HOPS_HEADER "Backhand-Hops"
+/* In a 503: the server has not done anything with the request, because it does not know the sender as a server. */
+#define MB_UNKNOWN_HEADER "Backhand-Refused"
 #define MB_STATUS_HANDLER "backhand-handler"
 
 /* ---- Keys: mb_key.c ---- */
@@ -259,6 +261,7 @@ int mb_walk_serve_here(request_rec *r);
 typedef enum mb_outcome {
     MB_ANSWERED, /* an answer went to the client, or it is gone, or the result is an error that the server means */
     MB_REFUSED,  /* no connection: the request has not reached the server */
+    MB_UNKNOWN,  /* the server does not know this httpd, and has not done anything: after mb_attempt_undo */
     MB_FAILED,   /* nothing has gone to the client, and another server may do it: after mb_attempt_undo */
     MB_LOST,     /* nothing has gone to the client, but the server may have done it: it must not be done again */
     MB_STARVED   /* no connection, and none to any other server: this process lacks descriptors or memory */
@@ -286,6 +289,7 @@ typedef struct mb_attempt {
     apr_bucket_brigade *held; /* the body of a 503 that has not gone to the client; NULL: there is none */
     ap_filter_t *filter;
     int repeatable;
+    int is_unknown;           /* the server has not done anything, because it does not know this httpd */
     int passed;               /* something has gone on to the client */
     int unreadable;           /* the server has answered, but mod_proxy cannot read the header */
     int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */

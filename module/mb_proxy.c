@@ -3,6 +3,7 @@
 /* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server (mb_worker.c). */
 
 #include "mb_proxy.h"
+#include "mb_guard.h"
 #include "text/mb_text.h"
 
 #include "util_filter.h"
@@ -79,6 +80,12 @@ static void count_down(request_rec *r, const char *text) {
         apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, most - 1));
 }
 
+/* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says of the scheme counts, too. With
+ * the PROXY protocol the headers may be the client's own. */
+static int is_by_proxy(request_rec *r) {
+    return r->useragent_addr != r->connection->client_addr && !mb_sender_is_relayed(r);
+}
+
 static before dress(request_rec *r, char *filename) {
     before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
                   apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"), r->connection->keepalives};
@@ -93,6 +100,7 @@ static before dress(request_rec *r, char *filename) {
     mb_guard_count_hop(r);
     if (old.max_forwards) count_down(r, old.max_forwards);
     if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
+    else if (old.forwarded_proto && !is_by_proxy(r)) apr_table_unset(r->headers_in, FORWARDED_PROTO);
     return old;
 }
 
@@ -187,10 +195,13 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 
 /* mod_proxy at work. */
 static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_attempt *attempt, uint64_t *ended_us) {
-    proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
+    server_rec *own = r->server;
+    proxy_server_conf *settings = ap_get_module_config(way->from->module_config, mb_mp.proxy);
     attempt->began_us = mb_now_us();
     bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->began_us);
+    r->server = way->from; /* mod_proxy connects as this says */
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
+    r->server = own;
     *ended_us = mb_now_us();
     bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
@@ -244,8 +255,9 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     else if (gone) note_gone(r, id, way.origin, outcome, ended_us, attempt);
     else if (is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
-     * that cannot be read does not. */
-    else if (!attempt->unreadable && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
+     * that cannot be read does not, and one that does not know us: a client can have it refuse (docs/threat-model.md). */
+    else if (!attempt->unreadable && !attempt->is_unknown
+             && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
         count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), ended_us, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);

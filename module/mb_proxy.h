@@ -6,6 +6,7 @@
 
 #include "mb_module.h"
 
+#include "apr_thread_mutex.h"
 #include "mod_proxy.h"
 #include "util_filter.h"
 
@@ -26,6 +27,7 @@ typedef struct mb_route {
     struct mb_peer *peer; /* held until mb_worker_release */
     proxy_worker *worker;
     const char *origin;   /* "http://10.0.0.4:80" */
+    server_rec *from;     /* the request's server, or a copy in which mod_proxy binds to an address */
 } mb_route;
 /* 0: there is no worker, and it has been logged why. */
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way);
@@ -58,6 +60,12 @@ void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
 /* An input filter's function; its context is the socket. */
 apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes);
 void mb_silence_register(apr_pool_t *pool);
+/* ---- Where connections come from: mb_source.c ---- */
+
+/* What was found out about one server, for each of httpd's servers whose requests went there. */
+typedef struct mb_source mb_source;
+/* The server_rec with which mod_proxy connects: the request's, or a copy of it. New ones come into the list, from the pool, under the lock. */
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_thread_mutex_t *lock);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 

@@ -37,6 +37,7 @@ typedef struct mb_peer {
     uint16_t port;
     const char *name;                     /* "10.0.0.4:80" */
     const char *origins[MB_SCHEMES];      /* "http://10.0.0.4:80" */
+    mb_source *sources;                   /* where its connections come from */
     proxy_worker *workers[MB_SCHEMES][2]; /* without and with a pool; NULL: not made yet */
 } mb_peer;
 
@@ -215,6 +216,7 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
     mb_peer *server = way->peer = peer_of(id, facts);
     proxy_worker **place = &server->workers[scheme][pooled != 0];
     way->origin = server->origins[scheme];
+    way->from = mb_source_find(r, &server->sources, facts, peer_pool, peer_lock);
     way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (way->worker) return 1;
     apr_thread_mutex_lock(peer_lock);

@@ -61,10 +61,11 @@ extension Moderator {
     private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
         for site in plan.sites {
             let own = named(facts, as: site)
+            let also = plan.routes.filter { $0.site == site.number }.map { $0.own }
             if site.number == 0 {
-                writer.writeSelf(own, now: now, wall: facts.changed_wall)
+                writer.writeSelf(own, also: also, now: now, wall: facts.changed_wall)
             } else if !site.isSame(as: plan.sites[0]) {
-                writer.writeOther(own, now: now, wall: facts.changed_wall)
+                writer.writeOther(own, also: also, now: now, wall: facts.changed_wall)
             }
         }
     }

@@ -65,7 +65,9 @@ extension Moderator {
     func enter(_ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
         if isImpersonation(facts, writer) { return drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now) }
         if writer.isNew(facts), !newcomers.admit(sender, now: now) { return drop(BH_COUNT_CROWD, from: sender, writer, now: now) }
-        let heard = writer.hear(facts, now: now, wall: wallSeconds())
+        let isStranger = writer.isStranger(bootID: facts.boot_id)
+        let heard = writer.hear(facts, from: sender, now: now, wall: wallSeconds())
+        if isStranger, case .row = heard { greeting.begin(now: now, us: segment.pointee.boot_id, servers: bh_segment_rows(segment)) }
         // Counted by the writer already.
         if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
     }

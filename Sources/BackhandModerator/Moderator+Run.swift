@@ -38,6 +38,8 @@ extension Moderator {
                 announce(&writer, now: now)
             } else if farewell.take(now: now) {
                 announce(lastSeen, &writer, now: now)
+            } else if greeting.take(now: now) {
+                announce(lastSeen, &writer, now: now)
             }
             let gathers = now < gatheredUntil
             readiness.removeAll()
@@ -47,7 +49,8 @@ extension Moderator {
             let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
-            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait, networkWait(now: now) ?? wait)
+            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait)
+            wait = min(wait, networkWait(now: now) ?? wait, greeting.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, now: later)

@@ -38,6 +38,7 @@ public final class Moderator {
     var checks: CheckLimit
     var flood = FloodWatch(sample: UInt64(SocketFilter.sample))
     var losses = LossWatch()
+    var greeting = Greeting()
     /// Whether httpd stops, and how often that was said.
     var stopWatch = StopWatch()
     var farewell = Farewell()

@@ -45,6 +45,9 @@ public struct StatsWriter {
     private var otherBoots: [UInt64]
     private var formerBoots: [UInt64] = []
     private var otherEndpoints: [Endpoint]
+    private var addresses: KnownAddresses
+    /// Whether an address is in the table of addresses that is no server's any more.
+    private var hasStaleAddress = true
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
@@ -64,7 +67,9 @@ public struct StatsWriter {
         otherBoots = others.map { $0.boot_id }
         otherEndpoints = others.map { Endpoint($0) }
         index = RowIndex(segment)
+        addresses = KnownAddresses(segment)
         guard bh_segment_owned(segment, epoch) else { return }
+        defer { refreshAddresses() }
         for id in ownRows(except: otherEndpoints) { giveUp(id) }
         guard keyed else { return }
         for id in 1..<index.used where index[id].endpoint != nil && !index[id].isProven {
@@ -103,15 +108,9 @@ public struct StatsWriter {
             !bh_row_own(bh_segment_row(segment, id))
         else { return }
         hideRow(segment, id)
+        addresses.forget(id)
+        hasStaleAddress = true
         index.retire(id, since: now)
-    }
-
-    private func giveUpRows(except others: [bh_facts_t]) {
-        for id in 1..<max(1, bh_segment_rows(segment)) where bh_row_own(bh_segment_row(segment, id)) {
-            guard !others.contains(where: { Endpoint($0) == index[id].endpoint }) else { continue }
-            hideRow(segment, id)
-            markRow(segment, id, own: false)
-        }
     }
 
     /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody knows its boot
@@ -131,6 +130,9 @@ public struct StatsWriter {
         return facts.sequence < index[id].sequence && index[id].sequence - facts.sequence > recentSequences && !isSilent(id, now)
     }
 
+    /// Whether its httpd was started, or came, since the table was last written.
+    public func isStranger(bootID: UInt64) -> Bool { !isOwn(bootID: bootID) && index.row(ofBoot: bootID) == nil }
+
     /// Whether the table knows neither the address and port nor the boot id.
     public func isNew(_ facts: bh_facts_t) -> Bool {
         !isOwn(bootID: facts.boot_id) && index.row(of: Endpoint(facts)) == nil && index.row(ofBoot: facts.boot_id) == nil
@@ -142,9 +144,23 @@ public struct StatsWriter {
         for id in index.silent(since: now - silence)
         where requestsInFlight(segment, id) == 0 && !bh_row_own(bh_segment_row(segment, id)) {
             index.retire(id, since: index[id].heard)
-            emptyRow(segment, id)
+            empty(id)
             count(BH_COUNT_EXPIRED)
         }
+        if addresses.expire(since: now - silence) { hasStaleAddress = true }
+        refreshAddresses()
+    }
+
+    private mutating func empty(_ id: UInt32) {
+        emptyRow(segment, id)
+        addresses.forget(id)
+        hasStaleAddress = true
+    }
+
+    private mutating func refreshAddresses() {
+        guard hasStaleAddress else { return }
+        addresses.rebuild()
+        hasStaleAddress = false
     }
 
     /// Counts an event.
@@ -155,28 +171,46 @@ public struct StatsWriter {
     /// Writes an announcement that arrived to its server's row, and counts what became of it.
     ///
     /// With a key, only what ``needsProof(_:now:)`` does not doubt, or what has answered a challenge.
-    public mutating func hear(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
+    ///
+    /// - Parameter sender: the address that it came from; nil: not known.
+    public mutating func hear(_ facts: bh_facts_t, from sender: bh_address_t? = nil, now: UInt64, wall: Int64) -> Heard {
         guard bh_segment_owned(segment, epoch) else { return .notOwner }
         let heard = place(facts, now: now, wall: wall)
         switch heard {
-        case .row: count(BH_COUNT_ACCEPTED)
+        case .row(let id):
+            count(BH_COUNT_ACCEPTED)
+            note(facts.address, ofRow: id, now: now)
+            if let sender { note(sender, ofRow: id, now: now) }
         case .own: count(BH_COUNT_OWN)
         case .repeated: count(BH_COUNT_REPEATED)
         case .tableFull: count(BH_COUNT_TABLE_FULL)
         case .notOwner: break
         }
+        refreshAddresses()
         return heard
     }
 
-    /// Writes what we ourselves announce to row 0.
-    public mutating func writeSelf(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
+    /// The row's server announces an address, or announces from it.
+    private mutating func note(_ address: bh_address_t, ofRow id: UInt32, now: UInt64) {
+        guard let own = index[id].endpoint?.address else { return }
+        addresses.note(id, address, own: own, now: now)
+    }
+
+    /// Writes what we ourselves announce to row 0. also: what other lines announce as the same server.
+    public mutating func writeSelf(_ facts: bh_facts_t, also: [bh_address_t] = [], now: UInt64, wall: Int64) {
         guard bh_segment_owned(segment, epoch) else { return }
         markRow(segment, 0, own: true)
         writeRow(segment, 0, facts, now: now, wall: wall, listening: listening)
+        noteOwn(facts, also, in: 0, now: now)
+    }
+
+    private mutating func noteOwn(_ facts: bh_facts_t, _ also: [bh_address_t], in id: UInt32, now: UInt64) {
+        addresses.add(facts.address)
+        for address in also { addresses.note(id, address, own: facts.address, now: now) }
     }
 
     /// Writes what we announce under another address to a row of its own. Without a row left, row 0 stands for it.
-    public mutating func writeOther(_ facts: bh_facts_t, now: UInt64, wall: Int64) {
+    public mutating func writeOther(_ facts: bh_facts_t, also: [bh_address_t] = [], now: UInt64, wall: Int64) {
         guard bh_segment_owned(segment, epoch),
             let id = index.row(of: Endpoint(facts)) ?? newRow(now: now)
         else { return }
@@ -185,6 +219,8 @@ public struct StatsWriter {
             markRow(segment, id, own: true)
         }
         _ = write(facts, to: id, now: now, wall: wall)
+        noteOwn(facts, also, in: id, now: now)
+        refreshAddresses()
     }
 
     /// Whether an announcement with this boot id is ours.
@@ -221,12 +257,15 @@ public struct StatsWriter {
             // The httpd of that row has ended; its successor was heard by another network first.
             hideRow(segment, sameBoot)
             index.retire(sameBoot, since: now)
-            return write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
+            let heard = write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
+            if let former = known.endpoint?.address { addresses.move(from: sameBoot, former, to: sameEndpoint, own: facts.address, now: now) }
+            return heard
         }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
             // The same announcement by this network, just later than by another: the address still works.
-            if known.endpoint == endpoint, known.sequence - facts.sequence <= recentSequences {
-                index.hearEndpoint(sameBoot, now: now)
+            if known.sequence - facts.sequence <= recentSequences {
+                if known.endpoint == endpoint { index.hearEndpoint(sameBoot, now: now) }
+                note(facts.address, ofRow: sameBoot, now: now)
             }
             return .repeated
         }
@@ -246,9 +285,11 @@ public struct StatsWriter {
     }
 
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
+        if let former = index[id].endpoint?.address, former != facts.address { hasStaleAddress = true }
         index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
         index.hearEndpoint(id, now: now)
         writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)
+        addresses.add(facts.address)
         if keyed { index.prove(id) }
         return .row(id)
     }
@@ -280,13 +321,13 @@ public struct StatsWriter {
         let segment = segment
         let limit = now >= rowPatience ? now - rowPatience : 0
         if let id = index.takeFree(since: limit, idle: { requestsInFlight(segment, $0) == 0 }) {
-            emptyRow(segment, id)
+            empty(id)
             return id
         }
         if index.used < BH_ROWS { return index.used }
         guard limit > 0, let id = index.longestSilent(since: limit, idle: { requestsInFlight(segment, $0) == 0 })
         else { return nil }
-        emptyRow(segment, id)
+        empty(id)
         return id
     }
 }

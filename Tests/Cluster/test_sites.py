@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from harness import client, ports, status
-from harness.announce import Announcement
+from harness.announce import MAINTENANCE, Announcement
 from harness.wait import wait_for
 
 CLIENT = "127.0.0.50"
@@ -148,6 +148,7 @@ def test_self_is_the_site(stage, chain, served_by):
 def test_a_site_believes_its_own_list(stage):
     """The guard's header: from the site's networks, not from the main server's."""
     server = stage.httpd(MACHINE.format(n=1, chain="").replace("AcceptStats 127.0.0.1\n", ""), name="machine1", address="127.0.9.1")
+    stage.plant(server, *(Announcement(address, state=MAINTENANCE) for address in ("127.0.9.9", "127.0.10.9")))
     def action(net, source):
         path = f"/?{net}-{source}"
         client.request(f"127.0.{net}.1", server.port, path, source=source, headers={"Backhand-Proxied": "192.0.2.7"})

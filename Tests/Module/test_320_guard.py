@@ -1,11 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The loop guard: Backhand-Proxied is believed from AcceptStats, and from nobody else."""
+"""The loop guard: Backhand-Proxied is believed from servers, and from nobody else."""
 
 import time
 
 import pytest
 from harness import announce
-from harness.announce import Announcement
+from harness.announce import MAINTENANCE, Announcement
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -39,7 +39,8 @@ class Members:
         self.backend = stage.backend("127.0.9.2")
         self.front = stage.httpd(CONFIG, mpm=mpm, cgi=True, files={
             "cgi-bin/who": SCRIPT, "cgi-bin/here": SCRIPT, "private": "secret", "private-here": "secret"})
-        stage.plant(self.front, Announcement(self.backend.address, self.backend.port))
+        # The peer is a server that gets no requests.
+        stage.plant(self.front, Announcement(self.backend.address, self.backend.port), Announcement(PEER, state=MAINTENANCE))
 
     def get(self, path, source, value):
         before = len(self.backend.requests)
@@ -159,6 +160,7 @@ def test_a_ring_of_strangers_ends(stage, mpm):
 UnixSocketDir ${{sockets}}
 MulticastStats ${{address}}:${{port}} ${{group}},1
 AcceptStats {other}
+ProxySourceAddress 127.0.0.1
 BackhandTrace On
 Backhand removeSelf
 """, address=own, mpm=mpm) for own, other in (("127.0.9.61", "127.0.9.62"), ("127.0.9.62", "127.0.9.61"))]
@@ -208,7 +210,7 @@ def test_a_signed_header_is_believed(keyed, key, client):
 def test_each_method_has_a_signature_of_its_own(keyed):
     value = signed("/cgi-bin/here", "203.0.113.7", method="POST")
     assert "address=203.0.113.7 " in keyed.get("/cgi-bin/here", source=PEER, method="POST", body=b"", headers={"Backhand-Proxied": value}).text
-    assert f"address={PEER} " in keyed.get("/cgi-bin/here", source=PEER, headers={"Backhand-Proxied": value}).text
+    assert keyed.get("/cgi-bin/here", source=PEER, headers={"Backhand-Proxied": value}).status == 503
     keyed.log.expect("BH0430: .* none of our keys has signed it for this request")
 
 
@@ -235,12 +237,8 @@ FORGED = {
 def test_a_forged_header_of_a_peer_is_not_believed(keyed, make):
     for path in ("/private-here", "/cgi-bin/here"):
         answer = keyed.get(path, source=PEER, headers={"Backhand-Proxied": make(path)})
-        if path == "/private-here":
-            assert answer.status == 403
-        else:
-            assert f"address={PEER} header= " in answer.text
+        assert (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (503, "1", "unknown-server")
     keyed.log.allow("BH0430")
-    keyed.log.expect("AH01630")
 
 
 def test_a_key_is_no_pass_for_strangers(keyed):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from harness import announce
+from harness.announce import MAINTENANCE, Announcement
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -48,6 +49,8 @@ class Members:
         self.sign = signed if key else lambda path: CLIENT
         self.server = stage.httpd(CONFIG + (f"BackhandKey {path}\n" if key else ""), mpm=mpm, cgi=True, address="127.0.9.1", files=FILES,
                                   modules=("rewrite", "include"), group=stage.new_group())
+        if not key:
+            stage.plant(self.server, Announcement(PEER, state=MAINTENANCE))
 
     def arrivals(self):
         return self.server.status().self["arrivals"]

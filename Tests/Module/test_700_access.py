@@ -5,6 +5,7 @@ import base64
 import hashlib
 
 import pytest
+from harness.announce import MAINTENANCE, Announcement
 from harness.front import front_of
 from harness.stage import CLUSTER_OF_9
 
@@ -60,6 +61,8 @@ class Pair:
                 </RequireAll>
             </Location>
         """ + PROTECTED.format(users=users))
+        # They are in groups of their own: the server has to hear of the front.
+        stage.plant(self.server, Announcement(self.front.address, self.front.port, state=MAINTENANCE))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@
 #define BACKHAND_H
 
 #include "feedback.h"
+#include "known.h"
 #include "serverstats.h"
 #include "version.h"
 

@@ -156,6 +156,21 @@ typedef struct bh_child {
     uint8_t pad[60];
 } bh_child_t;
 
+/* Addresses of one server beside its row's: as many as fill a cache line. A server with more networks than five is known by the others. */
+#define BH_OTHER_ADDRESSES 4
+typedef struct bh_others {
+    bh_address_t addresses[BH_OTHER_ADDRESSES]; /* moderator: zero: none */
+} bh_others_t;
+
+/* Addresses of all servers, in known.h's hash table. Twice as many slots as all rows can have addresses with four each; of rows with five in
+ * a full table, the last ones may have no place. */
+#define BH_KNOWN_SLOTS 16384
+typedef struct bh_known {
+    uint32_t mask;              /* moderator: slots in use less one */
+    uint8_t pad[60];
+    bh_address_t slots[BH_KNOWN_SLOTS]; /* moderator: zero: free */
+} bh_known_t;
+
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
     uint64_t magic;             /* BH_SEGMENT_MAGIC */
@@ -183,6 +198,10 @@ typedef struct bh_segment {
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
     bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
+    bh_others_t others[BH_ROWS];         /* moderator: of the rows with the same number */
+    uint32_t known_turn;                 /* moderator: known[known_turn & 1] is read */
+    uint8_t pad3[60];
+    bh_known_t known[2];
 } bh_segment_t;
 
 #define BH_SEGMENT_MAGIC UINT64_C(0x6261636b68616e64) /* "backhand" */
@@ -208,6 +227,9 @@ BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line"
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
 BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
 BH_ASSERT(sizeof(bh_segment_t) % 64 == 0, "the children's counts begin on a cache line");
+BH_ASSERT(offsetof(bh_segment_t, others) % 64 == 0 && offsetof(bh_segment_t, known_turn) % 64 == 0 && sizeof(bh_others_t) == 64,
+          "a server's other addresses fill a cache line");
+BH_ASSERT(BH_KNOWN_SLOTS == 8 * BH_ROWS && (BH_KNOWN_SLOTS & (BH_KNOWN_SLOTS - 1)) == 0, "half full where each row has four addresses");
 BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
 
 /* ---- Making and recognising a segment: expressions that Swift cannot see ---- */

@@ -1,0 +1,156 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The address from which a server is connected. Where there is no key, servers know this httpd by the addresses that it announces; the kernel
+ * may choose another one of a machine that has several. Then mod_proxy binds to an announced one: that is its ProxySourceAddress, set in a
+ * copy of its configuration, which a copy of httpd's server_rec leads to.
+ */
+
+#include "mb_proxy.h"
+
+#include "apr_thread_mutex.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Milliseconds after which routes and addresses are looked at again. They change at most that long unnoticed; the three system calls are then nothing. */
+#define LOOK_EVERY_MS 5000
+/* An httpd's own addresses for one site: that of its row and the others. */
+#define MOST_OWN (1 + BH_OTHER_ADDRESSES)
+
+/* mod_proxy's configuration of one server, with one address to bind to. Never freed: kept connections point to it. */
+typedef struct bound {
+    const server_rec *of;
+    bh_address_t address;
+    server_rec *server;
+    struct bound *next;
+} bound;
+
+struct mb_source {
+    const server_rec *of;
+    server_rec *server; /* NULL: no binding */
+    uint64_t until_ms;
+    mb_source *next;
+};
+
+static bound *all; /* under the lock */
+
+static int is_same(const bh_address_t *left, const bh_address_t *right) { return left->high == right->high && left->low == right->low; }
+static int is_ipv4(const bh_address_t *address) { return address->high == 0 && address->low >> 32 == 0xffff; }
+static int is_loopback(const bh_address_t *address) {
+    return is_ipv4(address) ? (address->low >> 24 & 0xff) == 127 : address->high == 0 && address->low == 1;
+}
+
+/* What this httpd announces as the site that the request is for. */
+static int own_addresses(const request_rec *r, bh_address_t *own) {
+    uint32_t row = mb_site_row(r);
+    int count = 0;
+    if (!bh_row_heard(bh_segment_row(mb_segment, row)) || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++])) return 0;
+    for (uint32_t i = 0; i < BH_OTHER_ADDRESSES; i++) {
+        bh_address_t other = bh_row_other(mb_segment, row, i);
+        if (other.high | other.low) own[count++] = other;
+    }
+    return count;
+}
+
+/* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they then have. */
+static int can_leave(apr_pool_t *pool, const bh_facts_t *server, const bh_address_t *from, bh_address_t *used) {
+    apr_sockaddr_t *to = mb_address_for_apr(pool, &server->address), name = {.family = to->family};
+    socklen_t size = sizeof name.sa;
+    if (to->family == APR_INET) to->sa.sin.sin_port = htons(server->port);
+    else to->sa.sin6.sin6_port = htons(server->port);
+    int fd = socket(to->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), can = fd >= 0;
+    if (can && from) {
+        const apr_sockaddr_t *own = mb_address_for_apr(pool, from);
+        can = bind(fd, (const struct sockaddr *)(const void *)&own->sa, own->salen) == 0;
+    }
+    can = can && connect(fd, (const struct sockaddr *)(const void *)&to->sa, to->salen) == 0
+          && getsockname(fd, (struct sockaddr *)(void *)&name.sa, &size) == 0 && mb_address_of(&name, used);
+    if (fd >= 0) close(fd);
+    return can;
+}
+
+/* Leading bits that two addresses share. */
+static int shared_bits(const bh_address_t *left, const bh_address_t *right) {
+    uint64_t high = left->high ^ right->high, low = left->low ^ right->low;
+    return high ? __builtin_clzll(high) : low ? 64 + __builtin_clzll(low) : 128;
+}
+
+/* Of our addresses the one that is most like the server's: in the same network, where the server has heard it. Tried ones are left out.
+ * -1: none is left. Never from a loopback address to another machine, or the reverse. */
+static int nearest(const bh_address_t *own, int count, unsigned tried, const bh_address_t *server) {
+    int found = -1;
+    for (int i = 0; i < count; i++) {
+        if (tried >> i & 1 || is_ipv4(&own[i]) != is_ipv4(server) || is_loopback(&own[i]) != is_loopback(server)) continue;
+        if (found < 0 || shared_bits(&own[i], server) > shared_bits(&own[found], server)) found = i;
+    }
+    return found;
+}
+
+/* 0: the kernel's choice is right, or nothing is better. An address behind a NAT is not of this machine: binding to it fails. */
+static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen) {
+    bh_address_t own[MOST_OWN], used;
+    int count = own_addresses(r, own), next;
+    unsigned tried = 0;
+    if (!count || !can_leave(r->pool, server, NULL, &used)) return 0;
+    for (int i = 0; i < count; i++)
+        if (is_same(&own[i], &used)) return 0;
+    while ((next = nearest(own, count, tried, &server->address)) >= 0) {
+        tried |= 1u << next;
+        if (!can_leave(r->pool, server, &own[next], &used) || !is_same(&own[next], &used)) continue;
+        *chosen = own[next];
+        return 1;
+    }
+    return 0;
+}
+
+static server_rec *copy_of(apr_pool_t *pool, server_rec *server, const bh_address_t *address) {
+    const proxy_server_conf *old = ap_get_module_config(server->module_config, mb_mp.proxy);
+    server_rec *copy = apr_pmemdup(pool, server, sizeof *copy);
+    proxy_server_conf *changed = apr_pmemdup(pool, old, sizeof *changed);
+    changed->source_address = mb_address_for_apr(pool, address);
+    changed->source_address_set = 1;
+    copy->module_config = apr_pmemdup(pool, server->module_config, mb_mp.vector);
+    ap_set_module_config(copy->module_config, mb_mp.proxy, changed);
+    return copy;
+}
+
+/* With the lock. */
+static server_rec *bind_to(apr_pool_t *pool, server_rec *server, const bh_address_t *address) {
+    for (bound *each = all; each; each = each->next)
+        if (each->of == server && is_same(&each->address, address)) return each->server;
+    bound *made = apr_palloc(pool, sizeof *made);
+    *made = (bound){server, *address, copy_of(pool, server, address), all};
+    all = made;
+    return made->server;
+}
+
+static mb_source *find(mb_source **list, const server_rec *server) {
+    for (mb_source *each = __atomic_load_n(list, __ATOMIC_ACQUIRE); each; each = each->next)
+        if (each->of == server) return each;
+    return NULL;
+}
+
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_thread_mutex_t *lock) {
+    const proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
+    mb_source *known = find(list, r->server);
+    uint64_t now = mb_now_ms();
+    bh_address_t address;
+    if (settings->source_address_set) return r->server; /* the administrator has chosen */
+    if (!known || bh_word_load(&known->until_ms) <= now) {
+        int is_needed = choose(r, server, &address);
+        apr_thread_mutex_lock(lock);
+        known = find(list, r->server);
+        if (!known) {
+            known = apr_pcalloc(pool, sizeof *known);
+            *known = (mb_source){.of = r->server, .next = *list};
+            __atomic_store_n(list, known, __ATOMIC_RELEASE);
+        }
+        __atomic_store_n(&known->server, is_needed ? bind_to(pool, r->server, &address) : NULL, __ATOMIC_RELEASE);
+        bh_word_store(&known->until_ms, now + LOOK_EVERY_MS);
+        apr_thread_mutex_unlock(lock);
+    }
+    server_rec *found = __atomic_load_n(&known->server, __ATOMIC_ACQUIRE);
+    return found ? found : r->server;
+}
