@@ -35,6 +35,7 @@ typedef struct errand {
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
     uint32_t lacked;            /* how many could not be asked because this process lacks something */
+    uint32_t place;             /* of the candidate whose turn it is, in the decision */
 } errand;
 
 /* ---- Telling what happened ---- */
@@ -74,8 +75,11 @@ static const char *endpoint_of(request_rec *r, uint32_t id, bh_facts_t *facts) {
 
 /* ---- Ends ---- */
 
+/* Whether the chain could have sent the request elsewhere. */
+static int is_free(const errand *about) { return about->decision->choices >= about->place + 2; }
+
 static int serve_here(const errand *about) {
-    mb_here_begin(about->r);
+    mb_here_begin(about->r, is_free(about));
     if (!about->walked) return mb_walk_serve_here(about->r);
     if (about->tried_count) mb_proxy_give_back(about->r);
     return DECLINED;
@@ -180,8 +184,8 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
 static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
     /* Where one kept connection was stale, others may be, for the same reason. */
-    int fresh = about->stale || about->second;
-    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, may_fail(about), fresh, &attempt);
+    mb_sending how = {.repeatable = may_fail(about), .fresh = about->stale || about->second, .free = is_free(about)};
+    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, how, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     if (attempt.lacks) about->lacked++;
     if (outcome == MB_STARVED) {
@@ -256,6 +260,7 @@ static int try_all(errand *about) {
             outdated = 1;
             continue;
         }
+        about->place = i;
         if (is_hopeless(about, (uint32_t)slot->id)) continue;
         int result = hand_over(about, slot);
         if (result != NOBODY_TOOK_IT || about->used_up) return result;
@@ -289,15 +294,27 @@ static int has_second_chance(errand *about) {
     return 1;
 }
 
+/* The chain has put a server that is in doubt first, to see whether it works again. Of requests that come at once one does that; for the others it
+ * decides again, now without. */
+static int settle_first(errand *about) {
+    bh_decision_t *decision = about->decision;
+    if (!decision->probe) return 1;
+    uint32_t id = (uint32_t)decision->servers[0].id;
+    bh_row_t *row = bh_segment_row_mutable(mb_segment, mb_balance_is_here(id) ? 0 : id);
+    if (bh_probe_claim(row, bh_chain_slot(about->settings->chain), mb_now_ms(), !about->is_safe)) return 1;
+    return mb_balance_decide(about->r, about->settings, about->tried, about->tried_count, decision);
+}
+
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     mb_proxy_sweep(decision->decided_ms);
-    int result = try_all(&about);
+    int result = settle_first(&about) ? try_all(&about) : NOBODY_TOOK_IT;
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
         if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;
         if (!decision->count && (!has_second_chance(&about)
                                  || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
+        if (!settle_first(&about)) break;
         result = try_all(&about);
     }
     /* None was asked: those that the first run left take no requests now, and there are no others. */

@@ -115,7 +115,7 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
     r->useragent_addr = mb_address_for_apr(r->pool, &address);
     r->useragent_ip = (char *)(intptr_t)text;
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
-    mb_here_begin(r);
+    mb_here_begin(r, 0);
     return DECLINED;
 }
 

@@ -10,6 +10,8 @@
 struct mb_here {
     const request_rec *r; /* of the request's own pool, as its internal redirects are */
     uint32_t chain;       /* number of the chain whose time it is */
+    int free;             /* whether the chain placed the request freely */
+    bh_asked_t asked;     /* if so: what its client and its URL are known by */
     uint64_t since_us;
     uint64_t first_us;    /* when the first byte of the answer was there; 0: not yet */
 };
@@ -29,21 +31,23 @@ static apr_status_t end(void *data) {
     const request_rec *r = work->r;
     uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
-    int failed = r->status >= HTTP_INTERNAL_SERVER_ERROR;
+    bh_class_t class = mb_evidence_class(r->status);
     uint64_t first = work->first_us > work->since_us ? work->first_us - work->since_us : 0;
-    bh_feedback_chain_time(mb_segment, 0, work->chain, now, first, us, failed);
-    if (failed) bh_feedback_failed(mb_segment, 0);
+    bh_feedback_chain_time(mb_segment, 0, work->chain, now, first, us, class);
+    if (work->free) mb_evidence_note(0, work->chain, class, work->asked, now / 1000);
+    if (class == BH_CLASS_FAILED) bh_feedback_failed(mb_segment, 0);
     else bh_feedback_served(mb_segment, 0, us);
     bh_feedback_end(mb_segment, mb_child_slot, 0, now);
     return APR_SUCCESS;
 }
 
-void mb_here_begin(request_rec *r) {
+void mb_here_begin(request_rec *r, int free) {
     mb_request *kept = mb_request_find(r);
     /* What httpd makes of a request inside is part of it. */
     if (!mb_segment || r->main || r->prev) return;
     mb_here *work = apr_palloc(r->pool, sizeof *work);
-    *work = (mb_here){.r = r, .chain = chain_of(r), .since_us = mb_now_us()};
+    *work = (mb_here){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
+    if (free) work->asked = mb_evidence_asked(r);
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_pre_cleanup_register(r->pool, work, end);
     ap_add_output_filter_handle(first_filter, work, r, r->connection);

@@ -220,8 +220,17 @@ mb_request *mb_request_find(request_rec *r);
 /* The same, made if there is none. */
 mb_request *mb_request_make(request_rec *r);
 
-/* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its section's chain. */
-void mb_here_begin(request_rec *r);
+/* ---- What answers say of a server: mb_evidence.c ---- */
+
+bh_class_t mb_evidence_class(int status);
+/* Only of a request that the chain placed freely: no session, name or lack of others has decided. */
+void mb_evidence_note(uint32_t id, uint32_t chain, bh_class_t class, bh_asked_t asked, uint64_t now_ms);
+/* What its client and its URL are known by. */
+bh_asked_t mb_evidence_asked(const request_rec *r);
+
+/* mb_here.c: the request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its section's chain.
+ * free: the chain placed it freely. */
+void mb_here_begin(request_rec *r, int free);
 /* The request's section was not known at the beginning: the number of its chain. */
 void mb_here_in_chain(mb_here *work, uint32_t chain);
 void mb_here_register(apr_pool_t *pool);
@@ -290,6 +299,7 @@ typedef struct mb_attempt {
     ap_filter_t *filter;
     int repeatable;
     int is_unknown;           /* the server has not done anything, because it does not know this httpd */
+    int free;                 /* the chain placed the request freely: what comes of it is evidence */
     int passed;               /* something has gone on to the client */
     int unreadable;           /* the server has answered, but mod_proxy cannot read the header */
     int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
@@ -361,9 +371,14 @@ int mb_proxy_available(void);
 const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts);
 /* Lets go of servers that the table has no more; once a second. now_ms: CLOCK_MONOTONIC. */
 void mb_proxy_sweep(uint64_t now_ms);
-/* Sends the request to the server of the row; repeatable: another server may do it if this one fails; fresh: over no connection that was kept. */
-mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable, int fresh,
-                            mb_attempt *attempt);
+/* How the request is sent. */
+typedef struct mb_sending {
+    int repeatable; /* another server may do it if this one fails */
+    int fresh;      /* over no connection that was kept */
+    int free;       /* the chain placed it freely: what comes of it is evidence */
+} mb_sending;
+/* Sends the request to the server of the row. */
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
 /* The path and query exactly as the client sent them. */
 const char *mb_proxy_as_sent(request_rec *r);
 /* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */

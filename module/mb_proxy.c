@@ -126,11 +126,19 @@ static int broke_off(const request_rec *r, int result) {
     return result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
 }
 
-/* What the functions that forecast go by. A refusal is not a time; a server that answers 500 and more has failed, whoever is to blame. */
+/* What the functions that forecast go by, and what speaks against the server. A refusal is neither; a server that answers 500 and more has failed,
+ * whatever is to blame. */
 static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, uint64_t us, const mb_attempt *attempt) {
     if (outcome == MB_REFUSED || !us) return;
-    int failed = outcome != MB_ANSWERED || !is_good || r->status >= HTTP_INTERNAL_SERVER_ERROR;
-    bh_feedback_chain_time(mb_segment, id, attempt->chain, ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, failed);
+    bh_class_t class = outcome == MB_ANSWERED && is_good ? mb_evidence_class(r->status) : BH_CLASS_FAILED;
+    bh_feedback_chain_time(mb_segment, id, attempt->chain, ended_us, attempt->first_us ? attempt->first_us - attempt->began_us : 0, us, class);
+    if (attempt->free) mb_evidence_note(id, attempt->chain, class, mb_evidence_asked(r), ended_us / 1000);
+}
+
+/* How long it took to know that there is no connection. With a body it is not known: mod_proxy waits for the client's first. */
+static uint64_t waited_ms(const request_rec *r, uint64_t us) {
+    int has_body = apr_table_get(r->headers_in, "Content-Length") || apr_table_get(r->headers_in, "Transfer-Encoding");
+    return has_body ? 0 : us / 1000;
 }
 
 static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {
@@ -144,8 +152,7 @@ static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_
         return;
     }
     bh_feedback_failed(mb_segment, id);
-    if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, ended_us / 1000, us / 1000);
-    else if (outcome != MB_ANSWERED || is_unavailable) bh_feedback_lost(mb_segment, id, ended_us / 1000, us / 1000);
+    if (outcome == MB_REFUSED) bh_feedback_refused(mb_segment, id, ended_us / 1000, waited_ms(r, us));
 }
 
 /* No back-off: the name that mod_ssl looks for in the certificate is the client's Host, and no client must be able to take a server out. */
@@ -220,13 +227,12 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
-mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, int repeatable, int fresh,
-                            mb_attempt *attempt) {
+mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !fresh, &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !how.fresh, &way)) {
         /* It has said why, and the server has nothing to do with it. */
         memset(attempt, 0, sizeof *attempt);
         attempt->chain = settings->chain;
@@ -236,11 +242,12 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
     before old = dress(r, file);
     mb_dav dav = mb_dav_begin(r, scheme);
-    mb_attempt_begin(attempt, r, repeatable, facts, scheme);
+    mb_attempt_begin(attempt, r, how.repeatable, facts, scheme);
     attempt->chain = settings->chain;
+    attempt->free = how.free;
     mb_handshake_begin(r, scheme, once);
     mb_response_begin(r);
-    mb_silence_begin(r, id, facts, repeatable, !repeatable && !mb_attempt_is_safe(r));
+    mb_silence_begin(r, id, facts, how.repeatable, !how.repeatable && !mb_attempt_is_safe(r));
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);
     int untrusted = mb_handshake_end(), gone = mb_silence_end();

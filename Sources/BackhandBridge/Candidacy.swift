@@ -52,3 +52,9 @@ public func bh_name_expand(
     guard let format, let name, size > 0 else { return BH_EINVAL }
     return expandName(format, server: server, host: host, into: UnsafeMutableBufferPointer(start: name, count: size))
 }
+
+@c @implementation
+public func bh_evidence_judge(_ segment: UnsafeMutablePointer<bh_segment_t>?, _ id: UInt32, _ chain: UInt32, _ now: UInt64) {
+    guard let segment, id < UInt32(BH_ROWS) else { return }
+    judgeFailure(segment, id, chain: chain, now: now)
+}

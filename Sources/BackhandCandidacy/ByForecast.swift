@@ -31,6 +31,10 @@ extension Candidates {
             let isOwn = slot.id == own
             let feedback = isOwn ? here : row
             guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
+            if isProbe(slot) {
+                front.offer(SortKey(0.0), place)
+                continue
+            }
             let nudged = growth * random.nudge()
             let time = forecast.time(row, feedback: feedback)
             if time > 0 {

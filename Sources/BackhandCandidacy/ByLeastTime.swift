@@ -12,6 +12,7 @@ extension CandidacyFunction {
             let given = candidates
             for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
             candidates.sort(first: bestPlaces) { slot, _ in
+                if given.isProbe(slot) { return SortKey(0.0) }
                 let row = given.feedback(of: slot)
                 let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
                 let working = times.working(row)

@@ -28,13 +28,13 @@ extension Candidates {
     /// In one pass, because this is part of the recommended chain: the broken ones go to the spare list, and come back if they are too many.
     /// Servers that were last heard before that time are dropped too, and do not count. As the last resort they are the only ones.
     mutating func dropBroken(heardBefore oldest: UInt64) {
-        let (list, spare, now) = (list, spare, now &* 1000)
+        let (list, spare) = (list, spare)
         var kept = 0
         var broken = 0
         for place in 0..<count {
             let slot = list[place]
             if bh_row_heard(bh_segment_row(segment, slot.row)) < oldest { continue }
-            if isBroken(slot, now), !isLastResort {
+            if isBroken(slot), !isLastResort, !isProbe(slot) {
                 spare[broken] = slot
                 broken &+= 1
             } else {
@@ -43,6 +43,7 @@ extension Candidates {
             }
         }
         count = kept
+        choices = min(choices, kept &+ broken)
         guard broken > 0, 2 &* (broken &+ refusing) > kept &+ broken &+ refusing else { return }
         for place in 0..<broken { list[kept &+ place] = spare[place] }
         count = kept &+ broken
@@ -51,16 +52,24 @@ extension Candidates {
     fileprivate func health(of slot: ServerSlot) -> Health {
         let row = bh_segment_row(segment, slot.row)
         if slot.id != ownID, bh_row_is_refusing(row, now) { return .refuses }
-        if isBroken(slot, now &* 1000) { return .broken }
+        if isBroken(slot) { return .broken }
         return bh_row_state(row) == BH_STATE_UP.rawValue ? .works : .goes
     }
 
-    /// Whether half of the requests there failed, or more: of ours, lately; if it got none, of all that it announces.
-    private func isBroken(_ slot: ServerSlot, _ now: UInt64) -> Bool {
-        let feedback = feedback(of: slot)
-        if let failsHalf = Times.failsHalf(feedback, now) { return failsHalf }
-        if bh_word_load(bh_row_latency(feedback, self.slot)) != 0 { return false }
+    /// Whether it is in doubt because it fails, or, where the chain has had no answer from it yet, announces that half of its answers are errors.
+    private func isBroken(_ slot: ServerSlot) -> Bool {
+        let fails = bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) | bh_doubt_bit(BH_DOUBT_FAILING.rawValue, 0)
+        if hasDoubtful, doubts(of: slot) & fails != 0 { return true }
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
-        return bh_half_load(&row.pointee.facts.error_ppm) >= 500_000
+        guard bh_half_load(&row.pointee.facts.error_ppm) >= 500_000 else { return false }
+        let evidence = bh_row_evidence(feedback(of: slot), self.slot)
+        for kind in 0..<BH_CLASS_FAILED.rawValue where bh_evidence_answers(evidence, kind) != 0 { return false }
+        return once || !looksAnyway(slot)
+    }
+
+    /// One request in 64 does not take a server's own word for it: one client may have made it say so.
+    private func looksAnyway(_ slot: ServerSlot) -> Bool {
+        var random = SplitMix64(seed: seed, stream: 2 << 32 | Int(slot.id))
+        return random.below(64) == 0
     }
 }

@@ -61,6 +61,9 @@ extension CandidacyFunction {
         }
     }
 
+    /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byState.
+    static func chooses(_ id: Int32) -> Bool { id == 7 || (id >= 16 && id <= 18) }
+
     /// The last id that has a function; ids have no gaps.
     static let lastID: Int32 = 19
 }

@@ -33,6 +33,12 @@ struct Candidates {
     let slowStart: UInt64
     /// Whether some candidates may be held back.
     var hasNewcomers = false
+    /// Whether some candidates are in doubt.
+    var hasDoubtful = false
+    /// Servers among which the chain is free to choose.
+    var choices = 0
+    /// Whether the request cannot be sent twice.
+    let once: Bool
     /// Whether servers that take requests only if there is nobody else may get them now.
     var isLastResort = false
     /// Servers that were left out because they refused a connection.
@@ -50,6 +56,7 @@ struct Candidates {
         ageClock = bh_segment_age_clock(segment, request.now_ms)
         slowStart = UInt64(request.slow_start_ms)
         seed = request.seed
+        once = request.once
         slot = bh_chain_slot(request.chain)
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)

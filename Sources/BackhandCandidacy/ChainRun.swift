@@ -54,10 +54,14 @@ struct ChainRun {
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let settled = candidates.settled
         var hasNewcomers = false
+        // What stands against this server itself stands in row 0.
+        let here = bh_segment_row(segment, 0)
+        let doubts = bh_doubt_bits(candidates.slot)
+        var doubted: UInt32 = 0
         for id in 0..<rows {
             defer { row += 1 }
             guard bh_row_heard(row) != 0 else { continue }
-            if !(isFree && bh_row_is_plain(row)) || (once && bh_row_has_failed(row)) {
+            if !(isFree && bh_row_is_plain(row)) {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
                     if id != own, bh_row_is_refusing(row, now) { candidates.refusing &+= 1 }
@@ -70,10 +74,13 @@ struct ChainRun {
             list[count] = ServerSlot(
                 id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
             count &+= 1
+            doubted |= bh_row_all_doubts(id == own ? here : row)
             if bh_row_came(row) > settled { hasNewcomers = true }
         }
         candidates.count = count
+        candidates.choices = count
         candidates.hasNewcomers = hasNewcomers
+        candidates.hasDoubtful = doubted & doubts != 0
     }
 
     /// Whether the request, which cannot be sent twice, stays away from servers that may fail it.
@@ -82,9 +89,10 @@ struct ChainRun {
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
         counts[0] = UInt16(truncatingIfNeeded: candidates.count)
-        if candidates.hasNewcomers { candidates.holdBackNewcomers() }
+        arrange()
         for index in 0..<steps.count {
             candidates.step = index
+            let before = candidates.count
             if steps[index].function == BH_FUNCTION_LOADED {
                 callLoaded(steps[index])
             } else {
@@ -93,8 +101,25 @@ struct ChainRun {
                     program: steps.baseAddress.map { bh_step_program($0 + index) })
                 CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
             }
-            if candidates.hasNewcomers { candidates.holdBackNewcomers() }
+            arrange()
+            noteChoices(steps[index].function, before)
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
+        }
+    }
+
+    /// Whatever a function says, some come behind the others.
+    private mutating func arrange() {
+        if candidates.hasNewcomers { candidates.holdBackNewcomers() }
+        if candidates.hasDoubtful { candidates.askLast() }
+    }
+
+    /// What a step drops is no choice any more, unless it dropped it because others seemed better.
+    private mutating func noteChoices(_ function: Int32, _ before: Int) {
+        let count = candidates.count
+        if count > before {
+            candidates.choices &+= count &- before
+        } else if count < candidates.choices, !CandidacyFunction.chooses(function) {
+            candidates.choices = count
         }
     }
 
@@ -132,8 +157,12 @@ struct ChainRun {
             servers: UnsafePointer(candidates.list), counts: UnsafePointer(counts),
             count: UInt32(truncatingIfNeeded: candidates.count), last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
-            fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now)
+            fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now,
+            choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe)
     }
+
+    /// Whether the first one is asked only to see whether it works again.
+    private var isProbe: Bool { candidates.count > 0 && candidates.choices > 1 && candidates.isProbe(candidates.list[0]) }
 }
 
 /// A loaded function that went wrong, and where it stands in the chain.

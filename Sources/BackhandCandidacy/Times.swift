@@ -30,18 +30,11 @@ struct Times {
     /// everything.
     var ofUntried: Double { best.isFinite ? best : 1 }
 
-    /// The share of requests that did not fail there, lately: 0.05 to 1. A server that fails all is tried again when that is long ago.
+    /// The share of the chain's requests that did not fail there, lately: 0.05 to 1.
     func working(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
-        let word = bh_word_load(&row.pointee.errors)
+        let word = bh_word_load(bh_row_failing(row, slot))
         guard word >> 36 != 0 else { return 1 }
         return max(0.05, 1 - Double(bh_mean_value(word)) / 1e6 * trust(word))
-    }
-
-    /// Whether the share that failed there is a half or more, by what is believed of it now, in whole numbers; nil: none failed.
-    static func failsHalf(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool? {
-        let word = bh_word_load(&row.pointee.errors)
-        guard word >> 36 != 0 else { return nil }
-        return 20 &* bh_mean_value(word) >= halfTrust &+ bh_mean_age_us(word, now)
     }
 
     /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets a request now and then,

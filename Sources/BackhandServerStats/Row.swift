@@ -36,7 +36,6 @@ func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32)
     let row = bh_segment_row_mutable(segment, id)
     bh_word_store(&row.pointee.backoff_until_ms, 0)
     bh_half_store(&row.pointee.refused, 0)
-    bh_half_store(&row.pointee.lost, 0)
 }
 
 /// Decisions skip the row from now on. Its feedback stays until its server is heard again, or until the row is reused.
@@ -56,7 +55,7 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_word_store(&row.pointee.service_us, 0)
     for slot in 0..<UInt32(BH_CHAINS) { bh_word_store(bh_row_latency(row, slot), 0) }
     bh_word_store(&row.pointee.first_byte, 0)
-    bh_word_store(&row.pointee.errors, 0)
+    bh_evidence_forget(row)
     bh_half_store(&row.pointee.sent_mean, 0)
     publishRowFeedback(segment, id)
 }

@@ -29,7 +29,11 @@ func noteState(
     let wasUp = bh_half_load(&row.pointee.state) == BH_STATE_UP.rawValue
     let hasCome = heard == 0 || !wasUp || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
         || now > max(heard, listening) &+ returnSilence
-    if hasCome { bh_word_store(&row.pointee.came_ms, max(now, 1)) }
+    if hasCome {
+        bh_word_store(&row.pointee.came_ms, max(now, 1))
+        // It may be another process now: what spoke against the old one is looked at at once.
+        for slot in 0..<UInt32(BH_CHAINS) { bh_word_store(&bh_row_evidence(row, slot).pointee.probe_ms, 0) }
+    }
     bh_half_store(&row.pointee.state, min(UInt32(facts.state), BH_STATE_LEAVING.rawValue))
 }
 

@@ -51,6 +51,7 @@ public struct StatsWriter {
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
+    private var evidence = EvidenceWindow()
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
@@ -236,6 +237,7 @@ public struct StatsWriter {
     public mutating func publishFeedback(nowMicroseconds: UInt64) {
         guard bh_segment_owned(segment, epoch) else { return }
         window.close(segment, rows: index.used, now: nowMicroseconds)
+        evidence.close(segment, now: nowMicroseconds)
         // What was written over it would hide servers from decisions.
         if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) { bh_half_store(&segment.pointee.rows, index.used) }
         for id in 0..<index.used where bh_row_heard(bh_segment_row(segment, id)) != 0 {

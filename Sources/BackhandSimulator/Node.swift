@@ -12,6 +12,7 @@ final class Node {
     private let chain: Chain
     private let workspace: UnsafeMutableRawBufferPointer
     private var seeds: Random
+    private var asked: UInt64 = 1
     /// The machine that this balancer runs on, -1 if that serves nothing.
     private let own: Int
     private var rowOf: [UInt32?]
@@ -102,6 +103,7 @@ final class Node {
         guard BackhandCandidacy.decide(segment, chain.steps, request, workspace, &decision) == BH_OK, decision.count > 0,
             let first = decision.servers?.pointee.id
         else { return nil }
+        if decision.probe { _ = bh_probe_claim(bh_segment_row_mutable(segment, UInt32(first)), 0, request.now_ms, false) }
         return serverOf[Int(first)]
     }
 
@@ -132,9 +134,13 @@ final class Node {
     private func note(_ row: UInt32, _ took: Double, _ failed: Bool, _ at: UInt64) {
         let microseconds = UInt64(took * 1e6)
         bh_feedback_time(segment, row, at, microseconds, microseconds, failed)
+        // Many clients, and many pages.
+        asked = asked &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        var bits = bh_asked_t(client: 1 << (asked >> 58), url: 1 << (asked >> 52 & 63))
+        bh_evidence_add(segment, row, 0, (failed ? BH_CLASS_FAILED : BH_CLASS_GOOD).rawValue, &bits, at / 1000)
         guard failed else { return bh_feedback_served(segment, row, microseconds) }
         bh_feedback_failed(segment, row)
-        bh_feedback_lost(segment, row, at / 1000, microseconds / 1000)
+        judgeFailure(segment, row, chain: 0, now: at / 1000)
     }
 
     /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the container.

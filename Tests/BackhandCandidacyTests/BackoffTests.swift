@@ -52,21 +52,13 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf", "addSelf"]), tried: [3, 2, 1]).ids == [0])
     }
 
-    /// What must not be done twice goes to others for a moment after a failure, for two seconds after two in a row, or after the back-off that
-    /// followed them.
+    /// What must not be done twice goes to others for two seconds after a back-off.
     @Test(arguments: [
-        (FakeServer(lost: 1, errors: 500_000), 0, false),
-        (FakeServer(lost: 1, errors: 500_000), 95, false),
-        (FakeServer(lost: 1, errors: 500_000), 105, true),
-        (FakeServer(lost: 2, errors: 500_000), 0, false),
-        (FakeServer(lost: 2, errors: 500_000), 1990, false),
-        (FakeServer(lost: 2, errors: 500_000), 2010, true),
-        (FakeServer(lost: 0, errors: 500_000), 0, true),  // answered since
         (FakeServer(backoff: FakeTable.now, refused: 1), 0, false),
-        (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 1999, false),
-        (FakeServer(backoff: FakeTable.now, refused: 1, lost: 3, errors: 1), 2000, true),
+        (FakeServer(backoff: FakeTable.now, refused: 1), 1999, false),
+        (FakeServer(backoff: FakeTable.now, refused: 1), 2000, true),
         (FakeServer(backoff: FakeTable.now + 5000, refused: 1), 0, false),
-        (FakeServer(backoff: FakeTable.now - 60_000, refused: 1, lost: 2, errors: 500_000), 0, false),  // refused long ago, and fails now
+        (FakeServer(backoff: FakeTable.now - 60_000, refused: 1), 0, true),  // refused long ago
         (FakeServer(backoff: .max, refused: 1), 0, true),  // nobody's back-off
     ] as [(FakeServer, UInt64, Bool)])
     func doubtfulServers(server: FakeServer, later: UInt64, stays: Bool) throws {
@@ -79,10 +71,10 @@ struct BackoffTests {
         #expect(table.decide(try Chain(["removeSelf"]), now: now).ids == (refuses ? [1] : [1, 2]))
     }
 
-    /// A moment's doubt does not count for the panic floor: who fails all stays away.
+    /// A moment's doubt does not count for the panic floor: what fails all stays away.
     @Test func doubtIsNoPanic() throws {
-        let broken = FakeServer(time: 1, errors: 1_000_000)
-        let doubtful = FakeServer(lost: 1, time: 1, errors: 300_000)
+        let broken = FakeServer(doubts: [BH_DOUBT_FAILING], time: 1)
+        let doubtful = FakeServer(backoff: FakeTable.now, refused: 1, time: 1)
         let table = FakeTable([fine, broken, doubtful, doubtful, fine])
         #expect(table.decide(try Chain(["removeSelf", "byState"]), once: true).ids == [4])
     }
@@ -95,7 +87,7 @@ struct BackoffTests {
 
     /// They come before the last resort.
     @Test func ofDoubtfulServersAloneNoneIsLeftOut() throws {
-        let doubtful = FakeServer(lost: 2, errors: 500_000)
+        let doubtful = FakeServer(backoff: FakeTable.now, refused: 1)
         let table = FakeTable([fine, doubtful, refusing, doubtful, fine])
         bh_half_store(&bh_segment_row_mutable(table.segment, 4).pointee.state, BH_STATE_DRAINING.rawValue)
         let outcome = table.decide(try Chain(["removeSelf"]), once: true)

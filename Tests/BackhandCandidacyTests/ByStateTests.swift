@@ -7,29 +7,33 @@ import Testing
 
 @Suite struct ByStateTests {
     private let works = FakeServer(time: 10_000)
-    private let fails = FakeServer(time: 10_000, errors: 1_000_000)
+    private let fails = FakeServer(doubts: [BH_DOUBT_FAILING], time: 10_000, errors: 900_000)
 
-    /// The share that failed, in millionths, the milliseconds since, and whether that is a half of what is believed: 10 s later half of it is.
-    @Test(arguments: [(499_999, 0, false), (500_000, 0, true), (500_000, 1, false), (750_000, 5000, true), (750_000, 5001, false),
-                      (1_000_000, 10_000, true), (1_000_000, 10_001, false), (1_000_000, 3_000_000, false)] as [(UInt64, UInt64, Bool)])
-    func vectors(errors: UInt64, age: UInt64, isBroken: Bool) throws {
-        let table = FakeTable([works, FakeServer(time: 10_000, errors: errors), works])
-        let ids = try table.decide(["byState"], now: FakeTable.now + age).ids
-        #expect(ids == (isBroken ? [0, 2] : [0, 1, 2]))
+    /// What the evidence made of it, and whether it is dropped: not for wrong answers, and not by the request that looks whether it works again.
+    @Test(arguments: [([BH_DOUBT_FAILING], 1000, true), ([BH_DOUBT_FAILING, BH_DOUBT_FAILS], 1000, true), ([BH_DOUBT_WRONG], 1000, false), ([], 1000, false),
+                      ([BH_DOUBT_FAILING], 0, false)] as [([bh_doubt_t], UInt64, Bool)])
+    func vectors(doubts: [bh_doubt_t], probe: UInt64, isBroken: Bool) throws {
+        let table = FakeTable([works, FakeServer(doubts: doubts, probe: FakeTable.now + probe, time: 10_000), works])
+        #expect(Set(try table.decide(["byState"]).ids) == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
-    /// What it announces counts only as long as it got nothing from here.
-    @Test(arguments: [(499_999, 0, false), (500_000, 0, true), (1_000_000, 0, true), (1_000_000, 10_000, false)] as [(UInt32, UInt64, Bool)])
-    func announced(errors: UInt32, time: UInt64, isBroken: Bool) throws {
-        let table = FakeTable([works, FakeServer(announcedErrors: errors, time: time), works])
-        #expect(try table.decide(["byState"]).ids == (isBroken ? [0, 2] : [0, 1, 2]))
+    /// What it announces counts only as long as the chain has had no answer from it, and one request in 64 looks all the same.
+    @Test(arguments: [(499_999, false, false), (500_000, false, true), (1_000_000, false, true), (1_000_000, true, false)] as [(UInt32, Bool, Bool)])
+    func announced(errors: UInt32, answered: Bool, isBroken: Bool) throws {
+        let table = FakeTable([works, FakeServer(announcedErrors: errors), works])
+        var asked = bh_asked_t(client: 1, url: 1)
+        if answered { bh_evidence_add(table.segment, 1, 0, BH_CLASS_GOOD.rawValue, &asked, FakeTable.now) }
+        var dropped = 0
+        try table.decideOften(["byState"], seeds: 0..<640) { if $0.count == 2 { dropped += 1 } }
+        #expect(isBroken ? (600..<640).contains(dropped) : dropped == 0, "\(dropped)")
+        #expect(try table.decide(Chain(["byState"]), once: true).ids == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
     /// Here too, as counted in row 0.
     @Test func selfMayBeBroken() throws {
         let table = FakeTable([fails, works, works])
         #expect(try table.decide(["byState"]).ids == [1, 2])
-        let other = FakeTable([FakeServer(heard: 0, time: 10_000, errors: 1_000_000), works, FakeServer(own: true)])
+        let other = FakeTable([FakeServer(heard: 0, doubts: [BH_DOUBT_FAILING]), works, FakeServer(own: true)])
         #expect(try other.decide(Chain(["byState"]), own: 2).ids == [1])
     }
 

@@ -19,9 +19,11 @@ struct FakeServer {
     /// CLOCK_MONOTONIC of its last announcement; 0: an empty row.
     var heard: UInt64 = FakeTable.now
     var backoff: UInt64 = 0
-    /// Refusals in a row, and failures.
+    /// Refusals in a row.
     var refused: UInt32 = 0
-    var lost: UInt32 = 0
+    /// Why it is asked last by chains without a slot of their own: bits of bh_doubt_t; and when the next request may look whether it works.
+    var doubts: [bh_doubt_t] = []
+    var probe: UInt64 = FakeTable.now + 1000
     /// Whether it is this httpd itself.
     var own = false
     var address = "0.0.0.0"
@@ -35,6 +37,7 @@ struct FakeServer {
     var inFlight: UInt32 = 0
     var sentMean = 0.0
     var time: UInt64 = 0
+    /// Millionths.
     var errors: UInt64 = 0
 }
 
@@ -77,7 +80,7 @@ final class FakeTable {
         bh_half_store(&extended.pointee.own, server.own ? 1 : 0)
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
         bh_half_store(&extended.pointee.refused, server.refused)
-        bh_half_store(&extended.pointee.lost, server.lost)
+        for why in server.doubts { _ = bh_doubt_begin(extended, 0, why.rawValue, server.probe) }
         extended.pointee.facts.arriba = server.arriba
         extended.pointee.facts.capacity = server.capacity
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
@@ -87,7 +90,7 @@ final class FakeTable {
         extended.pointee.in_flight = server.inFlight
         extended.pointee.sent_mean = UInt32(server.sentMean * 1000)
         if server.time > 0 { bh_mean_add(&extended.pointee.latency, Self.now * 1000, server.time, 1, 0) }
-        if server.errors > 0 { bh_mean_add(&extended.pointee.errors, Self.now * 1000, server.errors, 1, 0) }
+        if server.errors > 0 { bh_word_store(bh_row_failing(extended, 0), bh_mean_word(server.errors, Self.now * 1000)) }
     }
 
     /// Fills the segment with random bytes.
@@ -191,6 +194,8 @@ struct Outcome: Equatable {
     let fault: Int32
     let faultStep: UInt32
     let decided: UInt64
+    let choices: UInt32
+    let probe: Bool
 
     init(_ status: bh_status_t, _ decision: bh_decision_t, steps: Int) {
         let slots = UnsafeBufferPointer(start: decision.servers, count: Int(decision.count))
@@ -203,6 +208,8 @@ struct Outcome: Equatable {
         fault = decision.fault
         faultStep = decision.fault_step
         decided = decision.decided_ms
+        choices = decision.choices
+        probe = decision.probe
     }
 }
 

@@ -17,7 +17,7 @@ import Testing
         ])
         let now = FakeTable.now * 1000
         for (id, chain, time) in [(0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first)] as [(UInt32, UInt32, UInt64)] {
-            bh_feedback_chain_time(table.segment, id, chain, now, 0, time, false)
+            bh_feedback_chain_time(table.segment, id, chain, now, 0, time, BH_CLASS_GOOD.rawValue)
         }
         return table
     }
@@ -44,10 +44,29 @@ import Testing
         for chain in 0..<UInt32(BH_CHAINS) { #expect(bh_chain_slot(chain) == chain) }
     }
 
-    /// Failures are the server's, whatever chain sees them.
-    @Test func errorsAreEverybodys() throws {
+    /// Failures are the chain's: what one asks for in vain says nothing of the others' requests.
+    @Test func failuresAreTheChains() throws {
         let table = FakeTable([FakeServer(), FakeServer(), FakeServer()])
-        bh_feedback_chain_time(table.segment, 1, 5, FakeTable.now * 1000, 0, 1000, true)
-        #expect(table.decide(try Chain(["byState"]), number: 2).ids == [0, 2])
+        _ = bh_doubt_begin(bh_segment_row_mutable(table.segment, 1), 5, BH_DOUBT_FAILING.rawValue, FakeTable.now + 1000)
+        #expect(table.decide(try Chain(["byState"]), number: 5).ids == [0, 2])
+        #expect(table.decide(try Chain(["byState"]), number: 2).ids == [0, 1, 2])
+    }
+
+    /// A quick answer of a class that is no evidence makes no server quicker; a slow one makes it slower; a failure is no time at all.
+    @Test(arguments: [
+        (BH_CLASS_GOOD, 1000, 10_500), (BH_CLASS_WRONG, 1000, 20_000), (BH_CLASS_UNCHANGED, 1000, 20_000), (BH_CLASS_ELSEWHERE, 1000, 20_000),
+        (BH_CLASS_WRONG, 40_000, 30_000), (BH_CLASS_FAILED, 1000, 20_000), (BH_CLASS_FAILED, 9_000_000, 20_000),
+    ] as [(bh_class_t, UInt64, UInt64)])
+    func classes(kind: bh_class_t, time: UInt64, expected: UInt64) {
+        let table = FakeTable(count: 2)
+        let row = bh_segment_row_mutable(table.segment, 1)
+        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40, 0, time, BH_CLASS_WRONG.rawValue)
+        #expect(bh_word_load(bh_row_latency(row, 3)) == 0, "no time before the first answer that is one")
+        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40, 0, 20_000, BH_CLASS_GOOD.rawValue)
+        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40 + 1_000_000, 0, time, kind.rawValue)
+        #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
+        bh_half_store(&row.pointee.counted, bh_counted_bit(3, BH_CLASS_WRONG.rawValue))
+        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40 + 9_000_000, 0, 1000, BH_CLASS_WRONG.rawValue)
+        #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) < expected, "where the others give it too")
     }
 }

@@ -15,10 +15,12 @@
  *   4  bh_step_t: program; bh_moderator_config_t: capacity; bh_request_t: chain
  *   5  bh_sockets_open: without a configuration
  *   6  bh_decision_t: decided_ms
+ *   7  bh_decision_t: choices, probe; bh_evidence_judge
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
 
+#include "evidence.h"
 #include "feedback.h"
 #include "known.h"
 #include "serverstats.h"
@@ -28,7 +30,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 6
+#define BH_BORDER_VERSION 7
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -135,7 +137,8 @@ typedef struct bh_request {
     size_t accepted_count;
     uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
     uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with a slot of their own, all others share one */
-    bool once;               /* cannot be sent twice: servers that are doubtful (bh_row_is_doubtful) are left to others, if there are other servers */
+    bool once;               /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other servers, and it never looks
+                              * whether one that is in doubt works again */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */
@@ -157,6 +160,8 @@ typedef struct bh_decision {
     int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong; BH_FAULT_CANARY comes first */
     uint32_t fault_step;                 /* that function's index in the chain */
     uint64_t decided_ms;                 /* the request's now_ms: what the table says since then is newer than the decision */
+    uint32_t choices;                    /* servers among which the chain was free to choose: below 2, a session, a name or their lack has decided */
+    bool probe;                          /* the first one is in doubt, and to be asked only if bh_probe_claim allows it; else decide again */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */
@@ -168,6 +173,9 @@ size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
+
+/* Judges a server after a failure (bh_evidence_add): whether the chain asks it last from now on. */
+void bh_evidence_judge(bh_segment_t *_Nullable segment, uint32_t id, uint32_t chain, uint64_t now_ms);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254

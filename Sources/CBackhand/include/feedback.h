@@ -87,6 +87,12 @@ static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
     return age > UINT32_MAX - (UINT32_C(1) << 20) ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
 }
 
+/* A mean that is known to be that. */
+static inline uint64_t bh_mean_word(uint64_t value, uint64_t now_us) {
+    uint64_t word = (value > BH_MEAN_MOST ? BH_MEAN_MOST : value) << (32 + BH_MEAN_SHIFT) | (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT);
+    return word ? word : 1;
+}
+
 /* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
  * one odd request changes little, many do. clip 0: none. */
 static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
@@ -114,8 +120,6 @@ static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_
 #define BH_LATENCY_TAU_US 1000000
 /* A sample counts as at most so many times the mean. */
 #define BH_LATENCY_CLIP 4
-/* A failure counts as having taken at least this, or a server that fails fast would look fast. */
-#define BH_FAILURE_US 1000000
 
 /* The slot of a chain's times. */
 static inline uint32_t bh_chain_slot(uint32_t chain) { return chain < BH_CHAINS ? chain : 0; }
@@ -126,28 +130,40 @@ static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
 }
 
-/* The mean of failures is not kept before the first one, which then counts against the time since the last request, not as if there had been none. */
-static inline void bh_errors_begin(uint64_t *_Nonnull errors, uint64_t latency) {
-    uint64_t none = 0, begun = (uint32_t)latency ? (uint32_t)latency : 1;
-    if (latency) __atomic_compare_exchange_n(errors, &none, begun, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+/* The share of failures of a slot's requests at the server, as a moving mean: what the moderator made of the evidence. */
+static inline uint64_t *_Nonnull bh_row_failing(bh_row_t *_Nonnull row, uint32_t slot) {
+    return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, failing)) + (slot & (BH_CHAINS - 1));
 }
 
-/* How long a request took at the server, and whether it failed there. chain: its number, as in bh_request_t. first_byte_us: 0: not known. */
+/* Whether answers of the class tell how quick the server is: always those with what was asked for, never failures; the others where the chain's
+ * other servers give them in like share. Bits of row.counted: one for each of the three. */
+static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t class) { return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (class & 3)); }
+static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint32_t class) {
+    return class == BH_CLASS_GOOD || (class < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, class));
+}
+
+/* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure is no time. An answer of a class
+ * that is no evidence of speed makes no server quicker: "404 Not Found" takes little. */
 static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
-                                          uint64_t whole_us, bool failed) {
+                                          uint64_t whole_us, uint32_t class) {
     bh_row_t *row = &segment->rows_extended[id];
-    uint64_t counted = failed && whole_us < BH_FAILURE_US ? BH_FAILURE_US : whole_us;
-    if (failed) bh_errors_begin(&row->errors, bh_word_load(bh_row_latency(row, bh_chain_slot(chain))));
-    bh_mean_add(bh_row_latency(row, bh_chain_slot(chain)), now_us, counted ? counted : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
-    if (first_byte_us && !failed) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
-    /* 0 stays 0. */
-    if (failed || bh_word_load(&row->errors)) bh_mean_add(&row->errors, now_us, failed ? 1000000 : 0, BH_LATENCY_TAU_US, 0);
+    uint32_t slot = bh_chain_slot(chain);
+    uint64_t *latency = bh_row_latency(row, slot);
+    if (class >= BH_CLASS_FAILED) return;
+    if (!bh_class_is_time(row, slot, class)) {
+        uint64_t value = bh_mean_value(bh_word_load(latency));
+        if (!value) return;
+        if (whole_us < value) whole_us = value;
+        first_byte_us = 0;
+    }
+    bh_mean_add(latency, now_us, whole_us ? whole_us : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+    if (first_byte_us) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
 }
 
 /* The same of a request whose chain has no slot of its own. */
 static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
                                     bool failed) {
-    bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed);
+    bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed ? BH_CLASS_FAILED : BH_CLASS_GOOD);
 }
 
 /* The server answered, after so many microseconds. */
@@ -155,7 +171,6 @@ static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t i
     bh_row_t *row = &segment->rows_extended[id];
     __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
-    if (bh_half_load(&row->lost)) bh_half_store(&row->lost, 0);
     if (!bh_half_load(&row->refused)) return;
     bh_half_store(&row->refused, 0);
     bh_word_store(&row->backoff_until_ms, 0);
@@ -196,31 +211,13 @@ static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t 
     bh_half_store(&row->refused, (uint32_t)times + 1);
 }
 
-/* The server took the request and gave no usable answer: it hung up, timed out, or said 503. Some in a row are as a refusal. Not the
- * first: a request that kills whoever serves it must not take one server after the other out of the cluster. */
-#define BH_LOST_IN_A_ROW 3
-static inline void bh_feedback_lost(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
-    uint32_t lost = __atomic_add_fetch(&segment->rows_extended[id].lost, 1, __ATOMIC_RELAXED);
-    if (lost >= BH_LOST_IN_A_ROW) bh_feedback_refused(segment, id, now_ms, took_ms);
-}
-
-/* So long after some failures in a row, or after a back-off, requests that cannot be sent twice go elsewhere: one that may be repeated is to
- * find out. After the first it is a moment only, enough for the next such request: it may be the request's fault, servers that all fail now and
- * then must not drive everybody to the one that has not just done so, and going elsewhere may cost a client its session. */
+/* So long after a back-off requests that cannot be sent twice go elsewhere: one that may be repeated is to find out. */
 #define BH_DOUBT_MS 2000
-#define BH_DOUBT_FIRST_MS 100
-#define BH_LOST_DOUBTFUL 2
 
-/* Whether the last request that the server took failed. */
-static inline bool bh_row_has_failed(const bh_row_t *_Nonnull row) { return bh_half_load(&row->lost) != 0; }
-
-/* Whether its last requests failed, or were refused, and that, or the end of the back-off, was less than that ago. */
+/* Whether it refused a connection, and the end of the back-off was less than that ago. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
     /* The refusal may be long ago: its server is not answered for by that. */
-    if (bh_half_load(&row->refused) && now_ms - bh_row_backoff(row) < BH_DOUBT_MS) return true;
-    uint32_t lost = bh_half_load(&row->lost);
-    uint64_t span_ms = lost >= BH_LOST_DOUBTFUL ? BH_DOUBT_MS : BH_DOUBT_FIRST_MS;
-    return lost && bh_mean_age_us(bh_word_load(&row->errors), 1000 * now_ms) < 1000 * span_ms;
+    return bh_half_load(&row->refused) && now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
 }
 
 #endif

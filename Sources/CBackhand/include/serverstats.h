@@ -83,6 +83,35 @@ typedef struct bh_facts {
 /* Latency is kept by server and chain: slot 0 is for all chains that have none of their own. So many that they fill a cache line; a power of two. */
 #define BH_CHAINS 8
 
+/* Kinds of answers, as far as a status tells of a server. Append only. */
+typedef enum bh_class {
+    BH_CLASS_GOOD = 0,      /* 2xx */
+    BH_CLASS_UNCHANGED = 1, /* 304 */
+    BH_CLASS_ELSEWHERE = 2, /* other 3xx */
+    BH_CLASS_WRONG = 3,     /* 4xx */
+    BH_CLASS_FAILED = 4,    /* 5xx, half an answer, or none at all */
+    BH_CLASSES = 5
+} bh_class_t;
+
+/* What a server's answers to the requests of one chain say of it, as far as the chain placed them freely. Sets have a bit for each of 64 values of
+ * a hash: how many clients, or URLs, are in one is told by its bits. Those with two halves are taken in turn, five seconds each, by row.generation. */
+typedef struct bh_evidence {
+    uint32_t answers[BH_CLASSES]; /* children: by bh_class_t; they wrap */
+    uint32_t run;                 /* children: failures since the last answer that was none */
+    uint32_t streak;              /* children: good answers in a row while it is in doubt */
+    uint32_t gap_ms;              /* moderator: between two requests that look whether it has the right answers again; 0: not known */
+    uint64_t probe_ms;            /* children, moderator: when the next request may look whether it works again */
+    uint64_t clients[2];          /* children; the moderator empties a half: of all answers */
+    uint64_t urls[2];
+    uint64_t wrong_clients[2];    /* likewise, of those that were BH_CLASS_WRONG */
+    uint64_t wrong_urls[2];
+    uint64_t failed_clients[2];   /* likewise, BH_CLASS_FAILED */
+    uint64_t failed_urls[2];
+    uint64_t run_clients;         /* children: of the failures of the run */
+    uint64_t run_urls;
+    uint8_t pad[40];
+} bh_evidence_t;
+
 /* One server's extended row. Each group has cache lines of its own, so that its writers do not slow the others' readers. */
 typedef struct bh_row {
     /* Scanned by every decision. */
@@ -96,7 +125,8 @@ typedef struct bh_row {
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
-    uint8_t pad0[8];
+    uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is asked last */
+    uint8_t pad0[4];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint8_t pad1[32];
@@ -106,14 +136,24 @@ typedef struct bh_row {
     uint64_t served;           /* children: requests answered there */
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
-    uint32_t lost;             /* children: requests without a usable answer since the last one with it */
-    uint32_t reserved2;
+    uint32_t counted;          /* moderator: four bits a chain slot: classes of answers that tell how quick the server is */
+    uint32_t generation;       /* moderator: its lowest bit: the half of the evidence's sets that children fill */
     uint64_t first_byte;       /* children: moving mean of the time until the first byte, see bh_mean_add */
-    uint64_t errors;           /* children: likewise of 1000000 for a failure and 0 for an answer */
+    uint64_t reserved2;
     uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
     uint64_t latency;          /* children: likewise of the whole time, of requests whose chain has no slot of its own */
     uint64_t latency_of[BH_CHAINS - 1]; /* children: likewise, by chain: those of one cost little or much */
+    /* What speaks against the server. */
+    uint64_t failing[BH_CHAINS]; /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
+    bh_evidence_t evidence[BH_CHAINS];
 } bh_row_t;
+
+/* Why the server of a row is asked last by a chain: which bit of row.doubts, but for the slot. */
+typedef enum bh_doubt {
+    BH_DOUBT_FAILS = 0,   /* beside BH_DOUBT_FAILING: it fails everything */
+    BH_DOUBT_FAILING = 8, /* it fails half of the requests, or more, of several clients for several URLs, and another server does not */
+    BH_DOUBT_WRONG = 16   /* many more of its answers are 4xx than of another server's */
+} bh_doubt_t;
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
 typedef enum bh_counter {
@@ -220,8 +260,9 @@ typedef struct bh_segment {
 #endif
 BH_ASSERT(sizeof(bh_facts_t) == 224 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
-BH_ASSERT(sizeof(bh_row_t) == 448 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384,
-          "feedback has cache lines of its own");
+BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines of its own");
+BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
+          && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has cache lines of its own");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
@@ -291,6 +332,9 @@ static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
     return !(bh_half_load(&row->state) | bh_half_load(&row->ordered) | bh_half_load(&row->own)
              | bh_word_load(&row->backoff_until_ms));
 }
+
+/* Bits of bh_doubt_t for all chains. */
+static inline uint32_t bh_row_all_doubts(const bh_row_t *_Nonnull row) { return bh_half_load(&row->doubts); }
 
 static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
 

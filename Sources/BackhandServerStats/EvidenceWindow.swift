@@ -1,0 +1,160 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// What the answers of the last seconds say of each server, chain by chain: closed by the moderator once a second.
+///
+/// Without a moderator nothing new comes of it: doubts stay until good answers end them, and failures of everything are still seen by the children.
+struct EvidenceWindow {
+    private var rows: [[ChainEvidence]] = []
+    private var turned: UInt64 = 0
+
+    /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who click now and then.
+    private static let turn: UInt64 = 5_000_000
+
+    /// now: microseconds.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+        let count = Int(bh_segment_rows(segment))
+        let turns = now &- turned >= Self.turn
+        if turns { turned = now }
+        for id in 0..<count {
+            if id == rows.count { rows.append(Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))) }
+            let row = bh_segment_row_mutable(segment, UInt32(id))
+            for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot)) }
+        }
+        for slot in 0..<Int(BH_CHAINS) { judge(segment, slot, count, now) }
+        guard turns else { return }
+        for id in 0..<count { bh_evidence_turn(bh_segment_row_mutable(segment, UInt32(id))) }
+    }
+
+    private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64) {
+        var chain = ChainSum()
+        for id in 0..<count where bh_row_heard(bh_segment_row(segment, UInt32(id))) != 0 { chain.add(rows[id][slot]) }
+        guard chain.all > 0 else { return }
+        for id in 0..<count where rows[id][slot].total > 0 {
+            rows[id][slot].judge(bh_segment_row_mutable(segment, UInt32(id)), UInt32(slot), chain, now)
+        }
+    }
+}
+
+/// All servers' answers to the requests of one chain, and the best of their shares.
+struct ChainSum {
+    private(set) var all = 0.0
+    private(set) var lately = 0.0
+    private(set) var classes = (0.0, 0.0, 0.0, 0.0, 0.0)
+    /// The lowest shares of a server of which enough is known; nil: there is none.
+    private(set) var leastWrong: Share?
+    private(set) var leastFailing: Share?
+
+    mutating func add(_ one: ChainEvidence) {
+        all += one.total
+        lately += one.lately
+        classes = (
+            classes.0 + one.counts.0, classes.1 + one.counts.1, classes.2 + one.counts.2, classes.3 + one.counts.3, classes.4 + one.counts.4
+        )
+        guard one.total >= Share.fewest else { return }
+        let (wrong, failing) = (Share(part: one.wrong, of: one.total), Share(part: one.failing, of: one.total))
+        if leastWrong.map({ wrong.part < $0.part }) ?? true { leastWrong = wrong }
+        if leastFailing.map({ failing.part < $0.part }) ?? true { leastFailing = failing }
+    }
+
+    /// Milliseconds between two requests that look whether a server has the right answers again: then one in 250 gets a wrong one.
+    var gap: UInt32 { UInt32(min(max(250_000 / max(lately, 1), Double(BH_PROBE_MS)), Double(BH_PROBE_MOST_MS))) }
+}
+
+/// One server's answers to the requests of one chain; what is older than about ten windows is forgotten.
+struct ChainEvidence {
+    /// By bh_class_t; of all windows, and of the last.
+    private(set) var counts = (0.0, 0.0, 0.0, 0.0, 0.0)
+    private(set) var last = (0.0, 0.0, 0.0, 0.0, 0.0)
+    /// Whether it was in doubt when the last window closed.
+    private var wasInDoubt = false
+    private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0)
+
+    private static let keep = 0.9
+
+    var total: Double { counts.0 + counts.1 + counts.2 + counts.3 + counts.4 }
+    var lately: Double { last.0 + last.1 + last.2 + last.3 + last.4 }
+    var wrong: Double { counts.3 / total }
+    var failing: Double { counts.4 / total }
+
+    mutating func take(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32) {
+        let evidence = bh_row_evidence(row, slot)
+        let isInDoubt = bh_row_doubts(row, slot) != 0
+        let now = (
+            bh_evidence_answers(evidence, 0), bh_evidence_answers(evidence, 1), bh_evidence_answers(evidence, 2), bh_evidence_answers(evidence, 3),
+            bh_evidence_answers(evidence, 4)
+        )
+        last = (
+            Double(now.0 &- seen.0), Double(now.1 &- seen.1), Double(now.2 &- seen.2), Double(now.3 &- seen.3), Double(now.4 &- seen.4)
+        )
+        // The row has got another server: its counts began again.
+        if lately > 1e8 {
+            counts = (0, 0, 0, 0, 0)
+            last = counts
+        }
+        seen = now
+        if wasInDoubt, !isInDoubt {
+            // Good answers have ended that: what spoke against it is over.
+            counts = (0, 0, 0, 0, 0)
+            last.3 = 0
+            last.4 = 0
+        }
+        wasInDoubt = isInDoubt
+        // A share stays what it was while nothing comes.
+        guard lately > 0 else { return }
+        let keep = Self.keep
+        counts = (
+            counts.0 * keep + last.0, counts.1 * keep + last.1, counts.2 * keep + last.2, counts.3 * keep + last.3, counts.4 * keep + last.4
+        )
+    }
+
+    /// Writes what follows for the row's server.
+    mutating func judge(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum, _ now: UInt64) {
+        let evidence = bh_row_evidence(row, slot)
+        let all = Breadth(clients: bh_evidence_clients(evidence), urls: bh_evidence_urls(evidence))
+        let failed = Breadth(clients: bh_evidence_failed_clients(evidence), urls: bh_evidence_failed_urls(evidence))
+        let mistaken = Breadth(clients: bh_evidence_wrong_clients(evidence), urls: bh_evidence_wrong_urls(evidence))
+        bh_half_store(&evidence.pointee.gap_ms, chain.gap)
+        judgeFailing(row, slot, min(failing, failed.most(of: all)), chain, now)
+        judgeWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
+        noteCounted(row, slot, chain)
+    }
+
+    private func judgeFailing(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
+        let word = bh_row_failing(row, slot)
+        if lately > 0 {
+            if part > 0 { bh_word_store(word, bh_mean_word(UInt64(part * 1e6), now)) } else if bh_word_load(word) != 0 { bh_word_store(word, 0) }
+        }
+        guard let least = chain.leastFailing, part >= 0.5, last.4 > 0, last.4 >= 0.5 * lately else { return }
+        guard Share(part: part, of: total).isMarkedlyMore(than: least) else { return }
+        _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, now / 1000 &+ UInt64(BH_PROBE_MS))
+    }
+
+    private mutating func judgeWrong(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
+        guard let least = chain.leastWrong else { return }
+        let bit = bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0)
+        if bh_row_doubts(row, slot) & bit != 0 {
+            // The others have come to give as many.
+            guard wrong - least.part < Share.difference / 2 else { return }
+            bh_doubt_end(row, bit << slot)
+            wasInDoubt = false
+        } else if last.3 > 0, last.3 >= (least.part + Share.difference) * lately, Share(part: part, of: total).isMarkedlyMore(than: least) {
+            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
+        }
+    }
+
+    /// Which classes tell of speed: those that the others give in like share. Stays as it was where too little is known.
+    private func noteCounted(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum) {
+        let others = chain.all - total
+        guard total >= Share.fewest, others >= Share.fewest else { return }
+        let before = bh_half_load(&row.pointee.counted)
+        var counted = before
+        for (index, pair) in [(1, (counts.1, chain.classes.1)), (2, (counts.2, chain.classes.2)), (3, (counts.3, chain.classes.3))] {
+            let bit = bh_counted_bit(slot, UInt32(index))
+            let isLike = Share(part: pair.0 / total, of: total).isLike(Share(part: (pair.1 - pair.0) / others, of: others))
+            counted = isLike ? counted | bit : counted & ~bit
+        }
+        if counted != before { bh_half_store(&row.pointee.counted, counted) }
+    }
+}

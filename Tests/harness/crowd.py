@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Clients with an address each, all of which ask a server at the same time."""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from typing import NamedTuple
+
+
+class Asked(NamedTuple):
+    """One request and what came of it."""
+
+    path: str
+    status: int
+    server: str
+    """The server in its trace; None: it has none."""
+    at: float
+    """Seconds since the crowd began."""
+
+
+class Crowd:
+    """So many clients, from 127.0.`network`.1 on. `paths`: each client takes one after the other, beginning at another one."""
+
+    def __init__(self, front, clients=4, paths=("/a", "/b", "/c", "/d", "/e"), network=5, rate=None, cookie=None, **how):
+        """rate: requests a second of all together; None: each asks again as soon as it has an answer. cookie: of each client, by its number."""
+        self.front, self.paths, self.rate, self.how = front, paths, rate, how
+        self.sources = [f"127.0.{network}.{number + 1}" for number in range(clients)]
+        self.cookie = cookie
+        self.asked = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = []
+
+    def _ask(self, number, source):
+        paths = itertools.islice(itertools.cycle(self.paths), number, None)
+        gap = len(self.sources) / self.rate if self.rate else 0
+        due = time.monotonic() + gap * number / len(self.sources)
+        headers = {"Cookie": self.cookie(number)} if self.cookie else {}
+        client = self.front.client(source=source)
+        while not self._stop.wait(max(0, due - time.monotonic()) if gap else 0):
+            due += gap
+            path = next(paths)
+            try:
+                answer = client.request(path, headers=headers, **self.how)
+                asked = Asked(path, answer.status, answer.trace.server if answer.trace else None, time.monotonic() - self._begin)
+            except OSError:
+                asked = Asked(path, 0, None, time.monotonic() - self._begin)
+                client.close()
+                client = self.front.client(source=source)
+            with self._lock:
+                self.asked.append(asked)
+        client.close()
+
+    def __enter__(self):
+        self._begin = time.monotonic()
+        self._threads = [threading.Thread(target=self._ask, args=pair, daemon=True) for pair in enumerate(self.sources)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def for_seconds(self, seconds):
+        """Goes on for so long; what was asked meanwhile."""
+        with self._lock:
+            before = len(self.asked)
+        time.sleep(seconds)
+        with self._lock:
+            return self.asked[before:]
+
+
+def shares(asked):
+    """Of each server, the share of the requests that it answered."""
+    counts = Counter(one.server for one in asked)
+    return {server: count / len(asked) for server, count in counts.items()}
