@@ -98,6 +98,8 @@ struct Forecast {
     mutating func time(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>) -> Double {
         let seen = times.seen(feedback)
         if seen > 0 { return seen }
+        // It has answered, but not what tells of speed: what it announces may be the time of such answers too.
+        if times.hasAnswered(feedback) { return 0 }
         let announced = Double(bh_half_load(&row.pointee.facts.latency_us))
         if announced > 0, announced < told { told = announced }
         return announced

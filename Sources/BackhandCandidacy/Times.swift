@@ -26,6 +26,13 @@ struct Times {
         return time
     }
 
+    /// Whether the chain has had answers from the server; only asked where it has no time.
+    func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool {
+        let evidence = bh_row_evidence(row, slot)
+        for kind in 0..<BH_CLASS_FAILED.rawValue where bh_evidence_answers(evidence, kind) != 0 { return true }
+        return false
+    }
+
     /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they are tried, and not with
     /// everything.
     var ofUntried: Double { best.isFinite ? best : 1 }
