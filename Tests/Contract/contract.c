@@ -130,6 +130,20 @@ static void children(void) {
     CHECK(segment->rows_extended[3].in_flight == 0);
 }
 
+static void evidence(void) {
+    bh_asked_t asked = {1, 1};
+    bh_evidence_judge(NULL, 0, 0, 1);
+    bh_evidence_judge(segment, BH_ROWS, 0, 1);
+    for (int i = 0; i < 3; i++) {
+        CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
+        bh_evidence_add(segment, 3, 2, BH_CLASS_FAILED, &asked, 1000);
+        bh_evidence_judge(segment, 3, 2, 1000);
+    }
+    CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == bh_doubt_bit(BH_DOUBT_FAILING, 0));
+    bh_evidence_forget(bh_segment_row_mutable(segment, 3));
+    CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
+}
+
 static void steps(bh_step_t *chain) {
     char error[BH_ERROR_SIZE] = "";
     CHECK(bh_step_parse(NULL, NULL, chain, error, sizeof error) == BH_EINVAL);
@@ -445,6 +459,7 @@ int main(void) {
     segments();
     children();
     children_of_noise();
+    evidence();
     decisions();
     sessions_and_redirects();
     status();

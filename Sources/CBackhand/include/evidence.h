@@ -36,8 +36,8 @@ static inline bh_evidence_t *_Nonnull bh_row_evidence(bh_row_t *_Nonnull row, ui
     return (bh_evidence_t *)(void *)((char *)row + offsetof(bh_row_t, evidence)) + (slot & (BH_CHAINS - 1));
 }
 
-static inline uint32_t bh_evidence_answers(const bh_evidence_t *_Nonnull evidence, uint32_t class) {
-    return class < BH_CLASSES ? bh_half_load(&evidence->answers[class]) : 0;
+static inline uint32_t bh_evidence_answers(const bh_evidence_t *_Nonnull evidence, uint32_t kind) {
+    return kind < BH_CLASSES ? bh_half_load(&evidence->answers[kind]) : 0;
 }
 
 /* Whether a request of the chain may look now. An end further away than any was not written by a child. */
@@ -100,16 +100,16 @@ static inline void bh_evidence_in_doubt(bh_row_t *_Nonnull row, uint32_t slot, b
 }
 
 /* An answer to a request that the chain placed freely, or the lack of one. After a failure the core is asked to judge. */
-static inline void bh_evidence_add(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint32_t class, const bh_asked_t *_Nonnull asked,
+static inline void bh_evidence_add(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint32_t kind, const bh_asked_t *_Nonnull asked,
                                    uint64_t now_ms) {
     bh_row_t *row = &segment->rows_extended[id];
     uint32_t slot = bh_chain_slot(chain), half = bh_half_load(&row->generation) & 1;
     bh_evidence_t *evidence = bh_row_evidence(row, slot);
-    if (class >= BH_CLASSES) return;
-    __atomic_add_fetch(&evidence->answers[class], 1, __ATOMIC_RELAXED);
+    if (kind >= BH_CLASSES) return;
+    __atomic_add_fetch(&evidence->answers[kind], 1, __ATOMIC_RELAXED);
     bh_set_add(&evidence->clients[half], asked->client);
     bh_set_add(&evidence->urls[half], asked->url);
-    if (class == BH_CLASS_FAILED) {
+    if (kind == BH_CLASS_FAILED) {
         bh_set_add(&evidence->failed_clients[half], asked->client);
         bh_set_add(&evidence->failed_urls[half], asked->url);
         bh_set_add(&evidence->run_clients, asked->client);
@@ -121,12 +121,12 @@ static inline void bh_evidence_add(bh_segment_t *_Nonnull segment, uint32_t id, 
         bh_word_store(&evidence->run_urls, 0);
         if (bh_row_doubts(row, slot) & bh_doubt_bit(BH_DOUBT_FAILS, 0)) bh_doubt_end(row, bh_doubt_bit(BH_DOUBT_FAILS, slot));
     }
-    if (class == BH_CLASS_WRONG) {
+    if (kind == BH_CLASS_WRONG) {
         bh_set_add(&evidence->wrong_clients[half], asked->client);
         bh_set_add(&evidence->wrong_urls[half], asked->url);
     }
     uint32_t doubts = bh_row_doubts(row, slot);
-    if (doubts) bh_evidence_in_doubt(row, slot, class < BH_CLASS_WRONG || (class == BH_CLASS_WRONG && !(doubts >> BH_DOUBT_WRONG)), now_ms);
+    if (doubts) bh_evidence_in_doubt(row, slot, kind < BH_CLASS_WRONG || (kind == BH_CLASS_WRONG && !(doubts >> BH_DOUBT_WRONG)), now_ms);
 }
 
 /* What one half of a set and the other have together. */

@@ -137,20 +137,20 @@ static inline uint64_t *_Nonnull bh_row_failing(bh_row_t *_Nonnull row, uint32_t
 
 /* Whether answers of the class tell how quick the server is: always those with what was asked for, never failures; the others where the chain's
  * other servers give them in like share. Bits of row.counted: one for each of the three. */
-static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t class) { return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (class & 3)); }
-static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint32_t class) {
-    return class == BH_CLASS_GOOD || (class < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, class));
+static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t kind) { return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (kind & 3)); }
+static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint32_t kind) {
+    return kind == BH_CLASS_GOOD || (kind < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, kind));
 }
 
 /* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure is no time. An answer of a class
  * that is no evidence of speed makes no server quicker: "404 Not Found" takes little. */
 static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
-                                          uint64_t whole_us, uint32_t class) {
+                                          uint64_t whole_us, uint32_t kind) {
     bh_row_t *row = &segment->rows_extended[id];
     uint32_t slot = bh_chain_slot(chain);
     uint64_t *latency = bh_row_latency(row, slot);
-    if (class >= BH_CLASS_FAILED) return;
-    if (!bh_class_is_time(row, slot, class)) {
+    if (kind >= BH_CLASS_FAILED) return;
+    if (!bh_class_is_time(row, slot, kind)) {
         uint64_t value = bh_mean_value(bh_word_load(latency));
         if (!value) return;
         if (whole_us < value) whole_us = value;
