@@ -21,7 +21,8 @@ extension Moderator {
     func run(attention: UInt64, stop: () -> Bool, isParents: () -> Bool = { true }) {
         let epoch = bh_segment_own(segment, processID())
         beginNetwork(now: monotonicMilliseconds())
-        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
+        var writer = StatsWriter(
+            segment: segment, epoch: epoch, others: otherSelves, keyed: isKeyRequired, optional: signer != nil && !isKeyRequired)
         settle(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
         prepareArriba()

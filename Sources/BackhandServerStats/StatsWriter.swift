@@ -30,6 +30,16 @@ private let recentSequences = UInt64(3)
 /// list of candidates still holds the row for its old server.
 private let rowPatience = UInt64(60_000)
 
+/// What an announcement proves, where it could.
+public enum Proof: Sendable {
+    /// It is not signed.
+    case none
+    /// It is signed by one of our keys.
+    case signed
+    /// It repeats the nonce of a challenge of ours too.
+    case answered
+}
+
 /// The moderator's side of the table: the only writer of rows.
 ///
 /// All times are CLOCK_MONOTONIC milliseconds, wall is wall clock seconds; both come from the caller. Before each
@@ -39,6 +49,8 @@ public struct StatsWriter {
     private let epoch: UInt32
     /// Whether announcements are signed: then only who has answered a challenge gets a row.
     private let keyed: Bool
+    /// Whether they may be signed: then it is noted who has answered a challenge, for the time when all must.
+    private let optional: Bool
     private var index: RowIndex
     /// Boot ids under which we announce ourselves, beside the segment's; and those of before the last change of our addresses, which may be on
     /// their way to us still.
@@ -52,6 +64,8 @@ public struct StatsWriter {
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
     private var evidence = EvidenceWindow()
+    /// Of the announcement that is being placed.
+    private var proof = Proof.none
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
@@ -60,11 +74,12 @@ public struct StatsWriter {
     ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until their
     ///     servers have answered a challenge.
     public init(
-        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false
+        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false, optional: Bool = false
     ) {
         self.segment = segment
         self.epoch = epoch
         self.keyed = keyed
+        self.optional = optional
         otherBoots = others.map { $0.boot_id }
         otherEndpoints = others.map { Endpoint($0) }
         index = RowIndex(segment)
@@ -125,6 +140,12 @@ public struct StatsWriter {
         return facts.sequence &+ recentSequences >= known.sequence && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
     }
 
+    /// Whether its server is accepted without, but is to be challenged for the time when all must sign.
+    public func wantsProof(_ facts: bh_facts_t) -> Bool {
+        guard optional, !isOwn(bootID: facts.boot_id) else { return false }
+        return index.row(ofBoot: facts.boot_id).map { !index[$0].isProven } ?? true
+    }
+
     /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server that was heard a moment ago.
     public func isOld(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return false }
@@ -174,8 +195,11 @@ public struct StatsWriter {
     /// With a key, only what ``needsProof(_:now:)`` does not doubt, or what has answered a challenge.
     ///
     /// - Parameter sender: the address that it came from; nil: not known.
-    public mutating func hear(_ facts: bh_facts_t, from sender: bh_address_t? = nil, now: UInt64, wall: Int64) -> Heard {
+    public mutating func hear(
+        _ facts: bh_facts_t, from sender: bh_address_t? = nil, proof: Proof = .signed, now: UInt64, wall: Int64
+    ) -> Heard {
         guard bh_segment_owned(segment, epoch) else { return .notOwner }
+        self.proof = proof
         let heard = place(facts, now: now, wall: wall)
         switch heard {
         case .row(let id):
@@ -263,7 +287,7 @@ public struct StatsWriter {
             if let former = known.endpoint?.address { addresses.move(from: sameBoot, former, to: sameEndpoint, own: facts.address, now: now) }
             return heard
         }
-        if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
+        if facts.sequence <= known.sequence, !isSilent(sameBoot, now), !isFirstProof(facts, sameBoot) {
             // The same announcement by this network, just later than by another: the address still works.
             if known.sequence - facts.sequence <= recentSequences {
                 if known.endpoint == endpoint { index.hearEndpoint(sameBoot, now: now) }
@@ -279,6 +303,11 @@ public struct StatsWriter {
         return write(facts, to: sameBoot, now: now, wall: wall)
     }
 
+    /// Whether it is what was accepted already, where the key is optional, and now with a challenge's nonce.
+    private func isFirstProof(_ facts: bh_facts_t, _ id: UInt32) -> Bool {
+        optional && proof == .answered && !index[id].isProven && facts.sequence == index[id].sequence
+    }
+
     /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far ahead does not
     /// shut it out for good.
     private func isSilent(_ id: UInt32, _ now: UInt64) -> Bool {
@@ -290,16 +319,21 @@ public struct StatsWriter {
         if let former = index[id].endpoint?.address, former != facts.address { hasStaleAddress = true }
         index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
         index.hearEndpoint(id, now: now)
+        noteProof(id)
         writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)
         addresses.add(facts.address)
-        if keyed { index.prove(id) }
         return .row(id)
+    }
+
+    /// With a key nothing else gets so far. Where it is optional, only an answer proves anything, and what is not signed takes it back.
+    private mutating func noteProof(_ id: UInt32) {
+        if keyed || (optional && proof == .answered) { index.prove(id) } else if proof == .none { index.unprove(id) }
     }
 
     /// The facts as they are kept: whoever takes over sees who has answered a challenge, and by which clock.
     private func marked(_ facts: bh_facts_t, _ id: UInt32) -> bh_facts_t {
         var marked = facts
-        marked.proven = keyed ? 1 : 0
+        marked.proven = (keyed || optional) && index[id].isProven ? 1 : 0
         marked.clock_ms = index[id].clock.ahead
         return marked
     }
@@ -310,6 +344,7 @@ public struct StatsWriter {
     ) -> Heard {
         guard let endpoint = index[id].endpoint else { return write(facts, to: id, now: now, wall: wall) }
         index.assign(id, endpoint: endpoint, facts, now: now)
+        noteProof(id)
         var kept = marked(facts, id)
         kept.address = endpoint.address
         kept.port = endpoint.port

@@ -54,7 +54,7 @@ typedef struct bh_facts {
     uint64_t free_memory;   /* bytes available without swapping (MemAvailable) */
     uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
     uint64_t arrivals;      /* requests since its httpd started */
-    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
+    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard; on the wire the sender's when it was sent */
     uint64_t sent_ms;       /* milliseconds of its own clock, whose beginning means nothing, when this was sent; 0: not known */
     uint64_t clock_ms;      /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest */
     uint16_t port;          /* where it takes requests, 1...65535 */
@@ -77,6 +77,8 @@ typedef struct bh_facts {
     uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
     uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
     uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
+    int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
+    uint32_t reserved1;
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
@@ -129,7 +131,7 @@ typedef struct bh_row {
     uint8_t pad0[4];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
-    uint8_t pad1[32];
+    uint8_t pad1[24];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
     uint32_t refused;          /* children: connections refused since the last one that worked, as far as back-off goes by them */
@@ -249,7 +251,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 8 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 9 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -258,7 +260,7 @@ typedef struct bh_segment {
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 224 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(sizeof(bh_facts_t) == 232 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines of its own");
 BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
