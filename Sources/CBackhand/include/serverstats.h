@@ -128,7 +128,7 @@ typedef struct bh_row {
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
     uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is asked last */
-    uint8_t pad0[4];
+    uint32_t recent_us;        /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint8_t pad1[24];
@@ -337,6 +337,11 @@ static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
 
 /* Bits of bh_doubt_t for all chains. */
 static inline uint32_t bh_row_all_doubts(const bh_row_t *_Nonnull row) { return bh_half_load(&row->doubts); }
+/* Microseconds that a request of ours took there lately; before the moderator has seen any, since the row got its server. 0: none. */
+static inline uint64_t bh_row_mean_us(const bh_row_t *_Nonnull row) {
+    uint64_t recent = bh_half_load(&row->recent_us), served = bh_word_load(&row->served);
+    return recent ? recent : served ? bh_word_load(&row->service_us) / served : 0;
+}
 
 static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
 
