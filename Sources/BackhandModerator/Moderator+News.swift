@@ -65,12 +65,20 @@ extension Moderator {
         guard heard != 0, !bh_row_own(row), bh_row_copy(row, &facts) else { return SeenServer() }
         let clock = bh_segment_age_clock(segment, now)
         let age = clock > heard ? clock - heard : 0
-        let errors = bh_word_load(&bh_segment_row_mutable(segment, id).pointee.errors)
         var seen = SeenServer(address: facts.address, port: facts.port, age: age)
-        seen.failures = min(bh_mean_value(errors) / 10_000, 100)
+        seen.failures = failures(bh_segment_row_mutable(segment, id))
         seen.backoff = bh_row_is_refusing(row, now) ? bh_row_backoff(row) - now : 0
         seen.standing = standing(row, seen)
         return seen
+    }
+
+    /// The largest share of failures of one chain's requests, per cent.
+    private func failures(_ row: UnsafeMutablePointer<bh_row_t>) -> UInt64 {
+        withUnsafeBytes(of: &row.pointee.failing) { words in
+            var most = UInt64(0)
+            for word in words.bindMemory(to: UInt64.self) { most = max(most, bh_mean_value(word)) }
+            return min(most / 10_000, 100)
+        }
     }
 
     private func standing(_ row: UnsafePointer<bh_row_t>, _ seen: SeenServer) -> Standing {
