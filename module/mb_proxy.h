@@ -64,8 +64,10 @@ void mb_silence_register(apr_pool_t *pool);
 
 /* What was found out about one server, for each of httpd's servers whose requests went there. */
 typedef struct mb_source mb_source;
-/* The server_rec with which mod_proxy connects: the request's, or a copy of it. New ones come into the list, from the pool, under the lock. */
-server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_thread_mutex_t *lock);
+/* The server_rec with which mod_proxy connects: the request's, or a copy of it. New ones come into the list, under the lock, from the pool that
+ * the server's peer has; copies live as long as the child, because kept connections of several servers point to them. */
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_pool_t *for_ever,
+                           apr_thread_mutex_t *lock);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 

@@ -132,7 +132,8 @@ static mb_source *find(mb_source **list, const server_rec *server) {
     return NULL;
 }
 
-server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_thread_mutex_t *lock) {
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_pool_t *for_ever,
+                           apr_thread_mutex_t *lock) {
     const proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
     mb_source *known = find(list, r->server);
     uint64_t now = mb_now_ms();
@@ -147,7 +148,7 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
             *known = (mb_source){.of = r->server, .next = *list};
             __atomic_store_n(list, known, __ATOMIC_RELEASE);
         }
-        __atomic_store_n(&known->server, is_needed ? bind_to(pool, r->server, &address) : NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&known->server, is_needed ? bind_to(for_ever, r->server, &address) : NULL, __ATOMIC_RELEASE);
         bh_word_store(&known->until_ms, now + LOOK_EVERY_MS);
         apr_thread_mutex_unlock(lock);
     }

@@ -127,6 +127,7 @@ static mb_peer *make_peer(const bh_facts_t *facts) {
     made->name = mb_endpoint(pool, &facts->address, facts->port);
     for (int i = 0; i < MB_SCHEMES; i++) made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
     memset(made->workers, 0, sizeof made->workers);
+    made->sources = NULL; /* another server's, which went with its pool */
     bh_half_store(&made->holders, 2);
     return made;
 }
@@ -216,7 +217,7 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
     mb_peer *server = way->peer = peer_of(id, facts);
     proxy_worker **place = &server->workers[scheme][pooled != 0];
     way->origin = server->origins[scheme];
-    way->from = mb_source_find(r, &server->sources, facts, peer_pool, peer_lock);
+    way->from = mb_source_find(r, &server->sources, facts, server->pool, peer_pool, peer_lock);
     way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (way->worker) return 1;
     apr_thread_mutex_lock(peer_lock);
