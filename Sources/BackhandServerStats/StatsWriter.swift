@@ -225,8 +225,12 @@ public struct StatsWriter {
     public mutating func writeSelf(_ facts: bh_facts_t, also: [bh_address_t] = [], now: UInt64, wall: Int64) {
         guard bh_segment_owned(segment, epoch) else { return }
         markRow(segment, 0, own: true)
+        var former = bh_address_t()
+        let row = bh_segment_row(segment, 0)
+        if bh_row_heard(row) != 0, bh_row_address(row, &former), former != facts.address { hasStaleAddress = true }
         writeRow(segment, 0, facts, now: now, wall: wall, listening: listening)
         noteOwn(facts, also, in: 0, now: now)
+        refreshAddresses()
     }
 
     private mutating func noteOwn(_ facts: bh_facts_t, _ also: [bh_address_t], in id: UInt32, now: UInt64) {
