@@ -40,7 +40,7 @@ KINDS = {
     # It looks like one server's address until its network is there.
     "broadcast of a small network": ("MulticastStats 10.99.0.15:PORT\n", "MulticastStats 10.99.0.15:PORT\n"),
     "virtual host": ("MulticastStats 127.0.0.1:80 127.0.0.1:PORT\nListen 0.0.0.0:81\n<VirtualHost *:81>\nServerName site\n"
-                     "MulticastStats ${group},1\nBackhand addSelf\n</VirtualHost>\n", GROUP),
+                     "MulticastStats ${group},1\nBackhand addSelf\nBackhand byLoad 1000\n</VirtualHost>\n", GROUP),
     "virtual host with an address": ("<VirtualHost 10.99.0.1:80>\nServerName site\nMulticastStats ${group},1\n</VirtualHost>\n", GROUP),
 }
 
