@@ -2,9 +2,10 @@
 
 /* The header of an answer that both the server and this front have a say in: of what both set, the server's stays.
  *
- * mod_headers, mod_session and others change the header in output filters, when the answer passes, and what they and mod_negotiation, mod_usertrack put into
- * err_headers_out is added to what the server sent when httpd writes the header. So the server's header is remembered when it comes, and compared with what
- * has become of it behind the last filter that sets headers, and before mod_cache and httpd's own HTTP_HEADER. docs/answers.md has the table.
+ * mod_headers, mod_session and others change the header in output filters, when the answer passes. What they, mod_negotiation and mod_usertrack
+ * put into err_headers_out is added to what the server sent when httpd writes the header. So the server's header is remembered when it comes, and
+ * compared with what has become of it after the last filter that sets headers, before mod_cache's and httpd's own HTTP_HEADER. docs/answers.md has the
+ * table.
  */
 
 #include "mb_filters.h"
@@ -26,8 +27,8 @@ static const struct {
     const char *name;
     kind kind;
 } kinds[] = {
-    {"Accept-CH", LIST}, {"Accept-Patch", LIST}, {"Accept-Post", LIST}, {"Access-Control-Allow-Headers", LIST}, {"Access-Control-Allow-Methods", LIST},
-    {"Access-Control-Expose-Headers", LIST}, {"Allow", LIST}, {"Clear-Site-Data", LIST}, {"Link", LIST}, {"Server-Timing", LIST},
+    {"Accept-CH", LIST}, {"Accept-Patch", LIST}, {"Accept-Post", LIST}, {"Access-Control-Allow-Headers", LIST},
+    {"Access-Control-Allow-Methods", LIST}, {"Access-Control-Expose-Headers", LIST}, {"Allow", LIST}, {"Clear-Site-Data", LIST}, {"Link", LIST}, {"Server-Timing", LIST},
     {"Timing-Allow-Origin", LIST}, {"Vary", LIST}, {"Cache-Control", DIRECTIVES}, {"Pragma", DIRECTIVES},
     {"Content-Security-Policy", LINES}, {"Content-Security-Policy-Report-Only", LINES}, {"Proxy-Authenticate", LINES}, {"Warning", LINES},
     {"WWW-Authenticate", LINES}, {"Set-Cookie", COOKIES}, {"Set-Cookie2", COOKIES},

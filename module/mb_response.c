@@ -105,7 +105,8 @@ static int is_long(const apr_bucket_brigade *line) {
     return length > MOST_READ;
 }
 
-/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF or after more than MOST_READ bytes. */
+/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or after more than MOST_READ
+ * bytes. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
@@ -121,7 +122,9 @@ static const char *whole(const char *value) {
     apr_pool_t *pool = now.r->pool;
     for (int i = 0; i < now.rests->nelts; i++) {
         const char *mark = mark_of(pool, i), *at = strstr(value, mark);
-        if (at) value = apr_pstrcat(pool, apr_pstrmemdup(pool, value, (apr_size_t)(at - value)), APR_ARRAY_IDX(now.rests, i, const char *), at + strlen(mark), NULL);
+        if (!at) continue;
+        const char *beginning = apr_pstrmemdup(pool, value, (apr_size_t)(at - value));
+        value = apr_pstrcat(pool, beginning, APR_ARRAY_IDX(now.rests, i, const char *), at + strlen(mark), NULL);
     }
     return value;
 }

@@ -176,8 +176,11 @@ def test_by_tls_to_the_server(stage):
 
 # ---- Redirects of a server whose ServerName has a port ----
 
+HOST_OF_ITS_OWN = "<VirtualHost *>\nServerName shop.test\nDocumentRoot ${root}/htdocs\n</VirtualHost>\n"
+
+
 @pytest.mark.parametrize("config", ["ServerName shop.test:${port}\n", "ServerName inside.test:${port}\n",
-                                    "ServerName inside.test:${port}\n<VirtualHost *>\nServerName shop.test\nDocumentRoot ${root}/htdocs\n</VirtualHost>\n"])
+                                    "ServerName inside.test:${port}\n" + HOST_OF_ITS_OWN])
 @pytest.mark.parametrize("host, told", [("shop.test", "http://shop.test/folder/"), ("shop.test:8080", "http://shop.test:8080/folder/")])
 def test_the_site_keeps_its_port(stage, config, host, told):
     """httpd appends the main server's port to redirects where the client's Host has none; virtual hosts inherit it."""
@@ -187,7 +190,8 @@ def test_the_site_keeps_its_port(stage, config, host, told):
 
 
 def test_the_site_keeps_its_scheme_then_too(stage):
-    server = stage.httpd("ServerName shop.test:${port}\n", name="server", address="127.0.9.2", without=("backhand",), files={"folder/index.html": "there"})
+    server = stage.httpd("ServerName shop.test:${port}\n", name="server", address="127.0.9.2", without=("backhand",),
+                         files={"folder/index.html": "there"})
     _, client = secure_front(stage, server)
     assert client.ask("GET", "/folder", {"Host": "shop.test"})[1] == "https://shop.test/folder/"
 

@@ -5,7 +5,6 @@ import gzip
 import subprocess
 
 import pytest
-from harness.announce import Announcement
 from harness.backend import Reply
 from harness.front import front_of
 from harness.stage import CLUSTER
@@ -39,7 +38,7 @@ def test_what_the_servers_includes_print_is_not_parsed_again(stage):
     cluster = Cluster(stage, INCLUDES, files={"cgi-bin/raw": INJECTING}, modules=["include", "substitute"])
     alone, front = cluster.both("/cgi-bin/raw")
     assert "<!--#echo" in alone.text
-    assert front.body.replace(b"front", b"alone").replace(b"server", b"alone") == alone.body.replace(b"server", b"alone")
+    assert front.body == alone.body
 
 
 # ---- Cookies ----
@@ -150,7 +149,8 @@ def pair(module_stage):
     ("Header set Cache-Control \"max-age=60\"", "Header always set Cache-Control \"max-age=5\"", "Cache-Control", "max-age=60"),
     ("Header set Content-Security-Policy \"default-src a\"", "Header always set Content-Security-Policy \"default-src b\"",
      "Content-Security-Policy", "default-src b, default-src a"),
-    ("Header set Access-Control-Allow-Origin https://a.test", "Header always set Access-Control-Allow-Origin *", "Access-Control-Allow-Origin", "https://a.test"),
+    ("Header set Access-Control-Allow-Origin https://a.test", "Header always set Access-Control-Allow-Origin *",
+     "Access-Control-Allow-Origin", "https://a.test"),
     ("Header set Alt-Svc h3=\\\":1\\\"", "", "Alt-Svc", None),
     ("Header set Alt-Svc h3=\\\":1\\\"", "Header set Alt-Svc clear", "Alt-Svc", "clear"),
     ("Header set Backhand-Trace theirs", "", "Backhand-Trace", None),
@@ -185,8 +185,15 @@ def test_the_switch(pair, switch, body):
     assert pair.text() == body
 
 
+def test_a_filter_that_guards_each_httpd_runs_on_both(pair):
+    """As mod_security's is called: what the front forbids to leave is none of the server's business."""
+    rules = 'FilterProvider MODSECURITY_OUT SUBSTITUTE "%{REQUEST_URI} =~ m#page#"\nFilterChain MODSECURITY_OUT\nSubstitute s/page/pages/\n'
+    pair.configure(rules, rules)
+    assert pair.text() == "a pagess"
+
+
 def test_only_a_peer_learns_of_filters(pair):
-    pair.configure("SetOutputFilter SUBSTITUTE\nSubstitute s/page/book/\n")
+    pair.configure("SetOutputFilter SUBSTITUTE\nSubstitute s/page/book/\nHeader always set X-A one\n")
     for headers in ({}, {"Backhand-Filtered": "x"}):
         answer = pair.server.get("/missing", headers={**HOST, **headers})
         assert answer.header("Backhand-Filtered") is None
@@ -236,8 +243,8 @@ def test_http2_to_the_client(stage):
     config = 'Protocols h2c http/1.1\nHeader always set X-A one\nHeader append Vary Cookie\nSetOutputFilter SUBSTITUTE;DEFLATE\nSubstitute s/^a/aa/\n'
     cluster = Cluster(stage, config, files={"page.html": "a page" + "\n" * 400}, modules=["http2", "substitute", "deflate", "filter"])
     def ask(httpd):
-        result = subprocess.run(["curl", "-s", "-i", "--http2-prior-knowledge", "-m", "10", "-H", "Host: shop.test", "--compressed", f"http://{httpd.id}/page.html"],
-                                capture_output=True, text=True, timeout=20, check=True)
+        result = subprocess.run(["curl", "-s", "-i", "--http2-prior-knowledge", "-m", "10", "-H", "Host: shop.test", "--compressed",
+                                 f"http://{httpd.id}/page.html"], capture_output=True, text=True, timeout=20, check=True)
         head, _, body = result.stdout.partition("\n\n")
         return sorted(line for line in head.replace("\r", "").splitlines() if not line.startswith(("date", "server", "backhand"))), body
     assert ask(cluster.front) == ask(cluster.alone)
