@@ -62,7 +62,7 @@ static bh_segment_t *table(uint32_t servers, const char *state) {
         row->facts.latency_us = 15000;
         bh_feedback_time(segment, id, NOW * UINT64_C(1000), 1000, 10000 + id * 104729 % 20000, false);
         /* Not so many that the server is dropped: it is to cost something. */
-        if (id % 5 == 0) bh_mean_add(&row->errors, NOW * UINT64_C(1000), 300000, 1, 0);
+        if (id % 5 == 0) bh_word_store(bh_row_failing(row, 0), bh_mean_word(300000, NOW * UINT64_C(1000)));
     }
     segment->kappa = 4000;
     bh_half_store(&segment->rows, servers);

@@ -166,6 +166,23 @@ def test_stalled_uploads_are_no_back_off(stage):
     assert {front.get("/page", source="127.0.5.1").status for _ in range(10)} == {200}
 
 
+def test_lost_uploads_are_no_wait_for_a_connection(stage):
+    """Twelve uploads of one client that a server breaks off after a second: not four seconds without it for everybody."""
+    with Farm(stage, "byRandom") as farm:
+        farm.bad = lambda number, request: Reply(drop=True, delay=1.2) if request.target == "/upload" else None
+        with Crowd(farm.front, rate=40) as others:
+            others.for_seconds(0.5)
+            threads = [threading.Thread(target=farm.front.get, args=("/upload",), kwargs={"method": "POST", "body": b"x" * 100, "source": "127.0.6.1"})
+                       for _ in range(12)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(10)
+            nowhere_in_backoff(farm)
+            asked = others.for_seconds(1)
+        assert set(shares(asked)) == set(farm.ids) and {one.status for one in asked} == {200}
+
+
 def at_server(farm, number, path, method=None, since=0):
     """Requests for the path that the server has got since then."""
     return [one for one in farm.backends[number].requests[since:] if one.target.startswith(path) and method in (None, one.method)]
