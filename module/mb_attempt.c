@@ -129,6 +129,7 @@ void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
 int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
     put_answer(r, &attempt->answer);
     r->eos_sent = 0;
+    mb_filters_answer(r, attempt->before.headers_out);
     /* So that httpd leaves its Date and Server, as it does with others of mod_proxy's. */
     r->proxyreq = PROXYREQ_REVERSE;
     ap_pass_brigade(r->output_filters, attempt->held);
@@ -156,6 +157,7 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     attempt->passed = 1;
     /* From here on other filters may ask for parts of the page (SSI), which connect to servers of their own. */
     mb_handshake_answered();
+    mb_filters_answer(r, attempt->before.headers_out);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }

@@ -57,7 +57,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->pools = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->pools = settings->filters = MB_UNSET;
     settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->forward = MB_UNSET;
     return settings;
 }
@@ -75,6 +75,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->unavailable = merged(base->unavailable, add->unavailable);
     result->walk = merged(base->walk, add->walk);
     result->pools = merged(base->pools, add->pools);
+    result->filters = merged(base->filters, add->filters);
     result->forward = add->forward == MB_UNSET ? base->forward : add->forward;
     result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
     result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
@@ -286,6 +287,12 @@ static const char *set_pools(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
+static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->filters = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
 static const char *set_forward(cmd_parms *cmd, void *directory, const char *value) {
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
         if (ap_cstr_casecmp(value, mb_scheme_names[scheme]) != 0) continue;
@@ -381,6 +388,8 @@ const command_rec mb_commands[] = {
                  "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
     AP_INIT_FLAG("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
                  "Off: a new connection for each request that goes to another server"),
+    AP_INIT_FLAG("BackhandFilters", set_filters, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: content filters run here although the server has run them"),
     AP_INIT_TAKE1("BackhandForward", set_forward, NULL, MB_DIRECTORY_CONTEXT,
                   "how other servers are asked: http, https, h2c or h2"),
     AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,

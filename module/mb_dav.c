@@ -61,7 +61,10 @@ static mb_dav rename_site(request_rec *r, const char *scheme) {
     return (mb_dav){change_header(r, DESTINATION, destination_with, scheme), change_header(r, CONDITION, condition_with, scheme)};
 }
 
-mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) { return rename_site(r, scheme == MB_HTTPS || scheme == MB_H2 ? "https" : "http"); }
+mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) {
+    if (r->method_number == M_GET) return (mb_dav){NULL, NULL}; /* and HEAD: most requests, and none of WebDAV's */
+    return rename_site(r, scheme == MB_HTTPS || scheme == MB_H2 ? "https" : "http");
+}
 
 void mb_dav_end(request_rec *r, const mb_dav *before) {
     if (before->destination) apr_table_setn(r->headers_in, DESTINATION, before->destination);

@@ -90,6 +90,7 @@ typedef struct mb_directory {
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
     mb_switch walk;              /* BackhandDirectoryWalk */
     mb_switch pools;             /* BackhandConnectionPools */
+    mb_switch filters;           /* BackhandFilters */
     int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
@@ -205,6 +206,8 @@ typedef struct mb_here mb_here;
 typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
+    int of_httpd;                 /* mb_filters.c: the answer to a peer is an error page that httpd itself makes */
+    const char *filtered;         /* mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
     const apr_array_header_t *steps; /* the chain that has decided so */
     mb_here *here;                /* a peer has sent it: what is counted of it; NULL: nothing */
@@ -327,6 +330,12 @@ mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme);
 /* The request as it was. */
 void mb_dav_end(request_rec *r, const mb_dav *before);
 void mb_dav_register(apr_pool_t *pool);
+
+/* ---- Answers that two httpds process: mb_filters.c, mb_merge.c ---- */
+
+/* The header of an answer has come, and nothing has gone on. own: the header before it. */
+void mb_filters_answer(request_rec *r, const apr_table_t *own);
+void mb_filters_register(apr_pool_t *pool);
 
 void mb_status_register(apr_pool_t *pool);
 /* mod_status's page: mb_server_status.c. */

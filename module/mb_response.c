@@ -94,6 +94,11 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
     return APR_SUCCESS;
 }
 
+static int is_one_bucket(const apr_bucket_brigade *line) {
+    const apr_bucket *first = APR_BRIGADE_FIRST(line);
+    return first != APR_BRIGADE_SENTINEL(line) && APR_BUCKET_NEXT(first) == APR_BRIGADE_SENTINEL(line);
+}
+
 static int is_long(const apr_bucket_brigade *line) {
     apr_size_t length = 0;
     for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line); each = APR_BUCKET_NEXT(each)) length += each->length;
@@ -103,8 +108,10 @@ static int is_long(const apr_bucket_brigade *line) {
 /* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF or after more than MOST_READ bytes. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
     now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-    if (mode != AP_MODE_GETLINE || now.ended || now.given_up || !now.r || !is_long(to)) return status;
+    /* Nearly every line: sockets are read in buckets of 8,000 bytes at most. */
+    if (now.ended || is_one_bucket(to) || now.given_up || !now.r || !is_long(to)) return status;
     return take_long_line(filter, to, block);
 }
 

@@ -2,6 +2,7 @@
 
 /* The module record. Each topic registers hooks of its own. */
 
+#include "mb_filters.h"
 #include "mb_proxy.h"
 
 static void register_hooks(apr_pool_t *pool) {
@@ -19,6 +20,8 @@ static void register_hooks(apr_pool_t *pool) {
     mb_guard_register(pool);
     mb_dav_register(pool);
     mb_attempt_register(pool);
+    mb_filters_register(pool);
+    mb_merge_register(pool);
     mb_walk_register(pool);
     mb_balance_register(pool);
     mb_status_register(pool);

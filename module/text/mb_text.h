@@ -70,4 +70,18 @@ size_t mb_url_origin(mb_piece url, const char *host);
 /* The next URL that a value of If tags lists with: "<URL> (<token> [etag]) …", from here on. Moves on behind it; start is NULL at the end. */
 mb_piece mb_url_next_tag(const char **value);
 
+/* ---- Values of answers' headers: mb_fields.c ---- */
+
+/* Whether two pieces are the same, but for the case of ASCII letters. */
+int mb_pieces_equal(mb_piece left, mb_piece right);
+
+/* The next element of a list with commas, without blanks around it; commas in quotes are part of one. Its length is 0 at the end, and only there. */
+mb_piece mb_field_next(const char **list);
+
+/* Whether the list has the element; by_name: or one with the same name before a '='. */
+int mb_field_has(const char *list, mb_piece element, int by_name);
+
+/* Whether a client keeps only one of two values of Set-Cookie: name, domain and path are the same. */
+int mb_field_same_cookie(const char *left, const char *right);
+
 #endif

@@ -6,16 +6,6 @@
 
 #include <string.h>
 
-static int is_same(mb_piece left, mb_piece right) {
-    for (size_t i = 0; i < left.length && i < right.length; i++) {
-        unsigned char one = (unsigned char)left.start[i], other = (unsigned char)right.start[i];
-        if (one >= 'A' && one <= 'Z') one |= 0x20;
-        if (other >= 'A' && other <= 'Z') other |= 0x20;
-        if (one != other) return 0;
-    }
-    return left.length == right.length;
-}
-
 /* The length of "http:" or "https:" at its beginning; 0: it has another scheme, or none. */
 static size_t scheme_of(mb_piece url) {
     static const char *const schemes[] = {"http", "https"};
@@ -35,7 +25,7 @@ size_t mb_url_origin(mb_piece url, const char *host) {
     mb_piece name, asked;
     if (!mb_target_authority((mb_piece){url.start + scheme + 2, end - scheme - 2}, usual, &name, &port)) return 0;
     if (!mb_target_authority((mb_piece){host, strlen(host)}, usual, &asked, &asked_port)) return 0;
-    return name.length && port == asked_port && is_same(name, asked) ? end : 0;
+    return name.length && port == asked_port && mb_pieces_equal(name, asked) ? end : 0;
 }
 
 /* Past the list that begins here; an entity tag in it may have any byte between its quotes. */

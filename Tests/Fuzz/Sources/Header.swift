@@ -14,14 +14,16 @@ func fuzzHeader(_ bytes: UnsafeRawBufferPointer) {
     memory.initialize(from: text, count: text.count)
     defer { memory.deallocate() }
     let value = Array(memory[..<Int(strlen(memory))])
-    switch kind % 7 {
+    switch kind % 9 {
     case 0: claim(memory, value)
     case 1: hops(memory, value)
     case 2: tokens(memory, value)
     case 3: target(memory, value)
     case 4: cookie(memory, value)
     case 5: tags(memory, value)
-    default: origin(memory, value)
+    case 6: origin(memory, value)
+    case 7: list(memory, value)
+    default: cookies(memory, value)
     }
 }
 
@@ -147,4 +149,27 @@ private func origin(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     guard !host.contains(ascii("[")[0]) else { return }
     let authority = lower.drop { $0 != ascii("/")[0] }.dropFirst(2)
     promise(authority.starts(with: lowered(Array(host.prefix { $0 != ascii(":")[0] }))), "another host's origin")
+}
+
+/// Elements within their text, and found in the list that they are of.
+private func list(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    var at: UnsafePointer<CChar>? = UnsafePointer(text)
+    var end = 0
+    while true {
+        let element = mb_field_next(&at)
+        let now = UnsafePointer(text).distance(to: at!)
+        guard element.length > 0 else { return promise(now == value.count, "the last element, before the end") }
+        let offset = UnsafePointer(text).distance(to: element.start)
+        promise(offset >= end && offset + element.length <= now && now <= value.count, "an element outside of its text")
+        promise(mb_field_has(text, element, 0) != 0 && mb_field_has(text, element, 1) != 0, "an element that is not in its list")
+        end = now
+    }
+}
+
+/// Two values of Set-Cookie, with a line's end between them: to be the same is mutual, and every cookie is itself.
+private func cookies(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
+    let left = Array(value.prefix { $0 != ascii("\n")[0] }) + [0]
+    let right = Array(value.dropFirst(left.count)) + [0]
+    promise(mb_field_same_cookie(left, left) != 0, "a cookie that is not itself")
+    promise(mb_field_same_cookie(left, right) == mb_field_same_cookie(right, left), "the same in one direction only")
 }
