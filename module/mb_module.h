@@ -206,6 +206,8 @@ typedef struct mb_here mb_here;
 typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
+    const request_rec *reader;    /* mb_form.c: a subrequest that may have read the body; NULL: there is none */
+    const char *content_type;     /* of that body */
     int of_httpd;                 /* mb_filters.c: the answer to a peer is an error page that httpd itself makes */
     const char *filtered;         /* mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
@@ -330,6 +332,12 @@ mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme);
 /* The request as it was. */
 void mb_dav_end(request_rec *r, const mb_dav *before);
 void mb_dav_register(apr_pool_t *pool);
+
+/* ---- Bodies that were read here: mb_form.c ---- */
+
+/* Before the request is sent on: its body is the one that the client has sent. */
+void mb_form_give_back(request_rec *r);
+void mb_form_register(apr_pool_t *pool);
 
 /* ---- Answers that two httpds process: mb_filters.c, mb_merge.c ---- */
 

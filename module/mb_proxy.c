@@ -196,6 +196,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
     before old = dress(r, file);
     mb_dav dav = mb_dav_begin(r, scheme);
+    mb_form_give_back(r);
     mb_attempt_begin(attempt, r, repeatable, facts, scheme);
     attempt->chain = settings->chain;
     mb_handshake_begin(r, scheme, once);

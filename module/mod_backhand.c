@@ -21,6 +21,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_dav_register(pool);
     mb_attempt_register(pool);
     mb_filters_register(pool);
+    mb_form_register(pool);
     mb_merge_register(pool);
     mb_walk_register(pool);
     mb_balance_register(pool);

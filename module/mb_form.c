@@ -1,0 +1,47 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Bodies that were read here before the request goes on: mod_auth_form's, of a login that is posted to the page itself.
+ *
+ * It reads the form through a subrequest, and gives the request itself an empty body, so that the server would find no login in what it gets and
+ * answer 401. With a KeptBodySize that is large enough, mod_request's filter keeps the body in that subrequest. It is the one that other modules
+ * have filters inserted for although it never runs a handler, and it is found when that happens.
+ */
+
+#include "mb_proxy.h"
+
+/* A subrequest before any handler, for a request with a body. Internal redirects have other ways to their bodies. */
+static void note_reader(request_rec *r) {
+    request_rec *client = r->main;
+    if (!client || client->main || client->prev || client->method_number != M_POST || client->kept_body) return;
+    mb_request *kept = mb_request_make(client);
+    if (kept->reader) return;
+    kept->reader = r;
+    kept->content_type = apr_table_get(client->headers_in, "Content-Type");
+}
+
+static void tell_gone(request_rec *r) {
+    static uint64_t next_ms;
+    if (!mb_minute_passed(&next_ms)) return;
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0466: the body of a request was read here and not kept, and the server gets none: "
+                  "mod_auth_form needs a KeptBodySize that is as large as its forms");
+}
+
+void mb_form_give_back(request_rec *r) {
+    mb_request *kept = r->kept_body ? mb_request_find(r) : NULL;
+    if (!kept || !kept->reader) return;
+    apr_bucket_brigade *body = kept->reader->kept_body;
+    apr_off_t length;
+    if (!body || apr_brigade_length(body, 1, &length) != APR_SUCCESS) {
+        tell_gone(r);
+        return;
+    }
+    r->kept_body = body;
+    apr_table_setn(r->headers_in, "Content-Length", apr_off_t_toa(r->pool, length));
+    if (kept->content_type) apr_table_setn(r->headers_in, "Content-Type", kept->content_type);
+    kept->reader = NULL;
+}
+
+void mb_form_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_insert_filter(note_reader, NULL, NULL, APR_HOOK_MIDDLE);
+}
