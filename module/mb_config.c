@@ -122,12 +122,15 @@ static const char *set_pid_file(cmd_parms *cmd, void *unused, const char *path) 
     return NULL;
 }
 
+/* The configuration is read twice when httpd starts: whether this is the first time. */
+static int is_first_reading(void) {
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
+}
+
 /* 240.0.0.0/4 is neither multicast nor anybody's. Old manuals show it. */
 static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination) {
     uint32_t group = (uint32_t)destination->group.low;
-    int first_of_two = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG
-                       && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
-    if (first_of_two || group >> 28 != 0xf || group == UINT32_MAX) return;
+    if (is_first_reading() || group >> 28 != 0xf || group == UINT32_MAX) return;
     ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
                  "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems and "
                  "routers drop what is sent there; use a group of 239.255.0.0/16", cmd->directive->filename, cmd->directive->line_num);
@@ -180,7 +183,7 @@ static const char *set_socket_group(cmd_parms *cmd, void *unused, const char *na
     return NULL;
 }
 
-static const char *set_key(cmd_parms *cmd, void *unused, const char *file) {
+static const char *set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     mb_server *settings = server_settings(cmd);
     (void)unused;
@@ -188,8 +191,12 @@ static const char *set_key(cmd_parms *cmd, void *unused, const char *file) {
     if (settings->keys) return complain(cmd, "there is one already; its file has room for a second key");
     const char *path = ap_server_root_relative(cmd->pool, file);
     if (!path) return complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", file));
-    wrong = mb_key_read(cmd->pool, path, &settings->keys);
-    return wrong ? complain(cmd, wrong) : NULL;
+    if (optional && ap_cstr_casecmp(optional, "Optional") != 0) /* which may be a part of the key: it is not repeated */
+        return complain(cmd, "after the file may stand only the word Optional");
+    wrong = mb_key_read(cmd->pool, file, path, &settings->keys);
+    if (wrong) return complain(cmd, wrong);
+    if (optional) mb_key_make_optional(settings->keys);
+    return NULL;
 }
 
 static const char *set_expire(cmd_parms *cmd, void *unused, const char *value) {
@@ -217,6 +224,29 @@ static const char *set_capacity(cmd_parms *cmd, void *unused, const char *value)
     return NULL;
 }
 
+/* The path of the <Directory> section around a line; NULL: there is none, or a pattern in its place. */
+static const char *directory_around(const cmd_parms *cmd) {
+    for (const ap_directive_t *section = cmd->directive->parent; section; section = section->parent) {
+        if (ap_cstr_casecmp(section->directive, "<Directory") != 0) continue;
+        const char *end = strrchr(section->args, '>'), *rest = apr_pstrmemdup(cmd->temp_pool, section->args, end ? (apr_size_t)(end - section->args) : 0);
+        const char *path = ap_getword_conf(cmd->temp_pool, &rest); /* "~" before an expression */
+        return *path == '/' && !ap_is_matchexp(path) ? path : NULL;
+    }
+    return NULL;
+}
+
+/* A chain that no request will ever find. */
+static void warn_of_missing(cmd_parms *cmd) {
+    apr_finfo_t info;
+    const char *path = directory_around(cmd);
+    if (!path || is_first_reading()) return;
+    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool);
+    if (!APR_STATUS_IS_ENOENT(status) && !APR_STATUS_IS_ENOTDIR(status)) return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+                 "BH0122: the Backhand chain at %s:%d is for the directory %s, which does not exist: no request comes to it", cmd->directive->filename,
+                 cmd->directive->line_num, path);
+}
+
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
@@ -224,7 +254,10 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
         return complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
-    if (!settings->chain) settings->chain = ++chains;
+    if (!settings->chain) {
+        settings->chain = ++chains;
+        warn_of_missing(cmd);
+    }
     const char *line = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     if (!first_chain) first_chain = line;
     if (!first_prediction && strcmp(step->name, "addPrediction") == 0) first_prediction = line;
@@ -244,6 +277,30 @@ static const char *add_function(cmd_parms *cmd, void *directory, const char *nam
     if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK)
         return complain(cmd, apr_pstrdup(cmd->pool, error));
     return append(cmd, settings, &step);
+}
+
+static int is_function(const char *word) {
+    const char *name;
+    for (int32_t id = 1; (name = bh_function_name(id)); id++)
+        if (strcmp(name, word) == 0) return 1;
+    return 0;
+}
+
+/* More words than a function and its argument: two functions on one line, or an argument of several words. */
+static const char *complain_of_words(cmd_parms *cmd, int count, char *const words[]) {
+    const char *argument = words[1];
+    for (int i = 1; i < count; i++)
+        if (is_function(words[i]))
+            return complain(cmd, apr_psprintf(cmd->pool, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]));
+    for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
+    return complain(cmd, apr_psprintf(cmd->pool, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
+                                      count - 1, words[0], argument));
+}
+
+static const char *add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
+    if (!count) return complain(cmd, "it needs a candidacy function and perhaps its argument, or off");
+    if (count > 2 || (count == 2 && is_function(words[1]))) return complain_of_words(cmd, count, words);
+    return add_function(cmd, directory, words[0], count == 2 ? words[1] : NULL);
 }
 
 static const char *add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument) {
@@ -358,10 +415,10 @@ const command_rec mb_commands[] = {
                   "the directory for the control socket and the measured speed"),
     AP_INIT_TAKE12("MulticastStats", add_destination, NULL, MB_HOST_CONTEXT,
                    "[own address[:port]] destination:port[,ttl]: where to announce"),
-    AP_INIT_TAKE1("AcceptStats", add_accepted, NULL, MB_HOST_CONTEXT,
-                  "an address or network whose announcements and proxied requests are believed"),
-    AP_INIT_TAKE1("BackhandKey", set_key, NULL, RSRC_CONF,
-                  "a file with the cluster's key, and perhaps a second one that is accepted too"),
+    AP_INIT_ITERATE("AcceptStats", add_accepted, NULL, MB_HOST_CONTEXT,
+                    "addresses or networks whose announcements and proxied requests are accepted"),
+    AP_INIT_TAKE12("BackhandKey", set_key, NULL, RSRC_CONF,
+                   "a file with the cluster's key, and perhaps a second one that is accepted too; Optional: what is not signed is accepted too"),
     AP_INIT_TAKE1("BackhandExpire", set_expire, NULL, RSRC_CONF,
                   "seconds of silence after which a server is forgotten"),
     AP_INIT_TAKE1("BackhandCapacity", set_capacity, NULL, RSRC_CONF,
@@ -374,8 +431,8 @@ const command_rec mb_commands[] = {
                   "a file that holds the moderator's process id while there is one"),
     AP_INIT_TAKE1("BackhandLogLevel", mb_loglevel_set, NULL, MB_DIRECTORY_CONTEXT,
                   "+ or -, then mbcs, dcsn or net, then all or 1 to 4: as LogLevel backhand:..."),
-    AP_INIT_TAKE12("Backhand", add_function, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,
-                   "a candidacy function and its argument, or off"),
+    AP_INIT_TAKE_ARGV("Backhand", add_line, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,
+                      "a candidacy function and its argument, or off"),
     AP_INIT_TAKE23("BackhandFromSO", add_loaded, NULL, MB_DIRECTORY_CONTEXT,
                    "a shared object, the candidacy function in it, and its argument"),
     AP_INIT_FLAG("BackhandTrace", set_trace, NULL, MB_DIRECTORY_CONTEXT,
@@ -463,6 +520,9 @@ static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0110: no BackhandKey: every host inside AcceptStats, and whoever can forge its address, is believed; "
                      "see docs/threat-model.md");
+    if (mb_key_is_optional(main_server->keys))
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     "BH0121: BackhandKey is Optional: what is not signed is accepted as if there were no key");
 }
 
 /* httpd -t runs no post_config, and a start no test_config. */

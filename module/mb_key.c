@@ -25,7 +25,11 @@
 struct mb_keys {
     EVP_MAC_CTX *contexts[MOST_KEYS]; /* with their keys; each use works on a copy, so threads may share them */
     int count;
+    int optional; /* what is not signed is accepted as without a key */
 };
+
+void mb_key_make_optional(mb_keys *keys) { keys->optional = 1; }
+bool mb_key_is_optional(const mb_keys *keys) { return keys && keys->optional; }
 
 /* ---- Signing ---- */
 
@@ -40,7 +44,7 @@ bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *sig
 
 static bool has_signed(EVP_MAC_CTX *key, const void *bytes, size_t count, const uint8_t *signature, size_t size) {
     uint8_t right[BH_SIGNATURE_SIZE];
-    const mb_keys one = {{key}, 1};
+    const mb_keys one = {{key}, 1, 0};
     return mb_key_sign(&one, bytes, count, right) && CRYPTO_memcmp(right, signature, size) == 0;
 }
 
@@ -132,11 +136,26 @@ static const char *read_open(apr_pool_t *pool, mb_keys *keys, int fd) {
     return wrong;
 }
 
-const char *mb_key_read(apr_pool_t *pool, const char *path, mb_keys **result) {
+/* Whether what was given for a file is rather the key itself, which no message may show: as long as one, of its characters, and in no folder that there is. */
+static int is_secret(apr_pool_t *pool, const char *given, const char *path) {
+    const char *slash = strrchr(path, '/');
+    struct stat info;
+    if (!is_key(given, strlen(given)) || strchr(given, '.')) return 0;
+    if (!strchr(given, '/')) return 1;
+    return !slash || stat(apr_pstrmemdup(pool, path, (apr_size_t)(slash - path) + 1), &info) < 0;
+}
+
+static const char *cannot_open(apr_pool_t *pool, const char *given, const char *path, int why) {
+    if (why != EACCES && is_secret(pool, given, path))
+        return "what is given seems to be a key, not the name of a file, and is not repeated here: put the key into a file of mode 600, and name that";
+    return apr_psprintf(pool, "'%s': it cannot be read: %s", path, strerror(why));
+}
+
+const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **result) {
     mb_keys *keys = apr_pcalloc(pool, sizeof *keys);
     apr_pool_cleanup_register(pool, keys, forget, apr_pool_cleanup_null);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait at a pipe */
-    if (fd < 0) return apr_psprintf(pool, "'%s': it cannot be read: %s", path, strerror(errno));
+    if (fd < 0) return cannot_open(pool, given, path, errno);
     const char *wrong = read_open(pool, keys, fd);
     close(fd);
     if (wrong) return apr_psprintf(pool, "'%s': %s", path, wrong);

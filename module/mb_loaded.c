@@ -6,6 +6,7 @@
 
 #include "apr_dso.h"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 
 #define BROKEN_WORDS "mod_backhand.broken"
@@ -31,12 +32,42 @@ static uint32_t *word_of(apr_pool_t *pool, const char *path, const char *name) {
     return memory;
 }
 
+/* httpd's folder of modules: where this one is, or mod_proxy. NULL: they are built into httpd. */
+static const char *folder_of(apr_pool_t *pool, const void *inside) {
+    Dl_info object;
+    const char *slash = inside && dladdr(inside, &object) && object.dli_fname ? strrchr(object.dli_fname, '/') : NULL;
+    return slash ? apr_pstrmemdup(pool, object.dli_fname, (apr_size_t)(slash - object.dli_fname)) : NULL;
+}
+
+static int is_there(const char *path, apr_pool_t *pool) {
+    apr_finfo_t info;
+    return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS;
+}
+
+/* The object's path: below ServerRoot, else by its last part in a folder of modules, since old configurations name a folder of their time. looked: the places
+ * where it was not, for messages. NULL: it is nowhere. */
+static const char *find_object(apr_pool_t *pool, const char *file, const char **looked) {
+    const void *inside[] = {&backhand_module, ap_find_linked_module("mod_proxy.c")};
+    const char *path = ap_server_root_relative(pool, file), *slash = strrchr(file, '/');
+    *looked = path;
+    if (!path || *file == '/' || is_there(path, pool)) return path;
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        const char *folder = folder_of(pool, inside[i]);
+        if (!folder) continue;
+        path = apr_pstrcat(pool, folder, "/", slash ? slash + 1 : file, NULL);
+        if (is_there(path, pool)) return path;
+        if (!ap_strstr_c(*looked, path)) *looked = apr_pstrcat(pool, *looked, "' and '", path, NULL);
+    }
+    return NULL;
+}
+
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step) {
     char error[BH_ERROR_SIZE];
     apr_dso_handle_t *object;
     apr_dso_handle_sym_t symbol;
-    const char *path = ap_server_root_relative(cmd->pool, file);
-    if (!path) return apr_psprintf(cmd->pool, "'%s' is not a valid path", file);
+    const char *looked, *path = find_object(cmd->pool, file, &looked);
+    if (!looked) return apr_psprintf(cmd->pool, "'%s' is not a valid path", file);
+    if (!path) return apr_psprintf(cmd->pool, "cannot load '%s': it is not there; looked for '%s'", file, looked);
     /* The linker counts how often an object is opened, and the pool closes it: loading it again for each line is right. */
     if (apr_dso_load(&object, path, cmd->pool) != APR_SUCCESS)
         return apr_psprintf(cmd->pool, "cannot load '%s': %s", path, apr_dso_error(object, error, sizeof error));

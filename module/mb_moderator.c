@@ -263,6 +263,7 @@ static void describe(void) {
         .keys = settings->keys,
         .sign = mb_key_sign,
         .verify = mb_key_verify,
+        .keys_optional = mb_key_is_optional(settings->keys),
         .expire_s = (uint32_t)settings->expire_s,
         .capacity = settings->capacity,
     };

@@ -27,8 +27,11 @@ APLOG_USE_MODULE(backhand);
 /* ---- Keys: mb_key.c ---- */
 
 typedef struct mb_keys mb_keys;
-/* Reads the file; the keys are wiped with the pool. NULL, or what is wrong with it. */
-const char *mb_key_read(apr_pool_t *pool, const char *path, mb_keys **keys);
+/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is wrong with it. */
+const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
+/* From now on what is not signed is accepted too, as without a key. */
+void mb_key_make_optional(mb_keys *keys);
+bool mb_key_is_optional(const mb_keys *keys);
 /* A bh_sign_fn and a bh_verify_fn. From any thread. */
 bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
 bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);

@@ -6,6 +6,10 @@ internal import BackhandServerStats
 func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
     var message = Message("unknown candidacy function ")
     message.quote(name)
+    if loadableWord.equals(name) {
+        message.add(": it is no built-in one, but is loaded: BackhandFromSO modules/byHostname.so byHostname")
+        return message.error
+    }
     if let near = nearestWord(to: name, 0...CandidacyFunction.lastID) {
         message.add("; did you mean ")
         message.add(near)
@@ -16,9 +20,13 @@ func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
             if index > 0 { message.add(", ") }
             if let word = word(index) { message.add(word) }
         }
+        message.add("; others are loaded by BackhandFromSO")
     }
     return message.error
 }
+
+/// A function that comes with the module, in an object of its own.
+private var loadableWord: StaticString { "byHostname" }
 
 /// The word behind Backhand that is no function.
 var offWord: StaticString { "off" }

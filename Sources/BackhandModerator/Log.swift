@@ -16,6 +16,8 @@ enum LogNumber {
     static let flood: Int32 = 350
     static let lost: Int32 = 351
     static let unchecked: Int32 = 352
+    static let signedHere: Int32 = 353
+    static let clockWrong: Int32 = 354
     // 310–329: what was dropped.
     static let notAccepted: Int32 = 310
     static let truncated: Int32 = 311

@@ -9,7 +9,7 @@ internal import BackhandWire
 extension Moderator {
     /// Whether the socket filter drops such datagrams too.
     func isFilterable(_ counter: bh_counter_t) -> Bool {
-        counter == BH_COUNT_NOT_ACCEPTED || counter == BH_COUNT_FOREIGN || (counter == BH_COUNT_UNSIGNED && signer != nil)
+        counter == BH_COUNT_NOT_ACCEPTED || counter == BH_COUNT_FOREIGN || (counter == BH_COUNT_UNSIGNED && isKeyRequired)
     }
 
     /// Begins or ends to filter, where what was read is reason to.
@@ -64,7 +64,7 @@ extension Moderator {
     /// Passes what begins as all datagrams of ours, is signed if it must be, and comes from AcceptStats.
     private var socketFilter: SocketFilter {
         var marks = [SocketFilter.Mark(offset: 0, number: magic)]
-        if signer != nil { marks.append(SocketFilter.Mark(offset: -Int32(signatureSize) - 4, number: signatureHead)) }
+        if isKeyRequired { marks.append(SocketFilter.Mark(offset: -Int32(signatureSize) - 4, number: signatureHead)) }
         let networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
         return SocketFilter(marks: marks, networks: networks)
     }

@@ -49,23 +49,31 @@ extension Moderator {
         case .announcement(let facts):
             if let useless = uselessness(facts, datagram, from: sender, writer, now: now) { return writer.count(useless) }
             if let wrong = forgery(datagram, from: sender, now: now) { return drop(wrong, from: sender, writer, now: now) }
-            take(facts, from: sender, port: port, &writer, now: now)
+            take(facts, isSigned: SignedParts(datagram) != nil, from: sender, port: port, &writer, now: now)
         }
     }
 
     /// An announcement that has the right signature, if one is needed.
-    private func take(_ facts: bh_facts_t, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64) {
+    private func take(
+        _ facts: bh_facts_t, isSigned: Bool, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64
+    ) {
         if writer.isOwn(bootID: facts.boot_id) { return writer.count(BH_COUNT_OWN) }
-        if let wrong = steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
+        if let wrong = steering(facts, from: sender, isSigned: isSigned && signer != nil) { return drop(wrong, from: sender, writer, now: now) }
         if writer.needsProof(facts, now: now) { return challenge(facts, at: sender, port: port, writer, now: now) }
-        enter(facts, from: sender, &writer, now: now)
+        if isSigned, writer.wantsProof(facts) { challenge(facts, at: sender, port: port, writer, now: now) }
+        if isSigned, signer == nil { warnOfKey(facts, now: now) }
+        enter(facts, isSigned ? .signed : .none, from: sender, &writer, now: now)
     }
 
     /// Writes what is accepted to the table. Only what has come so far counts for a sender's newcomers: recordings and forgeries do not.
-    func enter(_ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
+    func enter(_ facts: bh_facts_t, _ proof: Proof, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
         if isImpersonation(facts, writer) { return drop(BH_COUNT_OWN_ADDRESS, from: sender, writer, now: now) }
         if writer.isNew(facts), !newcomers.admit(sender, now: now) { return drop(BH_COUNT_CROWD, from: sender, writer, now: now) }
-        let heard = writer.hear(facts, now: now, wall: wallSeconds())
+        let wall = wallSeconds()
+        var facts = facts
+        facts.clock_s = signer == nil ? 0 : ahead(wall, of: facts.changed_wall)
+        let heard = writer.hear(facts, proof: proof, now: now, wall: wall)
+        if case .row = heard { warnOfClock(facts, now: now) }
         // Counted by the writer already.
         if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
     }

@@ -20,7 +20,7 @@ extension Moderator {
     ///   - isParents: whether the parent has sent a signal to end.
     func run(attention: UInt64, stop: () -> Bool, isParents: () -> Bool = { true }) {
         let epoch = bh_segment_own(segment, processID())
-        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: signer != nil)
+        var writer = StatsWriter(segment: segment, epoch: epoch, others: otherSelves, keyed: isKeyRequired, optional: signer != nil && !isKeyRequired)
         bh_half_store(&segment.pointee.stopping, 0)
         prepareArriba()
         stopFiltering()

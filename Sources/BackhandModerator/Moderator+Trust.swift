@@ -8,16 +8,16 @@ internal import BackhandWire
 
 extension Moderator {
     /// Why nobody may announce such an address from there; nil if it may be a server.
-    func steering(_ facts: bh_facts_t, from sender: bh_address_t) -> bh_counter_t? {
+    func steering(_ facts: bh_facts_t, from sender: bh_address_t, isSigned: Bool) -> bh_counter_t? {
         if facts.address.isLinkLocal || (facts.address.isLoopback && !sender.isLoopback) { return BH_COUNT_FORBIDDEN }
         if !isAccepted(facts.address) { return BH_COUNT_OUTSIDE }
-        return signer == nil && facts.address != sender ? BH_COUNT_OTHERS_ADDRESS : nil
+        return !isSigned && facts.address != sender ? BH_COUNT_OTHERS_ADDRESS : nil
     }
 
     /// Why the signature is wrong or not worth a check; nil if it is good, or if there is no key.
     func forgery(_ datagram: UnsafeRawBufferPointer, from sender: bh_address_t, now: UInt64) -> bh_counter_t? {
         guard let signer else { return nil }
-        guard let parts = SignedParts(datagram) else { return BH_COUNT_UNSIGNED }
+        guard let parts = SignedParts(datagram) else { return signer.isRequired ? BH_COUNT_UNSIGNED : nil }
         guard checks.take(sender, now: now) else { return BH_COUNT_UNCHECKED }
         return signer.verify(parts) ? nil : BH_COUNT_BAD_SIGNATURE
     }
@@ -64,6 +64,7 @@ extension Moderator {
         let datagram = inbox.bytes(place)
         if let challenge = Challenge(datagram) {
             guard answers.allows(challenge.nonce.high, sender, now: now) else { return writer.count(BH_COUNT_UNCHALLENGED) }
+            guard SignedParts(datagram) != nil else { return drop(BH_COUNT_UNSIGNED, from: sender, writer, now: now) }
             if let wrong = forgery(datagram, from: sender, now: now) { return drop(wrong, from: sender, writer, now: now) }
             return answer(challenge, to: sender, port: inbox.port(place), at: index, writer, now: now)
         }
@@ -76,11 +77,12 @@ extension Moderator {
     private func takeAnswer(
         _ datagram: UnsafeRawBufferPointer, _ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
     ) {
-        if let wrong = forgery(datagram, from: sender, now: now) ?? steering(facts, from: sender) { return drop(wrong, from: sender, writer, now: now) }
+        guard SignedParts(datagram) != nil else { return drop(BH_COUNT_UNSIGNED, from: sender, writer, now: now) }
+        if let wrong = forgery(datagram, from: sender, now: now) ?? steering(facts, from: sender, isSigned: true) { return drop(wrong, from: sender, writer, now: now) }
         guard let signer, let mint, let nonce = answeredNonce(datagram),
             mint.isFresh(nonce, for: facts.boot_id, now: now, signer)
         else { return drop(BH_COUNT_BAD_ANSWER, from: sender, writer, now: now) }
-        enter(facts, from: sender, &writer, now: now)
+        enter(facts, .answered, from: sender, &writer, now: now)
     }
 
     /// Repeats the nonce in what we announced last, if we are meant.
@@ -93,6 +95,7 @@ extension Moderator {
         guard answers.take(challenge.nonce.high, sender, now: now) else { return writer.count(BH_COUNT_UNCHALLENGED) }
         var facts = announced[index]
         facts.sent_ms = monotonicMilliseconds()
+        facts.changed_wall = wallSeconds()
         let length = encodeAnnouncement(facts, answering: challenge.nonce, signed: true, into: reply)
         guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index]) else { return }
         writer.count(BH_COUNT_ANSWERED)

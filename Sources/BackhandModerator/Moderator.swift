@@ -28,6 +28,11 @@ public final class Moderator {
     /// nil: announcements are not signed. Both or none.
     let signer: Signer?
     let mint: NonceMint?
+    /// Whether only what is signed is accepted.
+    var isKeyRequired: Bool { signer?.isRequired ?? false }
+    /// When lines that warn of other servers' keys and clocks may be written.
+    var signedHere = Minute()
+    var clocks = Minute()
     /// What each route announced last, for answers to challenges.
     var announced: [bh_facts_t] = []
     var newcomers = NewcomerLimit()

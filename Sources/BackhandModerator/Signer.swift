@@ -8,6 +8,8 @@ struct Signer {
     private let keys: UnsafeRawPointer
     private let make: bh_sign_fn
     private let check: bh_verify_fn
+    /// Whether others must sign too.
+    let isRequired: Bool
 
     /// nil if announcements are not signed.
     init?(_ config: bh_moderator_config_t) {
@@ -15,6 +17,7 @@ struct Signer {
         self.keys = keys
         self.make = make
         self.check = check
+        isRequired = !config.keys_optional
     }
 
     /// Fills the last 32 bytes with the signature of those before them; false if it cannot be had.

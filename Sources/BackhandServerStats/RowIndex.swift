@@ -139,6 +139,11 @@ struct RowIndex {
         known[Int(id)].isProven = true
     }
 
+    /// What its boot id has proved counts no more.
+    mutating func unprove(_ id: UInt32) {
+        known[Int(id)].isProven = false
+    }
+
     /// Forgets the row's boot id, but not where its server is.
     mutating func forgetBoot(_ id: UInt32) {
         let bootID = known[Int(id)].bootID

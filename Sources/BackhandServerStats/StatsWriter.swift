@@ -29,6 +29,16 @@ private let recentSequences = UInt64(3)
 /// list of candidates still holds the row for its old server.
 private let rowPatience = UInt64(60_000)
 
+/// What an announcement proves, where it could.
+public enum Proof: Sendable {
+    /// It is not signed.
+    case none
+    /// It is signed by one of our keys.
+    case signed
+    /// It repeats the nonce of a challenge of ours too.
+    case answered
+}
+
 /// The moderator's side of the table: the only writer of rows.
 ///
 /// All times are CLOCK_MONOTONIC milliseconds, wall is wall clock seconds; both come from the caller. Before each
@@ -38,12 +48,16 @@ public struct StatsWriter {
     private let epoch: UInt32
     /// Whether announcements are signed: then only who has answered a challenge gets a row.
     private let keyed: Bool
+    /// Whether they may be signed: then it is noted who has answered a challenge, for the time when all must.
+    private let optional: Bool
     private var index: RowIndex
     /// Boot ids under which we announce ourselves, beside the segment's.
     private let otherBoots: [UInt64]
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
+    /// Of the announcement that is being placed.
+    private var proof = Proof.none
 
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
@@ -52,11 +66,12 @@ public struct StatsWriter {
     ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until their
     ///     servers have answered a challenge.
     public init(
-        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false
+        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false, optional: Bool = false
     ) {
         self.segment = segment
         self.epoch = epoch
         self.keyed = keyed
+        self.optional = optional
         otherBoots = others.map { $0.boot_id }
         index = RowIndex(segment)
         guard bh_segment_owned(segment, epoch) else { return }
@@ -82,6 +97,12 @@ public struct StatsWriter {
         if facts.sequence <= known.sequence, isSilent(id, now) { return true }
         // Older ones are refused without a question.
         return facts.sequence &+ recentSequences >= known.sequence && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
+    }
+
+    /// Whether its server is accepted without, but is to be challenged for the time when all must sign.
+    public func wantsProof(_ facts: bh_facts_t) -> Bool {
+        guard optional, !isOwn(bootID: facts.boot_id) else { return false }
+        return index.row(ofBoot: facts.boot_id).map { !index[$0].isProven } ?? true
     }
 
     /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server that was heard a moment ago.
@@ -114,8 +135,9 @@ public struct StatsWriter {
     /// Writes an announcement that arrived to its server's row, and counts what became of it.
     ///
     /// With a key, only what ``needsProof(_:now:)`` does not doubt, or what has answered a challenge.
-    public mutating func hear(_ facts: bh_facts_t, now: UInt64, wall: Int64) -> Heard {
+    public mutating func hear(_ facts: bh_facts_t, proof: Proof = .signed, now: UInt64, wall: Int64) -> Heard {
         guard bh_segment_owned(segment, epoch) else { return .notOwner }
+        self.proof = proof
         let heard = place(facts, now: now, wall: wall)
         switch heard {
         case .row: count(BH_COUNT_ACCEPTED)
@@ -182,7 +204,7 @@ public struct StatsWriter {
             index.retire(sameBoot, since: now)
             return write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
         }
-        if facts.sequence <= known.sequence, !isSilent(sameBoot, now) {
+        if facts.sequence <= known.sequence, !isSilent(sameBoot, now), !isFirstProof(facts, sameBoot) {
             // The same announcement by this network, just later than by another: the address still works.
             if known.endpoint == endpoint, known.sequence - facts.sequence <= recentSequences {
                 index.hearEndpoint(sameBoot, now: now)
@@ -197,6 +219,11 @@ public struct StatsWriter {
         return write(facts, to: sameBoot, now: now, wall: wall)
     }
 
+    /// Whether it is what was accepted already, where the key is optional, and now with a challenge's nonce.
+    private func isFirstProof(_ facts: bh_facts_t, _ id: UInt32) -> Bool {
+        optional && proof == .answered && !index[id].isProven && facts.sequence == index[id].sequence
+    }
+
     /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far ahead does not
     /// shut it out for good.
     private func isSilent(_ id: UInt32, _ now: UInt64) -> Bool {
@@ -207,15 +234,20 @@ public struct StatsWriter {
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
         index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
         index.hearEndpoint(id, now: now)
+        noteProof(id)
         writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)
-        if keyed { index.prove(id) }
         return .row(id)
+    }
+
+    /// With a key nothing else gets so far. Where it is optional, only an answer proves anything, and what is not signed takes it back.
+    private mutating func noteProof(_ id: UInt32) {
+        if keyed || (optional && proof == .answered) { index.prove(id) } else if proof == .none { index.unprove(id) }
     }
 
     /// The facts as they are kept: whoever takes over sees who has answered a challenge, and by which clock.
     private func marked(_ facts: bh_facts_t, _ id: UInt32) -> bh_facts_t {
         var marked = facts
-        marked.proven = keyed ? 1 : 0
+        marked.proven = (keyed || optional) && index[id].isProven ? 1 : 0
         marked.clock_ms = index[id].clock.ahead
         return marked
     }
@@ -226,6 +258,7 @@ public struct StatsWriter {
     ) -> Heard {
         guard let endpoint = index[id].endpoint else { return write(facts, to: id, now: now, wall: wall) }
         index.assign(id, endpoint: endpoint, facts, now: now)
+        noteProof(id)
         var kept = marked(facts, id)
         kept.address = endpoint.address
         kept.port = endpoint.port

@@ -78,6 +78,7 @@ private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPag
     page.field("port", UInt64(facts.port))
     page.field("age_ms", age)
     page.field("last_announced", facts.changed_wall)
+    page.field("clock_ahead_s", Int64(facts.clock_s))
     page.field("load", thousandths: Int64(facts.load))
     page.field("load_hwm", thousandths: Int64(facts.load_hwm))
     page.field("cpu_idle", thousandths: Int64(min(max(facts.cpu, 0), 1000)))

@@ -45,6 +45,8 @@ enum Tag {
     static let state = UInt16(6)
     /// u64: the sender's clock, milliseconds; in signed ones.
     static let time = UInt16(7)
+    /// i64: the sender's wall clock, seconds; in signed ones.
+    static let wall = UInt16(11)
 }
 
 /// Bytes of the means: a u64 and seven u32.

@@ -4,7 +4,7 @@ public import BackhandServerStats
 
 /// What a datagram was.
 public enum Decoded {
-    /// One of our announcements; changed_wall is 0.
+    /// One of our announcements; changed_wall is the sender's, 0 if it is not known.
     case announcement(bh_facts_t)
     /// Something else, to be counted so and forgotten.
     case dropped(bh_counter_t)
@@ -87,6 +87,9 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.time:
         guard value.count == 8 else { return false }
         facts.sent_ms = value.number(at: 0, as: UInt64.self)
+    case Tag.wall:
+        guard value.count == 8 else { return false }
+        facts.changed_wall = value.number(at: 0, as: Int64.self)
     case Tag.means:
         guard value.count == meansSize else { return false }
         decodeMeans(value, into: &facts)

@@ -7,8 +7,8 @@ private let unnamed: StaticString = "unknown"
 
 /// Writes an announcement; returns its length, or 0 if there is no room.
 ///
-/// A byte that a hostname may not have is sent as "-", an empty hostname as "unknown". changed_wall is not sent, sent_ms
-/// in signed ones only: without a signature it proves nothing.
+/// A byte that a hostname may not have is sent as "-", an empty hostname as "unknown". sent_ms and changed_wall
+/// are sent in signed ones only: without a signature they prove nothing.
 ///
 /// - Parameters:
 ///   - answering: the challenge's nonce, for an answer.
@@ -21,14 +21,14 @@ public func encodeAnnouncement(
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
+            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         var end = encodeExtensions(facts, name: name, into: buffer)
         if facts.hasMeans { end = encodeMeans(facts, into: buffer, at: end) }
         if let answering { end = encodeNonce(answering, into: buffer, at: end) }
         if signed {
-            encodeTime(facts, into: buffer, at: end)
+            encodeTimes(facts, into: buffer, at: end)
             encodeSignatureHead(into: buffer, length: length)
         }
         return length
@@ -115,10 +115,13 @@ private func encodeNonce(_ nonce: Nonce, into buffer: UnsafeMutableRawBufferPoin
     return offset + 4 + 16
 }
 
-private func encodeTime(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
+private func encodeTimes(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
     buffer.store(Tag.time, at: offset)
     buffer.store(UInt16(8), at: offset + 2)
     buffer.store(facts.sent_ms, at: offset + 4)
+    buffer.store(Tag.wall, at: offset + 12)
+    buffer.store(UInt16(8), at: offset + 14)
+    buffer.store(facts.changed_wall, at: offset + 16)
 }
 
 /// What stands before the signature of a datagram of this length.

@@ -68,10 +68,17 @@ private func receive(_ socket: StreamSocket, into room: UnsafeMutableRawBufferPo
     }
 }
 
+/// systemd gives a service with PrivateTmp, as Debian's apache2 has it, folders of its own in these places.
+private func hiddenTemporary(_ path: String) -> String {
+    guard path.hasPrefix("/tmp/") || path.hasPrefix("/var/tmp/") else { return "" }
+    return " If systemd starts httpd with PrivateTmp, nobody else sees what it has below /tmp and /var/tmp: choose another UnixSocketDir, such as "
+        + SocketChoice.directory
+}
+
 private func complaint(about path: String, _ error: SystemError) -> Complaint {
     switch error {
     case .missing:
-        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir?")
+        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir?" + hiddenTemporary(path))
     case .refused:
         Complaint("nobody answers at \(path): the httpd that made it is gone")
     case .denied:

@@ -7,7 +7,7 @@ import FoundationEssentials
 /// What all orders have in common.
 struct OrderArguments: ParsableArguments {
     @Argument(help: ArgumentHelp(
-        "For the server with this address:port, as this httpd alone sees it. Otherwise the order is for this httpd itself, and all "
+        "For the server with this address:port or name of the table, as this httpd alone sees it. Otherwise the order is for this httpd itself, and all "
             + "others are told.", valueName: "server"))
     var server: String?
 
@@ -80,8 +80,9 @@ private let settling: UInt64 = 250
 
 private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throws {
     let path = try SocketChoice.find(given: order.socket)
-    let target = order.server.map { " " + $0 } ?? ""
-    guard !target.contains("\n") else { throw Complaint("a server is an address and port, such as 10.0.0.4:80") }
+    if order.server?.contains("\n") == true { throw Complaint("a server is an address and port, such as 10.0.0.4:80, or a name of the table") }
+    let server = try order.server.map { try ServerChoice.find($0, askedAt: path) }
+    let target = server.map { " " + $0 } ?? ""
     let begin = monotonicMilliseconds()
     var answer = try OrderAnswer(ask(path, word + target + "\n"), from: path)
     if let wait {
@@ -94,6 +95,6 @@ private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throw
             answer = try OrderAnswer(ask(path, "state" + target + "\n"), from: path)
         }
     }
-    let whom = order.server ?? "this httpd"
+    let whom = server ?? "this httpd"
     try writeToStandardOutput(Array("\(whom): \(answer.state), \(answer.underWay) requests under way\n".utf8))
 }

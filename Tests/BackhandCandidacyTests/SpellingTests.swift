@@ -17,12 +17,17 @@ struct SpellingTests {
         #expect(unknownFunction(wrong).text == "unknown candidacy function '\(wrong)'; did you mean \(near)?")
     }
 
-    @Test(arguments: ["", "x", "zzz", "byHostname", "roundRobin", "backhand_off", String(repeating: "byLoad", count: 5)])
+    @Test(arguments: ["", "x", "zzz", "roundRobin", "backhand_off", String(repeating: "byLoad", count: 5)])
     func listsAllIfNothingIsNear(wrong: String) {
         let text = unknownFunction(wrong).text
         #expect(text == "unknown candidacy function '\(wrong)'; there are off, addSelf, removeSelf, byAge, byLoad, "
             + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName, "
-            + "byLeastTime, byForecast, bySample, default, byState, byResource")
+            + "byLeastTime, byForecast, bySample, default, byState, byResource; others are loaded by BackhandFromSO")
+    }
+
+    @Test func namesWhatLoadsByHostname() {
+        #expect(unknownFunction("byHostname").text == "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
+            + "BackhandFromSO modules/byHostname.so byHostname")
     }
 
     @Test(arguments: ["byload", "byLoad ", "BYLOAD", "off", "backhand_off", ""])

@@ -57,6 +57,7 @@ private let soon: UInt64 = 1000
             #expect(eventually(within: soon) { one.counter(counter) > 3 })
             #expect(one.others == [] && one.counter(BH_COUNT_CHALLENGED) == 0)
             #expect(one.log.filter { [323, 324].contains($0.number) }.count == 1)
+            #expect(two.log.filter { $0.number == 353 }.count == (second == 0 ? 1 : 0))
             #expect(two.others == (second == 0 ? ["127.0.0.2:8080"] : []), "who has no key believes everybody")
         }
     }
@@ -162,7 +163,7 @@ private let soon: UInt64 = 1000
         for (key, expected) in [(UInt(0), plain), (7, signed)] {
             let networks = ["127.0.0.0/8", "10.0.0.0/8", "169.254.0.0/16", "fe80::/10", "::1"]
             let one = try RunningModerator(Setting(own: "127.0.0.2:1", accepted: networks, key: key))
-            #expect(one.moderator.steering(facts, from: from) == expected)
+            #expect(one.moderator.steering(facts, from: from, isSigned: key != 0) == expected)
         }
     }
 

@@ -85,7 +85,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let expected: [String: NSObject] = [
             "id": 1 as NSNumber, "self": false as NSNumber, "own": false as NSNumber, "hostname": "web7" as NSString,
             "address": "10.1.2.3" as NSString, "port": 8080 as NSNumber, "age_ms": 1500 as NSNumber,
-            "last_announced": 1_699_999_998 as NSNumber, "load": 3.705 as NSNumber, "load_hwm": 512 as NSNumber,
+            "last_announced": 1_699_999_998 as NSNumber, "clock_ahead_s": 0 as NSNumber, "load": 3.705 as NSNumber, "load_hwm": 512 as NSNumber,
             "cpu_idle": 0.871 as NSNumber, "ncpu": 4 as NSNumber, "arriba": 734_832 as NSNumber,
             "memory_total": 130_764_800 as NSNumber, "memory_available": 65_651_904 as NSNumber,
             "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,

@@ -60,6 +60,7 @@ import Testing
         facts.port = 80
         facts.worker_memory = 4096
         facts.sent_ms = 0x0102_0304_0506_0708
+        facts.changed_wall = -2
         return facts
     }
 
@@ -72,8 +73,9 @@ import Testing
     /// The signature is last, and what is signed holds the whole length.
     @Test func theSignatureIsLast() throws {
         let plain = encoded(answering: nil, signed: false), signed = encoded(answering: nil, signed: true)
-        #expect(signed.count == plain.count + 12 + 36)
+        #expect(signed.count == plain.count + 24 + 36)
         #expect(Array(signed[plain.count..<(plain.count + 12)]) == [0, 7, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(Array(signed[(plain.count + 12)..<(plain.count + 24)]) == [0, 11, 0, 8, 255, 255, 255, 255, 255, 255, 255, 254])
         #expect(Array(signed[96..<plain.count]) == Array(plain[96...]))
         #expect(Int(signed[6]) << 8 | Int(signed[7]) == signed.count)
         #expect(Array(signed.suffix(36)) == [0, 3, 0, 32] + [UInt8](repeating: 0xee, count: 32))
@@ -85,7 +87,7 @@ import Testing
                 Issue.record("no announcement")
                 return
             }
-            #expect(heard.sent_ms == 0x0102_0304_0506_0708)
+            #expect(heard.sent_ms == 0x0102_0304_0506_0708 && heard.changed_wall == -2)
         }
         #expect(plain.withUnsafeBytes { SignedParts($0) == nil })
         for size in 0..<100 { #expect([UInt8](repeating: 0, count: size).withUnsafeBytes { SignedParts($0) == nil }) }

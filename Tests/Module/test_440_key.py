@@ -82,6 +82,8 @@ def test_no_key_is_nobody_but_hears(stage, key):
     wait_for(lambda: count(first, "unsigned") >= 3, 6, "the count", show=first.status)
     assert first.status().others == {}
     first.log.expect("BH0323: .*it is not signed")
+    second.log.expect("BH0353: .*has a BackhandKey and this httpd has none")
+    assert [len(first.log.lines("BH0323")), len(second.log.lines("BH0353"))] == [1, 1], "one warning on each side"
 
 
 def test_a_row_comes_with_the_answer(stage, server):

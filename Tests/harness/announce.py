@@ -20,6 +20,7 @@ TAG_NONCE = 4
 TAG_MEANS = 5
 TAG_STATE = 6
 TAG_TIME = 7
+TAG_WALL = 11
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 UP, DRAINING, MAINTENANCE, LEAVING = range(4)
 
@@ -51,6 +52,7 @@ class Announcement:
     boot_id: int = field(default_factory=lambda: random.getrandbits(63) | 1)
     sequence: int = 0
     sent: int = 0  # the sender's clock, in signed ones; 0: now
+    ahead: int = 0  # seconds that its wall clock is ahead of the right time
 
     @property
     def id(self):
@@ -72,6 +74,7 @@ class Announcement:
             extensions += extension(TAG_NONCE, nonce)
         if key:
             extensions += extension(TAG_TIME, struct.pack(">Q", self.sent or time.monotonic_ns() // 1_000_000))
+            extensions += extension(TAG_WALL, struct.pack(">q", int(time.time()) + self.ahead))
             extensions += extension(TAG_SIGNATURE, b"\0" * 32)
         size = HEADER.size + len(extensions) if length is None else length
         data = HEADER.pack(

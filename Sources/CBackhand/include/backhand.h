@@ -250,6 +250,7 @@ typedef struct bh_moderator_config {
     const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
+    bool keys_optional;                             /* with keys: what is not signed is accepted as without */
     uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
     const bh_sockets_t *_Nullable sockets;          /* open ones for these destinations; NULL: bh_moderator_new opens its own */
     uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */

@@ -54,7 +54,7 @@ typedef struct bh_facts {
     uint64_t free_memory;   /* bytes available without swapping (MemAvailable) */
     uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
     uint64_t arrivals;      /* requests since its httpd started */
-    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard */
+    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard; on the wire the sender's when it was sent */
     uint64_t sent_ms;       /* milliseconds of its own clock, whose beginning means nothing, when this was sent; 0: not known */
     uint64_t clock_ms;      /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest */
     uint16_t port;          /* where it takes requests, 1...65535 */
@@ -76,7 +76,7 @@ typedef struct bh_facts {
     uint32_t cpu_used;      /* by its httpd, thousandths of a core */
     uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
     uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
-    uint32_t reserved1;
+    int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 

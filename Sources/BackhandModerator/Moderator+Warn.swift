@@ -1,0 +1,35 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+// What is wrong with other servers' keys and clocks: said where they are used, too.
+
+/// Seconds that two wall clocks may be apart before that is said: half of what signed requests may be (mb_guard.c).
+private let clockTolerance = Int32(30)
+
+/// Seconds that our wall clock is ahead of another one; 0 if that one is not known.
+func ahead(_ wall: Int64, of other: Int64) -> Int32 {
+    guard other != 0 else { return 0 }
+    let (difference, overflow) = wall.subtractingReportingOverflow(other)
+    return overflow ? (wall > other ? .max : .min) : Int32(clamping: difference)
+}
+
+extension Moderator {
+    /// A server signs what it announces, and we have no key: it accepts nothing of ours.
+    func warnOfKey(_ facts: bh_facts_t, now: UInt64) {
+        guard signedHere.isDue(now: now) else { return }
+        log(
+            BH_LOG_WARNING, LogNumber.signedHere,
+            "\(facts.address.text):\(facts.port) has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and does not accept the "
+                + "client's address from it")
+    }
+
+    /// What it signs for a request, or we do, may be too old for the other when it arrives.
+    func warnOfClock(_ facts: bh_facts_t, now: UInt64) {
+        guard signer != nil, facts.clock_s.magnitude > clockTolerance.magnitude, clocks.isDue(now: now) else { return }
+        let way = facts.clock_s > 0 ? "behind" : "ahead of"
+        log(
+            BH_LOG_WARNING, LogNumber.clockWrong,
+            "the clock of \(facts.address.text):\(facts.port) is \(facts.clock_s.magnitude) seconds \(way) this one: beyond 60 seconds neither accepts the other's signed requests")
+    }
+}
