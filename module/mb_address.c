@@ -17,6 +17,11 @@ int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address) {
     return 1;
 }
 
+int mb_address_is_loopback(const bh_address_t *address) {
+    if (address->high) return 0;
+    return address->low == 1 || address->low >> 24 == 0xffff7f; /* ::ffff:127.x.x.x */
+}
+
 /* By hand: apr_sockaddr_info_get asks getaddrinfo, which takes longer than the rest of the request, and would look a name up. */
 apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address) {
     int is_ipv4 = address->high == 0 && address->low >> 32 == 0xffff;

@@ -240,6 +240,15 @@ static apr_status_t start(void) {
     return APR_SUCCESS;
 }
 
+/* The name that others see, and send clients to. Without a ServerName httpd takes the address that the system's name has in /etc/hosts, on Debian
+ * 127.0.1.1: that is every machine's. The system's name is better then. */
+static const char *announced_name(apr_pool_t *pool, const char *given) {
+    char *name = apr_pcalloc(pool, BH_NAME_SIZE);
+    bh_address_t address;
+    if (given && (bh_address_parse(given, &address) != BH_OK || !mb_address_is_loopback(&address))) return given;
+    return apr_gethostname(name, BH_NAME_SIZE, pool) == APR_SUCCESS && *name ? name : given ? given : "localhost";
+}
+
 static void describe(void) {
     mb_server *settings = self.settings;
     mb_site_prepare(self.server);
@@ -252,7 +261,7 @@ static void describe(void) {
         .accepted = (const bh_network_t *)(void *)accepted->elts,
         .accepted_count = (size_t)accepted->nelts,
         .directory = settings->directory,
-        .hostname = self.server->server_hostname ? self.server->server_hostname : "localhost",
+        .hostname = announced_name(self.pool, self.server->server_hostname),
         .control_fd = mb_control_fd(self.control),
         .port = mb_own_port(settings),
         .interval_ms = 1000,

@@ -134,6 +134,8 @@ void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
 /* The address alone, without port and zone; 0: it is not an address of the Internet protocols. */
 int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address);
+/* 127.0.0.0/8 or ::1: every machine itself. */
+int mb_address_is_loopback(const bh_address_t *address);
 /* In APR's form, without a port. */
 apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address);
 

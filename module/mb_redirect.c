@@ -32,6 +32,21 @@ static void choose_scheme_and_port(const request_rec *r, const bh_facts_t *facts
     else to->port = r->server->port ? r->server->port : HTTPS_PORT;
 }
 
+/* Whether the client is on this machine, where a loopback address means what it means here. */
+static int is_client_here(const request_rec *r) {
+    bh_address_t address;
+    return mb_address_of(r->useragent_addr, &address) && mb_address_is_loopback(&address);
+}
+
+/* Whether the name or address would lead every client to its own machine. */
+static int is_loopback(const char *host) {
+    bh_address_t address;
+    if (bh_address_parse(host, &address) == BH_OK) return mb_address_is_loopback(&address);
+    size_t length = strlen(host), suffix = strlen(".localhost");
+    return ap_cstr_casecmp(host, "localhost") == 0 || ap_cstr_casecmp(host, "localhost.localdomain") == 0
+           || (length > suffix && ap_cstr_casecmp(host + length - suffix, ".localhost") == 0);
+}
+
 static void complain_of_name(request_rec *r, const char *format, const bh_facts_t *facts) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
@@ -43,7 +58,8 @@ static void complain_of_name(request_rec *r, const char *format, const bh_facts_
 /* The name that the format makes, or the address if there is no format or what it makes is no name: it may come from the Host header. */
 static const char *choose_host(request_rec *r, const char *format, const bh_facts_t *facts, int complain) {
     char name[BH_NAME_SIZE], address[BH_ADDRESS_SIZE];
-    if (format && bh_name_expand(format, facts->hostname, r->hostname, name, sizeof name) == BH_OK) return apr_pstrdup(r->pool, name);
+    if (format && bh_name_expand(format, facts->hostname, r->hostname, name, sizeof name) == BH_OK && (!is_loopback(name) || is_client_here(r)))
+        return apr_pstrdup(r->pool, name);
     if (format && complain) complain_of_name(r, format, facts);
     if (bh_address_format(&facts->address, address, sizeof address) != BH_OK) return "";
     return strchr(address, ':') ? apr_pstrcat(r->pool, "[", address, "]", NULL) : apr_pstrdup(r->pool, address);
@@ -90,9 +106,17 @@ static int has_arrived(request_rec *r, const bh_decision_t *decision, const Serv
     return has_asked_for(r, &to);
 }
 
+/* Whether the redirect would name the server's own loopback address, which is the client's for the client. */
+static int leads_home(const request_rec *r, const authority *to, const bh_facts_t *facts) {
+    bh_address_t address;
+    int is_name = *to->host != '[' && bh_address_parse(to->host, &address) != BH_OK;
+    return !is_name && mb_address_is_loopback(&facts->address) && !is_client_here(r);
+}
+
 mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts, int may_stay) {
     authority to = choose(r, chosen->hostheader, facts, 0);
     if (has_asked_for(r, &to)) return MB_WAY_FORWARD;
+    if (leads_home(r, &to, facts)) return MB_WAY_FORWARD; /* its request can still be sent on */
     return may_stay && has_arrived(r, decision, chosen) ? MB_WAY_HERE : MB_WAY_REDIRECT;
 }
 

@@ -64,7 +64,7 @@ enum Resource {
         case 28: return Double(bh_word_load(&feedback.pointee.served))
         case 29: return Double(bh_word_load(&feedback.pointee.failed))
         case 30: return Double(bh_half_load(&row.pointee.refused))
-        case 31: return Double(bh_word_load(&feedback.pointee.service_us)) / Double(max(1, bh_word_load(&feedback.pointee.served))) / 1000
+        case 31: return Double(bh_row_mean_us(feedback)) / 1000
         case 32: return elapsed(candidates.now, bh_row_backoff(row))
         case 33: return Double(row.pointee.facts.port)
         default: return Double(slot.id)

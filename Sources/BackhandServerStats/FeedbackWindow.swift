@@ -27,6 +27,7 @@ struct FeedbackWindow {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
             rows[id].closeMean(row, span: span, now: now)
+            rows[id].closeTimes(row, keep: keep)
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
@@ -90,6 +91,10 @@ private struct RowWindow {
     private var arrivals: UInt64 = 0
     private var dispatched: UInt64 = 0
     private var sent: UInt64 = 0
+    /// Requests answered there and their time: all of them, nil before the first window, and those that are not forgotten.
+    private var answered: (count: UInt64, spent: UInt64)?
+    private var recentCount = 0.0
+    private var recentSpent = 0.0
 
     struct Counts {
         /// Requests that the server itself worked on since the last window: what it received and sent on is others' work.
@@ -117,6 +122,21 @@ private struct RowWindow {
         integral = reached
         guard span > 0, grown / span < 65_536 else { return }
         bh_half_store(&row.pointee.sent_mean, UInt32(clamping: grown &* 1000 / span))
+    }
+
+    /// The mean time of what was answered lately, in windows with answers and without. What was before the first one says nothing of today.
+    mutating func closeTimes(_ row: UnsafeMutablePointer<bh_row_t>, keep: Double) {
+        let now = (count: bh_word_load(&row.pointee.served), spent: bh_word_load(&row.pointee.service_us))
+        let before = answered ?? now
+        answered = now
+        guard now.count >= before.count, now.spent >= before.spent else {
+            (recentCount, recentSpent) = (0, 0)
+            return
+        }
+        guard now.count > before.count else { return }
+        recentCount = recentCount * keep + Double(now.count - before.count)
+        recentSpent = recentSpent * keep + Double(now.spent - before.spent)
+        bh_half_store(&row.pointee.recent_us, UInt32(min(max(recentSpent / recentCount + 0.5, 1), 4e9)))
     }
 
     mutating func closeCounts(_ row: UnsafeMutablePointer<bh_row_t>) -> Counts {

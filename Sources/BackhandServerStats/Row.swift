@@ -58,6 +58,7 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_word_store(&row.pointee.first_byte, 0)
     bh_word_store(&row.pointee.errors, 0)
     bh_half_store(&row.pointee.sent_mean, 0)
+    bh_half_store(&row.pointee.recent_us, 0)
     publishRowFeedback(segment, id)
 }
 
@@ -65,10 +66,9 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
 func publishRowFeedback(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     let row = bh_segment_row_mutable(segment, id)
     let served = bh_word_load(&row.pointee.served)
-    let spent = bh_word_load(&row.pointee.service_us)
     let shown = bh_segment_public_mutable(segment, id)
     bh_public_store(&shown.pointee.numbacked, Int32(clamping: served))
-    bh_public_store(&shown.pointee.tatime, served == 0 ? 0 : Int32(clamping: spent / served / 1000))
+    bh_public_store(&shown.pointee.tatime, Int32(clamping: bh_row_mean_us(row) / 1000))
 }
 
 /// Writes what functions of old see. Their counts of requests stay: publishRowFeedback writes those.

@@ -108,12 +108,11 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
 /// What this httpd's children saw of it.
 private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, now: UInt64, to page: inout JSONPage) {
     let served = bh_word_load(&row.pointee.served)
-    let spent = bh_word_load(&row.pointee.service_us)
     page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
     page.field("served", served)
     page.field("failed", bh_word_load(&row.pointee.failed))
     page.field("refused", UInt64(bh_half_load(&row.pointee.refused)))
-    page.field("mean_ms", thousandths: served == 0 ? 0 : Int64(clamping: spent / served))
+    page.field("mean_ms", thousandths: Int64(clamping: bh_row_mean_us(row)))
     page.field("backoff_ms", elapsed(since: now, bh_row_backoff(row)))
 }
 

@@ -96,6 +96,31 @@ import Testing
         #expect(row(1).pointee.sent_mean == 0)
     }
 
+    /// The mean time that is shown is of the requests of late, whatever a new moderator has found in the table.
+    @Test func recentTimes() {
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4"), now: 1000, wall: 5)
+        func answer(_ count: Int, milliseconds: UInt64) { for _ in 0..<count { bh_feedback_served(table.segment, 1, milliseconds * 1000) } }
+        var now: UInt64 = 1_000_000
+        func shown(after rounds: Int, of count: Int, milliseconds: UInt64) -> Int32 {
+            for _ in 0..<rounds {
+                now += 1_000_000
+                answer(count, milliseconds: milliseconds)
+                writer.publishFeedback(nowMicroseconds: now)
+            }
+            return table.publicRow(1).pointee.tatime
+        }
+        answer(1000, milliseconds: 1000)
+        writer.publishFeedback(nowMicroseconds: now)
+        #expect(table.publicRow(1).pointee.tatime == 1000, "nothing newer is known")
+        #expect(shown(after: 1, of: 10, milliseconds: 10) == 10, "one window is enough")
+        #expect(shown(after: 60, of: 0, milliseconds: 0) == 10, "where there is nothing newer it stays")
+        #expect(shown(after: 60, of: 10, milliseconds: 10) == 10)
+        #expect((50...65).contains(shown(after: 7, of: 10, milliseconds: 100)), "half of it is of seven windows")
+        #expect(shown(after: 60, of: 10, milliseconds: 100) == 99)
+        #expect(table.publicRow(1).pointee.numbacked == 2280)
+    }
+
     /// A child that dies takes nothing with it that would be missing for ever.
     @Test func childThatDies() {
         var writer = table.writer()

@@ -96,7 +96,8 @@ typedef struct bh_row {
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
-    uint8_t pad0[8];
+    uint32_t recent_us;        /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
+    uint8_t pad0[4];
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint8_t pad1[32];
@@ -190,7 +191,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 8 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 9 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -268,6 +269,12 @@ static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
 static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
     return !(bh_half_load(&row->state) | bh_half_load(&row->ordered) | bh_half_load(&row->own)
              | bh_word_load(&row->backoff_until_ms));
+}
+
+/* Microseconds that a request of ours took there lately; before the moderator has seen any, since the row got its server. 0: none. */
+static inline uint64_t bh_row_mean_us(const bh_row_t *_Nonnull row) {
+    uint64_t recent = bh_half_load(&row->recent_us), served = bh_word_load(&row->served);
+    return recent ? recent : served ? bh_word_load(&row->service_us) / served : 0;
 }
 
 static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
