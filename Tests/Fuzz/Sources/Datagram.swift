@@ -21,7 +21,7 @@ func fuzzDatagram(_ bytes: UnsafeRawBufferPointer) {
     }
     promise(answeredNonce(UnsafeRawBufferPointer(rebasing: room[..<length])) == nonce, "the nonce came back changed")
     var sent = facts
-    if !signed { sent.sent_ms = 0 }  // is not sent without a key
+    if !signed { (sent.sent_ms, sent.changed_wall) = (0, 0) }  // are not sent without a key
     promise(withUnsafeBytes(of: sent) { one in withUnsafeBytes(of: again) { one.elementsEqual($0) } }, "it came back changed")
     clearSegment()
     segment.pointee.boot_id = facts.boot_id &+ 1
