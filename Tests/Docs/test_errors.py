@@ -144,9 +144,8 @@ def test_entry_tells_what_the_source_says(line):
 def test_number_is_of_the_range_of_its_source(line):
     ranges = {"module/mb_config.c": range(100, 200), "module/mb_balance.c": range(400, 500), "module/mb_proxy.c": range(400, 500),
               "module/mb_covered.c": range(100, 200), "module/mb_advice.c": range(100, 200), "module/mb_worker.c": range(400, 500),
-              "module/mb_attempt.c": range(400, 500), "module/mb_loaded.c": range(400, 500), "module/mb_guard.c": range(400, 500),
-              "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500), "module/mb_shortage.c": range(400, 500)}
-              "module/mb_attempt.c": range(400, 500), "module/mb_form.c": range(400, 500), "module/mb_loaded.c": range(400, 500), "module/mb_guard.c": range(400, 500),
-              "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500), "module/mb_worker.c": range(400, 500)}
+              "module/mb_attempt.c": range(400, 500), "module/mb_form.c": range(400, 500), "module/mb_loaded.c": range(400, 500),
+              "module/mb_guard.c": range(400, 500), "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500),
+              "module/mb_shortage.c": range(400, 500)}
     wanted = range(300, 400) if line.place.startswith("Sources/") else ranges.get(line.place, range(200, 300))
     assert int(line.number) in wanted, line.place
