@@ -21,7 +21,7 @@ GOOD = [
     "MulticastStats 127.0.0.2:8080 239.255.1.1:4445,1",
     "MulticastStats 10.0.0.255:4445",
     "MulticastStats 10.0.0.7 10.0.0.255:65535",
-    "MulticastStats 127.0.0.3:1",
+    "MulticastStats 127.0.0.3:1024",
     "<VirtualHost 127.0.0.9:80>\nServerName site.test\nMulticastStats 239.255.1.1:4445\nAcceptStats 10.0.0.4\n</VirtualHost>",
     "AcceptStats 10.0.0.4",
     "AcceptStats 10.0.0.0/24",

@@ -191,9 +191,9 @@ def test_reserved_groups_are_accepted_with_a_warning(stage):
     pytest.param(re.sub(*EDITS[1][0], CNDS), ["Invalid command 'AddModule'"], id="2 AddModule"),
     pytest.param(edited(WLUG_BALANCER).replace("Require all granted", "Order allow,deny"), ["Invalid command 'Order'"], id="3 Order"),
     pytest.param(edited(WLUG_BALANCER).replace("Require all granted", "Allow from all"), ["Invalid command 'Allow'"], id="3 Allow"),
-    pytest.param(TR_WINDOW, ["BackhandFromSO: ", "libexec/byHostname.so", "No such file"], id="4 byHostname"),
+    pytest.param(TR_WINDOW, ["BackhandFromSO: ", "libexec/byHostname.so", "it is not there"], id="4 byHostname"),
     pytest.param(PERL, ["Invalid command 'PerlModule'"], id="5 PerlModule"),
-    pytest.param(re.sub(*EDITS[5][0], PERL), ["BackhandFromSO: ", "libexec/byPerl.so", "No such file"], id="5 byPerl"),
+    pytest.param(re.sub(*EDITS[5][0], PERL), ["BackhandFromSO: ", "libexec/byPerl.so", "it is not there"], id="5 byPerl"),
 ])
 def test_what_was_not_edited_is_refused_with_the_reason(stage, config, reasons):
     code, text = check(stage, config)

@@ -67,7 +67,7 @@ def test_if_nobody_is_left_later_functions_may_add(front):
     ('Backhand byResource " "', "Backhand: byResource: a number, a name or '(' is missing, at character 2 of ' '"),
     ("Backhand byResource", 'Backhand: byResource needs an argument: a condition, such as "amem > 512"'),
     # Without quotes httpd sees three arguments.
-    ("Backhand byResource amem > 512", "Backhand takes 1-2 arguments"),
+    ("Backhand byResource amem > 512", "byResource takes one argument, but got 3 words"),
 ])
 def test_errors(stage, line, text):
     code, said = stage.httpd(f"<Location />\n{line}\n</Location>\n", start=False).test_config()

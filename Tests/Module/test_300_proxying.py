@@ -409,12 +409,14 @@ def test_set_handler_proxy_is_no_obstacle(stage):
     assert front.get("/here").text == application.id
 
 
-def test_proxy_requests_are_not_balanced(stage):
+def test_the_chain_decides_before_a_proxypass(stage):
+    """test_711_applications.py has all forms."""
     backend, other = stage.backend("127.0.9.2"), stage.backend("127.0.0.8")
     front = stage.httpd(CLUSTER_OF_9 + f"Backhand removeSelf\nProxyPass /other http://{other.id}/\n")
     stage.plant(front, Announcement(backend.address, backend.port))
-    assert front.get("/other/a").text == other.id
+    assert front.get("/other/a").text == backend.id
     assert front.get("/a").text == backend.id
+    assert other.requests == []
 
 
 def test_own_error_pages_do_not_hide_a_servers_503(stage):

@@ -38,8 +38,9 @@ def test_refusing_and_failing_servers_are_told(stage):
     gone.close()
     front = front_of(stage, announcement_of(gone), bad)
     front.log.allow("AH00957|AH01114")
-    for _ in range(20):
-        front.get("/")
+    # Failures count as far as several clients and several URLs bear them out.
+    for number in range(60):
+        front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
     text = f"BH0364: server {gone.id} refuses connections: left out for [12] s"
     assert line(front, text).level == "notice"
     assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"

@@ -97,7 +97,7 @@ ScriptAlias /cgi-bin/ {root}/cgi-bin/
 
 
 # What the check of the configuration says of most tests' configurations; test_106_advice.py has each.
-ADVICE = re.compile(r"BH0(?:102|103|110|120|130|14[0-3]): ")
+ADVICE = re.compile(r"BH0(?:102|103|110|12[0-2]|130|14[0-3]): ")
 
 
 class StartFailed(AssertionError):
