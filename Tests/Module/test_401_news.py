@@ -34,9 +34,10 @@ def test_a_server_s_whole_life_is_told(stage, mpm):
 
 
 def test_refusing_and_failing_servers_are_told(stage):
-    bad, gone = stage.backend("127.0.9.2", reply=lambda request: Reply(500)), stage.backend("127.0.9.3")
+    bad, gone, good = stage.backend("127.0.9.2", reply=lambda request: Reply(500)), stage.backend("127.0.9.3"), stage.backend("127.0.9.4")
     gone.close()
-    front = front_of(stage, announcement_of(gone), bad)
+    # The good one is the most loaded: it gets what the others do not.
+    front = front_of(stage, announcement_of(gone), bad, good)
     front.log.allow("AH00957|AH01114")
     # Failures count as far as several clients and several URLs bear them out.
     for number in range(60):

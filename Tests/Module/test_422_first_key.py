@@ -37,7 +37,7 @@ def test_the_documented_steps_lose_nothing(stage, mpm):
                for number, name in enumerate(names, 1)]
     balancer = servers[0]
     for server in servers:
-        server.log.allow("BH0353|BH0121|BH0110|BH0323")
+        server.log.allow("BH0353|BH0121|BH0110|BH0323|AH01102|AH00898|AH00045")
         server.knows(*(other for other in servers if other is not server))
     with Load(balancer, new=2, kept=2, good=lambda answer: answer.status == 200 and answer.text in ("one\n", "two\n")) as load:
         for step in (f"{line} Optional\n", f"{line}\n"):

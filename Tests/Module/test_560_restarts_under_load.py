@@ -164,7 +164,7 @@ Backhand removeSelf
         balancer.knows(server)
         assert balancer.status().json["self"]["boot_id"] != boot
         wait_for(lambda: balancer.get("/").text == "server\n", 5, "a request to go there")
-    assert load.wrong == [] and load.count > 20
+    assert load.wrong == [] and load.count > 5
     assert len(balancer.moderators()) == 1
     for each in (balancer, server):
         each.log.allow("AH0004[5-9]|AH01102|AH00898|AH01097|AH10292")

@@ -58,13 +58,14 @@ static int spoil(request_rec *r) {
     if (!segment) return HTTP_NOT_FOUND;
     segment->children = segment->child_slots = UINT32_MAX;
     if (r->args && strstr(r->args, "all")) {
-        uint32_t epoch = segment->owner_epoch;
+        /* Not the word with the epoch, even for a moment: another epoch ends the moderator. */
+        uint64_t *kept = (uint64_t *)((uintptr_t)&segment->owner_epoch & ~(uintptr_t)7);
         uint64_t *words = (uint64_t *)&segment->size, *end = (uint64_t *)(segment + 1), state = 88172645463325252;
         while (words < end) {
             state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-            *words++ = state;
+            if (words != kept) *words = state;
+            words++;
         }
-        segment->owner_epoch = epoch;
         segment->unattended = 0;
         segment->owner_pid = -1;
     }
