@@ -94,11 +94,6 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
     return APR_SUCCESS;
 }
 
-static int is_one_bucket(const apr_bucket_brigade *line) {
-    const apr_bucket *first = APR_BRIGADE_FIRST(line);
-    return first != APR_BRIGADE_SENTINEL(line) && APR_BUCKET_NEXT(first) == APR_BRIGADE_SENTINEL(line);
-}
-
 static int is_long(const apr_bucket_brigade *line) {
     apr_size_t length = 0;
     for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line); each = APR_BUCKET_NEXT(each)) length += each->length;
@@ -111,8 +106,7 @@ static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_
     apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
     now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-    /* Nearly every line: sockets are read in buckets of 8,000 bytes at most. */
-    if (now.ended || is_one_bucket(to) || now.given_up || !now.r || !is_long(to)) return status;
+    if (now.ended || !is_long(to) || now.given_up || !now.r) return status;
     return take_long_line(filter, to, block);
 }
 
