@@ -143,11 +143,13 @@ class Watch(Load):
 def test_a_fifth_of_the_announcements_is_lost(network, member, key, stage):
     """With byAge 6 nobody leaves, and nobody has to prove itself; the losses are chosen so that four in a row are among them.
 
-    Two balancers; the third server announces to the group, the fourth by unicast to each of the two.
+    Two balancers; the third server announces to the group, the fourth by unicast to each of the two, and they to it: without a key it
+    serves those that it hears.
     """
     port = stage.group[1]
     unicast = "".join(f"MulticastStats ${{address}}:${{port}} 10.99.0.{number}:{port}\n" for number in (1, 2))
-    members = [member(1, ANNOUNCED + key, age=6), member(2, ANNOUNCED + key, age=6), member(3, ANNOUNCED + key), member(4, unicast + key)]
+    back = f"MulticastStats ${{address}}:${{port}} 10.99.0.4:{port}\n"
+    members = [member(1, ANNOUNCED + back + key, age=6), member(2, ANNOUNCED + back + key, age=6), member(3, ANNOUNCED + key), member(4, unicast + key)]
     balancers, others = members[:2], {front: [one for one in members if one is not front] for front in members[:2]}
     for front in balancers:
         front.knows(*others[front])

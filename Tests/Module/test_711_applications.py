@@ -102,6 +102,7 @@ def test_a_forward_proxy_is_not_touched(stage):
 
 # ---- Chains that no request of a ProxyPass reaches ----
 
+FOLDERS = {"dyn/inner/page": "", "dynamic/page": ""}
 HIDDEN = """
 <Directory ${root}/htdocs%s>
     Backhand removeSelf
@@ -113,7 +114,7 @@ ProxyPass %s http://127.0.0.8:9/
 
 @pytest.mark.parametrize("folder, path", [("", "/dyn"), ("/dyn", "/dyn"), ("/dyn/inner", "/dyn"), ("/dyn", "/"), ("/dyn", "/dyn/")])
 def test_a_directory_s_chain_that_proxypass_hides_is_named_with_both_lines(stage, folder, path):
-    front = stage.httpd(CLUSTER_OF_9 + HIDDEN % (folder, path), start=False)
+    front = stage.httpd(CLUSTER_OF_9 + HIDDEN % (folder, path), start=False, files=FOLDERS)
     front.log.expect("BH0130")
     front.start()
     line = next(line for line in front.log.text().splitlines() if "BH0130" in line)
@@ -132,13 +133,13 @@ def test_a_directory_s_chain_that_proxypass_hides_is_named_with_both_lines(stage
     "<Directory ${root}/htdocs>\nBackhand byAge 6\n</Directory>\n<VirtualHost 127.0.0.9:1>\nServerName other.test\nDocumentRoot ${root}/cgi-bin\nProxyPass /dyn http://127.0.0.8:9/\n</VirtualHost>\n",
 ])
 def test_what_is_not_hidden_is_not_named(stage, config):
-    front = stage.httpd(CLUSTER_OF_9 + config)
+    front = stage.httpd(CLUSTER_OF_9 + config, files=FOLDERS)
     assert "BH0130" not in front.log.text()
 
 
 def test_a_virtual_host_s_proxypass_hides_the_main_server_s_chain(stage):
     front = stage.httpd(CLUSTER_OF_9 + "<Directory ${root}/htdocs/dyn>\nBackhand byAge 6\n</Directory>\n"
-                        "<VirtualHost 127.0.0.9:1>\nServerName other.test\nProxyPass /dyn http://127.0.0.8:9/\n</VirtualHost>\n", start=False)
+                        "<VirtualHost 127.0.0.9:1>\nServerName other.test\nProxyPass /dyn http://127.0.0.8:9/\n</VirtualHost>\n", start=False, files=FOLDERS)
     front.log.expect("BH0130")
     front.start()
     assert front.log.text().count("BH0130") == 1
