@@ -36,7 +36,7 @@ public func bh_segment_json(
     _ baton: UnsafeMutableRawPointer?
 ) -> bh_status_t {
     guard let segment, let write else { return BH_EINVAL }
-    let complete = writeSegmentJSON(segment, now: now, wall: wall) { piece in
+    let complete = writeSegmentJSON(segment, rows: bh_segment_rows(segment), now: now, wall: wall) { piece in
         guard let start = piece.baseAddress else { return true }
         return start.withMemoryRebound(to: CChar.self, capacity: piece.count) { write(baton, $0, piece.count) }
     }

@@ -16,7 +16,7 @@ extension Moderator {
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
-        tellNews(now: now)
+        tellNews(rows: writer.rows, now: now)
     }
 
     /// Tells everybody what was seen, with a new number and our present state.
@@ -25,14 +25,14 @@ extension Moderator {
         facts.state = ownState
         facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1
         facts.arrivals = bh_word_load(&segment.pointee.arrivals)
-        facts.load_hwm = loadHighWaterMark(segment)
+        facts.load_hwm = loadHighWaterMark(segment, rows: writer.rows)
         facts.changed_wall = wallSeconds()
         facts.sent_ms = now
         facts.setHostname(config.hostname)
         bh_word_store(&segment.pointee.sequence, facts.sequence)
         write(facts, to: &writer, now: now)
         // The mark covers our own new load too, which the table has only now.
-        let mark = loadHighWaterMark(segment)
+        let mark = loadHighWaterMark(segment, rows: writer.rows)
         if mark != facts.load_hwm {
             facts.load_hwm = mark
             write(facts, to: &writer, now: now)

@@ -76,7 +76,7 @@ extension Moderator {
         let heard = writer.hear(facts, from: sender, proof: proof, now: now, wall: wall)
         if case .row = heard {
             warnOfClock(facts, now: now)
-            if isStranger { greeting.begin(now: now, us: segment.pointee.boot_id, servers: bh_segment_rows(segment)) }
+            if isStranger { greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }
         }
         // Counted by the writer already.
         if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }

@@ -8,20 +8,22 @@ extension Moderator {
     private static var patience: UInt64 { 10_000 }
 
     /// Remembers the table that a predecessor left.
-    func adoptTable(now: UInt64) {
+    func adoptTable(rows: UInt32, now: UInt64) {
         begun = now
-        for id in 1..<max(1, bh_segment_rows(segment)) { news.adopt(id, see(id, now: now)) }
+        lookedAt = now
+        for id in 1..<rows { news.adopt(id, see(id, now: now)) }
     }
 
-    /// Once a second: a line for each server that has joined, left, fallen silent or come back, within the bounds of ``ServerNews``.
-    func tellNews(now: UInt64) {
+    /// Once a second or so: a line for each server that has joined, left, fallen silent or come back, within the bounds of ``ServerNews``.
+    func tellNews(rows: UInt32, now: UInt64) {
         var others = false
-        for id in 1..<max(1, bh_segment_rows(segment)) {
+        for id in 1..<rows {
             let seen = see(id, now: now)
             others = others || seen.standing != .absent
             guard let change = news.look(id, seen, now: now) else { continue }
             tell(change)
         }
+        lookedAt = now
         if let rest = news.takeRest(now: now) {
             log(BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in \(ServerNews.window / 1000) s: \(summary(rest))")
         }
@@ -67,7 +69,8 @@ extension Moderator {
         let age = clock > heard ? clock - heard : 0
         var seen = SeenServer(address: facts.address, port: facts.port, age: age)
         seen.failures = failures(bh_segment_row_mutable(segment, id))
-        seen.backoff = bh_row_is_refusing(row, now) ? bh_row_backoff(row) - now : 0
+        seen.backoff = ServerNews.backoff(
+            until: bh_row_backoff(row), refused: bh_half_load(&bh_segment_row_mutable(segment, id).pointee.refused), last: lookedAt, now: now)
         seen.standing = standing(row, seen)
         return seen
     }

@@ -28,7 +28,7 @@ extension Moderator {
         prepareArriba()
         stopFiltering()
         logStart()
-        adoptTable(now: monotonicMilliseconds())
+        adoptTable(rows: writer.rows, now: monotonicMilliseconds())
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0
@@ -54,7 +54,7 @@ extension Moderator {
             wait = min(wait, networkWait(now: now) ?? wait, greeting.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
-            serveControl(readiness, now: later)
+            serveControl(readiness, rows: writer.rows, now: later)
             hearNetwork(readiness, now: later)
             if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
             if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
@@ -92,23 +92,23 @@ extension Moderator {
         return first
     }
 
-    private func serveControl(_ readiness: Readiness, now: UInt64) {
+    private func serveControl(_ readiness: Readiness, rows: UInt32, now: UInt64) {
         do throws(SystemError) {
-            try control.serve(readiness, now: now) { answer($0, now: now) }
+            try control.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
         } catch {
             tellControlFailure(error, now: now)
         }
     }
 
-    private func answer(_ request: ControlRequest, now: UInt64) -> [UInt8] {
+    private func answer(_ request: ControlRequest, rows: UInt32, now: UInt64) -> [UInt8] {
         switch request {
         case .unknown: return refusal("unknown command")
         case .tooLong: return refusal("line too long")
         case .badServer: return refusal("not an address and port")
-        case .order(let order): return obey(order, now: now)
+        case .order(let order): return obey(order, rows: rows, now: now)
         case .status:
             var text: [UInt8] = []
-            _ = writeSegmentJSON(segment, now: now, wall: wallSeconds()) { piece in
+            _ = writeSegmentJSON(segment, rows: rows, now: now, wall: wallSeconds()) { piece in
                 text.append(contentsOf: piece)
                 return true
             }

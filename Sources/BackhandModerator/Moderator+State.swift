@@ -58,17 +58,17 @@ extension Moderator {
     }
 
     /// Carries out what a client of the control socket orders, and tells what is so now.
-    func obey(_ order: ControlOrder, now: UInt64) -> [UInt8] {
+    func obey(_ order: ControlOrder, rows: UInt32, now: UInt64) -> [UInt8] {
         var id: UInt32 = 0
         if let server = order.server {
-            guard let found = row(in: segment, of: server.address, port: server.port) else {
+            guard let found = row(in: segment, rows: rows, of: server.address, port: server.port) else {
                 return refusal("no such server")
             }
             id = found
         }
         if let state = order.state {
             if order.server == nil {
-                orderSelf(state, in: segment, now: now)
+                orderSelf(state, in: segment, rows: rows, now: now)
                 // As important as a farewell: the others must know at once.
                 farewell.begin(now: now)
             } else {

@@ -18,9 +18,10 @@ public final class Moderator {
     var sampler: HostSampler
     var control: ControlServer
     var drops = DropLog()
-    /// Which changes of the table are told; since when we look, and whether being alone was told.
+    /// Which changes of the table are told; since when we look, when the last look was, and whether being alone was told.
     var news = ServerNews()
     var begun: UInt64 = 0
+    var lookedAt: UInt64 = 0
     var hasToldAlone = false
     /// When the next failure of the control socket may be told.
     var controlSilentUntil: UInt64 = 0

@@ -30,7 +30,7 @@ struct SeenServer: Equatable {
     var port = UInt16(0)
     /// Milliseconds since its last announcement.
     var age = UInt64(0)
-    /// Milliseconds for which it is left out.
+    /// Milliseconds for which it is left out; of a back-off that began and ended between two looks, for which it was.
     var backoff = UInt64(0)
     /// Share of its last requests that failed, per cent.
     var failures = UInt64(0)
@@ -55,6 +55,21 @@ struct ServerNews {
     /// Milliseconds of a window, and lines that it has room for: a rack that starts or dies is one event, not a hundred.
     static var window: UInt64 { 10_000 }
     static var most: Int { 10 }
+
+    /// Milliseconds of the back-off that the last look could not see, or that lasts; 0: there is none.
+    ///
+    /// The shortest ones last as long as the time between two looks, and less than that on a busy machine.
+    ///
+    /// - Parameters:
+    ///   - until: its end, as it stands in the row: a child's word.
+    ///   - refused: refusals in a row, likewise: its span doubles with each.
+    ///   - last: when the row was looked at before.
+    static func backoff(until: UInt64, refused: UInt32, last: UInt64, now: UInt64) -> UInt64 {
+        if bh_backoff_lasts(until, now) { return until - now }
+        guard until > last, until <= now else { return 0 }
+        let span = UInt64(BH_BACKOFF_MIN_MS) << UInt64(min(max(refused, 1) - 1, UInt32(BH_BACKOFF_DOUBLINGS)))
+        return min(span, until - last)
+    }
 
     private struct Known {
         var seen = SeenServer()

@@ -12,9 +12,9 @@ struct EvidenceWindow {
     /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who click now and then.
     private static let turn: UInt64 = 5_000_000
 
-    /// now: microseconds.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
-        let count = Int(bh_segment_rows(segment))
+    /// used: how many rows there are, by the moderator's own memory; now: microseconds.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows used: UInt32, now: UInt64) {
+        let count = Int(used)
         let turns = now &- turned >= Self.turn
         if turns { turned = now }
         for id in 0..<count {

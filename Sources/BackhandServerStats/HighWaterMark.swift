@@ -9,20 +9,22 @@ public import CBackhand
 private let highestMark = Int64(1) << 21
 
 /// Highest arriba among all rows, at least 0.
-public func highestArriba(_ segment: UnsafePointer<bh_segment_t>) -> Int32 {
+public func highestArriba(_ segment: UnsafePointer<bh_segment_t>, rows: UInt32) -> Int32 {
     var highest = Int32(0)
-    forEachServer(segment) { highest = max(highest, $0.arriba) }
+    forEachServer(segment, rows) { highest = max(highest, $0.arriba) }
     return highest
 }
 
 /// The mark that this httpd announces, in thousandths of load, as the table stands: a power of two times 1000.
 ///
 /// Stale rows count too, as they did in the original.
-public func loadHighWaterMark(_ segment: UnsafePointer<bh_segment_t>) -> Int32 {
-    let fastest = highestArriba(segment)
+///
+/// - Parameter rows: how many there are, by the moderator's own memory.
+public func loadHighWaterMark(_ segment: UnsafePointer<bh_segment_t>, rows: UInt32) -> Int32 {
+    let fastest = highestArriba(segment, rows: rows)
     var highest = Int64(0)
     var announced = Int64(0)
-    forEachServer(segment) { facts in
+    forEachServer(segment, rows) { facts in
         highest = max(highest, normalisedLoad(facts.load, arriba: facts.arriba, fastest: fastest))
         announced = max(announced, Int64(facts.load_hwm) / 1000)
     }
@@ -43,9 +45,9 @@ func mark(of load: Int64) -> Int64 {
 }
 
 /// Calls with the facts of each server that can be read.
-private func forEachServer(_ segment: UnsafePointer<bh_segment_t>, _ body: (bh_facts_t) -> Void) {
+private func forEachServer(_ segment: UnsafePointer<bh_segment_t>, _ rows: UInt32, _ body: (bh_facts_t) -> Void) {
     var facts = bh_facts_t()
-    for id in 0..<bh_segment_rows(segment) {
+    for id in 0..<rows {
         let row = bh_segment_row(segment, id)
         if bh_row_heard(row) != 0, bh_row_copy(row, &facts) { body(facts) }
     }

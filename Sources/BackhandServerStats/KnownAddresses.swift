@@ -15,6 +15,8 @@ struct KnownAddresses {
 
     private let segment: UnsafeMutablePointer<bh_segment_t>
     private var others: [[Other]]
+    /// How many there are, by the moderator's own memory.
+    var rows: UInt32
     /// Of the hash table that is read now.
     private var entries: UInt32 = 0
     private var slots: UInt32 = 0
@@ -23,10 +25,11 @@ struct KnownAddresses {
     private static var fewest: UInt32 { 64 }
 
     /// Reads what a previous moderator has left.
-    init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
+    init(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32) {
         self.segment = segment
         others = [[Other]](repeating: [], count: Int(BH_ROWS))
-        for id in 0..<bh_segment_rows(segment) {
+        self.rows = rows
+        for id in 0..<rows {
             let heard = bh_row_heard(bh_segment_row(segment, id))
             guard heard != 0 else { continue }
             for number in 0..<UInt32(BH_OTHER_ADDRESSES) {
@@ -93,7 +96,6 @@ struct KnownAddresses {
 
     /// Makes the table anew from all rows that have a server.
     mutating func rebuild() {
-        let rows = bh_segment_rows(segment)
         var wanted: UInt32 = 0
         for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 { wanted += 1 + UInt32(others[Int(id)].count) }
         slots = Self.fewest

@@ -38,8 +38,10 @@ func noteState(
 }
 
 /// The row of the server with this address and port; nil if the table has none.
-public func row(in segment: UnsafeMutablePointer<bh_segment_t>, of address: bh_address_t, port: UInt16) -> UInt32? {
-    for id in 0..<bh_segment_rows(segment) where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+///
+/// - Parameter rows: how many there are, by the moderator's own memory.
+public func row(in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, of address: bh_address_t, port: UInt16) -> UInt32? {
+    for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 {
         var facts = bh_facts_t()
         guard bh_row_copy(bh_segment_row(segment, id), &facts) else { continue }
         if facts.port == port, facts.address == address { return id }
@@ -58,10 +60,10 @@ public func order(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segme
 }
 
 /// Orders a state for this httpd itself, which is announced to all.
-public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64) {
     bh_half_store(&segment.pointee.state, state.rawValue)
     // Our own children need not wait for the announcement.
-    for id in 0..<bh_segment_rows(segment) where bh_row_own(bh_segment_row(segment, id)) {
+    for id in 0..<rows where bh_row_own(bh_segment_row(segment, id)) {
         let row = bh_segment_row_mutable(segment, id)
         if bh_half_load(&row.pointee.state) != BH_STATE_UP.rawValue, state == BH_STATE_UP { bh_word_store(&row.pointee.came_ms, now) }
         bh_half_store(&row.pointee.state, state.rawValue)

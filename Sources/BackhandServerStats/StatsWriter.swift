@@ -83,7 +83,7 @@ public struct StatsWriter {
         otherBoots = others.map { $0.boot_id }
         otherEndpoints = others.map { Endpoint($0) }
         index = RowIndex(segment)
-        addresses = KnownAddresses(segment)
+        addresses = KnownAddresses(segment, rows: index.used)
         guard bh_segment_owned(segment, epoch) else { return }
         defer { refreshAddresses() }
         for id in ownRows(except: otherEndpoints) { giveUp(id) }
@@ -108,7 +108,7 @@ public struct StatsWriter {
     }
 
     private func ownRows(except endpoints: [Endpoint]) -> [UInt32] {
-        (1..<max(1, bh_segment_rows(segment))).filter { id in
+        (1..<index.used).filter { id in
             bh_row_own(bh_segment_row(segment, id)) && !endpoints.contains { $0 == index[id].endpoint }
         }
     }
@@ -184,6 +184,9 @@ public struct StatsWriter {
         addresses.rebuild()
         hasStaleAddress = false
     }
+
+    /// Rows that are or were in use, with row 0, by the moderator's own memory: what the segment says of it is the children's user's word.
+    public var rows: UInt32 { index.used }
 
     /// Counts an event.
     public func count(_ counter: bh_counter_t) {
@@ -265,7 +268,7 @@ public struct StatsWriter {
     public mutating func publishFeedback(nowMicroseconds: UInt64) {
         guard bh_segment_owned(segment, epoch) else { return }
         window.close(segment, rows: index.used, now: nowMicroseconds)
-        evidence.close(segment, now: nowMicroseconds)
+        evidence.close(segment, rows: index.used, now: nowMicroseconds)
         // What was written over it would hide servers from decisions.
         if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) { bh_half_store(&segment.pointee.rows, index.used) }
         for id in 0..<index.used where bh_row_heard(bh_segment_row(segment, id)) != 0 {
@@ -322,6 +325,7 @@ public struct StatsWriter {
     private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
         if let former = index[id].endpoint?.address, former != facts.address { hasStaleAddress = true }
         index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
+        addresses.rows = index.used
         index.hearEndpoint(id, now: now)
         noteProof(id)
         writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)

@@ -10,9 +10,9 @@ public typealias TextSink = (UnsafeBufferPointer<UInt8>) -> Bool
 
 /// Writes the table and the counters as one JSON object; false if the sink stopped it.
 ///
-/// now: CLOCK_MONOTONIC milliseconds; wall: wall clock seconds.
+/// rows: how many there are; now: CLOCK_MONOTONIC milliseconds; wall: wall clock seconds.
 public func writeSegmentJSON(
-    _ segment: UnsafePointer<bh_segment_t>, now: UInt64, wall: Int64, to sink: TextSink
+    _ segment: UnsafePointer<bh_segment_t>, rows: UInt32, now: UInt64, wall: Int64, to sink: TextSink
 ) -> Bool {
     // Only so that fields of the header can be read by atomics, which want a mutable pointer: nothing is written.
     let segment = UnsafeMutablePointer(mutating: segment)
@@ -20,11 +20,11 @@ public func writeSegmentJSON(
     page.beginObject()
     page.field("version", BACKHAND_VERSION)
     page.field("now", wall)
-    writeSelf(segment, now: now, to: &page)
+    writeSelf(segment, rows: rows, now: now, to: &page)
     page.key("servers")
     page.beginArray()
     guard page.drain(to: sink) else { return false }
-    for id in 0..<bh_segment_rows(segment) {
+    for id in 0..<rows {
         writeServer(segment, id, now: now, to: &page)
         guard page.drain(to: sink) else { return false }
     }
@@ -36,7 +36,7 @@ public func writeSegmentJSON(
 }
 
 /// This httpd and its moderator.
-private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
+private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64, to page: inout JSONPage) {
     page.key("self")
     page.beginObject()
     page.field("boot_id", hexadecimal: bh_word_load(&segment.pointee.boot_id))
@@ -47,7 +47,7 @@ private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt6
     page.field("moderator_starts", UInt64(bh_half_load(&segment.pointee.owner_epoch)))
     page.field("moderator_age_ms", elapsed(since: bh_word_load(&segment.pointee.beat_ms), now))
     page.field("unattended", bh_segment_unattended(segment))
-    page.field("rows", UInt64(bh_segment_rows(segment)))
+    page.field("rows", UInt64(rows))
     page.field("rows_max", UInt64(BH_ROWS))
     page.endObject()
 }

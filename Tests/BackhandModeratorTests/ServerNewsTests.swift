@@ -81,6 +81,19 @@ private final class News {
         #expect(news.look(41, seen(.well, 41), now: 15_100) != nil)
     }
 
+    /// One whose end lies after the look before counts, although it is over; the time is that for which the server is or was left out.
+    @Test(arguments: [
+        // (end, refusals, last look, now, milliseconds)
+        (0, 0, 0, 0, 0), (0, 0, 5000, 6000, 0), (0, 3, 5000, 6000, 0),
+        (6600, 1, 5000, 6000, 600), (21_999, 5, 5000, 6000, 15_999),
+        (6000, 1, 5000, 6000, 1000), (6000, 1, 4990, 6000, 1000), (5990, 1, 4980, 6000, 1000), (5001, 1, 5000, 6000, 1),
+        (8900, 2, 5000, 9000, 2000), (8900, 1, 5000, 9000, 1000), (8900, 0, 5000, 9000, 1000), (8900, 99, 1000, 9000, 7900),
+        (5000, 1, 5000, 6000, 0), (4000, 1, 5000, 6000, 0), (38_001, 1, 5000, 6000, 0), (.max, .max, 5000, 6000, 0), (.max, 1, .max, .max, 0),
+    ] as [(UInt64, UInt32, UInt64, UInt64, UInt64)])
+    func aBackOffBetweenTwoLooksIsOne(until: UInt64, refused: UInt32, last: UInt64, now: UInt64, milliseconds: UInt64) {
+        #expect(ServerNews.backoff(until: until, refused: refused, last: last, now: now) == milliseconds)
+    }
+
     @Test func rowsAtBothEnds() {
         let news = News()
         #expect(news.look(0, seen(.well), now: 1) != nil)

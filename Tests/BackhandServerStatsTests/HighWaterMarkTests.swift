@@ -63,7 +63,7 @@ struct Machine: Sendable {
                 _ = writer.hear(facts, now: 1000, wall: 5)
             }
         }
-        #expect(loadHighWaterMark(table.segment) == expected)
-        #expect(highestArriba(table.segment) == fastest)
+        #expect(loadHighWaterMark(table.segment, rows: writer.rows) == expected)
+        #expect(highestArriba(table.segment, rows: writer.rows) == fastest)
     }
 }

@@ -60,8 +60,8 @@ import Testing
         var writer = table.writer()
         hear(&writer, 1, at: 1000)
         let address = try #require(parseAddress("10.0.0.4"))
-        let id = try #require(row(in: table.segment, of: address, port: 80))
-        #expect(id == 1 && row(in: table.segment, of: address, port: 81) == nil)
+        let id = try #require(row(in: table.segment, rows: 2, of: address, port: 80))
+        #expect(id == 1 && row(in: table.segment, rows: 2, of: address, port: 81) == nil)
         order(BH_STATE_MAINTENANCE, in: table.segment, id)
         hear(&writer, 2, at: 2000)
         hear(&writer, 1, at: 3000, boot: 9)
@@ -77,10 +77,10 @@ import Testing
         var writer = table.writer()
         writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
         hear(&writer, 1, at: 1000)
-        orderSelf(BH_STATE_DRAINING, in: table.segment, now: 1500)
+        orderSelf(BH_STATE_DRAINING, in: table.segment, rows: 2, now: 1500)
         #expect(bh_row_state(table.row(0)) == BH_STATE_DRAINING.rawValue && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
         #expect(table.segment.pointee.state == BH_STATE_DRAINING.rawValue)
-        orderSelf(BH_STATE_UP, in: table.segment, now: 9000)
+        orderSelf(BH_STATE_UP, in: table.segment, rows: 2, now: 9000)
         #expect(bh_row_came(table.row(0)) == 9000)
     }
 

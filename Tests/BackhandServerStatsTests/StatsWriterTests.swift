@@ -52,6 +52,26 @@ import Testing
         #expect(bh_segment_rows(table.segment) == 4)
     }
 
+    /// A child's process writes over the number of rows: the moderator goes by its own.
+    @Test(arguments: [0, 1, UInt32(BH_ROWS), UInt32.max])
+    func theNumberOfRowsIsTheModeratorsOwn(written: UInt32) {
+        let others = [announcement("10.1.0.1", boot: 21), announcement("10.2.0.1", boot: 22)]
+        var writer = table.writer(others: others)
+        writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
+        for other in others { writer.writeOther(other, now: 1000, wall: 5) }
+        #expect(writer.hear(announcement("10.0.0.4", boot: 7), now: 1000, wall: 5) == .row(3))
+        bh_half_store(&table.segment.pointee.rows, written)
+        #expect(writer.rows == 4)
+        #expect(row(in: table.segment, rows: writer.rows, of: announcement("10.0.0.4").address, port: 80) == 3)
+        orderSelf(BH_STATE_DRAINING, in: table.segment, rows: writer.rows, now: 1500)
+        #expect(bh_row_state(table.row(2)) == BH_STATE_DRAINING.rawValue)
+        // Rows that are given up, and addresses that are known.
+        writer.become([others[0]], now: 2000)
+        #expect((0..<4).map { bh_row_heard(table.row($0)) != 0 } == [true, true, false, true])
+        for third in 0..<60 { _ = writer.hear(announcement("10.3.0.\(third + 1)", boot: UInt64(100 + third)), now: 2000, wall: 5) }
+        #expect(bh_segment_knows(table.segment, announcement("10.0.0.4").address))
+    }
+
     /// What another server had before, and refused, becomes ours.
     @Test func anotherServersAddressBecomesOurs() {
         var before = table.writer()

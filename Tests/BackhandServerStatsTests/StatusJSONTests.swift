@@ -13,7 +13,7 @@ private struct Output {
 
 private func write(_ table: TestSegment, now: UInt64 = 10_000, wall: Int64 = 1_700_000_000) -> Output {
     var output = Output()
-    let complete = writeSegmentJSON(table.segment, now: now, wall: wall) { piece in
+    let complete = writeSegmentJSON(table.segment, rows: bh_segment_rows(table.segment), now: now, wall: wall) { piece in
         output.text += piece
         output.longest = max(output.longest, piece.count)
         output.pieces += 1
@@ -182,7 +182,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         #expect(output.pieces > 100)
         for stop in [1, 2, 50] {
             var got = 0
-            let complete = writeSegmentJSON(table.segment, now: 0, wall: 0) { _ in
+            let complete = writeSegmentJSON(table.segment, rows: bh_segment_rows(table.segment), now: 0, wall: 0) { _ in
                 got += 1
                 return got < stop
             }

@@ -1,6 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Servers that join, leave, fall silent, come back, refuse or fail are lines at notice, and so is being alone."""
 
+import os
+import re
+import signal
 import time
 
 from harness.announce import Announcement
@@ -10,7 +13,7 @@ from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
 
 
-def line(httpd, text, deadline=10):
+def line(httpd, text, deadline=15):
     return wait_for(lambda: httpd.log.lines(text), deadline, f"a line with {text}", show=httpd.log.text)[0]
 
 
@@ -22,9 +25,10 @@ def test_a_server_s_whole_life_is_told(stage, mpm):
     assert line(front, f"BH0361: server {other.id} leaves: its httpd stops").level == "notice"
     # The table is looked at once a second.
     other.start()
-    line(front, f"BH0363: server {other.id} is back: it was leaving")
+    line(front, f"BH0363: server {other.id} is back: it was leaving", 20)
     other.pause()
-    assert line(front, f"BH0362: server {other.id} is silent: last heard [67] s ago", 12).level == "notice"
+    silent = line(front, f"BH0362: server {other.id} is silent: last heard [0-9]+ s ago", 25)
+    assert silent.level == "notice" and 6 <= int(re.search("heard ([0-9]+) s", silent.text)[1]) <= 12
     other.resume()
     # A restart keeps the table: nobody joins again.
     before = front.log.count("BH0360")
@@ -42,9 +46,26 @@ def test_refusing_and_failing_servers_are_told(stage):
     # Failures count as far as several clients and several URLs bear them out.
     for number in range(60):
         front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
-    text = f"BH0364: server {gone.id} refuses connections: left out for [12] s"
-    assert line(front, text).level == "notice"
+    # On a busy machine there may have been several refusals by then: a second doubles with each.
+    assert line(front, f"BH0364: server {gone.id} refuses connections: left out for [0-9]+ s").level == "notice"
     assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
+
+
+def test_a_back_off_that_is_over_at_the_next_look_is_told(stage):
+    """The moderator stands still while one request is refused, and for longer than the back-off lasts."""
+    gone = stage.backend("127.0.9.3")
+    gone.close()
+    front = front_of(stage, announcement_of(gone))
+    front.log.allow("AH00957|AH01114|BH04")
+    line(front, "BH0360")
+    moderator = front.moderator()
+    os.kill(moderator, signal.SIGSTOP)
+    try:
+        assert front.get("/page").status == 503
+        time.sleep(1.3)
+    finally:
+        os.kill(moderator, signal.SIGCONT)
+    line(front, f"BH0364: server {gone.id} refuses connections: left out for 1 s")
 
 
 def test_many_at_once_are_one_line(stage):
@@ -56,7 +77,7 @@ def test_many_at_once_are_one_line(stage):
 
 def test_a_server_that_stays_alone_says_where_it_announces(stage):
     alone = stage.httpd(CLUSTER, address="127.0.9.1")
-    found = line(alone, "BH0368: no other server was heard in 10 s; announcing ", 15)
+    found = line(alone, "BH0368: no other server was heard in 10 s; announcing ", 25)
     group, port = alone.group
     assert found.level == "notice" and f"{alone.id} to {group}:{port}" in found.text
     pair = stage.httpd(CLUSTER, address="127.0.9.2", group=alone.group)

@@ -86,8 +86,8 @@ private func moderator(_ source: inout Source) {
         case 5: writer.writeOther(other, now: now, wall: 5)
         case 6: writer.publishFeedback(nowMicroseconds: now &* 1000)
         case 7: writer.expire(after: 10_000, now: now)
-        case 8: obey(&source, now: now)
-        case 9: report(now: now)
+        case 8: obey(&source, rows: writer.rows, now: now)
+        case 9: report(rows: writer.rows, now: now)
         case 10:
             // A new moderator, or one that has been robbed of its segment.
             epoch = bh_segment_own(owned, 4243)
@@ -95,9 +95,9 @@ private func moderator(_ source: inout Source) {
         case 11: bh_half_store(&owned.pointee.rows, UInt32(truncatingIfNeeded: source.word()))
         default: write(&source)
         }
-        promise(bh_segment_rows(owned) <= UInt32(BH_ROWS), "more rows than there are")
+        promise(bh_segment_rows(owned) <= UInt32(BH_ROWS) && writer.rows >= 1 && writer.rows <= UInt32(BH_ROWS), "more rows than there are")
     }
-    report(now: now)
+    report(rows: writer.rows, now: now)
 }
 
 private func hear(_ writer: inout StatsWriter, _ facts: bh_facts_t, now: UInt64) {
@@ -112,17 +112,17 @@ private func write(_ source: inout Source) {
     whole.storeBytes(of: source.word(), toByteOffset: place, as: UInt64.self)
 }
 
-private func obey(_ source: inout Source, now: UInt64) {
+private func obey(_ source: inout Source, rows: UInt32, now: UInt64) {
     let state = bh_state_t(UInt32(source.byte() % 3))
-    if let id = row(in: owned, of: bh_address_t(ipv4: 0x0a00_0001), port: 80) { order(state, in: owned, id) }
-    orderSelf(state, in: owned, now: now)
+    if let id = row(in: owned, rows: rows, of: bh_address_t(ipv4: 0x0a00_0001), port: 80) { order(state, in: owned, id) }
+    orderSelf(state, in: owned, rows: rows, now: now)
     let text = stateJSON(owned, UInt32(source.byte()), underWay: nil)
     promise(text.first == UInt8(ascii: "{") && text.last == UInt8(ascii: "\n"), "no JSON")
 }
 
-private func report(now: UInt64) {
+private func report(rows: UInt32, now: UInt64) {
     promise(bh_segment_json(owned, now, Int64.max, { _, _, _ in true }, nil) == BH_OK, "the JSON stops")
-    promise(loadHighWaterMark(owned) >= 1000 && highestArriba(owned) >= 0, "a mark that cannot be")
+    promise(loadHighWaterMark(owned, rows: rows) >= 1000 && highestArriba(owned, rows: rows) >= 0, "a mark that cannot be")
 }
 
 /// What the decoder lets through: any numbers, from one of a few servers.
