@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 from Docs.repository import ROOT
@@ -25,7 +26,7 @@ case $* in *only-upgrade*) cp archive version ;; esac
     "id": "#!/bin/sh\necho 0\n",
     "tee": "#!/bin/sh\ncat > /dev/null\n",
     "chmod": "#!/bin/sh\n",
-    "rm": "#!/bin/sh\n",
+    "rm": "#!/bin/sh\necho rm $* >> removed\n",
 }
 
 
@@ -44,7 +45,7 @@ def machine(tmp_path):
         (tmp_path / "version").write_text(installed)
         (tmp_path / "archive").write_text(archive)
         result = subprocess.run([f"scripts/{script}", *arguments], cwd=tmp_path, text=True, capture_output=True, check=False,
-                                env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+                                env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "POLICY_RC_D": "policy"})
         asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
         return result, asked
     return run
@@ -54,7 +55,7 @@ def test_an_older_openssl_is_upgraded_with_its_sisters_and_said(machine):
     result, asked = machine("up-to-date", "mod_ssl.so")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "Upgrading: libssl3 libssl-dev: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1\n"
-    assert asked == ["update -qq", "install -y -qq --no-install-recommends --only-upgrade libssl3 libssl-dev"]
+    assert asked == ["update -qq -o DPkg::Lock::Timeout=300", "install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends --only-upgrade libssl3 libssl-dev"]
 
 
 @pytest.mark.parametrize("installed", ["3.0.22-1~deb12u2", "3.0.23-1", "3.5.1-1"])
@@ -76,7 +77,7 @@ def test_without_mod_ssl_nothing_is_to_do(machine):
 def test_only_what_is_missing_is_installed(machine):
     result, asked = machine("deps", "libssl-dev", "wrk")
     assert (result.returncode, result.stdout) == (0, "Installing: wrk\n")
-    assert asked[-1] == "install -y -qq --no-install-recommends wrk"
+    assert asked[-1] == "install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends wrk"
 
 
 def test_the_demonstration_upgrades_nothing():
@@ -84,3 +85,23 @@ def test_the_demonstration_upgrades_nothing():
     assert "scripts/deps" in result.stdout and "up-to-date" not in result.stdout and "upgrade" not in result.stdout
     result = subprocess.run(["make", "-n", "check"], cwd=ROOT, text=True, capture_output=True, check=True)
     assert "scripts/up-to-date" in result.stdout
+
+
+@pytest.mark.parametrize("signal, code", [("INT", 130), ("TERM", 143), ("HUP", 143)])
+def test_an_interruption_leaves_no_policy_behind(machine, tmp_path, signal, code):
+    """It would keep every package of the machine from starting its services."""
+    (tmp_path / "bin/apt-get").write_text(f"#!/bin/sh\ncase $* in install*) kill -{signal} $PPID ;; esac\n")
+    result, _ = machine("deps", "wrk")
+    assert result.returncode == code
+    assert (tmp_path / "removed").read_text() == "rm -f policy\n"
+
+
+def test_two_at_once_install_one_after_the_other(machine, tmp_path):
+    (tmp_path / "bin/apt-get").write_text("#!/bin/sh\nmkdir busy || echo overlap >> asked\nsleep 0.2\nrmdir busy\necho $* >> asked\n")
+    threads = [threading.Thread(target=machine, args=("deps", name)) for name in ("wrk", "socat")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert len(asked) == 4 and "overlap" not in asked
