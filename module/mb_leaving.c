@@ -83,7 +83,6 @@ static int is_closed(const apr_sockaddr_t *listener) {
 static int is_port_closed(void) {
     int closed = 0;
     for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next) {
-        if (listener->protocol && strcmp(listener->protocol, "http") != 0) continue;
         if (!is_closed(listener->bind_addr)) return 0;
         closed = 1;
     }

@@ -163,6 +163,20 @@ def test_a_stop_is_still_announced(pair, how):
     assert statistics.median(times) < 0.1, times
 
 
+@pytest.mark.parametrize("protocol", ["https", "http"])
+def test_a_graceful_stop_is_announced_whatever_the_port_is_for(pair, protocol):
+    balancer, server = pair()
+    text = server.conf.read_text()
+    server.conf.write_text(text.replace(f"Listen {server.id}\n", f"Listen {server.id} {protocol}\n"))
+    assert text != server.conf.read_text()
+    old = server.moderator()
+    server.restart()
+    server.moderator(other_than=old)
+    with Watch(balancer, server) as watch, load(balancer, 1):
+        server.stop(signal.SIGWINCH)
+    assert watch.seen == ["up", "leaving"]
+
+
 def test_a_stop_of_the_whole_group(pair, mpm):
     """As a service manager does that signals all processes of a service, in any order."""
     balancer, server = pair()
