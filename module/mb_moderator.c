@@ -76,16 +76,18 @@ static int error_log_fd(void) {
 }
 
 /* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened. */
+static void close_unless_needed(int fd, int log) {
+    if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && !bh_sockets_have(self.sockets, fd)) close(fd);
+}
+
 static void close_descriptors(void) {
     DIR *directory = opendir("/proc/self/fd");
-    if (!directory) return;
     int log = error_log_fd();
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        int fd = atoi(entry->d_name);
-        if (fd <= STDERR_FILENO || fd == log || fd == mb_control_fd(self.control) || fd == dirfd(directory)) continue;
-        if (!bh_sockets_have(self.sockets, fd)) close(fd);
-    }
-    closedir(directory);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (atoi(entry->d_name) != dirfd(directory)) close_unless_needed(atoi(entry->d_name), log);
+    if (directory) closedir(directory);
+    /* No descriptor left for that, or no /proc. */
+    else for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) close_unless_needed(fd, log);
 }
 
 static void leave(int code) {

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Symbolic links in one path, as the kernel allows them. */
@@ -67,10 +68,16 @@ static int follow(char *path, size_t length) {
     return 1;
 }
 
+/* Whether others than root may make something new there. What an access control list allows shows as the group's rights. */
+static int is_shared(const char *path, const struct stat *info) {
+    if (S_ISLNK(info->st_mode)) return 0;
+    if (info->st_mode & S_IWOTH) return 1;
+    return info->st_mode & S_IWGRP && (info->st_gid != 0 || lgetxattr(path, "system.posix_acl_access", NULL, 0) > 0);
+}
+
 /* Whether another user can put something else where this is: its owner, or all that may write to a folder. In a sticky one they may change their own only. */
-static int is_others(const struct stat *info, mb_rights *rights) {
-    int open_to_all = !S_ISLNK(info->st_mode) && !(info->st_mode & S_ISVTX)
-                      && ((info->st_mode & S_IWOTH) || (info->st_mode & S_IWGRP && info->st_gid != 0));
+static int is_others(const char *path, const struct stat *info, mb_rights *rights) {
+    int open_to_all = !(info->st_mode & S_ISVTX) && is_shared(path, info);
     if (info->st_uid == 0 && !open_to_all) return 0;
     *rights = (mb_rights){info->st_uid ? info->st_uid : ap_unixd_config.user_id, info->st_gid, NULL};
     return 1;
@@ -82,15 +89,18 @@ mb_rights mb_rights_of_path(const char *file) {
     mb_rights rights = mb_rights_of_children();
     if (apr_cpystrn(path, file, sizeof path) - path != (ptrdiff_t)strlen(file) || path[0] != '/') return rights;
     size_t at = 1;
+    int above_shared = 0;
     for (int links = 0; links < LINKS_MOST;) {
         size_t end = at + strcspn(path + at, "/");
         if (!path[end]) return (mb_rights){0, 0, NULL}; /* the file itself: whatever it is, it is replaced and not followed */
         char kept = path[end];
         path[end] = '\0';
-        int missing = lstat(path, &info) < 0;
+        int missing = lstat(path, &info) < 0, others = !missing && is_others(path, &info, &rights), shared = !missing && is_shared(path, &info);
         path[end] = kept;
-        if (missing) return (mb_rights){0, 0, NULL}; /* nothing there, and nobody but root could change that */
-        if (is_others(&info, &rights)) return rights;
+        /* Nothing there; where others may write to the folder above, even a sticky one, they may put a link of theirs there. */
+        if (missing) return above_shared ? mb_rights_of_children() : (mb_rights){0, 0, NULL};
+        if (others) return rights;
+        above_shared = shared;
         at = end + 1;
         if (!S_ISLNK(info.st_mode)) continue;
         if (!follow(path, end)) return mb_rights_of_children();
