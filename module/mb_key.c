@@ -136,18 +136,20 @@ static const char *read_open(apr_pool_t *pool, mb_keys *keys, int fd) {
     return wrong;
 }
 
-/* Whether what was given for a file is rather the key itself, which no message may show: as long as one, of its characters, and in no folder that there is. */
+/* Whether what was given for a file may be the key itself, which no message may show: as long as one, of its characters, and in no folder that
+ * there is. A key may begin with the only slash that it has. */
 static int is_secret(apr_pool_t *pool, const char *given, const char *path) {
     const char *slash = strrchr(path, '/');
     struct stat info;
-    if (!is_key(given, strlen(given)) || strchr(given, '.')) return 0;
-    if (!strchr(given, '/')) return 1;
+    if (!is_key(given, strlen(given))) return 0;
+    if (!strchr(given, '/') || slash == path) return 1;
     return !slash || stat(apr_pstrmemdup(pool, path, (apr_size_t)(slash - path) + 1), &info) < 0;
 }
 
 static const char *cannot_open(apr_pool_t *pool, const char *given, const char *path, int why) {
     if (why != EACCES && is_secret(pool, given, path))
-        return "what is given seems to be a key, not the name of a file, and is not repeated here: put the key into a file of mode 600, and name that";
+        return apr_psprintf(pool, "what is given may be a key, so that it is not repeated here: as the name of a file it cannot be read: %s; put the key into a "
+                            "file of mode 600, and name that", strerror(why));
     return apr_psprintf(pool, "'%s': it cannot be read: %s", path, strerror(why));
 }
 
