@@ -4,6 +4,8 @@
 
 #include "mb_module.h"
 
+#include "mod_core.h"
+
 #include <time.h>
 #include <unistd.h>
 
@@ -155,15 +157,28 @@ static int keep_from_files(request_rec *r, const mb_directory *settings) {
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
+static int is_for_mod_proxy(const request_rec *r) {
+    return r->proxyreq != PROXYREQ_NONE || (r->handler && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
+}
+
+/* OPTIONS that may go no further, where nothing is served here: this httpd says what it can itself. */
+static int answer_options(request_rec *r, const mb_directory *settings) {
+    if (!is_self_redirect(settings) || !has_arrived(r)) return DECLINED;
+    ap_allow_standard_methods(r, MERGE_ALLOW, M_GET, M_POST, M_OPTIONS, -1);
+    return ap_send_http_options(r);
+}
+
 static int balance(request_rec *r) {
     if (r->prev) pass_on(r);
+    if (is_for_mod_proxy(r)) mb_guard_leave(r);
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     int walked = !kept || !kept->decided;
     if (kept && kept->here) mb_here_in_chain(kept->here, settings->chain);
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
-    if (!settings->steps || !settings->steps->nelts || !is_clients_own(r)) return walked ? DECLINED : mb_walk_serve_here(r);
+    if (!settings->steps || !settings->steps->nelts) return walked ? DECLINED : mb_walk_serve_here(r);
+    if (!is_clients_own(r)) return answer_options(r, settings) == DECLINED ? (walked ? DECLINED : mb_walk_serve_here(r)) : OK;
     if (mb_guard_stays_here(r)) return stays_here(r, settings);
     if (!mb_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;

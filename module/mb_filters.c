@@ -65,6 +65,8 @@ static apr_status_t mark(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     const char *names = kept->filtered ? kept->filtered : ALL;
     apr_table_unset(r->headers_out, MB_FILTERED_HEADER);
     apr_table_unset(r->err_headers_out, MB_FILTERED_HEADER);
+    /* Another httpd's, which this one asks as a proxy: it does not know this one, and that is not the front's affair. */
+    apr_table_unset(r->headers_out, MB_UNKNOWN_HEADER);
     if (strcmp(names, NOTHING) == 0 && (kept->of_httpd || !apr_is_empty_table(r->err_headers_out))) names = NO_NAME;
     if (kept->of_httpd) names = apr_pstrcat(r->pool, OF_HTTPD ",", names, NULL);
     if (strcmp(names, NOTHING) != 0) apr_table_setn(r->headers_out, MB_FILTERED_HEADER, names);

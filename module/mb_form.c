@@ -9,6 +9,21 @@
 
 #include "mb_proxy.h"
 
+/* The subrequest ends, perhaps long before its client's request. */
+static apr_status_t save_body(void *data) {
+    mb_request *kept = data;
+    request_rec *client;
+    if (!kept->reader) return APR_SUCCESS;
+    client = kept->reader->main;
+    if (kept->reader->kept_body) {
+        kept->read = apr_brigade_create(client->pool, client->connection->bucket_alloc);
+        apr_bucket_brigade *body = kept->reader->kept_body;
+        if (ap_save_brigade(NULL, &kept->read, &body, client->pool) != APR_SUCCESS) kept->read = NULL;
+    }
+    kept->reader = NULL;
+    return APR_SUCCESS;
+}
+
 /* A subrequest before any handler, for a request with a body. Internal redirects have other ways to their bodies. */
 static void note_reader(request_rec *r) {
     request_rec *client = r->main;
@@ -16,7 +31,9 @@ static void note_reader(request_rec *r) {
     mb_request *kept = mb_request_make(client);
     if (kept->reader) return;
     kept->reader = r;
+    apr_pool_pre_cleanup_register(r->pool, kept, save_body);
     kept->content_type = apr_table_get(client->headers_in, "Content-Type");
+    if (!kept->content_type) kept->content_type = "";
 }
 
 static void tell_gone(request_rec *r) {
@@ -28,8 +45,8 @@ static void tell_gone(request_rec *r) {
 
 void mb_form_give_back(request_rec *r) {
     mb_request *kept = r->kept_body ? mb_request_find(r) : NULL;
-    if (!kept || !kept->reader) return;
-    apr_bucket_brigade *body = kept->reader->kept_body;
+    if (!kept || !kept->content_type) return;
+    apr_bucket_brigade *body = kept->reader ? kept->reader->kept_body : kept->read;
     apr_off_t length;
     if (!body || apr_brigade_length(body, 1, &length) != APR_SUCCESS) {
         tell_gone(r);
@@ -37,8 +54,9 @@ void mb_form_give_back(request_rec *r) {
     }
     r->kept_body = body;
     apr_table_setn(r->headers_in, "Content-Length", apr_off_t_toa(r->pool, length));
-    if (kept->content_type) apr_table_setn(r->headers_in, "Content-Type", kept->content_type);
+    if (*kept->content_type) apr_table_setn(r->headers_in, "Content-Type", kept->content_type);
     kept->reader = NULL;
+    kept->content_type = NULL;
 }
 
 void mb_form_register(apr_pool_t *pool) {

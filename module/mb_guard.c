@@ -39,6 +39,19 @@ void mb_guard_count_hop(request_rec *r) {
         apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
 }
 
+void mb_guard_answered(request_rec *r) {
+    const mb_request *found = mb_request_find(r);
+    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    if (found && found->hops) apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+}
+
+void mb_guard_leave(request_rec *r) {
+    const mb_request *found = mb_request_find(r);
+    if (!found || !found->from_peer) return;
+    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops ? found->hops : 1));
+}
+
 /* ---- Believing ---- */
 
 static void remove_header(request_rec *r) {
@@ -47,10 +60,14 @@ static void remove_header(request_rec *r) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
 }
 
+static void count_round(mb_request *found, const char *hops) {
+    int passed = mb_claim_hops(hops, MOST_HOPS);
+    found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
+}
+
 /* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
 static void doubt(request_rec *r, mb_request *found) {
-    int passed = mb_claim_hops(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
-    found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
+    count_round(found, apr_table_get(r->headers_in, MB_HOPS_HEADER));
     remove_header(r);
 }
 
@@ -134,13 +151,30 @@ static int judge(request_rec *r, mb_sender sender, const char *value, mb_request
     return turn_away(r);
 }
 
+/* Some requests httpd refuses before it calls the hook (400, 417): the error page is the first that it is called for. */
+static int remove_unseen(request_rec *r) {
+    if (mb_request_find(r)) return DECLINED;
+    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+    return DECLINED;
+}
+
+/* Not one that another httpd of ours sends as such, but perhaps one that has gone round: mod_proxy has carried it for a server (mb_guard_leave). */
+static int note_round(request_rec *r) {
+    const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
+    if (!hops) return DECLINED;
+    count_round(mb_request_make(r), hops);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+    return DECLINED;
+}
+
 /* Once for each request that came over the network. httpd calls the hook again for internal redirects (ErrorDocument, rewriting in a
  * directory), which have the first request's headers as the first call has left them, and its client's address. */
 static int believe_or_remove(request_rec *r) {
-    if (r->prev || r->main) return DECLINED;
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
+    if (r->prev || r->main) return value ? remove_unseen(r) : DECLINED;
     if (mb_segment) bh_segment_arrival(mb_segment);
-    if (!value) return DECLINED;
+    if (!value) return note_round(r);
     mb_request *found = mb_request_make(r);
     mb_sender sender = mb_sender_of(r);
     int status = DECLINED;
@@ -148,7 +182,10 @@ static int believe_or_remove(request_rec *r) {
         tell_stranger(r);
         doubt(r, found);
     }
-    else status = judge(r, sender, value, found);
+    else {
+        found->hops = mb_claim_hops(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
+        status = judge(r, sender, value, found);
+    }
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     return status;
 }

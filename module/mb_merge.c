@@ -114,12 +114,26 @@ static int is_untouched(const request_rec *r, const apr_table_t *sent) {
     return 1;
 }
 
+/* The server's cookie, with attributes that the front's line of the same cookie has beyond it ("Header edit Set-Cookie ... Secure"). Its value stays. */
+static const char *with_attributes(apr_pool_t *pool, const apr_table_t *now, const char *name, const char *cookie) {
+    const apr_array_header_t *all = apr_table_elts(now);
+    for (int i = 0; i < all->nelts; i++) {
+        const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
+        const char *line = each->val;
+        if (ap_cstr_casecmp(each->key, name) != 0 || !mb_field_same_cookie(cookie, line)) continue;
+        for (mb_piece more; (more = mb_field_more(cookie, &line)).length;)
+            cookie = apr_pstrcat(pool, cookie, "; ", apr_pstrmemdup(pool, more.start, more.length), NULL);
+    }
+    return cookie;
+}
+
 /* The server's lines of one name, and what the front's have beyond them: in the last line of a list, as lines of their own otherwise. */
 static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t *sent, const apr_table_t *now, const char *name, kind kind) {
     const apr_array_header_t *all = apr_table_elts(now), *then = apr_table_elts(sent);
     for (int i = 0; i < then->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(then, i, apr_table_entry_t);
-        if (ap_cstr_casecmp(each->key, name) == 0) apr_table_addn(result, each->key, each->val);
+        if (ap_cstr_casecmp(each->key, name) == 0)
+            apr_table_addn(result, each->key, kind == COOKIES ? with_attributes(pool, now, name, each->val) : each->val);
     }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);

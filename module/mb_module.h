@@ -215,7 +215,8 @@ typedef struct mb_request {
     int from_peer;                /* a peer has sent it here */
     int hops;                     /* servers that it has passed without being believed */
     const request_rec *reader;    /* mb_form.c: a subrequest that may have read the body; NULL: there is none */
-    const char *content_type;     /* of that body */
+    apr_bucket_brigade *read;     /* what it has read, if it is gone; NULL: nothing */
+    const char *content_type;     /* of that body; NULL: nobody has read one */
     int of_httpd;                 /* mb_filters.c: the answer to a peer is an error page that httpd itself makes */
     const char *filtered;         /* mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
     const bh_decision_t *decided; /* mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
@@ -249,6 +250,10 @@ const char *mb_guard_value(request_rec *r);
 int mb_guard_stays_here(request_rec *r);
 /* Before the request is passed on: says how often that was not believed. */
 void mb_guard_count_hop(request_rec *r);
+/* A server answers: parts of the page that this httpd adds (SSI) see nothing that was meant for it. */
+void mb_guard_answered(request_rec *r);
+/* Before mod_proxy has a request for somebody else's ProxyPass: what a peer has said of its client goes no further, only that it has been passed on. */
+void mb_guard_leave(request_rec *r);
 
 void mb_balance_register(apr_pool_t *pool);
 /* Whether the request is one that the chain of these settings decides on, now. */

@@ -19,6 +19,9 @@ static int wants_websocket(const request_rec *r) {
 
 /* ---- Forwarding ---- */
 
+/* mod_proxy's note of a Unix socket, which it connects to in place of what the URL names. */
+#define SOCKET_NOTE "uds_path"
+
 /* What mod_proxy looks at in the request, as it was before us. */
 typedef struct before {
     char *filename;
@@ -28,6 +31,7 @@ typedef struct before {
     const char *forwarded_proto;
     const char *host; /* mod_proxy_http2 takes it away */
     const char *max_forwards;
+    const char *socket; /* the local application's that a [P] names; a connection to a server must not become one to it */
     int keepalives;
 } before;
 
@@ -35,9 +39,12 @@ typedef struct before {
 static ap_conf_vector_t *preserving_host(request_rec *r) {
     const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
     if (old->preserve_host && !old->interpolate_env) return r->per_dir_config;
-    proxy_dir_conf *changed = apr_pmemdup(r->pool, old, sizeof *changed);
+    /* mod_proxy knows how large its own are. */
+    proxy_dir_conf *changed = mb_mp.is_newer ? mb_mp.proxy->create_dir_config(r->pool, NULL) : apr_pmemdup(r->pool, old, sizeof *changed);
     changed->preserve_host = changed->preserve_host_set = 1;
     changed->interpolate_env = 0; /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
+    /* It changes neither. */
+    if (mb_mp.is_newer) changed = mb_mp.proxy->merge_dir_config(r->pool, (void *)(intptr_t)old, changed);
     /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000 instructions. */
     ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
     ap_set_module_config(copy, mb_mp.proxy, changed);
@@ -88,7 +95,9 @@ static int is_by_proxy(request_rec *r) {
 
 static before dress(request_rec *r, char *filename) {
     before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
-                  apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"), r->connection->keepalives};
+                  apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"),
+                  apr_table_get(r->notes, SOCKET_NOTE), r->connection->keepalives};
+    if (old.socket) apr_table_unset(r->notes, SOCKET_NOTE);
     r->filename = filename;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
@@ -118,6 +127,7 @@ static void undress(request_rec *r, const before *old) {
     r->handler = old->handler;
     r->proxyreq = old->proxyreq;
     r->per_dir_config = old->per_dir_config;
+    if (old->socket) apr_table_setn(r->notes, SOCKET_NOTE, old->socket);
     undress_headers(r, old);
 }
 
@@ -174,6 +184,17 @@ static void note_gone(const request_rec *r, uint32_t id, const char *origin, mb_
     if (mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0412: %s is silent on a request, and shows no other sign of life: given up after %lu ms",
                       origin, (unsigned long)((ended_us - attempt->began_us) / 1000));
+}
+
+/* Milliseconds until a server that has just been started has heard the others: no line is worth that. */
+#define USUAL_MS 5000
+
+/* No back-off (docs/threat-model.md), but what cannot be sent twice goes elsewhere. */
+static void note_unknown(request_rec *r, uint32_t id, const char *origin, uint64_t ended_ms) {
+    static uint64_t next_ms;
+    if (bh_feedback_unknown(mb_segment, id, ended_ms) >= USUAL_MS && mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0434: %s does not know this httpd as a server, and refuses its requests: it must hear the announcements, "
+                      "and connections must come from an address that is announced", origin);
 }
 
 /* Whether the server has nothing to do with the failure: this process lacks what a connection needs, or the server takes connections again. The
@@ -267,6 +288,8 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     else if (!attempt->unreadable && !attempt->is_unknown
              && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
         count(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !broke_off(r, result), ended_us, attempt);
+    if (attempt->is_unknown) note_unknown(r, id, way.origin, ended_us / 1000);
+    else if (outcome == MB_ANSWERED) bh_feedback_known(mb_segment, id);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != MB_ANSWERED) undress(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */

@@ -14,6 +14,7 @@
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
     size_t vector; /* bytes of a configuration vector up to the last module */
+    int is_newer;  /* than the headers that this was compiled with: its structs may be longer than we know, and are not copied */
     __typeof__(&ap_proxy_define_worker) define_worker;
     __typeof__(&ap_proxy_initialize_worker) initialize_worker;
     __typeof__(&proxy_run_scheme_handler) run_scheme_handler;

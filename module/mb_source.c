@@ -138,7 +138,7 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
     mb_source *known = find(list, r->server);
     uint64_t now = mb_now_ms();
     bh_address_t address;
-    if (settings->source_address_set) return r->server; /* the administrator has chosen */
+    if (settings->source_address_set || mb_mp.is_newer) return r->server; /* the administrator has chosen; or there is no way to */
     if (!known || bh_word_load(&known->until_ms) <= now) {
         int is_needed = choose(r, server, &address);
         apr_thread_mutex_lock(lock);

@@ -28,6 +28,11 @@
 
 mb_mod_proxy mb_mp;
 
+/* The minor number of httpd's interface that this is compiled for: a new one may append fields to structs. Set by a test only. */
+#ifndef MB_BUILT_MINOR
+#define MB_BUILT_MINOR MODULE_MAGIC_NUMBER_MINOR
+#endif
+
 /* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are needed. */
 typedef struct mb_peer {
     uint32_t holders;                     /* the table is one, and each request another; 0: it is no server's */
@@ -72,6 +77,7 @@ const char *mb_proxy_find(void) {
     if (!proxy) return "mod_proxy";
     if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
     mb_mp.proxy = proxy;
+    mb_mp.is_newer = proxy->minor_version > MB_BUILT_MINOR;
     FIND(define_worker, "ap_proxy_define_worker");
     FIND(initialize_worker, "ap_proxy_initialize_worker");
     FIND(run_scheme_handler, "proxy_run_scheme_handler");

@@ -96,3 +96,50 @@ def test_it_is_counted_once(members):
     wait_for(lambda: counted()[0] >= before[0] + 24, 5, "the arrivals")
     after = wait_for(settled, 12, "the counters to stand")
     assert (after[0] - before[0], after[1] - before[1]) == (24, 15)
+
+
+# ---- Requests that httpd refuses before any module has seen them ----
+
+EARLY = {
+    "400": b"GET / HTTP/1.1\r\nBackhand-Proxied: 203.0.113.7\r\nBackhand-Hops: 1\r\nConnection: close\r\n\r\n",
+    "417": b"GET / HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\nBackhand-Proxied: 203.0.113.7\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("source", [PEER, STRANGER])
+@pytest.mark.parametrize("status", EARLY)
+def test_an_early_error_page_shows_no_claim(stage, mpm, status, source):
+    server = stage.httpd(CLUSTER_OF_9 + f"ErrorDocument {status} /cgi-bin/who\nBackhand byAge 600\n", mpm=mpm, cgi=True, files=FILES, address="127.0.9.1")
+    answer = server.raw(EARLY[status], source=source)
+    assert b"203.0.113.7" not in answer and f"address={source} header= ".encode() in answer
+
+
+@pytest.mark.parametrize("status", EARLY)
+def test_an_early_error_page_opens_no_door(stage, status):
+    """It is another server's, which believes this one."""
+    server = stage.httpd(CLUSTER_OF_9 + "<Location /private>\nRequire ip 203.0.113.7\n</Location>\n", address="127.0.9.2", files={"private": "secret"})
+    front = stage.httpd(CLUSTER_OF_9 + f"ErrorDocument {status} /private\nProxySourceAddress 127.0.9.1\nProxyPass /private http://{server.id}/private\n",
+                        address="127.0.9.1")
+    front.knows(server)
+    server.knows(front)
+    server.log.expect("AH01630")
+    assert b"secret" not in front.raw(EARLY[status], source=STRANGER)
+
+
+@pytest.mark.parametrize("key", [False, True])
+def test_a_part_of_a_page_sees_nothing_that_was_for_a_server(stage, mpm, key):
+    """The front's own filter fetches it while the server's page passes."""
+    lines = CLUSTER_OF_9
+    if key:
+        path = stage.folder / "key"
+        path.write_text(KEY)
+        path.chmod(0o600)
+        lines += f"BackhandKey {path}\n"
+    server = stage.httpd(lines, address="127.0.9.2", files={"app/page.html": '<!--#include virtual="/cgi-bin/who" --><!--#include virtual="/dyn/x" -->'})
+    other = stage.backend("127.0.0.8")
+    front = stage.httpd(lines + "<Location /app>\nBackhand removeSelf\nSetOutputFilter INCLUDES\nOptions +Includes\n</Location>\n"
+                        f"ProxyPass /dyn http://{other.id}/\n", address="127.0.9.1", modules=("include",), cgi=True, files=FILES, mpm=mpm)
+    front.knows(server)
+    server.knows(front)
+    assert " header= " in front.get("/app/page.html", source=STRANGER).text
+    assert [request.header("Backhand-Proxied") for request in other.requests] == [None]

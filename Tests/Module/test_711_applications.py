@@ -2,7 +2,7 @@
 """An application behind ProxyPass, SetHandler proxy: or [P]: the section's chain decides first, and "here" is the application."""
 
 import pytest
-from harness.applications import AJP, FastCGI
+from harness.applications import AJP, FastCGI, LocalApplication
 from harness.backend import Reply
 from harness.front import CHAIN, announcement_of, front_of
 from harness.stage import CLUSTER, CLUSTER_OF_9
@@ -143,3 +143,83 @@ def test_a_virtual_host_s_proxypass_hides_the_main_server_s_chain(stage):
     front.log.expect("BH0130")
     front.start()
     assert front.log.text().count("BH0130") == 1
+
+
+# ---- Applications on Unix sockets ----
+
+SOCKETS = {
+    "ProxyPass": "ProxyPass /dyn unix:%s|http://localhost/dyn",
+    "SetHandler": "<Location /dyn>\nSetHandler \"proxy:unix:%s|http://localhost\"\n</Location>",
+    "RewriteRule": "RewriteEngine On\nRewriteRule ^/(dyn/.*)$ unix:%s|http://localhost/$1 [P]",
+    "RewriteRule of a section": "<Directory ${root}/htdocs/dyn>\nRewriteEngine On\nRewriteRule ^(.*)$ unix:%s|http://localhost/dyn/$1 [P]\n</Directory>",
+    "RewriteRule to FastCGI": "RewriteEngine On\nRewriteRule ^/(dyn/.*)$ unix:%s|fcgi://localhost/srv/$1 [P]",
+}
+OTHER = AWAY + AWAY.replace("/dyn", "/other")
+
+
+@pytest.mark.parametrize("form", SOCKETS)
+def test_a_local_socket_is_not_asked_in_a_servers_place(stage, mpm, form):
+    """Nor is it left behind in a connection that is kept for other sections."""
+    application, server = stage.enter(LocalApplication(stage.folder / "app.sock")), stage.backend("127.0.9.2")
+    front = front_of(stage, server, chain=OTHER, config=SOCKETS[form] % application.path, modules=MODULES, files=FILES, mpm=mpm, children=1,
+                     workers=1 if mpm == "prefork" else 4)
+    for _ in range(3):
+        assert [front.get(path).text for path in ("/dyn/page", "/other/page")] == [server.id] * 2
+    assert application.requests == []
+
+
+@pytest.mark.parametrize("form", ["ProxyPass", "RewriteRule"])
+def test_a_local_socket_is_here(stage, form):
+    """When the server refuses, too."""
+    application, gone = stage.enter(LocalApplication(stage.folder / "app.sock")), stage.backend("127.0.9.2")
+    gone.close()
+    front = front_of(stage, announcement_of(gone, load=0), chain=CLUSTER_OF_9 + "<Location /dyn>\nBackhand addSelf\nBackhand byLoad\n</Location>\n",
+                     config=SOCKETS[form] % application.path, modules=MODULES, files=FILES)
+    front.log.allow("AH00957|AH01114")
+    assert front.get("/dyn/page").text == "local" and len(application.requests) == 1
+
+
+# ---- Another cluster behind this one ----
+
+@pytest.mark.parametrize("keys", ["none", "first", "both"])
+def test_a_cluster_behind_a_proxypass(stage, mpm, keys):
+    """Its servers are not asked to believe what this cluster's say of a client, and what they say of this cluster's stays between them."""
+    key = stage.folder / "key"
+    key.write_text("0123456789abcdef" * 4)
+    key.chmod(0o600)
+    line = f"BackhandKey {key}\n"
+    application = stage.httpd(CLUSTER_OF_9 + (line if keys == "both" else ""), address="127.0.9.3", group=stage.new_group(),
+                              files={"dyn/page": "application"}, mpm=mpm)
+    tier = (CLUSTER_OF_9 + (line if keys != "none" else "") + "<Location /dyn>\nBackhand removeSelf\nBackhand byLoad\n</Location>\n"
+            + f"ProxySourceAddress ${{address}}\nProxyPass /dyn http://{application.id}/dyn\n")
+    server, front = (stage.httpd(tier, address=f"127.0.9.{number}", mpm=mpm) for number in (2, 1))
+    front.knows(server)
+    server.knows(front)
+    answer = front.get("/dyn/page", source="127.0.0.5")
+    assert (answer.status, answer.text) == (200, "application")
+    server.logged("action=looped")
+
+
+def test_a_refusal_by_another_cluster_is_not_the_servers(stage):
+    """An application that does not know its front says nothing of whether the server does."""
+    application = stage.backend("127.0.9.3", reply=lambda request: Reply(503, b"no", {"Backhand-Refused": "unknown-server"}))
+    server = stage.httpd(CLUSTER_OF_9 + f"ProxyPass /dyn http://{application.id}/dyn\n", address="127.0.9.2")
+    front = stage.httpd(CLUSTER_OF_9 + "BackhandRetries 0\nBackhand removeSelf\n", address="127.0.9.1")
+    front.knows(server)
+    server.knows(front)
+    assert front.get("/dyn/page", source="127.0.0.5").status == 503
+    assert front.status().servers[server.id]["failed"] == 1 and "BH0433" not in front.log.text()
+
+
+def test_a_proxypass_round_two_servers_ends(stage, mpm):
+    """Each has the other for its application: what goes round is not passed on by chains any more."""
+    first, second = (stage.httpd(CLUSTER_OF_9, address=f"127.0.9.{number}", mpm=mpm) for number in (1, 2))
+    for server, other in ((first, second), (second, first)):
+        server.configure(CLUSTER_OF_9 + f"<Location /dyn>\nBackhand removeSelf\n</Location>\n<Location /dyn/1>\nProxyPass http://{other.id}/dyn/2\n"
+                         "</Location>\n")
+        server.put("dyn/2", f"{server.name} has it\n")
+        server.restart()
+    first.knows(second)
+    second.knows(first)
+    answer = first.get("/dyn/1", source="127.0.0.5")
+    assert answer.status == 200 and answer.text.endswith("has it\n")

@@ -3,6 +3,7 @@
 
 import pytest
 from harness.front import front_of
+from harness.stage import CLUSTER_OF_9
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,10 @@ def test_each_attempt_counts_from_what_the_client_sent(stage):
     front.log.allow("AH00957|AH01114")
     assert front.get("/page", method="OPTIONS", headers=[("Max-Forwards", "5")]).text == backend.id
     assert backend.requests[-1].header("Max-Forwards") == "4"
+
+
+def test_nothing_runs_here_where_nothing_is_served_here(stage):
+    front = stage.httpd(CLUSTER_OF_9 + "<Location /cgi-bin>\nBackhand removeSelf\nBackhandSelfRedirect On\n</Location>\n", cgi=True,
+                        files={"cgi-bin/script": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nran here'\n"})
+    answer = front.get("/cgi-bin/script", method="OPTIONS", headers=[("Max-Forwards", "0")])
+    assert (answer.status, answer.text) == (200, "") and "GET" in answer.header("Allow")

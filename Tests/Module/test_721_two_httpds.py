@@ -5,7 +5,7 @@ import gzip
 import os
 
 import pytest
-from harness.stage import CLUSTER
+from harness.stage import CLUSTER, CLUSTER_OF_9
 
 MODULES = ("brotli", "cgid", "charset_lite", "deflate", "expires", "ext_filter", "filter", "http2", "include", "negotiation", "request", "session",
            "session_cookie", "setenvif", "substitute", "usertrack")
@@ -127,3 +127,18 @@ def test_not_modified(cluster, name):
     condition = {"If-Modified-Since": first.header("Last-Modified") or "Thu, 01 Jan 2099 00:00:00 GMT"}
     alone, front = cluster.both(path, headers=condition)
     assert (front.status, told(front), front.body) == (alone.status, told(alone), alone.body)
+
+
+# ---- What only the front does to the server's header ----
+
+@pytest.mark.parametrize("there", ["", "Header set X-Any thing\n", 'Header edit Set-Cookie ^(.*)$ "$1; Secure; HttpOnly"\n'])
+def test_attributes_of_cookies_that_the_front_adds(stage, mpm, there):
+    """Once, whether the server adds them too or not; the value is the server's."""
+    server = stage.httpd(CLUSTER_OF_9 + there, address="127.0.9.2", cgi=True, mpm=mpm,
+                         files={"cgi-bin/page": "#!/bin/sh\nprintf 'Content-Type: text/plain\\nSet-Cookie: sid=1; path=/\\n\\n'\n"})
+    front = stage.httpd(CLUSTER_OF_9 + 'Backhand removeSelf\nHeader edit Set-Cookie ^sid=1(.*)$ "sid=2$1; Secure; HttpOnly; SameSite=Lax"\n',
+                        address="127.0.9.1", mpm=mpm)
+    front.knows(server)
+    server.knows(front)
+    cookie = front.get("/cgi-bin/page", source="127.0.0.5").header("Set-Cookie")
+    assert cookie == "sid=1; path=/; Secure; HttpOnly; SameSite=Lax"

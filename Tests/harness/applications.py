@@ -107,3 +107,36 @@ class AJP(_Application):
         chunk = b"\x03" + struct.pack("!H", len(body)) + body + b"\0"
         for packet in (headers, chunk, b"\x05\x01"):
             connection.sendall(b"AB" + struct.pack("!H", len(packet)) + packet)
+
+
+class LocalApplication:
+    """HTTP on a Unix socket; one request a connection."""
+
+    def __init__(self, path):
+        self.path, self.requests = path, []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        path.chmod(0o777)
+        self._listener.listen(16)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                data = b""
+                while b"\r\n\r\n" not in data and (piece := connection.recv(4096)):
+                    data += piece
+                self.requests.append(data)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlocal")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # close() alone does not wake up the thread.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()

@@ -64,6 +64,30 @@ static int is_same_path(mb_piece left, mb_piece right) {
     return left.length == right.length && memcmp(left.start, right.start, left.length) == 0;
 }
 
+/* The next attribute of a cookie, from a ';' or the end; empty: none. */
+static mb_piece next_attribute(const char **cookie) {
+    const char *at = *cookie;
+    while (*at == ';' || is_blank(*at)) at++;
+    mb_piece found = {at, strcspn(at, ";")};
+    *cookie = at + found.length;
+    while (found.length && is_blank(found.start[found.length - 1])) found.length--;
+    return found;
+}
+
+static int has_attribute(const char *cookie, mb_piece name) {
+    mb_piece each;
+    while ((each = next_attribute(&cookie)).length)
+        if (mb_pieces_equal(name_in(each), name)) return 1;
+    return 0;
+}
+
+mb_piece mb_field_more(const char *cookie, const char **other) {
+    mb_piece each;
+    while ((each = next_attribute(other)).length)
+        if (!has_attribute(cookie, name_in(each))) return each;
+    return each;
+}
+
 int mb_field_same_cookie(const char *left, const char *right) {
     size_t length = strcspn(left, "=;");
     if (strcspn(right, "=;") != length || memcmp(left, right, length) != 0) return 0;

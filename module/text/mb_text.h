@@ -84,4 +84,7 @@ int mb_field_has(const char *list, mb_piece element, int by_name);
 /* Whether a client keeps only one of two values of Set-Cookie: name, domain and path are the same. */
 int mb_field_same_cookie(const char *left, const char *right);
 
+/* The next attribute (or name) of another cookie's line that a cookie's line has none of; empty: there is none more. Begin with other at the line. */
+mb_piece mb_field_more(const char *cookie, const char **other);
+
 #endif

@@ -214,8 +214,27 @@ static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t 
 /* So long after a back-off requests that cannot be sent twice go elsewhere: one that may be repeated is to find out. */
 #define BH_DOUBT_MS 2000
 
-/* Whether it refused a connection, and the end of the back-off was less than that ago. */
+/* The server has refused a request because it does not know this httpd: it refuses all others too, until it hears our announcements. Whose that can be
+ * done again find out; for so long others need not be lost there. A request that it answers ends it. */
+#define BH_UNKNOWN_MS 60000
+
+/* Returns for how many milliseconds it has done so. */
+static inline uint64_t bh_feedback_unknown(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms) {
+    bh_row_t *row = &segment->rows_extended[id];
+    uint64_t since = bh_word_load(&row->unknown_ms), spent = since < now_ms ? now_ms - since : 0;
+    bool was_unknown = __atomic_fetch_or(&row->doubts, BH_DOUBT_UNKNOWN, __ATOMIC_RELAXED) & BH_DOUBT_UNKNOWN;
+    if (!was_unknown || spent >= BH_UNKNOWN_MS) __atomic_store_n(&row->unknown_ms, now_ms, __ATOMIC_RELAXED);
+    return was_unknown ? spent : 0;
+}
+
+static inline void bh_feedback_known(bh_segment_t *_Nonnull segment, uint32_t id) {
+    uint32_t *doubts = &segment->rows_extended[id].doubts;
+    if (bh_half_load(doubts) & BH_DOUBT_UNKNOWN) __atomic_fetch_and(doubts, ~BH_DOUBT_UNKNOWN, __ATOMIC_RELAXED);
+}
+
+/* Whether it refused a connection, and the end of the back-off was less than that ago; or it does not know us. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    if (bh_half_load(&row->doubts) & BH_DOUBT_UNKNOWN && now_ms - bh_word_load(&row->unknown_ms) < BH_UNKNOWN_MS) return true;
     /* The refusal may be long ago: its server is not answered for by that. */
     return bh_half_load(&row->refused) && now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
 }

@@ -131,7 +131,8 @@ typedef struct bh_row {
     uint32_t recent_us;        /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
-    uint8_t pad1[24];
+    uint64_t unknown_ms;       /* children: since when, where row.doubts has BH_DOUBT_UNKNOWN */
+    uint8_t pad1[16];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
     uint32_t refused;          /* children: connections refused since the last one that worked, as far as back-off goes by them */
@@ -156,6 +157,8 @@ typedef enum bh_doubt {
     BH_DOUBT_FAILING = 8, /* it fails half of the requests, or more, of several clients for several URLs, and another server does not */
     BH_DOUBT_WRONG = 16   /* many more of its answers are 4xx than of another server's */
 } bh_doubt_t;
+/* One more bit of row.doubts, for all chains: the server says that it does not know this httpd, since row.unknown_ms. */
+#define BH_DOUBT_UNKNOWN (UINT32_C(1) << 24)
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
 typedef enum bh_counter {
@@ -251,7 +254,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 9 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 10 /* revision */,           \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -332,7 +335,7 @@ static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
 /* Whether nothing speaks against the row's server, so that a decision need not look further. So are most. */
 static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
     return !(bh_half_load(&row->state) | bh_half_load(&row->ordered) | bh_half_load(&row->own)
-             | bh_word_load(&row->backoff_until_ms));
+             | (bh_half_load(&row->doubts) & BH_DOUBT_UNKNOWN) | bh_word_load(&row->backoff_until_ms));
 }
 
 /* Bits of bh_doubt_t for all chains. */
