@@ -5,6 +5,9 @@ import BackhandSystem
 /// The moderator gives a client five seconds; one more is for the way.
 private let patience: UInt64 = 6000
 
+/// A full table has 3 MB.
+private let mostBytes = 16 << 20
+
 /// Milliseconds after which a missing socket is looked for once more: a graceful restart replaces it, which takes a few.
 let restartPause: UInt32 = 200
 
@@ -22,11 +25,19 @@ func ask(_ path: String, _ line: String) throws -> [UInt8] {
         _ = try Array(line.utf8).withUnsafeBufferPointer { line throws(SystemError) in
             try socket.send(UnsafeRawBufferPointer(line))
         }
-        if let answer = try readAll(socket) { return answer }
     } catch {
-        throw Complaint("the conversation with \(path) broke off: \(error.text)")
+        throw brokenOff(path, error)
+    }
+    do {
+        if let answer = try readAll(socket, from: path) { return answer }
+    } catch let error as SystemError {
+        throw brokenOff(path, error)
     }
     throw Complaint("\(path) does not answer")
+}
+
+private func brokenOff(_ path: String, _ error: SystemError) -> Complaint {
+    Complaint("the conversation with \(path) broke off: \(error.text)")
 }
 
 /// Connected; where nobody listens, httpd may just be restarting, so that is tried twice.
@@ -41,7 +52,7 @@ private func connect(_ path: String) throws(SystemError) -> StreamSocket {
 }
 
 /// Everything until the moderator closes; nil if it takes too long.
-private func readAll(_ socket: StreamSocket) throws(SystemError) -> [UInt8]? {
+private func readAll(_ socket: StreamSocket, from path: String) throws -> [UInt8]? {
     let deadline = monotonicMilliseconds() + patience
     var answer: [UInt8] = []
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
@@ -54,6 +65,7 @@ private func readAll(_ socket: StreamSocket) throws(SystemError) -> [UInt8]? {
         readiness.wait(milliseconds: Int(deadline - now))
         guard let count = try receive(socket, into: room) else { continue }
         guard count > 0 else { return answer }
+        guard answer.count + count <= mostBytes else { throw Complaint("\(path) answers with more than \(mostBytes >> 20) MB: it is not a moderator's") }
         answer += room[..<count]
     }
 }

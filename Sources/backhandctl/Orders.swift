@@ -96,5 +96,5 @@ private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throw
         }
     }
     let whom = server ?? "this httpd"
-    try writeToStandardOutput(Array("\(whom): \(answer.state), \(answer.underWay) requests under way\n".utf8))
+    try writeToStandardOutput(harmless(Array("\(whom): \(answer.state), \(answer.underWay) requests under way\n".utf8)))
 }

@@ -34,7 +34,7 @@ struct Status: ParsableCommand {
 
     private func output(_ bytes: [UInt8]) throws {
         do throws(SystemError) {
-            try writeToStandardOutput(bytes)
+            try writeToStandardOutput(harmless(bytes))
         } catch {
             throw Complaint("cannot write the answer: \(error.text)")
         }
@@ -46,6 +46,6 @@ struct Complaint: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) {
-        self.description = description
+        self.description = String(decoding: harmless(Array(description.utf8)), as: UTF8.self)
     }
 }
