@@ -33,7 +33,8 @@ struct FloodWatch {
     mutating func look(now: UInt64) -> Change? {
         let elapsed = now >= since ? now - since : 0
         if !isFlood {
-            if unwanted >= Self.many { return turn(true, now) }
+            // What has waited in the buffers while nobody read is no second's work.
+            if unwanted &* 1000 >= Self.many &* max(elapsed, 1000) { return turn(true, now) }
             if elapsed >= 1000 { begin(now) }
         } else if elapsed >= Self.looking {
             if unwanted &* sample &* 2000 < Self.many &* elapsed { return turn(false, now) }

@@ -8,6 +8,7 @@ internal import CBackhand
 struct EvidenceWindow {
     private var rows: [[ChainEvidence]] = []
     private var turned: UInt64 = 0
+    private var closed: UInt64 = 0
 
     /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who click now and then.
     private static let turn: UInt64 = 5_000_000
@@ -15,16 +16,27 @@ struct EvidenceWindow {
     /// used: how many rows there are, by the moderator's own memory; now: microseconds.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows used: UInt32, now: UInt64) {
         let count = Int(used)
-        let turns = now &- turned >= Self.turn
-        if turns { turned = now }
+        let isFirst = closed == 0
+        // What came while nobody looked is no second's work: as one window it would outweigh a minute of others.
+        let isGap = now &- closed > UInt64(BH_BEAT_LATE_MS) * 1000
+        closed = now
+        // A new moderator empties no half that its predecessor has just begun.
+        let turns = !isFirst && now &- turned >= Self.turn
+        if turns || isFirst { turned = now }
         for id in 0..<count {
             if id == rows.count { rows.append(Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
-            for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot)) }
+            for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot), isGap: isGap) }
         }
         for slot in 0..<Int(BH_CHAINS) { judge(segment, slot, count, now) }
         guard turns else { return }
         for id in 0..<count { bh_evidence_turn(bh_segment_row_mutable(segment, UInt32(id))) }
+    }
+
+    /// The row gets another server: what the last one answered says nothing of it.
+    mutating func forget(_ id: UInt32) {
+        guard Int(id) < rows.count else { return }
+        rows[Int(id)] = Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))
     }
 
     private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64) {
@@ -69,7 +81,8 @@ struct ChainEvidence {
     private(set) var last = (0.0, 0.0, 0.0, 0.0, 0.0)
     /// Whether it was in doubt when the last window closed.
     private var wasInDoubt = false
-    private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0)
+    /// The row's counts when the last window closed; nil before the first one: what a predecessor's time brought is no window's.
+    private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32)?
 
     private static let keep = 0.9
 
@@ -78,17 +91,19 @@ struct ChainEvidence {
     var wrong: Double { counts.3 / total }
     var failing: Double { counts.4 / total }
 
-    mutating func take(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32) {
+    /// isGap: whether the window is longer than any, so that what came in it is left out.
+    mutating func take(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, isGap: Bool) {
         let evidence = bh_row_evidence(row, slot)
         let isInDoubt = bh_row_doubts(row, slot) != 0
         let now = (
             bh_evidence_answers(evidence, 0), bh_evidence_answers(evidence, 1), bh_evidence_answers(evidence, 2), bh_evidence_answers(evidence, 3),
             bh_evidence_answers(evidence, 4)
         )
+        let before = isGap ? now : seen ?? now
         last = (
-            Double(now.0 &- seen.0), Double(now.1 &- seen.1), Double(now.2 &- seen.2), Double(now.3 &- seen.3), Double(now.4 &- seen.4)
+            Double(now.0 &- before.0), Double(now.1 &- before.1), Double(now.2 &- before.2), Double(now.3 &- before.3), Double(now.4 &- before.4)
         )
-        // The row has got another server: its counts began again.
+        // No second brings so many: something has written over the counts.
         if lately > 1e8 {
             counts = (0, 0, 0, 0, 0)
             last = counts

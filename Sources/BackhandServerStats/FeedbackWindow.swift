@@ -19,6 +19,7 @@ struct FeedbackWindow {
     /// Writes each row's mean, and kappa, for the time since the last call.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
         let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
+        let isGap = span > UInt64(BH_BEAT_LATE_MS) * 1000
         openedAt = now
         let keep = 0.9
         all *= keep
@@ -27,7 +28,7 @@ struct FeedbackWindow {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
             rows[id].closeMean(row, span: span, now: now)
-            rows[id].closeTimes(row, keep: keep)
+            rows[id].closeTimes(row, keep: keep, isGap: isGap)
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
@@ -36,7 +37,13 @@ struct FeedbackWindow {
             ours += Double(counts.sent)
         }
         own.close(segment, span: span)
-        bh_half_store(&segment.pointee.kappa, kappa)
+        // Before the first window nothing is known: what a predecessor found holds until then.
+        if span > 0 { bh_half_store(&segment.pointee.kappa, kappa) }
+    }
+
+    /// The row gets another server.
+    mutating func forget(_ id: UInt32) {
+        if Int(id) < rows.count { rows[Int(id)].forget() }
     }
 
     /// In thousandths, 1 to 64 of us: more balancers than that are not told from many clients without any.
@@ -124,10 +131,18 @@ private struct RowWindow {
         bh_half_store(&row.pointee.sent_mean, UInt32(clamping: grown &* 1000 / span))
     }
 
-    /// The mean time of what was answered lately, in windows with answers and without. What was before the first one says nothing of today.
-    mutating func closeTimes(_ row: UnsafeMutablePointer<bh_row_t>, keep: Double) {
+    /// Its counts and times begin again; the integral does not, for its word in the row stays.
+    mutating func forget() {
+        let integral = integral
+        self = RowWindow()
+        self.integral = integral
+    }
+
+    /// The mean time of what was answered lately, in windows with answers and without. What was before the first one says nothing of today, and
+    /// what came in a gap would outweigh all windows after it.
+    mutating func closeTimes(_ row: UnsafeMutablePointer<bh_row_t>, keep: Double, isGap: Bool) {
         let now = (count: bh_word_load(&row.pointee.served), spent: bh_word_load(&row.pointee.service_us))
-        let before = answered ?? now
+        let before = isGap ? now : answered ?? now
         answered = now
         guard now.count >= before.count, now.spent >= before.spent else {
             (recentCount, recentSpent) = (0, 0)

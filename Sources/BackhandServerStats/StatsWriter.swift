@@ -175,6 +175,8 @@ public struct StatsWriter {
 
     private mutating func empty(_ id: UInt32) {
         emptyRow(segment, id)
+        window.forget(id)
+        evidence.forget(id)
         addresses.forget(id)
         hasStaleAddress = true
     }

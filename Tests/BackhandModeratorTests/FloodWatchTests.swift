@@ -24,6 +24,17 @@ import Testing
         if flood { #expect(changes[0].1 <= 11_010) }
     }
 
+    /// A new moderator finds what its predecessor left unread, and one that stood still what came meanwhile: that is none.
+    @Test(arguments: [(0, 4000, false), (10_000, 4000, false), (3000, 4000, true), (1000, 4000, true)] as [(UInt64, Int, Bool)])
+    func whatHasWaited(pause: UInt64, waiting: Int, is flood: Bool) {
+        var watch = FloodWatch(sample: 256)
+        let start: UInt64 = 50_000
+        if pause > 0 { _ = watch.look(now: start) }
+        for _ in 0..<waiting { watch.note() }
+        #expect(watch.look(now: start + pause) == (flood ? .begins : nil))
+        #expect(run(&watch, perSecond: 900, from: start + pause + 10, to: start + pause + 5000).isEmpty)
+    }
+
     /// A sample of one in 256 tells whether it goes on: 20 a second are 5,120, 1 a second are 256.
     @Test(arguments: [(UInt64(20), false), (4, false), (1, true), (0, true)])
     func whenItEnds(sampled: UInt64, ends: Bool) throws {

@@ -100,6 +100,75 @@ import Testing
         if kinds[0] == BH_CLASS_WRONG { #expect(table.row(1).pointee.counted & bh_counted_bit(2, BH_CLASS_WRONG.rawValue) != 0, "all alike") }
     }
 
+    /// What a new moderator finds in the table is no window's: neither an old history of errors makes a doubt, nor does one of good answers hide
+    /// those of today, whatever the predecessor has counted, and however long nobody looked.
+    @Test(arguments: [(BH_CLASS_WRONG, false), (BH_CLASS_WRONG, true), (BH_CLASS_GOOD, false), (BH_CLASS_GOOD, true)] as [(bh_class_t, Bool)])
+    func history(kind: bh_class_t, isGap: Bool) {
+        let table = TestSegment()
+        var writer = table.writer()
+        for id in 1...2 { _ = writer.hear(announcement("10.0.0.\(id)", boot: UInt64(id) + 10), now: 1000, wall: 5) }
+        func past() {
+            add(table, 1, kind, Array(0..<6), Array(0..<10), times: 50_000)
+            add(table, 2, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 50_000)
+        }
+        if isGap {
+            writer.publishFeedback(nowMicroseconds: 1_000_000)
+            past()
+        } else {
+            past()
+            writer = table.writer()
+        }
+        for second in 100...110 as ClosedRange<UInt64> {
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+            #expect(table.row(1).pointee.doubts == 0, "after \(second - 100) s")
+            for id in 1...2 as ClosedRange<UInt32> { add(table, id, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 50, at: second * 1000) }
+        }
+        // From here on server 1 lacks the application.
+        for second in 111...119 as ClosedRange<UInt64> {
+            add(table, 1, BH_CLASS_WRONG, Array(0..<6), Array(0..<10), times: 50, at: second * 1000)
+            add(table, 2, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 50, at: second * 1000)
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+        }
+        #expect(bh_row_doubts(table.row(1), 2) == bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0))
+    }
+
+    /// Clients and URLs of the half that is being filled outlive a restart of the moderator: they are emptied five seconds later.
+    @Test func halvesOutliveTheModerator() {
+        let table = TestSegment()
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.1", boot: 11), now: 1000, wall: 5)
+        let generation = { table.row(1).pointee.generation }
+        writer = table.writer()
+        writer.publishFeedback(nowMicroseconds: 100_000_000)
+        #expect(generation() == 0)
+        writer.publishFeedback(nowMicroseconds: 104_000_000)
+        #expect(generation() == 0)
+        writer.publishFeedback(nowMicroseconds: 105_000_000)
+        #expect(generation() == 1)
+    }
+
+    /// A row's next server is not judged by what the last one answered, however many answers it has itself.
+    @Test func nextServer() {
+        let table = TestSegment()
+        var writer = table.writer()
+        for id in 1...2 { _ = writer.hear(announcement("10.0.0.\(id)", boot: UInt64(id) + 10), now: 1000, wall: 5) }
+        for second in 1...5 as ClosedRange<UInt64> {
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+            add(table, 1, BH_CLASS_WRONG, Array(0..<6), Array(0..<10), times: 10, at: second * 1000)
+        }
+        _ = writer.hear(announcement("10.0.0.2", boot: 12, sequence: 2), now: 90_000, wall: 5)
+        writer.expire(after: 60_000, now: 90_000)
+        #expect(bh_row_heard(table.row(1)) == 0 && table.row(1).pointee.served == 0)
+        _ = writer.hear(announcement("10.0.0.3", boot: 13), now: 160_000, wall: 5)
+        _ = writer.hear(announcement("10.0.0.2", boot: 12, sequence: 3), now: 160_000, wall: 5)
+        #expect(bh_row_heard(table.row(1)) == 160_000, "the row is the new server's")
+        for second in 160...170 as ClosedRange<UInt64> {
+            for id in 1...2 as ClosedRange<UInt32> { add(table, id, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 100, at: second * 1000) }
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+            #expect(table.row(1).pointee.doubts == 0)
+        }
+    }
+
     /// One client's 400 requests for what one server does not have, beside 50 a second of others: neither doubt nor a share that anybody notices.
     @Test(arguments: [BH_CLASS_WRONG, BH_CLASS_FAILED])
     func oneClient(kind: bh_class_t) {

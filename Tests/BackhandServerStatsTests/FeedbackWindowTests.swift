@@ -141,6 +141,10 @@ import Testing
         _ = writer.hear(facts, now: 3000, wall: 7)
         writer.publishFeedback(nowMicroseconds: 3_000_000)
         #expect(table.segment.pointee.kappa == 4000)
+        // A new moderator has seen nothing yet: what its predecessor found holds.
+        writer = table.writer()
+        writer.publishFeedback(nowMicroseconds: 4_000_000)
+        #expect(table.segment.pointee.kappa == 4000)
     }
 
     /// What this httpd serves itself is no work of a peer, and is announced as its own.

@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What answers said of servers before a new moderator took over is the past: neither does it speak against a server today, nor does it hide what does."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+
+import pytest
+from harness.announce import Announcement
+from harness.backend import Reply
+from harness.crowd import Crowd, shares
+from harness.stage import CLUSTER_OF_9
+
+CONFIG = CLUSTER_OF_9 + """
+BackhandTrace On
+<Location />
+    Backhand removeSelf
+    Backhand byRandom
+</Location>
+<Location /history>
+    Backhand off
+    SetHandler history
+</Location>
+"""
+
+MEANS = (0, 2000, 100_000, 40_000, 40_000, 500, 1600, 0)
+
+# Runs in a child of httpd, which counts answers: adds as many as weeks bring. "?404": of the server whose row is the first one, wrong answers.
+HISTORY = r"""
+#include "httpd.h"
+#include "http_config.h"
+#include "http_protocol.h"
+#include "evidence.h"
+#include <stdio.h>
+
+static bh_segment_t *find(void) {
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        char rights[5];
+        if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[1] != 'w' || rights[3] != 's') continue;
+        if (end - begin < sizeof(bh_segment_t)) continue;
+        bh_segment_t *segment = (bh_segment_t *)begin;
+        if (segment->magic == BH_SEGMENT_MAGIC && segment->layout == BH_SEGMENT_LAYOUT) return fclose(maps), segment;
+    }
+    if (maps) fclose(maps);
+    return NULL;
+}
+
+static int add(request_rec *r) {
+    if (!r->handler || strcmp(r->handler, "history")) return DECLINED;
+    bh_segment_t *segment = find();
+    int added = 0;
+    for (uint32_t id = 1; segment && id < bh_segment_rows(segment); id++)
+        for (uint32_t slot = 0; slot < BH_CHAINS; slot++) {
+            bh_evidence_t *evidence = bh_row_evidence(&segment->rows_extended[id], slot);
+            if (!bh_evidence_answers(evidence, BH_CLASS_GOOD)) continue;
+            int is_wrong = id == 1 && r->args && !strcmp(r->args, "404");
+            __atomic_add_fetch(&evidence->answers[is_wrong ? BH_CLASS_WRONG : BH_CLASS_GOOD], 20000000, __ATOMIC_RELAXED);
+            added++;
+        }
+    ap_rprintf(r, "%d\n", added);
+    return OK;
+}
+
+static void hooks(apr_pool_t *p) { ap_hook_handler(add, NULL, NULL, APR_HOOK_REALLY_FIRST - 1); }
+
+AP_DECLARE_MODULE(history) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
+"""
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """The module's line for the configuration."""
+    from harness.httpd import REPOSITORY
+    folder = tmp_path_factory.mktemp("history")
+    folder.chmod(0o755)
+    (folder / "mod_history.c").write_text(HISTORY)
+    flags = subprocess.run(["apxs", "-q", "CFLAGS", "EXTRA_CPPFLAGS"], capture_output=True, text=True, check=True).stdout.split()
+    includes = ["-I" + subprocess.run(["apxs", "-q", name], capture_output=True, text=True, check=True).stdout.strip()
+                for name in ("INCLUDEDIR", "APR_INCLUDEDIR")]
+    subprocess.run(["cc", "-shared", "-fPIC", *[flag for flag in flags if flag.startswith(("-D", "-pthread"))], *includes,
+                    f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", folder / "mod_history.so", folder / "mod_history.c"], check=True)
+    return f"LoadModule history_module {folder}/mod_history.so\n"
+
+
+class Farm:
+    """A front and three servers, of which the first gives wrong answers if `is_wrong`."""
+
+    def __init__(self, stage, config):
+        self.is_wrong = False
+        self.backends = [stage.backend(f"127.0.9.{2 + number}", reply=self._reply(number)) for number in range(3)]
+        self.front = stage.httpd(config, workers=32, children=2, group=stage.new_group())
+        self.front.log.allow("BH0410|BH0206|AH0")
+        self.ids = [backend.id for backend in self.backends]
+        stage.plant(self.front, *self._announcements())
+        self.rest = threading.Event()
+        self.teller = threading.Thread(target=self._announce, args=(stage,), daemon=True)
+        self.teller.start()
+
+    def _reply(self, number):
+        return lambda request: Reply(404, b"") if number == 0 and self.is_wrong else Reply(200, b"", delay=random.uniform(0.03, 0.05))
+
+    def _announcements(self):
+        return [Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
+                for number, backend in enumerate(self.backends)]
+
+    def _announce(self, stage):
+        while not self.rest.wait(1):
+            stage.announce(*self._announcements(), group=self.front.group)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.rest.set()
+        self.teller.join(5)
+
+    def succeed(self, how, crowd, count):
+        """Gives its moderator a successor, while the moderator does not see what is added to the counts."""
+        old = self.front.moderator()
+        os.kill(old, signal.SIGSTOP)
+        assert self.front.get(f"/history?{count}").text == "3\n"
+        if how == "killed":
+            os.kill(old, signal.SIGKILL)
+        else:
+            self.front.restart()
+        crowd.for_seconds(1.5)
+        self.front.moderator(other_than=old)
+
+
+@pytest.mark.parametrize("how", ["killed", "graceful"])
+def test_an_old_history_does_not_hide_what_is_wrong_today(stage, history, how):
+    """After years of good answers a server lacks the application: what it takes to see that is some seconds, as ever."""
+    with Farm(stage, history + CONFIG) as farm, Crowd(farm.front, 10) as crowd:
+        crowd.for_seconds(2)
+        farm.succeed(how, crowd, "200")
+        crowd.for_seconds(2)
+        farm.is_wrong = True
+        crowd.for_seconds(6)
+        asked = crowd.for_seconds(4)
+        assert sum(one.status == 404 for one in asked) / len(asked) <= 0.02
+
+
+@pytest.mark.parametrize("how", ["killed", "graceful"])
+def test_an_old_history_is_no_doubt(stage, history, how):
+    """A server whose wrong answers are over gets its share."""
+    with Farm(stage, history + CONFIG) as farm, Crowd(farm.front, 10) as crowd:
+        crowd.for_seconds(2)
+        farm.succeed(how, crowd, "404")
+        asked = crowd.for_seconds(4)
+        assert set(shares(asked)) == set(farm.ids) and min(shares(asked).values()) > 0.22, shares(asked)
