@@ -29,16 +29,16 @@ extension Moderator {
         guard signer != nil, SignedParts(datagram) != nil, !writer.isOwn(bootID: facts.boot_id) else { return nil }
         if writer.isOld(facts, now: now) { return BH_COUNT_REPEATED }
         guard writer.needsProof(facts, now: now) else { return nil }
-        return challenges.allows(facts.boot_id, sender, now: now) ? nil : BH_COUNT_UNCHALLENGED
+        return challenges.allows(facts.boot_id, sender, sequence: facts.sequence, now: now) ? nil : BH_COUNT_UNCHALLENGED
     }
 
     /// Asks the announcement's sender to prove that it is no recording.
     func challenge(_ facts: bh_facts_t, at sender: bh_address_t, port: UInt16, _ writer: StatsWriter, now: UInt64) {
-        guard challenges.take(facts.boot_id, sender, isAtHome: facts.address == sender, now: now) else {
+        guard challenges.take(facts.boot_id, sender, isAtHome: facts.address == sender, sequence: facts.sequence, now: now) else {
             return writer.count(BH_COUNT_UNCHALLENGED)
         }
         guard let signer, let mint, let target = sender.ipv4, let socket = socket(towards: target),
-            let nonce = mint.nonce(for: facts.boot_id, now: now, signer)
+            let nonce = mint.nonce(for: facts.boot_id, at: sender, port: port, now: now, signer)
         else { return }
         let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: reply)
         guard sign(reply, length, signer), send(length, to: target, port: port, with: socket) else { return }
@@ -70,17 +70,17 @@ extension Moderator {
         }
         switch decodeAnnouncement(datagram) {
         case .dropped(let counter): drop(counter, from: sender, writer, now: now)
-        case .announcement(let facts): takeAnswer(datagram, facts, from: sender, &writer, now: now)
+        case .announcement(let facts): takeAnswer(datagram, facts, from: sender, port: inbox.port(place), &writer, now: now)
         }
     }
 
     private func takeAnswer(
-        _ datagram: UnsafeRawBufferPointer, _ facts: bh_facts_t, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
+        _ datagram: UnsafeRawBufferPointer, _ facts: bh_facts_t, from sender: bh_address_t, port: UInt16, _ writer: inout StatsWriter, now: UInt64
     ) {
         guard SignedParts(datagram) != nil else { return drop(BH_COUNT_UNSIGNED, from: sender, writer, now: now) }
         if let wrong = forgery(datagram, from: sender, now: now) ?? steering(facts, from: sender, isSigned: true) { return drop(wrong, from: sender, writer, now: now) }
         guard let signer, let mint, let nonce = answeredNonce(datagram),
-            mint.isFresh(nonce, for: facts.boot_id, now: now, signer)
+            mint.isFresh(nonce, for: facts.boot_id, at: sender, port: port, now: now, signer)
         else { return drop(BH_COUNT_BAD_ANSWER, from: sender, writer, now: now) }
         enter(facts, .answered, from: sender, &writer, now: now)
     }

@@ -17,24 +17,33 @@ struct ReplyLimit {
     private var senders: TokenSketch
     /// All servers of a full table may be new at once; after that a steady trickle.
     private var all = TokenBucket(burst: UInt64(BH_ROWS), interval: 4, now: 0)
+    /// What is newer than anything of its subject, which no recording of what we have heard is: nothing that is played back uses up these two.
+    private var newest = NewestSketch()
+    private var news: TokenSketch
+    private var newsSenders: TokenSketch
 
     init(secret: UInt64) {
         pairs = TokenSketch(burst: 4, interval: 500, secret: secret)
         subjects = TokenSketch(burst: 8, interval: 250, secret: ~secret)
         senders = TokenSketch(burst: 32, interval: 40, secret: mix(secret))
+        news = TokenSketch(burst: 4, interval: 500, secret: mix(~secret))
+        newsSenders = TokenSketch(burst: 32, interval: 40, secret: mix(mix(secret)))
     }
 
     /// Whether the sender may cause one more with this subject; if not, even its signature need not be checked.
-    func allows(_ subject: UInt64, _ sender: bh_address_t, now: UInt64) -> Bool {
-        pairs.has(pair(subject, sender), now: now)
+    ///
+    /// - Parameter sequence: number of the announcement; 0: it has none.
+    func allows(_ subject: UInt64, _ sender: bh_address_t, sequence: UInt64 = 0, now: UInt64) -> Bool {
+        newest.isNew(sequence, of: subject) || pairs.has(pair(subject, sender), now: now)
     }
 
-    /// Takes one; false if there is none left.
+    /// Takes one; false if there is none left. Only for what is signed: a number counts from now on.
     ///
     /// - Parameter isAtHome: whether the subject comes from the address that it names itself: what others do with it elsewhere does not count then.
-    mutating func take(_ subject: UInt64, _ sender: bh_address_t, isAtHome: Bool = false, now: UInt64) -> Bool {
+    mutating func take(_ subject: UInt64, _ sender: bh_address_t, isAtHome: Bool = false, sequence: UInt64 = 0, now: UInt64) -> Bool {
+        if newest.note(sequence, of: subject, now: now), takeNews(subject, sender, now: now) { return true }
         // What one bound refuses must not use up another.
-        guard allows(subject, sender, now: now), isAtHome || subjects.has(subject, now: now), senders.has(key(sender), now: now),
+        guard pairs.has(pair(subject, sender), now: now), isAtHome || subjects.has(subject, now: now), senders.has(key(sender), now: now),
             all.take(now: now)
         else { return false }
         _ = pairs.take(pair(subject, sender), now: now)
@@ -42,8 +51,53 @@ struct ReplyLimit {
         return senders.take(key(sender), now: now)
     }
 
+    /// Many recordings of a server that is gone are new once each, one after the other: they are bounded too.
+    private mutating func takeNews(_ subject: UInt64, _ sender: bh_address_t, now: UInt64) -> Bool {
+        guard news.has(subject, now: now), newsSenders.has(key(sender), now: now), all.take(now: now) else { return false }
+        _ = news.take(subject, now: now)
+        return newsSenders.take(key(sender), now: now)
+    }
+
     private func pair(_ subject: UInt64, _ sender: bh_address_t) -> UInt64 {
         mix(subject) ^ key(sender)
+    }
+}
+
+/// The highest number of each subject, in memory of a fixed size: two subjects that share both of their cells have the higher one together.
+///
+/// Emptied now and then: else the numbers of servers that are gone would fill it in the end. Then each subject's next number is new, once.
+struct NewestSketch {
+    /// Cells of each of the two rows: as many as the table has servers, twice.
+    private static var width: Int { 4096 }
+    private static var lifetime: UInt64 { 600_000 }
+
+    private var cells = [UInt64](repeating: 0, count: 2 * width)
+    private var emptied: UInt64 = 0
+
+    /// Whether the number is above all that were noted of the subject. 0 never is.
+    func isNew(_ number: UInt64, of subject: UInt64) -> Bool {
+        let (first, second) = Self.places(subject)
+        return number > min(cells[first], cells[second])
+    }
+
+    /// Notes a number, and says whether it is new.
+    mutating func note(_ number: UInt64, of subject: UInt64, now: UInt64) -> Bool {
+        guard number > 0 else { return false }
+        if now &- emptied >= Self.lifetime {
+            emptied = now
+            for place in cells.indices { cells[place] = 0 }
+        }
+        let isNew = isNew(number, of: subject)
+        let (first, second) = Self.places(subject)
+        cells[first] = max(cells[first], number)
+        cells[second] = max(cells[second], number)
+        return isNew
+    }
+
+    /// Boot ids are random numbers already, and signed: who has no key cannot choose them.
+    private static func places(_ subject: UInt64) -> (Int, Int) {
+        let mixed = mix(subject)
+        return (Int(mixed % UInt64(width)), width + Int((mixed >> 32) % UInt64(width)))
     }
 }
 

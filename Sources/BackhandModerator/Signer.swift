@@ -34,7 +34,7 @@ struct Signer {
     }
 
     /// The first 16 bytes of the text's signature; nil if it cannot be had.
-    func digest(_ text: InlineArray<5, UInt64>) -> Nonce? {
+    func digest(_ text: InlineArray<8, UInt64>) -> Nonce? {
         var result = InlineArray<4, UInt64>(repeating: 0)
         let made = withUnsafeBytes(of: text) { text in
             withUnsafeMutableBytes(of: &result) { room in

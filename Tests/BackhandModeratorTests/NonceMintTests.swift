@@ -35,6 +35,16 @@ extension bh_moderator_config_t {
     }
 }
 
+extension NonceMint {
+    /// At an address and port that do not matter.
+    fileprivate func nonce(for boot: UInt64, now: UInt64, _ signer: Signer) -> Nonce? {
+        nonce(for: boot, at: bh_address_t(ipv4: 0x0a00_0001), port: 4000, now: now, signer)
+    }
+    fileprivate func isFresh(_ nonce: Nonce, for boot: UInt64, now: UInt64, _ signer: Signer) -> Bool {
+        isFresh(nonce, for: boot, at: bh_address_t(ipv4: 0x0a00_0001), port: 4000, now: now, signer)
+    }
+}
+
 @Suite struct NonceMintTests {
     private func signer(_ key: UInt = 7) throws -> Signer {
         var config = bh_moderator_config_t()
@@ -57,6 +67,14 @@ extension bh_moderator_config_t {
         #expect(!mint.isFresh(nonce, for: 5, now: 6000, signer), "of the future")
         #expect(!mint.isFresh(Nonce(high: nonce.low, low: nonce.high), for: 5, now: 9000, signer))
         #expect(!mint.isFresh(Nonce(high: 0, low: 0), for: 5, now: 9000, signer))
+    }
+
+    /// Who plays a recording elsewhere learns nothing of what the server itself is asked.
+    @Test(arguments: [(UInt32(0x0a00_0001), UInt16(4000), true), (0x0a00_0001, 4001, false), (0x0a00_0002, 4000, false)] as [(UInt32, UInt16, Bool)])
+    func isBoundToThePlace(address: UInt32, port: UInt16, good: Bool) throws {
+        let (mint, signer) = (try NonceMint(), try signer())
+        let nonce = try #require(mint.nonce(for: 5, now: 9000, signer))
+        #expect(mint.isFresh(nonce, for: 5, at: bh_address_t(ipv4: address), port: port, now: 9000, signer) == good)
     }
 
     /// A predecessor's nonces, or those of another receiver with the same key, are nothing.

@@ -42,6 +42,49 @@ import Testing
         #expect((240...250 + 48).contains(later))
     }
 
+    /// A new server announces itself once a second, while its last announcement is played back 20,000 times a second: from its own address, from three
+    /// others, from all of a network, as soon as it was heard. Each of its own is answered, and of the recordings few.
+    @Test(arguments: [(1, true), (3, false), (254, false), (254, true)] as [(Int, Bool)]) func aNewServersOwn(hosts: Int, home: Bool) {
+        var limit = ReplyLimit(secret: 7)
+        var (ofServer, ofRecording) = (0, 0)
+        for now in UInt64(1000)..<11_000 {
+            if now % 1000 == 0 {
+                // Its sender is not the address that it announces.
+                let isAllowed = limit.allows(77, address(2001), sequence: now / 1000, now: now)
+                if isAllowed, limit.take(77, address(2001), sequence: now / 1000, now: now) { ofServer += 1 }
+            }
+            for copy in 0..<20 {
+                let sender = home ? address(2001) : address((Int(now) * 20 + copy) % hosts)
+                if limit.take(77, sender, isAtHome: home, sequence: now / 1000, now: now) { ofRecording += 1 }
+            }
+        }
+        #expect(ofServer == 10)
+        #expect(ofRecording <= 50)
+    }
+
+    /// Whoever has a day's recordings of a server that is gone, each newer than the one before: no more than with one.
+    @Test func aDaysRecordings() {
+        var limit = ReplyLimit(secret: 7)
+        var taken = 0
+        for number in UInt64(1)...86_400 where limit.take(77, address(1), sequence: number, now: 1000 + number / 20) { taken += 1 }
+        #expect((20...30).contains(taken), "4.3 s: two bursts of 4, and two a second of each")
+        let another = (1...3).filter { limit.take(78, address(2), sequence: UInt64($0), now: 5320) }.count
+        #expect(another == 3)
+        // And none of it is new a second time.
+        for number in UInt64(1)...86_400 { _ = limit.take(77, address(1), sequence: number, now: 5320) }
+        let own = limit.take(77, address(3), sequence: 86_401, now: 7320)
+        #expect(own, "the server is back")
+    }
+
+    /// What is not signed is not noted, and what was noted is forgotten in the end: once more it is new, and no more than that.
+    @Test func numbers() {
+        var newest = NewestSketch()
+        #expect(newest.isNew(1, of: 77) && newest.isNew(1, of: 77) && !newest.isNew(0, of: 77))
+        let noted = [(5, 0), (5, 1), (6, 2), (4, 3), (0, 4), (6, 600_002), (6, 600_003)].map { newest.note(UInt64($0.0), of: 77, now: 700_000 + UInt64($0.1)) }
+        #expect(noted == [true, false, true, false, false, true, false])
+        #expect(newest.isNew(1, of: 78))
+    }
+
     /// What cannot be taken need not be checked, and asking takes nothing.
     @Test func asking() {
         var limit = ReplyLimit(secret: 7)
