@@ -36,6 +36,16 @@ struct SeenServer: Equatable {
     var failures = UInt64(0)
 }
 
+extension SeenServer {
+    /// Whether the row has got another server meanwhile.
+    func isAnother(than other: SeenServer) -> Bool {
+        standing != .absent && other.standing != .absent && (address != other.address || port != other.port)
+    }
+
+    /// Whether the difference is worth a line.
+    func isTold(from other: SeenServer) -> Bool { standing != other.standing || isAnother(than: other) }
+}
+
 /// A change of one server that is worth a line.
 struct ServerChange: Equatable {
     var id: UInt32
@@ -43,12 +53,12 @@ struct ServerChange: Equatable {
     var seen: SeenServer
     /// Where the server was, for one that is gone.
     var before: SeenServer
-    /// Changes of this server since its last line that got none.
+    /// Earlier changes of this server that got no line since its last one.
     var untold: UInt32
 }
 
 /// Decides which changes of the table become lines: a flapping server has one a minute for each kind, with a count, and after ten lines in ten
-/// seconds the rest of them become one.
+/// seconds the rest of them become one. What the log says last of a server becomes true: a change that stays is told once the minute is over.
 struct ServerNews {
     /// Milliseconds in which one server has one line of a kind.
     static var quiet: UInt64 { 60_000 }
@@ -73,8 +83,11 @@ struct ServerNews {
 
     private struct Known {
         var seen = SeenServer()
+        /// As the log has it: by its own last line, or counted in one for many; what was found at the start needs none.
+        var told = SeenServer()
         /// When the kind may have its next line; CLOCK_MONOTONIC milliseconds, by kind.
         var next = InlineArray<7, UInt64>(repeating: 0)
+        /// Changes since the last line.
         var untold = UInt32(0)
     }
 
@@ -86,28 +99,26 @@ struct ServerNews {
     /// Takes the row as it is: what a moderator finds in the table at its start is no change.
     mutating func adopt(_ id: UInt32, _ seen: SeenServer) {
         known[Int(id)].seen = seen
+        known[Int(id)].told = seen
     }
 
-    /// Looks at a row; returns its change, if it is to have a line.
+    /// Looks at a row; returns how it differs from what the log says, if that is to have a line now.
     mutating func look(_ id: UInt32, _ seen: SeenServer, now: UInt64) -> ServerChange? {
-        let before = known[Int(id)].seen
+        if known[Int(id)].seen.isTold(from: seen) { known[Int(id)].untold &+= 1 }
         known[Int(id)].seen = seen
-        let isAnother = before.standing != .absent && seen.standing != .absent
-            && (before.address != seen.address || before.port != seen.port)
-        guard before.standing != seen.standing || isAnother else { return nil }
-        let from = isAnother ? Standing.absent : before.standing
+        let before = known[Int(id)].told
+        guard before.isTold(from: seen) else { return nil }
+        let from = before.isAnother(than: seen) ? Standing.absent : before.standing
         let kind = seen.standing.kind(from: from)
-        guard now >= known[Int(id)].next[kind] else {
-            known[Int(id)].untold &+= 1
-            return nil
-        }
+        guard now >= known[Int(id)].next[kind] else { return nil }
+        known[Int(id)].told = seen
         guard hasRoom(now: now) else {
             rest[kind] &+= 1
             return nil
         }
         known[Int(id)].next[kind] = now &+ Self.quiet
         defer { known[Int(id)].untold = 0 }
-        return ServerChange(id: id, from: from, seen: seen, before: before, untold: known[Int(id)].untold)
+        return ServerChange(id: id, from: from, seen: seen, before: before, untold: max(known[Int(id)].untold, 1) &- 1)
     }
 
     /// What got no line because there were too many, by kind, once the window is over; nil: nothing.

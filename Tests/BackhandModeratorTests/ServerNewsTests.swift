@@ -65,6 +65,46 @@ private final class News {
         #expect(lines.map { $0.2 } == [0, 0, 58, 0, 58, 0])
     }
 
+    /// Silent, back, and silent for good within the quiet minute: the log does not end with "is back".
+    @Test func whatTheLogSaysLastBecomesTrue() {
+        let news = News()
+        news.adopt(1, seen(.well))
+        let states: [Standing] = [.silent, .well, .silent] + [Standing](repeating: .well, count: 2) + [Standing](repeating: .silent, count: 200)
+        var lines: [(Int, Standing, Standing, UInt32)] = []
+        for (second, state) in states.enumerated() {
+            guard let change = news.look(1, seen(state), now: 1000 * UInt64(second + 1)) else { continue }
+            lines.append((second + 1, change.from, change.seen.standing, change.untold))
+        }
+        #expect(lines.map { $0.0 } == [1, 2, 61])
+        #expect(lines.map { $0.1 } == [.well, .silent, .well] && lines.map { $0.2 } == [.silent, .well, .silent])
+        #expect(lines.map { $0.3 } == [0, 0, 2], "to silent and back; the last one is told")
+    }
+
+    /// The same, whatever happens, to several servers, in rows that change hands: after a minute and a window the lines are the truth, and never too many.
+    @Test(arguments: 0..<30 as Range<UInt64>) func theTruthIsTold(seed: UInt64) {
+        let news = News()
+        var state = seed &+ 1
+        func next(_ limit: UInt64) -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return (state >> 33) % limit
+        }
+        let standings: [Standing] = [.absent, .well, .silent, .leaving, .backoff, .failing]
+        var rows = [SeenServer](repeating: SeenServer(), count: 4)
+        var told = rows
+        var lines = 0
+        for second in UInt64(1)...300 {
+            for id in rows.indices {
+                if second <= 200, next(3) == 0 { rows[id] = seen(standings[Int(next(6))], UInt32(next(2))) }
+                guard let change = news.look(UInt32(id), rows[id], now: second * 1000) else { continue }
+                lines += 1
+                told[id] = change.seen
+            }
+            _ = news.takeRest(now: second * 1000)
+        }
+        #expect(told.map(\.standing) == rows.map(\.standing))
+        #expect(lines <= 4 * 7 * 6)
+    }
+
     @Test func afterTenLinesInTenSecondsTheRestIsOne() {
         let news = News()
         var told = 0
