@@ -9,14 +9,20 @@ internal import BackhandWire
 extension Moderator {
     /// Whether the socket filter drops such datagrams too.
     func isFilterable(_ counter: bh_counter_t) -> Bool {
-        counter == BH_COUNT_NOT_ACCEPTED || counter == BH_COUNT_FOREIGN || (counter == BH_COUNT_UNSIGNED && isKeyRequired)
+        switch counter {
+        case BH_COUNT_NOT_ACCEPTED: !networks.isEmpty && networks.count <= SocketFilter.mostNetworks
+        case BH_COUNT_FOREIGN: true
+        case BH_COUNT_UNSIGNED: isKeyRequired
+        default: false
+        }
     }
 
     /// Begins or ends to filter, where what was read is reason to.
     func noteFlood(now: UInt64) {
         switch flood.look(now: now) {
         case .begins:
-            guard filter(with: socketFilter), let count = drops.note(BH_COUNT_FILTERED, now: now) else { return }
+            beginFiltering()
+            guard isFiltering, let count = drops.note(BH_COUNT_FILTERED, now: now) else { return }
             log(
                 BH_LOG_WARNING, LogNumber.flood,
                 "more than 1000 datagrams a second are none of this cluster's: the kernel drops them unread (\(count) times since the last line)")
@@ -27,25 +33,32 @@ extension Moderator {
 
     /// What a predecessor began is no flood of ours yet.
     func stopFiltering() {
+        isFiltering = false
         _ = filter(with: nil)
     }
 
     /// Sockets that were opened since the filter began have it too.
     func filterNewSockets() {
-        if flood.isFlood { _ = filter(with: socketFilter) }
+        if flood.isFlood { beginFiltering() }
+    }
+
+    /// All sockets have the filter from now on, or none: what is dropped is told by that.
+    private func beginFiltering() {
+        isFiltering = filter(with: socketFilter)
+        if !isFiltering { _ = filter(with: nil) }
     }
 
     /// Counts what the kernel has dropped before a socket that we are about to read.
     func noteLosses(at socket: UDPSocket, now: UInt64) {
         guard let buffer = socket.receiveBuffer else { return }
-        let dropped = losses.note(buffer, of: socket.fd, filters: flood.isFlood)
+        let dropped = losses.note(buffer, of: socket.fd, filters: isFiltering)
         if dropped.filtered > 0 { bh_counter_add_many(segment, BH_COUNT_FILTERED.rawValue, dropped.filtered) }
         guard dropped.lost > 0 else { return }
         bh_counter_add_many(segment, BH_COUNT_LOST.rawValue, dropped.lost)
         guard drops.note(BH_COUNT_LOST, now: now) != nil else { return }
         log(
             BH_LOG_WARNING, LogNumber.lost,
-            "the kernel dropped \(dropped.lost) datagrams because the socket's buffer was full: until none is lost, silence does not count against servers")
+            "the kernel dropped \(dropped.lost) datagrams because the socket's buffer was full: while many are lost, silence does not count against servers")
     }
 
     /// Once a round: while announcements may be lost on their way to us, servers do not grow older by that.
@@ -70,7 +83,6 @@ extension Moderator {
     private var socketFilter: SocketFilter {
         var marks = [SocketFilter.Mark(offset: 0, number: magic)]
         if isKeyRequired { marks.append(SocketFilter.Mark(offset: -Int32(signatureSize) - 4, number: signatureHead)) }
-        let networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
         return SocketFilter(marks: marks, networks: networks)
     }
 }

@@ -43,6 +43,10 @@ public final class Moderator {
     var answers: ReplyLimit
     var checks: CheckLimit
     var flood = FloodWatch(sample: UInt64(SocketFilter.sample))
+    /// AcceptStats, as far as a socket filter can compare it.
+    let networks: [(base: UInt32, mask: UInt32)]
+    /// Whether the kernel drops for us: not each system can.
+    var isFiltering = false
     var losses = LossWatch()
     var greeting = Greeting()
     /// Whether httpd stops, and how often that was said.
@@ -72,6 +76,7 @@ public final class Moderator {
         self.sockets = sockets
         self.control = control
         self.mint = mint
+        networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
         signer = mint == nil ? nil : Signer(config)
         log = Log(config)
         let secret = Self.secret

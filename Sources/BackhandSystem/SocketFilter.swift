@@ -6,8 +6,11 @@ internal import CSystem
 ///
 /// It passes what has the right beginning, the right end and the right sender, and of all others one in so many, so that they are still noticed.
 public struct SocketFilter: Equatable {
-    /// Networks beyond these are not compared: the kernel allows 4096 instructions, and each datagram pays for all of them.
-    public static var mostNetworks: Int { 64 }
+    /// With more networks none is compared: the kernel allows 4096 instructions and, on many systems, 20 kB for them (net.core.optmem_max), where one
+    /// comparison may have become two instructions of 8 bytes.
+    public static var mostNetworks: Int { 1000 }
+    /// Comparisons before the way out that they share: jumps reach only 255 instructions.
+    private static var reach: Int { 200 }
     /// Of what does not fit, one in so many is passed. A power of two.
     public static var sample: UInt32 { 256 }
 
@@ -35,12 +38,7 @@ public struct SocketFilter: Equatable {
         } else {
             load(Self.sender)
             append(BPF_MISC | BPF_TAX, 0)
-            for network in networks {
-                append(BPF_MISC | BPF_TXA, 0)
-                append(BPF_ALU | BPF_AND | BPF_K, network.mask)
-                append(BPF_JMP | BPF_JEQ | BPF_K, network.base, if_true: 0, if_false: 1)
-                pass()
-            }
+            compare(networks)
         }
         passSample()
     }
@@ -69,6 +67,26 @@ public struct SocketFilter: Equatable {
         }
         append(BPF_JMP | BPF_JEQ | BPF_K, mark.number, if_true: 4, if_false: 0)
         passSample()
+    }
+
+    /// Passes a sender, which is in X, of one of the networks: those of one mask are compared in a row.
+    private mutating func compare(_ networks: [(base: UInt32, mask: UInt32)]) {
+        for bits in 0...32 {
+            let mask: UInt32 = bits == 0 ? 0 : .max << (32 - UInt32(bits))
+            let alike = networks.filter { $0.mask == mask }
+            guard !alike.isEmpty else { continue }
+            append(BPF_MISC | BPF_TXA, 0)
+            append(BPF_ALU | BPF_AND | BPF_K, mask)
+            for begin in stride(from: 0, to: alike.count, by: Self.reach) {
+                let group = alike[begin..<min(begin + Self.reach, alike.count)]
+                for (place, network) in group.enumerated() {
+                    // Over the comparisons that follow and the jump behind them.
+                    append(BPF_JMP | BPF_JEQ | BPF_K, network.base, if_true: UInt8(group.count - place), if_false: 0)
+                }
+                append(BPF_JMP | BPF_JA, 1)
+                pass()
+            }
+        }
     }
 
     private mutating func load(_ place: UInt32) {

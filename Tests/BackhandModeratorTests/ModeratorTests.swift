@@ -348,4 +348,56 @@ private let soon: UInt64 = 1000
         ])
         #expect(one.log.filter { $0.number == 303 }.count == 1)
     }
+
+    /// Children write back-offs while the moderator looks at them: what it has read once is what it works with. It goes on for a second.
+    @Test func wordsThatChangeWhileTheyAreReadEndNobody() throws {
+        let one = try RunningModerator(Setting())
+        let now = monotonicMilliseconds()
+        for id in UInt32(1)..<UInt32(BH_ROWS) {
+            let row = bh_segment_row_mutable(one.segment, id)
+            row.pointee.facts.address = bh_address_t(ipv4: 0x0a00_0000 + id)
+            row.pointee.facts.port = 80
+            row.pointee.facts.boot_id = UInt64(id)
+            bh_word_store(&row.pointee.heard_ms, now + 60_000)
+        }
+        bh_half_store(&one.segment.pointee.rows, UInt32(BH_ROWS))
+        _ = one.start()
+        defer { one.finish() }
+        #expect(eventually(within: soon) { one.facts(0) != nil })
+        let begun = bh_word_load(&one.segment.pointee.sequence)
+        while monotonicMilliseconds() < now + 1500 {
+            for end in [monotonicMilliseconds() + 5000, 0] {
+                for id in UInt32(1)..<UInt32(BH_ROWS) { bh_word_store(&bh_segment_row_mutable(one.segment, id).pointee.backoff_until_ms, end) }
+            }
+        }
+        #expect(bh_word_load(&one.segment.pointee.sequence) > begun + 2)
+    }
+
+    /// Where the kernel takes no filter, everything is read, nothing is said to be dropped by one, and what is lost is lost.
+    @Test(arguments: [false, true]) func aFilterThatCannotBeAttachedIsNone(isLocked: Bool) throws {
+        let port = try freePort()
+        let one = try RunningModerator(Setting(own: "127.0.0.2:80", destinations: ["127.0.0.1:\(port)"]))
+        defer { one.close() }
+        let moderator = one.moderator
+        moderator.beginNetwork(now: 1000)
+        let socket = try #require(moderator.sockets.listeners.first?.socket)
+        var on: Int32 = 1
+        // The kernel refuses to change what is locked, which is nothing at all here.
+        if isLocked { #expect(setsockopt(socket.fd, SOL_SOCKET, 44 /* SO_LOCK_FILTER */, &on, 4) == 0) }
+        let name = try #require(socket.name)
+        moderator.noteFlood(now: 50_000)
+        for _ in 0..<2000 { moderator.flood.note() }
+        moderator.noteFlood(now: 50_500)
+        #expect(moderator.flood.isFlood && moderator.isFiltering != isLocked)
+        #expect(one.log.filter { $0.number == 350 }.count == (isLocked ? 0 : 1))
+        let sender = try UDPSocket(address: 0x7f00_0002, port: 0, shared: false)
+        defer { sender.close() }
+        moderator.noteLosses(at: socket, now: 50_600)
+        let before = (one.counter(BH_COUNT_FILTERED), one.counter(BH_COUNT_LOST))
+        let room = [UInt8](repeating: 120, count: 1000)
+        for _ in 0..<20_000 { try? room.withUnsafeBytes { try sender.send($0, to: name.address, port: name.port) } }
+        moderator.noteLosses(at: socket, now: 50_700)
+        let (filtered, lost) = (one.counter(BH_COUNT_FILTERED) - before.0, one.counter(BH_COUNT_LOST) - before.1)
+        #expect(isLocked ? filtered == 0 && lost > 0 : filtered > 19_000 && lost == 0)
+    }
 }

@@ -27,7 +27,17 @@ private let here: UInt32 = 0x7f00_0001
         Case(networks: [(0x0a00_0000, 0xff00_0000), (0x7f00_0002, .max)], passes: false),
         Case(networks: (0..<64).map { (0x0a00_0000 + $0, .max) }, passes: false),
         Case(networks: (0..<63).map { (0x0a00_0000 + $0, .max) } + [(here, .max)], passes: true),
-        Case(networks: (0..<65).map { (0x0a00_0000 + $0, .max) }, passes: true),
+        Case(networks: (0..<65).map { (0x0a00_0000 + $0, .max) }, passes: false),
+        // All that are compared, each as long as it can be, and one more.
+        Case(networks: (0..<1000).map { (0xac10_0000 + $0 << 8, 0xffff_ff00) }, passes: false),
+        Case(networks: (0..<999).map { (0xac10_0000 + $0, .max) } + [(here, .max)], passes: true),
+        Case(networks: [(here, .max)] + (0..<999).map { (0xac10_0000 + $0, .max) }, passes: true),
+        Case(networks: (0..<1001).map { (0xac10_0000 + $0, .max) }, passes: true),
+        // Of several lengths, at both ends of a group of 200.
+        Case(networks: (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)] + (0..<33).map { (0xac10_0000 + $0, .max) }, passes: true),
+        Case(networks: [(0x7f00_0000, 0xffff_ff00)] + (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) }, passes: true),
+        Case(networks: (0..<200).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)], passes: true),
+        Case(networks: [(0, 0)], passes: true),
         Case(datagram: [0x42, 0x4b, 0x48, 0x45] + signed.dropFirst(4), passes: false),
         Case(datagram: Array(signed.dropLast()), passes: false),
         Case(marks: [begin], datagram: Array(signed.dropLast()), passes: true),
