@@ -27,6 +27,11 @@ struct TokenBucket {
         return true
     }
 
+    mutating func isEmpty(now: UInt64) -> Bool {
+        refill(now)
+        return tokens == 0
+    }
+
     /// Whether it is as full as at the beginning.
     mutating func isFull(now: UInt64) -> Bool {
         refill(now)

@@ -306,23 +306,30 @@ int csystem_address_check(uint32_t address) {
     return 0;
 }
 
-/* The index of the interface with the name; a label as eth0:1 names eth0. */
-static uint32_t index_of(const struct ifaddrs *all, const char *name) {
+static bool is_link(const struct ifaddrs *one, const char *name, size_t length) {
+    return one->ifa_addr && one->ifa_addr->sa_family == AF_PACKET && strncmp(one->ifa_name, name, length) == 0 && !one->ifa_name[length];
+}
+
+/* The index of the interface with the name; a label as eth0:1 names eth0. at: where the one before was found: the system names interfaces in the same
+ * order each time, so that the next is near, and a machine with a thousand of them is read once. */
+static uint32_t index_of(const struct ifaddrs *all, const struct ifaddrs **at, const char *name) {
     size_t length = strcspn(name, ":");
-    for (const struct ifaddrs *one = all; one; one = one->ifa_next) {
-        struct sockaddr_ll link;
-        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_PACKET) continue;
-        if (strncmp(one->ifa_name, name, length) != 0 || one->ifa_name[length]) continue;
-        memcpy(&link, one->ifa_addr, sizeof link);
-        return link.sll_ifindex > 0 ? (uint32_t)link.sll_ifindex : 0;
-    }
-    return 0;
+    const struct ifaddrs *found = *at;
+    struct sockaddr_ll link;
+    while (found && !is_link(found, name, length)) found = found->ifa_next;
+    if (!found)
+        for (found = all; found && !is_link(found, name, length);) found = found->ifa_next;
+    if (!found) return 0;
+    *at = found;
+    memcpy(&link, found->ifa_addr, sizeof link);
+    return link.sll_ifindex > 0 ? (uint32_t)link.sll_ifindex : 0;
 }
 
 int csystem_interfaces(csystem_interface_t *list, int capacity) {
     struct ifaddrs *all;
     int count = 0;
     if (getifaddrs(&all) < 0) return -1;
+    const struct ifaddrs *at = all;
     for (struct ifaddrs *one = all; one && count < capacity; one = one->ifa_next) {
         if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
         csystem_interface_t *entry = &list[count++];
@@ -330,7 +337,7 @@ int csystem_interfaces(csystem_interface_t *list, int capacity) {
         entry->mask = ipv4_of(one->ifa_netmask);
         entry->broadcast = one->ifa_flags & IFF_BROADCAST ? ipv4_of(one->ifa_broadaddr) : 0;
         if (!entry->broadcast) entry->broadcast = entry->address | ~entry->mask;
-        entry->index = index_of(all, one->ifa_name);
+        entry->index = index_of(all, &at, one->ifa_name);
     }
     freeifaddrs(all);
     return count;

@@ -69,3 +69,25 @@ func looks(waits: Bool, hasNews: Bool, after: UInt64, wait: UInt64) {
     timer.noteChange(now: 1040 + after)
     #expect(timer.wait(now: 1010 + after) <= 50 && timer.isDue(now: 1060 + after))
 }
+
+/// Where 60 changes a second do not end: few looks, whether something waits or not; and a change is found within half a second at the latest.
+@Test(arguments: [false, true]) func looksWhereChangesDoNotEnd(waits: Bool) {
+    var timer = LookTimer(now: 1000)
+    var (looks, longest, changed) = (0, UInt64(0), UInt64?.none)
+    for now in UInt64(1000)..<61_000 {
+        if now % 16 == 0 {
+            timer.noteChange(now: now)
+            changed = changed ?? now
+        }
+        guard timer.isDue(now: now) else { continue }
+        timer.take(waits: waits, hasNews: true, now: now)
+        looks += 1
+        longest = max(longest, changed.map { now - $0 } ?? 0)
+        changed = nil
+    }
+    #expect(looks <= 60 + 60 * 3)
+    #expect(longest <= 500)
+    // Once it is over, the next change is found as soon as ever.
+    timer.noteChange(now: 121_000)
+    #expect(timer.wait(now: 121_000) <= 50)
+}
