@@ -34,6 +34,9 @@ typedef struct errand {
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
     int second;                 /* whether one had a second chance */
+    const char *refusals;       /* who could not be connected to, and why: of the first of them; NULL: none */
+    int refused;                /* how many */
+    int all_failed;             /* whether nobody took it, which has a line of its own */
     uint32_t lacked;            /* how many could not be asked because this process lacks something */
     uint32_t place;             /* of the candidate whose turn it is, in the decision */
 } errand;
@@ -52,6 +55,25 @@ static const char *describe_chain(request_rec *r, const mb_directory *settings, 
     return text;
 }
 
+/* Servers that one text names. */
+#define MOST_NAMED 8
+
+/* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
+static const char *describe_servers(request_rec *r) {
+    uint64_t now = mb_now_ms();
+    uint32_t rows = bh_segment_rows(mb_segment), named = 0, more = 0;
+    uint64_t longest = bh_segment_presence(mb_segment, rows, now);
+    const char *text = "";
+    for (uint32_t id = 1; id < rows; id++) {
+        char why[BH_REASON_SIZE];
+        bh_facts_t facts;
+        if (mb_balance_is_here(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts)) continue;
+        if (named == MOST_NAMED) more++;
+        else text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port), " ", why, NULL);
+    }
+    return more ? apr_psprintf(r->pool, "%s and %u more", text, more) : text;
+}
+
 static void tell(const errand *about, const char *action, const char *server) {
     request_rec *r = about->r;
     int observe = about->settings->observe == MB_ON;
@@ -64,7 +86,8 @@ static void tell(const errand *about, const char *action, const char *server) {
     int log = APLOG_R_IS_LEVEL(r, observe ? APLOG_INFO : APLOG_DEBUG);
     if (!log && about->settings->trace != MB_ON) return;
     const char *line = apr_psprintf(r->pool, "%saction=%s server=%s chain=%s", observe ? "mode=observe " : "", action, server,
-                                    describe_chain(r, about->settings, about->decision));
+                                    describe_chain(r, about->settings, about->decision)), *why = describe_servers(r);
+    if (*why) line = apr_pstrcat(r->pool, line, " why=\"", why, "\"", NULL);
     if (log) ap_log_rerror(APLOG_MARK, observe ? APLOG_INFO : APLOG_DEBUG, 0, r, "%s", line);
     if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
 }
@@ -99,8 +122,31 @@ int mb_carry_no_own_address(request_rec *r) {
     return mb_carry_unavailable(r);
 }
 
+/* "; no connection to 10.0.0.4:80 (Connection refused), 10.0.0.5:80 (No route to host) and 3 more". */
+static const char *refusals(const errand *about) {
+    int more = about->refused - MOST_NAMED;
+    if (!about->refusals) return "";
+    return more > 0 ? apr_psprintf(about->r->pool, "; no connection to %s and %d more", about->refusals, more)
+                    : apr_pstrcat(about->r->pool, "; no connection to ", about->refusals, NULL);
+}
+
+static void note_refusal(errand *about, const char *server, int why) {
+    char reason[128];
+    if (about->refused++ >= MOST_NAMED) return;
+    about->refusals = apr_pstrcat(about->r->pool, about->refusals ? about->refusals : "", about->refusals ? ", " : "", server, why ? " (" : "",
+                                  why ? apr_strerror(why, reason, sizeof reason) : "", why ? ")" : "", NULL);
+}
+
+/* Another server has taken the request: without this line, what the system said would stand nowhere. Where mod_proxy writes its own, that is enough. */
+static void tell_refusals(const errand *about) {
+    static uint64_t next_ms;
+    if (about->refusals && !about->all_failed && mb_quiet_wants(about->r->server) && mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, about->r, "BH0491: the next candidate was asked%s", refusals(about));
+}
+
 /* Nobody is left to try. A server's own 503 says more than ours. */
 static int all_failed(errand *about) {
+    about->all_failed = 1;
     if (about->held_server) {
         tell(about, "proxy", about->held_server);
         return mb_attempt_give(&about->held, about->r);
@@ -108,12 +154,13 @@ static int all_failed(errand *about) {
     tell(about, "none", "-");
     if (about->lacked && about->lacked >= about->tried_count) {} /* a line has said what this process lacks */
     else if (about->failures)
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503", about->failures);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0408: no candidate answered, %d failed: answered with 503%s", about->failures,
+                      refusals(about));
     else if (about->turned_away)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0433: no candidate knows this httpd as a server: answered with 503. They must hear its "
                       "announcements, and its connections must come from an address that it announces");
     else
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503");
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503%s", refusals(about));
     return mb_carry_unavailable(about->r);
 }
 
@@ -158,7 +205,8 @@ static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
 /* What the next candidate must know of one that did not do it. */
 static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
     if (outcome == MB_REFUSED) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s refused the connection: trying the next candidate", server);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r, "%s refused the connection: trying the next candidate", server);
+        note_refusal(about, server, attempt->why);
         note_tried(about, id, boot, 0);
         return;
     }
@@ -198,6 +246,21 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     return NOBODY_TOOK_IT;
 }
 
+/* One line a minute of each child, with what the others would have counted. */
+static void tell_nobody(const errand *about) {
+    static uint64_t next_ms;
+    static uint32_t untold;
+    if (about->settings->observe == MB_ON) return;
+    uint32_t times = __atomic_add_fetch(&untold, 1, __ATOMIC_RELAXED);
+    if (!mb_minute_passed(&next_ms)) return;
+    __atomic_sub_fetch(&untold, times, __ATOMIC_RELAXED);
+    request_rec *r = about->r;
+    const char *why = describe_servers(r);
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "BH0490: the Backhand chain at %s left no server (%u times since the last line): %s; chain=%s; of the others: %s",
+                  about->settings->place, times, about->settings->unavailable == MB_ON ? "answered with 503" : "served here",
+                  describe_chain(r, about->settings, about->decision), *why ? why : "none, or nothing speaks against them");
+}
+
 /* The chain has left nobody. */
 static int nobody(errand *about) {
     bh_facts_t facts;
@@ -210,6 +273,7 @@ static int nobody(errand *about) {
         return observe ? serve_here(about) : forward(about, own, &facts, here);
     }
     tell(about, "none", here ? here : "-");
+    tell_nobody(about);
     return about->settings->unavailable != MB_ON || observe ? serve_here(about) : mb_carry_unavailable(about->r);
 }
 
@@ -319,7 +383,9 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
     }
     /* None was asked: those that the first run left take no requests now, and there are no others. */
     if (result == NOBODY_TOOK_IT && !about.tried_count && !about.second) result = nobody(&about);
-    return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
+    if (result == NOBODY_TOOK_IT) return all_failed(&about);
+    tell_refusals(&about);
+    return result;
 }
 
 int mb_carry_home(request_rec *r, const mb_directory *settings) {

@@ -70,6 +70,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     mb_directory *result = apr_palloc(pool, sizeof *result);
     result->steps = add->steps ? add->steps : base->steps;
     result->chain = add->steps ? add->chain : base->chain;
+    result->place = add->steps ? add->place : base->place;
     result->trace = merged(base->trace, add->trace);
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
@@ -253,6 +254,7 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
     if (settings->steps->nelts >= BH_STEPS_MAX)
         return complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
+    if (!settings->place) settings->place = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
     if (!settings->chain) {
         settings->chain = ++chains;

@@ -74,7 +74,7 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 #define MB_RETRIES_MAX 16
 #define MB_RETRY_TIMEOUT_DEFAULT_S 30
 #define MB_RETRY_TIMEOUT_MAX_S 3600
-#define MB_SLOW_START_DEFAULT_S 10
+#define MB_SLOW_START_DEFAULT_S (BH_SLOW_START_MS / 1000)
 #define MB_SLOW_START_MAX_S 3600
 /* The least is mod_proxy's own limit. The most is memory that a server can make us take for each line: a bound for slips of the pen. The default
  * is what HTTP/2 servers may send, and eight times what httpd takes from clients. */
@@ -91,6 +91,7 @@ extern const char *const mb_scheme_names[MB_SCHEMES];
 typedef struct mb_directory {
     apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
     uint32_t chain;              /* number of the chain, for bh_request_t; it goes with the steps */
+    const char *place;           /* "file:line" of its first line; likewise */
     mb_switch trace;             /* BackhandTrace */
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
@@ -319,6 +320,7 @@ typedef struct mb_attempt {
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
     int result;               /* what mod_proxy returned */
+    int why;                  /* errno of a refusal, as the kernel says it to another connection; 0: not known */
     int lacks;                /* errno of what this process lacked for a connection; 0: nothing */
     uint64_t began_us;        /* CLOCK_MONOTONIC, as the next */
     uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
@@ -385,6 +387,8 @@ const char *mb_proxy_find(void);
 const char *mb_proxy_lacks(mb_scheme scheme);
 /* Whether they were found. */
 int mb_proxy_available(void);
+/* Whether mod_proxy is quiet of this server's attempts to connect, as LogLevel asks for nothing else: mb_quiet.c. */
+int mb_quiet_wants(const server_rec *server);
 /* "10.0.0.4:80" for the server of the row. */
 const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts);
 /* Lets go of servers that the table has no more; once a second. now_ms: CLOCK_MONOTONIC. */

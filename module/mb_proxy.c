@@ -145,11 +145,12 @@ static void note_time(const request_rec *r, uint32_t id, mb_outcome outcome, int
     if (attempt->free) mb_evidence_note(id, attempt->chain, class, mb_evidence_asked(r), ended_us / 1000);
 }
 
-/* How long it took to know that there is no connection. With a body it is not known: mod_proxy waits for the client's first. */
-static uint64_t waited_ms(const request_rec *r, uint64_t us) {
-    int has_body = apr_table_get(r->headers_in, "Content-Length") || apr_table_get(r->headers_in, "Transfer-Encoding");
-    return has_body ? 0 : us / 1000;
+static int has_body(const request_rec *r) {
+    return apr_table_get(r->headers_in, "Content-Length") || apr_table_get(r->headers_in, "Transfer-Encoding");
 }
+
+/* How long it took to know that there is no connection. With a body it is not known: mod_proxy waits for the client's first. */
+static uint64_t waited_ms(const request_rec *r, uint64_t us) { return has_body(r) ? 0 : us / 1000; }
 
 static void count(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt) {
     /* A tunnel's time is that of its user, not of the server. */
@@ -202,8 +203,10 @@ static void note_unknown(request_rec *r, uint32_t id, const char *origin, uint64
 static int is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_outcome *outcome, uint64_t ended_us, mb_attempt *attempt) {
     int is_looked_up = *outcome != MB_ANSWERED && attempt->result == HTTP_INTERNAL_SERVER_ERROR && r->headers_out == attempt->before.headers_out;
     if (*outcome != MB_REFUSED && !is_looked_up) return 0;
+    /* A body is waited for before the server is connected to. */
     int why = mb_shortage_find(facts, ended_us - attempt->began_us);
-    if (why == 0 || (why == MB_REACHED && is_looked_up)) return 0;
+    attempt->why = why == MB_REACHED || (why == ETIMEDOUT && has_body(r)) ? 0 : why;
+    if (why == MB_REACHED ? is_looked_up : !mb_shortage_is_own(why)) return 0;
     if (why == MB_REACHED) {
         bh_feedback_failed(mb_segment, id);
         return 1;
@@ -221,6 +224,14 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
     return scheme == MB_H2C ? MB_HTTP : MB_HTTPS;
 }
 
+/* What mod_proxy says before it asks a server, of a request that it does not like, goes by the level of mod_proxy_http. */
+static void tell_unasked(request_rec *r, int result) {
+    static uint64_t next_ms;
+    if (ap_is_HTTP_ERROR(result) && mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0492: mod_proxy answers with %d and has asked no server; LogLevel proxy:info proxy_http:info has its "
+                      "reason", result);
+}
+
 /* mod_proxy at work. */
 static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_attempt *attempt, uint64_t *ended_us) {
     server_rec *own = r->server;
@@ -228,8 +239,11 @@ static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_a
     attempt->began_us = mb_now_us();
     bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->began_us);
     r->server = way->from; /* mod_proxy connects as this says */
+    const struct ap_logconf *log = mb_quiet_begin(r, own, way->from);
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
+    int is_unconnected = mb_quiet_end(r, log);
     r->server = own;
+    if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
     *ended_us = mb_now_us();
     bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */

@@ -13,6 +13,8 @@
 /* mod_proxy, looked up by mb_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
+    module *http;
+    module *http2; /* NULL: not loaded */
     size_t vector; /* bytes of a configuration vector up to the last module */
     int is_newer;  /* than the headers that this was compiled with: its structs may be longer than we know, and are not copied */
     __typeof__(&ap_proxy_define_worker) define_worker;
@@ -36,13 +38,31 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
 
+/* ---- What mod_proxy does not write: mb_quiet.c ---- */
+
+/* What mod_proxy gets in the place of httpd's server_rec. */
+typedef struct mb_copy {
+    server_rec server;       /* first: one leads to the other */
+    struct ap_logconf muted; /* of requests without levels of their own; nothing if mb_quiet_wants is false */
+} mb_copy;
+/* Where it is wanted: with a server_rec copied already. */
+void mb_quiet_make(apr_pool_t *pool, mb_copy *copy);
+/* Until there is a connection. own: the request's server; from: what mod_proxy gets for it. Returns what mb_quiet_end wants. */
+const struct ap_logconf *mb_quiet_begin(request_rec *r, const server_rec *own, const server_rec *from);
+/* This thread has one: what is written from now on is no attempt to connect. */
+void mb_quiet_connected(void);
+/* Returns whether it was quiet to the end. */
+int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
+
 /* ---- What this process lacks: mb_shortage.c ---- */
 
 /* The server takes connections. No errno has this value. */
 #define MB_REACHED (-1)
-/* Why there was no connection to the server: an errno if this process or this machine lacks something, MB_REACHED if there is one now; 0: it is
- * the server's doing. Asks the kernel, so it is for refusals only. took_us: how long it took to know of the refusal. */
+/* Why there was no connection to the server: an errno, MB_REACHED if there is one now; 0: not known. Asks the kernel, so it is for refusals
+ * only. took_us: how long it took to know of the refusal; 0: not known. */
 int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
+/* Whether the errno says that this process or this machine lacks something, and nothing of the server. */
+int mb_shortage_is_own(int why);
 /* What the kernel says to another connection to the server, which is closed at once: an errno; 0: there was one. */
 int mb_shortage_connect(const bh_facts_t *server, int wait_ms);
 /* Whether no other server can be connected to either. */

@@ -21,8 +21,7 @@
 /* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the server is to blame. */
 #define WAIT_MS 200
 
-/* Whether the kernel means this process or this machine, and not the server. */
-static int is_own(int why) {
+int mb_shortage_is_own(int why) {
     return why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM || why == EADDRNOTAVAIL;
 }
 
@@ -61,9 +60,9 @@ int mb_shortage_connect(const bh_facts_t *server, int wait_ms) {
 }
 
 int mb_shortage_find(const bh_facts_t *server, uint64_t took_us) {
-    if (took_us > AT_ONCE_US) return 0;
+    if (took_us > AT_ONCE_US) return ETIMEDOUT;
     int why = mb_shortage_connect(server, WAIT_MS);
-    return why == 0 ? MB_REACHED : is_own(why) ? why : 0;
+    return why == 0 ? MB_REACHED : why;
 }
 
 int mb_shortage_is_general(int why) { return why != EADDRNOTAVAIL; }

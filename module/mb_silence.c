@@ -169,6 +169,7 @@ static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigad
     apr_socket_t *socket = filter->ctx;
     apr_interval_time_t timeout;
     apr_off_t length = 0;
+    mb_quiet_connected();
     if (!now.r || !now.has_body) return ap_pass_brigade(filter->next, brigade);
     if (apr_brigade_length(brigade, 0, &length) == APR_SUCCESS && length > 0) now.written += length;
     if (now.written > MOST_UNSEEN && apr_socket_timeout_get(socket, &timeout) == APR_SUCCESS && timeout > SLICE

@@ -2,7 +2,7 @@
 
 /* The address from which a server is connected. Where there is no key, servers know this httpd by the addresses that it announces; the kernel
  * may choose another one of a machine that has several. Then mod_proxy binds to an announced one: that is its ProxySourceAddress, set in a
- * copy of its configuration, which a copy of httpd's server_rec leads to.
+ * copy of its configuration, which a copy of httpd's server_rec leads to. The copy has another log level, too: mb_quiet.c.
  */
 
 #include "mb_proxy.h"
@@ -22,14 +22,14 @@
 /* mod_proxy's configuration of one server, with one address to bind to. Never freed: kept connections point to it. */
 typedef struct bound {
     const server_rec *of;
-    bh_address_t address;
-    server_rec *server;
+    bh_address_t address; /* zero: none */
+    mb_copy copy;
     struct bound *next;
 } bound;
 
 struct mb_source {
     const server_rec *of;
-    server_rec *server; /* NULL: no binding */
+    server_rec *server; /* NULL: no copy is needed */
     uint64_t until_ms;
     mb_source *next;
 };
@@ -105,25 +105,25 @@ static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen
     return 0;
 }
 
-static server_rec *copy_of(apr_pool_t *pool, server_rec *server, const bh_address_t *address) {
-    const proxy_server_conf *old = ap_get_module_config(server->module_config, mb_mp.proxy);
-    server_rec *copy = apr_pmemdup(pool, server, sizeof *copy);
+static void set_source(apr_pool_t *pool, server_rec *copy, const bh_address_t *address) {
+    const proxy_server_conf *old = ap_get_module_config(copy->module_config, mb_mp.proxy);
     proxy_server_conf *changed = apr_pmemdup(pool, old, sizeof *changed);
     changed->source_address = mb_address_for_apr(pool, address);
     changed->source_address_set = 1;
-    copy->module_config = apr_pmemdup(pool, server->module_config, mb_mp.vector);
+    copy->module_config = apr_pmemdup(pool, copy->module_config, mb_mp.vector);
     ap_set_module_config(copy->module_config, mb_mp.proxy, changed);
-    return copy;
 }
 
-/* With the lock. */
-static server_rec *bind_to(apr_pool_t *pool, server_rec *server, const bh_address_t *address) {
+/* With the lock. address zero: the kernel chooses. */
+static server_rec *copy_for(apr_pool_t *pool, server_rec *server, bh_address_t address) {
     for (bound *each = all; each; each = each->next)
-        if (each->of == server && is_same(&each->address, address)) return each->server;
-    bound *made = apr_palloc(pool, sizeof *made);
-    *made = (bound){server, *address, copy_of(pool, server, address), all};
+        if (each->of == server && is_same(&each->address, &address)) return &each->copy.server;
+    bound *made = apr_pcalloc(pool, sizeof *made);
+    *made = (bound){.of = server, .address = address, .copy = {.server = *server}, .next = all};
+    if (address.high | address.low) set_source(pool, &made->copy.server, &address);
+    if (mb_quiet_wants(server)) mb_quiet_make(pool, &made->copy);
     all = made;
-    return made->server;
+    return &made->copy.server;
 }
 
 static mb_source *find(mb_source **list, const server_rec *server) {
@@ -137,10 +137,11 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
     const proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
     mb_source *known = find(list, r->server);
     uint64_t now = mb_now_ms();
-    bh_address_t address;
-    if (settings->source_address_set || mb_mp.is_newer) return r->server; /* the administrator has chosen; or there is no way to */
     if (!known || bh_word_load(&known->until_ms) <= now) {
-        int is_needed = choose(r, server, &address);
+        bh_address_t address = {0, 0};
+        /* With ProxySourceAddress the administrator has chosen; in a newer mod_proxy there is no way to. */
+        int may_bind = !mb_mp.is_newer && !settings->source_address_set;
+        int is_needed = (may_bind && choose(r, server, &address)) || mb_quiet_wants(r->server);
         apr_thread_mutex_lock(lock);
         known = find(list, r->server);
         if (!known) {
@@ -148,7 +149,7 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
             *known = (mb_source){.of = r->server, .next = *list};
             __atomic_store_n(list, known, __ATOMIC_RELEASE);
         }
-        __atomic_store_n(&known->server, is_needed ? bind_to(for_ever, r->server, &address) : NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&known->server, is_needed ? copy_for(for_ever, r->server, address) : NULL, __ATOMIC_RELEASE);
         bh_word_store(&known->until_ms, now + LOOK_EVERY_MS);
         apr_thread_mutex_unlock(lock);
     }

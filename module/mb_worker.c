@@ -78,6 +78,8 @@ const char *mb_proxy_find(void) {
     if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
     mb_mp.proxy = proxy;
     mb_mp.is_newer = proxy->minor_version > MB_BUILT_MINOR;
+    mb_mp.http = ap_find_linked_module("mod_proxy_http.c");
+    mb_mp.http2 = ap_find_linked_module("mod_proxy_http2.c");
     FIND(define_worker, "ap_proxy_define_worker");
     FIND(initialize_worker, "ap_proxy_initialize_worker");
     FIND(run_scheme_handler, "proxy_run_scheme_handler");

@@ -31,6 +31,22 @@ public func bh_counter_name(_ counter: UInt32) -> UnsafePointer<CChar>? {
 }
 
 @c @implementation
+public func bh_row_reason(
+    _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ longest: UInt64, _ now: UInt64, _ text: UnsafeMutablePointer<CChar>?, _ size: Int
+) -> Int {
+    guard let segment, let text, id < UInt32(BH_ROWS), size >= Int(BH_REASON_SIZE) else { return 0 }
+    return text.withMemoryRebound(to: UInt8.self, capacity: size) {
+        writeReason(segment, id, longest: longest, now: now, to: UnsafeMutableBufferPointer(start: $0, count: size))
+    }
+}
+
+@c @implementation
+public func bh_refusal_text(_ counter: UInt32) -> UnsafePointer<CChar>? {
+    guard let text = refusalText(counter) else { return nil }
+    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@c @implementation
 public func bh_segment_json(
     _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ wall: Int64, _ write: bh_write_fn?,
     _ baton: UnsafeMutableRawPointer?

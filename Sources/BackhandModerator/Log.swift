@@ -62,3 +62,45 @@ struct Log {
         text.withCString { call(baton, Int32(level.rawValue), number, $0) }
     }
 }
+
+/// What stands in the place of {} in a line.
+enum LinePart {
+    case word(StaticString)
+    case text(String)
+    case number(UInt64)
+    /// "10.0.0.4:80" or "[2001:db8::4]:80".
+    case place(bh_address_t, UInt16)
+}
+
+extension Log {
+    /// Writes a line made of a form: an interpolation is compiled to several hundred bytes for each value, wherever it stands.
+    @inline(never)
+    func callAsFunction(_ level: bh_level_t, _ number: Int32, _ form: StaticString, _ parts: LinePart...) {
+        var text = ""
+        var next = 0
+        var begin = 0
+        let bytes = UnsafeBufferPointer(start: form.utf8Start, count: form.utf8CodeUnitCount)
+        for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
+            text += String(decoding: bytes[begin..<index], as: UTF8.self)
+            if next < parts.count { add(parts[next], to: &text) }
+            next += 1
+            begin = index + 2
+        }
+        text += String(decoding: bytes[begin...], as: UTF8.self)
+        self(level, number, text)
+    }
+
+    private func add(_ part: LinePart, to text: inout String) {
+        switch part {
+        case .word(let word): text += String(decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
+        case .text(let more): text += more
+        case .number(let number): text += "\(number)"
+        case .place(let address, let port):
+            let isIPv4 = address.ipv4 != nil
+            text += isIPv4 ? "" : "["
+            text += address.text
+            text += isIPv4 ? ":" : "]:"
+            text += "\(port)"
+        }
+    }
+}

@@ -16,6 +16,7 @@ extension Moderator {
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
+        refused.publish(to: segment, now: now)
         tellNews(rows: writer.rows, now: now)
     }
 
@@ -118,6 +119,7 @@ extension Moderator {
         do throws(SystemError) {
             try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
             writer.count(BH_COUNT_ANNOUNCED)
+            bh_word_store(&segment.pointee.announced_ms, now)
             noteSent(route.line, nil, now: now)
         } catch {
             writer.count(BH_COUNT_SEND_FAILED)

@@ -75,11 +75,15 @@ extension Moderator {
         facts.clock_s = signer == nil ? 0 : ahead(wall, of: facts.changed_wall)
         let heard = writer.hear(facts, from: sender, proof: proof, now: now, wall: wall)
         if case .row = heard {
+            refused.forgetUnproven(sender)
             warnOfClock(facts, now: now)
             if isStranger { greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }
         }
         // Counted by the writer already.
-        if heard == .tableFull { tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now) }
+        if heard == .tableFull {
+            refused.note(sender, BH_COUNT_TABLE_FULL, now: now)
+            tellDrop(BH_COUNT_TABLE_FULL, from: sender, now: now)
+        }
     }
 
     /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
@@ -109,6 +113,7 @@ extension Moderator {
 
     func drop(_ counter: bh_counter_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) {
         writer.count(counter)
+        refused.note(sender, counter, now: now)
         if isFilterable(counter) { flood.note() }
         tellDrop(counter, from: sender, now: now)
     }
@@ -116,8 +121,7 @@ extension Moderator {
     private func tellDrop(_ counter: bh_counter_t, from sender: bh_address_t, now: UInt64) {
         guard let line = dropLine(counter), let count = drops.note(counter, now: now) else { return }
         log(
-            BH_LOG_WARNING, line.number,
-            "a datagram from \(sender.text) was dropped: \(line.why) (\(count) since the last line)")
+            BH_LOG_WARNING, line.number, "a datagram from {} was dropped: {} ({} since the last line)", .text(sender.text), .word(line.why), .number(count))
     }
 
     /// Says that no client of the control socket can be let in, not more often than drops are told.

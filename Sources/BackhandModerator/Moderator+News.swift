@@ -25,25 +25,27 @@ extension Moderator {
         }
         lookedAt = now
         if let rest = news.takeRest(now: now) {
-            log(BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in \(ServerNews.window / 1000) s: \(summary(rest))")
+            log(
+                BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in {} s: {}", .number(ServerNews.window / 1000), .text(summary(rest)))
         }
         tellAlone(others, now: now)
     }
 
     private func tell(_ change: ServerChange) {
         let seen = change.seen
-        let name = seen.standing == .absent ? endpoint(change.before.address, change.before.port) : endpoint(seen.address, seen.port)
-        let often = change.untold > 0 ? " (\(change.untold) changes since its last line)" : ""
+        let place = seen.standing == .absent ? change.before : seen
+        let name = LinePart.place(place.address, place.port)
+        let often = LinePart.text(change.untold > 0 ? " (\(change.untold) changes since its last line)" : "")
         switch seen.standing {
-        case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server \(name) is forgotten: it was silent for too long\(often)")
-        case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server \(name) is silent: last heard \(seen.age / 1000) s ago\(often)")
-        case .leaving: log(BH_LOG_NOTICE, LogNumber.left, "server \(name) leaves: its httpd stops\(often)")
+        case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
+        case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server {} is silent: last heard {} s ago{}", name, .number(seen.age / 1000), often)
+        case .leaving: log(BH_LOG_NOTICE, LogNumber.left, "server {} leaves: its httpd stops{}", name, often)
         case .backoff:
-            let seconds = (seen.backoff + 999) / 1000
-            log(BH_LOG_NOTICE, LogNumber.backoff, "server \(name) refuses connections: left out for \(seconds) s\(often)")
-        case .failing: log(BH_LOG_NOTICE, LogNumber.failing, "server \(name) fails \(seen.failures) % of its requests\(often)")
-        case .well where change.from == .absent: log(BH_LOG_NOTICE, LogNumber.joined, "server \(name) has joined\(often)")
-        case .well: log(BH_LOG_NOTICE, LogNumber.returned, "server \(name) is back: it \(was(change.from))\(often)")
+            let seconds = LinePart.number((seen.backoff + 999) / 1000)
+            log(BH_LOG_NOTICE, LogNumber.backoff, "server {} refuses connections: left out for {} s{}", name, seconds, often)
+        case .failing: log(BH_LOG_NOTICE, LogNumber.failing, "server {} fails {} % of its requests{}", name, .number(seen.failures), often)
+        case .well where change.from == .absent: log(BH_LOG_NOTICE, LogNumber.joined, "server {} has joined{}", name, often)
+        case .well: log(BH_LOG_NOTICE, LogNumber.returned, "server {} is back: it {}{}", name, .word(was(change.from)), often)
         }
     }
 
@@ -53,11 +55,14 @@ extension Moderator {
         guard !others else { return }
         var targets = ""
         for route in plan.routes {
-            targets += "\(targets.isEmpty ? "" : ", ")\(endpoint(route.own, route.ownPort)) to \(endpoint(bh_address_t(ipv4: route.destination), route.port))"
+            if !targets.isEmpty { targets += ", " }
+            targets += endpoint(route.own, route.ownPort)
+            targets += " to "
+            targets += endpoint(bh_address_t(ipv4: route.destination), route.port)
         }
         log(
-            BH_LOG_NOTICE, LogNumber.alone,
-            "no other server was heard in \(Self.patience / 1000) s; announcing \(targets.isEmpty ? "nowhere" : targets)")
+            BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}", .number(Self.patience / 1000),
+            .text(targets.isEmpty ? "nowhere" : targets))
     }
 
     private func see(_ id: UInt32, now: UInt64) -> SeenServer {
@@ -92,10 +97,6 @@ extension Moderator {
     }
 }
 
-private func endpoint(_ address: bh_address_t, _ port: UInt16) -> String {
-    address.ipv4 == nil ? "[\(address.text)]:\(port)" : "\(address.text):\(port)"
-}
-
 private func was(_ standing: Standing) -> StaticString {
     switch standing {
     case .silent: "was silent"
@@ -106,10 +107,20 @@ private func was(_ standing: Standing) -> StaticString {
     }
 }
 
+@inline(never)
+private func endpoint(_ address: bh_address_t, _ port: UInt16) -> String {
+    address.ipv4 == nil ? "[\(address.text)]:\(port)" : "\(address.text):\(port)"
+}
+
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
     var text = ""
-    let words: InlineArray<7, StaticString> = ["forgotten", "back", "silent", "leaving", "refusing", "failing", "joined"]
-    for index in rest.indices where rest[index] > 0 { text += "\(text.isEmpty ? "" : ", ")\(rest[index]) \(words[index])" }
+    let words: InlineArray<7, StaticString> = [" forgotten", " back", " silent", " leaving", " refusing", " failing", " joined"]
+    for index in rest.indices where rest[index] > 0 {
+        if !text.isEmpty { text += ", " }
+        text += "\(rest[index])"
+        let word = words[index]
+        text += String(decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
+    }
     return text
 }

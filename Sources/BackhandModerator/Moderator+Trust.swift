@@ -43,6 +43,7 @@ extension Moderator {
         let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: reply)
         guard sign(reply, length, signer), send(length, to: target, port: port, with: socket) else { return }
         writer.count(BH_COUNT_CHALLENGED)
+        if isKeyRequired { refused.note(sender, BH_COUNT_CHALLENGED, now: now) }
     }
 
     /// Reads what has arrived at the sockets that we announce from: challenges, and answers to ours.

@@ -20,16 +20,16 @@ extension Moderator {
         guard signedHere.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.signedHere,
-            "\(facts.address.text):\(facts.port) has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and does not accept the "
-                + "client's address from it")
+            "{} has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and does not accept the client's address from it",
+            .place(facts.address, facts.port))
     }
 
     /// What it signs for a request, or we do, may be too old for the other when it arrives.
     func warnOfClock(_ facts: bh_facts_t, now: UInt64) {
         guard signer != nil, facts.clock_s.magnitude > clockTolerance.magnitude, clocks.isDue(now: now) else { return }
-        let way = facts.clock_s > 0 ? "behind" : "ahead of"
         log(
             BH_LOG_WARNING, LogNumber.clockWrong,
-            "the clock of \(facts.address.text):\(facts.port) is \(facts.clock_s.magnitude) seconds \(way) this one: beyond 60 seconds neither accepts the other's signed requests")
+            "the clock of {} is {} seconds {} this one: beyond 60 seconds neither accepts the other's signed requests",
+            .place(facts.address, facts.port), .number(UInt64(facts.clock_s.magnitude)), .word(facts.clock_s > 0 ? "behind" : "ahead of"))
     }
 }

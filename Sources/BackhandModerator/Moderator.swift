@@ -18,6 +18,8 @@ public final class Moderator {
     var sampler: HostSampler
     var control: ControlServer
     var drops = DropLog()
+    /// Who was heard and is not in the table.
+    var refused = RefusedSenders()
     /// Which changes of the table are told; since when we look, when the last look was, and whether being alone was told.
     var news = ServerNews()
     var begun: UInt64 = 0

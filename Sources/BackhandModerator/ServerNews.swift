@@ -17,7 +17,7 @@ enum Standing: UInt8, Equatable {
     case failing
 
     /// byAge's limit in the recommended chain, milliseconds: from then on most chains leave a server out.
-    static var silence: UInt64 { 6000 }
+    static var silence: UInt64 { UInt64(BH_LIFE_SILENT_MS) }
 
     /// The kind of line that a change to this standing has, as an index: a server that joins is another kind than one that is back.
     func kind(from: Standing) -> Int { self == .well && from == .absent ? Int(Self.failing.rawValue) + 1 : Int(rawValue) }

@@ -3,7 +3,8 @@
 public import CBackhand
 
 // The table as JSON; docs/status.md describes each field. Rows are written one after the other through a page of
-// fixed size, so a full table costs no more memory than an empty one.
+// fixed size, so a full table costs no more memory than an empty one. The writer is compiled once for each sink: its parts, which know of none, are not
+// to be.
 
 /// Takes a piece of text; false stops the writer.
 public typealias TextSink = (UnsafeBufferPointer<UInt8>) -> Bool
@@ -20,22 +21,32 @@ public func writeSegmentJSON(
     page.beginObject()
     page.field("version", BACKHAND_VERSION)
     page.field("now", wall)
+    writeTrouble(segment, now: now, to: &page)
     writeSelf(segment, rows: rows, now: now, to: &page)
     page.key("servers")
     page.beginArray()
     guard page.drain(to: sink) else { return false }
+    let longest = bh_segment_presence(segment, rows, now)
     for id in 0..<rows {
-        writeServer(segment, id, now: now, to: &page)
+        writeServer(segment, id, longest: longest, now: now, to: &page)
         guard page.drain(to: sink) else { return false }
     }
     page.endArray()
+    writeSenders(segment, now: now, to: &page)
     writeCounters(segment, to: &page)
     page.endObject()
     page.newline()
     return page.drain(to: sink, last: true)
 }
 
+/// Why it tells nothing of now; empty: it does. The text ends with its NUL.
+@inline(never)
+private func writeTrouble(_ segment: UnsafePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
+    page.field("trouble", bytes: UnsafeRawBufferPointer(start: bh_trouble_text(bh_segment_trouble(segment, now)), count: 256))
+}
+
 /// This httpd and its moderator.
+@inline(never)
 private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64, to page: inout JSONPage) {
     page.key("self")
     page.beginObject()
@@ -53,8 +64,9 @@ private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt
 }
 
 /// One server; nothing for a row that is empty or being written all the time.
+@inline(never)
 private func writeServer(
-    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64, to page: inout JSONPage
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64, to page: inout JSONPage
 ) {
     let row = bh_segment_row_mutable(segment, id)
     let heard = bh_row_heard(row)
@@ -66,6 +78,10 @@ private func writeServer(
     page.field("own", bh_row_own(row))
     writeFacts(facts, age: elapsed(since: heard, now), to: &page)
     writeState(row, to: &page)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reason.size) { text in
+        let length = reason(segment, id, facts, longest: longest, now: now).write(to: text)
+        page.field("reason", bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<length]))
+    }
     page.field("up_ms", elapsed(since: bh_row_came(row), now))
     writeFeedback(row, now: now, to: &page)
     page.endObject()
@@ -116,6 +132,25 @@ private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, now: UInt64, t
     page.field("backoff_ms", elapsed(since: now, bh_row_backoff(row)))
 }
 
+/// Who was heard lately, and is not among the servers.
+@inline(never)
+private func writeSenders(_ segment: UnsafePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
+    page.key("not_in_table")
+    page.beginArray()
+    var sender = bh_sender_t()
+    for place in 0..<UInt32(BH_SENDERS) {
+        guard bh_segment_sender(segment, place, &sender), let word = refusalText(sender.counter) else { continue }
+        page.beginObject()
+        page.field("address", sender.address)
+        page.field("reason", name: word)
+        page.field("age_ms", elapsed(since: sender.heard_ms, now))
+        page.field("times", UInt64(sender.times))
+        page.endObject()
+    }
+    page.endArray()
+}
+
+@inline(never)
 private func writeCounters(_ segment: UnsafeMutablePointer<bh_segment_t>, to page: inout JSONPage) {
     page.key("counters")
     page.beginObject()

@@ -90,7 +90,8 @@ private func hiddenTemporary(_ path: String) -> String {
 private func complaint(about path: String, _ error: SystemError) -> Complaint {
     switch error {
     case .missing:
-        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir?" + hiddenTemporary(path))
+        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir? If its moderator cannot start, its error log has a line with "
+            + "BH0201 to BH0208." + hiddenTemporary(path))
     case .refused:
         Complaint("nobody answers at \(path): the httpd that made it is gone")
     case .denied:

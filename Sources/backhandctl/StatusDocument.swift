@@ -5,6 +5,27 @@ import FoundationEssentials
 /// What the table needs of the moderator's answer; docs/status.md describes all of it.
 struct StatusDocument: Decodable {
     var servers: [Server]
+    /// Why the table tells nothing of now; empty: it does.
+    var trouble: String?
+    var notInTable: [Sender]?
+
+    enum CodingKeys: String, CodingKey {
+        case servers, trouble
+        case notInTable = "not_in_table"
+    }
+
+    /// Who was heard, and is not among the servers.
+    struct Sender: Decodable {
+        var address: String
+        var reason: String
+        var ageMilliseconds: UInt64
+        var times: UInt64
+
+        enum CodingKeys: String, CodingKey {
+            case address, reason, times
+            case ageMilliseconds = "age_ms"
+        }
+    }
 
     struct Server: Decodable {
         var id: Int
@@ -24,6 +45,7 @@ struct StatusDocument: Decodable {
         var loadHighWaterMark: Double
         var idle: Double
         var state: String
+        var reason: String?
         var dispatched: UInt64
         var meanInFlight: Double
         var arrivalRate: Double
@@ -34,7 +56,7 @@ struct StatusDocument: Decodable {
         var errorShare: Double
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, workers, served, arriba, load, state, dispatched, capacity
+            case id, hostname, address, port, workers, served, arriba, load, state, reason, dispatched, capacity
             case ageMilliseconds = "age_ms"
             case memoryTotal = "memory_total"
             case memoryAvailable = "memory_available"

@@ -7,9 +7,12 @@ private let staleMilliseconds: UInt64 = 20_000
 func statusTable(_ document: StatusDocument) -> String {
     let header = [
         "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-        "Load/HWM", "CPU Idle", "State",
+        "Load/HWM", "CPU Idle", "State", "Why",
     ]
-    return table(header, document.servers, leftBound: [1, 3, 12], cells)
+    let refused = (document.notInTable ?? []).map { sender in
+        "\nnot in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last \(sender.ageMilliseconds / 1000) s ago)"
+    }
+    return table(header, document.servers, leftBound: [1, 3, 12, 13], cells) + refused.joined()
 }
 
 /// What the servers announced of their last second.
@@ -72,6 +75,7 @@ private func cells(_ server: StatusDocument.Server) -> [String] {
         decimal(server.load, places: 2) + "/\(Int64(clamping: server.loadHighWaterMark))",
         decimal(server.idle, places: 3),
         server.state,
+        server.reason ?? "",
     ]
 }
 

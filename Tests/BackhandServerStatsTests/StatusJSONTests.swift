@@ -34,7 +34,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
 @Suite struct StatusJSONTests {
     @Test func emptyTable() throws {
         let object = try parse(write(TestSegment()))
-        #expect(Set(object.keys) == ["version", "now", "self", "servers", "counters"])
+        #expect(Set(object.keys) == ["version", "now", "trouble", "self", "servers", "not_in_table", "counters"])
         #expect(object["version"] as? String == BACKHAND_VERSION)
         #expect(object["now"] as? Int64 == 1_700_000_000)
         #expect(try servers(object).isEmpty)
@@ -80,6 +80,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         table.segment.pointee.beat_ms = 9900
 
         let object = try parse(write(table))
+        #expect((object["trouble"] as? String)?.hasPrefix("there is no moderator: it cannot start") == true)
         let rows = try servers(object)
         #expect(rows.count == 2)
         let expected: [String: NSObject] = [
@@ -94,7 +95,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
             "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
             "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
-            "ordered": "draining" as NSString, "up_ms": 1500 as NSNumber,
+            "ordered": "draining" as NSString, "reason": "drained (here)" as NSString, "up_ms": 1500 as NSNumber,
         ]
         #expect(NSDictionary(dictionary: rows[1]) == NSDictionary(dictionary: expected))
         #expect(rows[0]["self"] as? Bool == true && rows[0]["own"] as? Bool == true)

@@ -42,7 +42,7 @@ def lines_of_c(path):
 
 
 def swift_text(source, start):
-    """The literal that begins at the quote, with NUL for each interpolation; literals behind a + belong to it."""
+    """The literal that begins at the quote, with NUL for each interpolation and each {} of a form; literals behind a + belong to it."""
     text, place = "", start + 1
     while (letter := source[place]) != '"':
         if source.startswith("\\(", place):
@@ -51,6 +51,8 @@ def swift_text(source, start):
                 depth += {"(": 1, ")": -1}.get(source[place], 0)
                 place += 1
             text += "\0"
+        elif source.startswith("{}", place):
+            text, place = text + "\0", place + 2
         else:
             text += letter
             place += 1
@@ -70,7 +72,7 @@ def lines_of_swift(paths):
             reasons = [(call[2].removeprefix("LogNumber."), None)]
             if call[2] == "line.number":  # one call for a table of numbers and reasons
                 reasons = re.findall(r'\(LogNumber\.(\w+), "([^"]*)"\)', whole)
-                assert reasons and r"\(line.why)" in source
+                assert reasons and ".word(line.why)" in source
             for name, why in reasons:
                 # The reason is the second of three interpolations.
                 told = text if why is None else text.replace("\0", "\1", 1).replace("\0", why, 1).replace("\1", "\0")

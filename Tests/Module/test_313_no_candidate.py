@@ -101,7 +101,9 @@ def test_pages_about_this_server_stay(stage, mpm, walk, choice, known):
         stage.plant(server, Announcement(backend.address, backend.port))
     for name, title in handlers.items():
         answer = server.get(f"/{name}")
-        assert answer.status == 200 and title in answer.text and answer.header("Backhand-Trace") is None, name
+        # In the first moments there is no table, and our page says so.
+        usual = (200, 503) if name == "backhand-handler" and not known else (200,)
+        assert answer.status in usual and title in answer.text and answer.header("Backhand-Trace") is None, name
     assert backend.requests == []
 
 

@@ -200,6 +200,15 @@ bh_status_t bh_segment_check(const void *_Nullable memory, size_t size);
 /* Name of a counter as the JSON shows it; NULL past the last. */
 const char *_Nullable bh_counter_name(uint32_t counter);
 
+/* Room for any reason with its NUL. */
+#define BH_REASON_SIZE 32
+/* Why the row's server gets nothing, or less than its share, in a word or two such as "silent 7 s": docs/status.md has them all. Returns the text's
+ * length, 0: nothing speaks against it. longest_ms: bh_segment_presence. */
+size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms, char *_Nullable text, size_t size);
+
+/* Why somebody who was heard is not in the table, by bh_sender_t.counter; NULL: it is nothing that a server does. */
+const char *_Nullable bh_refusal_text(uint32_t counter);
+
 /* Takes a piece of text; false stops the writer. */
 typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
 

@@ -211,6 +211,13 @@ static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t 
     bh_half_store(&row->refused, (uint32_t)times + 1);
 }
 
+/* Whether no connection has worked since a back-off that is over. After a while that tells nothing any more: as for the next refusal, each time as long
+ * as the longest back-off takes one doubling back. */
+static inline bool bh_row_is_unreached(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    uint64_t until = bh_row_backoff(row);
+    return until <= now_ms && bh_half_load(&row->refused) > (now_ms - until) / BH_BACKOFF_MAX_MS;
+}
+
 /* So long after a back-off requests that cannot be sent twice go elsewhere: one that may be repeated is to find out. */
 #define BH_DOUBT_MS 2000
 

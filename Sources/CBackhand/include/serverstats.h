@@ -216,6 +216,15 @@ typedef struct bh_known {
     bh_address_t slots[BH_KNOWN_SLOTS]; /* moderator: zero: free */
 } bh_known_t;
 
+/* Who was heard lately and is not in the table: so many are shown. A word of eight cache lines is less than a page has room for. */
+#define BH_SENDERS 8
+typedef struct bh_sender {
+    bh_address_t address;
+    uint64_t heard_ms;          /* moderator: the last time; 0: none is here */
+    uint32_t counter;           /* moderator: bh_counter_t: why it is not */
+    uint32_t times;             /* moderator: datagrams */
+} bh_sender_t;
+
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
     uint64_t magic;             /* BH_SEGMENT_MAGIC */
@@ -236,10 +245,12 @@ typedef struct bh_segment {
     uint32_t kappa;             /* moderator: requests that the servers got from all balancers, for each thousand of ours; 0: not known */
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
     uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
-    uint8_t pad0[24];
+    uint64_t announced_ms;      /* moderator: when it last announced anything; 0: never */
+    uint8_t pad0[16];
     uint64_t arrivals;          /* children: requests that this httpd has received */
     uint8_t pad1[56];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
+    bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
     bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
@@ -254,7 +265,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 10 /* revision */,           \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 11 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -269,6 +280,7 @@ BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines
 BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
           && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has cache lines of its own");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
+BH_ASSERT(sizeof(bh_sender_t) * BH_SENDERS % 64 == 0, "what stands behind begins on a cache line");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
 BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
@@ -347,6 +359,26 @@ static inline uint64_t bh_row_mean_us(const bh_row_t *_Nonnull row) {
 }
 
 static inline uint64_t bh_row_came(const bh_row_t *_Nonnull row) { return bh_word_load(&row->came_ms); }
+
+/* Milliseconds until a server that has come gets its whole share, where BackhandSlowStart does not say otherwise. */
+#define BH_SLOW_START_MS 10000
+
+/* Milliseconds for which the row's server has taken requests, up to that. */
+static inline uint64_t bh_row_presence(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    uint64_t came = bh_row_came(row), time = came < now_ms ? now_ms - came : 0;
+    return time < BH_SLOW_START_MS ? time : BH_SLOW_START_MS;
+}
+
+/* The longest of all servers that take requests: whoever has come with it shares as its equal. */
+static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment, uint32_t rows, uint64_t now_ms) {
+    uint64_t longest = 0;
+    for (uint32_t id = 0; id < rows; id++) {
+        const bh_row_t *row = bh_segment_row(segment, id);
+        uint64_t time = bh_row_heard(row) && bh_row_state(row) == BH_STATE_UP ? bh_row_presence(row, now_ms) : 0;
+        if (time > longest) longest = time;
+    }
+    return longest;
+}
 
 /* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round, so that a table
  * does not age because nobody reads the announcements. */
@@ -462,6 +494,56 @@ static inline bool bh_segment_unattended(const bh_segment_t *_Nonnull segment) {
     return __atomic_load_n(&segment->unattended, __ATOMIC_RELAXED) != 0;
 }
 
+/* Why the table tells nothing of now. Append only. */
+typedef enum bh_trouble {
+    BH_TROUBLE_NONE = 0,
+    BH_TROUBLE_UNATTENDED = 1, /* there is no moderator, and none will be before something changes */
+    BH_TROUBLE_BEGINNING = 2,  /* none has begun yet */
+    BH_TROUBLE_LATE = 3,       /* it has no rounds any more: it is stopped, or hangs */
+    BH_TROUBLE_MUTE = 4        /* it works, but announces nothing and hears nobody */
+} bh_trouble_t;
+
+/* Whether announcements are sent, or others' heard. */
+static inline bool bh_segment_is_connected(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
+    uint64_t announced = bh_word_load(&segment->announced_ms);
+    bool is = announced && now_ms <= announced + BH_BEAT_LATE_MS;
+    for (uint32_t id = 1, rows = bh_segment_rows(segment); !is && id < rows; id++) {
+        uint64_t heard = bh_row_own(bh_segment_row(segment, id)) ? 0 : bh_row_heard(bh_segment_row(segment, id));
+        is = heard && now_ms <= heard + (uint64_t)SERVER_TIMEOUT * 1000;
+    }
+    return is;
+}
+
+static inline bh_trouble_t bh_segment_trouble(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
+    if (bh_segment_unattended(segment)) return BH_TROUBLE_UNATTENDED;
+    if (!bh_word_load(&segment->beat_ms)) return BH_TROUBLE_BEGINNING;
+    if (bh_segment_is_late(segment, now_ms)) return BH_TROUBLE_LATE;
+    return bh_segment_is_connected(segment, now_ms) ? BH_TROUBLE_NONE : BH_TROUBLE_MUTE;
+}
+
+/* What the status page, its JSON and backhandctl say of it. */
+static inline const char *_Nonnull bh_trouble_text(bh_trouble_t trouble) {
+    switch (trouble) {
+    case BH_TROUBLE_NONE: return "";
+    case BH_TROUBLE_UNATTENDED: return "there is no moderator: it cannot start, and the error log says why (BH0201 to BH0208)";
+    case BH_TROUBLE_BEGINNING: return "the moderator has not begun yet";
+    case BH_TROUBLE_LATE: return "the moderator does not work: its last round is more than 3 s ago";
+    case BH_TROUBLE_MUTE: return "nothing is announced and nobody is heard: there is no MulticastStats line, or its network is away (BH0335)";
+    }
+    return "";
+}
+
+/* One place of those that are shown. */
+static inline bool bh_segment_sender(const bh_segment_t *_Nonnull segment, uint32_t place, bh_sender_t *_Nonnull sender) {
+    const bh_sender_t *from = &segment->senders[place % BH_SENDERS];
+    sender->heard_ms = bh_word_load(&from->heard_ms);
+    sender->address.high = bh_word_load(&from->address.high);
+    sender->address.low = bh_word_load(&from->address.low);
+    sender->counter = bh_half_load(&from->counter);
+    sender->times = bh_half_load(&from->times);
+    return sender->heard_ms != 0;
+}
+
 /* ---- Writing: the moderator that owns the segment ---- */
 
 /* Makes the caller the owner and returns its epoch. Whoever had the segment before writes no more. */
@@ -481,6 +563,17 @@ static inline void bh_word_store(uint64_t *_Nonnull word, uint64_t value) {
 
 static inline void bh_half_store(uint32_t *_Nonnull word, uint32_t value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline void bh_segment_set_sender(bh_segment_t *_Nonnull segment, uint32_t place, bh_address_t address, uint32_t counter, uint32_t times,
+                                         uint64_t heard_ms) {
+    bh_sender_t *to = &segment->senders[place % BH_SENDERS];
+    bh_word_store(&to->heard_ms, 0);
+    bh_word_store(&to->address.high, address.high);
+    bh_word_store(&to->address.low, address.low);
+    bh_half_store(&to->counter, counter);
+    bh_half_store(&to->times, times);
+    bh_word_store(&to->heard_ms, heard_ms);
 }
 
 static inline void bh_public_store(int *_Nonnull field, int value) { __atomic_store_n(field, value, __ATOMIC_RELAXED); }

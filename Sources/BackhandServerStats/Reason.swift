@@ -1,0 +1,174 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+public import CBackhand
+
+// Why does a server get nothing, or less than its share? One word beside its state, decided here and shown by the status page, its JSON,
+// backhandctl and traces. It goes by what decisions go by; docs/status.md explains each word.
+
+/// What speaks against a server.
+public enum Reason: Equatable, Sendable {
+    case nothing
+    case silent(seconds: UInt64)
+    case drainedHere
+    case drainedThere
+    case backoff(seconds: UInt64)
+    case noConnection
+    case clock
+    case failing(percent: UInt64)
+    case doubt
+    case slowStart
+}
+
+/// A server as decisions see it, over all chains.
+public struct Prospect: Equatable, Sendable {
+    /// Whether it is this httpd.
+    public var isOwn = false
+    /// Milliseconds since it was heard, by the clock to which ages count.
+    public var age = UInt64(0)
+    public var announced = BH_STATE_UP.rawValue
+    public var ordered = BH_STATE_UP.rawValue
+    /// Milliseconds for which it is left out after a refusal.
+    public var backoff = UInt64(0)
+    /// Whether no connection has worked since it refused the last one, not long ago.
+    public var isUnreached = false
+    /// Share of its requests that failed, per cent, if that speaks against it in one chain at least.
+    public var failures = UInt64(0)
+    /// Whether a chain asks it last.
+    public var isDoubted = false
+    /// Seconds that our clock is ahead of its; with a key only.
+    public var clock = Int32(0)
+    /// Milliseconds for which it has taken requests, and the longest of all servers; both up to the slow start.
+    public var presence = UInt64(0)
+    public var longest = UInt64(0)
+
+    public init() {}
+
+    /// Seconds that two wall clocks may be apart before signed requests are refused (mb_signature.c).
+    private static var clockLimit: UInt32 { 60 }
+
+    /// The one that would have to go first for the server to get requests again: no chain, and no order, brings back what is silent; what is ordered
+    /// counts whatever the children have seen; the rest from what is left out to what is only asked less.
+    public var reason: Reason {
+        if !isOwn, age > UInt64(BH_LIFE_SILENT_MS) { return .silent(seconds: age / 1000) }
+        if isDrained(announced) { return isOwn ? .drainedHere : .drainedThere }
+        if isDrained(ordered) { return .drainedHere }
+        if !isOwn {
+            if backoff > 0 { return .backoff(seconds: (backoff + 999) / 1000) }
+            if isUnreached { return .noConnection }
+            if clock.magnitude > Self.clockLimit { return .clock }
+        }
+        if failures > 0 { return .failing(percent: min(failures, 100)) }
+        if isDoubted { return .doubt }
+        return presence < longest ? .slowStart : .nothing
+    }
+
+    /// A server that leaves is no case of it: its state says all.
+    private func isDrained(_ state: UInt32) -> Bool { state == BH_STATE_DRAINING.rawValue || state == BH_STATE_MAINTENANCE.rawValue }
+}
+
+extension Prospect {
+    /// - Parameter longest: bh_segment_presence.
+    init(_ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, longest: UInt64, now: UInt64) {
+        self.init()
+        let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, id))
+        let (heard, clock) = (bh_row_heard(row), bh_segment_age_clock(segment, now))
+        isOwn = bh_row_own(row)
+        age = clock > heard ? clock - heard : 0
+        announced = bh_half_load(&row.pointee.state)
+        ordered = bh_half_load(&row.pointee.ordered)
+        backoff = bh_row_is_refusing(row, now) ? bh_row_backoff(row) - now : 0
+        isUnreached = bh_row_is_unreached(row, now)
+        self.clock = facts.clock_s
+        presence = bh_row_presence(row, now)
+        self.longest = longest
+        // What stands against this httpd itself stands in row 0.
+        noteEvidence(isOwn ? UnsafeMutablePointer(mutating: bh_segment_row(segment, 0)) : row, facts)
+    }
+
+    private mutating func noteEvidence(_ row: UnsafeMutablePointer<bh_row_t>, _ facts: bh_facts_t) {
+        isDoubted = bh_row_all_doubts(row) != 0
+        var answers = UInt32(0)
+        for slot in 0..<UInt32(BH_CHAINS) {
+            for kind in 0..<BH_CLASS_FAILED.rawValue { answers |= bh_evidence_answers(bh_row_evidence(row, slot), kind) }
+            let fails = bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) | bh_doubt_bit(BH_DOUBT_FAILING.rawValue, 0)
+            guard bh_row_doubts(row, slot) & fails != 0 else { continue }
+            failures = max(failures, bh_mean_value(bh_word_load(bh_row_failing(row, slot))) / 10_000)
+        }
+        // Where no chain has had an answer yet, byState takes the server's own word.
+        if answers == 0, facts.error_ppm >= 500_000 { failures = max(failures, UInt64(facts.error_ppm / 10_000)) }
+    }
+}
+
+/// Why the server of a row that was heard gets nothing, or less than its share.
+func reason(_ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, longest: UInt64, now: UInt64) -> Reason {
+    Prospect(segment, id, facts, longest: longest, now: now).reason
+}
+
+extension Reason {
+    /// The longest, "silent 18446744073709551 s", and a NUL: BH_REASON_SIZE.
+    static var size: Int { Int(BH_REASON_SIZE) }
+
+    private var parts: (word: StaticString, number: UInt64?, unit: StaticString) {
+        switch self {
+        case .nothing: ("", nil, "")
+        case .silent(let seconds): ("silent", seconds, " s")
+        case .drainedHere: ("drained (here)", nil, "")
+        case .drainedThere: ("drained (there)", nil, "")
+        case .backoff(let seconds): ("back-off", seconds, " s")
+        case .noConnection: ("no connection", nil, "")
+        case .clock: ("clock", nil, "")
+        case .failing(let percent): ("failing", percent, " %")
+        case .doubt: ("doubt", nil, "")
+        case .slowStart: ("slow start", nil, "")
+        }
+    }
+
+    /// Writes it as all show it, with a NUL; returns its length.
+    public func write(to text: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        guard text.count >= Self.size else { return 0 }
+        let (word, number, unit) = parts
+        var length = 0
+        func put(_ part: StaticString) {
+            for index in 0..<part.utf8CodeUnitCount { text[length + index] = part.utf8Start[index] }
+            length += part.utf8CodeUnitCount
+        }
+        put(word)
+        if let number {
+            put(" ")
+            var divisor = UInt64(1)
+            while number / divisor >= 10 { divisor *= 10 }
+            while divisor > 0 {
+                text[length] = UInt8(ascii: "0") + UInt8(number / divisor % 10)
+                length += 1
+                divisor /= 10
+            }
+            put(unit)
+        }
+        text[length] = 0
+        return length
+    }
+}
+
+/// Likewise, as a text of C.
+public func writeReason(
+    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64, to text: UnsafeMutableBufferPointer<UInt8>
+) -> Int {
+    var facts = bh_facts_t()
+    let row = bh_segment_row(segment, id)
+    guard bh_row_heard(row) != 0, bh_row_copy(row, &facts) else { return Reason.nothing.write(to: text) }
+    return reason(segment, id, facts, longest: longest, now: now).write(to: text)
+}
+
+/// Why a datagram's sender is not in the table, in a word; nil: it says nothing of a server. Counted as that.
+public func refusalText(_ counter: UInt32) -> StaticString? {
+    switch counter {
+    case BH_COUNT_UNSIGNED.rawValue: "no key"
+    case BH_COUNT_BAD_SIGNATURE.rawValue: "wrong key"
+    case BH_COUNT_CHALLENGED.rawValue, BH_COUNT_BAD_ANSWER.rawValue: "not proven"
+    case BH_COUNT_NOT_ACCEPTED.rawValue, BH_COUNT_OUTSIDE.rawValue, BH_COUNT_FORBIDDEN.rawValue, BH_COUNT_OTHERS_ADDRESS.rawValue: "not accepted"
+    case BH_COUNT_VERSION.rawValue: "other version"
+    case BH_COUNT_OWN_ADDRESS.rawValue: "our address"
+    case BH_COUNT_CROWD.rawValue, BH_COUNT_TABLE_FULL.rawValue: "no room"
+    default: nil
+    }
+}

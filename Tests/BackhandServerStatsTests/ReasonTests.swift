@@ -1,0 +1,179 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import Testing
+
+@testable import BackhandServerStats
+
+private func prospect(_ change: (inout Prospect) -> Void) -> Prospect {
+    var made = Prospect()
+    (made.presence, made.longest) = (10_000, 10_000)
+    change(&made)
+    return made
+}
+
+private func text(_ reason: Reason) -> String {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_REASON_SIZE)) { room in
+        let length = reason.write(to: room)
+        #expect(length < room.count && room[length] == 0)
+        return String(decoding: room[..<length], as: UTF8.self)
+    }
+}
+
+@Suite struct ReasonTests {
+    /// Each one alone, in its words.
+    @Test(arguments: [
+        (prospect { _ in }, ""),
+        (prospect { $0.age = 6000 }, ""), (prospect { $0.age = 6001 }, "silent 6 s"), (prospect { $0.age = 7999 }, "silent 7 s"),
+        (prospect { $0.age = .max }, "silent 18446744073709551 s"),
+        (prospect { $0.ordered = BH_STATE_DRAINING.rawValue }, "drained (here)"), (prospect { $0.ordered = BH_STATE_MAINTENANCE.rawValue }, "drained (here)"),
+        (prospect { $0.announced = BH_STATE_DRAINING.rawValue }, "drained (there)"),
+        (prospect { $0.announced = BH_STATE_MAINTENANCE.rawValue }, "drained (there)"),
+        (prospect { $0.announced = BH_STATE_LEAVING.rawValue }, ""), (prospect { $0.announced = .max }, ""),
+        (prospect { $0.backoff = 1 }, "back-off 1 s"), (prospect { $0.backoff = 2001 }, "back-off 3 s"),
+        (prospect { $0.isUnreached = true }, "no connection"),
+        (prospect { $0.clock = 60 }, ""), (prospect { $0.clock = 61 }, "clock"), (prospect { $0.clock = .min }, "clock"),
+        (prospect { $0.failures = 41 }, "failing 41 %"), (prospect { $0.failures = 400 }, "failing 100 %"),
+        (prospect { $0.isDoubted = true }, "doubt"),
+        (prospect { $0.presence = 9999 }, "slow start"), (prospect { ($0.presence, $0.longest) = (0, 0) }, ""),
+    ])
+    func alone(prospect: Prospect, words: String) {
+        #expect(text(prospect.reason) == words)
+    }
+
+    /// Each one that stands before another counts: all of them, then without the first, and so on.
+    @Test func precedence() {
+        var all = prospect {
+            $0.age = 7000
+            $0.announced = BH_STATE_DRAINING.rawValue
+            $0.ordered = BH_STATE_MAINTENANCE.rawValue
+            $0.backoff = 3000
+            $0.isUnreached = true
+            $0.clock = -100
+            $0.failures = 41
+            $0.isDoubted = true
+            $0.presence = 0
+        }
+        let without: [(inout Prospect) -> Void] = [
+            { $0.age = 0 }, { $0.announced = 0 }, { $0.ordered = 0 }, { $0.backoff = 0 }, { $0.isUnreached = false }, { $0.clock = 0 },
+            { $0.failures = 0 }, { $0.isDoubted = false }, { $0.presence = 10_000 },
+        ]
+        var found: [String] = []
+        for next in without {
+            found.append(text(all.reason))
+            next(&all)
+        }
+        #expect(found == ["silent 7 s", "drained (there)", "drained (here)", "back-off 3 s", "no connection", "clock", "failing 41 %", "doubt", "slow start"])
+        #expect(all.reason == .nothing)
+    }
+
+    /// Of this httpd itself only what is ordered, and what it answers.
+    @Test func itself() {
+        var own = prospect { ($0.isOwn, $0.age, $0.backoff, $0.isUnreached, $0.clock) = (true, 60_000, 3000, true, 100) }
+        #expect(own.reason == .nothing)
+        own.failures = 70
+        #expect(own.reason == .failing(percent: 70))
+        own.announced = BH_STATE_DRAINING.rawValue
+        #expect(own.reason == .drainedHere)
+    }
+
+    /// From a row, as the children and the moderator leave it.
+    @Test func rows() {
+        let table = TestSegment(bootID: 1)
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.4", boot: 7), now: 100_000, wall: 5)
+        _ = writer.hear(announcement("10.0.0.5", boot: 8), now: 104_000, wall: 5)
+        bh_word_store(&table.segment.pointee.beat_ms, 104_000)
+        func words(_ id: UInt32, _ now: UInt64) -> String {
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_REASON_SIZE)) { room in
+                let longest = bh_segment_presence(table.segment, writer.rows, now)
+                return String(decoding: room[..<writeReason(table.segment, id, longest: longest, now: now, to: room)], as: UTF8.self)
+            }
+        }
+        #expect(words(0, 104_000) == "" && words(1, 104_000) == "" && words(2, 104_500) == "slow start")
+        bh_feedback_refused(table.segment, 1, 104_000, 0)
+        #expect(words(1, 104_500) == "back-off 1 s" && words(1, 105_500) == "no connection")
+        bh_feedback_served(table.segment, 1, 100)
+        #expect(words(1, 105_500) == "")
+        _ = bh_doubt_begin(bh_segment_row_mutable(table.segment, 1), 3, BH_DOUBT_WRONG.rawValue, 0)
+        #expect(words(1, 105_500) == "doubt")
+        bh_word_store(bh_row_failing(bh_segment_row_mutable(table.segment, 1), 3), bh_mean_word(410_000, 1))
+        #expect(words(1, 105_500) == "doubt")
+        _ = bh_doubt_begin(bh_segment_row_mutable(table.segment, 1), 3, BH_DOUBT_FAILING.rawValue, 0)
+        #expect(words(1, 105_500) == "failing 41 %")
+        bh_word_store(&table.segment.pointee.beat_ms, 107_000)
+        #expect(words(1, 107_000) == "silent 7 s")
+    }
+
+    @Test func aServersOwnWordOfItsErrorsCountsUntilItHasAnswered() {
+        let table = TestSegment(bootID: 1)
+        var writer = table.writer()
+        var facts = announcement("10.0.0.4", boot: 7)
+        facts.error_ppm = 630_000
+        _ = writer.hear(facts, now: 1000, wall: 5)
+        #expect(reason(table.segment, 1, facts, longest: 0, now: 1500) == .failing(percent: 63))
+        var asked = bh_asked_t(client: 1, url: 1)
+        bh_evidence_add(table.segment, 1, 1, BH_CLASS_GOOD.rawValue, &asked, 1500)
+        #expect(reason(table.segment, 1, facts, longest: 0, now: 1500) == .nothing)
+    }
+
+    @Test func refusalsAreForReasonsOfServers() {
+        let said = (0..<UInt32(BH_COUNTERS_ROOM)).compactMap { refusalText($0) }
+        #expect(said.count == 12)
+        #expect(refusalText(BH_COUNT_UNSIGNED.rawValue).map { "\($0)" } == "no key")
+        #expect(refusalText(BH_COUNT_BAD_SIGNATURE.rawValue).map { "\($0)" } == "wrong key")
+        #expect(refusalText(BH_COUNT_NOT_ACCEPTED.rawValue).map { "\($0)" } == "not accepted")
+        #expect(refusalText(BH_COUNT_FOREIGN.rawValue) == nil)
+    }
+}
+
+/// A reference, because #expect calls nothing that changes a value.
+private final class Senders {
+    private var senders = RefusedSenders()
+    let table = TestSegment(bootID: 1)
+    func note(_ last: UInt32, _ counter: bh_counter_t, _ now: UInt64) { senders.note(bh_address_t(ipv4: last), counter, now: now) }
+    func forget(_ last: UInt32) { senders.forgetUnproven(bh_address_t(ipv4: last)) }
+    func shown(_ now: UInt64) -> [[UInt64]] {
+        senders.publish(to: table.segment, now: now)
+        var sender = bh_sender_t()
+        return (0..<UInt32(BH_SENDERS)).compactMap { place in
+            guard bh_segment_sender(table.segment, place, &sender) else { return nil }
+            return [UInt64(sender.address.ipv4 ?? 0), UInt64(sender.counter), UInt64(sender.times)]
+        }
+    }
+}
+
+@Suite struct RefusedSendersTests {
+    private let unsigned = UInt64(BH_COUNT_UNSIGNED.rawValue)
+
+    @Test func theLastOnesAreShownForTwentySeconds() {
+        let senders = Senders()
+        #expect(senders.shown(500).isEmpty)
+        senders.note(4, BH_COUNT_UNSIGNED, 1000)
+        senders.note(4, BH_COUNT_UNSIGNED, 2000)
+        senders.note(5, BH_COUNT_FOREIGN, 2000)
+        #expect(senders.shown(2000) == [[4, unsigned, 2]])
+        #expect(senders.shown(22_000) == [[4, unsigned, 2]])
+        #expect(senders.shown(22_001).isEmpty)
+        #expect(senders.shown(30_000).isEmpty)
+    }
+
+    /// Servers announce themselves once a second; a flood from elsewhere takes the other places at most.
+    @Test func whoKeepsComingStays() {
+        let senders = Senders()
+        for second in UInt64(1)...30 {
+            senders.note(1, BH_COUNT_BAD_SIGNATURE, second * 1000)
+            for other in UInt32(0)..<1000 { senders.note(1000 + UInt32(second) * 1000 + other, BH_COUNT_NOT_ACCEPTED, second * 1000 + 10) }
+            let shown = senders.shown(second * 1000 + 20)
+            #expect(shown.count == Int(BH_SENDERS) && shown.contains([1, UInt64(BH_COUNT_BAD_SIGNATURE.rawValue), second]))
+        }
+    }
+
+    @Test func whoHasProvenItselfIsForgotten() {
+        let senders = Senders()
+        senders.note(4, BH_COUNT_CHALLENGED, 1000)
+        senders.note(5, BH_COUNT_UNSIGNED, 1000)
+        senders.forget(4)
+        senders.forget(5)
+        #expect(senders.shown(1000) == [[5, unsigned, 1]])
+    }
+}
