@@ -17,13 +17,15 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 } now;
 
 static int level_of(const struct ap_logconf *log, const module *of) {
-    return ap_get_module_loglevel(log, of->module_index);
+    int level = log->module_levels ? log->module_levels[of->module_index] : -1;
+    return level < 0 ? log->level : level; /* negative: as all modules */
 }
 
 /* Whoever asks mod_proxy to tell more, or less than this, gets what it tells. */
 static int is_plain(int level) { return level < APLOG_INFO && level > APLOG_CRIT; }
 
-int mb_quiet_wants(const server_rec *server) { return is_plain(level_of(&server->log, mb_mp.proxy)); }
+/* In a newer httpd a server_rec may be longer than we know, and is not copied. */
+int mb_quiet_wants(const server_rec *server) { return !mb_mp.is_newer && is_plain(level_of(&server->log, mb_mp.proxy)); }
 
 /* Levels of a request, with lines of the modules that connect only above error. */
 static const struct ap_logconf *mute(apr_pool_t *pool, const struct ap_logconf *log) {

@@ -139,7 +139,7 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
     uint64_t now = mb_now_ms();
     if (!known || bh_word_load(&known->until_ms) <= now) {
         bh_address_t address = {0, 0};
-        /* With ProxySourceAddress the administrator has chosen; in a newer mod_proxy there is no way to. */
+        /* With ProxySourceAddress the administrator has chosen; a newer mod_proxy has a configuration that is not copied. */
         int may_bind = !mb_mp.is_newer && !settings->source_address_set;
         int is_needed = (may_bind && choose(r, server, &address)) || mb_quiet_wants(r->server);
         apr_thread_mutex_lock(lock);

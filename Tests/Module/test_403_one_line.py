@@ -37,6 +37,24 @@ def test_one_line_for_seven_refusals(stage, mpm, method, body):
     assert len(errors(front)) == 2
 
 
+@pytest.mark.parametrize("scheme, modules", [("h2c", ("proxy_http2",)), ("https", ("ssl",))])
+def test_one_line_with_other_schemes(stage, scheme, modules):
+    _, front = farm(stage, WARN + f"BackhandForward {scheme}\n" + ("SSLProxyEngine On\n" if "ssl" in modules else ""), modules=modules)
+    front.log.allow("AH01873")
+    front.log.expect("BH0404")
+    assert front.get("/page").status == 503
+    line, = [line for line in errors(front) if "AH01873" not in line.text]
+    assert len(re.findall("Connection refused", line.text)) == 7
+
+
+def test_what_keeps_mod_proxy_from_asking_is_told(stage):
+    """TLS without SSLProxyEngine: mod_proxy's own line is one of those that are not written."""
+    front = front_of(stage, stage.backend("127.0.9.2"), config=WARN + "BackhandForward https\n", modules=("ssl",))
+    front.log.allow("AH01873|AH01961|BH0408")
+    front.log.expect("BH0492: mod_proxy answers with 500 and has asked no server")
+    assert front.get("/page").status == 503
+
+
 @pytest.mark.parametrize("level", ["info", "warn proxy:info", "warn proxy:debug", "warn proxy:info proxy_http:info"])
 def test_who_asks_for_mod_proxys_lines_gets_them(stage, level):
     _, front = farm(stage, f"LogLevel {level}\n")
