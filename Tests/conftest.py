@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Fixtures of the black-box tests."""
 
-import os
 import signal
 
 import pytest
@@ -10,9 +9,8 @@ from harness.stage import Stage
 
 _stages = []
 
-# What measures times or shares of traffic.
-SHARES = ("test_316_evidence.py", "test_317_classes.py")
-MEASURING = (*SHARES, "test_257_chains.py", "test_421_floods.py")
+# What measures times.
+MEASURING = ("test_257_chains.py", "test_421_floods.py")
 
 
 def pytest_configure(config):
@@ -26,8 +24,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name in ("Torture", "Balance") or item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
-        if item.path.name in SHARES and not os.environ.get("BACKHAND_ENDURANCE"):
-            item.add_marker(pytest.mark.skip(reason="measures shares of traffic, for minutes: BACKHAND_ENDURANCE=1, on a quiet machine"))
 
 
 def _stage(request):

@@ -63,7 +63,12 @@ public struct Share: Equatable {
 
     /// Whether it is so much more than another server's that neither chance nor the requests explain it.
     public func isMarkedlyMore(than other: Share) -> Bool {
-        guard isKnown, other.isKnown, part - other.part >= Self.difference else { return false }
+        isKnown && other.isKnown && isApart(from: other)
+    }
+
+    /// The same, of few answers too: then the difference must be nearly the whole.
+    func isApart(from other: Share) -> Bool {
+        guard part - other.part >= Self.difference else { return false }
         return part - other.part >= Self.deviations * chance(other)
     }
 

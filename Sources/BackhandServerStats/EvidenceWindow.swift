@@ -9,6 +9,7 @@ struct EvidenceWindow {
     private var rows: [[ChainEvidence]] = []
     private var turned: UInt64 = 0
     private var closed: UInt64 = 0
+    private var trials = Array(repeating: Trial(), count: Int(BH_CHAINS))
 
     /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who click now and then.
     private static let turn: UInt64 = 5_000_000
@@ -17,6 +18,7 @@ struct EvidenceWindow {
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows used: UInt32, now: UInt64) {
         let count = Int(used)
         let isFirst = closed == 0
+        let span = !isFirst && now > closed ? now &- closed : Trial.second
         // What came while nobody looked is no second's work: as one window it would outweigh a minute of others.
         let isGap = now &- closed > UInt64(BH_BEAT_LATE_MS) * 1000
         closed = now
@@ -28,7 +30,7 @@ struct EvidenceWindow {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot), isGap: isGap) }
         }
-        for slot in 0..<Int(BH_CHAINS) { judge(segment, slot, count, now) }
+        for slot in 0..<Int(BH_CHAINS) { judge(segment, slot, count, now, span) }
         guard turns else { return }
         for id in 0..<count { bh_evidence_turn(bh_segment_row_mutable(segment, UInt32(id))) }
     }
@@ -39,39 +41,18 @@ struct EvidenceWindow {
         rows[Int(id)] = Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))
     }
 
-    private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64) {
-        var chain = ChainSum()
+    private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64) {
+        var chain = ChainSum(span: span)
         for id in 0..<count where bh_row_heard(bh_segment_row(segment, UInt32(id))) != 0 { chain.add(rows[id][slot]) }
         guard chain.all > 0 else { return }
-        for id in 0..<count where rows[id][slot].total > 0 {
-            rows[id][slot].judge(bh_segment_row_mutable(segment, UInt32(id)), UInt32(slot), chain, now)
+        chain.isTrial = trials[slot].lasts(chain, now)
+        let counted = chain.counted
+        for id in 0..<count {
+            let row = bh_segment_row_mutable(segment, UInt32(id))
+            counted.write(to: row, UInt32(slot))
+            if rows[id][slot].total > 0 { rows[id][slot].judge(row, UInt32(slot), chain, now) }
         }
     }
-}
-
-/// All servers' answers to the requests of one chain, and the best of their shares.
-struct ChainSum {
-    private(set) var all = 0.0
-    private(set) var lately = 0.0
-    private(set) var classes = (0.0, 0.0, 0.0, 0.0, 0.0)
-    /// The lowest shares of a server of which enough is known; nil: there is none.
-    private(set) var leastWrong: Share?
-    private(set) var leastFailing: Share?
-
-    mutating func add(_ one: ChainEvidence) {
-        all += one.total
-        lately += one.lately
-        classes = (
-            classes.0 + one.counts.0, classes.1 + one.counts.1, classes.2 + one.counts.2, classes.3 + one.counts.3, classes.4 + one.counts.4
-        )
-        guard one.total >= Share.fewest else { return }
-        let (wrong, failing) = (Share(part: one.wrong, of: one.total), Share(part: one.failing, of: one.total))
-        if leastWrong.map({ wrong.part < $0.part }) ?? true { leastWrong = wrong }
-        if leastFailing.map({ failing.part < $0.part }) ?? true { leastFailing = failing }
-    }
-
-    /// Milliseconds between two requests that look whether a server has the right answers again: then one in 250 gets a wrong one.
-    var gap: UInt32 { UInt32(min(max(250_000 / max(lately, 1), Double(BH_PROBE_MS)), Double(BH_PROBE_MOST_MS))) }
 }
 
 /// One server's answers to the requests of one chain; what is older than about ten windows is forgotten.
@@ -88,8 +69,15 @@ struct ChainEvidence {
 
     var total: Double { counts.0 + counts.1 + counts.2 + counts.3 + counts.4 }
     var lately: Double { last.0 + last.1 + last.2 + last.3 + last.4 }
+    var isKnown: Bool { total >= Share.fewest }
     var wrong: Double { counts.3 / total }
     var failing: Double { counts.4 / total }
+
+    /// The share of a class.
+    func share(_ kind: Int) -> Share {
+        let count = kind == 1 ? counts.1 : kind == 2 ? counts.2 : counts.3
+        return Share(part: count / total, of: total)
+    }
 
     /// isGap: whether the window is longer than any, so that what came in it is left out.
     mutating func take(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, isGap: Bool) {
@@ -133,7 +121,6 @@ struct ChainEvidence {
         bh_half_store(&evidence.pointee.gap_ms, chain.gap)
         judgeFailing(row, slot, min(failing, failed.most(of: all)), chain, now)
         judgeWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
-        noteCounted(row, slot, chain)
     }
 
     private func judgeFailing(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
@@ -149,27 +136,16 @@ struct ChainEvidence {
     private mutating func judgeWrong(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
         guard let least = chain.leastWrong else { return }
         let bit = bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0)
+        let isMost = last.3 > 0 && last.3 >= Trial.most * lately && part >= Trial.most && isKnown
         if bh_row_doubts(row, slot) & bit != 0 {
             // The others have come to give as many.
-            guard wrong - least.part < Share.difference / 2 else { return }
+            guard !chain.isTrial, wrong - least.part < Share.difference / 2 else { return }
             bh_doubt_end(row, bit << slot)
             wasInDoubt = false
+        } else if chain.isTrial, isMost {
+            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
         } else if last.3 > 0, last.3 >= (least.part + Share.difference) * lately, Share(part: part, of: total).isMarkedlyMore(than: least) {
             _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
         }
-    }
-
-    /// Which classes tell of speed: those that the others give in like share. Stays as it was where too little is known.
-    private func noteCounted(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum) {
-        let others = chain.all - total
-        guard total >= Share.fewest, others >= Share.fewest else { return }
-        let before = bh_half_load(&row.pointee.counted)
-        var counted = before
-        for (index, pair) in [(1, (counts.1, chain.classes.1)), (2, (counts.2, chain.classes.2)), (3, (counts.3, chain.classes.3))] {
-            let bit = bh_counted_bit(slot, UInt32(index))
-            let isLike = Share(part: pair.0 / total, of: total).isLike(Share(part: (pair.1 - pair.0) / others, of: others))
-            counted = isLike ? counted | bit : counted & ~bit
-        }
-        if counted != before { bh_half_store(&row.pointee.counted, counted) }
     }
 }

@@ -169,6 +169,46 @@ import Testing
         }
     }
 
+    /// Answers a second of each of three servers: good, of another class; whether that class tells of speed after so many seconds, at all of them.
+    @Test(arguments: [
+        (BH_CLASS_UNCHANGED, [(2, 38), (1, 19), (0, 2)], 10, true), (BH_CLASS_WRONG, [(20, 20), (20, 20), (5, 5)], 10, true),
+        (BH_CLASS_WRONG, [(28, 12), (28, 12), (7, 3)], 10, true), (BH_CLASS_WRONG, [(0, 40), (0, 40), (40, 0)], 10, false),
+        (BH_CLASS_WRONG, [(0, 22), (0, 22), (9, 0)], 1, false), (BH_CLASS_WRONG, [(0, 22), (0, 22), (4, 0)], 1, false),
+        (BH_CLASS_UNCHANGED, [(0, 40), (40, 0), (0, 40)], 10, false), (BH_CLASS_WRONG, [(0, 40), (0, 0), (0, 0)], 10, false),
+    ] as [(bh_class_t, [(Int, Int)], UInt64, Bool)])
+    func counted(kind: bh_class_t, answers: [(Int, Int)], seconds: UInt64, tells: Bool) {
+        let table = TestSegment()
+        var writer = table.writer()
+        for id in 1...3 { _ = writer.hear(announcement("10.0.0.\(id)", boot: UInt64(id) + 10), now: 1000, wall: 5) }
+        writer.publishFeedback(nowMicroseconds: 1)
+        for second in 1...seconds {
+            for (index, count) in answers.enumerated() {
+                add(table, UInt32(index) + 1, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: count.0, at: second * 1000)
+                add(table, UInt32(index) + 1, kind, Array(0..<6), Array(0..<10), times: count.1, at: second * 1000)
+            }
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+        }
+        let bit = bh_counted_bit(2, kind.rawValue)
+        #expect((1...3).map { table.row($0).pointee.counted & bit != 0 } == [tells, tells, tells])
+    }
+
+    /// All answers are wrong, and come from one of three servers: it is asked last, until the others are known, for ten seconds at most.
+    @Test(arguments: [(BH_CLASS_GOOD, [true, true, true]), (BH_CLASS_WRONG, [true, false, false]), (nil, [true, true, false])] as [(bh_class_t?, [Bool])])
+    func trial(others: bh_class_t?, expected: [Bool]) {
+        let table = TestSegment()
+        var writer = table.writer()
+        for id in 1...3 { _ = writer.hear(announcement("10.0.0.\(id)", boot: UInt64(id) + 10), now: 1000, wall: 5) }
+        writer.publishFeedback(nowMicroseconds: 1)
+        var seen: [Bool] = []
+        for second in 1...20 as ClosedRange<UInt64> {
+            add(table, 1, BH_CLASS_WRONG, Array(0..<6), Array(0..<10), times: 30, at: second * 1000)
+            if second > 1, let others { for id in 2...3 as ClosedRange<UInt32> { add(table, id, others, Array(0..<6), Array(0..<10), times: 30, at: second * 1000) } }
+            writer.publishFeedback(nowMicroseconds: second * 1_000_000)
+            if [1, 8, 20].contains(second) { seen.append(bh_row_doubts(table.row(1), 2) & bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0) != 0) }
+        }
+        #expect(seen == expected)
+    }
+
     /// One client's 400 requests for what one server does not have, beside 50 a second of others: neither doubt nor a share that anybody notices.
     @Test(arguments: [BH_CLASS_WRONG, BH_CLASS_FAILED])
     func oneClient(kind: bh_class_t) {

@@ -1,100 +1,57 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What one client does to a server must not take it from the others; what is wrong with a server must."""
+"""What one client does to a server must not take it from the others; what is wrong with a server must.
 
+Several chains are under test at once: each has evidence of its own. Bounds are counts of requests and the time that has really passed, never what
+a machine without other work does meanwhile.
+"""
+
+import contextlib
+import itertools
 import socket
 import threading
 import time
 from collections import Counter
 
 import pytest
-from harness.announce import Announcement
 from harness.backend import Reply
 from harness.crowd import Crowd, shares
+from harness.farm import Farm, Since, at_least
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-CONFIG = CLUSTER_OF_9 + """
-BackhandTrace On
-ProxyTimeout 5
-<Location />
-    Backhand removeSelf
-    Backhand {chain}
-</Location>
-<Location /other>
-    Backhand removeSelf
-    Backhand {chain}
-</Location>
-"""
-
-# Capacity 1600: four cores of 400. Two requests on average, 40 ms each.
-MEANS = (0, 2000, 100_000, 40_000, 40_000, 500, 1600, 0)
+CHAINS = {"default": "default", "random": "byRandom", "time": "byLeastTime"}
+FAILURES = "proxy:error|AH01114|AH01102|AH01084|AH01097|AH02609|AH00898|AH01068|BH0408"
 
 
-class Farm:
-    """A front and servers that take 40 ms; `bad(number, request)` makes the answer of one that fails it."""
-
-    def __init__(self, stage, chain="default", servers=3, mpm="event", config=CONFIG):
-        self.bad = lambda number, request: None
-        self.failed = []
-        self.backends = [stage.backend(f"127.0.9.{2 + number}", reply=self._reply(number)) for number in range(servers)]
-        self.front = stage.httpd(config.replace("{chain}", chain), mpm=mpm, workers=32)
-        self.front.log.allow("proxy:error|AH01114|AH01102|AH01084|AH01097|AH02609|AH00898|AH01068|BH0408")
-        self.ids = [backend.id for backend in self.backends]
-        stage.plant(self.front, *self._announcements())
-        self.rest = threading.Event()
-        self.teller = threading.Thread(target=self._announce, args=(stage,), daemon=True)
-        self.teller.start()
-
-    def _announce(self, stage):
-        while not self.rest.wait(1):
-            stage.announce(*self._announcements(), group=self.front.group)
-
-    def _announcements(self):
-        return [Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
-                for number, backend in enumerate(self.backends)]
-
-    def close(self):
-        self.rest.set()
-        self.teller.join(5)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def _reply(self, number):
-        return lambda request: self.bad(number, request) or Reply(200, b"", delay=0.04)
-
-    def fail(self, status):
-        """An answer that is counted."""
-        self.failed.append(time.monotonic())
-        return Reply(status, b"")
-
-    def rows(self):
-        servers = self.front.status().servers
-        return [servers[one] for one in self.ids]
+def pages(path, count=8):
+    return tuple(f"/{path}/{number}" for number in range(count))
 
 
-def nowhere_in_backoff(farm):
-    assert [(row["refused"], row["backoff_ms"]) for row in farm.rows()] == [(0, 0)] * len(farm.ids)
+def is_bad(request):
+    return request.target.endswith("/bad")
 
 
-@pytest.mark.parametrize("chain", ["default", "byRandom", "byLeastTime"])
-@pytest.mark.parametrize("where", ["one", "all"])
 @pytest.mark.parametrize("fault", ["503", "500", "reset"])
-def test_one_client_moves_nobody(stage, chain, where, fault):
-    """39 requests a second of one URL, which fails: the other clients' traffic stays where it is."""
-    with Farm(stage, chain) as farm:
+def test_one_client_moves_nobody(stage, fault):
+    """39 requests a second of one URL, which one server fails, or all do: the other clients' traffic stays where it is."""
+    chains = {f"{name}-{where}": lines for name, lines in CHAINS.items() for where in ("one", "all")}
+    with Farm(stage, chains) as farm, contextlib.ExitStack() as crowds:
+        farm.front.log.allow(FAILURES)
         reply = Reply(reset=True) if fault == "reset" else Reply(int(fault), b"")
-        farm.bad = lambda number, request: reply if request.target == "/bad" and (where == "all" or number == 0) else None
-        with Crowd(farm.front, 8, rate=100) as others:
-            others.for_seconds(0.7)
-            with Crowd(farm.front, 1, ("/bad",), network=6, rate=39):
-                asked = others.for_seconds(2.5)
-        nowhere_in_backoff(farm)
-        assert {one.status for one in asked} == {200}
-        assert all(shares(asked).get(server, 0) > 0.12 for server in farm.ids), shares(asked)
+        farm.answer = lambda number, request: reply if is_bad(request) and ("-all/" in request.target or number == 0) else None
+        others = {name: crowds.enter_context(Crowd(farm.front, 6, pages(name), rate=50)) for name in chains}
+        time.sleep(0.5)
+        for name in chains:
+            crowds.enter_context(Crowd(farm.front, 1, (f"/{name}/bad",), network=6, rate=39))
+        begun = {name: len(crowd.asked) for name, crowd in others.items()}
+        wait_for(lambda: all(len(crowd.asked) >= begun[name] + 150 for name, crowd in others.items()), 30, "150 answers of each chain")
+        for name, crowd in others.items():
+            assert Counter(one.status for one in crowd.asked if one.status != 200) == {}, name
+            counts = Counter(one.server for one in crowd.asked[-150:])
+            # By times a server's share follows the machine's noise; in doubt it would get one request a second, four of these.
+            least = at_least(1 / 3, 150) if name.startswith("random") else 8
+            assert all(counts[server] > least for server in farm.ids), (name, counts)
+        farm.nowhere_in_backoff()
 
 
 def session(backend):
@@ -103,35 +60,34 @@ def session(backend):
     return f"PHPSESSID={octets}-{backend.port:04x}-5f"
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_session_moves(stage, method):
-    """Three requests every 1.5 s that all servers fail, and a client with a session."""
-    config = CONFIG.replace("Backhand {chain}", "Backhand bySession\n    Backhand {chain}", 1)
-    with Farm(stage, config=config) as farm:
-        farm.bad = lambda number, request: Reply(503, b"") if request.target == "/bad" else None
-        how = {"method": "POST", "body": b"x"} if method == "POST" else {}
-        with Crowd(farm.front, 1, network=7, rate=40, cookie=lambda _: session(farm.backends[1]), **how) as owner:
+def test_no_session_moves(stage):
+    """Three requests every 1.5 s that all servers fail, and clients with a session."""
+    with Farm(stage, {"app": "bySession\n    Backhand default"}) as farm:
+        farm.front.log.allow(FAILURES)
+        farm.answer = lambda number, request: Reply(503, b"") if is_bad(request) else None
+        how = {"network": 7, "rate": 30, "cookie": lambda _: session(farm.backends[1])}
+        with Crowd(farm.front, 1, pages("app"), **how) as reads, Crowd(farm.front, 1, pages("app"), method="POST", body=b"x", **how) as posts:
             for _ in range(3):
                 for _ in range(3):
-                    assert farm.front.get("/bad", source="127.0.6.1").status == 503
-                asked = owner.for_seconds(0.75)
-                assert {(one.status, one.server) for one in asked} == {(200, farm.ids[1])}
-                asked = owner.for_seconds(0.75)
-                assert {(one.status, one.server) for one in asked} == {(200, farm.ids[1])}
-        nowhere_in_backoff(farm)
+                    assert farm.front.get("/app/bad", source="127.0.6.1").status == 503
+                time.sleep(1.5)
+        asked = reads.asked + posts.asked
+        assert len(asked) > 100 and {(one.status, one.server) for one in asked} == {(200, farm.ids[1])}
+        farm.nowhere_in_backoff()
 
 
 def test_a_server_in_doubt_keeps_its_sessions(stage):
     """All that the chain places freely fails there, but the session's page works."""
-    config = CONFIG.replace("Backhand {chain}", "Backhand bySession\n    Backhand {chain}", 1)
-    with Farm(stage, config=config) as farm:
-        farm.bad = lambda number, request: Reply(503, b"") if number == 1 and request.target != "/mine" else None
-        with Crowd(farm.front, rate=60) as others, \
-                Crowd(farm.front, 1, ("/mine",), network=7, rate=30, method="POST", body=b"x", cookie=lambda _: session(farm.backends[1])) as owner:
-            others.for_seconds(1)
+    with Farm(stage, {"app": "bySession\n    Backhand default"}) as farm:
+        farm.front.log.allow(FAILURES)
+        farm.answer = lambda number, request: Reply(503, b"") if number == 1 and request.target != "/app/mine" else None
+        with Crowd(farm.front, paths=pages("app"), rate=60) as others, \
+                Crowd(farm.front, 1, ("/app/mine",), network=7, rate=30, method="POST", body=b"x", cookie=lambda _: session(farm.backends[1])) as owner:
+            farm.wait_until_avoided((1, "/app/0", others))
             begin = len(owner.asked)
-            asked = others.for_seconds(1.5)
+            asked = others.for_requests(90)
             assert {one.status for one in asked} == {200} and shares(asked).get(farm.ids[1], 0) < 0.1
+            assert len(owner.asked) > begin + 20
             assert {(one.status, one.server) for one in owner.asked[begin:]} == {(200, farm.ids[1])}
 
 
@@ -152,9 +108,9 @@ def test_stalled_uploads_are_no_back_off(stage):
     server = stage.httpd(CLUSTER_OF_9 + "RequestReadTimeout body=1\n", address="127.0.9.2", workers=96, modules=("reqtimeout",), cgi=True,
                          files={"page": "page", "cgi-bin/upload": "#!/bin/sh\ncat >/dev/null\necho Content-Type: text/plain\necho\necho done\n"})
     other = stage.httpd(CLUSTER_OF_9, address="127.0.9.3", workers=96, files={"page": "page"})
-    front = stage.httpd(CONFIG.replace("{chain}", "byLoad"), workers=96)
+    front = stage.httpd(CLUSTER_OF_9 + "ProxyTimeout 5\n<Location />\nBackhand removeSelf\nBackhand byLoad\n</Location>\n", workers=96)
     for one in (server, other, front):
-        one.log.allow("proxy:error|AH01114|AH01102|AH01084|AH01097|AH01110|AH02609|AH00898|AH01068|BH0408|AH01265|AH01382|AH02008|AH00567|AH01095|AH01574|BH0310|BH0407")
+        one.log.allow(FAILURES + "|AH01110|AH01265|AH01382|AH02008|AH00567|AH01095|AH01574|BH0310|BH0407")
     front.knows(server, other)
     threads = [threading.Thread(target=stalled_upload, args=(front, "127.0.6.1")) for _ in range(60)]
     for thread in threads:
@@ -168,85 +124,100 @@ def test_stalled_uploads_are_no_back_off(stage):
 
 def test_lost_uploads_are_no_wait_for_a_connection(stage):
     """Twelve uploads of one client that a server breaks off after a second: not four seconds without it for everybody."""
-    with Farm(stage, "byRandom") as farm:
-        farm.bad = lambda number, request: Reply(drop=True, delay=1.2) if request.target == "/upload" else None
-        with Crowd(farm.front, rate=40) as others:
-            others.for_seconds(0.5)
-            threads = [threading.Thread(target=farm.front.get, args=("/upload",), kwargs={"method": "POST", "body": b"x" * 100, "source": "127.0.6.1"})
+    with Farm(stage, {"app": "byRandom"}) as farm:
+        farm.front.log.allow(FAILURES)
+        farm.answer = lambda number, request: Reply(drop=True, delay=1.2) if request.target == "/app/upload" else None
+        with Crowd(farm.front, paths=pages("app"), rate=60) as others:
+            others.for_requests(20)
+            threads = [threading.Thread(target=farm.front.get, args=("/app/upload",), kwargs={"method": "POST", "body": b"x" * 100, "source": "127.0.6.1"})
                        for _ in range(12)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(10)
-            nowhere_in_backoff(farm)
-            asked = others.for_seconds(1)
+            farm.nowhere_in_backoff()
+            asked = others.for_requests(60)
         assert set(shares(asked)) == set(farm.ids) and {one.status for one in asked} == {200}
 
 
-def at_server(farm, number, path, method=None, since=0):
-    """Requests for the path that the server has got since then."""
-    return [one for one in farm.backends[number].requests[since:] if one.target.startswith(path) and method in (None, one.method)]
+FAILED_CHAINS = {**CHAINS, "load": "byLoad", "log": "byRandom\n    Backhand byLogWindow"}
 
 
-PAGES = tuple(f"/php/{name}" for name in "abcdefgh")
-OTHERS = tuple(f"/other/{name}" for name in "abcdefgh")
-
-
-@pytest.mark.parametrize("chain", ["default", "byRandom", "byLoad", "byRandom\n    Backhand byLogWindow", "byLeastTime"])
-@pytest.mark.parametrize("clients, pages", [(8, PAGES), (1, PAGES[:1])], ids=["several", "one client"])
-def test_a_server_that_fails_a_whole_chain(stage, chain, clients, pages):
+@pytest.mark.parametrize("clients, count", [(8, 8), (1, 1)], ids=["several", "one client"])
+def test_a_server_that_fails_a_whole_chain(stage, clients, count):
     """It gets one request a second of that chain, no POST, and all of its others."""
-    with Farm(stage, chain) as farm, Crowd(farm.front, clients, pages, rate=60) as php, \
-            Crowd(farm.front, 6, OTHERS, network=6, rate=80) as others, \
-            Crowd(farm.front, clients, pages, network=7, rate=30, method="POST", body=b"x") as posts:
-        php.for_seconds(0.5)
-        farm.bad = lambda number, request: farm.fail(503) if number == 0 and request.target.startswith("/php") else None
-        wait_for(lambda: len(farm.failed) >= 6, 6, "requests that it fails")
-        time.sleep(0.7)
-        since = len(farm.backends[0].requests)
-        begun = len(posts.asked)
-        asked, elsewhere = php.for_seconds(3), None
-        elsewhere = others.asked[-150:]
-        assert {one.status for one in asked} == {200}
-        assert {one.status for one in posts.asked[begun:]} == {200}
-        assert not at_server(farm, 0, "/php", "POST", since)
-        assert len(at_server(farm, 0, "/php", since=since)) <= 4
-        assert chain == "byLoad" or shares(elsewhere).get(farm.ids[0], 0) > 0.2, shares(elsewhere)
-        farm.bad = lambda number, request: None
-        php.for_seconds(1.8)
-        assert clients == 1 or chain in ("byLoad", "byLeastTime") or shares(php.for_seconds(1)).get(farm.ids[0], 0) > 0.15
-        nowhere_in_backoff(farm)
+    with Farm(stage, {**FAILED_CHAINS, "other": "byRandom"}, workers=96) as farm, contextlib.ExitStack() as crowds:
+        farm.front.log.allow(FAILURES)
+        reads = {name: crowds.enter_context(Crowd(farm.front, clients, pages(name, count), rate=40)) for name in FAILED_CHAINS}
+        posts = {name: crowds.enter_context(Crowd(farm.front, clients, pages(name, count), network=7, rate=15, method="POST", body=b"x"))
+                 for name in FAILED_CHAINS}
+        others = crowds.enter_context(Crowd(farm.front, 6, pages("other"), network=6, rate=80))
+        others.for_requests(40)
+        farm.answer = lambda number, request: Reply(503, b"") if number == 0 and not request.target.startswith("/other") else None
+        farm.wait_until_avoided(*((0, f"/{name}/", reads[name]) for name in FAILED_CHAINS))
+        since = Since(farm)
+        begun = {name: (len(reads[name].asked), len(posts[name].asked)) for name in FAILED_CHAINS}
+        counts = Counter(one.server for one in others.for_requests(200))
+        for name, (read, posted) in begun.items():
+            asked = reads[name].asked[read:] + posts[name].asked[posted:]
+            assert {one.status for one in asked} == {200} and len(asked) > 60, name
+            assert not since.at(0, f"/{name}/", "POST"), name
+            assert len(since.at(0, f"/{name}/")) <= since.most_probes, name
+        assert counts[farm.ids[0]] > at_least(1 / 3, 200), counts
+        farm.answer = lambda number, request: None
+        for name in ("default", "random", "log"):
+            wait_for(lambda: shares(reads[name].asked[-40:]).get(farm.ids[0], 0) > 1 / 6, 10, f"{name} to find that it works again")
+        farm.nowhere_in_backoff()
 
 
 def test_two_of_three_fail_everything(stage, mpm):
     """Nobody notices, with POST too."""
-    with Farm(stage, mpm=mpm) as farm:
-        farm.bad = lambda number, request: Reply(503, b"") if number else None
-        with Crowd(farm.front, rate=60) as reads, Crowd(farm.front, network=7, rate=30, method="POST", body=b"x") as posts:
-            reads.for_seconds(1.2)
-            begun, since = len(posts.asked), [len(backend.requests) for backend in farm.backends]
-            asked = reads.for_seconds(2)
+    with Farm(stage, {"app": "default"}, mpm=mpm, workers=32) as farm:
+        farm.front.log.allow(FAILURES)
+        farm.answer = lambda number, request: Reply(503, b"") if number else None
+        with Crowd(farm.front, paths=pages("app"), rate=60) as reads, Crowd(farm.front, paths=pages("app"), network=7, rate=30, method="POST", body=b"x") as posts:
+            farm.wait_until_avoided((1, "/app/", reads), (2, "/app/", reads))
+            since, begun = Since(farm), len(posts.asked)
+            asked = reads.for_requests(90)
             assert {one.status for one in asked + posts.asked[begun:]} == {200}
             for number in (1, 2):
-                assert len(farm.backends[number].requests) - since[number] <= 3
-                assert not at_server(farm, number, "/", "POST", since[number])
+                assert len(since.at(number, "/app/")) <= since.most_probes
+                assert not since.at(number, "/app/", "POST")
 
 
 def test_never_more_than_half_for_failing_half(stage):
-    """Three of four servers fail six of ten pages: at most two are asked last."""
-    with Farm(stage, "byRandom", servers=4) as farm:
-        farm.bad = lambda number, request: Reply(500, b"") if number and request.target in ("/a", "/b", "/c") else None
-        with Crowd(farm.front, rate=120) as crowd:
-            crowd.for_seconds(4)
-            counts = Counter(one.server for one in crowd.for_seconds(2))
-        assert all(counts[server] > 30 for server in farm.ids), counts
+    """Three of four servers fail three requests of five, in this order: as more than half would be asked last, none is."""
+    with Farm(stage, {"app": "byRandom"}, servers=4) as farm:
+        farm.front.log.allow(FAILURES)
+        # Planned, not by page: three failures in a row begin a doubt, and never do four answers in a row end it.
+        plans = [itertools.cycle((500, 500, 500, 200, 200)) for _ in farm.ids]
+        farm.answer = lambda number, request: Reply(status, b"") if number and (status := next(plans[number])) != 200 else None
+        with Crowd(farm.front, 6, pages("app"), rate=120) as crowd:
+            crowd.for_requests(200)
+            counts = Counter(one.server for one in crowd.for_requests(300))
+        assert all(counts[server] > at_least(1 / 4, 300) for server in farm.ids), counts
+
+
+def test_failing_half_is_asked_last(stage):
+    """The same of one server of four."""
+    with Farm(stage, {"app": "byRandom"}, servers=4) as farm:
+        farm.front.log.allow(FAILURES)
+        plan = itertools.cycle((500, 500, 500, 200, 200))
+        farm.answer = lambda number, request: Reply(status, b"") if number == 1 and (status := next(plan)) != 200 else None
+        with Crowd(farm.front, 6, pages("app"), rate=120) as crowd:
+            farm.wait_until_avoided((1, "/app/", crowd))
+            since = Since(farm)
+            crowd.for_requests(120)
+            # Of five that look two are good, after each of which the next looks at once.
+            assert len(since.at(1, "/app/")) <= 2 * since.most_probes
 
 
 def test_errors_and_single_candidates_are_no_evidence(stage):
     """One server is all that a chain has: whatever it fails, it stays as it is for other chains' requests."""
-    with Farm(stage, servers=1) as farm:
-        farm.bad = lambda number, request: Reply(503, b"") if request.target == "/bad" else None
+    with Farm(stage, {"app": "default"}, servers=1) as farm:
+        farm.front.log.allow(FAILURES)
+        farm.answer = lambda number, request: Reply(503, b"") if is_bad(request) else None
         for _ in range(6):
-            assert farm.front.get("/bad", source="127.0.6.1").status == 503
-        assert farm.front.get("/good", source="127.0.5.1", method="POST", body=b"x").status == 200
-        nowhere_in_backoff(farm)
+            assert farm.front.get("/app/bad", source="127.0.6.1").status == 503
+        assert farm.front.get("/app/good", source="127.0.5.1", method="POST", body=b"x").status == 200
+        farm.nowhere_in_backoff()

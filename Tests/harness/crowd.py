@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
+from .wait import wait_for
+
 
 class Asked(NamedTuple):
     """One request and what came of it."""
@@ -69,6 +71,13 @@ class Crowd:
         with self._lock:
             before = len(self.asked)
         time.sleep(seconds)
+        with self._lock:
+            return self.asked[before:]
+
+    def for_requests(self, count, deadline=30):
+        """Goes on until so many more requests have been answered, however slow the machine is; these."""
+        before = len(self.asked)
+        wait_for(lambda: len(self.asked) >= before + count, deadline, f"{count} answers")
         with self._lock:
             return self.asked[before:]
 
