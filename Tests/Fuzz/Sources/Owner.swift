@@ -1,9 +1,11 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+@testable import BackhandModerator
 @testable import BackhandServerStats
 import BackhandBridge
 import CBackhand
 import CSystem
+import Glibc
 
 /// Slots for children that the mapping has; what the segment says of itself is noise.
 private let slots: UInt32 = 2
@@ -22,8 +24,85 @@ private var whole: UnsafeMutableRawBufferPointer {
 func fuzzOwner(_ bytes: UnsafeRawBufferPointer) {
     var source = Source(bytes)
     spoil(&source)
+    let now = source.word() & 0xffff_ffff_ffff
+    guard source.byte() & 1 != 0 else {
+        parent(&source)
+        moderator(&source, now: now)
+        return
+    }
+    let noise = Noise(seed: source.word(), now: now)
     parent(&source)
-    moderator(&source)
+    moderator(&source, now: now)
+    noise.end()
+}
+
+/// The moderator's own steps, without sockets: it has no line of MulticastStats.
+nonisolated(unsafe) private let whoWorks: Moderator = {
+    var config = bh_moderator_config_t()
+    config.segment = owned
+    config.control_fd = -1
+    config.port = 80
+    guard let moderator = try? Moderator.open(config) else { fatalError("no moderator") }
+    moderator.beginNetwork(now: 0)
+    return moderator
+}()
+
+/// A thread that writes into the segment as long as it lives: no word is twice the same for whoever reads it twice.
+private final class Noise: @unchecked Sendable {
+    private let now: UInt64
+    private var state: UInt64
+    private let stop = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    private var thread = pthread_t()
+
+    init(seed: UInt64, now: UInt64) {
+        state = seed | 1
+        self.now = now
+        stop.initialize(to: 0)
+        let started = pthread_create(&thread, nil, { raw in
+            Unmanaged<Noise>.fromOpaque(raw!).takeUnretainedValue().work()
+            return nil
+        }, Unmanaged.passUnretained(self).toOpaque())
+        promise(started == 0, "no thread")
+    }
+
+    func end() {
+        bh_half_store(stop, 1)
+        pthread_join(thread, nil)
+        stop.deallocate()
+    }
+
+    private func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state >> 16
+    }
+
+    private func work() {
+        let words = UnsafeMutableRawPointer(owned).assumingMemoryBound(to: UInt64.self)
+        let epoch = MemoryLayout<bh_segment_t>.offset(of: \bh_segment_t.owner_epoch)! / 8
+        let rows = UnsafeRawPointer(bh_segment_row(owned, 0)) - UnsafeRawPointer(owned)
+        while bh_half_load(stop) == 0 {
+            for id in 0..<UInt32(fuzzedRows) { bh_word_store(&bh_segment_row_mutable(owned, id).pointee.backoff_until_ms, value()) }
+            for _ in 0..<64 {
+                let size = fuzzedRows * MemoryLayout<bh_row_t>.stride / 8
+                let place = next() & 1 == 0 ? Int(next() % UInt64(headerSize / 8)) : rows / 8 + Int(next() % UInt64(size))
+                // Who does not own the segment does nothing.
+                if place != epoch { bh_word_store(&words[place], value()) }
+            }
+        }
+    }
+
+    /// Mostly times about now, and numbers at the ends of what there is.
+    private func value() -> UInt64 {
+        switch next() & 7 {
+        case 0: 0
+        case 1: .max
+        case 2: now
+        case 3, 4: now &+ 1000
+        case 5: now &- 10_000
+        case 6: next() & 0xff
+        default: next() << 16 ^ next()
+        }
+    }
 }
 
 /// A good segment, then noise: in the header and the children's slots, in the first rows, or in all of it.
@@ -71,12 +150,12 @@ private func parent(_ source: inout Source) {
 }
 
 /// The moderator: takes over whatever it finds, hears, announces, publishes, expires, obeys and reports, while the segment changes under it.
-private func moderator(_ source: inout Source) {
+private func moderator(_ source: inout Source, now start: UInt64) {
     var epoch = bh_segment_own(owned, 4242)
     let other = facts(&source, address: 9)
     let keyed = source.byte() & 1 != 0
     var writer = StatsWriter(segment: owned, epoch: epoch, others: [other], keyed: keyed)
-    var now = source.word() & 0xffff_ffff_ffff
+    var now = start
     for _ in 0..<24 where !source.isEmpty {
         let step = source.byte()
         now &+= step & 0x80 != 0 ? 61_000 : 100
@@ -93,6 +172,8 @@ private func moderator(_ source: inout Source) {
             epoch = bh_segment_own(owned, 4243)
             if step & 16 == 0 { writer = StatsWriter(segment: owned, epoch: epoch, others: [], keyed: keyed) }
         case 11: bh_half_store(&owned.pointee.rows, UInt32(truncatingIfNeeded: source.word()))
+        case 12: whoWorks.tellNews(rows: writer.rows, now: now)
+        case 13: workOneRound(&writer, now: now)
         default: write(&source)
         }
         promise(bh_segment_rows(owned) <= UInt32(BH_ROWS) && writer.rows >= 1 && writer.rows <= UInt32(BH_ROWS), "more rows than there are")
@@ -104,6 +185,16 @@ private func hear(_ writer: inout StatsWriter, _ facts: bh_facts_t, now: UInt64)
     _ = writer.isNew(facts)
     _ = writer.needsProof(facts, now: now)
     if case .row(let id) = writer.hear(facts, now: now, wall: 5) { promise(id > 0 && id < UInt32(BH_ROWS), "a row outside the table") }
+}
+
+/// All that the moderator does once a second, and at its start.
+private func workOneRound(_ writer: inout StatsWriter, now: UInt64) {
+    whoWorks.adoptTable(rows: writer.rows, now: now)
+    whoWorks.settle(&writer, now: now)
+    whoWorks.watchStopping(now: now)
+    whoWorks.announce(&writer, now: now)
+    let order = ControlOrder(state: BH_STATE_UP, server: NamedServer("10.0.0.1:80".utf8))
+    promise(whoWorks.obey(order, rows: writer.rows, now: now).last == UInt8(ascii: "\n"), "no line")
 }
 
 /// A child's process writes eight bytes somewhere.
