@@ -2,7 +2,7 @@
 
 /* The decision carried out: the candidates in their order, until one takes the request. */
 
-#include "mb_module.h"
+#include "mb_proxy.h"
 
 /* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
  * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
@@ -37,6 +37,7 @@ typedef struct errand {
     const char *refusals;       /* who could not be connected to, and why: of the first of them; NULL: none */
     int refused;                /* how many */
     int all_failed;             /* whether nobody took it, which has a line of its own */
+    int waited;                 /* whether it has waited until this process had descriptors again */
     uint32_t lacked;            /* how many could not be asked because this process lacks something */
     uint32_t place;             /* of the candidate whose turn it is, in the decision */
 } errand;
@@ -235,11 +236,13 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     mb_sending how = {.repeatable = may_fail(about), .fresh = about->stale || about->second, .free = is_free(about)};
     mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, how, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
-    if (attempt.lacks) about->lacked++;
     if (outcome == MB_STARVED) {
         mb_attempt_undo(&attempt, about->r);
+        if (!about->waited++ && mb_shortage_is_over()) return forward(about, id, facts, server);
+        about->lacked++;
         return all_failed(about);
     }
+    if (attempt.lacks) about->lacked++;
     about->used_up = outcome == MB_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
     note_failure(about, id, facts->boot_id, server, outcome, &attempt);

@@ -380,6 +380,8 @@ void mb_status_register(apr_pool_t *pool);
 /* mod_status's page: mb_server_status.c. */
 void mb_server_status_register(apr_pool_t *pool);
 
+/* mb_shortage.c: answers that a lack of descriptors has made wrong. */
+void mb_shortage_register(apr_pool_t *pool);
 void mb_proxy_register(apr_pool_t *pool);
 /* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
 const char *mb_proxy_find(void);

@@ -67,6 +67,8 @@ int mb_shortage_is_own(int why);
 int mb_shortage_connect(const bh_facts_t *server, int wait_ms);
 /* Whether no other server can be connected to either. */
 int mb_shortage_is_general(int why);
+/* Waits until there is a descriptor again, 1.5 s at most; 0: there is none. */
+int mb_shortage_is_over(void);
 /* One line a minute. */
 void mb_shortage_tell(request_rec *r, const char *server, int why);
 

@@ -5,13 +5,18 @@
  * mod_proxy only says that there is none, and writes the reason into the log. A child without a free descriptor would put all servers into
  * back-off, for all other children too. So after a refusal that came at once the child asks the kernel itself: a socket, and a connection to the
  * same address. What the process lacks, it lacks again; a server that refuses, refuses again.
+ *
+ * On the other side, a server without a descriptor cannot open the file that was asked for, and httpd calls that 403, or 500 for a program. A front
+ * that is a peer gets 503 instead, and goes on to the next server.
  */
 
 #include "mb_proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +25,14 @@
 
 /* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the server is to blame. */
 #define WAIT_MS 200
+
+/* A shortage is mostly over as soon as other requests of the process are: looked for that often, for so long. The client and
+ * its thread wait for 1.5 s at most. */
+#define LOOK_US 50000
+#define LOOKS 30
+
+/* Descriptors that are left when the process is short of them: its other threads have come and gone since the request was refused. */
+#define SHORT 8
 
 int mb_shortage_is_own(int why) {
     return why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM || why == EADDRNOTAVAIL;
@@ -63,6 +76,48 @@ int mb_shortage_find(const bh_facts_t *server, uint64_t took_us) {
     if (took_us > AT_ONCE_US) return ETIMEDOUT;
     int why = mb_shortage_connect(server, WAIT_MS);
     return why == 0 ? MB_REACHED : why;
+}
+
+/* The lowest free descriptor; -1: there is none. */
+static int free_descriptor(void) {
+    int found = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (found >= 0) close(found);
+    return found;
+}
+
+int mb_shortage_is_over(void) {
+    for (int look = 0; look < LOOKS; look++) {
+        usleep(LOOK_US);
+        if (free_descriptor() >= 0) return 1;
+    }
+    return 0;
+}
+
+static int is_short(void) {
+    struct rlimit most;
+    int found = free_descriptor();
+    return found < 0 || (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur - (rlim_t)found < SHORT);
+}
+
+/* Before the header of an error page of httpd's own leaves. The page is made from here on: it has another text, too. */
+static void admit(request_rec *r) {
+    static uint64_t next_ms;
+    const mb_request *kept = mb_request_find(r);
+    int status = r->status;
+    if (!kept || !kept->from_peer || r->main || (status != HTTP_FORBIDDEN && status != HTTP_INTERNAL_SERVER_ERROR) || !is_short()) return;
+    ap_custom_response(r, status, "\"This server is short of file descriptors.\n");
+    apr_table_setn(r->err_headers_out, "Retry-After", "1");
+    r->status = HTTP_SERVICE_UNAVAILABLE;
+    r->status_line = NULL;
+    r->connection->keepalive = AP_CONN_CLOSE; /* one descriptor more */
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0371: this process lacks descriptors: a request of another server was answered with 503 in "
+                      "the place of %d", status);
+}
+
+void mb_shortage_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_insert_error_filter(admit, NULL, NULL, APR_HOOK_FIRST);
 }
 
 int mb_shortage_is_general(int why) { return why != EADDRNOTAVAIL; }

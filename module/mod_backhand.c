@@ -15,6 +15,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_handshake_register(pool);
     mb_response_register(pool);
     mb_silence_register(pool);
+    mb_shortage_register(pool);
     mb_leaving_register(pool);
     mb_proxy_register(pool);
     mb_here_register(pool);

@@ -5,10 +5,11 @@ import contextlib
 import os
 import socket
 import subprocess
-from pathlib import Path
+import threading
+import time
 
 import pytest
-from harness import hosts, namespaces
+from harness import hosts, namespaces, processes
 from harness.announce import Announcement
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
@@ -19,20 +20,7 @@ CONFIG = CLUSTER_OF_9 + "<Directory />\nAllowOverride None\n</Directory>\nBackha
     "Backhand removeSelf\nBackhand byRandom\n"
 
 
-def set_limit(pid, soft):
-    """Of descriptors. Only the child's own user may set it, where root has lost the right."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    user, group = int(status["Uid"].split()[0]), int(status["Gid"].split()[0])
-    who = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={soft}:"], check=True, **who)
-
-
-def leave(pid, free):
-    """Takes the child's descriptors away, but for so many. Returns its limit before."""
-    used = sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
-    before = next(line.split()[3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
-    set_limit(pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free))
-    return before
+OPEN = "<Directory />\nAllowOverride None\n</Directory>\n"
 
 
 def spared(front, servers):
@@ -43,8 +31,9 @@ def spared(front, servers):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_descriptor(stage, mpm, method):
     backends = [stage.backend(f"127.0.9.{number}") for number in range(2, 7)]
-    front = stage.httpd(CONFIG, mpm=mpm, children=1, workers=1 if mpm == "prefork" else 8)
-    front.log.allow(FAILED + "|AH02179")
+    # A second child of prefork's would take the next client.
+    front = stage.httpd(CONFIG + ("MaxRequestWorkers 1\n" if mpm == "prefork" else ""), mpm=mpm, children=1, workers=1 if mpm == "prefork" else 8)
+    front.log.allow(FAILED + "|AH02179|AH00161")
     stage.plant(front, *(Announcement(each.address, each.port) for each in backends))
     front.log.expect(r"BH0411: .*lacks descriptors")
     for _ in range(6):
@@ -52,14 +41,70 @@ def test_no_descriptor(stage, mpm, method):
             client.request("/", method="OPTIONS")  # the connection has its descriptor
             # A prefork child that cannot accept ends, and another takes its place.
             child, = wait_for(lambda: len(found := front.children()) == 1 and found, 5, "one child")
-            before = leave(child, 0)
+            before = processes.leave_descriptors(child, 0)
             answer = client.request("/", method=method, **({"body": b"body"} if method == "POST" else {}))
             with contextlib.suppress(OSError):
-                set_limit(child, before)
+                processes.limit_descriptors(child, before)
         assert (answer.status, answer.header("Retry-After"), answer.trace.action) == (503, "1", "none")
     assert [front.get("/").status for _ in range(8)] == [200] * 8
     assert spared(front, backends)
     assert front.log.count("BH0411") <= (6 if mpm == "prefork" else 1) and front.log.count("BH0404") == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_it_waits_for_a_descriptor(stage, method):
+    """A shortage that is over within a second costs no request."""
+    backend = stage.backend("127.0.9.2")
+    front = stage.httpd(CONFIG, mpm="worker", children=1, workers=8)
+    front.log.allow(FAILED + "|AH02179|BH0411")
+    stage.plant(front, Announcement(backend.address, backend.port))
+    with front.client() as client:
+        client.request("/", method="OPTIONS")
+        child, = front.children()
+        before = processes.leave_descriptors(child, 0)
+        begin = time.monotonic()
+        threading.Timer(0.7, processes.limit_descriptors, (child, before)).start()
+        answer = client.request("/", method=method, **({"body": b"body"} if method == "POST" else {}))
+    assert (answer.status, answer.trace.action) == (200, "proxy") and 0.5 < time.monotonic() - begin < 2
+    assert spared(front, [backend])
+
+
+def test_a_server_without_descriptors(stage, mpm):
+    """It cannot open the file: a front hears of 503, and asks another server. What anybody else hears is httpd's."""
+    poor, rich = (stage.httpd(CLUSTER_OF_9 + OPEN, mpm=mpm, name=name, address=address, children=1, workers=1 if mpm == "prefork" else 8)
+                  for name, address in (("poor", "127.0.9.2"), ("rich", "127.0.9.3")))
+    front = stage.httpd(CLUSTER_OF_9 + OPEN + "Backhand removeSelf\nBackhand byBusyChildren\n", address="127.0.9.4")
+    for server in (poor, rich, front):
+        server.knows(*({poor, rich, front} - {server}))
+    poor.log.allow("AH00132|AH02179")
+    poor.log.expect("BH0371: .*503 in the place of 403")
+    # Spoken to as the front does, over a connection that is there: the child cannot accept others.
+    with poor.client(source="127.0.9.4") as client:
+        client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
+        child, = poor.children()
+        before = processes.leave_descriptors(child, 0)
+        answer = client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            processes.limit_descriptors(child, before)
+    assert (answer.status, answer.header("Retry-After"), answer.header("Connection")) == (503, "1", "close")
+    assert "descriptors" in answer.text and "Forbidden" not in answer.text
+
+
+def test_what_is_forbidden_stays_forbidden(stage):
+    """With a descriptor, and without for a client of its own."""
+    server = stage.httpd(CLUSTER_OF_9 + OPEN + "<Location /secret>\nRequire all denied\n</Location>\n", mpm="worker", address="127.0.9.2", children=1,
+                         workers=8)
+    peer = stage.httpd(CLUSTER_OF_9, address="127.0.9.4")
+    server.knows(peer)
+    server.log.allow("AH01630|AH00132|AH02179")
+    with server.client(source="127.0.9.4") as client, server.client() as stranger:
+        assert client.request("/secret", headers={"Backhand-Proxied": "127.0.0.7"}).status == 403
+        stranger.request("/")
+        child, = server.children()
+        before = processes.leave_descriptors(child, 0)
+        assert stranger.request("/").status == 403
+        processes.limit_descriptors(child, before)
+    assert server.log.count("BH0371") == 0
 
 
 def test_other_children_go_on(stage):
@@ -78,7 +123,7 @@ def test_other_children_go_on(stage):
         assert clients[-1].request("/").status == 200
         return all(now > then for now, then in zip(descriptors(), before))
     wait_for(both_have_one, 10, "a client of each child")
-    limit = leave(children[0], 0)
+    limit = processes.leave_descriptors(children[0], 0)
     def ask(client):
         """An event child that cannot accept ends, with its other clients' connections."""
         try:
@@ -90,7 +135,7 @@ def test_other_children_go_on(stage):
     rich = [client for client, status in zip(clients, statuses) if status == 200]
     assert [[client.request("/").status for _ in range(5)] for client in rich] == [[200] * 5] * len(rich)
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        set_limit(children[0], limit)
+        processes.limit_descriptors(children[0], limit)
     assert spared(front, backends)
     for client in clients:
         client.close()

@@ -2,7 +2,8 @@
 """Random faults in a cluster of real httpds, under load: make torture SECONDS=60 SEED=n.
 
 Two balancers and four servers. A random generator, which the seed determines, kills, stops, restarts and drains them one after the other;
-at any time at least one server is whole. As root each is a host of its own, in a network namespace: interfaces go and come back, addresses change. What must hold, whatever happens:
+at any time at least one server is whole. As root each is a host of its own, in a network namespace: interfaces go and come back, addresses change. One
+server runs prefork and ends each child after 50 connections. What must hold, whatever happens:
 
 - every request that was answered was served by one server;
 - a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or stopped under it, or a kept-alive
@@ -27,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import client  # noqa: E402
+from harness import client, processes  # noqa: E402
 from harness.hosts import BRIDGE, Network, why_not  # noqa: E402
 from harness.httpd import BUILD  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
@@ -43,11 +44,18 @@ Backhand byAge 5
 Backhand byRandom
 BackhandNoCandidate Unavailable
 BackhandRetries 4
+# As in Debian's apache2.conf. Without it httpd looks for /.htaccess, and answers with 403 where it has no descriptor for that.
+<Directory />
+    AllowOverride None
+</Directory>
 """
 
 # Keeps each id that it gets: one line, appended by one write.
 ORDERS = """
 Timeout 5
+<Directory />
+    AllowOverride None
+</Directory>
 <Directory ${root}/cgi-bin>
     Options +ExecCGI
 </Directory>
@@ -60,6 +68,11 @@ printf 'Content-Type: text/plain\\n\\n{name}'
 """
 
 BALANCERS, SERVERS = 2, 4
+# What one of the servers runs. Few children, and few requests on a connection: a child ends every second or so, and not twice a minute.
+RECYCLING, RECYCLED = 1, {"mpm": "prefork", "workers": 8}
+RECYCLES = "MaxConnectionsPerChild 50\nMaxKeepAliveRequests 3\n"
+# Seconds without a free descriptor.
+STARVED = 1
 # What happens to a balancer breaks requests under way there; what comes within so many seconds of it is not counted.
 GRACE = 0.5
 # Seconds in which a server that restarts gracefully may be deaf: httpd's parent starts new children as old ones end, or after a second in which it has
@@ -72,8 +85,8 @@ class Loopback:
 
     faults = ()
 
-    def server(self, stage, number, **how):
-        return stage.httpd(SERVER, address=f"127.0.62.{number + 1}", **how)
+    def server(self, stage, number, config, **how):
+        return stage.httpd(CLUSTER + config, address=f"127.0.62.{number + 1}", **how)
 
     def balancer(self, stage, number, **how):
         return stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER, address=f"127.0.61.{number + 1}", **how)
@@ -92,8 +105,8 @@ class Hosts:
         self.network = stage.enter(Network())
         self.client = self.network.host("client", "10.99.0.100")
 
-    def server(self, stage, number, **how):
-        return self._member(stage, self.MEMBER % "0/24" + ORDERS, f"10.99.0.{33 + number}", **how)
+    def server(self, stage, number, config, **how):
+        return self._member(stage, self.MEMBER % "0/24" + config, f"10.99.0.{33 + number}", **how)
 
     def balancer(self, stage, number, **how):
         return self._member(stage, self.MEMBER % "32/27" + BALANCER, f"10.99.0.{1 + number}", **how)
@@ -165,11 +178,13 @@ class Torture:
         self.wrong_spans = []  # balancer, and the wall clock before and after what went wrong there
         self.ordered = {}   # id -> whether it was answered with 200
         self.faults = Counter()
+        self.recycling = None  # children of the server that recycles them, at the last look; None: something else has ended them since
 
     def _server(self, number):
         name = f"server{number}"
-        return self.place.server(self.stage, number, name=name, workers=32, children=2, cgi=True, files={
-            "index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)})
+        how = {"workers": 32, "children": 2} | (RECYCLED if number == RECYCLING else {})
+        return self.place.server(self.stage, number, ORDERS + (RECYCLES if number == RECYCLING else ""), name=name, cgi=True, files={
+            "index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)}, **how)
 
     # ---- The load ----
 
@@ -268,14 +283,17 @@ class Torture:
         if not any(self._trusted(other) for other in self._whole() if other is not server):
             return
         kind = self.random.choice(["kill a child", "kill the moderator", "stop", "stop gracefully", "kill all", "freeze", "freeze the moderator",
-                                   "restart gracefully", "drain", "maintenance", *self.place.faults])
+                                   "restart gracefully", "drain", "maintenance", "no descriptors", *self.place.faults])
         self._note_fault(kind, server)
+        self._look_at_recycling()
         until = time.monotonic() + self.random.uniform(0.3, 3)
         if kind == "kill a child":
             if children := server.children():  # none while it restarts
                 os.kill(self.random.choice(children), signal.SIGKILL)
         elif kind == "kill the moderator":
             self._kill_moderator(server)
+        elif kind == "no descriptors":
+            self._starve(server)
         elif kind == "restart gracefully":
             server.restart(wait=False)
             self.down[server] = (time.monotonic() + RESTART, lambda: None)
@@ -302,6 +320,33 @@ class Torture:
             self._ctl(server, "drain" if kind == "drain" else "maintenance")
             self.down[server] = (until, lambda: self._ctl(server, "resume"))
 
+    def _starve(self, httpd):
+        """One child has no free descriptor for a second: it cannot accept, connect or open files."""
+        children = httpd.children()
+        if not children:  # it restarts
+            return
+        child = self.random.choice(children)
+        try:
+            before = processes.leave_descriptors(child, 0)
+        except (OSError, subprocess.CalledProcessError):  # it has just ended
+            return
+
+        def feed():
+            with contextlib.suppress(OSError, subprocess.CalledProcessError):
+                processes.limit_descriptors(child, before)
+        self.down[httpd] = (time.monotonic() + STARVED, feed)
+
+    def _look_at_recycling(self):
+        """Counts the children that have ended since the last look because their time had come."""
+        server = self.servers[RECYCLING]
+        if server in self.down:
+            self.recycling = None
+            return
+        now = set(server.children())
+        if self.recycling is not None:
+            self.faults["a child recycled"] += len(self.recycling - now)
+        self.recycling = now
+
     @staticmethod
     def _kill_moderator(httpd):
         for pid in httpd.moderators():
@@ -309,7 +354,8 @@ class Torture:
 
     def _break_balancer(self):
         balancer = self.random.choice(self.balancers)
-        kind = self.random.choice(["balancer: kill a child", "balancer: kill the moderator", "balancer: restart gracefully", "balancer: freeze the moderator"])
+        kind = self.random.choice(["balancer: kill a child", "balancer: kill the moderator", "balancer: restart gracefully", "balancer: freeze the moderator",
+                                   "balancer: no descriptors"])
         self._note_fault(kind, balancer)
         if kind.endswith("a child"):
             children = balancer.children()
@@ -324,6 +370,9 @@ class Torture:
             balancer.restart(wait=False)
             # httpd does not take two at once: the next is another fault.
             time.sleep(0.3)
+        elif kind.endswith("no descriptors"):
+            if balancer not in self.down:
+                self._starve(balancer)
         elif balancer not in self.down and any(map(self._trusted, self._whole())):
             known = self._known(balancer)
             pids = balancer.moderators()
@@ -344,6 +393,7 @@ class Torture:
 
     def _fault(self):
         self._mend()
+        self._look_at_recycling()
         if len(self._whole()) <= 1 or self.random.random() < 0.3:
             self._break_balancer()
         else:

@@ -4,6 +4,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,3 +85,19 @@ def peak_memory(pid):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise ValueError(f"process {pid} is gone")
+
+
+def limit_descriptors(pid, soft):
+    """Sets the limit of its descriptors. Only the process's own user may do that, where root has lost the right."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    user, group = int(status["Uid"].split()[0]), int(status["Gid"].split()[0])
+    how = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
+    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={soft}:"], check=True, stderr=subprocess.DEVNULL, **how)
+
+
+def leave_descriptors(pid, free):
+    """Takes the process's descriptors away, but for so many. Returns its limit before."""
+    used = sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
+    before = next(line.split()[3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
+    limit_descriptors(pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free))
+    return before
