@@ -149,5 +149,7 @@ def test_number_is_of_the_range_of_its_source(line):
               "module/mb_attempt.c": range(400, 500), "module/mb_form.c": range(400, 500), "module/mb_loaded.c": range(400, 500),
               "module/mb_guard.c": range(400, 500), "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500),
               "module/mb_shortage.c": range(400, 500)}
+    if int(line.number) in range(370, 376):  # of all sources
+        return
     wanted = range(300, 400) if line.place.startswith("Sources/") else ranges.get(line.place, range(200, 300))
     assert int(line.number) in wanted, line.place

@@ -334,7 +334,10 @@ class Torture:
         def feed():
             with contextlib.suppress(OSError, subprocess.CalledProcessError):
                 processes.limit_descriptors(child, before)
-        self.down[httpd] = (time.monotonic() + STARVED, feed)
+        # A clock of its own: mending others takes seconds.
+        timer = threading.Timer(STARVED, feed)
+        timer.start()
+        self.down[httpd] = (time.monotonic() + STARVED, timer.join)
 
     def _look_at_recycling(self):
         """Counts the children that have ended since the last look because their time had come."""
