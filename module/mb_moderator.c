@@ -52,12 +52,6 @@ uint16_t mb_own_port(const mb_server *settings) {
     return mb_first_port();
 }
 
-uint16_t mb_first_port(void) {
-    for (ap_listen_rec *listener = ap_listeners; listener; listener = listener->next)
-        if (!listener->protocol || strcmp(listener->protocol, "http") == 0) return listener->bind_addr->port;
-    return 0;
-}
-
 static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
     if (number) ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "BH%04d: %s", number, text);
     else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
