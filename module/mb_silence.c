@@ -7,6 +7,9 @@
  * the server shows another sign of life: its announcements (bh_row_life), its port, and the connection itself, which the kernel is asked to
  * keep alive. A server that shows none is gone: the read ends as if its time were up. So does a write, where a large body is sent to a server that
  * takes no more of it.
+ *
+ * In a tunnel mod_proxy waits for both sides, and ends it when both are silent for as long as the timeout. A client that goes on talking to a server that is
+ * gone would keep it for ever, because the kernel takes what it says: so each write looks, too.
  */
 
 #include "mb_proxy.h"
@@ -23,6 +26,9 @@
 
 /* Seconds of silence for which a server needs no other sign of life: longer than a connection is waited for. */
 #define LEAST_SILENCE_S 4
+
+/* The same in a tunnel, where a server may have nothing to say: enough for it to answer a ping. */
+#define LEAST_TUNNEL_SILENCE_S 10
 
 /* Seconds of silence after which the server's port is tried; then after twice as many, and so on: a server at work must not be kept busy by it. */
 #define FIRST_PROBE_S 4
@@ -49,6 +55,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     int repeatable;
     int gone;
     apr_off_t written;
+    uint64_t heard_ms;        /* when a tunnel's server said something last; 0: it is none, or nothing was written there */
 } now;
 
 void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body) {
@@ -59,6 +66,7 @@ void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *serve
     now.has_body = has_body;
     now.gone = now.begun = 0;
     now.written = 0;
+    now.heard_ms = 0;
 }
 
 int mb_silence_end(void) {
@@ -145,6 +153,7 @@ static int may_wait(ap_input_mode_t mode, apr_read_type_e block) {
 
 apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_interval_time_t timeout;
+    if (now.heard_ms) now.heard_ms = mb_now_ms();
     if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);
     if (now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
     now.begun = 1;
@@ -165,11 +174,24 @@ static int is_writable(apr_socket_t *socket, apr_interval_time_t timeout) {
     return 0;
 }
 
+/* Whether this is a tunnel to a server that says nothing more, and is gone. */
+static int is_dead_end(void) {
+    if (now.r->status != HTTP_SWITCHING_PROTOCOLS) return 0;
+    uint64_t now_ms = mb_now_ms();
+    if (!now.heard_ms) now.heard_ms = now_ms;
+    if (now_ms < now.heard_ms + LEAST_TUNNEL_SILENCE_S * 1000) return 0;
+    return now.gone = bh_row_life(mb_segment, now.id, now.server, now_ms) == BH_LIFE_NONE;
+}
+
 static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     apr_socket_t *socket = filter->ctx;
     apr_interval_time_t timeout;
     apr_off_t length = 0;
     mb_quiet_connected();
+    if (now.r && is_dead_end()) {
+        filter->c->aborted = 1;
+        return APR_TIMEUP;
+    }
     if (!now.r || !now.has_body) return ap_pass_brigade(filter->next, brigade);
     if (apr_brigade_length(brigade, 0, &length) == APR_SUCCESS && length > 0) now.written += length;
     if (now.written > MOST_UNSEEN && apr_socket_timeout_get(socket, &timeout) == APR_SUCCESS && timeout > SLICE

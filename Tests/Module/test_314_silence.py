@@ -16,6 +16,7 @@ from harness.conversation import Server
 from harness.endurance import ENDURANCE
 from harness.httpd import MODERATOR
 from harness.stage import CLUSTER, CLUSTER_OF_9
+from harness.websocket import TEXT, WebSocket, accept_key, frame, header
 
 # Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements is waited for.
 REPORT, POLL, PAUSE, UPLOAD = (45, 50, 45, 120) if ENDURANCE else (9, 9, 9, 9)
@@ -221,3 +222,49 @@ def test_a_stream_a_poll_and_an_upload(stage, mpm):
         assert uploaded.result().startswith(b"HTTP/1.1 200") and uploaded.result().endswith(bytes(1000))
     assert len(poll.requests) == 2
     events.close()
+
+
+def talk(socket, seconds):
+    """Says something twice a second; returns after how many seconds the tunnel ended, None if it did not."""
+    begin = time.monotonic()
+    socket.connection.settimeout(0.5)
+    while time.monotonic() - begin < seconds:
+        try:
+            socket.connection.sendall(frame(TEXT, b"ping", masked=True))
+            if not socket.connection.recv(100):
+                return time.monotonic() - begin
+        except TimeoutError:
+            continue
+        except OSError:
+            return time.monotonic() - begin
+    return None
+
+
+def test_tunnels(stage, mpm):
+    """A client that goes on talking keeps no tunnel to a server that is gone, and the handshake is not repeated; one to a server that only has nothing
+    to say stays."""
+    end, handshakes = threading.Event(), []
+
+    def listen(connection, stream, head):
+        handshakes.append(head)
+        connection.sendall("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           f"Sec-WebSocket-Accept: {accept_key(header(head, 'Sec-WebSocket-Key'))}\r\n\r\n".encode())
+        end.wait(60)
+
+    gone, quiet = Server(listen, "127.0.9.2"), Server(listen, "127.0.9.3")
+    front = stage.httpd(CHAIN + "<Location /quiet>\nBackhand byLogWindow\nBackhand byBusyChildren\n</Location>\nTimeout 60\n", mpm=mpm)
+    front.log.allow(FAILED + "|AH03307|AH03308")
+    front.log.expect(r"BH0412: http://127.0.9.2:\d+ is silent")
+    stage.plant(front, Announcement(gone.address, gone.port, load=9000))
+    to_gone = WebSocket(front)
+    with announcing(stage, front, Announcement(quiet.address, quiet.port, load=0)), ThreadPoolExecutor() as pool:
+        to_quiet = WebSocket(front)
+        held = pool.submit(talk, to_gone, 20)
+        assert talk(to_quiet, 14) is None
+        assert 5 < held.result() < 15
+    assert len(handshakes) == 2
+    end.set()
+    to_gone.leave()
+    to_quiet.leave()
+    for server in (gone, quiet):
+        server.close()
