@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from harness import modules
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
@@ -28,30 +29,8 @@ def pid_in(path):
 
 # ---- Shared memory ----
 
-# Runs in a child of httpd, as the children's user: writes into the segment, by its layout in serverstats.h. It begins with the magic.
-NOISE = r"""
-#define _GNU_SOURCE
-#include "httpd.h"
-#include "http_config.h"
-#include "http_protocol.h"
-#include "serverstats.h"
-#include <stdio.h>
-
-static bh_segment_t *find(void) {
-    char line[512];
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && fgets(line, sizeof line, maps)) {
-        unsigned long begin, end;
-        char rights[5];
-        if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[1] != 'w' || rights[3] != 's') continue;
-        if (end - begin < sizeof(bh_segment_t)) continue;
-        bh_segment_t *segment = (bh_segment_t *)begin;
-        if (segment->magic == BH_SEGMENT_MAGIC && segment->layout == BH_SEGMENT_LAYOUT) return fclose(maps), segment;
-    }
-    if (maps) fclose(maps);
-    return NULL;
-}
-
+# Runs in a child of httpd, as the children's user: writes into the segment, by its layout in serverstats.h.
+NOISE = modules.FIND_SEGMENT + r"""
 static int spoil(request_rec *r) {
     if (!r->handler || strcmp(r->handler, "spoil")) return DECLINED;
     bh_segment_t *segment = find();
@@ -82,16 +61,7 @@ AP_DECLARE_MODULE(spoil) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NUL
 @pytest.fixture(scope="module")
 def spoil(tmp_path_factory):
     """The module's line for the configuration."""
-    from harness.httpd import REPOSITORY
-    folder = tmp_path_factory.mktemp("spoil")
-    folder.chmod(0o755)
-    (folder / "mod_spoil.c").write_text(NOISE)
-    flags = subprocess.run(["apxs", "-q", "CFLAGS", "EXTRA_CPPFLAGS"], capture_output=True, text=True, check=True).stdout.split()
-    includes = ["-I" + subprocess.run(["apxs", "-q", name], capture_output=True, text=True, check=True).stdout.strip()
-                for name in ("INCLUDEDIR", "APR_INCLUDEDIR")]
-    subprocess.run(["cc", "-shared", "-fPIC", *[flag for flag in flags if flag.startswith(("-D", "-pthread"))], *includes,
-                    f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", folder / "mod_spoil.so", folder / "mod_spoil.c"], check=True)
-    return f"LoadModule spoil_module {folder}/mod_spoil.so\n<Location /spoil>\nSetHandler spoil\n</Location>\n"
+    return modules.build(tmp_path_factory.mktemp("spoil"), "spoil", NOISE) + "<Location /spoil>\nSetHandler spoil\n</Location>\n"
 
 
 @pytest.mark.parametrize("how", ["counts", "all"])
