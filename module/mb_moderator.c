@@ -100,6 +100,13 @@ static void settle(pid_t parent) {
 
 static void check_directory(void) {
     if (access(self.settings->directory, R_OK | W_OK | X_OK) == 0) return;
+    if (ap_unixd_config.chroot_dir) {
+        /* The control socket is outside, where the parent has made it; only the speed of the machine is kept inside. */
+        ap_log_error(APLOG_MARK, APLOG_WARNING, errno, self.server,
+                     "BH0372: ChrootDir %s has no folder %s in it that the user of the children may read and write: the speed of this machine is "
+                     "measured at each start", ap_unixd_config.chroot_dir, self.settings->directory);
+        return;
+    }
     ap_log_error(APLOG_MARK, APLOG_ERR, errno, self.server,
                  "BH0204: UnixSocketDir %s is not readable and writable for the user of the children: the moderator is not "
                  "started, every request is served here", self.settings->directory);
@@ -113,12 +120,11 @@ static void work(pid_t parent) {
     apr_signal(SIGCHLD, SIG_DFL);
     apr_signal(SIGPIPE, SIG_IGN);
     apr_signal(AP_SIG_GRACEFUL_STOP, SIG_IGN);
-    /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. */
-    if (!self.server->error_log) {
-        closelog();
-        openlog(ap_server_argv0, LOG_PID | LOG_CONS, 0);
-    }
+    /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. At once: there may be no /dev/log where
+     * ChrootDir leads. */
+    if (!self.server->error_log) closelog();
     close_descriptors();
+    if (!self.server->error_log) openlog(ap_server_argv0, LOG_PID | LOG_CONS | LOG_NDELAY, 0);
 
     bh_status_t status = bh_moderator_new(&self.config, &moderator, error, sizeof error);
     if (status != BH_OK) {
