@@ -7,6 +7,9 @@
 /* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
  * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
 #define MOST_ROUNDS 8
+/* How often servers may have a second chance: more often only those that have worked since, so that a client of servers that only announce does not wait for
+ * each of them again and again. */
+#define MOST_CHANCES 3
 /* Servers that failed one request and are remembered, so that nobody is asked twice. */
 #define MOST_TRIED 32
 /* Seconds after which a client should come again when every candidate has failed: by then the shortest back-off is over. */
@@ -25,6 +28,8 @@ typedef struct errand {
     uint64_t boots[MOST_TRIED]; /* boot ids that these had */
     uint64_t served[MOST_TRIED]; /* requests of this httpd that they had answered then */
     uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
+    uint32_t unreached;         /* likewise: there was no connection to it */
+    uint64_t asked_ms[MOST_TRIED]; /* CLOCK_MONOTONIC when these were asked */
     uint32_t unknown;           /* likewise: it does not know this httpd, and has not done anything with the request */
     int turned_away;            /* how many of them did not know this httpd */
     int failures;               /* how many of them failed it: they had it, and gave no usable answer */
@@ -33,7 +38,7 @@ typedef struct errand {
     mb_attempt held;            /* the last of them that has kept a 503 back */
     const char *held_server;    /* its server; NULL: there is none */
     int used_up;                /* whether as many have failed as may */
-    int second;                 /* whether one had a second chance */
+    int second;                 /* how often some had a second chance */
     const char *refusals;       /* who could not be connected to, and why: of the first of them; NULL: none */
     int refused;                /* how many */
     int all_failed;             /* whether nobody took it, which has a line of its own */
@@ -195,8 +200,9 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
 
 static uint64_t served_by(uint32_t id) { return bh_word_load(&bh_segment_row(mb_segment, id)->served); }
 
-static void note_tried(errand *about, uint32_t id, uint64_t boot, int stale) {
+static void note_tried(errand *about, uint32_t id, uint64_t boot, uint64_t asked_us, int stale) {
     if (about->tried_count == MOST_TRIED) return;
+    about->asked_ms[about->tried_count] = asked_us / 1000;
     about->boots[about->tried_count] = boot;
     about->served[about->tried_count] = served_by(id);
     if (stale) about->stale |= (uint32_t)1 << about->tried_count;
@@ -208,7 +214,8 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r, "%s refused the connection: trying the next candidate", server);
         note_refusal(about, server, attempt->why);
-        note_tried(about, id, boot, 0);
+        if (about->tried_count < MOST_TRIED) about->unreached |= (uint32_t)1 << about->tried_count;
+        note_tried(about, id, boot, attempt->began_us, 0);
         return;
     }
     if (outcome == MB_UNKNOWN) {
@@ -216,14 +223,14 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
         mb_attempt_undo(attempt, about->r);
         about->turned_away++;
         if (about->tried_count < MOST_TRIED) about->unknown |= (uint32_t)1 << about->tried_count;
-        note_tried(about, id, boot, 0);
+        note_tried(about, id, boot, attempt->began_us, 0);
         return;
     }
     about->failures++;
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
                   attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
     mb_attempt_undo(attempt, about->r);
-    note_tried(about, id, boot, was_stale(about->r, attempt));
+    note_tried(about, id, boot, attempt->began_us, was_stale(about->r, attempt));
     if (!attempt->held) return;
     about->held = *attempt;
     about->held_server = server;
@@ -341,23 +348,30 @@ static int was_started_anew(uint32_t id, uint64_t boot) {
     return bh_row_heard(bh_segment_row(mb_segment, id)) && mb_facts_of(id, &facts) && facts.boot_id != boot;
 }
 
+/* Whether it took no connection, and has announced itself since it was asked: its network may be back, or its address was another. */
+static int is_back(const errand *about, uint32_t place) {
+    return about->unreached >> place & 1 && bh_row_heard(bh_segment_row(mb_segment, about->tried[place])) > about->asked_ms[place];
+}
+
 /* Nobody else is left. Asked once more, over a new connection, are servers whose connection was stale, which may not have had the request; those that
- * were started anew meanwhile, which are other processes than those that did not answer; and those that have answered others since. */
+ * were started anew meanwhile, which are other processes than those that did not answer; those that have answered others since; and those that took no connection and were heard
+ * since. */
 static int has_second_chance(errand *about) {
-    if (about->second || !about->is_safe || is_late(about)) return 0;
+    if (about->second == MOST_CHANCES || !about->is_safe || is_late(about)) return 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
         uint32_t id = about->tried[i];
         uint64_t boot = about->boots[i];
-        if ((about->stale | about->unknown) >> i & 1 || was_started_anew(id, boot) || about->served[i] != served_by(id)) continue;
+        if (was_started_anew(id, boot) || about->served[i] != served_by(id)) continue;
+        if (!about->second && ((about->stale | about->unknown) >> i & 1 || is_back(about, i))) continue;
         about->boots[kept] = boot;
         about->served[kept] = about->served[i];
         about->tried[kept++] = id;
     }
     if (kept == about->tried_count) return 0;
-    about->second = 1;
+    about->second++;
     about->tried_count = kept;
-    about->stale = about->unknown = 0;
+    about->stale = about->unknown = about->unreached = 0;
     return 1;
 }
 

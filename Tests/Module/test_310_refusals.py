@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from harness import ports
 from harness.announce import Announcement
-from harness.backend import Backend
+from harness.backend import Backend, Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -244,3 +244,23 @@ def test_a_server_that_comes_back_is_found_at_once(stage):
     stage.backend(back.address, back.port)
     assert [front.get("/").status for _ in range(20)] == [200] * 20
     assert front.status().servers[back.id]["backoff_ms"] == 0
+
+
+def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
+    """It took no connection, and announces itself meanwhile: nobody else is left, so it is asked again."""
+    address, port = "127.0.9.3", ports.free_port("127.0.9.3")
+    silent = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=5))
+    front = stage.httpd(CONFIG + "ProxyTimeout 2\n", mpm=mpm)
+    front.log.allow(REFUSED + "|AH01102|AH01110|AH00898")
+    away = Announcement(address, port, load=0)
+    stage.plant(front, away, Announcement(silent.address, silent.port, load=9000))
+
+    def come_back():
+        time.sleep(0.7)
+        stage.backend(address, port)
+        stage.plant(front, away)
+    with ThreadPoolExecutor() as pool:
+        back = pool.submit(come_back)
+        answer = front.get("/")
+        back.result()
+    assert (answer.status, answer.text) == (200, away.id)
