@@ -57,6 +57,20 @@ static void log_line(void *baton, int32_t level, int32_t number, const char *tex
     else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
 }
 
+static const char *encoded_of(const bh_facts_t *server) {
+    static const char *const names[] = {"unknown", "Off", "On", "NoDecode"};
+    return names[server->slashes >> 8 & 3];
+}
+
+static const char *merged_of(const bh_facts_t *server) { return (server->slashes & 0xff) == 1 ? "Off" : "On"; }
+
+static void say_differs(void *baton, const bh_facts_t *here, const bh_facts_t *there) {
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, (server_rec *)baton,
+                 "BH0370: for ten minutes %s has had AllowEncodedSlashes %s and MergeSlashes %s, and %s %s and %s: what a URL means depends on the "
+                 "server that gets it", mb_endpoint(self.pool, &here->address, here->port), encoded_of(here), merged_of(here),
+                 mb_endpoint(self.pool, &there->address, there->port), encoded_of(there), merged_of(there));
+}
+
 static void say_cannot_start(const char *why) {
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server, "BH0205: the moderator cannot start: %s; every request is served here", why);
 }
@@ -266,6 +280,14 @@ static const char *announced_name(apr_pool_t *pool, const char *given) {
     return apr_gethostname(name, BH_NAME_SIZE, pool) == APR_SUCCESS && *name ? name : given ? given : "localhost";
 }
 
+/* What the default server does with URLs, as bh_facts_t has it. */
+static uint32_t slashes_of(const server_rec *server) {
+    const core_dir_config *directory = ap_get_core_module_config(server->lookup_defaults);
+    const core_server_config *core = ap_get_core_module_config(server->module_config);
+    uint32_t encoded = !directory->allow_encoded_slashes ? 1 : directory->decode_encoded_slashes ? 2 : 3;
+    return encoded << 8 | (core->merge_slashes == AP_CORE_CONFIG_OFF ? 1 : 2);
+}
+
 static void describe(void) {
     mb_server *settings = self.settings;
     mb_site_prepare(self.server);
@@ -285,6 +307,7 @@ static void describe(void) {
         .log = log_line,
         .workers = mb_scoreboard_workers,
         .leaving = mb_leaving_ask,
+        .differs = say_differs,
         .baton = self.server,
         .keys = settings->keys,
         .sign = mb_key_sign,
@@ -292,6 +315,7 @@ static void describe(void) {
         .keys_optional = mb_key_is_optional(settings->keys),
         .expire_s = (uint32_t)settings->expire_s,
         .capacity = settings->capacity,
+        .slashes = slashes_of(self.server),
     };
 }
 

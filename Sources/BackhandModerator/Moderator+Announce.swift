@@ -104,6 +104,7 @@ extension Moderator {
         let memory = meanWorkerMemory(workers) { sampler.privateMemory(of: $0) }
         var facts = ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
         facts.stalled_ms = stall.milliseconds(of: workers, now: monotonicNanoseconds() / 1_000_000) { sampler.isStopped($0) }
+        facts.slashes = config.slashes
         facts.cpu_used = cpuUse.share(of: workers) { sampler.cpuTime(of: $0) }
         facts.capacity =
             config.capacity > 0 ? config.capacity : capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))

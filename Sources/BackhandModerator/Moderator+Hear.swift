@@ -74,9 +74,10 @@ extension Moderator {
         var facts = facts
         facts.clock_s = signer == nil ? 0 : ahead(wall, of: facts.changed_wall)
         let heard = writer.hear(facts, from: sender, proof: proof, now: now, wall: wall)
-        if case .row = heard {
+        if case .row(let id) = heard {
             refused.forgetUnproven(sender)
             warnOfClock(facts, now: now)
+            warnOfSlashes(facts, id, isStranger, now: now)
             if isStranger { greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }
         }
         // Counted by the writer already.

@@ -2,7 +2,7 @@
 
 internal import BackhandServerStats
 
-// What is wrong with other servers' keys and clocks: said where they are used, too.
+// What is wrong with other servers' keys, clocks and settings: said where they are used, too.
 
 /// Seconds that two wall clocks may be apart before that is said: half of what signed requests may be (mb_guard.c).
 private let clockTolerance = Int32(30)
@@ -31,5 +31,14 @@ extension Moderator {
             BH_LOG_WARNING, LogNumber.clockWrong,
             "the clock of {} is {} seconds {} this one: beyond 60 seconds neither accepts the other's signed requests",
             .place(facts.address, facts.port), .number(UInt64(facts.clock_s.magnitude)), .word(facts.clock_s > 0 ? "behind" : "ahead of"))
+    }
+
+    /// The same URL may be found on one of the two, and not on the other.
+    func warnOfSlashes(_ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, now: UInt64) {
+        let theirs = Slashes(facts.slashes), ours = Slashes(config.slashes)
+        guard slashes.isDue(row, theirs, ours: ours, isAnother: isStranger, now: now) else { return }
+        withUnsafePointer(to: announced.first ?? facts) { here in
+            withUnsafePointer(to: facts) { config.differs?(config.baton, here, $0) }
+        }
     }
 }

@@ -38,6 +38,7 @@ public final class Moderator {
     /// When lines that warn of other servers' keys and clocks may be written.
     var signedHere = Minute()
     var clocks = Minute()
+    var slashes = SlashWatch()
     /// What each route announced last, for answers to challenges.
     var announced: [bh_facts_t] = []
     var newcomers = NewcomerLimit()

@@ -106,6 +106,9 @@ private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPag
     page.field("workers", Int64(facts.workers))
     page.field("workers_idle", Int64(facts.idle_workers))
     page.field("arrivals", facts.arrivals)
+    let slashes = Slashes(facts.slashes)
+    page.field("encoded_slashes", name: slashes.encoded)
+    page.field("merge_slashes", name: slashes.merged)
     writeMeans(facts, to: &page)
 }
 

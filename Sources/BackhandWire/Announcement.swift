@@ -47,6 +47,8 @@ enum Tag {
     static let time = UInt16(7)
     /// u32: milliseconds for which all of the sender's processes have been stopped; left out if one can work.
     static let stalled = UInt16(9)
+    /// u8: AllowEncodedSlashes, u8: MergeSlashes, as bh_facts_t has them.
+    static let slashes = UInt16(10)
     /// i64: the sender's wall clock, seconds; in signed ones.
     static let wall = UInt16(11)
 }

@@ -90,6 +90,9 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.stalled:
         guard value.count == 4 else { return false }
         facts.stalled_ms = value.number(at: 0, as: UInt32.self)
+    case Tag.slashes:
+        guard value.count == 2 else { return false }
+        facts.slashes = Slashes(UInt32(value.number(at: 0, as: UInt16.self))).value
     case Tag.wall:
         guard value.count == 8 else { return false }
         facts.changed_wall = value.number(at: 0, as: Int64.self)

@@ -21,7 +21,7 @@ public func encodeAnnouncement(
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (facts.stalled_ms == 0 ? 0 : 4 + 4) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
+            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (facts.stalled_ms == 0 ? 0 : 4 + 4) + (facts.slashes == 0 ? 0 : 4 + 2) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         var end = encodeExtensions(facts, name: name, into: buffer)
@@ -58,7 +58,7 @@ private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: Unsa
     buffer.store(facts.arrivals, at: Field.arrivals)
 }
 
-/// Hostname, the workers' memory, state, and whether they stand still; returns where they end.
+/// Hostname, the workers' memory, state, whether they stand still, and slashes; returns where they end.
 private func encodeExtensions(
     _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
 ) -> Int {
@@ -87,6 +87,12 @@ private func encodeExtensions(
         buffer.store(UInt16(4), at: offset + 2)
         buffer.store(facts.stalled_ms, at: offset + 4)
         offset += 4 + 4
+    }
+    if facts.slashes != 0 {
+        buffer.store(Tag.slashes, at: offset)
+        buffer.store(UInt16(2), at: offset + 2)
+        buffer.store(UInt16(truncatingIfNeeded: facts.slashes), at: offset + 4)
+        offset += 4 + 2
     }
     return offset
 }

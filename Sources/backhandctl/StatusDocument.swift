@@ -54,6 +54,8 @@ struct StatusDocument: Decodable {
         var cpuUsed: Double
         var capacity: UInt64
         var errorShare: Double
+        var encodedSlashes: String?
+        var mergeSlashes: String?
 
         enum CodingKeys: String, CodingKey {
             case id, hostname, address, port, workers, served, arriba, load, state, reason, dispatched, capacity
@@ -71,6 +73,8 @@ struct StatusDocument: Decodable {
             case latencyMilliseconds = "latency_ms"
             case cpuUsed = "cpu_used"
             case errorShare = "error_share"
+            case encodedSlashes = "encoded_slashes"
+            case mergeSlashes = "merge_slashes"
         }
     }
 }

@@ -10,9 +10,17 @@ func statusTable(_ document: StatusDocument) -> String {
         "Load/HWM", "CPU Idle", "State", "Why",
     ]
     let refused = (document.notInTable ?? []).map { sender in
-        "\nnot in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last \(sender.ageMilliseconds / 1000) s ago)"
+        "not in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last \(sender.ageMilliseconds / 1000) s ago)"
     }
-    return table(header, document.servers, leftBound: [1, 3, 12, 13], cells) + refused.joined()
+    return ([table(header, document.servers, leftBound: [1, 3, 12, 13], cells)] + slashesLines(document.servers) + refused).joined(separator: "\n")
+}
+
+/// What the servers have of AllowEncodedSlashes and MergeSlashes, where that differs.
+private func slashesLines(_ servers: [StatusDocument.Server]) -> [String] {
+    let known = servers.filter { ($0.encodedSlashes ?? "unknown") != "unknown" }
+    let values = Dictionary(grouping: known) { "AllowEncodedSlashes \($0.encodedSlashes ?? ""), MergeSlashes \($0.mergeSlashes ?? "")" }
+    guard values.count > 1 else { return [] }
+    return values.keys.sorted().map { value in "\(value): " + (values[value] ?? []).map(address).joined(separator: " ") }
 }
 
 /// What the servers announced of their last second.
@@ -42,13 +50,16 @@ private func isStale(_ server: StatusDocument.Server) -> Bool {
 
 /// What both tables begin with.
 private func name(_ server: StatusDocument.Server) -> [String] {
-    let isIPv6 = server.address.contains(":")
-    return [
+    [
         "\(server.id)",
         server.hostname,
         (isStale(server) ? "! " : "") + "\(server.ageMilliseconds / 1000)",
-        (isIPv6 ? "[\(server.address)]" : server.address) + ":\(server.port)",
+        address(server),
     ]
+}
+
+private func address(_ server: StatusDocument.Server) -> String {
+    (server.address.contains(":") ? "[\(server.address)]" : server.address) + ":\(server.port)"
 }
 
 private func meansCells(_ server: StatusDocument.Server) -> [String] {

@@ -65,6 +65,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         facts.cpu_used = 1750
         facts.capacity = 2939
         facts.error_ppm = 15_999
+        facts.slashes = 0x301
         var writer = table.writer(pid: 4321)
         writer.writeSelf(announcement("2001:db8::1", boot: 1, hostname: "me"), now: 9000, wall: 1_699_999_999)
         #expect(writer.hear(facts, now: 8500, wall: 1_699_999_998) == .row(1))
@@ -90,7 +91,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "cpu_idle": 0.871 as NSNumber, "ncpu": 4 as NSNumber, "arriba": 734_832 as NSNumber,
             "memory_total": 130_764_800 as NSNumber, "memory_available": 65_651_904 as NSNumber,
             "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,
-            "arrivals": 123_456 as NSNumber, "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
+            "arrivals": 123_456 as NSNumber, "encoded_slashes": "NoDecode" as NSString, "merge_slashes": "Off" as NSString, "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
             "arrival_rate": 125.25 as NSNumber, "first_byte_ms": 12.345 as NSNumber, "latency_ms": 20.001 as NSNumber,
             "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
             "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,

@@ -26,6 +26,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         var arriba, load, load_hwm, cpu, ncpu, workers, idle_workers: Int32
         var state: UInt8?
         var stalled: UInt32?
+        var slashes: [UInt32]?
         var means: [UInt64]?
     }
 
@@ -71,6 +72,7 @@ extension Vector.Facts {
             load: facts.load, load_hwm: facts.load_hwm, cpu: facts.cpu, ncpu: facts.ncpu, workers: facts.workers,
             idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state,
             stalled: facts.stalled_ms == 0 ? nil : facts.stalled_ms,
+            slashes: facts.slashes == 0 ? nil : [facts.slashes >> 8, facts.slashes & 0xff],
             means: means.allSatisfy { $0 == 0 } ? nil : means)
     }
 }

@@ -22,7 +22,7 @@ MEANS = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byt
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
               "memory_available", "workers", "workers_idle", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
               "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
-              "backoff_ms", "last_announced", "clock_ahead_s", "self", "own"}
+              "backoff_ms", "last_announced", "clock_ahead_s", "encoded_slashes", "merge_slashes", "self", "own"}
 
 CONFIG = CLUSTER + """
 BackhandTrace On

@@ -20,6 +20,7 @@ TAG_NONCE = 4
 TAG_MEANS = 5
 TAG_STATE = 6
 TAG_TIME = 7
+TAG_SLASHES = 10
 TAG_WALL = 11
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 UP, DRAINING, MAINTENANCE, LEAVING = range(4)
@@ -49,6 +50,7 @@ class Announcement:
     worker_memory: int = 0
     means: tuple = ()  # the eight numbers of tag 5; empty: not announced
     state: int = UP
+    slashes: tuple = ()  # the two numbers of tag 10; empty: not announced
     boot_id: int = field(default_factory=lambda: random.getrandbits(63) | 1)
     sequence: int = 0
     sent: int = 0  # the sender's clock, in signed ones; 0: now
@@ -70,6 +72,8 @@ class Announcement:
                 extensions += extension(TAG_MEANS, struct.pack(">QIIIIIII", *self.means))
             if self.state:
                 extensions += extension(TAG_STATE, bytes([self.state]))
+            if self.slashes:
+                extensions += extension(TAG_SLASHES, bytes(self.slashes))
         if nonce:
             extensions += extension(TAG_NONCE, nonce)
         if key:

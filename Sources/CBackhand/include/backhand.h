@@ -241,6 +241,9 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
  * httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
 
+/* Another server has had other slashes (bh_facts_t) than this one for ten minutes: says so. */
+typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
+
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross this border. */
 #define BH_SIGNATURE_SIZE 32
 typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count, uint8_t *_Nonnull signature);
@@ -268,13 +271,15 @@ typedef struct bh_moderator_config {
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     bh_leaving_fn _Nullable leaving;
-    void *_Nullable baton;                          /* given to log, workers and leaving */
+    bh_differs_fn _Nullable differs;                /* NULL: nothing is said */
+    void *_Nullable baton;                          /* given to log, workers, leaving and differs */
     const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
     bool keys_optional;                             /* with keys: what is not signed is accepted as without */
     uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
     const bh_sockets_t *_Nullable sockets;          /* where they are kept for the next moderator; NULL: nowhere */
+    uint32_t slashes;                               /* announced; see bh_facts_t */
     uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
 } bh_moderator_config_t;
 

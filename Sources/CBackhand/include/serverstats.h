@@ -78,7 +78,7 @@ typedef struct bh_facts {
     uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
     uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
     int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
-    uint32_t reserved1;
+    uint32_t slashes;       /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On); 0: not known */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
