@@ -65,6 +65,10 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
 	@touch $@
 
+# What runs at starts and restarts, for warnings and for pages: small rather than fast.
+COLD := advice config control covered listen loglevel moderator names pidfile rights server_status shortage status
+$(COLD:%=$(BUILD)/module/mb_%.o): CFLAGS += -Os
+
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
