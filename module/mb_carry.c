@@ -28,7 +28,7 @@ typedef struct errand {
     uint64_t boots[MOST_TRIED]; /* boot ids that these had */
     uint64_t served[MOST_TRIED]; /* requests of this httpd that they had answered then */
     uint32_t stale;             /* a bit for each of these: it hung up on a kept connection, and may not have had the request */
-    uint32_t unreached;         /* likewise: there was no connection to it */
+    uint32_t unreached;         /* likewise: there was no connection to it, or no sign of life */
     uint64_t asked_ms[MOST_TRIED]; /* CLOCK_MONOTONIC when these were asked */
     uint32_t unknown;           /* likewise: it does not know this httpd, and has not done anything with the request */
     int turned_away;            /* how many of them did not know this httpd */
@@ -209,12 +209,26 @@ static void note_tried(errand *about, uint32_t id, uint64_t boot, uint64_t asked
     about->tried[about->tried_count++] = id;
 }
 
+/* Milliseconds in which a server that can be reached has announced itself. */
+#define ANNOUNCED_MS 1000
+
+/* Whether the server said nothing, neither to the request nor to us, for as long as it takes to announce itself: its network may have been away. One that
+ * hangs announces itself, and is not asked to do the same twice. */
+static int was_away(uint32_t id, const mb_attempt *attempt) {
+    uint64_t asked_ms = attempt->began_us / 1000;
+    return !attempt->held && mb_now_ms() >= asked_ms + ANNOUNCED_MS && bh_row_heard(bh_segment_row(mb_segment, id)) <= asked_ms;
+}
+
+static void note_unreached(errand *about) {
+    if (about->tried_count < MOST_TRIED) about->unreached |= (uint32_t)1 << about->tried_count;
+}
+
 /* What the next candidate must know of one that did not do it. */
 static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r, "%s refused the connection: trying the next candidate", server);
         note_refusal(about, server, attempt->why);
-        if (about->tried_count < MOST_TRIED) about->unreached |= (uint32_t)1 << about->tried_count;
+        note_unreached(about);
         note_tried(about, id, boot, attempt->began_us, 0);
         return;
     }
@@ -230,6 +244,7 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate", server,
                   attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
     mb_attempt_undo(attempt, about->r);
+    if (was_away(id, attempt)) note_unreached(about);
     note_tried(about, id, boot, attempt->began_us, was_stale(about->r, attempt));
     if (!attempt->held) return;
     about->held = *attempt;
@@ -348,13 +363,13 @@ static int was_started_anew(uint32_t id, uint64_t boot) {
     return bh_row_heard(bh_segment_row(mb_segment, id)) && mb_facts_of(id, &facts) && facts.boot_id != boot;
 }
 
-/* Whether it took no connection, and has announced itself since it was asked: its network may be back, or its address was another. */
+/* Whether it could not be reached, and has announced itself since it was asked: its network may be back, or its address was another. */
 static int is_back(const errand *about, uint32_t place) {
     return about->unreached >> place & 1 && bh_row_heard(bh_segment_row(mb_segment, about->tried[place])) > about->asked_ms[place];
 }
 
 /* Nobody else is left. Asked once more, over a new connection, are servers whose connection was stale, which may not have had the request; those that
- * were started anew meanwhile, which are other processes than those that did not answer; those that have answered others since; and those that took no connection and were heard
+ * were started anew meanwhile, which are other processes than those that did not answer; those that have answered others since; and those that could not be reached and were heard
  * since. */
 static int has_second_chance(errand *about) {
     if (about->second == MOST_CHANCES || !about->is_safe || is_late(about)) return 0;

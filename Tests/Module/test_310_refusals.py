@@ -264,3 +264,31 @@ def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
         answer = front.get("/")
         back.result()
     assert (answer.status, answer.text) == (200, away.id)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_one_whose_network_is_back(stage, mpm, hangs):
+    """It neither answered nor announced itself, and then it does: it is asked again. One that announces itself all the time hangs: it is not."""
+    asked = []
+
+    def reply(request):
+        asked.append(request)
+        return Reply(delay=6) if len(asked) == 1 else Reply(body=b"back")
+    away, silent = stage.backend("127.0.9.3", reply=reply), stage.backend("127.0.9.2", reply=lambda request: Reply(delay=6))
+    front = stage.httpd(CONFIG + "ProxyTimeout 2\nBackhandRetries 4\n", mpm=mpm)
+    front.log.allow(REFUSED + "|AH01102|AH01110|AH00898")
+    front.log.expect("BH0408") if hangs else None
+    told = Announcement(away.address, away.port, load=0)
+    stage.plant(front, told, Announcement(silent.address, silent.port, load=9000))
+    time.sleep(0.1)
+
+    def announce():
+        for at in ([0.5, 1.3] if hangs else []) + [2.5, 3.2]:
+            time.sleep(max(0.0, begin + at - time.monotonic()))
+            stage.announce(told, group=front.group)
+    begin = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        done = pool.submit(announce)
+        answer = front.get("/")
+        done.result()
+    assert (answer.status, len(asked)) == ((503, 1) if hangs else (200, 2))
