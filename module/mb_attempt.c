@@ -169,7 +169,8 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     attempt->passed = 1;
     /* From here on other filters may ask for parts of the page (SSI), which connect to servers of their own. */
     mb_handshake_answered();
-    mb_guard_answered(r);
+    /* Filters that make pages of parts are of this type, and filters stand in the order of their types. */
+    if (filter->next->frec->ftype < AP_FTYPE_CONTENT_SET) mb_guard_answered(r);
     mb_filters_answer(r, attempt->before.headers_out);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);

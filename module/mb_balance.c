@@ -75,11 +75,17 @@ static void complain_of_proxy(request_rec *r) {
                   "mod_proxy_http, which are not loaded: no chain is run");
 }
 
+/* Whether a page of this kind may have such a name at all: of most requests, which have none, "default-handler" or a type, the first byte tells. */
+static int may_show_this_server(const char *handler) {
+    return handler && (*handler == 's' || *handler == 'b' || *handler == 'a' || *handler == 'l');
+}
+
 /* Pages about this very httpd: of another server they would show something else. */
 static int shows_this_server(const char *handler) {
     static const char *const names[] = {MB_STATUS_HANDLER, "server-status", "application/x-httpd-status", "server-info", "balancer-manager",
                                         "ldap-status"};
-    for (size_t i = 0; handler && i < sizeof names / sizeof names[0]; i++)
+    if (!may_show_this_server(handler)) return 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(handler, names[i]) == 0) return 1;
     return 0;
 }

@@ -340,10 +340,11 @@ static int is_outdated(const errand *about, uint32_t id) {
     return !bh_row_holds(bh_segment_row(mb_segment, id), about->decision->decided_ms, about->decision->last_resort);
 }
 
-/* All candidates of one run of the chain. */
+/* All candidates of one run of the chain; only the first where it is looked at whether that works again: the second may be another such server, and each look is
+ * claimed. */
 static int try_all(errand *about) {
-    int outdated = 0;
-    for (uint32_t i = 0; i < about->decision->count; i++) {
+    int outdated = about->decision->probe;
+    for (uint32_t i = 0; i < (about->decision->probe ? 1 : about->decision->count); i++) {
         const ServerSlot *slot = &about->decision->servers[i];
         if (is_outdated(about, (uint32_t)slot->id)) {
             outdated = 1;
@@ -393,12 +394,15 @@ static int has_second_chance(errand *about) {
 /* The chain has put a server that is in doubt first, to see whether it works again. Of requests that come at once one does that; for the others it
  * decides again, now without. */
 static int settle_first(errand *about) {
-    bh_decision_t *decision = about->decision;
-    if (!decision->probe) return 1;
-    uint32_t id = (uint32_t)decision->servers[0].id;
-    bh_row_t *row = bh_segment_row_mutable(mb_segment, mb_balance_is_here(id) ? 0 : id);
-    if (bh_probe_claim(row, bh_chain_slot(about->settings->chain), mb_now_ms(), !about->is_safe)) return 1;
-    return mb_balance_decide(about->r, about->settings, about->tried, about->tried_count, decision);
+    const bh_decision_t *decision = about->decision;
+    for (int looks = 0; decision->probe && looks < MOST_TRIED; looks++) {
+        uint32_t id = (uint32_t)decision->servers[0].id;
+        bh_row_t *row = bh_segment_row_mutable(mb_segment, mb_balance_is_here(id) ? 0 : id);
+        if (bh_probe_claim(row, bh_chain_slot(about->settings->chain), mb_now_ms(), !about->is_safe)) return 1;
+        /* Somebody else has, so that nobody can for a while. Other servers may be in the same state. */
+        if (!mb_balance_decide(about->r, about->settings, about->tried, about->tried_count, about->decision)) return 0;
+    }
+    return 1;
 }
 
 /* The chain chooses among those that have not been tried, as often as somebody fails. */

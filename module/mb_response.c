@@ -26,6 +26,7 @@ static ap_filter_rec_t *reading_filter;
 static __thread __attribute__((tls_model("initial-exec"))) struct {
     request_rec *r;
     int ended;                 /* the last reading brought nothing, or there was none */
+    int inside;                /* the header has begun, and is not whole: its lines are there already, as a rule */
     int given_up;              /* a line was too long */
     apr_array_header_t *rests; /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
 } now;
@@ -33,11 +34,15 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 void mb_response_begin(request_rec *r) {
     now.r = r;
     now.ended = 1;
+    now.inside = 0;
     now.given_up = 0;
     now.rests = NULL;
 }
 
-void mb_response_end(void) { now.r = NULL; }
+void mb_response_end(void) {
+    now.r = NULL;
+    now.inside = 0;
+}
 
 int mb_response_ended(void) { return now.ended; }
 
@@ -94,20 +99,36 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
     return APR_SUCCESS;
 }
 
-static int is_long(const apr_bucket_brigade *line) {
+static apr_size_t length_of(const apr_bucket_brigade *line) {
     apr_size_t length = 0;
     for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line); each = APR_BUCKET_NEXT(each)) length += each->length;
-    return length > MOST_READ;
+    return length;
+}
+
+/* The first line of an answer, after an interim answer too, its body, and whatever is out of the ordinary. */
+static apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
+    now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
+    now.inside = !now.ended && now.r;
+    if (!now.inside || length_of(to) <= MOST_READ || now.given_up) return status;
+    return take_long_line(filter, to, block);
+}
+
+/* In the midst of a header: each line with a look ahead at the next. The empty line ends it. */
+static apr_status_t read_on(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
+    apr_size_t length = status == APR_SUCCESS ? length_of(to) : 0;
+    now.ended = length == 0;
+    now.inside = length > 2;
+    return length <= MOST_READ || now.given_up ? status : take_long_line(filter, to, block);
 }
 
 /* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or after more than MOST_READ
  * bytes. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
-    now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-    if (now.ended || !is_long(to) || now.given_up || !now.r) return status;
-    return take_long_line(filter, to, block);
+    return now.inside && mode != AP_MODE_READBYTES ? read_on(filter, to, mode, block, bytes) : read_slowly(filter, to, mode, block, bytes);
 }
 
 /* ---- The whole header ---- */
