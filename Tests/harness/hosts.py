@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 import shutil
+import zlib
 
 from .namespaces import Namespace, why_none
 
@@ -64,7 +65,10 @@ class Network:
     @staticmethod
     def plug(host, into):
         """A cable from the host's eth0 to its port in another namespace."""
-        into.run("ip", "link", "add", "name", host.port, "type", "veth", "peer", "name", "eth0", "netns", host.path)
+        # One host has one hardware address, as a machine has, also when its interface is made again. Another one would be unknown to the others, who
+        # keep the old one for up to 45 s, because nothing here sends the ARP that a DHCP client or ifup sends.
+        address = "02:" + zlib.crc32(host.name.encode()).to_bytes(5, "big").hex(":")
+        into.run("ip", "link", "add", "name", host.port, "type", "veth", "peer", "name", "eth0", "address", address, "netns", host.path)
         into.run("ip", "link", "set", host.port, "up")
 
     # ---- Faults: each is a table of nftables, there as long as the block runs ----
