@@ -127,13 +127,13 @@ static const char *with_attributes(apr_pool_t *pool, const apr_table_t *now, con
     return cookie;
 }
 
-/* The server's lines of one name, and what the front's have beyond them: in the last line of a list, as lines of their own otherwise. */
-static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t *sent, const apr_table_t *now, const char *name, kind kind) {
+/* The server's lines of one name, and what the front's have beyond them, with its edits of cookies where it runs its own filters anyway: in the last line of a list, as lines of their own otherwise. */
+static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t *sent, const apr_table_t *now, const char *name, kind kind, int edits) {
     const apr_array_header_t *all = apr_table_elts(now), *then = apr_table_elts(sent);
     for (int i = 0; i < then->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(then, i, apr_table_entry_t);
         if (ap_cstr_casecmp(each->key, name) == 0)
-            apr_table_addn(result, each->key, kind == COOKIES ? with_attributes(pool, now, name, each->val) : each->val);
+            apr_table_addn(result, each->key, kind == COOKIES && edits ? with_attributes(pool, now, name, each->val) : each->val);
     }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
@@ -147,13 +147,14 @@ static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t 
 /* What the front has made of the server's header itself. */
 static void merge_within(request_rec *r, const apr_table_t *sent) {
     if (is_untouched(r, sent)) return;
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const apr_array_header_t *all = apr_table_elts(r->headers_out);
     apr_table_t *result = apr_table_make(r->pool, all->nelts + 1);
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
         kind kind = kind_of(each->key);
         if (kind == OURS || kind == CONTENT || !count_of(sent, each->key)) apr_table_addn(result, each->key, each->val);
-        else if (!count_of(result, each->key)) merge_name(r->pool, result, sent, r->headers_out, each->key, kind);
+        else if (!count_of(result, each->key)) merge_name(r->pool, result, sent, r->headers_out, each->key, kind, settings->filters == MB_ON);
     }
     r->headers_out = result;
 }

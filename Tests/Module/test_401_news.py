@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import itertools
 import time
 
 from harness.announce import Announcement
@@ -48,6 +49,9 @@ def test_refusing_and_failing_servers_are_told(stage):
         front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
     # On a busy machine there may have been several refusals by then: a second doubles with each.
     assert line(front, f"BH0364: server {gone.id} refuses connections: left out for [0-9]+ s").level == "notice"
+    # What a server did before the moderator's first look at it is not counted.
+    asked = itertools.count()
+    wait_for(lambda: front.get(f"/page{next(asked) % 12}", source=f"127.0.0.{2 + next(asked) % 10}") and "BH0365" in front.log.text(), 15, "a line", every=0.02)
     assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
 
 

@@ -136,7 +136,7 @@ def test_attributes_of_cookies_that_the_front_adds(stage, mpm, there):
     """Once, whether the server adds them too or not; the value is the server's."""
     server = stage.httpd(CLUSTER_OF_9 + there, address="127.0.9.2", cgi=True, mpm=mpm,
                          files={"cgi-bin/page": "#!/bin/sh\nprintf 'Content-Type: text/plain\\nSet-Cookie: sid=1; path=/\\n\\n'\n"})
-    front = stage.httpd(CLUSTER_OF_9 + 'Backhand removeSelf\nHeader edit Set-Cookie ^sid=1(.*)$ "sid=2$1; Secure; HttpOnly; SameSite=Lax"\n',
+    front = stage.httpd(CLUSTER_OF_9 + 'BackhandFilters On\nBackhand removeSelf\nHeader edit Set-Cookie ^sid=1(.*)$ "sid=2$1; Secure; HttpOnly; SameSite=Lax"\n',
                         address="127.0.9.1", mpm=mpm)
     front.knows(server)
     server.knows(front)

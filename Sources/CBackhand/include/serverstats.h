@@ -277,6 +277,7 @@ typedef struct bh_segment {
 BH_ASSERT(sizeof(bh_facts_t) == 232 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines of its own");
+BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4, "bh_row_is_plain() loads both at once");
 BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
           && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has cache lines of its own");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
@@ -346,7 +347,10 @@ static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
 
 /* Whether nothing speaks against the row's server, so that a decision need not look further. So are most. */
 static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
-    return !(bh_half_load(&row->state) | bh_half_load(&row->ordered) | bh_half_load(&row->own)
+    /* state and ordered are beside each other: one load of both. */
+    typedef uint64_t __attribute__((may_alias)) both_t;
+    const both_t *states = (const both_t *)(const void *)&row->state;
+    return !(__atomic_load_n(states, __ATOMIC_RELAXED) | bh_half_load(&row->own)
              | (bh_half_load(&row->doubts) & BH_DOUBT_UNKNOWN) | bh_word_load(&row->backoff_until_ms));
 }
 
