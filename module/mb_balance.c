@@ -164,7 +164,7 @@ static int keep_from_files(request_rec *r, const mb_directory *settings) {
 }
 
 static int is_for_mod_proxy(const request_rec *r) {
-    return r->proxyreq != PROXYREQ_NONE || (r->handler && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
+    return r->proxyreq != PROXYREQ_NONE || (r->handler && *r->handler == 'p' && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
 }
 
 /* OPTIONS that may go no further, where nothing is served here: this httpd says what it can itself. */

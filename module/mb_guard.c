@@ -28,8 +28,24 @@ mb_request *mb_request_make(request_rec *r) {
     return kept;
 }
 
+static void count_round(mb_request *found, const char *hops) {
+    int passed = mb_claim_hops(hops, MOST_HOPS);
+    found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
+}
+
+/* Not one that another httpd of ours sends as such, but perhaps one that has gone round: mod_proxy has carried it for a server (mb_guard_leave). Looked at
+ * for requests with a chain only. */
+static const mb_request *note_round(request_rec *r) {
+    const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
+    if (!hops) return mb_request_find(r);
+    mb_request *found = mb_request_make(r);
+    count_round(found, hops);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+    return found;
+}
+
 int mb_guard_stays_here(request_rec *r) {
-    const mb_request *found = mb_request_find(r);
+    const mb_request *found = note_round(r);
     return found && (found->from_peer || found->hops >= MOST_HOPS);
 }
 
@@ -58,11 +74,6 @@ static void remove_header(request_rec *r) {
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "removed the header %s that %s has sent", MB_GUARD_HEADER,
                   r->connection->client_ip);
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
-}
-
-static void count_round(mb_request *found, const char *hops) {
-    int passed = mb_claim_hops(hops, MOST_HOPS);
-    found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
 }
 
 /* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
@@ -159,22 +170,13 @@ static int remove_unseen(request_rec *r) {
     return DECLINED;
 }
 
-/* Not one that another httpd of ours sends as such, but perhaps one that has gone round: mod_proxy has carried it for a server (mb_guard_leave). */
-static int note_round(request_rec *r) {
-    const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
-    if (!hops) return DECLINED;
-    count_round(mb_request_make(r), hops);
-    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
-    return DECLINED;
-}
-
 /* Once for each request that came over the network. httpd calls the hook again for internal redirects (ErrorDocument, rewriting in a
  * directory), which have the first request's headers as the first call has left them, and its client's address. */
 static int believe_or_remove(request_rec *r) {
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (r->prev || r->main) return value ? remove_unseen(r) : DECLINED;
     if (mb_segment) bh_segment_arrival(mb_segment);
-    if (!value) return note_round(r);
+    if (!value) return DECLINED;
     mb_request *found = mb_request_make(r);
     mb_sender sender = mb_sender_of(r);
     int status = DECLINED;
