@@ -4,10 +4,10 @@
 import os
 import random
 import signal
-import subprocess
 import threading
 
 import pytest
+from harness import modules
 from harness.announce import Announcement
 from harness.backend import Reply
 from harness.crowd import Crowd, shares
@@ -28,27 +28,8 @@ BackhandTrace On
 MEANS = (0, 2000, 100_000, 40_000, 40_000, 500, 1600, 0)
 
 # Runs in a child of httpd, which counts answers: adds as many as weeks bring. "?404": of the server whose row is the first one, wrong answers.
-HISTORY = r"""
-#include "httpd.h"
-#include "http_config.h"
-#include "http_protocol.h"
+HISTORY = modules.FIND_SEGMENT + r"""
 #include "evidence.h"
-#include <stdio.h>
-
-static bh_segment_t *find(void) {
-    char line[512];
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && fgets(line, sizeof line, maps)) {
-        unsigned long begin, end;
-        char rights[5];
-        if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[1] != 'w' || rights[3] != 's') continue;
-        if (end - begin < sizeof(bh_segment_t)) continue;
-        bh_segment_t *segment = (bh_segment_t *)begin;
-        if (segment->magic == BH_SEGMENT_MAGIC && segment->layout == BH_SEGMENT_LAYOUT) return fclose(maps), segment;
-    }
-    if (maps) fclose(maps);
-    return NULL;
-}
 
 static int add(request_rec *r) {
     if (!r->handler || strcmp(r->handler, "history")) return DECLINED;
@@ -75,16 +56,7 @@ AP_DECLARE_MODULE(history) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, N
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
     """The module's line for the configuration."""
-    from harness.httpd import REPOSITORY
-    folder = tmp_path_factory.mktemp("history")
-    folder.chmod(0o755)
-    (folder / "mod_history.c").write_text(HISTORY)
-    flags = subprocess.run(["apxs", "-q", "CFLAGS", "EXTRA_CPPFLAGS"], capture_output=True, text=True, check=True).stdout.split()
-    includes = ["-I" + subprocess.run(["apxs", "-q", name], capture_output=True, text=True, check=True).stdout.strip()
-                for name in ("INCLUDEDIR", "APR_INCLUDEDIR")]
-    subprocess.run(["cc", "-shared", "-fPIC", *[flag for flag in flags if flag.startswith(("-D", "-pthread"))], *includes,
-                    f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", folder / "mod_history.so", folder / "mod_history.c"], check=True)
-    return f"LoadModule history_module {folder}/mod_history.so\n"
+    return modules.build(tmp_path_factory.mktemp("history"), "history", HISTORY)
 
 
 class Farm:

@@ -14,7 +14,10 @@ class _Application:
     def __init__(self, address, text):
         self.address, self.port, self.text = address, ports.free_port(address), text
         self.paths, self.bodies = [], []
-        self._listener = socket.create_server((address, self.port), backlog=64)
+        self._listen(socket.create_server((address, self.port), backlog=64))
+
+    def _listen(self, listener):
+        self._listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -109,34 +112,25 @@ class AJP(_Application):
             connection.sendall(b"AB" + struct.pack("!H", len(packet)) + packet)
 
 
-class LocalApplication:
-    """HTTP on a Unix socket; one request a connection."""
+class LocalApplication(_Application):
+    """HTTP on a Unix socket; one request a connection. Each request's header is added to `requests`."""
 
     def __init__(self, path):
         self.path, self.requests = path, []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
         path.chmod(0o777)
-        self._listener.listen(16)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                data = b""
-                while b"\r\n\r\n" not in data and (piece := connection.recv(4096)):
-                    data += piece
-                self.requests.append(data)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlocal")
-
-    def __enter__(self):
-        return self
+        listener.listen(16)
+        self._listen(listener)
 
     def __exit__(self, *_):
         # close() alone does not wake up the thread.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def converse(self, connection, stream):
+        header = b""
+        while (line := stream.readline()) not in (b"\r\n", b""):
+            header += line
+        self.requests.append(header)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlocal")
