@@ -57,7 +57,8 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->pools = settings->filters = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->filters = MB_UNSET;
+    settings->pools = MB_UNSET;
     settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->forward = MB_UNSET;
     return settings;
 }
@@ -75,7 +76,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->observe = merged(base->observe, add->observe);
     result->unavailable = merged(base->unavailable, add->unavailable);
     result->walk = merged(base->walk, add->walk);
-    result->pools = merged(base->pools, add->pools);
+    result->pools = add->pools == MB_UNSET ? base->pools : add->pools;
     result->filters = merged(base->filters, add->filters);
     result->forward = add->forward == MB_UNSET ? base->forward : add->forward;
     result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
@@ -340,10 +341,14 @@ static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
-static const char *set_pools(cmd_parms *cmd, void *directory, int on) {
-    (void)cmd;
-    ((mb_directory *)directory)->pools = on ? MB_ON : MB_OFF;
-    return NULL;
+static const char *set_pools(cmd_parms *cmd, void *directory, const char *value) {
+    static const struct { const char *word; mb_pooling pooling; } words[] = {{"Auto", MB_POOL_AUTO}, {"On", MB_POOL_ALL}, {"Off", MB_POOL_NONE}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (ap_cstr_casecmp(value, words[i].word) == 0) {
+            ((mb_directory *)directory)->pools = words[i].pooling;
+            return NULL;
+        }
+    return complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of Auto, On and Off", value));
 }
 
 static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
@@ -445,8 +450,8 @@ const command_rec mb_commands[] = {
                   "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
     AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
                  "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
-    AP_INIT_FLAG("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
-                 "Off: a new connection for each request that goes to another server"),
+    AP_INIT_TAKE1("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
+                  "connections to other servers that are kept: as the servers can spare them (Auto), all (On), or none (Off)"),
     AP_INIT_FLAG("BackhandFilters", set_filters, NULL, MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
     AP_INIT_TAKE1("BackhandForward", set_forward, NULL, MB_DIRECTORY_CONTEXT,

@@ -21,4 +21,8 @@ mb_sender mb_sender_of(request_rec *r);
 int mb_sender_is_relayed(request_rec *r);
 void mb_sender_register(apr_pool_t *pool);
 
+/* ---- Connections of other servers while workers are scarce: mb_spare.c ---- */
+
+void mb_spare_register(apr_pool_t *pool);
+
 #endif

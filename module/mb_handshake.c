@@ -71,6 +71,7 @@ static int meet(conn_rec *c, void *socket) {
     if (!now.r) return DECLINED;
     now.connected = 1;
     mb_quiet_connected();
+    mb_keep_connected(c);
     /* Nothing is between the socket and the filter of answers, if there is no TLS: a filter less for each line. */
     if (now.scheme == MB_HTTP || now.scheme == MB_HTTPS) mb_response_watch(c, now.scheme == MB_HTTP ? socket : NULL);
     mb_silence_watch(c, socket, now.scheme == MB_HTTP);

@@ -288,6 +288,14 @@ static uint32_t slashes_of(const server_rec *server) {
     return encoded << 8 | (core->merge_slashes == AP_CORE_CONFIG_OFF ? 1 : 2);
 }
 
+/* What a connection costs this httpd that waits for its next request. */
+static uint32_t idle_cost(const server_rec *server) {
+    int is_async = 0;
+    if (!server->keep_alive || server->keep_alive_timeout <= 0) return BH_IDLE_CLOSED;
+    ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async);
+    return is_async ? BH_IDLE_FREE : BH_IDLE_WORKER;
+}
+
 static void describe(void) {
     mb_server *settings = self.settings;
     mb_site_prepare(self.server);
@@ -316,6 +324,9 @@ static void describe(void) {
         .expire_s = (uint32_t)settings->expire_s,
         .capacity = settings->capacity,
         .slashes = slashes_of(self.server),
+        .idle_cost = idle_cost(self.server),
+        .keepalive_ms = (uint32_t)apr_time_as_msec(self.server->keep_alive_timeout),
+        .keepalive_requests = (uint32_t)self.server->keep_alive_max,
     };
 }
 

@@ -69,6 +69,13 @@ typedef struct mb_server {
 /* A switch that a section may leave as it inherits it. */
 typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 
+/* Which connections to other servers are kept. */
+typedef enum mb_pooling {
+    MB_POOL_NONE = 0, /* new ones that end with the request */
+    MB_POOL_AUTO = 1, /* as the server can spare them */
+    MB_POOL_ALL = 2   /* all are kept */
+} mb_pooling;
+
 /* Ranges and defaults of docs/limits.md. */
 #define MB_RETRIES_DEFAULT 2
 #define MB_RETRIES_MAX 16
@@ -96,7 +103,7 @@ typedef struct mb_directory {
     mb_switch observe;           /* BackhandMode Observe */
     mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
     mb_switch walk;              /* BackhandDirectoryWalk */
-    mb_switch pools;             /* BackhandConnectionPools */
+    int pools;                   /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
     mb_switch filters;           /* BackhandFilters */
     int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */

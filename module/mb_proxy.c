@@ -245,6 +245,7 @@ static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_a
     r->server = own;
     if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
     *ended_us = mb_now_us();
+    mb_keep_end(*ended_us / 1000);
     bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
 }
@@ -265,9 +266,10 @@ static char *proxy_name(request_rec *r, const char *origin) {
 mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
+    mb_pooling pooling = once || how.fresh ? MB_POOL_NONE : settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, settings->pools != MB_OFF && !once && !how.fresh, &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, pooling, &way)) {
         /* It has said why, and the server has nothing to do with it. */
         memset(attempt, 0, sizeof *attempt);
         attempt->chain = settings->chain;

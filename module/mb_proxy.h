@@ -23,6 +23,33 @@ typedef struct mb_mod_proxy {
 } mb_mod_proxy;
 extern mb_mod_proxy mb_mp;
 
+/* ---- Connections that are kept: mb_keep.c ---- */
+
+/* What this child keeps of one server, with one scheme; all of it is atomic. */
+typedef struct mb_kept {
+    uint32_t id;      /* the server's row */
+    uint32_t open;    /* connections that are kept, idle or in use */
+    uint32_t in_use;  /* requests that have one of them, or will have one more */
+    uint64_t used_ms; /* when one was in use last */
+} mb_kept;
+
+/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on its way. */
+#define MB_KEEP_MARGIN_MS 1000
+
+/* How a request is to be sent. */
+typedef enum mb_keep {
+    MB_KEEP_NONE = 0, /* on a connection of its own, which ends with it */
+    MB_KEEP = 1,      /* on one that is kept */
+    MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
+} mb_keep;
+
+/* Before a request is sent. all: whatever the server can spare. After MB_KEEP mb_keep_end must be called. */
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms);
+/* mod_proxy has made a connection for it. */
+void mb_keep_connected(const conn_rec *c);
+/* The request is over. */
+void mb_keep_end(uint64_t now_ms);
+
 /* ---- Workers: mb_worker.c ---- */
 
 /* How a server is asked. */
@@ -33,7 +60,7 @@ typedef struct mb_route {
     server_rec *from;     /* the request's server, or a copy in which mod_proxy binds to an address */
 } mb_route;
 /* 0: there is no worker, and it has been logged why. */
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way);
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way);
 /* The request is over. If the server is gone meanwhile, its connections and memory go with the last request. */
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);

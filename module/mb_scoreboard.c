@@ -27,6 +27,10 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
             workers->serving++;
             workers->busy++;
             break;
+        case SERVER_BUSY_KEEPALIVE:
+            workers->kept++;
+            workers->busy++;
+            break;
         default:
             workers->busy++;
         }

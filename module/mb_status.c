@@ -27,7 +27,7 @@ static const char style[] =
 
 static const char *const columns[] = {
     "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-    "Load/HWM", "CPU Idle", "State", "Why", NULL};
+    "Load/HWM", "CPU Idle", "Kept", "State", "Why", NULL};
 
 /* What each server announces of its own last second. */
 static const char *const means[] = {
@@ -51,11 +51,11 @@ static void put_figures(request_rec *r, uint32_t id, const bh_facts_t *facts, co
     int load = bh_public_load(&stat->load), cpu = bh_public_load(&stat->cpu);
     ap_rprintf(r,
                "<td>%d MB</td><td>%d MB</td><td>%d/%d</td><td>%d [%d]</td><td>%d</td><td>%d</td>"
-               "<td>%.3f/%d</td><td>%.3f</td><td class=\"text\">%s</td><td class=\"text\">%s</td>",
+               "<td>%.3f/%d</td><td>%.3f</td><td>%u</td><td class=\"text\">%s</td><td class=\"text\">%s</td>",
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),
                bh_public_load(&stat->arriba), bh_public_load(&stat->ncpu), load / 1000.0,
-               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, states[bh_row_state(row) & 3], why);
+               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, bh_half_load(&row->kept), states[bh_row_state(row) & 3], why);
 }
 
 static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts, const moment *at) {
@@ -84,7 +84,7 @@ static void put_row(request_rec *r, uint32_t id, const moment *at, put_cells *ce
 static void put_table(request_rec *r, const char *const *names, const moment *at, put_cells *cells) {
     ap_rputs("<table>\n<thead><tr>", r);
     for (int i = 0; names[i]; i++)
-        ap_rvputs(r, i == 1 || i == 3 || i >= 12 ? "<th class=\"text\">" : "<th>", names[i], "</th>", NULL);
+        ap_rvputs(r, i == 1 || i == 3 || i >= 13 ? "<th class=\"text\">" : "<th>", names[i], "</th>", NULL);
     ap_rputs("</tr></thead>\n<tbody>\n", r);
     for (uint32_t id = 0; id < bh_segment_rows(mb_segment); id++) put_row(r, id, at, cells);
     ap_rputs("</tbody>\n</table>\n", r);

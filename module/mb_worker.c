@@ -43,6 +43,7 @@ typedef struct mb_peer {
     const char *name;                     /* "10.0.0.4:80" */
     const char *origins[MB_SCHEMES];      /* "http://10.0.0.4:80" */
     mb_source *sources;                   /* where its connections come from */
+    mb_kept kept[MB_SCHEMES];             /* connections that are kept */
     proxy_worker *workers[MB_SCHEMES][2]; /* without and with a pool; NULL: not made yet */
 } mb_peer;
 
@@ -135,6 +136,7 @@ static mb_peer *make_peer(const bh_facts_t *facts) {
     made->name = mb_endpoint(pool, &facts->address, facts->port);
     for (int i = 0; i < MB_SCHEMES; i++) made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
     memset(made->workers, 0, sizeof made->workers);
+    memset(made->kept, 0, sizeof made->kept);
     made->sources = NULL; /* another server's, which went with its pool */
     bh_half_store(&made->holders, 2);
     return made;
@@ -201,7 +203,7 @@ void mb_proxy_sweep(uint64_t now_ms) {
 }
 
 /* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled) {
+static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled, const bh_facts_t *facts) {
     proxy_worker *made;
     const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
     if (wrong) {
@@ -212,6 +214,11 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     made->s->conn_timeout_set = 1;
     made->s->disablereuse = !pooled;
     made->s->disablereuse_set = 1;
+    if (facts->keepalive_ms > MB_KEEP_MARGIN_MS) {
+        /* Of several idle ones, the server closes those first that have been idle longest: mod_proxy, too. Beyond smax, it does so at each release. */
+        made->s->ttl = apr_time_from_msec(facts->keepalive_ms - MB_KEEP_MARGIN_MS);
+        made->s->smax = 0;
+    }
     apr_cpystrn(made->s->upgrade, UPGRADE, sizeof made->s->upgrade);
     apr_status_t status = mb_mp.initialize_worker(made, r->server, pool);
     if (status != APR_SUCCESS) {
@@ -221,19 +228,45 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     return made;
 }
 
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, int pooled, mb_route *way) {
-    mb_peer *server = way->peer = peer_of(id, facts);
-    proxy_worker **place = &server->workers[scheme][pooled != 0];
+/* Takes a server's connections, which are too old or too many, out of the table: they are closed with the last request that has one. */
+static void forget(uint32_t id, mb_peer *stale) {
+    apr_thread_mutex_lock(peer_lock);
+    int was_there = peers[id] == stale;
+    if (was_there) __atomic_store_n(&peers[id], NULL, __ATOMIC_RELEASE);
+    apr_thread_mutex_unlock(peer_lock);
+    if (was_there) release(stale);
+    release(stale);
+}
+
+/* The server, held; whether its connection is kept. */
+static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled) {
+    mb_peer *server = peer_of(id, facts);
+    mb_keep keep = MB_KEEP_NONE;
+    uint64_t now_ms = pooling == MB_POOL_NONE ? 0 : mb_now_ms();
+    while (pooling != MB_POOL_NONE && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling == MB_POOL_ALL, now_ms)) == MB_KEEP_STALE) {
+        forget(id, server);
+        server = peer_of(id, facts);
+    }
+    *pooled = keep == MB_KEEP;
+    return server;
+}
+
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way) {
+    int pooled;
+    mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &pooled);
+    proxy_worker **place = &server->workers[scheme][pooled];
     way->origin = server->origins[scheme];
     way->from = mb_source_find(r, &server->sources, facts, server->pool, peer_pool, peer_lock);
     way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (way->worker) return 1;
     apr_thread_mutex_lock(peer_lock);
-    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled)))
+    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled, facts)))
         __atomic_store_n(place, way->worker, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
-    if (!way->worker) release(server);
-    return way->worker != NULL;
+    if (way->worker) return 1;
+    if (pooled) mb_keep_end(mb_now_ms());
+    release(server);
+    return 0;
 }
 
 void mb_worker_release(const mb_route *way) { release(way->peer); }

@@ -3,6 +3,7 @@
 /* The module record. Each topic registers hooks of its own. */
 
 #include "mb_filters.h"
+#include "mb_guard.h"
 #include "mb_proxy.h"
 
 static void register_hooks(apr_pool_t *pool) {
@@ -25,6 +26,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_filters_register(pool);
     mb_form_register(pool);
     mb_merge_register(pool);
+    mb_spare_register(pool);
     mb_walk_register(pool);
     mb_balance_register(pool);
     mb_status_register(pool);

@@ -105,6 +105,9 @@ extension Moderator {
         var facts = ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
         facts.stalled_ms = stall.milliseconds(of: workers, now: monotonicNanoseconds() / 1_000_000) { sampler.isStopped($0) }
         facts.slashes = config.slashes
+        facts.idle_cost = config.idle_cost
+        facts.keepalive_ms = config.keepalive_ms
+        facts.keepalive_requests = config.keepalive_requests
         facts.cpu_used = cpuUse.share(of: workers) { sampler.cpuTime(of: $0) }
         facts.capacity =
             config.capacity > 0 ? config.capacity : capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))

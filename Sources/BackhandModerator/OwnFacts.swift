@@ -14,6 +14,7 @@ func ownFacts(_ sample: HostSample, _ workers: bh_workers_t, workerMemory: UInt6
     facts.worker_memory = workerMemory
     facts.arriba = arriba
     facts.idle_workers = max(workers.idle, 0)
+    facts.kept_workers = max(workers.kept, 0)
     facts.workers = facts.idle_workers.addingReportingOverflow(max(workers.busy, 0)).partialValue
     return facts
 }

@@ -105,11 +105,21 @@ private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPag
     page.field("memory_worker", facts.worker_memory)
     page.field("workers", Int64(facts.workers))
     page.field("workers_idle", Int64(facts.idle_workers))
+    writeIdle(facts, to: &page)
     page.field("arrivals", facts.arrivals)
     let slashes = Slashes(facts.slashes)
     page.field("encoded_slashes", name: slashes.encoded)
     page.field("merge_slashes", name: slashes.merged)
     writeMeans(facts, to: &page)
+}
+
+/// What a connection costs it that is kept.
+private func writeIdle(_ facts: bh_facts_t, to page: inout JSONPage) {
+    let words: InlineArray<4, StaticString> = ["unknown", "free", "worker", "closed"]
+    page.field("idle_cost", name: words[Int(min(facts.idle_cost, 3))])
+    page.field("keepalive_ms", UInt64(facts.keepalive_ms))
+    page.field("keepalive_requests", UInt64(facts.keepalive_requests))
+    page.field("workers_kept", Int64(facts.kept_workers))
 }
 
 /// Its means over the second before, as it announced them.
@@ -128,6 +138,7 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
 private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, now: UInt64, to page: inout JSONPage) {
     let served = bh_word_load(&row.pointee.served)
     page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
+    page.field("kept", UInt64(bh_half_load(&row.pointee.kept)))
     page.field("served", served)
     page.field("failed", bh_word_load(&row.pointee.failed))
     page.field("refused", UInt64(bh_half_load(&row.pointee.refused)))

@@ -93,6 +93,7 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.slashes:
         guard value.count == 2 else { return false }
         facts.slashes = Slashes(UInt32(value.number(at: 0, as: UInt16.self))).value
+    case Tag.idle: decodeIdle(value, into: &facts)
     case Tag.wall:
         guard value.count == 8 else { return false }
         facts.changed_wall = value.number(at: 0, as: Int64.self)
@@ -102,6 +103,17 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     default: break
     }
     return true
+}
+
+/// Nonsense, and costs of later programs, count as not announced: then little is kept.
+private func decodeIdle(_ value: UnsafeRawBufferPointer, into facts: inout bh_facts_t) {
+    guard value.count == idleSize, value[0] >= 1, value[0] <= UInt8(BH_IDLE_CLOSED.rawValue) else { return }
+    let kept = value.number(at: 12, as: Int32.self)
+    guard kept >= 0 else { return }
+    facts.idle_cost = UInt32(value[0])
+    facts.keepalive_ms = value.number(at: 4, as: UInt32.self)
+    facts.keepalive_requests = value.number(at: 8, as: UInt32.self)
+    facts.kept_workers = kept
 }
 
 private func decodeMeans(_ value: UnsafeRawBufferPointer, into facts: inout bh_facts_t) {

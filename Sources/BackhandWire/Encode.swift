@@ -21,7 +21,8 @@ public func encodeAnnouncement(
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
         let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (facts.stalled_ms == 0 ? 0 : 4 + 4) + (facts.slashes == 0 ? 0 : 4 + 2) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
+            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (facts.stalled_ms == 0 ? 0 : 4 + 4)
+            + (facts.slashes == 0 ? 0 : 4 + 2) + (facts.idle_cost == 0 ? 0 : 4 + idleSize) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         var end = encodeExtensions(facts, name: name, into: buffer)
@@ -58,7 +59,7 @@ private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: Unsa
     buffer.store(facts.arrivals, at: Field.arrivals)
 }
 
-/// Hostname, the workers' memory, state, whether they stand still, and slashes; returns where they end.
+/// Hostname, the workers' memory, state, whether they stand still, slashes, and what a kept connection costs; returns where they end.
 private func encodeExtensions(
     _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
 ) -> Int {
@@ -94,7 +95,17 @@ private func encodeExtensions(
         buffer.store(UInt16(truncatingIfNeeded: facts.slashes), at: offset + 4)
         offset += 4 + 2
     }
-    return offset
+    return facts.idle_cost == 0 ? offset : encodeIdle(facts, into: buffer, at: offset)
+}
+
+private func encodeIdle(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    buffer.store(Tag.idle, at: offset)
+    buffer.store(UInt16(idleSize), at: offset + 2)
+    buffer.store(facts.idle_cost << 24, at: offset + 4)
+    buffer.store(facts.keepalive_ms, at: offset + 8)
+    buffer.store(facts.keepalive_requests, at: offset + 12)
+    buffer.store(facts.kept_workers, at: offset + 16)
+    return offset + 4 + idleSize
 }
 
 /// In the order of bh_facts_t; returns where they end.

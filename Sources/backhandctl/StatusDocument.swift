@@ -56,9 +56,10 @@ struct StatusDocument: Decodable {
         var errorShare: Double
         var encodedSlashes: String?
         var mergeSlashes: String?
+        var kept: UInt64?
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, workers, served, arriba, load, state, reason, dispatched, capacity
+            case id, hostname, address, port, workers, served, arriba, load, state, reason, dispatched, capacity, kept
             case ageMilliseconds = "age_ms"
             case memoryTotal = "memory_total"
             case memoryAvailable = "memory_available"

@@ -7,12 +7,12 @@ private let staleMilliseconds: UInt64 = 20_000
 func statusTable(_ document: StatusDocument) -> String {
     let header = [
         "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-        "Load/HWM", "CPU Idle", "State", "Why",
+        "Load/HWM", "CPU Idle", "Kept", "State", "Why",
     ]
     let refused = (document.notInTable ?? []).map { sender in
         "not in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last \(sender.ageMilliseconds / 1000) s ago)"
     }
-    return ([table(header, document.servers, leftBound: [1, 3, 12, 13], cells)] + slashesLines(document.servers) + refused).joined(separator: "\n")
+    return ([table(header, document.servers, leftBound: [1, 3, 13, 14], cells)] + slashesLines(document.servers) + refused).joined(separator: "\n")
 }
 
 /// What the servers have of AllowEncodedSlashes and MergeSlashes, where that differs.
@@ -85,6 +85,7 @@ private func cells(_ server: StatusDocument.Server) -> [String] {
         "\(server.cpus)",
         decimal(server.load, places: 2) + "/\(Int64(clamping: server.loadHighWaterMark))",
         decimal(server.idle, places: 3),
+        server.kept.map { "\($0)" } ?? "-",
         server.state,
         server.reason ?? "",
     ]

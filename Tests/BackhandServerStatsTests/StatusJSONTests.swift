@@ -66,11 +66,13 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         facts.capacity = 2939
         facts.error_ppm = 15_999
         facts.slashes = 0x301
+        (facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, facts.kept_workers) = (BH_IDLE_WORKER.rawValue, 5000, 100, 3)
         var writer = table.writer(pid: 4321)
         writer.writeSelf(announcement("2001:db8::1", boot: 1, hostname: "me"), now: 9000, wall: 1_699_999_999)
         #expect(writer.hear(facts, now: 8500, wall: 1_699_999_998) == .row(1))
         for _ in 0..<3 { bh_feedback_served(table.segment, 1, 1_500_500) }
         bh_feedback_begin(table.segment, 0, 1, 0)
+        _ = bh_keep_take(table.segment, 0, 1, 7)
         bh_feedback_failed(table.segment, 1)
         bh_feedback_refused(table.segment, 1, 9500, 0)
         order(BH_STATE_DRAINING, in: table.segment, 1)
@@ -94,7 +96,8 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "arrivals": 123_456 as NSNumber, "encoded_slashes": "NoDecode" as NSString, "merge_slashes": "Off" as NSString, "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
             "arrival_rate": 125.25 as NSNumber, "first_byte_ms": 12.345 as NSNumber, "latency_ms": 20.001 as NSNumber,
             "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
-            "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
+            "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber, "workers_kept": 3 as NSNumber,
+            "kept": 1 as NSNumber, "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
             "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
             "ordered": "draining" as NSString, "reason": "drained (here)" as NSString, "up_ms": 1500 as NSNumber,
         ]

@@ -27,6 +27,7 @@ struct Vector: Sendable, CustomTestStringConvertible {
         var state: UInt8?
         var stalled: UInt32?
         var slashes: [UInt32]?
+        var idle: [UInt32]?
         var means: [UInt64]?
     }
 
@@ -73,6 +74,8 @@ extension Vector.Facts {
             idle_workers: facts.idle_workers, state: facts.state == 0 ? nil : facts.state,
             stalled: facts.stalled_ms == 0 ? nil : facts.stalled_ms,
             slashes: facts.slashes == 0 ? nil : [facts.slashes >> 8, facts.slashes & 0xff],
+            idle: facts.idle_cost == 0
+                ? nil : [facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, UInt32(bitPattern: facts.kept_workers)],
             means: means.allSatisfy { $0 == 0 } ? nil : means)
     }
 }

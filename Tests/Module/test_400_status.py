@@ -15,13 +15,13 @@ from harness.stage import CLUSTER
 from harness.wait import wait_for
 
 COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-           "Load/HWM", "CPU Idle", "State", "Why"]
+           "Load/HWM", "CPU Idle", "Kept", "State", "Why"]
 
 MEANS = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched"]
 
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
-              "memory_available", "workers", "workers_idle", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
-              "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
+              "memory_available", "workers", "workers_idle", "idle_cost", "keepalive_ms", "keepalive_requests", "workers_kept", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
+              "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "kept", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
               "backoff_ms", "last_announced", "clock_ahead_s", "encoded_slashes", "merge_slashes", "self", "own"}
 
 CONFIG = CLUSTER + """

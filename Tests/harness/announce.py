@@ -21,8 +21,10 @@ TAG_MEANS = 5
 TAG_STATE = 6
 TAG_TIME = 7
 TAG_SLASHES = 10
+TAG_IDLE = 8
 TAG_WALL = 11
 CHALLENGE = struct.Struct(">IBBH Q 16s")
+FREE, WORKER, CLOSED = 1, 2, 3  # what an idle connection costs
 UP, DRAINING, MAINTENANCE, LEAVING = range(4)
 
 assert HEADER.size == 96
@@ -49,6 +51,7 @@ class Announcement:
     arrivals: int = 0
     worker_memory: int = 0
     means: tuple = ()  # the eight numbers of tag 5; empty: not announced
+    idle_cost: tuple = ()  # the four numbers of tag 8; empty: not announced
     state: int = UP
     slashes: tuple = ()  # the two numbers of tag 10; empty: not announced
     boot_id: int = field(default_factory=lambda: random.getrandbits(63) | 1)
@@ -70,6 +73,9 @@ class Announcement:
                 extensions += extension(TAG_WORKER_MEMORY, struct.pack(">Q", self.worker_memory))
             if self.means:
                 extensions += extension(TAG_MEANS, struct.pack(">QIIIIIII", *self.means))
+            if self.idle_cost:
+                cost, *others = self.idle_cost
+                extensions += extension(TAG_IDLE, struct.pack(">BxxxIIi", cost, *others))
             if self.state:
                 extensions += extension(TAG_STATE, bytes([self.state]))
             if self.slashes:

@@ -232,6 +232,7 @@ typedef struct bh_workers {
     int32_t threads;  /* workers of one process, at least 1 */
     int32_t pids[16]; /* some of its processes, to measure their memory; 0: none */
     int32_t serving;  /* of the busy ones, those that have a request: not those that wait for a client's next */
+    int32_t kept;     /* of the busy ones, those that wait for the next request on a connection */
 } bh_workers_t;
 
 /* Reads the scoreboard. */
@@ -281,6 +282,9 @@ typedef struct bh_moderator_config {
     const bh_sockets_t *_Nullable sockets;          /* where they are kept for the next moderator; NULL: nowhere */
     uint32_t slashes;                               /* announced; see bh_facts_t */
     uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
+    uint32_t idle_cost;                             /* bh_idle_t: what a connection that is kept costs this httpd */
+    uint32_t keepalive_ms;                          /* KeepAliveTimeout */
+    uint32_t keepalive_requests;                    /* MaxKeepAliveRequests; 0: no bound */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

@@ -40,13 +40,15 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t sl
     return -1;
 }
 
-/* The parent, when a child is gone: takes back what it had in flight. slots: as above. Looks at claimed slots only: each has pages of its own. */
+/* The parent, when a child is gone: takes back what it had in flight, and what it kept. slots: as above. Looks at claimed slots only: each has pages of its own. */
 static inline void bh_child_forget(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid, uint64_t now_us) {
     bh_child_t *children = bh_segment_children(segment);
     uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < claimed && i < slots; i++) {
         if (__atomic_load_n(&children[i].pid, __ATOMIC_ACQUIRE) != pid) continue;
         for (uint32_t id = 0; id < BH_ROWS; id++) {
+            uint32_t kept = __atomic_exchange_n(&children[i].kept[id], 0, __ATOMIC_RELAXED);
+            if (kept) __atomic_sub_fetch(&segment->rows_extended[id].kept, kept, __ATOMIC_RELAXED);
             uint32_t left = __atomic_exchange_n(&children[i].in_flight[id], 0, __ATOMIC_RELAXED);
             if (!left) continue;
             __atomic_sub_fetch(&segment->rows_extended[id].in_flight, left, __ATOMIC_RELAXED);
@@ -71,6 +73,23 @@ static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child
     if (child >= 0) __atomic_sub_fetch(&bh_segment_children(segment)[child].in_flight[id], 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&row->in_flight_us, now_us, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
+}
+
+/* A connection to the server is going to be kept. The sum first, as above. most: BH_KEEP_ALL takes a right in any case; false: there is none left. */
+static inline bool bh_keep_take(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint32_t most) {
+    uint32_t *kept = &segment->rows_extended[id].kept;
+    if (__atomic_add_fetch(kept, 1, __ATOMIC_RELAXED) > most) {
+        __atomic_sub_fetch(kept, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    if (child >= 0) __atomic_add_fetch(&bh_segment_children(segment)[child].kept[id], 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* It is closed. */
+static inline void bh_keep_give(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id) {
+    if (child >= 0) __atomic_sub_fetch(&bh_segment_children(segment)[child].kept[id], 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&segment->rows_extended[id].kept, 1, __ATOMIC_RELAXED);
 }
 
 /* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of

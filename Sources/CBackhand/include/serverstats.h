@@ -45,6 +45,14 @@ typedef enum bh_state {
     BH_STATE_LEAVING = 3      /* its httpd is stopping; never ordered */
 } bh_state_t;
 
+/* What a connection to a server costs it while it is kept and nothing is asked on it. Append only. */
+typedef enum bh_idle {
+    BH_IDLE_UNKNOWN = 0, /* not announced */
+    BH_IDLE_FREE = 1,    /* no worker: the event MPM */
+    BH_IDLE_WORKER = 2,  /* a worker, which waits for the next request: prefork and worker */
+    BH_IDLE_CLOSED = 3   /* it keeps none: KeepAlive Off */
+} bh_idle_t;
+
 /* What a server tells of itself. Copied as a whole under a row's sequence lock. */
 typedef struct bh_facts {
     bh_address_t address;   /* where it takes requests */
@@ -79,6 +87,10 @@ typedef struct bh_facts {
     uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
     int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
     uint32_t slashes;       /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On); 0: not known */
+    uint32_t idle_cost;     /* bh_idle_t, of one connection that is kept; what follows is 0 if that is BH_IDLE_UNKNOWN */
+    uint32_t keepalive_ms;  /* for so long it waits for the next request on a connection */
+    uint32_t keepalive_requests; /* most requests on one connection; 0: no bound */
+    int32_t kept_workers;   /* of the workers that are not idle, those that wait for the next request on a connection */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
@@ -132,7 +144,6 @@ typedef struct bh_row {
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
     uint64_t unknown_ms;       /* children: since when, where row.doubts has BH_DOUBT_UNKNOWN */
-    uint8_t pad1[16];
     /* Feedback, written at every request. */
     uint32_t in_flight;        /* children: requests of this httpd at the server now */
     uint32_t refused;          /* children: connections refused since the last one that worked, as far as back-off goes by them */
@@ -142,7 +153,8 @@ typedef struct bh_row {
     uint32_t counted;          /* moderator: four bits a chain slot: classes of answers that tell how quick the server is */
     uint32_t generation;       /* moderator: its lowest bit: the half of the evidence's sets that children fill */
     uint64_t first_byte;       /* children: moving mean of the time until the first byte, see bh_mean_add */
-    uint64_t reserved2;
+    uint32_t kept;             /* children: connections to the server that are kept, idle or in use */
+    uint32_t may_keep;         /* moderator: most of them; BH_KEEP_ALL: no bound; BH_KEEP_ONE: one a child, for a second */
     uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
     uint64_t latency;          /* children: likewise of the whole time, of requests whose chain has no slot of its own */
     uint64_t latency_of[BH_CHAINS - 1]; /* children: likewise, by chain: those of one cost little or much */
@@ -150,6 +162,10 @@ typedef struct bh_row {
     uint64_t failing[BH_CHAINS]; /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
     bh_evidence_t evidence[BH_CHAINS];
 } bh_row_t;
+
+/* bh_row_t.may_keep. */
+#define BH_KEEP_ALL UINT32_MAX
+#define BH_KEEP_ONE (UINT32_MAX - 1)
 
 /* Why the server of a row is asked last by a chain: which bit of row.doubts, but for the slot. */
 typedef enum bh_doubt {
@@ -198,6 +214,7 @@ typedef enum bh_counter {
 typedef struct bh_child {
     int32_t pid;                /* its child: claimed in child_init; 0: free */
     uint32_t in_flight[BH_ROWS];
+    uint32_t kept[BH_ROWS];     /* its part of the rows' sums of that name */
     uint8_t pad[60];
 } bh_child_t;
 
@@ -265,7 +282,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 11 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 12 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -274,7 +291,7 @@ typedef struct bh_segment {
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 232 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines of its own");
 BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4, "bh_row_is_plain() loads both at once");

@@ -1,0 +1,207 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Connections to servers: as many are kept as a server can spare, and none is used when the server is about to close it."""
+
+import os
+import signal
+import threading
+import time
+from http.client import HTTPException
+
+import pytest
+from harness.announce import CLOSED, FREE, WORKER
+from harness.backend import Reply
+from harness.front import announcement_of, front_of, row
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+
+
+def front_to(stage, backend, cost, idle=16, **how):
+    """A front that knows a backend, which announces what a kept connection costs it, and how many of its workers are idle."""
+    return front_of(stage, announcement_of(backend, idle_cost=cost, workers=16, idle=idle), **{"workers": 16, **how})
+
+
+def together(front, count, path="/"):
+    """Requests that are under way at the same time."""
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(front.get(path))) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status for answer in answers] == [200] * count
+    return answers
+
+
+def kept(front, backend):
+    return row(front, backend)["kept"]
+
+
+@pytest.fixture
+def slow(stage):
+    """A backend whose answers take long enough that requests meet there."""
+    return stage.backend("127.0.9.2", reply=lambda request: Reply(delay=0.3))
+
+
+@pytest.mark.parametrize("idle, most", [(16, 4), (8, 2), (4, 1), (3, 0)])
+def test_a_quarter_of_the_idle_workers(stage, mpm, slow, idle, most):
+    front = front_to(stage, slow, (WORKER, 60_000, 0, 0), idle, mpm=mpm)
+    for _ in range(2):
+        together(front, 8)
+        wait_for(lambda: slow.open == most, 5, f"{most} open connections", show=lambda: slow.open)
+        assert kept(front, slow) == most
+    # Those without a right said so: the server need not wait for their next request.
+    said = [request.header("Connection") for request in slow.requests]
+    assert len(said) == 16 and said.count("close") >= 16 - 2 * most
+
+
+def test_what_costs_nothing_is_kept(stage, mpm, slow):
+    front = front_to(stage, slow, (FREE, 60_000, 0, 0), 0, mpm=mpm)
+    together(front, 8)
+    assert slow.open == 8
+    made = slow.connections
+    together(front, 4)
+    assert "close" not in [request.header("Connection") for request in slow.requests]
+    # With one thread a child, another child may have taken the request.
+    assert mpm == "prefork" or slow.connections <= made + 4
+
+
+def test_keepalive_off(stage, mpm, slow):
+    front = front_to(stage, slow, (CLOSED, 0, 0, 0), mpm=mpm)
+    together(front, 4)
+    assert [request.header("Connection") for request in slow.requests] == ["close"] * 4
+
+
+@pytest.mark.parametrize("word, most", [("On", 8), ("Off", 0)])
+def test_administrators_may_say_otherwise(stage, slow, word, most):
+    front = front_to(stage, slow, (WORKER, 60_000, 0, 0), config=f"BackhandConnectionPools {word}\n")
+    together(front, 8)
+    wait_for(lambda: slow.open == most, 5, f"{most} open connections", show=lambda: slow.open)
+
+
+def test_servers_that_say_nothing(stage, slow):
+    """One idle connection a child, and none older than a second."""
+    front = front_of(stage, slow, children=1, workers=8)
+    together(front, 6)
+    wait_for(lambda: slow.open == 1, 5, "one open connection", show=lambda: slow.open)
+    front.get("/")
+    assert slow.requests[-1].connection == slow.requests[0].connection or slow.open == 1
+    time.sleep(1.2)
+    made = slow.connections
+    front.get("/")
+    assert slow.connections == made + 1
+
+
+@pytest.mark.parametrize("cost", [FREE, WORKER])
+def test_none_is_used_in_the_last_second(stage, mpm, cost):
+    """The server closes it after three seconds: after two it is not used any more."""
+    backend = stage.backend("127.0.9.2")
+    front = front_to(stage, backend, (cost, 3000, 0, 0), mpm=mpm, children=1, workers=1 if mpm == "prefork" else 16)
+    front.get("/")
+    time.sleep(1)
+    front.get("/")
+    assert [request.connection for request in backend.requests] == [1, 1]
+    time.sleep(2.2)
+    front.get("/")
+    assert backend.requests[-1].connection == 2
+    # The old one is closed, not forgotten.
+    wait_for(lambda: backend.open == 1, 5, "one open connection", show=lambda: backend.open)
+
+
+def test_a_killed_child_gives_its_rights_back(stage, mpm, slow):
+    front = front_to(stage, slow, (WORKER, 60_000, 0, 0), mpm=mpm)
+    together(front, 8)
+    assert kept(front, slow) == 4
+    front.log.allow("AH00052|AH00051")
+    for child in front.children():
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: kept(front, slow) == 0, 15, "no right", show=lambda: kept(front, slow))
+    def again():
+        together(front, 8)
+        return kept(front, slow) == 4
+    # prefork makes new children as there are requests: one, then two, and so on.
+    wait_for(again, 15, "four rights", show=lambda: kept(front, slow))
+
+
+def test_children_are_killed_under_load(stage, mpm):
+    """One after the other, whatever they do at that moment: what is counted is what is open, and goes with its child."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=0.02))
+    front = front_to(stage, backend, (WORKER, 60_000, 0, 0), 32, mpm=mpm, children=1 if mpm == "prefork" else 3, workers=12)
+    front.log.allow("AH00052|AH00051|AH00484|AH1039[123]")
+    end = time.monotonic() + 4
+
+    def ask():
+        while time.monotonic() < end:
+            try:
+                front.get("/")
+            except (OSError, HTTPException):
+                time.sleep(0.05)  # its child was killed
+
+    clients = [threading.Thread(target=ask) for _ in range(8)]
+    for client in clients:
+        client.start()
+    killed = 0
+    while time.monotonic() < end - 1:
+        time.sleep(0.4)
+        for child in front.children()[:1]:
+            os.kill(child, signal.SIGKILL)
+            killed += 1
+    for client in clients:
+        client.join()
+    assert killed >= 3
+    wait_for(lambda: kept(front, backend) == backend.open <= 8, 5, "what is open is counted", show=lambda: (kept(front, backend), backend.open))
+    for child in front.children():
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: kept(front, backend) == 0, 15, "no right", show=lambda: kept(front, backend))
+
+
+def test_restarts_give_rights_back(stage, mpm, slow):
+    front = front_to(stage, slow, (WORKER, 60_000, 0, 0), mpm=mpm)
+    together(front, 8)
+    front.restart()
+    wait_for(lambda: kept(front, slow) == 0, 15, "no right", show=lambda: kept(front, slow))
+    together(front, 8)
+    assert kept(front, slow) == 4
+
+
+def test_fewer_than_before(stage, slow):
+    """The server has less to spare: a child with more than that closes its own, and takes what there is."""
+    announcement = announcement_of(slow, idle_cost=(WORKER, 60_000, 0, 0), workers=16, idle=16)
+    front = front_of(stage, announcement, workers=16, children=1)
+    together(front, 8)
+    assert kept(front, slow) == 4
+    stage.plant(front, announcement.with_(idle=4))
+    together(front, 6)
+    wait_for(lambda: kept(front, slow) == slow.open == 1, 5, "one open connection", show=lambda: (kept(front, slow), slow.open))
+
+
+def test_servers_say_what_a_connection_costs(stage, mpm):
+    server = stage.httpd(CLUSTER + "KeepAliveTimeout 7\nMaxKeepAliveRequests 33\n", mpm=mpm)
+    said = server.status().self
+    assert said["idle_cost"] == {"event": "free", "worker": "worker", "prefork": "worker"}[mpm]
+    assert said["keepalive_ms"] == 7000 and said["keepalive_requests"] == 33
+
+
+def test_servers_without_keepalive_say_so(stage):
+    assert stage.httpd(CLUSTER + "KeepAlive Off\n").status().self["idle_cost"] == "closed"
+
+
+# ---- A server whose workers are scarce ----
+
+def test_a_server_with_scarce_workers_closes(stage, mpm):
+    """To hosts inside AcceptStats, whatever they are; not to others."""
+    config = CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24") + "KeepAliveTimeout 60\n"
+    server = stage.httpd(config, mpm=mpm, workers=8, cgi=True, address="127.0.0.2",
+                         files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+
+    def says(source):
+        return (server.get("/", source=source, headers={"Connection": "keep-alive"}).header("Connection") or "").lower()
+    assert says("127.0.9.7") != "close"
+    # Of prefork's workers more may come; all of these have a request.
+    begun = [threading.Thread(target=lambda: server.get("/cgi-bin/slow")) for _ in range(15 if mpm == "prefork" else 7)]
+    for thread in begun:
+        thread.start()
+    time.sleep(0.7)
+    scarce = says("127.0.9.7"), says("127.0.0.9")
+    for thread in begun:
+        thread.join()
+    assert (scarce[0] == "close") == (mpm != "event") and scarce[1] != "close"

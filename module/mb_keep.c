@@ -1,0 +1,84 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Connections to servers that are kept: as many as the server can spare, and no more.
+ *
+ * Where an idle connection holds a worker of the server, a connection is kept by a right, of which the moderator says how many there are
+ * (bh_row_t.may_keep). A right is taken before a request goes out on a new connection; without one the request says "Connection: close", so that
+ * the worker is free at once. The right goes back when the connection is closed, however that happens: by a cleanup on its pool. If the
+ * child is killed, the parent takes its rights back.
+ */
+
+#include "mb_proxy.h"
+
+/* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
+#define UNKNOWN_MS 1000
+
+/* What this thread's request does to the connections of a server. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+    mb_kept *kept; /* NULL: its connection is not kept */
+    int has_right; /* no connection has it yet */
+} now;
+
+/* Goes with a connection that is kept. */
+static apr_status_t give(void *data) {
+    mb_kept *kept = data;
+    __atomic_sub_fetch(&kept->open, 1, __ATOMIC_RELAXED);
+    bh_keep_give(mb_segment, mb_child_slot, kept->id);
+    return APR_SUCCESS;
+}
+
+/* Whether the newest of those that are idle is too old for another request. */
+static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
+    uint32_t lifetime = most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
+    if (server->keepalive_ms > MB_KEEP_MARGIN_MS) lifetime = server->keepalive_ms - MB_KEEP_MARGIN_MS;
+    uint64_t used = bh_word_load(&kept->used_ms);
+    return lifetime && now_ms > used && now_ms - used >= lifetime;
+}
+
+/* Whether there is one that no request of this child has. */
+static int has_idle(mb_kept *kept, uint32_t in_use) { return in_use < bh_half_load(&kept->open); }
+
+/* in_use: other requests of this child. */
+static int take(uint32_t id, uint32_t in_use, uint32_t most) {
+    if (most == BH_KEEP_ONE && in_use) return 0;
+    return bh_keep_take(mb_segment, mb_child_slot, id, most == BH_KEEP_ONE ? BH_KEEP_ALL : most);
+}
+
+/* More than there should be by now: the server has less to spare than it had, or another balancer has come. */
+static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE && bh_half_load(&bh_segment_row(mb_segment, id)->kept) > most; }
+
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms) {
+    uint32_t most = all ? BH_KEEP_ALL : bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
+    kept->id = id;
+    now.has_right = 0;
+    now.kept = kept;
+    uint32_t in_use = __atomic_fetch_add(&kept->in_use, 1, __ATOMIC_RELAXED);
+    if (has_idle(kept, in_use)) {
+        if (!is_stale(kept, server, most, now_ms) && !are_too_many(id, most)) return MB_KEEP;
+        __atomic_sub_fetch(&kept->in_use, 1, __ATOMIC_RELAXED);
+        now.kept = NULL;
+        return MB_KEEP_STALE;
+    }
+    if ((now.has_right = take(id, in_use, most))) return MB_KEEP;
+    __atomic_sub_fetch(&kept->in_use, 1, __ATOMIC_RELAXED);
+    now.kept = NULL;
+    return MB_KEEP_NONE;
+}
+
+void mb_keep_connected(const conn_rec *c) {
+    if (!now.kept) return;
+    /* Where a kept one was closed meanwhile, mod_proxy makes another one in its place: it counts, too. */
+    if (!now.has_right) bh_keep_take(mb_segment, mb_child_slot, now.kept->id, BH_KEEP_ALL);
+    now.has_right = 0;
+    __atomic_add_fetch(&now.kept->open, 1, __ATOMIC_RELAXED);
+    apr_pool_cleanup_register(c->pool, now.kept, give, apr_pool_cleanup_null);
+}
+
+void mb_keep_end(uint64_t now_ms) {
+    if (!now.kept) return;
+    if (now.has_right) bh_keep_give(mb_segment, mb_child_slot, now.kept->id);
+    bh_word_store(&now.kept->used_ms, now_ms);
+    __atomic_sub_fetch(&now.kept->in_use, 1, __ATOMIC_RELAXED);
+    now.has_right = 0;
+    now.kept = NULL;
+}

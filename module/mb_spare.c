@@ -1,0 +1,53 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A server whose workers are scarce keeps no idle connections of other servers. Where a connection that waits for its next request holds a worker, answers to
+ * hosts inside AcceptStats say "Connection: close" while few workers are idle. That helps beside balancers of older versions and
+ * other proxies, which do not know what their connections cost here. No trust follows from it. */
+
+#include "mb_guard.h"
+
+#include "ap_mpm.h"
+#include "scoreboard.h"
+
+/* So many of the workers must be idle: one of eight. */
+#define SHARE 8
+
+static int holds_workers, processes, threads;
+
+/* Whether fewer workers are idle than there must be. Looks no further than it needs to, while there are enough. */
+static int are_scarce(void) {
+    int idle = 0, all = 0;
+    for (int slot = 0; slot < processes; slot++) {
+        const process_score *process = ap_get_scoreboard_process(slot);
+        if (!process->pid || process->quiescing) continue;
+        for (int thread = 0; thread < threads; thread++) {
+            int status = ap_get_scoreboard_worker_from_indexes(slot, thread)->status;
+            if (status == SERVER_DEAD || status == SERVER_STARTING || status == SERVER_IDLE_KILL) continue;
+            all++;
+            idle += status == SERVER_READY;
+            if (idle * SHARE >= processes * threads) return 0;
+        }
+    }
+    return idle * SHARE < all || idle < 1;
+}
+
+static int keep_short(request_rec *r) {
+    if (!holds_workers || r->main || r->prev || r->connection->keepalive == AP_CONN_CLOSE) return DECLINED;
+    if (mb_sender_of(r) != MB_SENDER_OUTSIDE && are_scarce()) r->connection->keepalive = AP_CONN_CLOSE;
+    return DECLINED;
+}
+
+static void prepare(apr_pool_t *pool, server_rec *server) {
+    int is_async = 0;
+    (void)pool, (void)server;
+    ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_THREADS, &threads);
+    holds_workers = !is_async && mb_main_server()->directory;
+}
+
+void mb_spare_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_child_init(prepare, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(keep_short, NULL, NULL, APR_HOOK_REALLY_LAST);
+}
