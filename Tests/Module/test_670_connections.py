@@ -126,7 +126,7 @@ def test_children_are_killed_under_load(stage, mpm):
     """One after the other, whatever they do at that moment: what is counted is what is open, and goes with its child."""
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=0.02))
     front = front_to(stage, backend, (WORKER, 60_000, 0, 0), 32, mpm=mpm, children=1 if mpm == "prefork" else 3, workers=12)
-    front.log.allow("AH00052|AH00051|AH00484|AH1039[123]")
+    front.log.allow("AH00052|AH00051|AH1039[123]|reached MaxRequestWorkers")
     end = time.monotonic() + 4
 
     def ask():
