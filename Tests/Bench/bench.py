@@ -55,8 +55,11 @@ LogLevel warn
 BACKHAND = DEBIAN + """\
 UnixSocketDir ${sockets}
 MulticastStats ${address}:${port} ${group},1
-AcceptStats 127.0.0.0/8
+AcceptStats 127.0.0.0/16 127.9.0.0/16
 """
+
+# A client like any other: an httpd of one process has no idle worker, and answers hosts inside AcceptStats with "Connection: close".
+CLIENT = "127.1.0.1"
 
 
 NAMES = (f"run{number}" for number in itertools.count())
@@ -89,7 +92,7 @@ def many(address, port, path, count):
                "Cookie: session=0123456789abcdef\r\nCache-Control: max-age=0\r\n\r\n").encode()
     done = 0
     while done < count:
-        with socket.create_connection((address, port), timeout=60) as connection:
+        with socket.create_connection((address, port), timeout=60, source_address=(CLIENT, 0)) as connection:
             stream = connection.makefile("rb")
             for _ in range(min(99, count - done)):
                 connection.sendall(request)
