@@ -25,13 +25,14 @@ extension Candidates {
         // Servers without a time wait at the end, where the front has no words, until the best time of all is known.
         var untimed = count
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
+        let asked = Times.placeToAsk(self, &random)
         for place in 0..<count {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
             let feedback = isOwn ? here : row
             guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
-            if isProbe(slot) {
+            if place == asked || isProbe(slot) {
                 front.offer(SortKey(0.0), place)
                 continue
             }

@@ -10,9 +10,11 @@ extension CandidacyFunction {
             var random = SplitMix64(seed: candidates.seed, stream: candidates.step)
             var times = Times(candidates)
             let given = candidates
+            let asked = Times.placeToAsk(given, &random)
+            let first = asked < 0 ? -1 : given.list[asked].id
             for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
             candidates.sort(first: bestPlaces) { slot, _ in
-                if given.isProbe(slot) { return SortKey(0.0) }
+                if slot.id == first || given.isProbe(slot) { return SortKey(0.0) }
                 let row = given.feedback(of: slot)
                 let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
                 let working = times.working(row)

@@ -27,15 +27,38 @@ struct Times {
     }
 
     /// Whether the chain has had answers from the server; only asked where it has no time.
-    func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool {
-        let evidence = bh_row_evidence(row, slot)
-        for kind in 0..<BH_CLASS_FAILED.rawValue where bh_evidence_answers(evidence, kind) != 0 { return true }
-        return false
-    }
+    func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool { bh_row_answers(row, slot) != 0 }
 
     /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they are tried, and not with
     /// everything.
     var ofUntried: Double { best.isFinite ? best : 1 }
+
+    /// The place of the server that this request asks for its time, whatever was forecast; -1: none, as for seven of eight requests.
+    ///
+    /// While some answers tell nothing of speed, these are servers of which fewer than twenty are known, and then those whose answers have come to tell
+    /// something. Without this the first server that answers with what always tells could keep all requests: where most answers are "304 Not
+    /// Modified", that is a matter of chance.
+    static func placeToAsk(_ candidates: Candidates, _ random: inout SplitMix64) -> Int {
+        guard random.unit() <= asking else { return -1 }
+        var unproven = -1
+        var isUndecided = false
+        // Of many servers a part, another one each time: a decision among 2048 must not cost more for it.
+        let count = candidates.count
+        let start = random.below(count)
+        for index in 0..<min(count, bestPlaces) {
+            let place = start &+ index < count ? start &+ index : start &+ index &- count
+            let row = candidates.feedback(of: candidates.list[place])
+            let answers = bh_row_answers(row, candidates.slot)
+            guard answers != 0, !candidates.isProbe(candidates.list[place]) else { continue }
+            let uncounted = bh_row_uncounted(row, candidates.slot)
+            if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
+            if uncounted != 0 { isUndecided = true }
+            if unproven < 0, bh_row_is_unproven(row, candidates.slot) { unproven = place }
+        }
+        return isUndecided ? unproven : -1
+    }
+
+    private static var asking: Double { 1 / 8 }
 
     /// The share of the chain's requests that did not fail there, lately: 0.05 to 1.
     func working(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {

@@ -51,7 +51,7 @@ public struct Share: Equatable {
     }
 
     /// Fewer answers tell nothing of a share.
-    static let fewest = 20.0
+    static var fewest: Double { Double(BH_EVIDENCE_FEWEST) }
 
     /// What differs less is the requests' doing: not every server gets the same.
     static let difference = 0.3

@@ -69,4 +69,38 @@ import Testing
         bh_feedback_chain_time(table.segment, 1, 3, 1 << 40 + 9_000_000, 0, 1000, BH_CLASS_WRONG.rawValue)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) < expected, "where the others give it too")
     }
+
+    /// Of which so many answers of a class are known that tells nothing yet, and no time; server 1 is known to take 20 ms.
+    private func untimed(answers: UInt32, kind: bh_class_t = BH_CLASS_UNCHANGED, counted: Bool = false) -> FakeTable {
+        let table = FakeTable([
+            FakeServer(arriba: 400_000, capacity: 1600, mean: 3, inFlight: 40), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
+        ])
+        let row = bh_segment_row_mutable(table.segment, 0)
+        bh_feedback_chain_time(table.segment, 1, 3, FakeTable.now * 1000, 0, 20_000, BH_CLASS_GOOD.rawValue)
+        var asked = bh_asked_t()
+        for _ in 0..<answers { bh_evidence_add(table.segment, 0, 3, kind.rawValue, &asked, FakeTable.now) }
+        if counted { bh_half_store(&row.pointee.counted, bh_counted_bit(3, kind.rawValue)) }
+        return table
+    }
+
+    /// The server's share of 4000 decisions in tenths of a percent: a busy one gets one of eight until twenty answers are known, and as long as its
+    /// next answer would be a time.
+    @Test(arguments: ["byLeastTime", "byForecast"], [(0, false, 0), (1, false, 125), (19, false, 125), (20, false, 0), (20, true, 125)] as [(UInt32, Bool, Double)])
+    func aTimeIsAskedFor(function: String, of: (answers: UInt32, counted: Bool, expected: Double)) throws {
+        let table = untimed(answers: of.answers, counted: of.counted)
+        let chain = try Chain([function])
+        let asked = (0..<4000 as Range<UInt64>).filter { table.decide(chain, seed: $0, number: 3).ids.first == 0 }.count
+        // Five standard deviations of a share of 0.125.
+        #expect(abs(Double(asked) / 4 - of.expected) <= (of.expected == 0 ? 0 : 27))
+    }
+
+    /// A time is kept only where nothing is to be learnt from what came since, or where enough is known.
+    @Test(arguments: [(0, 20_000), (1, 0), (19, 0), (20, 20_000)] as [(UInt32, UInt64)])
+    func aFirstTimeStaysWithNoAnswerThatTellsNothing(answers: UInt32, expected: UInt64) {
+        let table = untimed(answers: answers)
+        let row = bh_segment_row_mutable(table.segment, 0)
+        bh_feedback_chain_time(table.segment, 0, 3, 1 << 40, 0, 20_000, BH_CLASS_GOOD.rawValue)
+        bh_feedback_chain_time(table.segment, 0, 3, 1 << 40 + 1000, 0, 1000, BH_CLASS_UNCHANGED.rawValue)
+        #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
+    }
 }

@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 from harness.backend import Reply
-from harness.crowd import Crowd, shares
+from harness.crowd import Crowd, p99, shares
 from harness.farm import Farm, at_least
 from harness.httpd import MPMS
 from harness.wait import wait_for
@@ -105,19 +105,29 @@ ALIKE = {
 }
 
 
+# Shares of short runs differ by chance: what a chain has in flight at a server keeps the others' requests away. Times of 20 ms need a quiet machine.
+LENGTHS = [(1500, 0.3, None)]
+if os.environ.get("BACKHAND_ENDURANCE"):
+    LENGTHS.append((20_000, 0.05, 1.05))
+
+
 @pytest.mark.alone
-@pytest.mark.skipif(not os.environ.get("BACKHAND_ENDURANCE"), reason="compares times of 20 ms: on a quiet machine; EvidenceTests has the rule")
-def test_alike_on_all_servers(stage):
+@pytest.mark.parametrize(("count", "apart", "longer"), LENGTHS)
+def test_alike_on_all_servers(stage, count, apart, longer):
     """No server is in doubt, and the quickest is found by whatever it answers: its share is what it is with 2xx only, at the same servers and time."""
     with Farm(stage, dict.fromkeys(ALIKE, "default")) as farm, contextlib.ExitStack() as stack:
         farm.answer = lambda number, request: Reply(ALIKE[request.target.split("/")[1]](), b"", delay=(0.02, 0.04, 0.08)[number] * random.uniform(0.9, 1.1))
         crowds = {name: stack.enter_context(Crowd(farm.front, 4, pages(name))) for name in ALIKE}
-        settle(crowds)
-        parts = {name: shares(asked) for name, asked in wait_for_answers(crowds, 600).items()}
+        for name, crowd in crowds.items():
+            # The first answer of a server may have been its slowest: one request in eight asks until twenty are known.
+            wait_for(lambda: shares(crowd.asked[-200:]).get(farm.ids[0], 0) > 0.5, 20, f"the quickest to be found by {name}")
+        asked = wait_for_answers(crowds, count, 300)
+        parts = {name: shares(answers) for name, answers in asked.items()}
         plain = parts["all-200"]
-        assert set(plain) == set(farm.ids) and plain[farm.ids[0]] > plain[farm.ids[1]] > plain[farm.ids[2]], parts
-        # 5 % is what a long run has; the difference of two shares of 600 requests has a standard deviation of up to 0.029.
-        assert all(abs(part.get(server, 0) - plain[server]) < 0.05 + 3 * 0.029 for part in parts.values() for server in farm.ids), str(parts)
+        assert all(abs(part.get(server, 0) - plain[server]) < apart for part in parts.values() for server in farm.ids), str(parts)
+        if longer:
+            slowest = {name: p99(answers) for name, answers in asked.items()}
+            assert max(slowest.values()) <= longer * slowest["all-200"], str(slowest)
 
 
 def test_one_client_moves_nobody(stage):

@@ -19,6 +19,8 @@ class Asked(NamedTuple):
     """The server in its trace; None: it has none."""
     at: float
     """Seconds since the crowd began."""
+    took: float
+    """Seconds until the whole answer was there."""
 
 
 class Crowd:
@@ -43,15 +45,17 @@ class Crowd:
         while not self._stop.wait(max(0, due - time.monotonic()) if gap else 0):
             due += gap
             path = next(paths)
+            began = time.monotonic()
             try:
                 answer = client.request(path, headers=headers, **self.how)
-                asked = Asked(path, answer.status, answer.trace.server if answer.trace else None, time.monotonic() - self._begin)
+                status, server = answer.status, answer.trace.server if answer.trace else None
             except OSError:
-                asked = Asked(path, 0, None, time.monotonic() - self._begin)
+                status, server = 0, None
                 client.close()
                 client = self.front.client(source=source)
+            ended = time.monotonic()
             with self._lock:
-                self.asked.append(asked)
+                self.asked.append(Asked(path, status, server, ended - self._begin, ended - began))
         client.close()
 
     def __enter__(self):
@@ -86,3 +90,8 @@ def shares(asked):
     """Of each server, the share of the requests that it answered."""
     counts = Counter(one.server for one in asked)
     return {server: count / len(asked) for server, count in counts.items()}
+
+
+def p99(asked):
+    """Seconds that one request of a hundred took longer than."""
+    return sorted(one.took for one in asked)[-(len(asked) // 100 + 1)]

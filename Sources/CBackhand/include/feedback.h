@@ -161,8 +161,35 @@ static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint3
     return kind == BH_CLASS_GOOD || (kind < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, kind));
 }
 
+/* Shares of classes are compared from so many answers of each server on. */
+#define BH_EVIDENCE_FEWEST 20
+
+/* Answers of the server to freely placed requests of the slot's chain that were no failures; they wrap. */
+static inline uint32_t bh_row_answers(const bh_row_t *_Nonnull row, uint32_t slot) {
+    const bh_evidence_t *evidence = &row->evidence[slot & (BH_CHAINS - 1)];
+    uint32_t answers = 0;
+    for (uint32_t kind = 0; kind < BH_CLASS_FAILED; kind++) answers += bh_half_load(&evidence->answers[kind]);
+    return answers;
+}
+
+/* Whether some are there, but too few to be compared. */
+static inline bool bh_row_is_unproven(const bh_row_t *_Nonnull row, uint32_t slot) {
+    uint32_t answers = bh_row_answers(row, slot);
+    return answers && answers < BH_EVIDENCE_FEWEST;
+}
+
+/* Those of the answers that tell nothing of speed so far. */
+static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
+    const bh_evidence_t *evidence = &row->evidence[slot & (BH_CHAINS - 1)];
+    uint32_t answers = 0;
+    for (uint32_t kind = 0; kind < BH_CLASS_FAILED; kind++)
+        if (!bh_class_is_time(row, slot, kind)) answers += bh_half_load(&evidence->answers[kind]);
+    return answers;
+}
+
 /* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure is no time. An answer of a class
- * that is no evidence of speed makes no server quicker: "404 Not Found" takes little. */
+ * that is no evidence of speed makes no server quicker: "404 Not Found" takes little. While few answers are known it takes the time
+ * back: one first answer that was slow, and stays young by all others, would keep the requests away from which more would be learnt. */
 static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
                                           uint64_t whole_us, uint32_t kind) {
     bh_row_t *row = &segment->rows_extended[id];
@@ -172,6 +199,7 @@ static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32
     if (!bh_class_is_time(row, slot, kind)) {
         uint64_t value = bh_mean_value(bh_word_load(latency));
         if (!value) return;
+        if (bh_row_is_unproven(row, slot)) return bh_word_store(latency, 0);
         if (whole_us < value) whole_us = value;
         first_byte_us = 0;
     }
