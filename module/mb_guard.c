@@ -11,20 +11,11 @@
  * bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
 
-/* Its place is with the request that the client began. */
-static request_rec *first_of(request_rec *r) {
-    while (r->main) r = r->main;
-    while (r->prev) r = r->prev;
-    return r;
-}
-
-mb_request *mb_request_find(request_rec *r) { return ap_get_module_config(first_of(r)->request_config, &backhand_module); }
-
 mb_request *mb_request_make(request_rec *r) {
     mb_request *kept = mb_request_find(r);
     if (kept) return kept;
-    kept = apr_pcalloc(first_of(r)->pool, sizeof *kept);
-    ap_set_module_config(first_of(r)->request_config, &backhand_module, kept);
+    kept = apr_pcalloc(mb_request_first(r)->pool, sizeof *kept);
+    ap_set_module_config(mb_request_first(r)->request_config, &backhand_module, kept);
     return kept;
 }
 

@@ -232,7 +232,14 @@ typedef struct mb_request {
     mb_here *here;                /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
-mb_request *mb_request_find(request_rec *r);
+static inline request_rec *mb_request_first(request_rec *r) {
+    while (r->main) r = r->main;
+    while (r->prev) r = r->prev;
+    return r;
+}
+static inline mb_request *mb_request_find(request_rec *r) {
+    return ap_get_module_config(mb_request_first(r)->request_config, &backhand_module);
+}
 /* The same, made if there is none. */
 mb_request *mb_request_make(request_rec *r);
 

@@ -106,7 +106,7 @@ static apr_size_t length_of(const apr_bucket_brigade *line) {
 }
 
 /* The first line of an answer, after an interim answer too, its body, and whatever is out of the ordinary. */
-static apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
     now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
@@ -115,20 +115,37 @@ static apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to, ap_
     return take_long_line(filter, to, block);
 }
 
-/* In the midst of a header: each line with a look ahead at the next. The empty line ends it. */
-static apr_status_t read_on(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
+/* In the midst of a header, a line that ends it (the empty one), is long, or could not be read. */
+static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block, apr_status_t status) {
     apr_size_t length = status == APR_SUCCESS ? length_of(to) : 0;
     now.ended = length == 0;
     now.inside = length > 2;
     return length <= MOST_READ || now.given_up ? status : take_long_line(filter, to, block);
 }
 
+static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                                                        apr_off_t bytes) {
+    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    apr_size_t length = length_of(to);
+    return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS : end_line(filter, to, block, status);
+}
+
+/* At the next line's first byte. */
+static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                                                         apr_off_t bytes) {
+    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (status == APR_SUCCESS) return APR_SUCCESS;
+    now.ended = 1;
+    now.inside = 0;
+    return status;
+}
+
 /* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or after more than MOST_READ
- * bytes. */
+ * bytes. mod_proxy reads each line of a header, with a look ahead at the next: that is twenty times an answer, so these are functions of
+ * their own, with little to save on the stack. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    return now.inside && mode != AP_MODE_READBYTES ? read_on(filter, to, mode, block, bytes) : read_slowly(filter, to, mode, block, bytes);
+    if (!now.inside || mode == AP_MODE_READBYTES) return read_slowly(filter, to, mode, block, bytes);
+    return mode == AP_MODE_GETLINE ? read_line(filter, to, mode, block, bytes) : look_ahead(filter, to, mode, block, bytes);
 }
 
 /* ---- The whole header ---- */

@@ -56,8 +56,17 @@ static const char *reverse_cookie(request_rec *r, const char *cookie, const bh_f
     return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookie, (apr_size_t)(name.start - cookie)), r->hostname, name.start + name.length, NULL);
 }
 
-static int is_url(const char *name) {
-    return ap_cstr_casecmp(name, "Location") == 0 || ap_cstr_casecmp(name, "Content-Location") == 0 || ap_cstr_casecmp(name, "URI") == 0;
+static int is_field(const apr_table_entry_t *header, const char *name) { return ap_cstr_casecmp(header->key, name) == 0; }
+
+static const char *reverse_field(request_rec *r, const apr_table_entry_t *header, const bh_facts_t *server, mb_scheme scheme) {
+    int is_url = 0;
+    switch (*header->key | 0x20) { /* the letter in lower case */
+    case 's': return is_field(header, "Set-Cookie") ? reverse_cookie(r, header->val, server) : header->val;
+    case 'l': is_url = is_field(header, "Location"); break;
+    case 'c': is_url = is_field(header, "Content-Location"); break;
+    case 'u': is_url = is_field(header, "URI"); break;
+    }
+    return is_url ? reverse_url(r, header->val, server, scheme) : header->val;
 }
 
 /* One pass: most answers have none of them. */
@@ -65,10 +74,6 @@ void mb_reverse(request_rec *r, const bh_facts_t *server, mb_scheme scheme) {
     const apr_array_header_t *headers = apr_table_elts(r->headers_out);
     for (int i = 0; i < headers->nelts; i++) {
         apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
-        const char *value = header->val;
-        if (!strchr("LlCcUuSs", *header->key)) continue;
-        if (is_url(header->key)) value = reverse_url(r, value, server, scheme);
-        else if (ap_cstr_casecmp(header->key, "Set-Cookie") == 0) value = reverse_cookie(r, value, server);
-        header->val = (char *)(intptr_t)value; /* APR changes none either */
+        header->val = (char *)(intptr_t)reverse_field(r, header, server, scheme); /* APR changes none either */
     }
 }

@@ -36,7 +36,13 @@ extension CandidacyFunction {
     /// All of them by their ids, which count from 1; nil past the last.
     ///
     /// A switch, not an array: a global array would be made on first use, on the heap, in the middle of a request.
-    static func of(id: Int32) -> CandidacyFunction? {
+    static func of(id: Int32) -> CandidacyFunction? { made(id) }
+
+    /// What one of them does: for requests, which need none of the rest.
+    static func work(of id: Int32) -> Work? { made(id)?.apply }
+
+    @inline(__always)
+    private static func made(_ id: Int32) -> CandidacyFunction? {
         switch id {
         case 1: .addSelf
         case 2: .removeSelf

@@ -99,7 +99,7 @@ struct ChainRun {
                 let argument = StepArgument(
                     number: steps[index].number, text: steps[index].argument,
                     program: steps.baseAddress.map { bh_step_program($0 + index) })
-                CandidacyFunction.of(id: steps[index].function)?.apply(&candidates, argument)
+                CandidacyFunction.work(of: steps[index].function)?(&candidates, argument)
             }
             arrange()
             noteChoices(steps[index].function, before)

@@ -33,7 +33,7 @@ PEERS = 2048
 MODERATOR_SECONDS = 30
 
 # Budgets of docs/performance.md.
-MOST_UNTOUCHED, MOST_HERE, MOST_PROXY_RATIO, MOST_MODERATOR = 500, 20000, 1.03, 0.05
+MOST_UNTOUCHED, MOST_HERE, MOST_WALKED_RATIO, MOST_PASSING_RATIO, MOST_MODERATOR = 500, 20000, 1.03, 1.06, 0.05
 
 # What Debian loads when it is installed, beside the harness's own: the cost is told in relation to what people run.
 USUAL_OF_DEBIAN = ("access_compat", "auth_basic", "authn_core", "authn_file", "authz_user", "autoindex", "deflate", "filter",
@@ -194,9 +194,9 @@ def bench_instructions():
               f"ProxyPass {plain:,.0f}, in a Location {section:,.0f}; SetHandler proxy: {handler:,.0f}", flush=True)
         print(f"with the walk, ratio to ProxyPass, which walks never: {walked / plain:.3f}, in a Location: {walked / section:.3f}",
               flush=True)
-        good &= judge("with the walk, ratio to SetHandler proxy:, which walks too", walked / handler, MOST_PROXY_RATIO)
-        good &= judge("without the walk, both outside of all sections, ratio to ProxyPass", outside / plain, MOST_PROXY_RATIO)
-        good &= judge("without the walk, both in a Location, ratio to ProxyPass", passing / section, MOST_PROXY_RATIO)
+        good &= judge("with the walk, ratio to SetHandler proxy:, which walks too", walked / handler, MOST_WALKED_RATIO)
+        good &= judge("without the walk, both outside of all sections, ratio to ProxyPass", outside / plain, MOST_PASSING_RATIO)
+        good &= judge("without the walk, both in a Location, ratio to ProxyPass", passing / section, MOST_PASSING_RATIO)
 
         # Signs the header of each request; the server that gets it checks it for about the same.
         file = stage.folder / "key"

@@ -418,17 +418,28 @@ static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment
     return deaf && deaf < clock ? deaf : clock;
 }
 
-/* Copies a consistent state of the row; false if it was being written all the time: skip the row then. */
+typedef uint64_t __attribute__((may_alias)) bh_facts_word_t;
+
+/* By fours: each request copies what it knows of its server. */
+static inline void bh_facts_words(const uint64_t *_Nonnull from, bh_facts_word_t *_Nonnull to) {
+    size_t count = sizeof(bh_facts_t) / 8, i = 0;
+    for (; i + 4 <= count; i += 4) {
+        to[i] = bh_word_load(&from[i]);
+        to[i + 1] = bh_word_load(&from[i + 1]);
+        to[i + 2] = bh_word_load(&from[i + 2]);
+        to[i + 3] = bh_word_load(&from[i + 3]);
+    }
+    for (; i < count; i++) to[i] = bh_word_load(&from[i]);
+}
+
+/* Copies a consistent state of the row; false if it was being written all the time: skip the row then, and what was copied. */
 static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnull facts) {
     for (int try = 0; try < BH_ROW_TRIES; try++) {
         uint32_t before = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
         if (before & 1) continue;
-        const uint64_t *from = (const uint64_t *)(const void *)&row->facts;
-        uint64_t words[sizeof(bh_facts_t) / 8];
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) words[i] = bh_word_load(&from[i]);
+        bh_facts_words((const uint64_t *)(const void *)&row->facts, (bh_facts_word_t *)(void *)facts);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == before) {
-            memcpy(facts, words, sizeof words);
             facts->hostname[BH_HOSTNAME_SIZE - 1] = '\0';
             return true;
         }
