@@ -35,4 +35,20 @@ import Testing
         bh_child_forget(segment, slots, 200, 0)
         #expect(sum == 0)
     }
+
+    /// The sum goes by row: connections to the server that had it before count until they are closed.
+    @Test func aRowThatGetsAnotherServer() {
+        var writer = table.writer()
+        let (old, new) = (announcement("10.0.0.4", boot: 4), announcement("10.0.0.5", boot: 5))
+        #expect(writer.hear(old, now: 1000, wall: 5) == .row(1))
+        #expect(bh_keep_take(segment, 0, 1, 9) && bh_keep_take(segment, 1, 1, 9))
+        writer.expire(after: 60_000, now: 900_000)
+        #expect(writer.hear(new, now: 1_800_000, wall: 6) == .row(1) && sum == 2)
+        #expect(bh_keep_take(segment, 0, 1, 9))
+        bh_keep_give(segment, 0, 1)
+        bh_keep_give(segment, 1, 1)
+        #expect(sum == 1)
+        bh_keep_give(segment, 0, 1)
+        #expect(sum == 0)
+    }
 }
