@@ -26,7 +26,7 @@ struct EvidenceWindow {
         let turns = !isFirst && now &- turned >= Self.turn
         if turns || isFirst { turned = now }
         for id in 0..<count {
-            if id == rows.count { rows.append(Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))) }
+            if id == rows.count { rows.append(Array(repeating: ChainEvidence(isNew: !isFirst), count: Int(BH_CHAINS))) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
             for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot), isGap: isGap) }
         }
@@ -38,7 +38,7 @@ struct EvidenceWindow {
     /// The row gets another server: what the last one answered says nothing of it.
     mutating func forget(_ id: UInt32) {
         guard Int(id) < rows.count else { return }
-        rows[Int(id)] = Array(repeating: ChainEvidence(), count: Int(BH_CHAINS))
+        rows[Int(id)] = Array(repeating: ChainEvidence(isNew: true), count: Int(BH_CHAINS))
     }
 
     private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64) {
@@ -66,6 +66,11 @@ struct ChainEvidence {
     private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32)?
 
     private static let keep = 0.9
+
+    /// isNew: whether the row has come, or was emptied, under this moderator: its counts began at 0, and the first window has them all.
+    init(isNew: Bool) {
+        if isNew { seen = (0, 0, 0, 0, 0) }
+    }
 
     var total: Double { counts.0 + counts.1 + counts.2 + counts.3 + counts.4 }
     var lately: Double { last.0 + last.1 + last.2 + last.3 + last.4 }

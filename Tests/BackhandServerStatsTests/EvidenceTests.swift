@@ -132,6 +132,27 @@ import Testing
         #expect(bh_row_doubts(table.row(1), 2) == bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0))
     }
 
+    /// What a server answers in its first second counts, also where the row was another's, or the moderator was there before any.
+    @Test(arguments: [false, true])
+    func firstSecond(isOthersRow: Bool) {
+        let table = TestSegment()
+        var writer = table.writer()
+        _ = writer.hear(announcement("10.0.0.1", boot: 11), now: 1000, wall: 5)
+        if isOthersRow { _ = writer.hear(announcement("10.0.0.9", boot: 19), now: 1000, wall: 5) }
+        writer.publishFeedback(nowMicroseconds: 1_000_000)
+        if isOthersRow {
+            add(table, 2, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 50)
+            writer.publishFeedback(nowMicroseconds: 2_000_000)
+            _ = writer.hear(announcement("10.0.0.1", boot: 11), now: 900_000_000, wall: 5)
+            writer.expire(after: 1000, now: 900_000_000)
+        }
+        _ = writer.hear(announcement("10.0.0.2", boot: 12), now: 900_000_500, wall: 5)
+        add(table, 1, BH_CLASS_GOOD, Array(0..<6), Array(0..<10), times: 50, at: 900_000_500)
+        add(table, 2, BH_CLASS_WRONG, Array(0..<6), Array(0..<10), times: 50, at: 900_000_500)
+        writer.publishFeedback(nowMicroseconds: 3_000_000)
+        #expect(bh_row_doubts(table.row(2), 2) == bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0))
+    }
+
     /// Clients and URLs of the half that is being filled outlive a restart of the moderator: they are emptied five seconds later.
     @Test func halvesOutliveTheModerator() {
         let table = TestSegment()
