@@ -10,6 +10,8 @@
 
 #include "mb_proxy.h"
 
+#include "ap_mpm.h"
+
 /* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
 #define UNKNOWN_MS 1000
 
@@ -27,12 +29,28 @@ static apr_status_t give(void *data) {
     return APR_SUCCESS;
 }
 
-/* Whether the newest of those that are idle is too old for another request. */
-static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
-    uint32_t lifetime = most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
-    if (server->keepalive_ms > MB_KEEP_MARGIN_MS) lifetime = server->keepalive_ms - MB_KEEP_MARGIN_MS;
+static int threads = 1; /* of this child */
+
+uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
+    if (server->keepalive_ms > MB_KEEP_MARGIN_MS) return server->keepalive_ms - MB_KEEP_MARGIN_MS;
+    return most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
+}
+
+/* Whether the one that was used last is too old for another request. */
+static int is_too_old(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
+    uint32_t lifetime = mb_keep_lifetime(server, most);
     uint64_t used = bh_word_load(&kept->used_ms);
     return lifetime && now_ms > used && now_ms - used >= lifetime;
+}
+
+/* With more threads than one mod_proxy has a list of connections, and closes those that are too old (ttl) before it takes one. To forget them all
+ * would keep them open as long as one of them has a request. */
+static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
+    return threads == 1 && is_too_old(kept, server, most, now_ms);
+}
+
+int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms) {
+    return bh_half_load(&kept->open) && !bh_half_load(&kept->in_use) && is_too_old(kept, server, bh_half_load(&kept->most), now_ms);
 }
 
 /* Whether there is one that no request of this child has. */
@@ -50,6 +68,7 @@ static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE 
 mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms) {
     uint32_t most = all ? BH_KEEP_ALL : bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
     kept->id = id;
+    bh_half_store(&kept->most, most);
     now.has_right = 0;
     now.kept = kept;
     uint32_t in_use = __atomic_fetch_add(&kept->in_use, 1, __ATOMIC_RELAXED);
@@ -81,4 +100,15 @@ void mb_keep_end(uint64_t now_ms) {
     __atomic_sub_fetch(&now.kept->in_use, 1, __ATOMIC_RELAXED);
     now.has_right = 0;
     now.kept = NULL;
+}
+
+static void count_threads(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    if (threads < 1) threads = 1;
+}
+
+void mb_keep_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_child_init(count_threads, NULL, NULL, APR_HOOK_MIDDLE);
 }

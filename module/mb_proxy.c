@@ -266,7 +266,8 @@ static char *proxy_name(request_rec *r, const char *origin) {
 mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
-    mb_pooling pooling = once || how.fresh ? MB_POOL_NONE : settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
+    /* An upgraded connection is never one for another request: it takes no right to be kept. */
+    mb_pooling pooling = once || how.fresh || wants_websocket(r) ? MB_POOL_NONE : settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, pooling, &way)) {

@@ -30,6 +30,7 @@ typedef struct mb_kept {
     uint32_t id;      /* the server's row */
     uint32_t open;    /* connections that are kept, idle or in use */
     uint32_t in_use;  /* requests that have one of them, or will have one more */
+    uint32_t most;    /* what bounded them at the last request: as bh_row_t.may_keep */
     uint64_t used_ms; /* when one was in use last */
 } mb_kept;
 
@@ -43,6 +44,10 @@ typedef enum mb_keep {
     MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
 } mb_keep;
 
+/* Milliseconds without a request after which a connection to the server is not used again; 0: it may be used however old it is. most: as in mb_kept. */
+uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most);
+/* Whether there are connections, and all of them are idle and too old. */
+int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
 /* Before a request is sent. all: whatever the server can spare. After MB_KEEP mb_keep_end must be called. */
 mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms);
 /* mod_proxy has made a connection for it. */
@@ -64,6 +69,7 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
 /* The request is over. If the server is gone meanwhile, its connections and memory go with the last request. */
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
+void mb_keep_register(apr_pool_t *pool);
 
 /* ---- What mod_proxy does not write: mb_quiet.c ---- */
 

@@ -7,6 +7,7 @@
 #include "mb_guard.h"
 
 #include "ap_mpm.h"
+#include "http_connection.h"
 #include "scoreboard.h"
 
 /* So many of the workers must be idle: one of eight. */
@@ -31,11 +32,17 @@ static int are_scarce(void) {
     return idle * SHARE < all || idle < 1;
 }
 
-/* Whether the connection comes from a host inside AcceptStats. Looked up once a connection, which has its thread for itself in these MPMs: a
- * request that no chain touches has 500 instructions of ours. */
+/* Whether this thread's connection comes from a host inside AcceptStats; negative: nobody has looked. Looked up once a connection, which has its
+ * thread for itself in these MPMs: a request that no chain touches has 500 instructions of ours. */
+static __thread __attribute__((tls_model("initial-exec"))) int inside;
+
+static int begin(conn_rec *c) {
+    if (!c->master) inside = -1;
+    return DECLINED;
+}
+
 static int is_inside(request_rec *r) {
-    static __thread __attribute__((tls_model("initial-exec"))) int inside;
-    if (!r->connection->keepalives) inside = mb_sender_of(r) != MB_SENDER_OUTSIDE;
+    if (inside < 0) inside = mb_sender_of(r) != MB_SENDER_OUTSIDE;
     return inside;
 }
 
@@ -58,5 +65,6 @@ static void prepare(apr_pool_t *pool, server_rec *server) {
 void mb_spare_register(apr_pool_t *pool) {
     (void)pool;
     ap_hook_child_init(prepare, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_process_connection(begin, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(keep_short, NULL, NULL, APR_HOOK_REALLY_LAST);
 }

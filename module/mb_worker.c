@@ -40,6 +40,7 @@ typedef struct mb_peer {
     apr_pool_t *pool;                     /* of all that follows */
     bh_address_t address;
     uint16_t port;
+    uint32_t keepalive_ms;                /* as the server announced it: its pools close connections by that */
     const char *name;                     /* "10.0.0.4:80" */
     const char *origins[MB_SCHEMES];      /* "http://10.0.0.4:80" */
     mb_source *sources;                   /* where its connections come from */
@@ -102,7 +103,7 @@ const char *mb_proxy_lacks(mb_scheme scheme) {
 /* ---- Workers ---- */
 
 static int is_of(const mb_peer *known, const bh_facts_t *facts) {
-    return known->port == facts->port && known->address.low == facts->address.low && known->address.high == facts->address.high;
+    return known->port == facts->port && known->keepalive_ms == facts->keepalive_ms && known->address.low == facts->address.low && known->address.high == facts->address.high;
 }
 
 /* 0: it is no server's any more, or another's soon. */
@@ -133,6 +134,7 @@ static mb_peer *make_peer(const bh_facts_t *facts) {
     made->pool = pool;
     made->address = facts->address;
     made->port = facts->port;
+    made->keepalive_ms = facts->keepalive_ms;
     made->name = mb_endpoint(pool, &facts->address, facts->port);
     for (int i = 0; i < MB_SCHEMES; i++) made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
     memset(made->workers, 0, sizeof made->workers);
@@ -174,17 +176,29 @@ const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts
     return name;
 }
 
-static int has_row(uint32_t id, const mb_peer *known) {
-    const bh_row_t *row = bh_segment_row(mb_segment, id);
-    bh_facts_t facts;
-    return bh_row_heard(row) && (!bh_row_copy(row, &facts) || is_of(known, &facts));
+/* Whether what is kept has not been used for so long that it will not be: the server closes it, or has closed it. */
+static int is_unused(mb_peer *known, const bh_facts_t *facts, uint64_t now_ms) {
+    int past = 0;
+    for (int i = 0; i < MB_SCHEMES; i++) {
+        if (!bh_half_load(&known->kept[i].open) && !bh_half_load(&known->kept[i].in_use)) continue;
+        if (!mb_keep_is_past(&known->kept[i], facts, now_ms)) return 0;
+        past = 1;
+    }
+    return past;
 }
 
-/* Takes the peer out of the table if its server is gone. */
-static int let_go(uint32_t id) {
+static int is_wanted(uint32_t id, mb_peer *known, uint64_t now_ms) {
+    const bh_row_t *row = bh_segment_row(mb_segment, id);
+    bh_facts_t facts;
+    if (!bh_row_heard(row)) return 0;
+    return !bh_row_copy(row, &facts) || (is_of(known, &facts) && !is_unused(known, &facts, now_ms));
+}
+
+/* Takes the peer out of the table if its server is gone, or all that is kept of it is too old. */
+static int let_go(uint32_t id, uint64_t now_ms) {
     apr_thread_mutex_lock(peer_lock);
     mb_peer *gone = peers[id];
-    if (gone && has_row(id, gone)) gone = NULL;
+    if (gone && is_wanted(id, gone, now_ms)) gone = NULL;
     if (gone) __atomic_store_n(&peers[id], NULL, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
     if (gone) release(gone);
@@ -198,12 +212,12 @@ void mb_proxy_sweep(uint64_t now_ms) {
     uint32_t rows = bh_segment_rows(mb_segment);
     int swept = 0;
     for (uint32_t id = 0; id < rows && swept < MOST_SWEPT; id++)
-        if (__atomic_load_n(&peers[id], __ATOMIC_RELAXED)) swept += let_go(id);
+        if (__atomic_load_n(&peers[id], __ATOMIC_RELAXED)) swept += let_go(id, now_ms);
     if (swept == MOST_SWEPT) bh_word_store(&next_ms, now_ms); /* the next request goes on */
 }
 
 /* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled, const bh_facts_t *facts) {
+static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled, uint32_t lifetime_ms) {
     proxy_worker *made;
     const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
     if (wrong) {
@@ -214,9 +228,9 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     made->s->conn_timeout_set = 1;
     made->s->disablereuse = !pooled;
     made->s->disablereuse_set = 1;
-    if (facts->keepalive_ms > MB_KEEP_MARGIN_MS) {
+    if (lifetime_ms) {
         /* Of several idle ones, the server closes those first that have been idle longest: mod_proxy, too. Beyond smax, it does so at each release. */
-        made->s->ttl = apr_time_from_msec(facts->keepalive_ms - MB_KEEP_MARGIN_MS);
+        made->s->ttl = apr_time_from_msec(lifetime_ms);
         made->s->smax = 0;
     }
     apr_cpystrn(made->s->upgrade, UPGRADE, sizeof made->s->upgrade);
@@ -260,7 +274,7 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
     way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (way->worker) return 1;
     apr_thread_mutex_lock(peer_lock);
-    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled, facts)))
+    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled, mb_keep_lifetime(facts, bh_half_load(&server->kept[scheme].most)))))
         __atomic_store_n(place, way->worker, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
     if (way->worker) return 1;

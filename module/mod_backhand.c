@@ -13,6 +13,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_segment_register(pool);
     mb_moderator_register(pool);
     mb_worker_register(pool);
+    mb_keep_register(pool);
     mb_handshake_register(pool);
     mb_response_register(pool);
     mb_silence_register(pool);

@@ -39,7 +39,7 @@ struct Times {
     /// something. Without this the first server that answers with what always tells could keep all requests: where most answers are "304 Not
     /// Modified", that is a matter of chance.
     static func placeToAsk(_ candidates: Candidates, _ random: inout SplitMix64) -> Int {
-        guard random.unit() <= asking else { return -1 }
+        guard !candidates.once, random.unit() <= asking else { return -1 }
         var unproven = -1
         var isUndecided = false
         // Of many servers a part, another one each time: a decision among 2048 must not cost more for it.
@@ -49,7 +49,7 @@ struct Times {
             let place = start &+ index < count ? start &+ index : start &+ index &- count
             let row = candidates.feedback(of: candidates.list[place])
             let answers = bh_row_answers(row, candidates.slot)
-            guard answers != 0, !candidates.isProbe(candidates.list[place]) else { continue }
+            guard answers != 0, !candidates.isProbe(candidates.list[place]), !isSilent(row, candidates.now) else { continue }
             let uncounted = bh_row_uncounted(row, candidates.slot)
             if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
             if uncounted != 0 { isUndecided = true }
@@ -59,6 +59,13 @@ struct Times {
     }
 
     private static var asking: Double { 1 / 8 }
+
+    /// Whether requests wait there, and none has been answered for a second: one that hangs would be asked, and asked again.
+    private static func isSilent(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
+        guard bh_half_load(&row.pointee.in_flight) != 0 else { return false }
+        let last = bh_word_load(&row.pointee.first_byte)
+        return last == 0 || bh_mean_age_us(last, now &* 1000) > 1_000_000
+    }
 
     /// The share of the chain's requests that did not fail there, lately: 0.05 to 1.
     func working(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {

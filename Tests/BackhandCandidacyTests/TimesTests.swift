@@ -71,7 +71,7 @@ import Testing
     }
 
     /// Of which so many answers of a class are known that tells nothing yet, and no time; server 1 is known to take 20 ms.
-    private func untimed(answers: UInt32, kind: bh_class_t = BH_CLASS_UNCHANGED, counted: Bool = false) -> FakeTable {
+    private func untimed(answers: UInt32, kind: bh_class_t = BH_CLASS_UNCHANGED, counted: Bool = false, answered: UInt64 = 0) -> FakeTable {
         let table = FakeTable([
             FakeServer(arriba: 400_000, capacity: 1600, mean: 3, inFlight: 40), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
         ])
@@ -79,6 +79,7 @@ import Testing
         bh_feedback_chain_time(table.segment, 1, 3, FakeTable.now * 1000, 0, 20_000, BH_CLASS_GOOD.rawValue)
         var asked = bh_asked_t()
         for _ in 0..<answers { bh_evidence_add(table.segment, 0, 3, kind.rawValue, &asked, FakeTable.now) }
+        bh_word_store(&row.pointee.first_byte, bh_mean_word(20_000, (FakeTable.now - answered) * 1000))
         if counted { bh_half_store(&row.pointee.counted, bh_counted_bit(3, kind.rawValue)) }
         return table
     }
@@ -92,6 +93,16 @@ import Testing
         let asked = (0..<4000 as Range<UInt64>).filter { table.decide(chain, seed: $0, number: 3).ids.first == 0 }.count
         // Five standard deviations of a share of 0.125.
         #expect(abs(Double(asked) / 4 - of.expected) <= (of.expected == 0 ? 0 : 27))
+    }
+
+    /// One that answers nothing while requests wait there may hang: it is not asked, nor is any by a request that cannot be sent twice.
+    @Test(arguments: ["byLeastTime", "byForecast"], [(1001, false), (60_000, false), (0, true)] as [(UInt64, Bool)])
+    func noTimeIsAskedOfOneThatMayHang(function: String, of: (answered: UInt64, once: Bool)) throws {
+        let table = untimed(answers: 1, answered: of.answered)
+        let chain = try Chain([function])
+        for seed in 0..<400 as Range<UInt64> {
+            #expect(table.decide(chain, seed: seed, number: 3, once: of.once).ids.first == 1)
+        }
     }
 
     /// A time is kept only where nothing is to be learnt from what came since, or where enough is known.

@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Connections to servers: as many are kept as a server can spare, and none is used when the server is about to close it."""
 
+import base64
+import hashlib
 import os
 import signal
 import threading
@@ -185,6 +187,37 @@ def test_servers_without_keepalive_say_so(stage):
     assert stage.httpd(CLUSTER + "KeepAlive Off\n").status().self["idle_cost"] == "closed"
 
 
+@pytest.mark.parametrize("cost", [FREE, WORKER])
+def test_a_long_request_keeps_no_idle_connections_open(stage, cost):
+    """Those that became too old beside it are closed: it must not hold all of them until it ends."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=8 if request.target == "/long" else 0.3))
+    says = announcement_of(backend, idle_cost=(cost, 3000, 0, 0), workers=64, idle=64)
+    front = front_of(stage, says, mpm="event", children=1, workers=32)
+    long = [threading.Thread(target=front.get, args=("/long",)) for _ in range(3)]
+    for number, thread in enumerate(long, 1):
+        thread.start()
+        together(front, 6, "/short")
+        wait_for(lambda: backend.open <= 6 + number, 2, "no more connections than are of use", show=lambda: backend.open)
+        time.sleep(2.1)
+        stage.plant(front, says)
+    for thread in long:
+        thread.join()
+
+
+def test_a_server_that_is_not_asked_any_more(stage, mpm):
+    """A child that has other requests closes what that server is about to close."""
+    quiet, other = stage.backend("127.0.9.2"), stage.backend("127.0.9.3")
+    says = {backend: announcement_of(backend, idle_cost=(WORKER, 3000, 0, 0), workers=16, idle=16) for backend in (quiet, other)}
+    front = front_of(stage, says[quiet], mpm=mpm, children=1, workers=1)
+    assert front.get("/").status == 200 and kept(front, quiet) == 1
+    stage.plant(front, says[other], says[quiet].with_(load=9))
+
+    def is_closed():
+        assert front.get("/").text == other.id
+        return quiet.open == 0 and kept(front, quiet) == 0
+    wait_for(is_closed, 8, "the connection to be closed", every=0.3)
+
+
 # ---- A server whose workers are scarce ----
 
 def test_a_server_with_scarce_workers_closes(stage, mpm):
@@ -205,3 +238,27 @@ def test_a_server_with_scarce_workers_closes(stage, mpm):
     for thread in begun:
         thread.join()
     assert (scarce[0] == "close") == (mpm != "event") and scarce[1] != "close"
+
+
+def test_a_connection_that_begins_with_a_refusal(stage):
+    """Where its client is is looked up when that matters: before, it was what the thread knew of the connection before."""
+    accounts = stage.folder / "accounts"
+    accounts.write_text("u:{SHA}" + base64.b64encode(hashlib.sha1(b"p").digest()).decode() + "\n")
+    config = CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24") + f"""KeepAliveTimeout 60
+<Location /secret>
+AuthType Basic
+AuthName x
+AuthBasicProvider file
+AuthUserFile {accounts}
+Require valid-user
+</Location>
+"""
+    server = stage.httpd(config, mpm="prefork", workers=1, address="127.0.0.2", modules=("authn_core", "authn_file", "authz_user", "auth_basic"))
+    inside, outside = "127.0.9.7", "127.0.0.9"
+    for before, source, is_closed in ((inside, outside, False), (outside, inside, True)):
+        with server.client(source=before) as client:
+            client.request("/")
+        with server.client(source=source) as client:
+            assert client.request("/secret").status == 401
+            answer = client.request("/secret", headers={"Authorization": "Basic dTpw"})
+            assert (answer.header("Connection") == "close") == is_closed, source

@@ -78,6 +78,7 @@ static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child
 /* A connection to the server is going to be kept. The sum first, as above. most: BH_KEEP_ALL takes a right in any case; false: there is none left. */
 static inline bool bh_keep_take(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint32_t most) {
     uint32_t *kept = &segment->rows_extended[id].kept;
+    if (bh_half_load(kept) >= most && most != BH_KEEP_ALL) return false;
     if (__atomic_add_fetch(kept, 1, __ATOMIC_RELAXED) > most) {
         __atomic_sub_fetch(kept, 1, __ATOMIC_RELAXED);
         return false;
