@@ -25,7 +25,7 @@ extension Candidates {
         // Servers without a time wait at the end, where the front has no words, until the best time of all is known.
         var untimed = count
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
-        let asked = Times.placeToAsk(self, &random)
+        let asked = Times.placeToAsk(self)
         for place in 0..<count {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))

@@ -10,7 +10,7 @@ extension CandidacyFunction {
             var random = SplitMix64(seed: candidates.seed, stream: candidates.step)
             var times = Times(candidates)
             let given = candidates
-            let asked = Times.placeToAsk(given, &random)
+            let asked = Times.placeToAsk(given)
             let first = asked < 0 ? -1 : given.list[asked].id
             for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
             candidates.sort(first: bestPlaces) { slot, _ in

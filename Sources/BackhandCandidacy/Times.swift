@@ -38,7 +38,9 @@ struct Times {
     /// While some answers tell nothing of speed, these are servers of which fewer than twenty are known, and then those whose answers have come to tell
     /// something. Without this the first server that answers with what always tells could keep all requests: where most answers are "304 Not
     /// Modified", that is a matter of chance.
-    static func placeToAsk(_ candidates: Candidates, _ random: inout SplitMix64) -> Int {
+    static func placeToAsk(_ candidates: Candidates) -> Int {
+        // A stream of its own: what the function draws for its own ends stays the same.
+        var random = SplitMix64(seed: candidates.seed, stream: 1 << 33 | candidates.step)
         guard !candidates.once, random.unit() <= asking else { return -1 }
         var unproven = -1
         var isUndecided = false

@@ -57,7 +57,7 @@ def words(front, server):
     page = json.loads(front.get("/backhand-status?format=json").body)
     in_page = next(row["reason"] for row in page["servers"] if f"{row['address']}:{row['port']}" == server.id)
     row = next(row for row in front.get("/backhand-status").text.split("<tr") if f">{server.id}<" in row)
-    html = re.findall(r"<td[^>]*>(.*?)</td>", row)[13]
+    html = re.findall(r"<td[^>]*>(.*?)</td>", row)[14]
     line = next(line for line in run("status", "-s", str(front.control_socket)).stdout.splitlines() if f"{server.id} " in line)
     terminal = re.split(r"  +", line.strip())[-1]
     why = re.search(r' why="(.*)"', front.get("/trace").header("Backhand-Trace") or "")
@@ -135,9 +135,11 @@ def test_a_killed_server_is_not_just_up(stage, mpm):
 # ---- Heard, but not in the table ----
 
 def senders(front):
-    page = json.loads(front.get("/backhand-status?format=json").body)
-    assert {sender["address"] for sender in page["not_in_table"]} == {sender["address"] for sender in front.status().json["not_in_table"]}
-    return {sender["address"]: sender for sender in page["not_in_table"]}
+    """As page and control socket say alike; one may be forgotten between the two."""
+    def same():
+        page = {sender["address"]: sender for sender in json.loads(front.get("/backhand-status?format=json").body)["not_in_table"]}
+        return [page] if set(page) == {sender["address"] for sender in front.status().json["not_in_table"]} else None
+    return wait_for(same, 5, "the same senders in page and control socket")[0]
 
 
 def test_who_is_refused_is_shown(stage):
