@@ -24,6 +24,8 @@ def test_ten_graceful_restarts_and_hard_ones(stage, mpm):
     for how in [signal.SIGUSR1] * 10 + [signal.SIGHUP] * 2 + [signal.SIGUSR1]:
         for _ in range(3):
             server.get("/")
+        if how == signal.SIGHUP:
+            server.log.ending()
         server.restart(how)
         before = server.moderator(other_than=before)
         # Nobody has announced again: what is there has been kept.

@@ -105,7 +105,8 @@ class ErrorLog:
         """From now on until httpd says that they have ended, its children are ended, not gracefully.
 
         A child of the event MPM then closes the sockets of its workers, who may be closing them: event.c, close_worker_sockets, in httpd 2.4.71.
-        Once in fifteen times under load it crashes there, or finds one closed, which is no matter of ours.
+        Once in fifteen times under load it crashes there, or finds one closed, which is no matter of ours. Without load it is one of a thousand, with the
+        module (747 restarts) and without (1007) alike.
         """
         self._endings.append(time.time())
 
