@@ -121,7 +121,8 @@ torture-compare: deps all
 endurance: deps all
 	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_550_moderator_faults.py Module/test_560_restarts_under_load.py \
 	    -k "killed_at_random or test_stopped or every_second"
-	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_311_gone_servers.py Module/test_314_silence.py -k "waves or report or stream"
+	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_311_gone_servers.py Module/test_314_silence.py \
+	    Module/test_317_classes.py -k "waves or report or stream or for_long"
 
 bench: deps all
 	$(PYTHON) Tests/Bench/bench.py
