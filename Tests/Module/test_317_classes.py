@@ -5,6 +5,7 @@ Several chains are under test at once: each has evidence and times of its own. S
 """
 
 import contextlib
+import os
 import random
 import signal
 import time
