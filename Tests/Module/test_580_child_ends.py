@@ -111,7 +111,7 @@ def test_the_only_child(stage, mpm):
 
 def test_spare_children(pair, mpm):
     """The parent ends one after the other, until few enough are idle."""
-    few = "StartServers 6\nMaxSpareServers 2\n" if mpm == "prefork" else "StartServers 4\nServerLimit 8\nMaxSpareThreads 4\n"
+    few = "StartServers 8\nMaxSpareServers 2\n" if mpm == "prefork" else "StartServers 8\nServerLimit 8\nMaxSpareThreads 4\n"
     balancer, server = pair(few, children=2)
     begin = len(server.children())
     with Watch(balancer, server) as watch:
