@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Balancers in front of the same servers: ours, which keeps what servers can spare, all connections, or none; and HAProxy, likewise."""
+
+import subprocess
+
+from harness import ports, processes
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+# Balancers do not hear each other, but servers hear them: they accept 127.0.9.x.
+FRONT = CLUSTER_OF_9.replace("127.0.9.0/24", "127.0.9.0/28") + """
+BackhandConnectionPools POOLS
+Backhand removeSelf
+Backhand default
+"""
+
+# Threads, or children, of a balancer: more than there are clients, each of which may hold one.
+WORKERS = 80
+
+HAPROXY = """\
+global
+    maxconn 4000
+    nbthread 2
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 60s
+    timeout server 60s
+    http-reuse {reuse}
+    option redispatch
+    retry-on conn-failure empty-response
+listen front
+    bind {address}
+    balance leastconn
+{servers}
+"""
+
+
+class Ours:
+    """So many httpds with our module."""
+
+    def __init__(self, name, pools):
+        self.name, self.pools = name, pools
+
+    def start(self, stage, servers, mpm, count=1, workers=WORKERS):
+        """Returns the balancers' "address:port"s."""
+        self.fronts = []
+        for number in range(count):
+            size = f"MaxRequestWorkers {workers}\n" if mpm == "prefork" else ""
+            front = stage.httpd(size + FRONT.replace("POOLS", self.pools), mpm=mpm, workers=workers, children=max(1, workers // 10),
+                                address=f"127.0.9.{100 + len(stage.httpds)}", name=f"{self.name}-{number}-{len(stage.httpds)}")
+            # All workers are taken; all servers refuse: both are for the figures to say.
+            front.log.always("AH00161|AH00288|AH00484|BH0310|AH01114|AH00957")
+            self.fronts.append(front)
+        for front in self.fronts:
+            front.knows(*servers, deadline=20)
+        return [front.id for front in self.fronts]
+
+    def stop(self, stage):
+        for front in self.fronts:
+            front.stop()
+            stage.httpds.remove(front)
+
+
+class HAProxy:
+    """So many HAProxies."""
+
+    def __init__(self, name, reuse):
+        self.name, self.reuse = name, reuse
+
+    def start(self, stage, servers, mpm, count=1, workers=WORKERS):
+        """Returns the balancers' "address:port"s. They are what they are: mpm and workers are for others."""
+        del mpm, workers
+        self.running, found = [], []
+        lines = "\n".join(f"    server {server.name} {server.id} check inter 1s" for server in servers)
+        for number in range(count):
+            address = f"127.0.20.{number + 1}"
+            port = ports.free_port(address)
+            path = stage.folder / f"{self.name.replace(' ', '-')}-{port}"
+            path.with_suffix(".cfg").write_text(HAPROXY.format(reuse=self.reuse, address=f"{address}:{port}", servers=lines))
+            with open(path.with_suffix(".log"), "ab") as log:
+                self.running.append(subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", path.with_suffix(".cfg")], stdin=subprocess.DEVNULL,
+                                                     stdout=log, stderr=log, start_new_session=True, preexec_fn=processes.end_with_parent))
+            found.append((address, port))
+        for address, port in found:
+            wait_for(lambda address=address, port=port: processes.is_listening(address, port), 10, f"{self.name} to listen")
+        return [f"{address}:{port}" for address, port in found]
+
+    def stop(self, stage):
+        del stage
+        for process in self.running:
+            process.terminate()
+        for process in self.running:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+OURS = "ours"
+
+
+def contenders():
+    """All of them, by their names; ours has nothing configured (Auto is the default)."""
+    return {one.name: one for one in (Ours(OURS, "Auto"), Ours("On", "On"), Ours("Off", "Off"),
+                                      HAProxy("never", "never"), HAProxy("always", "always"))}

@@ -1,0 +1,156 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""How often a kept connection ends under a request, and what it costs to avoid it: race.py [--seconds N] [--before FOLDER].
+
+A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests at a time are sent, then a pause follows:
+either one near the timeout (within 100 ms), or one of a second in the mean. --before: a folder with an older mod_backhand.so.
+"""
+
+import argparse
+import random
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from Bench.Connections.cell import pause  # noqa: E402
+from Bench.Connections.contenders import HAProxy  # noqa: E402
+from Bench.Connections.relay import Relays  # noqa: E402
+from Bench.Connections.servers import size  # noqa: E402
+from harness import ports  # noqa: E402
+from harness.announce import WORKER, Announcement  # noqa: E402
+from harness.stage import CLUSTER_OF_9, Stage  # noqa: E402
+
+TIMEOUTS = (1, 2, 5)
+DELAY = 0.001
+NEAR, MEAN = 0.1, 1.0
+TOGETHER, WORKERS = 16, 200
+REQUEST = b"GET /20 HTTP/1.1\r\nHost: bench.test\r\nConnection: close\r\n\r\n"
+
+CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\n"
+
+
+class Way:
+    """A contender in front of one server."""
+
+    def __init__(self, name, timeout, relay, target, front=None):
+        self.name, self.timeout, self.relay, self.target, self.front = name, timeout, relay, target, front
+        self.requests = self.failed = 0
+
+    def ask_together(self):
+        address, port = self.target
+        sockets = [socket.create_connection((address, port), 10) for _ in range(TOGETHER)]
+        for one in sockets:
+            one.sendall(REQUEST)
+        for one in sockets:
+            with one, one.makefile("rb") as stream:
+                self.requests += 1
+                try:
+                    self.failed += b" 200 " not in stream.read().split(b"\r\n", 1)[0]
+                except OSError:
+                    self.failed += 1
+
+    def go(self, end, gap):
+        while time.monotonic() < end:
+            self.ask_together()
+            time.sleep(gap())
+
+
+def announcement(way):
+    return Announcement(way.relay.address, way.relay.port, workers=4 * WORKERS, idle=4 * WORKERS, idle_cost=(WORKER, 1000 * way.timeout, 100, 0))
+
+
+def front_of(stage, name, relay, before):
+    """Where the contender listens, and the httpd if there is a table to fill."""
+    how = {"mpm": "event", "children": 1, "workers": 32, "group": stage.new_group(), "name": f"{name}-{len(stage.httpds)}"}
+    if name == "ProxyPass":
+        front = stage.httpd(f"ProxyPass / http://{relay.id}/\n", without=("backhand",), **how)
+    elif name == "before":
+        front = stage.httpd(f"LoadModule backhand_module {before}/mod_backhand.so\nBackhandSlowStart 0\n" + CHAIN, without=("backhand",), **how)
+    else:
+        front = stage.httpd(CHAIN + f"BackhandConnectionPools {name}\n", **how)
+    front.log.always("AH01102|AH01110|AH00898|AH00957|AH01114|BH03")
+    return (front.address, front.port), None if name == "ProxyPass" else front
+
+
+def make_ways(stage, relays, before):
+    ways, rivals = [], []
+    for number, timeout in enumerate(TIMEOUTS):
+        # It speaks by what is planted in the tables of the fronts, as coming from the other end of the network.
+        server = stage.httpd(size("prefork", WORKERS) + pause(stage) + f"KeepAliveTimeout {timeout}\n", mpm="prefork", workers=WORKERS,
+                             address=f"127.0.8.{2 + number}", without=("backhand",))
+        server.log.always("AH00161")
+        for place, name in enumerate(["Auto", "On", "ProxyPass", "always"] + (["before"] if before else [])):
+            address = f"127.0.9.{10 * number + place + 2}"
+            relay = relays.to(server, address, ports.free_port(address), DELAY)
+            if name == "always":
+                relay.name = f"relay{number}"
+                rivals.append(HAProxy(name, name))
+                target = rivals[-1].start(stage, [relay], "event")[0].split(":")
+                ways.append(Way(name, timeout, relay, (target[0], int(target[1]))))
+            else:
+                ways.append(Way(name, timeout, relay, *front_of(stage, name, relay, before)))
+    return ways, rivals
+
+
+def announce_all(stage, ways, end):
+    while not end.wait(1):
+        for way in ways:
+            if way.front:
+                stage.announce(announcement(way), group=way.front.group)
+
+
+def run(ways, seconds, gap_of, what):
+    end = time.monotonic() + seconds
+    for way in ways:
+        way.requests = way.failed = way.relay.made = way.relay.races = 0
+    threads = [threading.Thread(target=way.go, args=(end, gap_of(way))) for way in ways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for way in ways:
+        print(f"| {what} | {way.timeout} s | {way.name} | {way.requests} | {way.relay.races} ({1000 * way.relay.races / way.requests:.1f}) | {way.failed} | "
+              f"{100 * way.relay.made / way.requests:.0f} % |", flush=True)
+
+
+def near(way):
+    rng = random.Random(way.timeout)
+    return lambda: way.timeout + rng.uniform(-NEAR, NEAR)
+
+
+def mean(way):
+    rng = random.Random(way.timeout)
+    return lambda: rng.expovariate(1 / MEAN)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--before", help="folder with an older mod_backhand.so")
+    words = parser.parse_args()
+    with Stage("race") as stage:
+        relays = Relays()
+        ways, rivals = make_ways(stage, relays, words.before and Path(words.before).resolve())
+        for way in ways:
+            if way.front:
+                stage.plant(way.front, announcement(way))
+        over = threading.Event()
+        announcer = threading.Thread(target=announce_all, args=(stage, ways, over))
+        announcer.start()
+        try:
+            print("| pause | KeepAliveTimeout | balancer | requests | ended under a request (of 1000) | failed | new connections |\n|" + " --- |" * 7)
+            run(ways, words.seconds, near, "near the timeout")
+            run(ways, words.seconds, mean, "a second in the mean")
+        finally:
+            over.set()
+            announcer.join()
+            for rival in rivals:
+                rival.stop(stage)
+            relays.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Clusters whose nodes both serve and balance, evenly asked: no chain, `default` and a wiki's chain, on the same nodes.
+
+prefork and worker: requests at least 0.95 of what they are without a chain, p99 at most 1.2 of it, up to 90 % of all workers asked for; at 150 % nothing
+stands still, and all is well two seconds later. event: at most 5 % of the requests are sent on, up to 50 %, and p99 at most 1.05.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from Bench.Connections.cell import Result, load, pause  # noqa: E402
+from Bench.Connections.servers import CHILDREN, KEEPALIVE, release, size  # noqa: E402
+from harness.stage import CLUSTER_OF_9, Stage  # noqa: E402
+from harness.wait import wait_for  # noqa: E402
+
+CHAINS = {
+    "off": "Backhand off",
+    "default": "Backhand default",
+    # The chain of a wiki page (docs/upgrading-from-mod_backhand.md) without removeSelf.
+    "wiki": "Backhand byAge 6\nBackhand byRandom\nBackhand byLogWindow\nBackhand byLoad",
+}
+ROUNDS, SECONDS, WARM = 2, 3, 0.5
+OVERLOAD_SECONDS, RECOVERED = 5, 2
+MOST_SENT_ON = 0.05
+
+# Requests a second that 90 % of all workers may mean: two cores must not be what is scarce. With more workers requests pause longer.
+MOST_RATE = 400
+
+
+class Nodes:
+    """So many httpds of the same configuration; the path /name/ms has the chain of that name, and pauses so long."""
+
+    def __init__(self, stage, mpm, count, workers):
+        self.mpm, self.workers, self.all_workers = mpm, workers, workers * count
+        self.pause_ms = max(50, round(1000 * 0.9 * self.all_workers / MOST_RATE / 10) * 10)
+        sections = "".join(f"<Location /{name}/>\n{lines}\n</Location>\n" for name, lines in CHAINS.items())
+        config = CLUSTER_OF_9 + size(mpm, workers) + pause(stage) + f"KeepAliveTimeout {KEEPALIVE}\n" + sections
+        self.nodes = [stage.httpd(config, mpm=mpm, workers=workers, children=CHILDREN.get(workers, 2), address=f"127.0.9.{2 + number}",
+                                  name=f"node{number}") for number in range(count)]
+        for node in self.nodes:
+            node.log.always("AH00161|AH00288|AH00484|AH03490|BH0310")
+            wait_for(lambda node=node: len(node.status().servers) == count, 20, "all to hear each other")
+
+    def clients(self, share):
+        """How many clients, which pause as long as a request does, ask for this share of all workers."""
+        return round(2 * share * self.all_workers)
+
+    def ask(self, chain, share, seconds=SECONDS, seed=1, warm=WARM):
+        # The clients of a node have it to themselves: client i asks node i modulo their number.
+        return load([node.id for node in self.nodes], self.clients(share), seconds, self.pause_ms / 1000, path=f"/{chain}/{self.pause_ms}",
+                    seed=seed, warm=warm)
+
+
+def compare(nodes, share, chains):
+    """What each chain gave, all rounds together; `again` is `off` once more."""
+    results = {name: Result() for name in ("off", *chains, "again")}
+    for number in range(ROUNDS):
+        for name in results if number % 2 == 0 else reversed(list(results)):
+            results[name].add(nodes.ask("off" if name == "again" else name, share, seed=number))
+            release(nodes.nodes)
+    return results
+
+
+def show(nodes, count, share, results, most_p99):
+    """Prints a line for each chain; whether all are good."""
+    off, again = results["off"], results["again"]
+    spread = max(off.p99, again.p99) / min(off.p99, again.p99)
+    all_good = True
+    for name, result in results.items():
+        served, p99 = result.served / ((off.served + again.served) / 2), result.p99 / min(off.p99, again.p99)
+        good = name in ("off", "again") or served >= 0.95 and p99 <= max(most_p99, spread)
+        all_good &= good
+        print(f"| {count} {nodes.mpm} of {nodes.workers}, {nodes.pause_ms} ms | {share:.0%} | {name} | {result.served} | {1e3 * result.p99:.0f} | {served:.3f} | "
+              f"{p99:.2f} | {100 * result.busy:.0f} % | {f'{len(result.failed)} unanswered ' if result.failed else ''}{'ok' if good else 'NOT GOOD'} |", flush=True)
+    return all_good
+
+
+HEAD = "| nodes | asked for | chain | requests | p99 ms | of off | p99 of off | busy | |\n|" + " --- |" * 9
+
+
+def overload(nodes, count, chain, share=1.5):
+    """More than there is: whether answers come in each second, none comes late, and all is well two seconds later."""
+    result = nodes.ask(chain, share, OVERLOAD_SECONDS, warm=0)
+    seconds = {int(one.began + one.took) for one in result.answers if one.status == 200}
+    stood_still = [second for second in range(OVERLOAD_SECONDS) if second not in seconds]
+    slowest = max((one.took for one in result.answers), default=float("inf"))
+    after = nodes.ask(chain, 0.5, 2, warm=RECOVERED)
+    release(nodes.nodes)
+    usual = nodes.ask("off", 0.5, 2)
+    release(nodes.nodes)
+    good = not stood_still and slowest <= 3 and after.served >= 0.95 * usual.served and after.p99 <= 1.3 * usual.p99
+    print(f"| {count} {nodes.mpm} of {nodes.workers}, {nodes.pause_ms} ms | {share:.0%} | {chain} | {result.served} | slowest {1e3 * slowest:.0f} | "
+          f"{len(stood_still)} s without answers | then {after.served} of {usual.served}, {1e3 * after.p99:.0f} of {1e3 * usual.p99:.0f} ms | "
+          f"{100 * result.busy:.0f} % | {'ok' if good else 'NOT GOOD'} |", flush=True)
+    return good
+
+
+def scarce(mpm, count, workers):
+    """Nodes whose workers waiting takes: prefork, worker."""
+    good = True
+    with Stage("symmetric") as stage:
+        nodes = Nodes(stage, mpm, count, workers)
+        for share in (0.5, 0.9):
+            good &= show(nodes, count, share, compare(nodes, share, ("default", "wiki")), 1.2)
+        for chain in ("off", "default", "wiki"):
+            good &= overload(nodes, count, chain) or chain == "off"
+    return good
+
+
+def event():
+    """Nodes that a waiting request costs nothing: what is sent on must pay."""
+    good = True
+    with Stage("symmetric") as stage:
+        nodes = Nodes(stage, "event", 3, 16)
+        for share in (0.1, 0.5, 0.8):
+            results = compare(nodes, share, ("default",))
+            good &= show(nodes, 3, share, results, 1.05)
+            on = sent_on(nodes, results["default"])
+            fine = share > 0.5 or on <= MOST_SENT_ON
+            good &= fine
+            print(f"sent on: {100 * on:.1f} % ({'ok' if fine else 'TOO MANY'})", flush=True)
+    return good
+
+
+def sent_on(nodes, result):
+    """Share of the requests that another node answered than the one that was asked."""
+    return sum(one.server not in ("-", f"{nodes.nodes[one.target].name}.test") for one in result.answers) / len(result.answers)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--full", action="store_true", help="all sizes")
+    words = parser.parse_args()
+    print("\nNodes that both serve and balance.\n\n" + HEAD, flush=True)
+    sizes = [(mpm, count, workers) for mpm in ("prefork", "worker") for count in (3, 6) for workers in (4, 16)]
+    some = [("prefork", 3, 4), ("prefork", 6, 4), ("prefork", 3, 16), ("worker", 3, 4)]
+    good = [scarce(*one) for one in (sizes if words.full else some)]
+    good.append(event())
+    return all(good)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
