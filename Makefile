@@ -6,7 +6,7 @@
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
 #   make torture-compare  the same faults in front of httpd's balancer:// and of HAProxy
 #   make endurance  minutes of killed and stopped moderators, and of graceful restarts, under load
-#   make bench    what it costs, in instructions and side by side
+#   make bench    what it costs, in instructions and side by side, and connections in many set-ups: FULL=1 all of them
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header and the tools
@@ -23,7 +23,7 @@ PYTHON := /usr/bin/python3
 BUILD_DEPS := apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils gcc make
 DEMO_DEPS  := apache2 python3
 CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
-# Only for bench-balance.
+# Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
 MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c)) $(wildcard module/text/*.c)
@@ -124,8 +124,11 @@ endurance: deps all
 	cd Tests && BACKHAND_ENDURANCE=1 $(PYTHON) -m pytest -q -rP Module/test_311_gone_servers.py Module/test_314_silence.py \
 	    Module/test_317_classes.py -k "waves or report or stream or for_long"
 
+# FULL=1: every cell of the matrix of connections, and every size of symmetric clusters.
 bench: deps all
+	@scripts/deps haproxy
 	$(PYTHON) Tests/Bench/bench.py
+	$(PYTHON) Tests/Bench/Connections/connections.py $(if $(FULL),--full)
 
 # FULL=1: every contender, 30 s a cell, median of three. SCENARIO, CONTENDER: only these, with commas between them.
 bench-balance: deps all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so

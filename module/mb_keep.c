@@ -31,8 +31,10 @@ static apr_status_t give(void *data) {
 
 static int threads = 1; /* of this child */
 
+/* Of less than two seconds half is left: with BackhandConnectionPools On connections are kept to such servers, too. */
 uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
-    if (server->keepalive_ms > MB_KEEP_MARGIN_MS) return server->keepalive_ms - MB_KEEP_MARGIN_MS;
+    uint32_t half = server->keepalive_ms / 2;
+    if (server->keepalive_ms) return server->keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
     return most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
 }
 

@@ -26,7 +26,7 @@ def test_as_much_as_without_kept_connections(stage):
     served, slowest = dict.fromkeys(fronts, 0), dict.fromkeys(fronts, 0.0)
     for turn in range(ROUNDS):
         for word, front in fronts.items():
-            result = load(front.address, front.port, CLIENTS, SECONDS, THINK, seed=turn)
+            result = load([front.id], CLIENTS, SECONDS, THINK, seed=turn)
             assert result.failed == []
             served[word] += result.served
             slowest[word] = max(slowest[word], result.quantile(0.99))

@@ -1,18 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Ten balancers in front of four prefork servers of 16 workers: what is served, and how many workers idle connections hold."""
 
-import sys
 import threading
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from Bench.Connections.cell import load  # noqa: E402
-from Bench.Connections.contenders import OURS, contenders  # noqa: E402
-from Bench.Connections.matrix import HEAD, PAUSE_MS, THINK, Cell, Setting, judge, measure, show  # noqa: E402
-from Bench.Connections.servers import Boards, release, servers_of  # noqa: E402
-from harness.stage import Stage  # noqa: E402
+from Bench.Connections.cell import load
+from Bench.Connections.contenders import OURS, contenders
+from Bench.Connections.matrix import HEAD, PAUSE_MS, THINK, Cell, Setting, judge, measure, show
+from Bench.Connections.servers import Boards, release, servers_of
+from harness.stage import Stage
 
 BALANCERS, SERVERS, WORKERS, CLIENTS = 10, 4, 16, 64
 
@@ -38,7 +34,8 @@ def held(targets, servers, kept):
     return max(settled), max(share for _, share in shares)
 
 
-def main():
+def balancers():
+    """Whether both cells are good."""
     print(f"\nTen event balancers, four prefork servers of {WORKERS} workers.\n\n" + HEAD, flush=True)
     good = True
     with Stage("ten") as stage:
@@ -63,6 +60,3 @@ def main():
                 all_of_them[name].stop(stage)
     return good
 
-
-if __name__ == "__main__":
-    sys.exit(0 if main() else 1)

@@ -54,6 +54,10 @@ class Ours:
             self.fronts.append(front)
         for front in self.fronts:
             front.knows(*servers, deadline=20)
+        # Those that do not know a front answer it with 503.
+        wanted = {front.id for front in self.fronts}
+        for server in servers:
+            wait_for(lambda server=server: wanted <= set(server.status().servers), 20, f"{server} to know {wanted}", every=0.1)
         return [front.id for front in self.fronts]
 
     def stop(self, stage):

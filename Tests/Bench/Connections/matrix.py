@@ -1,22 +1,17 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Kept connections, nothing configured, against all that can be configured: matrix.py [--full] [--setting event/prefork/4,...].
+"""Kept connections, nothing configured, against all that can be configured.
 
 A cell is an MPM of the balancer, an MPM of three servers, their workers, a number of clients and whether these keep their connections. All contenders
 stand in front of the same servers, and take turns. Ours takes two turns a round: how far they are apart is the run's own spread.
 """
 
-import argparse
 import itertools
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from Bench.Connections.cell import Result, load  # noqa: E402
-from Bench.Connections.contenders import OURS, contenders  # noqa: E402
-from Bench.Connections.servers import release, servers_of  # noqa: E402
-from harness.stage import Stage  # noqa: E402
+from Bench.Connections.cell import Result, load
+from Bench.Connections.contenders import OURS, contenders
+from Bench.Connections.servers import release, servers_of
+from harness.stage import Stage
 
 SERVERS = 3
 ROUNDS, SECONDS, WARM = 2, 1.8, 0.3
@@ -136,21 +131,13 @@ def run_setting(setting, cells):
     return good
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--full", action="store_true", help="all 108 cells")
-    parser.add_argument("--setting", default="", help="only these, as in event/prefork/4, with commas between them; all their cells")
-    words = parser.parse_args()
-    wanted = [Setting(one[0], one[1], int(one[2])) for one in (word.split("/") for word in words.setting.split(",") if word)]
+def matrix(full=False, wanted=()):
+    """24 cells, all 108, or all of these settings; whether all are good."""
     print(HEAD, flush=True)
     good = total = 0
-    for number, setting in enumerate(wanted or (ALL if words.full else SOME)):
-        cells = cells_of(number, words.full or wanted)
+    for number, setting in enumerate(wanted or (ALL if full else SOME)):
+        cells = cells_of(number, full or wanted)
         total += len(cells)
         good += run_setting(setting, cells)
-    print(f"connections: {good} of {total} cells are good", flush=True)
-    return 0 if good == total else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print(f"{good} of {total} cells are good", flush=True)
+    return good == total

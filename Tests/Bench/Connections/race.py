@@ -1,27 +1,23 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""How often a kept connection ends under a request, and what it costs to avoid it: race.py [--seconds N] [--before FOLDER].
+"""How often a kept connection ends under a request, and what it costs to avoid it.
 
 A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests at a time are sent, then a pause follows:
-either one near the timeout (within 100 ms), or one of a second in the mean. --before: a folder with an older mod_backhand.so.
+either one near the timeout (within 100 ms), or one of a second in the mean.
 """
 
-import argparse
 import random
 import socket
-import sys
 import threading
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from Bench.Connections.cell import pause  # noqa: E402
-from Bench.Connections.contenders import HAProxy  # noqa: E402
-from Bench.Connections.relay import Relays  # noqa: E402
-from Bench.Connections.servers import size  # noqa: E402
-from harness import ports  # noqa: E402
-from harness.announce import WORKER, Announcement  # noqa: E402
-from harness.stage import CLUSTER_OF_9, Stage  # noqa: E402
+from Bench.Connections.cell import pause
+from Bench.Connections.contenders import HAProxy
+from Bench.Connections.relay import Relays
+from Bench.Connections.servers import size
+from harness import ports
+from harness.announce import WORKER, Announcement
+from harness.stage import CLUSTER_OF_9, Stage
 
 TIMEOUTS = (1, 2, 5)
 DELAY = 0.001
@@ -126,14 +122,11 @@ def mean(way):
     return lambda: rng.expovariate(1 / MEAN)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--before", help="folder with an older mod_backhand.so")
-    words = parser.parse_args()
+def race(seconds=60, before=None):
+    """before: a folder with an older mod_backhand.so, which takes part."""
     with Stage("race") as stage:
         relays = Relays()
-        ways, rivals = make_ways(stage, relays, words.before and Path(words.before).resolve())
+        ways, rivals = make_ways(stage, relays, before and Path(before).resolve())
         for way in ways:
             if way.front:
                 stage.plant(way.front, announcement(way))
@@ -142,8 +135,8 @@ def main():
         announcer.start()
         try:
             print("| pause | KeepAliveTimeout | balancer | requests | ended under a request (of 1000) | failed | new connections |\n|" + " --- |" * 7)
-            run(ways, words.seconds, near, "near the timeout")
-            run(ways, words.seconds, mean, "a second in the mean")
+            run(ways, seconds, near, "near the timeout")
+            run(ways, seconds, mean, "a second in the mean")
         finally:
             over.set()
             announcer.join()
@@ -151,6 +144,3 @@ def main():
                 rival.stop(stage)
             relays.close()
 
-
-if __name__ == "__main__":
-    main()

@@ -5,16 +5,10 @@ prefork and worker: requests at least 0.95 of what they are without a chain, p99
 stands still, and all is well two seconds later. event: at most 5 % of the requests are sent on, up to 50 %, and p99 at most 1.05.
 """
 
-import argparse
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from Bench.Connections.cell import Result, load, pause  # noqa: E402
-from Bench.Connections.servers import CHILDREN, KEEPALIVE, release, size  # noqa: E402
-from harness.stage import CLUSTER_OF_9, Stage  # noqa: E402
-from harness.wait import wait_for  # noqa: E402
+from Bench.Connections.cell import Result, load, pause
+from Bench.Connections.servers import CHILDREN, KEEPALIVE, release, size
+from harness.stage import CLUSTER_OF_9, Stage
+from harness.wait import wait_for
 
 CHAINS = {
     "off": "Backhand off",
@@ -130,17 +124,9 @@ def sent_on(nodes, result):
     return sum(one.server not in ("-", f"{nodes.nodes[one.target].name}.test") for one in result.answers) / len(result.answers)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--full", action="store_true", help="all sizes")
-    words = parser.parse_args()
+def symmetric(full=False):
+    """Some sizes or all; whether all is good."""
     print("\nNodes that both serve and balance.\n\n" + HEAD, flush=True)
     sizes = [(mpm, count, workers) for mpm in ("prefork", "worker") for count in (3, 6) for workers in (4, 16)]
     some = [("prefork", 3, 4), ("prefork", 6, 4), ("prefork", 3, 16), ("worker", 3, 4)]
-    good = [scarce(*one) for one in (sizes if words.full else some)]
-    good.append(event())
-    return all(good)
-
-
-if __name__ == "__main__":
-    sys.exit(0 if main() else 1)
+    return all([scarce(*one) for one in (sizes if full else some)] + [event()])
