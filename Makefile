@@ -66,7 +66,7 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	@touch $@
 
 # What runs at starts and restarts, for warnings and for pages: small rather than fast.
-COLD := advice config control covered listen loglevel moderator names pidfile rights server_status shortage status
+COLD := advice config control covered listen loglevel moderator names pidfile rights server_status shortage status tend
 $(COLD:%=$(BUILD)/module/mb_%.o): CFLAGS += -Os
 
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)

@@ -46,6 +46,7 @@ static void look_at_directory(apr_pool_t *pool, server_rec *server, const char *
 static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
     const mb_server *main = mb_main_server();
     int announced = 0;
+    mb_pool_advise(server);
     for (server_rec *each = server; each; each = each->next) {
         const mb_server *settings = mb_server_of(each);
         if (each->is_virtual && settings == main) continue;

@@ -32,11 +32,15 @@ static uint32_t chains;
 static const char *first_prediction;
 /* The same for the schemes of BackhandForward lines. */
 static const char *first_forward[MB_SCHEMES];
+/* And for BackhandConnectionPools Shared. */
+static const char *first_shared;
 static mb_server *main_server;
 
 mb_server *mb_main_server(void) { return main_server; }
 
 const char *mb_config_first_chain(void) { return first_chain; }
+
+const char *mb_config_first_shared(void) { return first_shared; }
 
 mb_server *mb_server_of(const server_rec *server) {
     mb_server *settings = ap_get_module_config(server->module_config, &backhand_module);
@@ -342,13 +346,16 @@ static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
 }
 
 static const char *set_pools(cmd_parms *cmd, void *directory, const char *value) {
-    static const struct { const char *word; mb_pooling pooling; } words[] = {{"Auto", MB_POOL_AUTO}, {"On", MB_POOL_ALL}, {"Off", MB_POOL_NONE}};
+    static const struct { const char *word; mb_pooling pooling; } words[] = {{"Auto", MB_POOL_AUTO}, {"On", MB_POOL_ALL}, {"Off", MB_POOL_NONE},
+                                                                               {"Shared", MB_POOL_SHARED}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (ap_cstr_casecmp(value, words[i].word) == 0) {
             ((mb_directory *)directory)->pools = words[i].pooling;
+            if (words[i].pooling == MB_POOL_SHARED && !first_shared)
+                first_shared = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
             return NULL;
         }
-    return complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of Auto, On and Off", value));
+    return complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of Auto, On, Off and Shared", value));
 }
 
 static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
@@ -470,7 +477,7 @@ const command_rec mb_commands[] = {
 
 static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     (void)pconf, (void)plog, (void)ptemp;
-    first_chain = first_prediction = NULL;
+    first_chain = first_prediction = first_shared = NULL;
     chains = 0;
     memset(first_forward, 0, sizeof first_forward);
     return OK;

@@ -69,7 +69,7 @@ static int shake_hands(conn_rec *c) {
 
 static int meet(conn_rec *c, void *socket) {
     if (!now.r) return DECLINED;
-    now.connected = 1;
+    if (!mb_lend_is(socket)) now.connected = 1;
     mb_quiet_connected();
     mb_keep_connected(c);
     /* Nothing is between the socket and the filter of answers, if there is no TLS: a filter less for each line. */

@@ -61,14 +61,18 @@ static int has_idle(mb_kept *kept, uint32_t in_use) { return in_use < bh_half_lo
 /* in_use: other requests of this child. */
 static int take(uint32_t id, uint32_t in_use, uint32_t most) {
     if (most == BH_KEEP_ONE && in_use) return 0;
-    return bh_keep_take(mb_segment, mb_child_slot, id, most == BH_KEEP_ONE ? BH_KEEP_ALL : most);
+    if (most >= BH_KEEP_ONE) return bh_keep_take(mb_segment, mb_child_slot, id, BH_KEEP_ALL);
+    uint32_t waiting = bh_shared_waiting(mb_segment, id);
+    return most > waiting && bh_keep_take(mb_segment, mb_child_slot, id, most - waiting);
 }
 
 /* More than there should be by now: the server has less to spare than it had, or another balancer has come. */
-static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE && bh_half_load(&bh_segment_row(mb_segment, id)->kept) > most; }
+static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > most; }
 
-mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms) {
-    uint32_t most = all ? BH_KEEP_ALL : bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
+int mb_keep_is_shared(mb_pooling pooling) { return pooling == MB_POOL_SHARED && threads == 1 && mb_pool_is_open(); }
+
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms, int *lent) {
+    uint32_t most = pooling == MB_POOL_ALL ? BH_KEEP_ALL : bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
     kept->id = id;
     bh_half_store(&kept->most, most);
     now.has_right = 0;
@@ -79,6 +83,10 @@ mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int
         __atomic_sub_fetch(&kept->in_use, 1, __ATOMIC_RELAXED);
         now.kept = NULL;
         return MB_KEEP_STALE;
+    }
+    if (most && mb_keep_is_shared(pooling) && (*lent = mb_pool_take(id, server, now_ms)) >= 0) {
+        now.has_right = 1;
+        return MB_KEEP;
     }
     if ((now.has_right = take(id, in_use, most))) return MB_KEEP;
     __atomic_sub_fetch(&kept->in_use, 1, __ATOMIC_RELAXED);

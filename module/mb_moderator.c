@@ -85,7 +85,8 @@ static int error_log_fd(void) {
 
 /* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened. */
 static void close_unless_needed(int fd, int log) {
-    if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && !bh_sockets_have(self.sockets, fd)) close(fd);
+    if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && !bh_sockets_have(self.sockets, fd)
+        && !mb_pool_has(fd)) close(fd);
 }
 
 static void close_descriptors(void) {
@@ -316,6 +317,7 @@ static void describe(void) {
         .workers = mb_scoreboard_workers,
         .leaving = mb_leaving_ask,
         .differs = say_differs,
+        .tend = mb_tend,
         .baton = self.server,
         .keys = settings->keys,
         .sign = mb_key_sign,
@@ -348,6 +350,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
     if (mb_segment_attach(server) != APR_SUCCESS) return OK;
+    mb_pool_prepare(server, mb_pool_is_possible());
     self.control = mb_control_open(pconf, server, settings);
     if (!self.control) {
         give_up();

@@ -73,7 +73,8 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 typedef enum mb_pooling {
     MB_POOL_NONE = 0, /* new ones that end with the request */
     MB_POOL_AUTO = 1, /* as the server can spare them */
-    MB_POOL_ALL = 2   /* all are kept */
+    MB_POOL_ALL = 2,  /* all are kept */
+    MB_POOL_SHARED = 3 /* as MB_POOL_AUTO, and for all children together where the MPM is prefork */
 } mb_pooling;
 
 /* Ranges and defaults of docs/limits.md. */
@@ -125,6 +126,8 @@ mb_server *mb_server_of(const server_rec *server);
 void mb_config_register(apr_pool_t *pool);
 /* Place of the first Backhand line that was read, "file:line"; NULL: there is none. */
 const char *mb_config_first_chain(void);
+/* The same of the first BackhandConnectionPools Shared. */
+const char *mb_config_first_shared(void);
 /* Warnings of what leaves a server alone: mb_advice.c. */
 void mb_advice_register(apr_pool_t *pool);
 /* Warnings of chains that a ProxyPass line hides: mb_covered.c. */
@@ -175,6 +178,51 @@ apr_status_t mb_segment_attach(server_rec *server);
 void mb_segment_register(apr_pool_t *pool);
 /* This child's slot for what it has in flight; -1: none. */
 extern int32_t mb_child_slot;
+
+/* ---- The pool of all children: mb_pool.c, mb_tend.c ---- */
+
+/* A connection in it, as a message carries it. */
+typedef struct mb_waiting {
+    uint64_t mark;     /* mb_pool_send writes it */
+    uint64_t used_ms;  /* when a request used it last */
+    uint64_t round_ms; /* when the moderator looked at it last; 0: it has not yet */
+    uint32_t id;       /* the server's row */
+    int fd;            /* in the process that has it now */
+} mb_waiting;
+
+/* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0: for ever. */
+uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most);
+
+/* Whether the MPM is prefork. Elsewhere a child has a pool for its threads, and what is idle there is rarely what another child needs. */
+int mb_pool_is_possible(void);
+/* Says where it is asked for in vain. */
+void mb_pool_advise(server_rec *server);
+/* In the parent, before it forks: makes its queues, or finds those of the configuration before. Where it is not wanted there are none. */
+void mb_pool_prepare(server_rec *server, int is_wanted);
+int mb_pool_is_open(void);
+/* Whether the descriptor is one of its. */
+int mb_pool_has(int fd);
+/* Takes a connection to the server, with a right to keep it; -1: there is none. */
+int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms);
+/* Puts a copy of the connection in, whose right stays with the caller, who closes both. 0: there is no room, or one too many is kept. */
+int mb_pool_put(uint32_t id, int fd, uint64_t now_ms);
+
+/* For both: one message. */
+typedef enum mb_received {
+    MB_RECEIVED_NONE = 0,
+    MB_RECEIVED = 1,
+    MB_RECEIVED_OTHER = 2 /* it was none of ours: counted and closed */
+} mb_received;
+int mb_pool_send(const mb_waiting *one);
+mb_received mb_pool_receive(uint32_t queue, mb_waiting *one);
+/* Whether it is too old for another request. */
+int mb_pool_is_old(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms);
+/* Whether it is TCP, to that server, open, and nothing is left to be read; what is no connection to that server is counted. */
+int mb_pool_is_usable(int fd, const bh_facts_t *server);
+/* Closes it, and counts it no more. */
+void mb_pool_drop(const mb_waiting *one);
+/* The moderator's look through it. */
+void mb_tend(void *server);
 
 /* ---- The moderator: mb_moderator.c, mb_control.c, mb_rights.c, mb_scoreboard.c ---- */
 

@@ -20,6 +20,8 @@ typedef struct mb_mod_proxy {
     __typeof__(&ap_proxy_define_worker) define_worker;
     __typeof__(&ap_proxy_initialize_worker) initialize_worker;
     __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
+    __typeof__(&ap_proxy_acquire_connection) acquire_connection;
+    __typeof__(&ap_proxy_release_connection) release_connection;
 } mb_mod_proxy;
 extern mb_mod_proxy mb_mp;
 
@@ -44,12 +46,13 @@ typedef enum mb_keep {
     MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
 } mb_keep;
 
-/* Milliseconds without a request after which a connection to the server is not used again; 0: it may be used however old it is. most: as in mb_kept. */
-uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most);
 /* Whether there are connections, and all of them are idle and too old. */
 int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
-/* Before a request is sent. all: whatever the server can spare. After MB_KEEP mb_keep_end must be called. */
-mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, int all, uint64_t now_ms);
+/* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children, to be closed by the caller; -1:
+ * none. */
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms, int *lent);
+/* Whether connections may go into the pool of all children. */
+int mb_keep_is_shared(mb_pooling pooling);
 /* mod_proxy has made a connection for it. */
 void mb_keep_connected(const conn_rec *c);
 /* The request is over. */
@@ -63,6 +66,7 @@ typedef struct mb_route {
     proxy_worker *worker;
     const char *origin;   /* "http://10.0.0.4:80" */
     server_rec *from;     /* the request's server, or a copy in which mod_proxy binds to an address */
+    int shared;           /* whether its connection may go into the pool of all children */
 } mb_route;
 /* 0: there is no worker, and it has been logged why. */
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way);
@@ -70,6 +74,15 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
 void mb_keep_register(apr_pool_t *pool);
+
+/* ---- mod_proxy and the pool of all children: mb_lend.c ---- */
+
+/* Gives the worker, which has no connection, this one. Owns the descriptor. */
+void mb_lend_begin(const mb_route *way, int fd);
+/* After the request: puts the worker's connection into the pool, if its answer is complete and there is room. The worker then has none. */
+void mb_lend_end(const mb_route *way, uint32_t id, uint64_t now_ms);
+/* Whether this is the connection that was given to this thread's request. */
+int mb_lend_is(const apr_socket_t *socket);
 
 /* ---- What mod_proxy does not write: mb_quiet.c ---- */
 

@@ -55,7 +55,7 @@ static void put_figures(request_rec *r, uint32_t id, const bh_facts_t *facts, co
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),
                bh_public_load(&stat->arriba), bh_public_load(&stat->ncpu), load / 1000.0,
-               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, bh_half_load(&row->kept), states[bh_row_state(row) & 3], why);
+               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, bh_row_kept(mb_segment, id), states[bh_row_state(row) & 3], why);
 }
 
 static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts, const moment *at) {

@@ -85,10 +85,12 @@ const char *mb_proxy_find(void) {
     FIND(define_worker, "ap_proxy_define_worker");
     FIND(initialize_worker, "ap_proxy_initialize_worker");
     FIND(run_scheme_handler, "proxy_run_scheme_handler");
+    FIND(acquire_connection, "ap_proxy_acquire_connection");
+    FIND(release_connection, "ap_proxy_release_connection");
     for (const module *each = ap_top_module; each; each = each->next)
         if (mb_mp.vector < ((size_t)each->module_index + 1) * sizeof(void *))
             mb_mp.vector = ((size_t)each->module_index + 1) * sizeof(void *);
-    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler) return NULL;
+    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler && mb_mp.acquire_connection && mb_mp.release_connection) return NULL;
     mb_mp.proxy = NULL;
     return "a mod_proxy of httpd 2.4";
 }
@@ -252,12 +254,12 @@ static void forget(uint32_t id, mb_peer *stale) {
     release(stale);
 }
 
-/* The server, held; whether its connection is kept. */
-static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled) {
+/* The server, held; whether its connection is kept; and one from the pool of all children, or -1. */
+static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled, int *lent) {
     mb_peer *server = peer_of(id, facts);
     mb_keep keep = MB_KEEP_NONE;
     uint64_t now_ms = pooling == MB_POOL_NONE ? 0 : mb_now_ms();
-    while (pooling != MB_POOL_NONE && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling == MB_POOL_ALL, now_ms)) == MB_KEEP_STALE) {
+    while (pooling != MB_POOL_NONE && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling, now_ms, lent)) == MB_KEEP_STALE) {
         forget(id, server);
         server = peer_of(id, facts);
     }
@@ -265,18 +267,28 @@ static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme sche
     return server;
 }
 
+/* NULL: there is none, and it has been logged why. */
+static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t *facts, mb_scheme scheme, int pooled) {
+    proxy_worker **place = &server->workers[scheme][pooled], *found = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    if (found) return found;
+    uint32_t lifetime_ms = mb_keep_lifetime(facts, bh_half_load(&server->kept[scheme].most));
+    apr_thread_mutex_lock(peer_lock);
+    if (!(found = *place) && (found = make_worker(r, server->pool, server->origins[scheme], pooled, lifetime_ms)))
+        __atomic_store_n(place, found, __ATOMIC_RELEASE);
+    apr_thread_mutex_unlock(peer_lock);
+    return found;
+}
+
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way) {
-    int pooled;
-    mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &pooled);
-    proxy_worker **place = &server->workers[scheme][pooled];
+    int pooled, lent = -1;
+    /* TLS and HTTP/2 have more of a connection than its socket. */
+    if (pooling == MB_POOL_SHARED && scheme != MB_HTTP) pooling = MB_POOL_AUTO;
+    mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &pooled, &lent);
+    way->shared = pooled && mb_keep_is_shared(pooling);
     way->origin = server->origins[scheme];
     way->from = mb_source_find(r, &server->sources, facts, server->pool, peer_pool, peer_lock);
-    way->worker = __atomic_load_n(place, __ATOMIC_ACQUIRE);
-    if (way->worker) return 1;
-    apr_thread_mutex_lock(peer_lock);
-    if (!(way->worker = *place) && (way->worker = make_worker(r, server->pool, way->origin, pooled, mb_keep_lifetime(facts, bh_half_load(&server->kept[scheme].most)))))
-        __atomic_store_n(place, way->worker, __ATOMIC_RELEASE);
-    apr_thread_mutex_unlock(peer_lock);
+    way->worker = worker_of(r, server, facts, scheme, pooled);
+    if (lent >= 0) mb_lend_begin(way, lent);
     if (way->worker) return 1;
     if (pooled) mb_keep_end(mb_now_ms());
     release(server);

@@ -37,6 +37,7 @@ extension Moderator {
             watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
                 announce(&writer, now: now)
+                config.tend?(config.baton)
             } else if farewell.take(now: now) {
                 announce(lastSeen, &writer, now: now)
             } else if greeting.take(now: now) {

@@ -14,7 +14,9 @@ func writeRow(
     stored.changed_wall = wall
     bh_row_store(row, &stored)
     bh_half_store(&row.pointee.room, room(for: stored))
-    bh_half_store(&row.pointee.may_keep, keepable(stored, kappa: bh_half_load(&segment.pointee.kappa)))
+    let may = keepable(stored, kappa: bh_half_load(&segment.pointee.kappa))
+    bh_half_store(&row.pointee.may_keep, may)
+    bh_half_store(&bh_segment_shared(segment, id).pointee.most, shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean)))
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
     let now = max(now, 1)  // 0 says that the row is empty
     if bh_word_load(&row.pointee.first_heard_ms) == 0 { bh_word_store(&row.pointee.first_heard_ms, now) }

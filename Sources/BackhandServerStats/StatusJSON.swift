@@ -83,7 +83,7 @@ private func writeServer(
         page.field("reason", bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<length]))
     }
     page.field("up_ms", elapsed(since: bh_row_came(row), now))
-    writeFeedback(row, now: now, to: &page)
+    writeFeedback(row, kept: bh_row_kept(segment, id), now: now, to: &page)
     page.endObject()
 }
 
@@ -135,10 +135,10 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
 }
 
 /// What this httpd's children saw of it.
-private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, now: UInt64, to page: inout JSONPage) {
+private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, kept: UInt32, now: UInt64, to page: inout JSONPage) {
     let served = bh_word_load(&row.pointee.served)
     page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
-    page.field("kept", UInt64(bh_half_load(&row.pointee.kept)))
+    page.field("kept", UInt64(kept))
     page.field("served", served)
     page.field("failed", bh_word_load(&row.pointee.failed))
     page.field("refused", UInt64(bh_half_load(&row.pointee.refused)))

@@ -148,7 +148,7 @@ def test_number_is_of_the_range_of_its_source(line):
               "module/mb_covered.c": range(100, 200), "module/mb_advice.c": range(100, 200), "module/mb_worker.c": range(400, 500),
               "module/mb_attempt.c": range(400, 500), "module/mb_form.c": range(400, 500), "module/mb_loaded.c": range(400, 500),
               "module/mb_guard.c": range(400, 500), "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500),
-              "module/mb_shortage.c": range(400, 500)}
+              "module/mb_shortage.c": range(400, 500), "module/mb_pool.c": range(400, 500), "module/mb_tend.c": range(400, 500)}
     if int(line.number) in range(370, 376):  # of all sources
         return
     wanted = range(300, 400) if line.place.startswith("Sources/") else ranges.get(line.place, range(200, 300))

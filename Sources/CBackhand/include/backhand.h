@@ -16,6 +16,7 @@
  *   5  bh_sockets_open: without a configuration
  *   6  bh_decision_t: decided_ms
  *   7  bh_decision_t: choices, probe; bh_evidence_judge
+ *   8  bh_moderator_config_t: tend
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -30,7 +31,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 7
+#define BH_BORDER_VERSION 8
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -245,6 +246,9 @@ typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
 /* Another server has had other slashes (bh_facts_t) than this one for ten minutes: says so. */
 typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
 
+/* Looks through what the children have in common; once a second. */
+typedef void (*bh_tend_fn)(void *_Nullable baton);
+
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross this border. */
 #define BH_SIGNATURE_SIZE 32
 typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count, uint8_t *_Nonnull signature);
@@ -273,7 +277,8 @@ typedef struct bh_moderator_config {
     bh_workers_fn _Nullable workers;
     bh_leaving_fn _Nullable leaving;
     bh_differs_fn _Nullable differs;                /* NULL: nothing is said */
-    void *_Nullable baton;                          /* given to log, workers, leaving and differs */
+    bh_tend_fn _Nullable tend;                      /* NULL: there is nothing to tend */
+    void *_Nullable baton;                          /* given to log, workers, leaving, differs and tend */
     const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;

@@ -93,6 +93,21 @@ static inline void bh_keep_give(bh_segment_t *_Nonnull segment, int32_t child, u
     __atomic_sub_fetch(&segment->rows_extended[id].kept, 1, __ATOMIC_RELAXED);
 }
 
+/* A child begins to take a connection out of the pool of all children, or to put one in. */
+static inline void bh_pool_move(bh_segment_t *_Nonnull segment, uint32_t pool) {
+    __atomic_add_fetch(&segment->pools[pool & (BH_POOLS - 1)].moves, 1, __ATOMIC_ACQ_REL);
+}
+
+/* Before one is put in, so that one too many is counted if the child is killed meanwhile, and none too few; and after one was taken out. */
+static inline void bh_shared_add(bh_segment_t *_Nonnull segment, uint32_t id, int32_t change) {
+    __atomic_add_fetch(&segment->shared[id].waiting, change, __ATOMIC_RELAXED);
+}
+
+/* Connections to the row's server that are kept: by children, and in their common pool. */
+static inline uint32_t bh_row_kept(bh_segment_t *_Nonnull segment, uint32_t id) {
+    return bh_half_load(&segment->rows_extended[id].kept) + bh_shared_waiting(segment, id);
+}
+
 /* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
  * the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
 #define BH_MEAN_SHIFT 4

@@ -206,7 +206,8 @@ typedef enum bh_counter {
     BH_COUNT_UNCHECKED = 25,    /* with a key: signatures not checked: too many, and too many of this sender */
     BH_COUNT_LOST = 26,         /* datagrams that the kernel dropped for want of room in the socket's buffer */
     BH_COUNT_FILTERED = 27,     /* datagrams that the kernel dropped by our socket filter, during a flood */
-    BH_COUNTERS = 28
+    BH_COUNT_NOT_CONNECTIONS = 28, /* what was in the pool of all children and is no connection to the server that it was put there for */
+    BH_COUNTERS = 29
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
@@ -223,6 +224,21 @@ typedef struct bh_child {
 typedef struct bh_others {
     bh_address_t addresses[BH_OTHER_ADDRESSES]; /* moderator: zero: none */
 } bh_others_t;
+
+/* Connections to one server that wait in the pool of all children for the next request. */
+typedef struct bh_shared {
+    int32_t waiting;            /* children; the moderator counts again each second: how many. Below 0 for a moment: none */
+    uint32_t most;              /* moderator: so many may */
+    uint8_t pad[56];
+} bh_shared_t;
+
+/* Where they wait: the rows are dealt among so many queues, each of which is two descriptors in every process. Where a cluster has more servers
+ * than that, those that share a queue look past each other's. A power of two. */
+#define BH_POOLS 16
+typedef struct bh_pool {
+    uint32_t moves;             /* children: how often one has begun to take or to put; it wraps */
+    uint8_t pad[60];
+} bh_pool_t;
 
 /* Addresses of all servers, in known.h's hash table. Twice as many slots as all rows can have addresses with four each; of rows with five in
  * a full table, the last ones may have no place. */
@@ -272,6 +288,8 @@ typedef struct bh_segment {
     uint8_t pad2[64];
     bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
     bh_others_t others[BH_ROWS];         /* moderator: of the rows with the same number */
+    bh_shared_t shared[BH_ROWS];         /* likewise */
+    bh_pool_t pools[BH_POOLS];
     uint32_t known_turn;                 /* moderator: known[known_turn & 1] is read */
     uint8_t pad3[60];
     bh_known_t known[2];
@@ -282,7 +300,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 12 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 13 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -305,6 +323,8 @@ BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row 
 BH_ASSERT(sizeof(bh_segment_t) % 64 == 0, "the children's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, others) % 64 == 0 && offsetof(bh_segment_t, known_turn) % 64 == 0 && sizeof(bh_others_t) == 64,
           "a server's other addresses fill a cache line");
+BH_ASSERT(offsetof(bh_segment_t, shared) % 64 == 0 && sizeof(bh_shared_t) == 64 && sizeof(bh_pool_t) == 64,
+          "counts of different servers do not slow each other");
 BH_ASSERT(BH_KNOWN_SLOTS == 8 * BH_ROWS && (BH_KNOWN_SLOTS & (BH_KNOWN_SLOTS - 1)) == 0, "half full where each row has four addresses");
 BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
 
@@ -331,6 +351,14 @@ static inline uint32_t bh_segment_rows(const bh_segment_t *_Nonnull segment) {
 /* The row of an id below BH_ROWS. */
 static inline const bh_row_t *_Nonnull bh_segment_row(const bh_segment_t *_Nonnull segment, uint32_t id) {
     return &segment->rows_extended[id];
+}
+
+static inline bh_shared_t *_Nonnull bh_segment_shared(bh_segment_t *_Nonnull segment, uint32_t id) { return &segment->shared[id]; }
+
+/* Connections to the row's server that wait in the pool of all children. */
+static inline uint32_t bh_shared_waiting(bh_segment_t *_Nonnull segment, uint32_t id) {
+    int32_t waiting = __atomic_load_n(&segment->shared[id].waiting, __ATOMIC_RELAXED);
+    return waiting > 0 ? (uint32_t)waiting : 0;
 }
 
 static inline bh_row_t *_Nonnull bh_segment_row_mutable(bh_segment_t *_Nonnull segment, uint32_t id) {
