@@ -74,12 +74,12 @@ static int is_reusable(const proxy_conn_rec *record) {
     return c && !record->close && !record->is_ssl && !c->aborted && c->keepalive != AP_CONN_CLOSE && !c->data_in_output_filters && is_read(c);
 }
 
-void mb_lend_end(const mb_route *way, uint32_t id, uint64_t now_ms) {
+void mb_lend_end(const mb_route *way, uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
     proxy_conn_rec *record = way->worker->cp ? way->worker->cp->conn : NULL;
     apr_os_sock_t fd;
     lent = NULL;
     if (!record || !record->sock) return;
-    if (is_reusable(record) && apr_os_sock_get(&fd, record->sock) == APR_SUCCESS && mb_pool_put(id, fd, now_ms))
+    if (is_reusable(record) && apr_os_sock_get(&fd, record->sock) == APR_SUCCESS && mb_pool_put(id, server, fd, now_ms))
         record->connection->aborted = 1; /* the connection goes on: no farewell */
     way->worker->cp->conn = NULL;
     record->inreslist = 0;

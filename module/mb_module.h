@@ -186,8 +186,11 @@ typedef struct mb_waiting {
     uint64_t mark;     /* mb_pool_send writes it */
     uint64_t used_ms;  /* when a request used it last */
     uint64_t round_ms; /* when the moderator looked at it last; 0: it has not yet */
-    uint32_t id;       /* the server's row */
+    bh_address_t address; /* the server that it goes to */
+    uint32_t id;       /* that server's row */
+    uint32_t port;
     int fd;            /* in the process that has it now */
+    uint32_t reserved;
 } mb_waiting;
 
 /* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0: for ever. */
@@ -205,7 +208,7 @@ int mb_pool_has(int fd);
 /* Takes a connection to the server, with a right to keep it; -1: there is none. */
 int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms);
 /* Puts a copy of the connection in, whose right stays with the caller, who closes both. 0: there is no room, or one too many is kept. */
-int mb_pool_put(uint32_t id, int fd, uint64_t now_ms);
+int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms);
 
 /* For both: one message. */
 typedef enum mb_received {
@@ -215,11 +218,10 @@ typedef enum mb_received {
 } mb_received;
 int mb_pool_send(const mb_waiting *one);
 mb_received mb_pool_receive(uint32_t queue, mb_waiting *one);
-/* Whether it is too old for another request. */
-int mb_pool_is_old(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms);
-/* Whether it is TCP, to that server, open, and nothing is left to be read; what is no connection to that server is counted. */
-int mb_pool_is_usable(int fd, const bh_facts_t *server);
-/* Closes it, and counts it no more. */
+/* Whether another request may have it: it is what it says, open, to the row's server (NULL: there is none), not too old, and nothing is left to be read.
+ * If not it is closed; what is not what it says is counted. */
+int mb_pool_keep(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms);
+/* Closes it, and counts it among those that wait no more. */
 void mb_pool_drop(const mb_waiting *one);
 /* The moderator's look through it. */
 void mb_tend(void *server);

@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define POOL_KEY "mod_backhand.pool.1"
+#define POOL_KEY "mod_backhand.pool"
 
 /* Begins each message. */
 #define MARK UINT64_C(0x6d625f706f6f6c31)
@@ -132,7 +132,8 @@ static int has_ended(int why) {
     return why == ECONNRESET || why == EPIPE || why == ETIMEDOUT || why == EHOSTUNREACH || why == ENETUNREACH || why == ECONNABORTED;
 }
 
-static int is_to(int fd, const bh_facts_t *server) {
+/* 1: it is a TCP connection to that address; 0: it is something else; -1: it may have been one, and has ended. */
+static int is_to(int fd, const mb_waiting *one) {
     apr_sockaddr_t peer;
     bh_address_t address;
     socklen_t size = sizeof peer.sa, length = sizeof(int);
@@ -142,25 +143,32 @@ static int is_to(int fd, const bh_facts_t *server) {
     peer.family = peer.sa.sin.sin_family;
     if (!mb_address_of(&peer, &address)) return 0;
     /* The port is at the same place in both families. */
-    return address.high == server->address.high && address.low == server->address.low && ntohs(peer.sa.sin.sin_port) == server->port;
+    return address.high == one->address.high && address.low == one->address.low && ntohs(peer.sa.sin.sin_port) == one->port;
 }
 
-int mb_pool_is_usable(int fd, const bh_facts_t *server) {
-    char byte;
-    ssize_t left = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    int why = errno, is_idle = left < 0 && (why == EAGAIN || why == EWOULDBLOCK);
-    int is = left < 0 && !is_idle ? (has_ended(why) ? -1 : 0) : is_to(fd, server);
-    if (!is) bh_counter_add(mb_segment, BH_COUNT_NOT_CONNECTIONS);
-    return is > 0 && is_idle;
-}
-
-int mb_pool_is_old(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms) {
-    return now_ms >= one->used_ms + mb_keep_lifetime(server, BH_KEEP_ONE);
+/* Whether the row still has the server that the connection goes to, and that server will not close it before an answer. */
+static int is_of(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms) {
+    return one->address.high == server->address.high && one->address.low == server->address.low && one->port == server->port
+           && now_ms < one->used_ms + mb_keep_lifetime(server, BH_KEEP_ONE);
 }
 
 void mb_pool_drop(const mb_waiting *one) {
     close(one->fd);
     bh_shared_add(mb_segment, one->id, -1);
+}
+
+int mb_pool_keep(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms) {
+    char byte;
+    ssize_t left = recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    int why = errno, is_idle = left < 0 && (why == EAGAIN || why == EWOULDBLOCK);
+    int is = left < 0 && !is_idle ? (has_ended(why) ? -1 : 0) : is_to(one->fd, one);
+    if (is > 0 && is_idle && server && is_of(one, server, now_ms)) return 1;
+    if (is) mb_pool_drop(one);
+    else {
+        close(one->fd); /* no child has counted it */
+        bh_counter_add(mb_segment, BH_COUNT_NOT_CONNECTIONS);
+    }
+    return 0;
 }
 
 int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
@@ -176,8 +184,7 @@ int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
             if (mb_pool_send(&one)) close(one.fd);
             else mb_pool_drop(&one);
         }
-        else if (mb_pool_is_old(&one, server, now_ms) || !mb_pool_is_usable(one.fd, server)) mb_pool_drop(&one);
-        else {
+        else if (mb_pool_keep(&one, server, now_ms)) {
             bh_keep_take(mb_segment, mb_child_slot, id, BH_KEEP_ALL);
             bh_shared_add(mb_segment, id, -1);
             return one.fd;
@@ -186,8 +193,8 @@ int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
     return -1;
 }
 
-int mb_pool_put(uint32_t id, int fd, uint64_t now_ms) {
-    mb_waiting one = {.used_ms = now_ms, .id = id, .fd = fd};
+int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms) {
+    mb_waiting one = {.used_ms = now_ms, .address = server->address, .id = id, .port = server->port, .fd = fd};
     uint32_t may = bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
     if (!mb_pool_is_open() || bh_shared_waiting(mb_segment, id) >= bh_half_load(&bh_segment_shared(mb_segment, id)->most)) return 0;
     if (may < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > may) return 0;

@@ -245,7 +245,7 @@ static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_a
     r->server = own;
     if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
     *ended_us = mb_now_us();
-    if (way->shared) mb_lend_end(way, id, *ended_us / 1000);
+    if (way->shared) mb_lend_end(way, id, attempt->server, *ended_us / 1000);
     mb_keep_end(*ended_us / 1000);
     bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */

@@ -80,7 +80,7 @@ void mb_keep_register(apr_pool_t *pool);
 /* Gives the worker, which has no connection, this one. Owns the descriptor. */
 void mb_lend_begin(const mb_route *way, int fd);
 /* After the request: puts the worker's connection into the pool, if its answer is complete and there is room. The worker then has none. */
-void mb_lend_end(const mb_route *way, uint32_t id, uint64_t now_ms);
+void mb_lend_end(const mb_route *way, uint32_t id, const bh_facts_t *server, uint64_t now_ms);
 /* Whether this is the connection that was given to this thread's request. */
 int mb_lend_is(const apr_socket_t *socket);
 

@@ -18,16 +18,22 @@
 static uint16_t seen[BH_ROWS]; /* in this round */
 static int16_t off[BH_ROWS];   /* by how much the count was wrong in the last round */
 
-/* Whether the connection may go on waiting. */
-static int is_wanted(const mb_waiting *one, uint64_t now_ms) {
+/* Whether the row's server can spare no more than others that are kept. */
+static int is_one_too_many(uint32_t id) {
+    uint32_t may = bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
+    return bh_shared_waiting(mb_segment, id) > bh_half_load(&bh_segment_shared(mb_segment, id)->most)
+           || (may < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > may);
+}
+
+/* Whether the connection goes on waiting; if not it is closed. */
+static int goes_on(const mb_waiting *one, uint64_t now_ms) {
     const bh_row_t *row = bh_segment_row(mb_segment, one->id);
-    uint32_t may = bh_half_load(&row->may_keep);
     bh_facts_t server;
-    if (!bh_row_heard(row) || !bh_row_copy(row, &server)) return 0;
-    if (bh_shared_waiting(mb_segment, one->id) > bh_half_load(&bh_segment_shared(mb_segment, one->id)->most)) return 0;
-    if (may < BH_KEEP_ONE && bh_row_kept(mb_segment, one->id) > may) return 0;
-    /* The next look is in a second. */
-    return !mb_pool_is_old(one, &server, now_ms) && mb_pool_is_usable(one->fd, &server);
+    int has = bh_row_heard(row) && bh_row_copy(row, &server);
+    if (!mb_pool_keep(one, has ? &server : NULL, now_ms)) return 0;
+    if (!is_one_too_many(one->id)) return 1;
+    mb_pool_drop(one);
+    return 0;
 }
 
 static void look_through(uint32_t queue, uint64_t now_ms) {
@@ -38,8 +44,8 @@ static void look_through(uint32_t queue, uint64_t now_ms) {
         if (what == MB_RECEIVED_OTHER) continue;
         int is_second = one.round_ms == now_ms; /* seen in this round: all others are behind it */
         one.round_ms = now_ms;
-        if (!is_second && !is_wanted(&one, now_ms)) mb_pool_drop(&one);
-        else if (mb_pool_send(&one)) {
+        if (!is_second && !goes_on(&one, now_ms)) continue;
+        if (mb_pool_send(&one)) {
             close(one.fd);
             if (is_second) return;
             seen[one.id]++;
