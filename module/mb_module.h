@@ -207,7 +207,7 @@ int mb_pool_is_open(void);
 int mb_pool_has(int fd);
 /* Takes a connection to the server, with a right to keep it; -1: there is none. */
 int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms);
-/* Puts a copy of the connection in, whose right stays with the caller, who closes both. 0: there is no room, or one too many is kept. */
+/* Puts a copy of the connection in, whose right stays with the caller, who closes both. 0: there is no room. */
 int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms);
 
 /* For both: one message. */
