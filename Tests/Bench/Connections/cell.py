@@ -1,7 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """One run of clients with think times: what was served, and how quickly. clients.c asks; mod_pause.c answers."""
 
+import os
 import subprocess
+import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +37,7 @@ class Result:
     answers: list = field(default_factory=list)
     seconds: float = 0.0
     busy: float = 0.0
-    """Share of the machine that was used meanwhile."""
+    """Share of the machine that the balancers, servers and clients used meanwhile."""
 
     @property
     def served(self):
@@ -78,25 +81,36 @@ def pause(stage):
     return modules.build(stage.folder, "pause", (HERE / "mod_pause.c").read_text()) + "<Location />\nSetHandler pause\n</Location>\n"
 
 
-def _ticks():
-    """Of all processors: busy, and all."""
-    numbers = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return sum(numbers) - numbers[3] - numbers[4], sum(numbers)
+def _used():
+    """Seconds of processors that this process and all of its descendants have used."""
+    children, ticks = defaultdict(list), {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:  # it has ended
+            continue
+        pid = int(path.parent.name)
+        children[int(fields[1])].append(pid)
+        ticks[pid] = sum(map(int, fields[11:15]))  # its own, and of children that have ended
+    found = [os.getpid()]
+    for pid in found:
+        found += children[pid]
+    return sum(ticks.get(pid, 0) for pid in found) / os.sysconf("SC_CLK_TCK")
 
 
 def load(targets, clients, seconds, think, *, kept=False, path="/", seed=1, warm=0.0):
     """`clients` ask one request after the other, each after a pause of `think` seconds in the mean. targets: "address:port"s.
 
-    What begins in the first `warm` seconds is left out.
+    What ends in the first `warm` seconds is left out.
     """
-    before = _ticks()
+    before, start = _used(), time.monotonic()
     run = subprocess.run([program(), str(clients), str(warm + seconds), str(round(1e6 * think)), "kept" if kept else "new", str(seed), path, *targets],
                          capture_output=True, text=True, check=True)
-    after = _ticks()
+    used, took_all = _used() - before, time.monotonic() - start
     answers = []
     for line in run.stdout.splitlines():
         began, took, status, target, server = line.split()
         began, took = int(began) / 1e6, int(took) / 1e6
-        if began >= warm:
+        if began + took >= warm:
             answers.append(Answer(began - warm, took, int(status), int(target), server, began + took <= warm + seconds))
-    return Result(answers, seconds, (after[0] - before[0]) / max(1, after[1] - before[1]))
+    return Result(answers, seconds, used / took_all / os.cpu_count())

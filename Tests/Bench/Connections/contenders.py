@@ -3,6 +3,7 @@
 
 import subprocess
 
+from Bench.Connections.servers import TAKEN
 from harness import ports, processes
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -49,8 +50,7 @@ class Ours:
             size = f"MaxRequestWorkers {workers}\n" if mpm == "prefork" else ""
             front = stage.httpd(size + FRONT.replace("POOLS", self.pools), mpm=mpm, workers=workers, children=max(1, workers // 10),
                                 address=f"127.0.9.{100 + len(stage.httpds)}", name=f"{self.name}-{number}-{len(stage.httpds)}")
-            # All workers are taken; all servers refuse: both are for the figures to say.
-            front.log.always("AH00161|AH00288|AH00484|BH0310|AH01114|AH00957")
+            front.log.always(TAKEN + "|BH0310|AH01114|AH00957")
             self.fronts.append(front)
         for front in self.fronts:
             front.knows(*servers, deadline=20)

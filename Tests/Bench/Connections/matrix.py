@@ -14,7 +14,7 @@ from Bench.Connections.servers import release, servers_of
 from harness.stage import Stage
 
 SERVERS = 3
-ROUNDS, SECONDS, WARM = 2, 1.8, 0.3
+ROUNDS, SECONDS, WARM = 2, 1.7, 0.3
 PAUSE_MS = 5
 # Seconds: 300 to 450 requests a second, which no contender needs half of two cores for.
 THINK = {8: 0.02, 64: 0.15}

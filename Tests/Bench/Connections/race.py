@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """How often a kept connection ends under a request, and what it costs to avoid it.
 
-A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests at a time are sent, then a pause follows:
-either one near the timeout (within 100 ms), or one of a second in the mean.
+A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests are sent within 20 ms and overlap, then a
+pause follows: either one near the timeout (within 20 ms), or one of a second in the mean.
 """
 
 import random
@@ -14,16 +14,16 @@ from pathlib import Path
 from Bench.Connections.cell import pause
 from Bench.Connections.contenders import HAProxy
 from Bench.Connections.relay import Relays
-from Bench.Connections.servers import size
+from Bench.Connections.servers import TAKEN, size
 from harness import ports
 from harness.announce import WORKER, Announcement
 from harness.stage import CLUSTER_OF_9, Stage
 
 TIMEOUTS = (1, 2, 5)
 DELAY = 0.001
-NEAR, MEAN = 0.1, 1.0
+NEAR, MEAN = 0.02, 1.0
 TOGETHER, WORKERS = 16, 200
-REQUEST = b"GET /20 HTTP/1.1\r\nHost: bench.test\r\nConnection: close\r\n\r\n"
+REQUEST = b"GET /60 HTTP/1.1\r\nHost: bench.test\r\nConnection: close\r\n\r\n"
 
 CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\n"
 
@@ -34,11 +34,14 @@ class Way:
     def __init__(self, name, timeout, relay, target, front=None):
         self.name, self.timeout, self.relay, self.target, self.front = name, timeout, relay, target, front
         self.requests = self.failed = 0
+        self.rng = random.Random(name)
 
     def ask_together(self):
         address, port = self.target
         sockets = [socket.create_connection((address, port), 10) for _ in range(TOGETHER)]
-        for one in sockets:
+        begin = time.monotonic()
+        for one, at in zip(sockets, sorted(self.rng.uniform(0, NEAR) for _ in sockets)):
+            time.sleep(max(0, begin + at - time.monotonic()))
             one.sendall(REQUEST)
         for one in sockets:
             with one, one.makefile("rb") as stream:
@@ -77,7 +80,7 @@ def make_ways(stage, relays, before):
         # It speaks by what is planted in the tables of the fronts, as coming from the other end of the network.
         server = stage.httpd(size("prefork", WORKERS) + pause(stage) + f"KeepAliveTimeout {timeout}\n", mpm="prefork", workers=WORKERS,
                              address=f"127.0.8.{2 + number}", without=("backhand",))
-        server.log.always("AH00161")
+        server.log.always(TAKEN)
         for place, name in enumerate(["Auto", "On", "ProxyPass", "always"] + (["before"] if before else [])):
             address = f"127.0.9.{10 * number + place + 2}"
             relay = relays.to(server, address, ports.free_port(address), DELAY)

@@ -14,6 +14,9 @@ KEEPALIVE = 5  # seconds: httpd's and Debian's default
 # Children of a threaded server with so many workers.
 CHILDREN = {4: 1, 16: 2, 150: 6}
 
+# What httpds say when all workers are taken, which is for the figures to tell.
+TAKEN = "AH00161|AH00286|AH00288|AH00484|AH03490"
+
 # Where a server's scoreboard can be read.
 BOARD = "run/board"
 
@@ -31,7 +34,7 @@ def servers_of(stage, mpm, workers, count):
     found = [stage.httpd(config, mpm=mpm, workers=workers, children=CHILDREN.get(workers, 2), address=f"127.0.9.{2 + number}")
              for number in range(count)]
     for server in found:
-        server.log.always("AH00161|AH00288|AH00484|AH03490")
+        server.log.always(TAKEN)
     return found
 
 

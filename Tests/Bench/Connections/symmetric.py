@@ -6,7 +6,7 @@ stands still, and all is well two seconds later. event: at most 5 % of the reque
 """
 
 from Bench.Connections.cell import Result, load, pause
-from Bench.Connections.servers import CHILDREN, KEEPALIVE, release, size
+from Bench.Connections.servers import CHILDREN, KEEPALIVE, TAKEN, release, size
 from harness.stage import CLUSTER_OF_9, Stage
 from harness.wait import wait_for
 
@@ -35,7 +35,7 @@ class Nodes:
         self.nodes = [stage.httpd(config, mpm=mpm, workers=workers, children=CHILDREN.get(workers, 2), address=f"127.0.9.{2 + number}",
                                   name=f"node{number}") for number in range(count)]
         for node in self.nodes:
-            node.log.always("AH00161|AH00288|AH00484|AH03490|BH0310")
+            node.log.always(TAKEN + "|BH0310")
             wait_for(lambda node=node: len(node.status().servers) == count, 20, "all to hear each other")
 
     def clients(self, share):
