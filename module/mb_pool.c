@@ -195,7 +195,7 @@ int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
 
 int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms) {
     mb_waiting one = {.used_ms = now_ms, .address = server->address, .id = id, .port = server->port, .fd = fd};
-    if (!mb_pool_is_open() || bh_shared_waiting(mb_segment, id) >= bh_half_load(&bh_segment_shared(mb_segment, id)->most)) return 0;
+    if (!mb_pool_is_open() || !bh_shared_has_room(mb_segment, id, 0)) return 0;
     bh_pool_move(mb_segment, id % BH_POOLS);
     bh_shared_add(mb_segment, id, 1);
     if (mb_pool_send(&one)) return 1;

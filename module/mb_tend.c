@@ -21,8 +21,7 @@ static int16_t off[BH_ROWS];   /* by how much the count was wrong in the last ro
 /* Whether the row's server can spare no more than others that are kept. */
 static int is_one_too_many(uint32_t id) {
     uint32_t may = bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
-    return bh_shared_waiting(mb_segment, id) > bh_half_load(&bh_segment_shared(mb_segment, id)->most)
-           || (may < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > may);
+    return !bh_shared_has_room(mb_segment, id, -1) || (may < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > may);
 }
 
 /* Whether the connection goes on waiting; if not it is closed. */

@@ -16,7 +16,9 @@ func writeRow(
     bh_half_store(&row.pointee.room, room(for: stored))
     let may = keepable(stored, kappa: bh_half_load(&segment.pointee.kappa))
     bh_half_store(&row.pointee.may_keep, may)
-    bh_half_store(&bh_segment_shared(segment, id).pointee.most, shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean)))
+    let share = shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean))
+    bh_half_store(&bh_segment_shared(segment, id).pointee.most, share.waiting)
+    bh_half_store(&bh_segment_shared(segment, id).pointee.most_kept, share.kept)
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
     let now = max(now, 1)  // 0 says that the row is empty
     if bh_word_load(&row.pointee.first_heard_ms) == 0 { bh_word_store(&row.pointee.first_heard_ms, now) }

@@ -108,6 +108,13 @@ static inline uint32_t bh_row_kept(bh_segment_t *_Nonnull segment, uint32_t id) 
     return bh_half_load(&segment->rows_extended[id].kept) + bh_shared_waiting(segment, id);
 }
 
+/* Whether one more than now may wait; more: 0, or -1 if it is one of them already. */
+static inline bool bh_shared_has_room(bh_segment_t *_Nonnull segment, uint32_t id, int more) {
+    const bh_shared_t *shared = bh_segment_shared(segment, id);
+    return bh_shared_waiting(segment, id) + (uint32_t)more < bh_half_load(&shared->most)
+           || bh_row_kept(segment, id) <= bh_half_load(&shared->most_kept);
+}
+
 /* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
  * the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
 #define BH_MEAN_SHIFT 4

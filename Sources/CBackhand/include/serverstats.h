@@ -228,8 +228,9 @@ typedef struct bh_others {
 /* Connections to one server that wait in the pool of all children for the next request. */
 typedef struct bh_shared {
     int32_t waiting;            /* children; the moderator counts again each second: how many. Below 0 for a moment: none */
-    uint32_t most;              /* moderator: so many may */
-    uint8_t pad[56];
+    uint32_t most;              /* moderator: so many may, */
+    uint32_t most_kept;         /* or so many may be kept, in use or waiting */
+    uint8_t pad[52];
 } bh_shared_t;
 
 /* Where they wait: the rows are dealt among so many queues, each of which is two descriptors in every process. Where a cluster has more servers
@@ -300,7 +301,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 13 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 14 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
