@@ -22,6 +22,13 @@ static const apr_socket_t *lent;
 
 int mb_lend_is(const apr_socket_t *socket) { return socket == lent; }
 
+/* mod_proxy has closed it: the next one may lie at the same place in memory. */
+static apr_status_t forget(void *nothing) {
+    (void)nothing;
+    lent = NULL;
+    return APR_SUCCESS;
+}
+
 /* As mod_proxy takes it for its own. */
 static apr_interval_time_t timeout_of(const mb_route *way) {
     const proxy_server_conf *settings = ap_get_module_config(way->from->module_config, mb_mp.proxy);
@@ -51,6 +58,7 @@ void mb_lend_begin(const mb_route *way, int fd) {
         info.local = (struct sockaddr *)(void *)&own;
         if (apr_os_sock_make(&record->sock, &info, record->scpool) == APR_SUCCESS) {
             apr_socket_timeout_set(record->sock, timeout_of(way));
+            apr_pool_cleanup_register(record->scpool, NULL, forget, apr_pool_cleanup_null);
             lent = record->sock;
             return;
         }

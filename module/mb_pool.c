@@ -21,7 +21,7 @@
 
 #define POOL_KEY "mod_backhand.pool"
 
-/* Begins each message. */
+/* Begins each message; another where the rest of it changes, because the queues outlive the module. */
 #define MARK UINT64_C(0x6d625f706f6f6c31)
 
 /* Messages that one request looks at: those of other servers in the same queue, and what is not in good order. Each costs two system calls. */
