@@ -79,10 +79,21 @@ static void tell(server_rec *server) {
     told = counted;
 }
 
+/* The configuration before had the pool: what waited has been closed with its last child. */
+static void forget_counts(uint32_t rows) {
+    for (uint32_t id = 0; id < rows; id++) {
+        uint32_t waiting = bh_shared_waiting(mb_segment, id);
+        if (waiting) bh_shared_add(mb_segment, id, -(int32_t)waiting);
+    }
+}
+
 void mb_tend(void *server) {
-    if (!mb_pool_is_open()) return;
     uint64_t now_ms = mb_now_ms();
     uint32_t rows = bh_segment_rows(mb_segment);
+    if (!mb_pool_is_open()) {
+        forget_counts(rows);
+        return;
+    }
     memset(seen, 0, sizeof seen);
     for (uint32_t queue = 0; queue < BH_POOLS; queue++) {
         const uint32_t *moves = &mb_segment->pools[queue].moves;

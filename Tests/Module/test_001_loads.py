@@ -71,5 +71,4 @@ def test_the_moderator_does_not_hold_what_clients_use(stage, mpm):
     listening = {f"socket:[{fields[9]}]" for fields in map(str.split, open("/proc/net/tcp", encoding="ascii").readlines()[1:])}
     assert not inodes & listening
     # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait for the next moderator.
-    # With prefork 32 more, in which connections to servers wait for children.
-    assert len(inodes) < (48 if mpm == "prefork" else 16)
+    assert len(inodes) < 16

@@ -9,7 +9,7 @@ import time
 import pytest
 from harness.announce import CLOSED, FREE, WORKER
 from harness.backend import Reply
-from harness.front import announcement_of, front_of, row
+from harness.front import CHAIN, announcement_of, front_of, row
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -64,6 +64,22 @@ def test_connections_outlive_restarts(stage):
         front.moderator(other_than=before)
         assert front.get("/").status == 200
         assert backend.connections == 1 and kept(front, backend) == 1
+
+
+def test_it_goes_with_its_line(stage):
+    """A graceful restart without it: what waited is closed, and counts no more; no process has its queues."""
+    def queues():
+        return {pid: sum(os.readlink(one.path).startswith("socket:") for one in os.scandir(f"/proc/{pid}/fd")) for pid in [front.pid, *front.children()]}
+    backend = stage.backend("127.0.9.2")
+    front = front_to(stage, backend)
+    front.get("/")
+    assert kept(front, backend) == backend.open == 1 and min(queues().values()) >= 32
+    front.configure(CHAIN)
+    before = set(front.children())
+    front.restart()
+    wait_for(lambda: not before & set(front.children()), 10, "other children")
+    wait_for(lambda: kept(front, backend) == backend.open == 0, 5, "none", show=lambda: (kept(front, backend), backend.open))
+    assert max(queues().values()) < 16, queues()
 
 
 def test_as_many_as_the_server_can_spare(stage):
