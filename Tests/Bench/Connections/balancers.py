@@ -52,9 +52,10 @@ def balancers():
                 verdict = judge(results)
                 show(Setting("10 x event", "prefork", WORKERS), cell, results, verdict)
                 settled, most = held(targets[OURS], servers, kept)
+                all_settled, _ = held(targets["On"], servers, kept)
                 good &= verdict.good and settled <= MOST_HELD
                 print(f"most workers of a server that idle connections held: {settled:.2f}, {most:.2f} just after a balancer joined "
-                      f"({'ok' if settled <= MOST_HELD else 'TOO MANY'})", flush=True)
+                      f"({'ok' if settled <= MOST_HELD else 'TOO MANY'}); with On {all_settled:.2f}", flush=True)
         finally:
             for name in ("never", "always"):
                 all_of_them[name].stop(stage)

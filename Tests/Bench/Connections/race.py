@@ -34,6 +34,7 @@ class Way:
     def __init__(self, name, timeout, relay, target, front=None):
         self.name, self.timeout, self.relay, self.target, self.front = name, timeout, relay, target, front
         self.requests = self.failed = 0
+        self.rival = None
         self.rng = random.Random(name)
 
     def ask_together(self):
@@ -74,24 +75,35 @@ def front_of(stage, name, relay, before):
     return (front.address, front.port), None if name == "ProxyPass" else front
 
 
+def server_of(stage, timeout, number, workers=WORKERS):
+    """It speaks by what is planted in the tables of the fronts, as coming from the other end of the network."""
+    server = stage.httpd(size("prefork", workers) + pause(stage) + f"KeepAliveTimeout {timeout}\n", mpm="prefork", workers=workers,
+                         address=f"127.0.8.{2 + number}", without=("backhand",))
+    server.log.always(TAKEN)
+    return server
+
+
+def way_of(stage, relays, server, name, timeout, address, before=None):
+    """A contender and its network, whose end is at the address."""
+    relay = relays.to(server, address, ports.free_port(address), DELAY)
+    if name != "always":
+        way = Way(name, timeout, relay, *front_of(stage, name, relay, before))
+        if way.front:
+            stage.plant(way.front, announcement(way))
+        return way
+    relay.name = "relay"
+    rival = HAProxy(name, name)
+    host, port = rival.start(stage, [relay], "event")[0].split(":")
+    way = Way(name, timeout, relay, (host, int(port)))
+    way.rival = rival
+    return way
+
+
 def make_ways(stage, relays, before):
-    ways, rivals = [], []
-    for number, timeout in enumerate(TIMEOUTS):
-        # It speaks by what is planted in the tables of the fronts, as coming from the other end of the network.
-        server = stage.httpd(size("prefork", WORKERS) + pause(stage) + f"KeepAliveTimeout {timeout}\n", mpm="prefork", workers=WORKERS,
-                             address=f"127.0.8.{2 + number}", without=("backhand",))
-        server.log.always(TAKEN)
-        for place, name in enumerate(["Auto", "On", "ProxyPass", "always"] + (["before"] if before else [])):
-            address = f"127.0.9.{10 * number + place + 2}"
-            relay = relays.to(server, address, ports.free_port(address), DELAY)
-            if name == "always":
-                relay.name = f"relay{number}"
-                rivals.append(HAProxy(name, name))
-                target = rivals[-1].start(stage, [relay], "event")[0].split(":")
-                ways.append(Way(name, timeout, relay, (target[0], int(target[1]))))
-            else:
-                ways.append(Way(name, timeout, relay, *front_of(stage, name, relay, before)))
-    return ways, rivals
+    names = ["Auto", "On", "ProxyPass", "always"] + (["before"] if before else [])
+    servers = {timeout: server_of(stage, timeout, number) for number, timeout in enumerate(TIMEOUTS)}
+    return [way_of(stage, relays, server, name, timeout, f"127.0.9.{10 * number + place + 2}", before)
+            for number, (timeout, server) in enumerate(servers.items()) for place, name in enumerate(names)]
 
 
 def announce_all(stage, ways, end):
@@ -101,7 +113,8 @@ def announce_all(stage, ways, end):
                 stage.announce(announcement(way), group=way.front.group)
 
 
-def run(ways, seconds, gap_of, what):
+def run(ways, seconds, gap_of):
+    """All of them ask at the same time; what they count is of this run."""
     end = time.monotonic() + seconds
     for way in ways:
         way.requests = way.failed = way.relay.made = way.relay.races = 0
@@ -110,6 +123,9 @@ def run(ways, seconds, gap_of, what):
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def show(ways, what):
     for way in ways:
         print(f"| {what} | {way.timeout} s | {way.name} | {way.requests} | {way.relay.races} ({1000 * way.relay.races / way.requests:.1f}) | {way.failed} | "
               f"{100 * way.relay.made / way.requests:.0f} % |", flush=True)
@@ -129,21 +145,20 @@ def race(seconds=60, before=None):
     """before: a folder with an older mod_backhand.so, which takes part."""
     with Stage("race") as stage:
         relays = Relays()
-        ways, rivals = make_ways(stage, relays, before and Path(before).resolve())
-        for way in ways:
-            if way.front:
-                stage.plant(way.front, announcement(way))
+        ways = make_ways(stage, relays, before and Path(before).resolve())
         over = threading.Event()
         announcer = threading.Thread(target=announce_all, args=(stage, ways, over))
         announcer.start()
         try:
             print("| pause | KeepAliveTimeout | balancer | requests | ended under a request (of 1000) | failed | new connections |\n|" + " --- |" * 7)
-            run(ways, seconds, near, "near the timeout")
-            run(ways, seconds, mean, "a second in the mean")
+            for gap_of, what in ((near, "near the timeout"), (mean, "a second in the mean")):
+                run(ways, seconds, gap_of)
+                show(ways, what)
         finally:
             over.set()
             announcer.join()
-            for rival in rivals:
-                rival.stop(stage)
+            for way in ways:
+                if way.rival:
+                    way.rival.stop(stage)
             relays.close()
 
