@@ -2,23 +2,29 @@
 
 internal import CBackhand
 
-/// How many connections to a server all children of this httpd together may keep: `BH_KEEP_ALL` for one whose idle connections cost it nothing.
+/// How many connections to a server all children of this httpd together may keep.
 ///
+/// An idle connection of a server of event costs no worker, but each of its children stops accepting connections when it has as many idle ones as three times
+/// its idle workers (`AsyncRequestWorkerFactor` 2, and one). So there are as many as it has workers and half as many more as are idle: with those
+/// that are at work among them it goes on accepting until three quarters of its idle workers have got a request.
 /// Where an idle connection holds a worker, it may hold a quarter of those that are not at work: idle ones, and those that hold a connection already.
 /// That is shared with the other balancers: kappa says how many thousand requests they all send for each thousand of ours. A balancer that
 /// sends a tenth may keep a tenth. So all of them together leave three quarters to requests on new connections, which can come at any time.
 /// Of a server that says nothing of this, each child may keep one (`BH_KEEP_ONE`), while a quarter of its workers is idle: those that wait on
 /// kept connections are busy ones in what such a server announces, so that fewer may mean that connections hold them.
 func keepable(_ facts: bh_facts_t, kappa: UInt32) -> UInt32 {
-    let idle = Double(max(facts.idle_workers, 0))
+    let idle = Double(max(facts.idle_workers, 0)), workers = Double(max(facts.workers, 0))
+    let share = max(1, Double(kappa) / 1000)
     switch facts.idle_cost {
-    case BH_IDLE_FREE.rawValue: return facts.keepalive_ms > keepMargin ? keepAll : 0
+    case BH_IDLE_FREE.rawValue:
+        guard facts.keepalive_ms > keepMargin else { return 0 }
+        return workers > 0 ? UInt32(min((workers + min(idle, workers) / 2) / share, Double(UInt16.max))) : keepAll
     case BH_IDLE_CLOSED.rawValue: return 0
     case BH_IDLE_WORKER.rawValue:
         guard facts.keepalive_ms > keepMargin else { return 0 }
         let free = idle + Double(max(facts.kept_workers, 0))
-        return UInt32(min(free / 4 / max(1, Double(kappa) / 1000), Double(UInt16.max)))
-    default: return idle * 4 >= Double(facts.workers) ? keepOne : 0
+        return UInt32(min(free / 4 / share, Double(UInt16.max)))
+    default: return idle * 4 >= workers ? keepOne : 0
     }
 }
 

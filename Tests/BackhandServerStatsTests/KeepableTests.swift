@@ -19,7 +19,12 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
 
 @Suite struct KeepableTests {
     static let all: [KeepCase] = [
-        KeepCase(testDescription: "event: all that it wants", cost: BH_IDLE_FREE, idle: 0, may: .max),
+        KeepCase(testDescription: "event, all at work: as many as it has workers", cost: BH_IDLE_FREE, idle: 0, may: 16),
+        KeepCase(testDescription: "event: and half as many as are idle", cost: BH_IDLE_FREE, idle: 8, may: 20),
+        KeepCase(testDescription: "event, one of ten balancers", cost: BH_IDLE_FREE, kappa: 10_000, may: 2),
+        KeepCase(testDescription: "event, of no known size: all", cost: BH_IDLE_FREE, idle: 0, workers: 0, may: .max),
+        KeepCase(testDescription: "event, nonsense: huge", cost: BH_IDLE_FREE, idle: .max, workers: .max, may: 65_535),
+        KeepCase(testDescription: "event, nonsense: more idle than there are", cost: BH_IDLE_FREE, idle: .max, workers: 4, may: 6),
         KeepCase(testDescription: "event, for a second: none", cost: BH_IDLE_FREE, timeout: 1000, may: 0),
         KeepCase(testDescription: "KeepAlive Off: none", cost: BH_IDLE_CLOSED, timeout: 0, may: 0),
         KeepCase(testDescription: "nothing said: one a child", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 4, may: .max - 1),

@@ -19,7 +19,7 @@ def fronts_of(stage, servers, balancer, words=WORDS, count=1):
 
 @pytest.mark.alone
 @pytest.mark.parametrize("balancer, mpm, workers, clients, kept", [
-    ("event", "prefork", 4, 16, True), ("prefork", "worker", 16, 32, False)])
+    ("event", "prefork", 4, 16, True), ("prefork", "event", 4, 16, False)])
 def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
     servers = servers_of(stage, mpm, workers, 3)
     fronts = fronts_of(stage, servers, balancer)
