@@ -7,8 +7,7 @@ import time
 from Bench.Connections.cell import load
 from Bench.Connections.contenders import OURS, contenders
 from Bench.Connections.matrix import HEAD, PAUSE_MS, THINK, Cell, Setting, judge, measure, show
-from Bench.Connections.servers import Boards, release, servers_of
-from harness.stage import Stage
+from Bench.Connections.servers import Bench, Boards, release, servers_of
 
 BALANCERS, SERVERS, WORKERS, CLIENTS = 10, 4, 16, 64
 
@@ -38,7 +37,7 @@ def balancers():
     """Whether both cells are good."""
     print(f"\nTen event balancers, four prefork servers of {WORKERS} workers.\n\n" + HEAD, flush=True)
     good = True
-    with Stage("ten") as stage:
+    with Bench("ten") as stage:
         servers = servers_of(stage, "prefork", WORKERS, SERVERS)
         all_of_them = contenders()
         targets = {name: one.start(stage, servers, "event", BALANCERS, workers=20) for name, one in all_of_them.items()}

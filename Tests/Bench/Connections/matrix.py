@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from Bench.Connections.cell import Result, load
 from Bench.Connections.contenders import OURS, contenders
-from Bench.Connections.servers import release, servers_of
-from harness.stage import Stage
+from Bench.Connections.servers import Bench, release, servers_of
 
 SERVERS = 3
 ROUNDS, SECONDS, WARM = 2, 1.7, 0.3
@@ -111,7 +110,7 @@ HEAD = ("| balancer | servers | clients | " + " | ".join(f"{name}: requests, p99
 
 def run_setting(setting, cells):
     """How many of the cells are good."""
-    with Stage("matrix") as stage:
+    with Bench("matrix") as stage:
         servers = servers_of(stage, setting.servers, setting.workers, SERVERS)
         all_of_them = contenders()
         targets = {name: one.start(stage, servers, setting.balancer) for name, one in all_of_them.items()}

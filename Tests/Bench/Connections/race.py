@@ -14,10 +14,10 @@ from pathlib import Path
 from Bench.Connections.cell import pause
 from Bench.Connections.contenders import HAProxy
 from Bench.Connections.relay import Relays
-from Bench.Connections.servers import TAKEN, size
+from Bench.Connections.servers import TAKEN, Bench, size
 from harness import ports
 from harness.announce import WORKER, Announcement
-from harness.stage import CLUSTER_OF_9, Stage
+from harness.stage import CLUSTER_OF_9
 
 TIMEOUTS = (1, 2, 5)
 DELAY = 0.001
@@ -143,7 +143,7 @@ def mean(way):
 
 def race(seconds=60, before=None):
     """before: a folder with an older mod_backhand.so, which takes part."""
-    with Stage("race") as stage:
+    with Bench("race") as stage:
         relays = Relays()
         ways = make_ways(stage, relays, before and Path(before).resolve())
         over = threading.Event()

@@ -6,8 +6,8 @@ stands still, and all is well two seconds later. event: at most 5 % of the reque
 """
 
 from Bench.Connections.cell import Result, load, pause
-from Bench.Connections.servers import CHILDREN, KEEPALIVE, TAKEN, release, size
-from harness.stage import CLUSTER_OF_9, Stage
+from Bench.Connections.servers import CHILDREN, KEEPALIVE, TAKEN, Bench, release, size
+from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
 CHAINS = {
@@ -104,7 +104,7 @@ def overload(nodes, chain, share=1.5):
 def scarce(mpm, count, workers, thinks):
     """Nodes whose workers waiting takes: prefork, worker."""
     good = True
-    with Stage("symmetric") as stage:
+    with Bench("symmetric") as stage:
         nodes = Nodes(stage, mpm, count, workers, thinks)
         for share in (0.5, 0.9):
             good &= show(nodes, share, compare(nodes, share, ("default", "wiki")), MOST_P99)
@@ -116,7 +116,7 @@ def scarce(mpm, count, workers, thinks):
 def event():
     """Nodes that a waiting request costs nothing: what is sent on must pay."""
     good = True
-    with Stage("symmetric") as stage:
+    with Bench("symmetric") as stage:
         nodes = Nodes(stage, "event", 3, 16, 4)
         for share in (0.1, 0.5, 0.8):
             good &= show(nodes, share, compare(nodes, share, ("default",)), MOST_EVENT_P99, MOST_SENT_ON if share <= 0.5 else 1)
