@@ -59,6 +59,8 @@ int mb_balance_decide(request_rec *r, const mb_directory *settings, const uint32
                             .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count, .chain = settings->chain,
                             .once = !mb_attempt_is_safe(r)};
     request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
+    /* With BackhandSelfRedirect what is served here takes a second worker of ours. */
+    if (settings->self_redirect != MB_ON) request.idle_workers = mb_scoreboard_idle;
     mb_site_describe(r, &request);
     if (bh_segment_is_late(mb_segment, request.now_ms)) tell_late(r, request.now_ms);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */

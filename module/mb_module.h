@@ -259,6 +259,8 @@ void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pi
 void mb_pidfile_remove(void);
 /* A bh_workers_fn. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
+/* Workers that are idle at this moment, counted up to enough. */
+uint32_t mb_scoreboard_idle(uint32_t enough);
 /* A bh_leaving_fn: mb_leaving.c. */
 bool mb_leaving_ask(void *baton, bool told);
 /* Before the moderator is forked. */

@@ -37,6 +37,26 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
     }
 }
 
+/* Of a process that takes new connections. */
+static uint32_t idle_of(int slot, int threads, uint32_t enough) {
+    const worker_score *scores = ap_scoreboard_image->servers[slot];
+    uint32_t idle = 0;
+    for (int thread = 0; thread < threads && idle < enough; thread++) idle += scores[thread].status == SERVER_READY;
+    return idle;
+}
+
+/* The first processes tell, but on a busy httpd: so most requests do not walk far. */
+uint32_t mb_scoreboard_idle(uint32_t enough) {
+    const global_score *global = ap_scoreboard_image ? ap_scoreboard_image->global : NULL;
+    uint32_t idle = 0;
+    for (int slot = 0; global && slot < global->server_limit && idle < enough; slot++) {
+        const process_score *process = &ap_scoreboard_image->parent[slot];
+        if (!process->pid || process->quiescing || process->generation != global->running_generation) continue;
+        idle += idle_of(slot, global->thread_limit, enough - idle);
+    }
+    return idle;
+}
+
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
     int servers = 0, threads = 0, known = 0;
     (void)baton;

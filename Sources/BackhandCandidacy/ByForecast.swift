@@ -77,8 +77,7 @@ struct Forecast {
 
     init(_ candidates: Candidates) {
         times = Times(candidates)
-        let kappa = Double(bh_half_load(&UnsafeMutablePointer(mutating: candidates.segment).pointee.kappa)) / 1000
-        others = kappa > 1 ? csystem_pow(kappa, 0.85) : 1
+        others = candidates.othersFactor
     }
 
     /// T squared over L, but for a constant: in microseconds over arriba; requests are thousandths here, as they are announced. Finite, and above 0;
@@ -115,6 +114,14 @@ struct Forecast {
         guard !isOwn else { return flying }
         let usual = Double(bh_half_load(&row.pointee.sent_mean))
         return larger(mean + others * (flying - usual), flying)
+    }
+}
+
+extension Candidates {
+    /// κ^0.85: so many times more than this httpd all balancers are likely to do of what it does now.
+    var othersFactor: Double {
+        let kappa = Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.kappa)) / 1000
+        return kappa > 1 ? csystem_pow(kappa, 0.85) : 1
     }
 }
 

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import CBackhand
+
 /// What stands behind a function's word in the configuration, read.
 struct StepArgument {
     /// As its rule stores it; 0 for functions that take no number.
@@ -69,6 +71,12 @@ extension CandidacyFunction {
 
     /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byState.
     static func chooses(_ id: Int32) -> Bool { id == 7 || (id >= 16 && id <= 18) }
+
+    /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource, loaded ones.
+    static func drops(_ id: Int32) -> Bool { id == 3 || id == 11 || id == 19 || id == BH_FUNCTION_LOADED }
+
+    /// The id of removeSelf: what it drops need not be looked for.
+    static let removesSelf: Int32 = 2
 
     /// The last id that has a function; ids have no gaps.
     static let lastID: Int32 = 19

@@ -74,6 +74,12 @@ struct Candidates {
         UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.id == ownID ? 0 : slot.row))
     }
 
+    /// Whether this server is among them. Before anything is sorted it is the first, or nearly.
+    var hasSelf: Bool {
+        for place in 0..<count where list[place].id == ownID { return true }
+        return false
+    }
+
     /// Adds a server at the end, to be proxied to. The caller knows that it is not there yet.
     mutating func append(_ id: Int32) {
         guard count < capacity else { return }

@@ -20,6 +20,11 @@ struct ChainRun {
     private var reach = Reach.sound
     /// Whether the request cannot be sent twice.
     private let once: Bool
+    /// Whether the request may be served here: no step has dropped this server as wrong for it. One that was dropped because others seemed better may
+    /// come back, unless a later step might have dropped it.
+    private var mayStay = false
+    /// removeSelf has said that it is not to be served here; addSelf behind it makes this server one candidate like the others.
+    private var isRemoved = false
     private var fault: LoadedFault?
     private let counts: UnsafeMutablePointer<UInt16>
     private let context: UnsafeMutableRawPointer?
@@ -79,6 +84,8 @@ struct ChainRun {
         }
         candidates.count = count
         candidates.choices = count
+        mayStay = candidates.hasSelf
+        isRemoved = false
         candidates.hasNewcomers = hasNewcomers
         candidates.hasDoubtful = doubted & doubts != 0
     }
@@ -107,6 +114,12 @@ struct ChainRun {
         }
     }
 
+    /// Whatever the chain says, a request is not sent to wait for a worker: once, after all steps.
+    mutating func mindWorkers(_ request: bh_request_t) {
+        guard mayStay, !candidates.isLastResort, let idleWorkers = request.idle_workers, !isProbe else { return }
+        candidates.keepFromWaiting(idleWorkers)
+    }
+
     /// Whatever a function says, some come behind the others.
     private mutating func arrange() {
         if candidates.hasNewcomers { candidates.holdBackNewcomers() }
@@ -118,8 +131,11 @@ struct ChainRun {
         let count = candidates.count
         if count > before {
             candidates.choices &+= count &- before
-        } else if count < candidates.choices, !CandidacyFunction.chooses(function) {
-            candidates.choices = count
+            mayStay = mayStay || (!isRemoved && candidates.hasSelf)
+        } else if !CandidacyFunction.chooses(function) {
+            if count < candidates.choices { candidates.choices = count }
+            if function == CandidacyFunction.removesSelf { (mayStay, isRemoved) = (false, true) }
+            if mayStay, CandidacyFunction.drops(function) { mayStay = candidates.hasSelf }
         }
     }
 

@@ -16,6 +16,7 @@ public func decide(
         run.gather()
         run.apply(steps)
     } while run.widen()
+    run.mindWorkers(request)
     decision.pointee = run.decision
     return BH_OK
 }

@@ -29,6 +29,7 @@ struct FeedbackWindow {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             rows[id].closeMean(row, span: span, now: now)
             rows[id].closeTimes(row, keep: keep, isGap: isGap)
+            rows[id].shortage.close(segment, UInt32(id), now: now / 1000)
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
@@ -102,6 +103,7 @@ private struct RowWindow {
     private var answered: (count: UInt64, spent: UInt64)?
     private var recentCount = 0.0
     private var recentSpent = 0.0
+    var shortage = Shortage()
 
     struct Counts {
         /// Requests that the server itself worked on since the last window: what it received and sent on is others' work.

@@ -21,7 +21,11 @@ func writeRow(
     bh_half_store(&bh_segment_shared(segment, id).pointee.most_kept, share.kept)
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
     let now = max(now, 1)  // 0 says that the row is empty
-    if bh_word_load(&row.pointee.first_heard_ms) == 0 { bh_word_store(&row.pointee.first_heard_ms, now) }
+    if bh_word_load(&row.pointee.first_heard_ms) == 0 {
+        // Its first announcement is all that is known of its workers yet.
+        bh_segment_set_spare(segment, id, 0, UInt32(max(0, stored.idle_workers)))
+        bh_word_store(&row.pointee.first_heard_ms, now)
+    }
     bh_word_store(&row.pointee.heard_ms, now)
     if bh_segment_rows(segment) <= id { bh_half_store(&segment.pointee.rows, id + 1) }
 }

@@ -39,6 +39,10 @@ struct FakeServer {
     var time: UInt64 = 0
     /// Millionths.
     var errors: UInt64 = 0
+    /// Of its announcement, beside the public row's: see WorkersTests.
+    var announcedIdle: Int32 = 0
+    var announcedWorkers: Int32 = 0
+    var shortSince: UInt64 = 0
 }
 
 /// A segment as the moderator would have written it.
@@ -81,6 +85,9 @@ final class FakeTable {
         bh_word_store(&extended.pointee.backoff_until_ms, server.backoff)
         bh_half_store(&extended.pointee.refused, server.refused)
         for why in server.doubts { _ = bh_doubt_begin(extended, 0, why.rawValue, server.probe) }
+        extended.pointee.facts.idle_workers = server.announcedIdle
+        extended.pointee.facts.workers = server.announcedWorkers
+        bh_segment_set_spare(segment, id, server.shortSince, UInt32(server.announcedIdle))
         extended.pointee.facts.arriba = server.arriba
         extended.pointee.facts.capacity = server.capacity
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
@@ -123,7 +130,8 @@ final class FakeTable {
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
         context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0, number: UInt32 = 0,
-        accepted: [bh_network_t] = [], once: Bool = false
+        accepted: [bh_network_t] = [], once: Bool = false,
+        idle: (@convention(c) (UInt32) -> UInt32)? = nil
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -136,6 +144,7 @@ final class FakeTable {
                 request.self_id = own
                 request.chain = number
                 request.once = once
+                request.idle_workers = idle
                 return accepted.withUnsafeBufferPointer { accepted in
                     request.accepted = accepted.baseAddress
                     request.accepted_count = accepted.count

@@ -140,6 +140,8 @@ typedef struct bh_request {
     uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with a slot of their own, all others share one */
     bool once;               /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other servers, and it never looks
                               * whether one that is in doubt works again */
+    uint32_t (*_Nullable idle_workers)(uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most once, and
+                              * only if the request would be sent on though it may be served here; NULL: not known, or no other worker is needed there */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */

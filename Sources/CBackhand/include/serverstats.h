@@ -259,6 +259,13 @@ typedef struct bh_sender {
     uint32_t times;             /* moderator: datagrams */
 } bh_sender_t;
 
+/* What a server's announcements say of its workers, of several of them: one alone is a moment. */
+typedef struct bh_spare {
+    uint64_t short_ms;          /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has more */
+    uint32_t workers;           /* moderator: that were idle by the last announcement and by the one before it */
+    uint8_t pad[4];
+} bh_spare_t;
+
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
     uint64_t magic;             /* BH_SEGMENT_MAGIC */
@@ -289,6 +296,7 @@ typedef struct bh_segment {
     uint8_t pad2[64];
     bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
     bh_others_t others[BH_ROWS];         /* moderator: of the rows with the same number */
+    bh_spare_t spare[BH_ROWS];           /* moderator: of the rows with the same number */
     bh_shared_t shared[BH_ROWS];         /* likewise */
     bh_pool_t pools[BH_POOLS];
     uint32_t known_turn;                 /* moderator: known[known_turn & 1] is read */
@@ -301,7 +309,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 14 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 15 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -489,6 +497,13 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
     return false;
 }
 
+/* Idle workers that a server of so many is to keep: with fewer, one more request that waits for it may fill it. */
+static inline int32_t bh_workers_reserve(int32_t workers) { return workers >= 16 ? workers / 8 : 1; }
+
+/* Since when the server of a row has said that it has few idle workers, and how many it has by its last two announcements. */
+static inline uint64_t bh_segment_short(const bh_segment_t *_Nonnull segment, uint32_t id) { return bh_word_load(&segment->spare[id].short_ms); }
+static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, uint32_t id) { return bh_half_load(&segment->spare[id].workers); }
+
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
@@ -649,6 +664,11 @@ static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnu
     uint64_t *to = (uint64_t *)(void *)&row->facts;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) __atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
     __atomic_store_n(&row->lock, lock + 1, __ATOMIC_RELEASE);
+}
+
+static inline void bh_segment_set_spare(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t short_ms, uint32_t workers) {
+    bh_word_store(&segment->spare[id].short_ms, short_ms);
+    bh_half_store(&segment->spare[id].workers, workers);
 }
 
 static inline serverstat *_Nonnull bh_segment_public_mutable(bh_segment_t *_Nonnull segment, uint32_t id) {

@@ -1,0 +1,51 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// Whether a server has few idle workers, by its announcements, and what that did to the times that were seen there.
+///
+/// A request that waits for a worker takes long, however quick the application is. Such times must not repel requests once there are workers again:
+/// hardly any would be sent, so hardly any would show that it is quick.
+struct Shortage {
+    private var heard: UInt64 = 0
+    /// In the announcement before; nil: there was none.
+    private var idle: UInt32?
+    /// Announcements since the last one with few idle workers; nil: there was none, or what it left behind is settled.
+    private var calm: Int?
+
+    /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second one they are gone.
+    private static let settled = 2
+    /// Times are forgotten that are so many times what the server itself took: it does not count the wait. What is less is the requests' doing.
+    private static let waited: UInt64 = 4
+
+    /// Looks at the row's last announcement; now: milliseconds.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64) {
+        let row = bh_segment_row_mutable(segment, id)
+        let at = bh_row_heard(row)
+        guard at != heard else { return }
+        heard = at
+        let (workers, idle) = (bh_signed_load(&row.pointee.facts.workers), bh_signed_load(&row.pointee.facts.idle_workers))
+        let last = UInt32(max(0, idle))
+        let isShort = workers > 0 && idle < bh_workers_reserve(workers)
+        let since = bh_segment_short(segment, id)
+        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now) : 0, min(last, self.idle ?? last))
+        self.idle = last
+        if isShort { return calm = 0 }
+        guard let rounds = calm else { return }
+        calm = rounds + 1
+        guard rounds + 1 == Self.settled else { return }
+        calm = nil
+        forgetWaits(row)
+    }
+
+    /// What is forgotten counts as not seen yet: the server is as good as the best that was.
+    private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>) {
+        guard !bh_row_own(row) else { return }
+        let own = UInt64(bh_half_load(&row.pointee.facts.latency_us))
+        for slot in 0..<UInt32(BH_CHAINS) {
+            let word = bh_row_latency(row, slot)
+            let seen = bh_mean_value(bh_word_load(word))
+            if seen > own * Self.waited { bh_word_store(word, 0) }
+        }
+    }
+}

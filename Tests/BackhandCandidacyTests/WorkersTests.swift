@@ -1,0 +1,94 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import Testing
+
+@testable import BackhandCandidacy
+
+@Suite struct WorkersTests {
+    private func here(_ idle: Int32, of announced: Int32, reserve: Int32 = 1, shortSince: UInt64 = 0) -> WorkersHere {
+        WorkersHere(idle: idle, reserve: reserve, announced: announced, shortSince: shortSince)
+    }
+
+    private func there(_ idle: Int32, of workers: Int32 = 4, heard: UInt64 = 1000, more: Double = 0) -> WorkersThere {
+        WorkersThere(idle: idle, workers: workers, heard: heard, more: more)
+    }
+
+    /// The rule as a table.
+    @Test func rule() {
+        let cases: [(WorkersHere, WorkersThere, Bool, String)] = [
+            (here(3, of: 3), there(3), true, "plenty at both"),
+            (here(3, of: 3), there(1), false, "the last idle one there is to stay"),
+            (here(3, of: 3), there(2), true, "one is to spare"),
+            (here(0, of: 3), there(4), false, "none is left here, which was not so at the last announcement"),
+            (here(0, of: 0), there(4), false, "the last announcement had none, but others need not be of that time"),
+            (here(0, of: 0, shortSince: 999), there(4), true, "none here for long, and the other says that it has some"),
+            (here(0, of: 0, shortSince: 1000), there(4), false, "it said that before"),
+            (here(0, of: 0, shortSince: 999), there(1), false, "it has none to spare"),
+            (here(1, of: 3), there(3), false, "two came here since: as many may have come there"),
+            (here(2, of: 3), there(3), true, "one came here: one is left there"),
+            (here(3, of: 3), there(4, more: 3), false, "so many are on their way"),
+            (here(3, of: 3), there(8, of: 64), false, "an eighth of 64 is to stay"),
+            (here(3, of: 3), there(9, of: 64), true, "one more"),
+            (here(3, of: 3), there(0, of: 0), true, "workers are not announced"),
+            (here(0, of: 0, shortSince: 1), there(0, of: 0), false, "not announced is no worker to wait for"),
+            (here(7, of: 64, reserve: 8), there(64, of: 64), false, "fewer than an eighth here"),
+            (here(3, of: 3), there(.min, of: .max), false, "nonsense"),
+            (here(.min, of: .max), there(.max, of: .max), false, "nonsense"),
+        ]
+        for (here, there, expected, why) in cases { #expect(there.may(take: here) == expected, "\(why)") }
+    }
+
+    @Test func reserve() {
+        #expect([Int32.min, 0, 1, 4, 15, 16, 150, .max].map { bh_workers_reserve($0) } == [1, 1, 1, 1, 1, 2, 18, 268_435_455])
+    }
+
+    /// Only as many are counted as make a difference.
+    @Test func enough() {
+        #expect(WorkersHere.enough(60, 8, spare: 50) == 11)
+        #expect(WorkersHere.enough(60, 8, spare: 56) == 8)
+        #expect(WorkersHere.enough(4, 1, spare: 3) == 2)
+        #expect(WorkersHere.enough(60, 8, spare: .infinity) == 8)
+        #expect(WorkersHere.enough(3, 1, spare: -5) == 3, "the next one may have some")
+    }
+
+    /// This server, and two others that it would be sent to first.
+    private func table(_ change: (inout [FakeServer]) -> Void = { _ in }) -> FakeTable {
+        var servers = [300, 100, 200].map { FakeServer(load: $0, announcedIdle: 4, announcedWorkers: 4) }
+        servers[0].own = true
+        change(&servers)
+        return FakeTable(servers)
+    }
+
+    private func decide(_ table: FakeTable, _ lines: [String], _ idle: (@convention(c) (UInt32) -> UInt32)?, seed: UInt64 = 1) throws -> [Int32] {
+        table.decide(try Chain(lines), seed: seed, idle: idle).ids
+    }
+
+    @Test func chains() throws {
+        #expect(try decide(table(), ["byLoad"]) { min($0, 4) } == [1, 2, 0])
+        #expect(try decide(table(), ["byLoad"]) { _ in 0 } == [0, 1, 2], "none left here")
+        #expect(try decide(table(), ["byLoad"], nil) == [1, 2, 0], "not asked")
+        #expect(try decide(table { $0[1].announcedIdle = 1 }, ["byLoad"]) { min($0, 4) } == [2, 1, 0], "the next one has some")
+        #expect(try decide(table { $0[1].announcedIdle = 1; $0[2].announcedIdle = 0 }, ["byLoad"]) { min($0, 4) } == [0, 1, 2], "none has")
+        #expect(try decide(table { $0[0].announcedIdle = 0; $0[0].shortSince = 5 }, ["byLoad"]) { _ in 0 } == [1, 2, 0], "for long")
+    }
+
+    /// Who has dropped this server as wrong for the request does not find it again; who chose others may.
+    @Test func withoutSelf() throws {
+        #expect(try decide(table(), ["removeSelf", "byLoad"]) { _ in 0 } == [1, 2])
+        #expect(try decide(table { $0[0].heard = 5 }, ["byAge 6", "byLoad"]) { _ in 0 } == [1, 2])
+        #expect(try decide(table(), ["removeSelf", "byLoad", "addSelf"]) { _ in 0 } == [1, 2, 0], "it is to be the last")
+        #expect(try decide(table(), ["byLoad", "byLogWindow"]) { _ in 0 } == [0, 1])
+        #expect(try decide(table(), ["byLoad", "byLogWindow", "removeSelf"]) { _ in 0 } == [1])
+        #expect(try decide(table(), ["byLoad", "byLogWindow", "byAge"]) { _ in 0 } == [1], "it might have dropped this one")
+        #expect(try decide(table(), ["byLoad", "byLogWindow"]) { min($0, 4) } == [1])
+        #expect(try (1...50).allSatisfy { try decide(table(), ["byAge 6", "byRandom", "byLogWindow", "byLoad"], { _ in 0 }, seed: $0)[0] == 0 })
+    }
+
+    @Test func elsewhere() throws {
+        #expect(try decide(table(), ["byLoad", "HTTPRedirectToIP"]) { _ in 0 } == [1, 2, 0], "a client that is redirected needs no worker here")
+        #expect(try decide(table { $0[0].doubts = [BH_DOUBT_FAILING] }, ["byLoad"]) { _ in 0 } == [1, 2, 0], "it fails what it serves")
+        #expect(table().decide(try Chain(["bySession"]), cookie: "PHPSESSID=0a000001", idle: { _ in 0 }).status == BH_OK.rawValue)
+        #expect(table().decide(try Chain(["byLoad"]), tried: [0], idle: { _ in 0 }).ids == [1, 2], "it has failed the request")
+    }
+}

@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Clusters whose nodes both serve and balance: what is sent on must pay, and must not fill the nodes with each other's requests."""
+
+import time
+from collections import Counter
+
+import pytest
+from harness import modules
+from harness.crowd import Crowd, p99
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+pytestmark = pytest.mark.alone
+
+# Waits for 50 ms, as an application does that asks a database.
+PAUSE = r"""
+#include "httpd.h"
+#include "http_config.h"
+#include "http_protocol.h"
+#include <string.h>
+#include <unistd.h>
+
+static int pause_a_while(request_rec *r) {
+    if (!r->handler || strcmp(r->handler, "pause")) return DECLINED;
+    usleep(50000);
+    ap_set_content_type(r, "text/plain");
+    ap_rputs("done\n", r);
+    return OK;
+}
+static void hooks(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_handler(pause_a_while, NULL, NULL, APR_HOOK_MIDDLE);
+}
+AP_DECLARE_MODULE(pause) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
+"""
+
+CHAINS = {
+    "off": "Backhand off",
+    "default": "Backhand default",
+    # The chain of a wiki page (docs/upgrading-from-mod_backhand.md) without removeSelf.
+    "wiki": "Backhand byAge 6\nBackhand byRandom\nBackhand byLogWindow\nBackhand byLoad",
+}
+
+
+class Nodes:
+    """So many httpds of the same configuration; the path /name has the chain of that name."""
+
+    def __init__(self, stage, mpm, workers, config="", count=3, **how):
+        pause = modules.build(stage.folder, "pause", PAUSE)
+        sections = "".join(f"<Location /{name}>\n{lines}\n</Location>\n" for name, lines in CHAINS.items())
+        config = CLUSTER_OF_9 + pause + "BackhandTrace On\nKeepAliveTimeout 5\n<Location />\nSetHandler pause\n</Location>\n" + sections + config + "\n"
+        if mpm == "prefork":
+            config += f"MaxRequestWorkers {workers}\nMaxSpareServers {workers}\n"
+        self.nodes = [stage.httpd(config + "<Location /status>\nSetHandler backhand-handler\n</Location>\n", mpm=mpm, workers=workers,
+                                  address=f"127.0.9.{2 + number}", **how) for number in range(count)]
+        for node in self.nodes:
+            node.log.always("AH00161")  # all workers are taken: that is what it is about
+            wait_for(lambda node=node: len(node.status().servers) == count, 10, "all to hear each other")
+        time.sleep(2)
+
+    def ask(self, chain, clients, seconds, rate=None):
+        """What so many clients of each node asked within that time."""
+        crowds = [Crowd(node, clients=number, paths=(f"/{chain}",), network=20 + place, rate=rate and rate * number)
+                  for place, (node, number) in enumerate(zip(self.nodes, clients))]
+        for crowd in crowds:
+            crowd.__enter__()
+        time.sleep(seconds)
+        for crowd in crowds:
+            crowd.__exit__()
+        return [[one for one in crowd.asked] for crowd in crowds]
+
+    def sent_on(self, asked):
+        """Share of the requests that a node did not serve itself."""
+        counts = Counter(one.server not in (None, node.id) for node, some in zip(self.nodes, asked) for one in some)
+        return counts[True] / sum(counts.values())
+
+
+def everything(asked):
+    return [one for some in asked for one in some]
+
+
+@pytest.fixture(scope="module")
+def prefork(module_stage):
+    # Connections that are kept hold workers of the servers; here it is about workers alone.
+    return Nodes(module_stage, "prefork", 4, "BackhandConnectionPools Off")
+
+
+@pytest.mark.parametrize("chain", ["default", "wiki"])
+def test_prefork_nodes_do_not_fill_each_other(prefork, chain):
+    """As many clients as workers, on kept-alive connections: what is sent on waits until a client of the other node goes away."""
+    counts = {"off": 0, chain: 0}
+    for _ in range(2):
+        for name in counts:
+            asked = everything(prefork.ask(name, (4, 4, 4), 3))
+            assert all(one.status == 200 for one in asked)
+            counts[name] += len(asked)
+    assert counts[chain] >= 0.9 * counts["off"], counts
+
+
+def test_a_full_prefork_node_is_helped(prefork):
+    """One node has all clients, for longer than announcements are old: the others, which have workers to spare, get some of its requests."""
+    asked = prefork.ask("wiki", (6, 0, 0), 5)
+    late = [one for one in asked[0] if one.at > 2]
+    assert len(late) > 50 and sum(one.server != prefork.nodes[0].id for one in late) > 0.1 * len(late), Counter(one.server for one in late)
