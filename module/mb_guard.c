@@ -127,6 +127,7 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
     const char *text = apr_pstrmemdup(r->pool, plain.start, plain.length);
     bh_address_t address;
     found->from_peer = 1;
+    if (mb_segment) bh_segment_forwarded(mb_segment);
     if (bh_address_parse(text, &address) != BH_OK) {
         tell_no_address(r);
         return refuse(r, HTTP_BAD_REQUEST);

@@ -24,15 +24,19 @@ extension Candidates {
         var front = Front(keys, first: min(bestPlaces, count))
         // Servers without a time wait at the end, where the front has no words, until the best time of all is known.
         var untimed = count
+        var hasSelf = false
+        var asks = false
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         let asked = Times.placeToAsk(self)
         for place in 0..<count {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
+            if isOwn { hasSelf = true }
             let feedback = isOwn ? here : row
             guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
             if place == asked || isProbe(slot) {
+                asks = true
                 front.offer(SortKey(0.0), place)
                 continue
             }
@@ -50,7 +54,25 @@ extension Candidates {
             front.offer(SortKey(SortKey(of: word).double * forecast.timeOfUntried), word.place)
         }
         front.lead(list)
+        if hasSelf, !asks, list[0].id != own, !isHopPaid(&forecast) { putSelfFirst() }
         return true
+    }
+
+    /// Whether the first one is so much quicker than this server that it pays to send the request there.
+    private func isHopPaid(_ forecast: inout Forecast) -> Bool {
+        let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
+        let own = UnsafeMutablePointer(mutating: bh_segment_row(segment, UInt32(ownID)))
+        let there = UnsafeMutablePointer(mutating: bh_segment_row(segment, list[0].row))
+        return forecast.isFailing(here) || Hop(
+            here: forecast.side(own, feedback: here, isOwn: true), there: forecast.side(there, feedback: there, isOwn: false),
+            asked: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.asked)) / 1000).pays
+    }
+
+    private mutating func putSelfFirst() {
+        for place in 1..<count where list[place].id == ownID {
+            (list[0], list[place]) = (list[place], list[0])
+            return
+        }
     }
 }
 
@@ -104,6 +126,19 @@ struct Forecast {
         if announced > 0, announced < told { told = announced }
         return announced
     }
+
+    /// One side of the choice between this server and the first of the others.
+    mutating func side(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> ForecastSide {
+        let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))
+        let seen = times.seen(feedback)
+        return ForecastSide(
+            seen: seen, told: isOwn ? seen : Double(bh_half_load(&row.pointee.facts.latency_us)), mean: mean / 1000,
+            now: present(feedback, isOwn, mean: mean) / 1000,
+            room: Double(bh_half_load(&row.pointee.room)) * 1000 / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))))
+    }
+
+    /// Whether some of the chain's requests failed there lately.
+    func isFailing(_ feedback: UnsafeMutablePointer<bh_row_t>) -> Bool { times.working(feedback) < 1 }
 
     /// L of the others, once all have been asked for theirs: the best that was seen; if none was, the best that was announced.
     var timeOfUntried: Double { times.best.isFinite ? times.best : told.isFinite ? told : 1 }

@@ -15,8 +15,11 @@ struct FeedbackWindow {
     private(set) var dispatched: UInt64 = 0
     /// What this httpd itself did in the last window.
     private(set) var own = OwnWindow()
+    private var asked = AskedWindow()
+    /// A server that has announced nothing for so long is no longer part of what all can do, milliseconds.
+    private static let silent: UInt64 = 6000
 
-    /// Writes each row's mean, and kappa, for the time since the last call.
+    /// Writes each row's mean, kappa, and whether more comes here than elsewhere, for the time since the last call.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
         let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
         let isGap = span > UInt64(BH_BEAT_LATE_MS) * 1000
@@ -24,6 +27,7 @@ struct FeedbackWindow {
         let keep = 0.9
         all *= keep
         ours *= keep
+        var others = (taken: 0.0, room: 0.0)
         for id in 0..<Int(count) {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
@@ -33,11 +37,15 @@ struct FeedbackWindow {
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
-            guard bh_row_heard(row) != 0, counts.isKnown else { continue }
+            guard bh_row_heard(row) != 0 else { continue }
+            if bh_row_heard(row) &+ Self.silent > now / 1000 { others.room += Double(bh_half_load(&row.pointee.room)) }
+            guard counts.isKnown else { continue }
+            others.taken += Double(counts.taken)
             all += Double(counts.taken)
             ours += Double(counts.sent)
         }
         own.close(segment, span: span)
+        asked.close(segment, span: span, taken: others.taken, room: others.room, dispatched: dispatched)
         // Before the first window nothing is known: what a predecessor found holds until then.
         if span > 0 { bh_half_store(&segment.pointee.kappa, kappa) }
     }

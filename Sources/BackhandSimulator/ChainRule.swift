@@ -15,11 +15,13 @@ final class ChainRule: LocalRule {
     }
 
     func choose(balancer: Int, tried: UInt64, demand: Double, at now: Double) -> Int? {
-        nodes[balancer].decide(tried: tried, at: now)
+        if isSymmetric, tried == 0 { nodes[balancer].came() }
+        return nodes[balancer].decide(tried: tried, at: now)
     }
 
     func begin(balancer: Int, server: Int, at now: Double) {
         nodes[balancer].begin(server, at: now)
+        if isSymmetric, server != balancer { nodes[server].cameFromOther() }
     }
 
     func end(balancer: Int, server: Int, took: Double, failed: Bool, at now: Double) {

@@ -107,6 +107,15 @@ final class Node {
         return serverOf[Int(first)]
     }
 
+    /// A request has come to this balancer.
+    func came() { bh_segment_arrival(segment) }
+
+    /// Likewise, sent by another one.
+    func cameFromOther() {
+        bh_segment_arrival(segment)
+        bh_segment_forwarded(segment)
+    }
+
     func begin(_ server: Int, at now: Double) {
         guard let row = rowOf[server], server != own else { return }
         dispatched += 1

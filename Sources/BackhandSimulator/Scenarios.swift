@@ -216,7 +216,17 @@ extension Scenario {
                 $0.balancers = 4
                 $0.load = 0.6
             },
+            evenly(0.1), evenly(0.5), evenly(0.8),
             Scenario("uneven", "symmetric with mixed capacities, 70 % of the clients at a small one", mixedMachines).with { $0.shareAtFirst = 0.7 },
         ]
+    }
+
+    /// Eight equal servers that are the balancers, with as many clients at each.
+    private static func evenly(_ load: Double) -> Scenario {
+        let percent = Int(load * 100 + 0.5)
+        return Scenario("even-\(percent)", "servers are the balancers, evenly asked, \(percent) % load", (0..<8).map { _ in Machine(cores: 4) }).with {
+            $0.shareAtFirst = 1.0 / 8
+            $0.load = load
+        }
     }
 }

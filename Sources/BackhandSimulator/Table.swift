@@ -2,7 +2,7 @@
 
 /// A number of ``Summary``.
 public enum Figure: String, CaseIterable, Sendable {
-    case mean, p50, p90, p99, p999, failures
+    case mean, p50, p90, p99, p999, failures, sent
 
     func of(_ summary: Summary) -> Double {
         switch self {
@@ -12,6 +12,7 @@ public enum Figure: String, CaseIterable, Sendable {
         case .p99: summary.p99
         case .p999: summary.p999
         case .failures: Double(summary.failures)
+        case .sent: 100 * Double(summary.sentOn) / Double(max(1, summary.requests))
         }
     }
 }
@@ -56,7 +57,7 @@ public struct Table {
         let times = figures[2..<7].compactMap { Double($0) }
         guard times.count == 5 else { return nil }
         let summary = Summary(
-            requests: requests, failures: failures, mean: times[0], p50: times[1], p90: times[2], p99: times[3], p999: times[4], shares: [])
+            requests: requests, failures: failures, mean: times[0], p50: times[1], p90: times[2], p99: times[3], p999: times[4], shares: [], sentOn: 0)
         return (String(parts[0].dropLast()), String(parts[1]), summary)
     }
 

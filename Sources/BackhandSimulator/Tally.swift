@@ -7,6 +7,8 @@ public struct Tally: Sendable {
     public internal(set) var failures = 0
     /// Attempts by server.
     public internal(set) var shares: [Int] = []
+    /// In a symmetric cluster: attempts elsewhere than where the request came.
+    public internal(set) var sentOn = 0
 
     mutating func reserve(_ count: Int) {
         latencies.reserveCapacity(count)
@@ -31,6 +33,7 @@ public struct Tally: Sendable {
     mutating func merge(_ other: Tally) {
         latencies += other.latencies
         failures += other.failures
+        sentOn += other.sentOn
         if shares.isEmpty { shares = other.shares } else {
             for index in other.shares.indices { shares[index] += other.shares[index] }
         }
@@ -45,7 +48,7 @@ public struct Tally: Sendable {
         let mean = sorted.isEmpty ? 0 : sorted.reduce(0, +) / Double(sorted.count) * 1000
         return Summary(
             requests: sorted.count, failures: failures, mean: mean, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99),
-            p999: quantile(0.999), shares: shares)
+            p999: quantile(0.999), shares: shares, sentOn: sentOn)
     }
 }
 
@@ -59,4 +62,5 @@ public struct Summary: Sendable, Equatable {
     public let p99: Double
     public let p999: Double
     public let shares: [Int]
+    public let sentOn: Int
 }

@@ -296,6 +296,7 @@ struct World {
         rule.begin(balancer: balancer(of: arrival), server: server, at: now)
         rule.entered(server: server, at: now)
         result.sent(to: server, of: cluster.servers.count, arrival.time, warmUp)
+        if scenario.isSymmetric, server != arrival.balancer, arrival.time >= warmUp { result.sentOn += 1 }
         if scenario.machines[server].fails(at: now) {
             cluster.servers[server].arriveToFail()
             events.push(Event(time: now + Self.toFail, kind: .fail, index: request))

@@ -22,7 +22,7 @@ struct Balance: ParsableCommand {
     @Option(help: ArgumentHelp("A chain of our functions as one more rule, its lines separated by commas.", valueName: "lines"))
     var chain: [String] = []
 
-    @Option(help: "mean, p50, p90, p99, p999 or failures.")
+    @Option(help: "mean, p50, p90, p99, p999, failures, or sent: of a symmetric cluster, percent of the requests that are not served where they came.")
     var figure: Figure = .p99
 
     @Option(help: "Simulated seconds of one run, 20 to 3600.")

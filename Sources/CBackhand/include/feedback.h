@@ -14,6 +14,11 @@ static inline void bh_segment_arrival(bh_segment_t *_Nonnull segment) {
     __atomic_add_fetch(&segment->arrivals, 1, __ATOMIC_RELAXED);
 }
 
+/* The request that has arrived comes from another server, which has decided for this one. */
+static inline void bh_segment_forwarded(bh_segment_t *_Nonnull segment) {
+    __atomic_add_fetch(&segment->forwarded, 1, __ATOMIC_RELAXED);
+}
+
 static inline bh_child_t *_Nonnull bh_segment_children(bh_segment_t *_Nonnull segment) {
     return (bh_child_t *)(void *)(segment + 1);
 }

@@ -287,9 +287,11 @@ typedef struct bh_segment {
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
     uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
     uint64_t announced_ms;      /* moderator: when it last announced anything; 0: never */
-    uint8_t pad0[16];
+    uint32_t asked;             /* moderator: requests that clients send here, over this httpd's share of all by capacity, thousandths; 0: not known */
+    uint8_t pad0[12];
     uint64_t arrivals;          /* children: requests that this httpd has received */
-    uint8_t pad1[56];
+    uint64_t forwarded;         /* children: of these, those that another server has sent on */
+    uint8_t pad1[48];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */

@@ -102,3 +102,13 @@ def test_a_full_prefork_node_is_helped(prefork):
     asked = prefork.ask("wiki", (6, 0, 0), 5)
     late = [one for one in asked[0] if one.at > 2]
     assert len(late) > 50 and sum(one.server != prefork.nodes[0].id for one in late) > 0.1 * len(late), Counter(one.server for one in late)
+
+
+def test_event_nodes_evenly_asked_send_little_on(stage):
+    """A request that one more slows down nothing here is served here."""
+    nodes = Nodes(stage, "event", 64)
+    asked = nodes.ask("default", (4, 4, 4), 6)
+    # Before the first announcements of this load it is not known that requests wait and do not compute.
+    late = [[one for one in some if one.at > 3] for some in asked]
+    assert len(everything(late)) > 300 and all(one.status == 200 for one in everything(late))
+    assert nodes.sent_on(late) <= 0.05, nodes.sent_on(late)

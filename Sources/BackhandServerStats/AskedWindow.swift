@@ -1,0 +1,37 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CBackhand
+
+/// Whether more of the clients' requests come to this httpd than are its share: then others must serve some of them, however well each node does with
+/// its own.
+///
+///     asked = (requests of clients here / room here) / (requests that all servers served / room of all)
+///
+/// A request is served once, so what the servers served is what clients sent to all of them. What is older than about ten windows is forgotten.
+struct AskedWindow {
+    private static let keep = 0.9
+    private var direct = 0.0
+    private var all = 0.0
+    private var arrivals: UInt64 = 0
+    private var forwarded: UInt64 = 0
+    private var dispatched: UInt64 = 0
+
+    /// taken: requests that the other servers served in the window; room: of these servers; dispatched: requests that this httpd has sent on, ever.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64, taken: Double, room: Double, dispatched: UInt64) {
+        let before = self
+        arrivals = bh_word_load(&segment.pointee.arrivals)
+        forwarded = bh_word_load(&segment.pointee.forwarded)
+        self.dispatched = dispatched
+        guard span > 0 else { return }
+        let came = Double(arrivals &- before.arrivals)
+        direct = direct * Self.keep + max(0, came - Double(forwarded &- before.forwarded))
+        all = all * Self.keep + taken + max(0, came - Double(dispatched &- before.dispatched))
+        let own = Double(bh_half_load(&bh_segment_row_mutable(segment, 0).pointee.room))
+        bh_half_store(&segment.pointee.asked, thousandths(direct, of: all, own, of: own + room))
+    }
+
+    private func thousandths(_ part: Double, of whole: Double, _ own: Double, of room: Double) -> UInt32 {
+        guard own > 0, whole > 0 else { return 0 }
+        return UInt32(min(max(part / whole * room / own * 1000, 1), 1_000_000))
+    }
+}

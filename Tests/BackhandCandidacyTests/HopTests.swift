@@ -1,0 +1,57 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import Testing
+
+@testable import BackhandCandidacy
+
+@Suite struct HopTests {
+    private func side(_ milliseconds: Double, told: Double? = nil, mean: Double = 1, now: Double = 1, room: Double = 4) -> ForecastSide {
+        ForecastSide(seen: milliseconds * 1000, told: (told ?? milliseconds) * 1000, mean: mean, now: now, room: room)
+    }
+
+    /// The rule as a table, where more clients ask than is this server's share.
+    @Test func rule() {
+        let cases: [(ForecastSide, ForecastSide, Bool, String)] = [
+            (side(20), side(20), false, "equal"),
+            (side(20, now: 3), side(20, now: 0), false, "three of four places are taken here: one is free"),
+            (side(20, now: 4), side(20, now: 0), true, "none is free: the forecast's order stands"),
+            (side(20), side(12), false, "quicker, but by chance"),
+            (side(20), side(10), true, "it needs half of the time"),
+            (side(20), side(9, told: 20), false, "it says that it does not"),
+            (side(20), side(20, told: 9), false, "it does not where it was seen"),
+            (side(20), side(9, told: 1), true, "the hop takes 8 ms, 17 in all"),
+            (side(20), side(9.9, told: 0.5, mean: 0), true, "just shorter"),
+            (side(20), side(10, told: 0.1, now: 3.5), false, "longer with those that are there"),
+            (side(20), side(9, now: 8), false, "nine there, where four have places"),
+            (side(0), side(20), false, "nothing was seen here"),
+            (side(20), side(0), false, "nothing was seen there"),
+        ]
+        for (here, there, expected, why) in cases { #expect(Hop(here: here, there: there, asked: 2).pays == expected, "\(why)") }
+    }
+
+    /// So many requests are taken as come, where each gets its share.
+    @Test(arguments: [(1, 6, false), (1, 7, true), (1.25, 6, false), (0.8, 6, false), (1.26, 4, true), (0.79, 4, true), (0, 4, true), (0, 3, false)] as [(Double, Double, Bool)])
+    func patience(asked: Double, now: Double, pays: Bool) {
+        #expect(Hop(here: side(20, now: now), there: side(20, now: 0), asked: asked).pays == pays)
+    }
+
+    /// A usual number is no reason, whatever the cores can do: the others have it as well.
+    @Test func usual() {
+        func pays(_ now: Double) -> Bool { Hop(here: side(20, mean: 9, now: now), there: side(20, mean: 9, now: 5), asked: 1).pays }
+        #expect([10, 16, 17].map(pays) == [false, false, true])
+    }
+
+    /// The second is a little quicker; it gets requests only where no place is free here.
+    @Test func chain() throws {
+        func first(_ flying: UInt32, asked: UInt32) throws -> Int32? {
+            let here = FakeServer(own: true, arriba: 400_000, capacity: 1600, mean: 3, announcedTime: 20_000, inFlight: flying, sentMean: 3, time: 20_000)
+            let there = FakeServer(arriba: 400_000, capacity: 1600, mean: 1, announcedTime: 18_000, inFlight: 1, sentMean: 1, time: 18_000)
+            let table = FakeTable([here, there])
+            table.segment.pointee.asked = asked
+            return try table.decide(["byForecast"]).ids.first
+        }
+        #expect(try [0, 3, 5, 12].map { try first($0, asked: 2000) } == [0, 0, 1, 1])
+        #expect(try [0, 3, 5, 12].map { try first($0, asked: 1000) } == [0, 0, 0, 1])
+    }
+}
