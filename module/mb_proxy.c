@@ -17,6 +17,13 @@ static int wants_websocket(const request_rec *r) {
     return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
 }
 
+static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts, int fresh) {
+    if (fresh) return MB_POOL_NONE;
+    /* An upgraded connection is never one for another request: it takes no right to be kept where those are few. */
+    if (facts->idle_cost != BH_IDLE_FREE && wants_websocket(r)) return MB_POOL_NONE;
+    return settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
+}
+
 /* ---- Forwarding ---- */
 
 /* mod_proxy's note of a Unix socket, which it connects to in place of what the URL names. */
@@ -267,11 +274,9 @@ static char *proxy_name(request_rec *r, const char *origin) {
 mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
-    /* An upgraded connection is never one for another request: it takes no right to be kept. */
-    mb_pooling pooling = once || how.fresh || wants_websocket(r) ? MB_POOL_NONE : settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, pooling, &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {
         /* It has said why, and the server has nothing to do with it. */
         memset(attempt, 0, sizeof *attempt);
         attempt->chain = settings->chain;
