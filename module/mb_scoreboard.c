@@ -51,7 +51,7 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
     uint32_t idle = 0;
     for (int slot = 0; global && slot < global->server_limit && idle < enough; slot++) {
         const process_score *process = &ap_scoreboard_image->parent[slot];
-        if (!process->pid || process->quiescing || process->generation != global->running_generation) continue;
+        if (!process->pid || process->quiescing || process->not_accepting || process->generation != global->running_generation) continue;
         idle += idle_of(slot, global->thread_limit, enough - idle);
     }
     return idle;

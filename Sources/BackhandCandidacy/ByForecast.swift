@@ -32,8 +32,8 @@ extension Candidates {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
-            if isOwn { hasSelf = true }
-            let feedback = isOwn ? here : row
+            var feedback = row
+            if isOwn { (feedback, hasSelf) = (here, true) }
             guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
             if place == asked || isProbe(slot) {
                 asks = true
@@ -54,25 +54,27 @@ extension Candidates {
             front.offer(SortKey(SortKey(of: word).double * forecast.timeOfUntried), word.place)
         }
         front.lead(list)
-        if hasSelf, !asks, list[0].id != own, !isHopPaid(&forecast) { putSelfFirst() }
+        if hasSelf, !asks, list[firstSound].id != own, !isHopPaid(&forecast), let here = place(of: own) { bringForward(here) }
         return true
     }
 
-    /// Whether the first one is so much quicker than this server that it pays to send the request there.
+    /// Whether the best of the others is so much better than this server that it pays to send the request there. What fails here, or answers nothing, is
+    /// no place to stay, whatever is known of its time.
     private func isHopPaid(_ forecast: inout Forecast) -> Bool {
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
+        if forecast.isFailing(here) || Times.isSilent(here, now) { return true }
         let own = UnsafeMutablePointer(mutating: bh_segment_row(segment, UInt32(ownID)))
-        let there = UnsafeMutablePointer(mutating: bh_segment_row(segment, list[0].row))
-        return forecast.isFailing(here) || Hop(
+        let there = UnsafeMutablePointer(mutating: bh_segment_row(segment, list[firstSound].row))
+        return Hop(
             here: forecast.side(own, feedback: here, isOwn: true), there: forecast.side(there, feedback: there, isOwn: false),
             asked: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.asked)) / 1000).pays
     }
 
-    private mutating func putSelfFirst() {
-        for place in 1..<count where list[place].id == ownID {
-            (list[0], list[place]) = (list[place], list[0])
-            return
-        }
+    /// The first that will not be put behind the others.
+    private var firstSound: Int {
+        guard hasDoubtful else { return 0 }
+        for place in 0..<min(count, bestPlaces) where doubts(of: list[place]) == 0 { return place }
+        return 0
     }
 }
 
@@ -134,7 +136,9 @@ struct Forecast {
         return ForecastSide(
             seen: seen, told: isOwn ? seen : Double(bh_half_load(&row.pointee.facts.latency_us)), mean: mean / 1000,
             now: present(feedback, isOwn, mean: mean) / 1000,
-            room: Double(bh_half_load(&row.pointee.room)) * 1000 / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))))
+            room: Double(bh_half_load(&row.pointee.room)) * 1000 / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))),
+            capacity: Double(max(1, bh_half_load(&row.pointee.facts.capacity))),
+            idle: Double(min(max(bh_signed_load(&row.pointee.facts.cpu), 0), 1000)) / 1000)
     }
 
     /// Whether some of the chain's requests failed there lately.

@@ -72,10 +72,11 @@ extension CandidacyFunction {
     /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byState.
     static func chooses(_ id: Int32) -> Bool { id == 7 || (id >= 16 && id <= 18) }
 
-    /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource, loaded ones.
-    static func drops(_ id: Int32) -> Bool { id == 3 || id == 11 || id == 19 || id == BH_FUNCTION_LOADED }
+    /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource.
+    static func drops(_ id: Int32) -> Bool { id == 3 || id == 11 || id == 19 }
 
-    /// The id of removeSelf: what it drops need not be looked for.
+    /// The ids of addSelf and removeSelf.
+    static let addsSelf: Int32 = 1
     static let removesSelf: Int32 = 2
 
     /// The last id that has a function; ids have no gaps.

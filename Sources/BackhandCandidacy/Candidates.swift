@@ -75,9 +75,29 @@ struct Candidates {
     }
 
     /// Whether this server is among them. Before anything is sorted it is the first, or nearly.
-    var hasSelf: Bool {
-        for place in 0..<count where list[place].id == ownID { return true }
-        return false
+    var hasSelf: Bool { place(of: ownID) != nil }
+
+    func place(of id: Int32) -> Int? {
+        for place in 0..<count where list[place].id == id { return place }
+        return nil
+    }
+
+    /// Whatever a function says, some come behind the others.
+    mutating func arrange() {
+        if hasNewcomers { holdBackNewcomers() }
+        if hasDoubtful { askLast() }
+    }
+
+    /// Puts a candidate first. The order of the others stays, but for places that no request comes to.
+    mutating func bringForward(_ place: Int) {
+        let slot = list[place]
+        var to = min(place, bestPlaces &- 1)
+        list[place] = list[to]
+        while to > 0 {
+            list[to] = list[to &- 1]
+            to &-= 1
+        }
+        list[0] = slot
     }
 
     /// Adds a server at the end, to be proxied to. The caller knows that it is not there yet.

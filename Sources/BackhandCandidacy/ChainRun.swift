@@ -84,7 +84,10 @@ struct ChainRun {
         }
         candidates.count = count
         candidates.choices = count
-        mayStay = candidates.hasSelf
+        // In the order of their rows: this server is found soon, or not there.
+        var place = 0
+        while place < count, Int(list[place].id) < own { place &+= 1 }
+        mayStay = place < count && Int(list[place].id) == own
         isRemoved = false
         candidates.hasNewcomers = hasNewcomers
         candidates.hasDoubtful = doubted & doubts != 0
@@ -96,7 +99,7 @@ struct ChainRun {
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
         counts[0] = UInt16(truncatingIfNeeded: candidates.count)
-        arrange()
+        candidates.arrange()
         for index in 0..<steps.count {
             candidates.step = index
             let before = candidates.count
@@ -108,8 +111,9 @@ struct ChainRun {
                     program: steps.baseAddress.map { bh_step_program($0 + index) })
                 CandidacyFunction.work(of: steps[index].function)?(&candidates, argument)
             }
-            arrange()
+            candidates.arrange()
             noteChoices(steps[index].function, before)
+            noteSelf(steps[index].function)
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
         }
     }
@@ -120,23 +124,23 @@ struct ChainRun {
         candidates.keepFromWaiting(idleWorkers)
     }
 
-    /// Whatever a function says, some come behind the others.
-    private mutating func arrange() {
-        if candidates.hasNewcomers { candidates.holdBackNewcomers() }
-        if candidates.hasDoubtful { candidates.askLast() }
-    }
-
     /// What a step drops is no choice any more, unless it dropped it because others seemed better.
     private mutating func noteChoices(_ function: Int32, _ before: Int) {
         let count = candidates.count
         if count > before {
             candidates.choices &+= count &- before
-            mayStay = mayStay || (!isRemoved && candidates.hasSelf)
-        } else if !CandidacyFunction.chooses(function) {
-            if count < candidates.choices { candidates.choices = count }
-            if function == CandidacyFunction.removesSelf { (mayStay, isRemoved) = (false, true) }
-            if mayStay, CandidacyFunction.drops(function) { mayStay = candidates.hasSelf }
+        } else if count < candidates.choices, !CandidacyFunction.chooses(function) {
+            candidates.choices = count
         }
+    }
+
+    /// removeSelf, or a function that drops what is wrong for the request, may take this server away; addSelf then makes it one candidate like the
+    /// others. What a loaded function says is said on purpose, the order too.
+    private mutating func noteSelf(_ function: Int32) {
+        let isAgainst = function == CandidacyFunction.removesSelf || function == BH_FUNCTION_LOADED
+            || (mayStay && CandidacyFunction.drops(function) && !candidates.hasSelf)
+        if isAgainst { (mayStay, isRemoved) = (false, true) }
+        if function == CandidacyFunction.addsSelf, !isRemoved { mayStay = true }
     }
 
     /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are taken out again.

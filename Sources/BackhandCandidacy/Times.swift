@@ -63,7 +63,7 @@ struct Times {
     private static var asking: Double { 1 / 8 }
 
     /// Whether requests wait there, and none has been answered for a second: one that hangs would be asked, and asked again.
-    private static func isSilent(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
+    static func isSilent(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
         guard bh_half_load(&row.pointee.in_flight) != 0 else { return false }
         let last = bh_word_load(&row.pointee.first_byte)
         return last == 0 || bh_mean_age_us(last, now &* 1000) > 1_000_000

@@ -65,13 +65,14 @@ extension Candidates {
     /// A client that is redirected needs no worker here any more.
     private func isSent(_ slot: ServerSlot) -> Bool { slot.mode == CChar(BACKHAND_MODE_PROXY) }
 
-    /// Where this server stands, at the end if it was dropped; nil: something speaks against it.
+    /// Where this server stands; nil: something speaks against it. If it was dropped it comes back at the end, but ahead of those that are to be asked last.
     private mutating func placeOfSelf() -> Int? {
         let own = ServerSlot(id: ownID, mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
         if hasDoubtful, doubts(of: own) & doubtsThatCount != 0 { return nil }
-        for place in 0..<count where list[place].id == ownID { return place }
+        if let place = place(of: ownID) { return place }
         append(ownID)
-        return list[count &- 1].id == ownID ? count &- 1 : nil
+        arrange()
+        return place(of: ownID)
     }
 
     private func workersHere(_ idleWorkers: (UInt32) -> UInt32, spare: Double) -> WorkersHere {
@@ -89,16 +90,5 @@ extension Candidates {
         return WorkersThere(
             idle: Int32(truncatingIfNeeded: min(bh_segment_spare(segment, slot.row), 1 << 24)), workers: bh_signed_load(&row.pointee.facts.workers),
             heard: bh_row_heard(row), more: flying > 0 ? othersFactor * flying : 0)
-    }
-
-    /// The order of the others stays.
-    private mutating func bringForward(_ place: Int) {
-        let slot = list[place]
-        var to = place
-        while to > 0 {
-            list[to] = list[to &- 1]
-            to &-= 1
-        }
-        list[0] = slot
     }
 }

@@ -12,6 +12,9 @@ struct AskedWindow {
     private static let keep = 0.9
     private var direct = 0.0
     private var all = 0.0
+    /// Sums over the same time: what requests wait for changes from second to second.
+    private var ownRoom = 0.0
+    private var allRoom = 0.0
     private var arrivals: UInt64 = 0
     private var forwarded: UInt64 = 0
     private var dispatched: UInt64 = 0
@@ -27,11 +30,13 @@ struct AskedWindow {
         direct = direct * Self.keep + max(0, came - Double(forwarded &- before.forwarded))
         all = all * Self.keep + taken + max(0, came - Double(dispatched &- before.dispatched))
         let own = Double(bh_half_load(&bh_segment_row_mutable(segment, 0).pointee.room))
-        bh_half_store(&segment.pointee.asked, thousandths(direct, of: all, own, of: own + room))
+        ownRoom = ownRoom * Self.keep + own
+        allRoom = allRoom * Self.keep + own + room
+        bh_half_store(&segment.pointee.asked, asked)
     }
 
-    private func thousandths(_ part: Double, of whole: Double, _ own: Double, of room: Double) -> UInt32 {
-        guard own > 0, whole > 0 else { return 0 }
-        return UInt32(min(max(part / whole * room / own * 1000, 1), 1_000_000))
+    private var asked: UInt32 {
+        guard ownRoom > 0, all > 0 else { return 0 }
+        return UInt32(min(max(direct / all * allRoom / ownRoom * 1000, 1), 1_000_000))
     }
 }

@@ -17,7 +17,9 @@ struct FeedbackWindow {
     private(set) var own = OwnWindow()
     private var asked = AskedWindow()
     /// A server that has announced nothing for so long is no longer part of what all can do, milliseconds.
-    private static let silent: UInt64 = 6000
+    fileprivate static let silent: UInt64 = 6000
+    /// With so few requests it has shown nothing yet.
+    private static let few: UInt64 = 20
 
     /// Writes each row's mean, kappa, and whether more comes here than elsewhere, for the time since the last call.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
@@ -33,14 +35,14 @@ struct FeedbackWindow {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             rows[id].closeMean(row, span: span, now: now)
             rows[id].closeTimes(row, keep: keep, isGap: isGap)
-            rows[id].shortage.close(segment, UInt32(id), now: now / 1000)
+            rows[id].shortage.close(segment, UInt32(id), now: now)
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
             guard bh_row_heard(row) != 0 else { continue }
-            if bh_row_heard(row) &+ Self.silent > now / 1000 { others.room += Double(bh_half_load(&row.pointee.room)) }
+            if servesToo(row, now) { others.room += Double(bh_half_load(&row.pointee.room)) }
             guard counts.isKnown else { continue }
-            others.taken += Double(counts.taken)
+            if !counts.isLate { others.taken += Double(counts.taken) }
             all += Double(counts.taken)
             ours += Double(counts.sent)
         }
@@ -48,6 +50,14 @@ struct FeedbackWindow {
         asked.close(segment, span: span, taken: others.taken, room: others.room, dispatched: dispatched)
         // Before the first window nothing is known: what a predecessor found holds until then.
         if span > 0 { bh_half_store(&segment.pointee.kappa, kappa) }
+    }
+
+    /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves more than a twentieth of what comes to
+    /// it. A server that only balances sends all on.
+    private func servesToo(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
+        guard bh_row_state(row) == BH_STATE_UP.rawValue, bh_row_heard(row) &+ Self.silent > now / 1000 else { return false }
+        let (came, passed) = (bh_word_load(&row.pointee.facts.arrivals), bh_word_load(&row.pointee.facts.dispatched))
+        return came <= Self.few || (came > passed && came - passed > came / 20)
     }
 
     /// The row gets another server.
@@ -107,6 +117,7 @@ private struct RowWindow {
     private var arrivals: UInt64 = 0
     private var dispatched: UInt64 = 0
     private var sent: UInt64 = 0
+    private var heard: UInt64 = 0
     /// Requests answered there and their time: all of them, nil before the first window, and those that are not forgotten.
     private var answered: (count: UInt64, spent: UInt64)?
     private var recentCount = 0.0
@@ -118,6 +129,8 @@ private struct RowWindow {
         var taken: UInt64 = 0
         /// Whether that is known: not across a restart.
         var isKnown = false
+        /// Whether that was in a long silence, not in the last window alone.
+        var isLate = false
         /// Requests that we sent there.
         var sent: UInt64 = 0
     }
@@ -170,7 +183,9 @@ private struct RowWindow {
         arrivals = bh_word_load(&row.pointee.facts.arrivals)
         dispatched = bh_word_load(&row.pointee.facts.dispatched)
         sent = bh_word_load(&row.pointee.served) &+ bh_word_load(&row.pointee.failed)
+        heard = bh_row_heard(row)
         var counts = Counts()
+        counts.isLate = heard &- before.heard > FeedbackWindow.silent
         counts.sent = sent >= before.sent ? sent &- before.sent : 0
         guard boot == before.boot, arrivals >= before.arrivals, dispatched >= before.dispatched else { return counts }
         let (received, passed) = (arrivals &- before.arrivals, dispatched &- before.dispatched)

@@ -12,40 +12,51 @@ struct Shortage {
     private var idle: UInt32?
     /// Announcements since the last one with few idle workers; nil: there was none, or what it left behind is settled.
     private var calm: Int?
+    /// Times as they were when few idle workers were announced first, by chain, microseconds; 0: none was known.
+    private var before: [UInt64] = []
 
     /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second one they are gone.
     private static let settled = 2
-    /// Times are forgotten that are so many times what the server itself took: it does not count the wait. What is less is the requests' doing.
+    /// So many times what it was before, or what the server itself took, is a wait: the server does not count that. What is less is the requests' doing.
     private static let waited: UInt64 = 4
 
-    /// Looks at the row's last announcement; now: milliseconds.
+    /// Looks at the row's last announcement; now: microseconds.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64) {
         let row = bh_segment_row_mutable(segment, id)
         let at = bh_row_heard(row)
         guard at != heard else { return }
+        let isFirst = heard == 0
         heard = at
         let (workers, idle) = (bh_signed_load(&row.pointee.facts.workers), bh_signed_load(&row.pointee.facts.idle_workers))
         let last = UInt32(max(0, idle))
         let isShort = workers > 0 && idle < bh_workers_reserve(workers)
         let since = bh_segment_short(segment, id)
-        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now) : 0, min(last, self.idle ?? last))
+        // A new moderator finds what its predecessor saw begin.
+        if isFirst, since != 0 { calm = 0 }
+        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, min(last, self.idle ?? last))
         self.idle = last
-        if isShort { return calm = 0 }
+        if isShort {
+            if calm == nil { before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) } }
+            return calm = 0
+        }
         guard let rounds = calm else { return }
         calm = rounds + 1
         guard rounds + 1 == Self.settled else { return }
+        forgetWaits(row, now)
         calm = nil
-        forgetWaits(row)
+        before = []
     }
 
-    /// What is forgotten counts as not seen yet: the server is as good as the best that was.
-    private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>) {
+    /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best that was.
+    private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) {
         guard !bh_row_own(row) else { return }
         let own = UInt64(bh_half_load(&row.pointee.facts.latency_us))
         for slot in 0..<UInt32(BH_CHAINS) {
             let word = bh_row_latency(row, slot)
             let seen = bh_mean_value(bh_word_load(word))
-            if seen > own * Self.waited { bh_word_store(word, 0) }
+            let known = before.isEmpty ? 0 : before[Int(slot)]
+            guard seen > (known > 0 ? known : own) * Self.waited else { continue }
+            bh_word_store(word, known == 0 ? 0 : bh_mean_word(known, now))
         }
     }
 }

@@ -54,6 +54,7 @@ private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt
     page.field("sequence", bh_word_load(&segment.pointee.sequence))
     page.field("arriba", Int64(bh_segment_arriba(segment)))
     page.field("arrivals", bh_word_load(&segment.pointee.arrivals))
+    page.field("asked", thousandths: Int64(bh_half_load(&segment.pointee.asked)))
     page.field("moderator_pid", Int64(segment.pointee.owner_pid))
     page.field("moderator_starts", UInt64(bh_half_load(&segment.pointee.owner_epoch)))
     page.field("moderator_age_ms", elapsed(since: bh_word_load(&segment.pointee.beat_ms), now))
@@ -137,6 +138,7 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
 /// What this httpd's children saw of it.
 private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, kept: UInt32, now: UInt64, to page: inout JSONPage) {
     let served = bh_word_load(&row.pointee.served)
+    page.field("room", thousandths: roomInRequests(row))
     page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
     page.field("kept", UInt64(kept))
     page.field("served", served)
@@ -144,6 +146,12 @@ private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, kept: UInt32, 
     page.field("refused", UInt64(bh_half_load(&row.pointee.refused)))
     page.field("mean_ms", thousandths: Int64(clamping: bh_row_mean_us(row)))
     page.field("backoff_ms", elapsed(since: now, bh_row_backoff(row)))
+}
+
+/// Thousandths of a request that the server can serve at once without slowing down; 0: not known.
+private func roomInRequests(_ row: UnsafeMutablePointer<bh_row_t>) -> Int64 {
+    let speed = bh_signed_load(&row.pointee.facts.arriba)
+    return speed > 0 ? Int64(bh_half_load(&row.pointee.room)) * 1_000_000 / Int64(speed) : 0
 }
 
 /// Who was heard lately, and is not among the servers.

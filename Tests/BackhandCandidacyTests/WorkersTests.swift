@@ -28,11 +28,11 @@ import Testing
             (here(1, of: 3), there(3), false, "two came here since: as many may have come there"),
             (here(2, of: 3), there(3), true, "one came here: one is left there"),
             (here(3, of: 3), there(4, more: 3), false, "so many are on their way"),
-            (here(3, of: 3), there(8, of: 64), false, "an eighth of 64 is to stay"),
-            (here(3, of: 3), there(9, of: 64), true, "one more"),
+            (here(3, of: 3), there(4, of: 64), false, "four of many are to stay"),
+            (here(3, of: 3), there(5, of: 64), true, "one more"),
             (here(3, of: 3), there(0, of: 0), true, "workers are not announced"),
             (here(0, of: 0, shortSince: 1), there(0, of: 0), false, "not announced is no worker to wait for"),
-            (here(7, of: 64, reserve: 8), there(64, of: 64), false, "fewer than an eighth here"),
+            (here(3, of: 64, reserve: 4), there(64, of: 64), false, "fewer than four here"),
             (here(3, of: 3), there(.min, of: .max), false, "nonsense"),
             (here(.min, of: .max), there(.max, of: .max), false, "nonsense"),
         ]
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func reserve() {
-        #expect([Int32.min, 0, 1, 4, 15, 16, 150, .max].map { bh_workers_reserve($0) } == [1, 1, 1, 1, 1, 2, 18, 268_435_455])
+        #expect([Int32.min, 0, 1, 4, 15, 16, 31, 150, .max].map { bh_workers_reserve($0) } == [1, 1, 1, 1, 1, 2, 3, 4, 4])
     }
 
     /// Only as many are counted as make a difference.
@@ -50,6 +50,35 @@ import Testing
         #expect(WorkersHere.enough(4, 1, spare: 3) == 2)
         #expect(WorkersHere.enough(60, 8, spare: .infinity) == 8)
         #expect(WorkersHere.enough(3, 1, spare: -5) == 3, "the next one may have some")
+    }
+
+    /// Debian's prefork httpd keeps five to ten idle, whatever is busy: there is always one to spare.
+    @Test(arguments: [(10, 40), (7, 60), (5, 80), (10, 100), (5, 149)] as [(Int32, Int32)]) func prefork(idle: Int32, workers: Int32) {
+        #expect(there(idle, of: workers).may(take: here(5, of: 5, reserve: 4)))
+    }
+
+    /// What is said of this server, or of a session, holds: addSelf makes it one candidate like the others.
+    @Test(arguments: [
+        (["bySession", "addSelf"], [1, 0]), (["byAge 6", "byLoad", "addSelf"], [1, 2, 0]), (["byResource load<0.25", "byLoad", "addSelf"], [1, 2, 0]),
+    ] as [([String], [Int32])]) func fallback(lines: [String], order: [Int32]) throws {
+        let table = table {
+            for place in 0..<3 { $0[place].address = "10.0.0.\(place)" }
+            ($0[1].announcedIdle, $0[2].announcedIdle) = (0, 0)
+            if lines[0] == "byAge 6" { $0[0].heard = 5 }
+        }
+        #expect(try table.decide(Chain(lines), cookie: "PHPSESSID=0a000001", idle: { min($0, 4) }).ids == order)
+    }
+
+    /// It comes back, but not behind one that is in doubt.
+    @Test func doubtful() throws {
+        let table = table {
+            $0[1].announcedIdle = 0
+            $0[2].doubts = [BH_DOUBT_FAILS, BH_DOUBT_FAILING]
+            $0[2].probe = FakeTable.now + 1000
+        }
+        for seed in 1...20 {
+            #expect(try table.decide(Chain(["bySample 2", "byLoad"]), seed: UInt64(seed), idle: { min($0, 4) }).ids.first == 0)
+        }
     }
 
     /// This server, and two others that it would be sent to first.

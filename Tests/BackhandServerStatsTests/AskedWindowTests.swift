@@ -45,5 +45,22 @@ import Testing
     /// What the other one could do is not counted when it is gone; what it has done is.
     @Test func gone() { #expect(asked(clients: 100, there: 100, silentFor: 7) == 500) }
 
+    /// A server that takes none, and one that sends all on, are no part of what all can do.
+    @Test(arguments: [(BH_STATE_DRAINING, 0), (BH_STATE_UP, 960)] as [(bh_state_t, UInt64)])
+    func withoutShare(state: bh_state_t, passed: UInt64) {
+        var writer = table.writer()
+        writer.writeSelf(facts("10.0.0.1", capacity: 1600), now: 1000, wall: 5)
+        var one = facts("10.0.0.4", capacity: 1600, sequence: 1), two = facts("10.0.0.5", capacity: 1600, sequence: 1)
+        (two.state, two.arrivals, two.dispatched) = (UInt8(state.rawValue), 1000, passed)
+        one.arrivals = 1
+        _ = (writer.hear(one, now: 1000, wall: 5), writer.hear(two, now: 1000, wall: 5))
+        writer.publishFeedback(nowMicroseconds: 1_000_000)
+        (one.sequence, one.arrivals) = (2, 101)
+        _ = writer.hear(one, now: 2000, wall: 6)
+        for _ in 0..<100 { bh_segment_arrival(table.segment) }
+        writer.publishFeedback(nowMicroseconds: 2_000_000)
+        #expect(table.segment.pointee.asked == 1000)
+    }
+
     @Test func nothing() { #expect(asked(clients: 0, there: 0) == 0) }
 }

@@ -70,7 +70,32 @@ import Testing
         #expect(seen() == 5000, "without a shortage it is slow")
     }
 
-    /// Nobody asks it any more: it is asked again.
+    /// What was known before the shortage holds again; a time that was long before is no wait, however quick the server's other requests are.
+    @Test func before() {
+        var writer = table.writer()
+        pass(&writer, 1, idle: 4, took: 5000)
+        see(20)
+        see(300, slot: 3)
+        pass(&writer, 2, idle: 0, took: 5000)
+        see(5000)
+        see(310, slot: 3)
+        pass(&writer, 3, idle: 4, took: 5000)
+        pass(&writer, 4, idle: 4, took: 5000)
+        #expect(seen() == 20 && seen(slot: 3) == 310)
+    }
+
+    /// A new moderator settles what its predecessor has seen begin.
+    @Test func successor() {
+        var writer = table.writer()
+        pass(&writer, 1, idle: 0, took: 50_000)
+        see(5000)
+        writer = table.writer()
+        pass(&writer, 2, idle: 4, took: 50_000)
+        pass(&writer, 3, idle: 4, took: 50_000)
+        #expect(seen() == 0)
+    }
+
+    /// Without requests it is asked again.
     @Test func unasked() {
         var writer = table.writer()
         pass(&writer, 1, idle: 0)

@@ -95,7 +95,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,
             "arrivals": 123_456 as NSNumber, "encoded_slashes": "NoDecode" as NSString, "merge_slashes": "Off" as NSString, "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
             "arrival_rate": 125.25 as NSNumber, "first_byte_ms": 12.345 as NSNumber, "latency_ms": 20.001 as NSNumber,
-            "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
+            "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "room": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
             "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber, "workers_kept": 3 as NSNumber,
             "kept": 1 as NSNumber, "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
             "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
@@ -108,7 +108,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let own: [String: NSObject] = [
             "boot_id": "0123456789abcdef" as NSString, "sequence": 55 as NSNumber, "arriba": 99 as NSNumber,
             "arrivals": 66 as NSNumber, "moderator_pid": 4321 as NSNumber, "moderator_starts": 1 as NSNumber,
-            "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
+            "asked": 0 as NSNumber, "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
         ]
         #expect(NSDictionary(dictionary: try #require(object["self"] as? [String: Any])) == NSDictionary(dictionary: own))
         #expect((object["counters"] as? [String: UInt64])?["accepted"] == 1)

@@ -21,7 +21,7 @@ MEANS = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byt
 
 ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
               "memory_available", "workers", "workers_idle", "idle_cost", "keepalive_ms", "keepalive_requests", "workers_kept", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
-              "latency_ms", "cpu_used", "capacity", "error_share", "in_flight", "kept", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
+              "latency_ms", "cpu_used", "capacity", "error_share", "room", "in_flight", "kept", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
               "backoff_ms", "last_announced", "clock_ahead_s", "encoded_slashes", "merge_slashes", "self", "own"}
 
 CONFIG = CLUSTER + """

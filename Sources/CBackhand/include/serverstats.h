@@ -499,8 +499,9 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
     return false;
 }
 
-/* Idle workers that a server of so many is to keep: with fewer, one more request that waits for it may fill it. */
-static inline int32_t bh_workers_reserve(int32_t workers) { return workers >= 16 ? workers / 8 : 1; }
+/* Idle workers that a server of so many is to keep: with fewer, one more request that waits for it may fill it. Less than MinSpareServers, 5, which a
+ * prefork server keeps, however many of its children are busy. */
+static inline int32_t bh_workers_reserve(int32_t workers) { return workers >= 32 ? 4 : workers >= 16 ? workers / 8 : 1; }
 
 /* Since when the server of a row has said that it has few idle workers, and how many it has by its last two announcements. */
 static inline uint64_t bh_segment_short(const bh_segment_t *_Nonnull segment, uint32_t id) { return bh_word_load(&segment->spare[id].short_ms); }
