@@ -24,7 +24,6 @@ extension Candidates {
         var front = Front(keys, first: min(bestPlaces, count))
         // Servers without a time wait at the end, where the front has no words, until the best time of all is known.
         var untimed = count
-        var hasSelf = false
         var asks = false
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         let asked = Times.placeToAsk(self)
@@ -32,8 +31,7 @@ extension Candidates {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
-            var feedback = row
-            if isOwn { (feedback, hasSelf) = (here, true) }
+            let feedback = isOwn ? here : row
             guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
             if place == asked || isProbe(slot) {
                 asks = true
@@ -54,7 +52,7 @@ extension Candidates {
             front.offer(SortKey(SortKey(of: word).double * forecast.timeOfUntried), word.place)
         }
         front.lead(list)
-        if hasSelf, !asks, list[firstSound].id != own, !isHopPaid(&forecast), let here = place(of: own) { bringForward(here) }
+        if mayHaveSelf, !asks, list[firstSound].id != own, let here = place(of: own), !isHopPaid(&forecast) { bringForward(here) }
         return true
     }
 

@@ -33,6 +33,8 @@ struct Candidates {
     let slowStart: UInt64
     /// Whether some candidates may be held back.
     var hasNewcomers = false
+    /// Whether this server may be among them.
+    var mayHaveSelf = false
     /// Whether some candidates are in doubt.
     var hasDoubtful = false
     /// Servers among which the chain is free to choose.

@@ -88,6 +88,7 @@ struct ChainRun {
         var place = 0
         while place < count, Int(list[place].id) < own { place &+= 1 }
         mayStay = place < count && Int(list[place].id) == own
+        candidates.mayHaveSelf = mayStay
         isRemoved = false
         candidates.hasNewcomers = hasNewcomers
         candidates.hasDoubtful = doubted & doubts != 0
@@ -141,6 +142,8 @@ struct ChainRun {
             || (mayStay && CandidacyFunction.drops(function) && !candidates.hasSelf)
         if isAgainst { (mayStay, isRemoved) = (false, true) }
         if function == CandidacyFunction.addsSelf, !isRemoved { mayStay = true }
+        if function == CandidacyFunction.addsSelf || function == BH_FUNCTION_LOADED { candidates.mayHaveSelf = true }
+        if function == CandidacyFunction.removesSelf { candidates.mayHaveSelf = false }
     }
 
     /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are taken out again.
