@@ -51,8 +51,8 @@ MEANS = (0, 2000, 100_000, 20_000, 20_000, 500, 1600, 0)
 @pytest.mark.parametrize("path, means", [("/default", MEANS), ("/default", ()), ("/least", ())], ids=["forecast", "without means", "least time"])
 def test_the_slow_one_gets_little(mpm_stage, module_mpm, path, means):
     farm = Farm(mpm_stage, module_mpm, [answering(0.004), answering(0.08)], means)
-    shares = farm.shares(path)
-    assert shares[farm.backends[0].id] >= 50, shares
+    # A busy machine may have made the quick one's first answer the slowest: it is asked again.
+    wait_for(lambda: farm.shares(path)[farm.backends[0].id] >= 50, 20, "the slow one to get little", show=lambda: farm.shares(path))
 
 
 def test_fast_errors_repel(mpm_stage, module_mpm):

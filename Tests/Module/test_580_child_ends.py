@@ -181,7 +181,9 @@ def test_a_stop_of_the_whole_group(pair, mpm):
     """As a service manager does that signals all processes of a service, in any order."""
     balancer, server = pair()
     with Watch(balancer, server) as watch:
-        os.kill(server.moderator(), signal.SIGTERM)
+        moderator, parent = server.moderator(), server.process.pid
+        os.kill(moderator, signal.SIGTERM)
+        os.kill(parent, signal.SIGTERM)
         server.stop(signal.SIGTERM)
     assert watch.seen == ["up", "leaving"]
 
