@@ -14,6 +14,8 @@
 
 /* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
 #define UNKNOWN_MS 1000
+/* A server that says that it waits for longer than an hour is believed an hour. */
+#define MOST_SAID_S 3600
 
 /* What this thread's request does to the connections of a server. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
@@ -32,23 +34,37 @@ static apr_status_t give(void *data) {
 static int threads = 1; /* of this child */
 
 /* Of less than two seconds half is left: with BackhandConnectionPools On connections are kept to such servers, too. */
+static uint32_t lifetime(uint32_t keepalive_ms) {
+    uint32_t half = keepalive_ms / 2;
+    return keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
+}
+
 uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
-    uint32_t half = server->keepalive_ms / 2;
-    if (server->keepalive_ms) return server->keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
+    if (server->keepalive_ms) return lifetime(server->keepalive_ms);
     return most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
+}
+
+/* Of a server that does not announce it, as long as its answers say (Keep-Alive: timeout=). */
+static uint32_t lifetime_of(const mb_kept *kept, const bh_facts_t *server, uint32_t most) {
+    uint32_t said_ms = server->keepalive_ms ? 0 : bh_half_load(&kept->said_ms);
+    return said_ms ? lifetime(said_ms) : mb_keep_lifetime(server, most);
+}
+
+void mb_keep_heard(unsigned long timeout_s) {
+    if (now.kept) bh_half_store(&now.kept->said_ms, (uint32_t)(timeout_s < MOST_SAID_S ? timeout_s : MOST_SAID_S) * 1000);
 }
 
 /* Whether the one that was used last is too old for another request. */
 static int is_too_old(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
-    uint32_t lifetime = mb_keep_lifetime(server, most);
+    uint32_t longest = lifetime_of(kept, server, most);
     uint64_t used = bh_word_load(&kept->used_ms);
-    return lifetime && now_ms > used && now_ms - used >= lifetime;
+    return longest && now_ms > used && now_ms - used >= longest;
 }
 
-/* With more threads than one mod_proxy has a list of connections, and closes those that are too old (ttl) before it takes one. To forget them all
- * would keep them open as long as one of them has a request. */
+/* Of several connections mod_proxy has a list, and closes those that are too old (ttl) before it takes one. To forget them all would keep them open as long
+ * as one of them has a request. */
 static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
-    return threads == 1 && is_too_old(kept, server, most, now_ms);
+    return (threads == 1 || most == BH_KEEP_ONE) && is_too_old(kept, server, most, now_ms);
 }
 
 int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms) {

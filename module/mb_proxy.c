@@ -291,7 +291,7 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     attempt->chain = settings->chain;
     attempt->free = how.free;
     mb_handshake_begin(r, scheme, once);
-    mb_response_begin(r);
+    mb_response_begin(r, !facts->keepalive_ms);
     mb_silence_begin(r, id, facts, how.repeatable, !how.repeatable && !mb_attempt_is_safe(r));
     uint64_t ended_us;
     int result = run(r, &way, url, id, attempt, &ended_us);

@@ -34,6 +34,7 @@ typedef struct mb_kept {
     uint32_t in_use;  /* requests that have one of them, or will have one more */
     uint32_t most;    /* what bounded them at the last request: as bh_row_t.may_keep */
     uint64_t used_ms; /* when one was in use last */
+    uint32_t said_ms; /* for so long the server waits for the next request, by its answers; 0: they do not say */
 } mb_kept;
 
 /* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on its way. */
@@ -46,6 +47,8 @@ typedef enum mb_keep {
     MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
 } mb_keep;
 
+/* The answer to this thread's request says how long its server waits for the next one. */
+void mb_keep_heard(unsigned long timeout_s);
 /* Whether there are connections, and all of them are idle and too old. */
 int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
 /* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children, to be closed by the caller; -1:
@@ -155,7 +158,8 @@ void mb_handshake_register(apr_pool_t *pool);
 /* ---- Headers of answers: mb_response.c ---- */
 
 /* Before a server is asked. */
-void mb_response_begin(request_rec *r);
+/* learns: whether its server says in its answers alone how long it keeps connections. */
+void mb_response_begin(request_rec *r, int learns);
 /* After it, and after mb_attempt_end: this thread reads connections of others, too, when the request is gone. */
 void mb_response_end(void);
 /* Before anybody looks at the header: long lines are whole again. */

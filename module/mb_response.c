@@ -28,11 +28,13 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     int ended;                 /* the last reading brought nothing, or there was none */
     int inside;                /* the header has begun, and is not whole: its lines are there already, as a rule */
     int given_up;              /* a line was too long */
+    int learns;                /* Keep-Alive is looked for: mod_proxy takes it away */
     apr_array_header_t *rests; /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
 } now;
 
-void mb_response_begin(request_rec *r) {
+void mb_response_begin(request_rec *r, int learns) {
     now.r = r;
+    now.learns = learns;
     now.ended = 1;
     now.inside = 0;
     now.given_up = 0;
@@ -123,10 +125,20 @@ static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_
     return length <= MOST_READ || now.given_up ? status : take_long_line(filter, to, block);
 }
 
+static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
+    char text[64];
+    apr_size_t length = sizeof text - 1;
+    if (apr_brigade_flatten(line, text, &length) != APR_SUCCESS) return;
+    text[length] = '\0';
+    const char *timeout = ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 ? ap_strcasestr(text, "timeout=") : NULL;
+    if (timeout) mb_keep_heard(strtoul(timeout + 8, NULL, 10));
+}
+
 static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
                                                         apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
     apr_size_t length = length_of(to);
+    if (now.learns && status == APR_SUCCESS) learn(to);
     return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS : end_line(filter, to, block, status);
 }
 

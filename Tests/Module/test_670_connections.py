@@ -93,6 +93,17 @@ def test_servers_that_say_nothing(stage, slow):
     assert slow.connections == made + 1
 
 
+@pytest.mark.parametrize(("said", "connections"), [("timeout=3, max=100", [1, 1, 2]), ("max=9, Timeout=30", [1, 1, 1]), ("timeout=1", [1, 2, 3]), ("timeout=", [1, 2, 3])])
+def test_servers_whose_answers_alone_say_it(stage, mpm, said, connections):
+    """As long as they say, but for the last second, or half of what is less than two."""
+    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(headers={"Keep-Alive": said}))
+    front = front_of(stage, backend, mpm=mpm, children=1, workers=1 if mpm == "prefork" else 8)
+    for pause in (0, 1.3, 2.5):
+        time.sleep(pause)
+        front.get("/")
+    assert [request.connection for request in backend.requests] == connections
+
+
 @pytest.mark.parametrize("cost", [FREE, WORKER])
 def test_none_is_used_in_the_last_second(stage, mpm, cost):
     """The server closes it after three seconds: after two it is not used any more."""
