@@ -38,7 +38,14 @@ struct WorkersThere: Equatable {
     let more: Double
 
     /// Idle ones that it need not keep, before the request has taken one.
-    var spare: Double { workers > 0 ? Double(idle) - more - Double(bh_workers_reserve(workers)) : .infinity }
+    var spare: Double { workers > 0 ? Double(idle) - more - reserve : .infinity }
+
+    /// What may come there within a second: two standard deviations (of a Poisson number) of what is busy, 1 to 4. With few workers the last announcement says
+    /// little of the next moment.
+    private var reserve: Double {
+        let busy = Double(workers) - Double(idle)
+        return min(max(2 * max(busy, 0).squareRoot(), 1), 4)
+    }
 
     /// Whether a request may be sent there rather than served here.
     ///
