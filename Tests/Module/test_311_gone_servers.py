@@ -9,6 +9,7 @@ from harness.announce import Announcement
 from harness.conversation import Server
 from harness.endurance import ENDURANCE
 from harness.front import front_of, idle
+from harness.httpd import PRELOADED
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
@@ -77,8 +78,10 @@ def test_waves(stage, mpm):
         seen.append((*figures(front), backend.open / len(front.children())))
     print(f"{mpm}: kB, descriptors and connections after each wave of {SERVERS}: {seen}")
     first, most = full
+    # AddressSanitizer keeps for a while what is freed.
+    growth = 1.3 if PRELOADED else 1.1
     for size, held, open_connections in seen:
-        assert size <= 1.1 * first and held <= 1.1 * most + 2, (full, seen)
+        assert size <= growth * first and held <= 1.1 * most + 2, (full, seen)
         assert open_connections <= 1.1 * SERVERS + 2, seen
 
 

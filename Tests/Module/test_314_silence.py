@@ -149,6 +149,8 @@ def test_a_stopped_server(stage, mpm, forward, with_moderator):
     front.knows(*servers)
     front.log.allow(FAILED + "|BH0412")
     stopped, other = servers
+    # It may not have heard the front yet.
+    other.log.always("BH0432")
     for process in stopped.processes():
         if with_moderator or process.name != MODERATOR:
             stopped.stopped_by_test.add(process.pid)

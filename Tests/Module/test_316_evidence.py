@@ -167,7 +167,8 @@ def test_a_server_that_fails_a_whole_chain(stage, clients, count):
         assert counts[farm.ids[0]] > at_least(1 / 3, 200), counts
         farm.answer = lambda number, request: None
         for name in ("default", "random", "log"):
-            wait_for(lambda: shares(reads[name].asked[-40:]).get(farm.ids[0], 0) > 1 / 6, 10, f"{name} to find that it works again")
+            wait_for(lambda: shares(reads[name].asked[-40:]).get(farm.ids[0], 0) > 1 / 6, 30, f"{name} to find that it works again",
+                     show=lambda name=name: shares(reads[name].asked[-40:]))
         farm.nowhere_in_backoff()
 
 
