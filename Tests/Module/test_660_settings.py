@@ -28,7 +28,7 @@ def test_pools_on_and_off(stage, mpm):
 
 def test_bad_pools(stage):
     code, text = stage.httpd("BackhandConnectionPools Maybe\n", start=False).test_config()
-    assert code == 1 and "BackhandConnectionPools: 'Maybe' is none of Auto, On and Off" in text
+    assert code == 1 and "BackhandConnectionPools: 'Maybe' is none of Auto, On, Off and Shared" in text
 
 
 def reply(request):
