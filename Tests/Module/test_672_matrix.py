@@ -41,14 +41,17 @@ def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
 
 @pytest.mark.alone
 def test_many_balancers_leave_workers_to_others(stage):
-    """Ten balancers, none of which hears the others: idle connections hold no more than half of any server's workers."""
+    """Ten balancers, none of which hears the others: idle connections hold no more than half of any server's workers.
+
+    But at first: how many balancers there are is known from two announcements of this load, and a child closes what is too much at its next request.
+    """
     servers = servers_of(stage, "prefork", 16, 2)
     targets = fronts_of(stage, servers, "event", ("Auto",), 10)["Auto"]
     with Boards(servers) as boards:
-        result = load(targets, 40, 5, 0.1, path="/5")
+        result = load(targets, 40, 6, 0.1, path="/5")
     assert not result.failed
-    held = [max(idle for idle, _ in row) for at, row in boards.samples if at >= 2]
-    assert len(held) > 20 and max(held) <= 8, held
+    held = [max(idle for idle, _ in row) for at, row in boards.samples if at >= 3.5]
+    assert len(held) > 10 and max(held) <= 8, held
 
 
 @pytest.mark.parametrize("pause, connections", [(0.2, 1), (0.75, 2)])
