@@ -64,7 +64,8 @@ extension Candidates {
         let there = workersThere(list[0])
         let here = workersHere(idleWorkers, spare: there.spare)
         guard !there.may(take: here), let own = placeOfSelf() else { return }
-        var place = 1
+        // It may stand first now: those before it were to be asked last.
+        var place = min(1, own)
         while place < own, isSent(list[place]), !workersThere(list[place]).may(take: here) { place &+= 1 }
         bringForward(place)
     }

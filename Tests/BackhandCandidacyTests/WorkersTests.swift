@@ -83,6 +83,21 @@ import Testing
         }
     }
 
+    /// All that were left are in doubt: it comes back ahead of them.
+    @Test func allDoubtful() throws {
+        let table = table {
+            $0[0].load = 9000
+            for place in 1...2 {
+                $0[place].announcedIdle = 0
+                $0[place].doubts = [BH_DOUBT_FAILS]
+                $0[place].probe = FakeTable.now + 1000
+            }
+        }
+        for seed in 1...20 {
+            #expect(try table.decide(Chain(["bySample 1"]), seed: UInt64(seed), idle: { min($0, 4) }).ids.first == 0)
+        }
+    }
+
     /// This server, and two others that it would be sent to first.
     private func table(_ change: (inout [FakeServer]) -> Void = { _ in }) -> FakeTable {
         var servers = [300, 100, 200].map { FakeServer(load: $0, announcedIdle: 4, announcedWorkers: 4) }
