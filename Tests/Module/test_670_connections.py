@@ -12,7 +12,7 @@ from http.client import HTTPException
 import pytest
 from harness.announce import CLOSED, FREE, WORKER
 from harness.backend import Reply
-from harness.front import announcement_of, front_of, row
+from harness.front import announcement_of, front_of, kept, together
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
@@ -20,22 +20,6 @@ from harness.wait import wait_for
 def front_to(stage, backend, cost, idle=16, **how):
     """A front that knows a backend, which announces what a kept connection costs it, and how many of its workers are idle."""
     return front_of(stage, announcement_of(backend, idle_cost=cost, workers=16, idle=idle), **{"workers": 16, **how})
-
-
-def together(front, count, path="/"):
-    """Requests that are under way at the same time."""
-    answers = []
-    threads = [threading.Thread(target=lambda: answers.append(front.get(path))) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [answer.status for answer in answers] == [200] * count
-    return answers
-
-
-def kept(front, backend):
-    return row(front, backend)["kept"]
 
 
 @pytest.fixture

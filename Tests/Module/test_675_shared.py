@@ -3,13 +3,12 @@
 
 import os
 import signal
-import threading
 import time
 
 import pytest
 from harness.announce import CLOSED, FREE, WORKER
 from harness.backend import Reply
-from harness.front import CHAIN, announcement_of, front_of, row
+from harness.front import CHAIN, announcement_of, front_of, kept, together
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -20,21 +19,6 @@ def front_to(stage, backend, cost=(FREE, 60_000, 0, 0), idle=64, config=SHARED, 
     """A prefork balancer that knows a backend, which announces what a kept connection costs it, and how many of its workers are idle."""
     says = announcement_of(backend, idle_cost=cost, workers=64, idle=idle)
     return front_of(stage, says, mpm="prefork", config=config, **{"workers": 16, "children": 16, **how})
-
-
-def together(front, count, path="/"):
-    """Requests that are under way at the same time."""
-    answers = []
-    threads = [threading.Thread(target=lambda: answers.append(front.get(path))) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [answer.status for answer in answers] == [200] * count
-
-
-def kept(front, backend):
-    return row(front, backend)["kept"]
 
 
 def test_children_share_a_connection(stage):

@@ -5,34 +5,15 @@ import time
 from collections import Counter
 
 import pytest
-from harness import modules
+from Bench.Connections.cell import pause
 from harness.crowd import Crowd, p99
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
 pytestmark = pytest.mark.alone
 
-# Waits for 50 ms, as an application does that asks a database.
-PAUSE = r"""
-#include "httpd.h"
-#include "http_config.h"
-#include "http_protocol.h"
-#include <string.h>
-#include <unistd.h>
-
-static int pause_a_while(request_rec *r) {
-    if (!r->handler || strcmp(r->handler, "pause")) return DECLINED;
-    usleep(50000);
-    ap_set_content_type(r, "text/plain");
-    ap_rputs("done\n", r);
-    return OK;
-}
-static void hooks(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_handler(pause_a_while, NULL, NULL, APR_HOOK_MIDDLE);
-}
-AP_DECLARE_MODULE(pause) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
-"""
+# As an application does that asks a database.
+PAUSE_MS = 50
 
 CHAINS = {
     "off": "Backhand off",
@@ -46,9 +27,8 @@ class Nodes:
     """So many httpds of the same configuration; the path /name has the chain of that name."""
 
     def __init__(self, stage, mpm, workers, config="", count=3, **how):
-        pause = modules.build(stage.folder, "pause", PAUSE)
         sections = "".join(f"<Location /{name}>\n{lines}\n</Location>\n" for name, lines in CHAINS.items())
-        config = CLUSTER_OF_9 + pause + "BackhandTrace On\nKeepAliveTimeout 5\n<Location />\nSetHandler pause\n</Location>\n" + sections + config + "\n"
+        config = CLUSTER_OF_9 + pause(stage) + "BackhandTrace On\nKeepAliveTimeout 5\n" + sections + config + "\n"
         if mpm == "prefork":
             config += f"MaxRequestWorkers {workers}\nMaxSpareServers {workers}\n"
         self.nodes = [stage.httpd(config + "<Location /status>\nSetHandler backhand-handler\n</Location>\n", mpm=mpm, workers=workers,
@@ -60,7 +40,7 @@ class Nodes:
 
     def ask(self, chain, clients, seconds, rate=None):
         """What so many clients of each node asked within that time."""
-        crowds = [Crowd(node, clients=number, paths=(f"/{chain}",), network=20 + place, rate=rate and rate * number)
+        crowds = [Crowd(node, clients=number, paths=(f"/{chain}/{PAUSE_MS}",), network=20 + place, rate=rate and rate * number)
                   for place, (node, number) in enumerate(zip(self.nodes, clients))]
         for crowd in crowds:
             crowd.__enter__()

@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A front that sends everything to the servers behind it, for tests of what passes through."""
 
+import threading
+
 from .announce import Announcement
 from .stage import CLUSTER_OF_9
 from .wait import wait_for
@@ -33,3 +35,20 @@ def row(front, server):
 def idle(front, server, deadline=5):
     """Waits until nothing of the front is under way at the server. An httpd that is stopped in a tunnel waits ten seconds for it."""
     wait_for(lambda: row(front, server)["in_flight"] == 0, deadline, "none in flight", show=lambda: row(front, server))
+
+
+def together(front, count, path="/"):
+    """Requests that are under way at the same time."""
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(front.get(path))) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status for answer in answers] == [200] * count
+    return answers
+
+
+def kept(front, server):
+    """Connections to the server that the front keeps."""
+    return row(front, server)["kept"]
