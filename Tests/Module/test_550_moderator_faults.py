@@ -48,11 +48,12 @@ def test_killed_at_random_times(stage, other):
 
 def test_announcements_while_there_is_none(stage, other):
     """The parent holds the sockets: what arrives between two moderators, here nearly always, waits for the next."""
-    balancer = stage.httpd(BALANCED, workers=16)
+    # A busy machine may let two or three of the moderators end before they have read anything, but not all of them.
+    balancer = stage.httpd(BALANCED.replace("byAge 2", "byAge 4"), workers=16)
     balancer.knows(other)
     with Load(balancer, good=lambda answer: answer.text == "other\n") as load:
         old = 0
-        for _ in range(6):
+        for _ in range(8):
             old = balancer.moderator(other_than=old)
             time.sleep(0.1)
             os.kill(old, signal.SIGKILL)
