@@ -10,6 +10,8 @@ struct Shortage {
     private var heard: UInt64 = 0
     /// In the announcement before; nil: there was none.
     private var idle: UInt32?
+    /// Idle workers in the mean of the last few announcements.
+    private var mean = 0.0
     /// Announcements since the last one with few idle workers; nil: there was none, or what it left behind is settled.
     private var calm: Int?
     /// Times as they were when few idle workers were announced first, by chain, microseconds; 0: none was known.
@@ -17,6 +19,9 @@ struct Shortage {
 
     /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second one they are gone.
     private static let settled = 2
+    /// Weight of an announcement in the mean. Requests are much shorter than the second between two announcements, so one tells by chance how many workers are
+    /// idle: with a smaller weight, a server that has become idle gets nothing for longer than four seconds; with a larger one chance decides.
+    private static let weight = 0.25
     /// So many times what it was before, or what the server itself took, is a wait: the server does not count that. What is less is the requests' doing.
     private static let waited: UInt64 = 4
 
@@ -33,8 +38,7 @@ struct Shortage {
         let since = bh_segment_short(segment, id)
         // A new moderator finds what its predecessor saw begin.
         if isFirst, since != 0 { calm = 0 }
-        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, min(last, self.idle ?? last))
-        self.idle = last
+        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, spare(last))
         if isShort {
             if calm == nil { before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) } }
             return calm = 0
@@ -45,6 +49,14 @@ struct Shortage {
         forgetWaits(row, now)
         calm = nil
         before = []
+    }
+
+    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean.
+    private mutating func spare(_ last: UInt32) -> UInt32 {
+        mean = idle == nil ? Double(last) : mean + Self.weight * (Double(last) - mean)
+        let least = min(last, idle ?? last, UInt32(mean + 0.5))
+        idle = last
+        return least
     }
 
     /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best that was.
