@@ -3,6 +3,8 @@
 #   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    every test
+#   make unit     the Swift tests and the C calls of the border: what an edit breaks first
+#   make test T=310   the test files whose names begin with test_310
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
 #   make torture-compare  the same faults in front of httpd's balancer:// and of HAProxy
 #   make endurance  minutes of killed and stopped moderators, and of graceful restarts, under load
@@ -108,6 +110,13 @@ check: deps all
 	@$(MAKE) --no-print-directory $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
+unit: $(CORE)
+	scripts/check unit contract
+
+test: all
+	@ls Tests/*/test_$(T)*.py > /dev/null 2>&1 && [ -n "$(T)" ] || { echo "make test T=310: no file is called Tests/*/test_$(T)*.py" >&2; exit 2; }
+	cd Tests && $(PYTHON) -m pytest -q */test_$(T)*.py
+
 SECONDS ?= 60
 SEED ?= 1
 torture: deps all
@@ -157,5 +166,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps build-deps demo-deps demo check torture torture-compare endurance bench bench-balance fuzz install clean
+.PHONY: all build deps build-deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install clean
 .DELETE_ON_ERROR:
