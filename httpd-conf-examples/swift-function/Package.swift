@@ -2,7 +2,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 import PackageDescription
 
-// A candidacy function in Swift. Embedded Swift: the result needs libc alone, and nothing of Swift gets into httpd.
+// A candidacy function in Embedded Swift. The result needs only libc, and no Swift runtime gets into httpd.
 let package = Package(
     name: "byMemory",
     products: [.library(name: "byMemory", type: .dynamic, targets: ["byMemory"])],
