@@ -262,7 +262,7 @@ typedef struct bh_sender {
 /* What a server's announcements say of its workers, of several of them: one alone is a moment. */
 typedef struct bh_spare {
     uint64_t short_ms;          /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has more */
-    uint32_t workers;           /* moderator: that were idle by the last announcement and by the one before it */
+    uint32_t workers;           /* moderator: idle ones: the least of the last two announcements and their mean; of this server the most of its last two */
     uint8_t pad[4];
 } bh_spare_t;
 
