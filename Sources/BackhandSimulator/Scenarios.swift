@@ -179,13 +179,13 @@ extension Scenario {
             Scenario("workers", "4 to 32 workers that wait, two cores announced", waiting([4, 8, 16, 32], speeds: [1, 1, 1, 1])).with {
                 $0.balancers = 4
             },
-            Scenario("hidden", "as antagonist-1, servers wait for what nobody announces", hidden(busy: 0)).with {
+            Scenario("hidden", "as antagonist-1, servers wait for something that is not announced", hidden(busy: 0)).with {
                 $0.antagonists = true
             },
             Scenario("hidden-busy", "the same, other programs use the CPUs", hidden(busy: 0.97)).with {
                 $0.antagonists = true
             },
-            Scenario("hidden-10", "as mixed, servers wait for what nobody announces", hidden(busy: 0)).with {
+            Scenario("hidden-10", "as mixed, servers wait for something that is not announced", hidden(busy: 0)).with {
                 $0.balancers = 10
             },
             Scenario("waits-slow", "eight servers that wait, one turns five times slower", with(waiting(Array(repeating: 8, count: 8), speeds: Array(repeating: 1, count: 8))) {
