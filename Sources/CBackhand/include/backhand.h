@@ -5,8 +5,9 @@
  * Rules. The receiver comes first, then inputs, then outputs. Every call that can fail returns a bh_status_t.
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for the
  * call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are answered with
- * BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. Nothing here allocates, locks, or makes
- * system calls, except the bh_moderator_ and bh_sockets_ calls.
+ * BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. No call locks or makes
+ * system calls, except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing (Tests/Budget counts); these two groups, and calls that
+ * build an error text, may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -38,7 +39,7 @@ typedef enum bh_status {
     BH_OK = 0,
     BH_EINVAL = 1,  /* a NULL or an impossible size */
     BH_ESYNTAX = 2, /* a text that cannot be read; the error text says why */
-    BH_ELAYOUT = 3, /* a segment that another build made, or that is none */
+    BH_ELAYOUT = 3, /* a segment that another build made, or memory that is not a segment */
     BH_ESPACE = 4,  /* the result does not fit into what the caller gave */
     BH_ESYSTEM = 5, /* the system refused; the error text says what */
     BH_EINUSE = 6   /* no longer returned: a port that belongs to another program is tried again */
@@ -91,7 +92,7 @@ bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullabl
 
 /* ---- Candidacy ---- */
 
-/* Most functions in one chain: far more than anybody has a use for, so that counts fit on a stack. */
+/* Most functions in one chain: far more than any configuration needs, so that counts fit on a stack. */
 #define BH_STEPS_MAX 64
 
 /* bh_step_t.function of a function that BackhandFromSO loaded. Built-in ones have ids from 1 on. */
@@ -110,9 +111,9 @@ typedef struct bh_step {
     int32_t number;                  /* argument: byAge milliseconds, byLoad thousandths of load, byBusyChildren workers */
     bh_candidacy_fn _Nullable call;  /* BH_FUNCTION_LOADED: the function; otherwise NULL */
     const char *_Nullable name;      /* as in the configuration; lives as long as the step; for traces */
-    const char *_Nullable argument;  /* likewise, for loaded functions and those that take a text; NULL: none */
+    const char *_Nullable argument;  /* the same, for loaded functions and those that take a text; NULL: none */
     uint32_t *_Nullable broken;      /* BH_FUNCTION_LOADED: 1 when the function has damaged memory: it is not called any more. Set by
-                                      * the core; shared by all who run chains with the function; NULL: nothing is remembered */
+                                      * the core; shared by all chains with the function; NULL: nothing is remembered */
     uint64_t program[BH_PROGRAM_WORDS]; /* byResource: its condition, as the core has read it; word 0: how many follow */
 } bh_step_t;
 
@@ -124,7 +125,7 @@ bh_status_t bh_step_parse(const char *_Nullable name, const char *_Nullable argu
 /* Name of the built-in function with this id, as the configuration spells it; NULL past the last. Ids start at 1. */
 const char *_Nullable bh_function_name(int32_t function);
 
-/* What a decision needs to know beside the chain and the table. Clock and randomness are inputs. */
+/* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {
     uint64_t now_ms;         /* CLOCK_MONOTONIC, milliseconds */
     uint64_t seed;           /* any number that differs from request to request */
@@ -133,11 +134,11 @@ typedef struct bh_request {
     const char *_Nullable query;  /* as the client sent it, without '?'; NULL: none */
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
-    uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with an address of its own */
+    uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with its own address */
     const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */
     size_t accepted_count;
     uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
-    uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with a slot of their own, all others share one */
+    uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with separate slots, all others share one */
     bool once;               /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other servers, and it never looks
                               * whether one that is in doubt works again */
     uint32_t (*_Nullable idle_workers)(uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most once, and
@@ -150,7 +151,7 @@ typedef enum bh_fault {
     BH_FAULT_COUNT = 1,  /* count outside 0...MAXSERVERS */
     BH_FAULT_ID = 2,     /* an id that no server has */
     BH_FAULT_TWICE = 3,  /* an id twice */
-    BH_FAULT_CANARY = 4, /* wrote behind MAXSERVERS entries: memory is damaged. Reported once, if the step has a word broken */
+    BH_FAULT_CANARY = 4, /* wrote beyond MAXSERVERS entries: memory is damaged. Reported once, if the step has a word broken */
     BH_FAULT_MODE = 5    /* a mode that is none of BACKHAND_MODE_ */
 } bh_fault_t;
 
@@ -164,7 +165,7 @@ typedef struct bh_decision {
     uint32_t fault_step;                 /* that function's index in the chain */
     uint64_t decided_ms;                 /* the request's now_ms: what the table says since then is newer than the decision */
     uint32_t choices;                    /* servers among which the chain was free to choose: below 2, a session, a name or their lack has decided */
-    bool probe;                          /* the first one is in doubt, and to be asked only if bh_probe_claim allows it; else decide again */
+    bool probe;                          /* the first one is in doubt, and may be tried only if bh_probe_claim allows it; else decide again */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */
@@ -172,26 +173,26 @@ size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t
 
 /* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 8; rows that appeared since it was
  * sized are not considered. Servers that refused connections are left out until their back-off ends, unless no other is
- * left (last_resort). Safe from many threads at once, each with a workspace of its own. */
+ * left (last_resort). Safe from many threads at once, each with a separate workspace. */
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
 
-/* Judges a server after a failure (bh_evidence_add): whether the chain asks it last from now on. */
+/* Decides after a failure (bh_evidence_add) whether the chain tries the server last from now on. */
 void bh_evidence_judge(bh_segment_t *_Nullable segment, uint32_t id, uint32_t chain, uint64_t now_ms);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254
 
 /* Writes the host name that a ServerSlot.hostheader means: the text itself, or a format of HTTPRedirectToName. server: the announced
- * name of the server; host: the request's Host header without port and brackets, NULL: none. BH_ESYNTAX: what comes out is no host name,
- * and may not be sent to anybody. */
+ * name of the server; host: the request's Host header without port and brackets, NULL: none. BH_ESYNTAX: the result is not a host name,
+ * and may not be sent to a client. */
 bh_status_t bh_name_expand(const char *_Nullable format, const char *_Nullable server, const char *_Nullable host,
                            char *_Nullable name, size_t size);
 
 /* ---- The segment ---- */
 
-/* Bytes of a segment for so many children. */
+/* Bytes of a segment for this many children. */
 size_t bh_segment_size(uint32_t child_slots);
 
 /* Makes an empty segment of zeroed memory. Row 0 stays empty until the moderator writes it. */
@@ -206,10 +207,10 @@ const char *_Nullable bh_counter_name(uint32_t counter);
 /* Room for any reason with its NUL. */
 #define BH_REASON_SIZE 32
 /* Why the row's server gets nothing, or less than its share, in a word or two such as "silent 7 s": docs/status.md has them all. Returns the text's
- * length, 0: nothing speaks against it. longest_ms: bh_segment_presence. */
+ * length, 0: there is no such reason. longest_ms: bh_segment_presence. */
 size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms, char *_Nullable text, size_t size);
 
-/* Why somebody who was heard is not in the table, by bh_sender_t.counter; NULL: it is nothing that a server does. */
+/* Why a sender that was heard is not in the table, by bh_sender_t.counter; NULL: a server does not cause this. */
 const char *_Nullable bh_refusal_text(uint32_t counter);
 
 /* Takes a piece of text; false stops the writer. */
@@ -245,7 +246,7 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
  * httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
 
-/* Another server has had other slashes (bh_facts_t) than this one for ten minutes: says so. */
+/* Logs that another server has had other slashes (bh_facts_t) than this one for ten minutes. */
 typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
 
 /* Looks through what the children have in common; once a second. */
@@ -300,7 +301,7 @@ typedef struct bh_moderator bh_moderator_t;
 bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
 /* Makes a place for sockets, with none in it. Call it in the parent, before it forks a moderator. The parent never looks into it, and holds no socket
- * itself: a moderator that opens its sockets anew, because the network has changed, puts those in and takes the old ones out. */
+ * itself: a moderator that opens other sockets, because the network has changed, puts those in and takes the old ones out. */
 bh_status_t bh_sockets_open(bh_sockets_t *_Nullable *_Nullable sockets, char *_Nullable error, size_t error_size);
 
 /* Whether the descriptor is of that place: a moderator closes the others that it has inherited. */
@@ -322,11 +323,11 @@ bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 /* Closes what it has opened. NULL is ignored. */
 void bh_moderator_free(bh_moderator_t *_Nullable moderator);
 
-/* The program of a step: Swift sees an array in a struct as so many fields. */
+/* The program of a step: Swift sees an array in a struct as separate fields. */
 static inline const uint64_t *_Nonnull bh_step_program(const bh_step_t *_Nonnull step) { return step->program; }
 static inline uint64_t *_Nonnull bh_step_program_mutable(bh_step_t *_Nonnull step) { return step->program; }
 
-/* Marks a function that has damaged memory; true for the first who does. Inline: Swift has no atomics for words of others. */
+/* Marks a function that has damaged memory; true for the first call. Inline: Swift has no atomics for words that C owns. */
 static inline bool bh_step_break(uint32_t *_Nonnull broken) {
     return __atomic_exchange_n(broken, 1, __ATOMIC_RELAXED) == 0;
 }

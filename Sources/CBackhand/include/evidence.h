@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Evidence: what answers say of a server, beside how long they took; by row and chain. A refused connection is proof, and none of this (feedback.h).
+/* Evidence: what answers show about a server, beside how long they took; by row and chain. A refused connection is proof, not evidence (feedback.h).
  *
  * Only what the chain placed freely is written here. Children count classes and keep two small sets, of clients and of URLs; the core judges
  * (bh_evidence_judge at failures, the moderator once a second), and what it makes of them is a bit of row.doubts: the server is asked last, but for
@@ -27,7 +27,7 @@ static inline uint32_t bh_doubt_bits(uint32_t slot) {
 }
 static inline uint32_t bh_doubt_bit(uint32_t why, uint32_t slot) { return UINT32_C(1) << (why + (slot & (BH_CHAINS - 1))); }
 
-/* Why a slot's chain asks the server last: bits as of slot 0; 0: it does not. */
+/* Why a slot's chain tries the server last: bits as of slot 0; 0: it does not. */
 static inline uint32_t bh_row_doubts(const bh_row_t *_Nonnull row, uint32_t slot) {
     return (bh_half_load(&row->doubts) & bh_doubt_bits(slot)) >> (slot & (BH_CHAINS - 1));
 }
@@ -61,7 +61,7 @@ static inline bool bh_probe_claim(bh_row_t *_Nonnull row, uint32_t slot, uint64_
     return __atomic_compare_exchange_n(&evidence->probe_ms, &due, now_ms + gap, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* From now on the chain asks the server last; false if it did so already. */
+/* From now on the chain tries the server last; false if it did so already. */
 static inline bool bh_doubt_begin(bh_row_t *_Nonnull row, uint32_t slot, uint32_t why, uint64_t probe_ms) {
     bh_evidence_t *evidence = bh_row_evidence(row, slot);
     if (!bh_row_doubts(row, slot)) {
@@ -74,7 +74,7 @@ static inline bool bh_doubt_begin(bh_row_t *_Nonnull row, uint32_t slot, uint32_
 
 static inline void bh_doubt_end(bh_row_t *_Nonnull row, uint32_t bits) { __atomic_fetch_and(&row->doubts, ~bits, __ATOMIC_RELAXED); }
 
-/* Who asked for what: a bit of each set. */
+/* The client and the URL of a request: a bit of each set. */
 typedef struct bh_asked {
     uint64_t client;
     uint64_t url;
@@ -99,7 +99,7 @@ static inline void bh_evidence_in_doubt(bh_row_t *_Nonnull row, uint32_t slot, b
     }
 }
 
-/* An answer to a request that the chain placed freely, or the lack of one. After a failure the core is asked to judge. */
+/* An answer to a request that the chain placed freely, or the lack of one. After a failure, call bh_evidence_judge. */
 static inline void bh_evidence_add(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint32_t kind, const bh_asked_t *_Nonnull asked,
                                    uint64_t now_ms) {
     bh_row_t *row = &segment->rows_extended[id];

@@ -1,9 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Feedback: what the children of one httpd learn from the requests that they send to servers, kept in serverstats for all of them.
+/* Feedback: the results of the requests that the children of one httpd send to servers, kept in serverstats for all of them.
  *
  * Requests in flight, their times and errors as moving means, and what failures mean for the next requests: back-off and doubt.
- * Children write, without locks; whoever decides or shows reads. Bounds are in docs/limits.md.
+ * Children write without locks; decisions and the status read. Limits are in docs/limits.md.
  */
 #ifndef BACKHAND_FEEDBACK_H
 #define BACKHAND_FEEDBACK_H
@@ -23,14 +23,14 @@ static inline bh_child_t *_Nonnull bh_segment_children(bh_segment_t *_Nonnull se
     return (bh_child_t *)(void *)(segment + 1);
 }
 
-/* The children's slots that there is memory for. bytes: the mapping's, from the caller's own memory: what the segment says of itself is
- * the children's user's word, and the parent is root. */
+/* The children's slots that there is memory for. bytes: the mapping's, from the caller's own memory: the children's
+ * user can write the segment, and the parent is root. */
 static inline uint32_t bh_child_slots(size_t bytes) {
     size_t slots = bytes < sizeof(bh_segment_t) ? 0 : (bytes - sizeof(bh_segment_t)) / sizeof(bh_child_t);
     return slots < INT32_MAX ? (uint32_t)slots : INT32_MAX;
 }
 
-/* Claims one of so many slots (bh_child_slots) for the process; -1 if none is free: its requests then count in the sums only. */
+/* Claims one of the slots (bh_child_slots) for the process; -1 if none is free: its requests then count in the sums only. */
 static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid) {
     bh_child_t *children = bh_segment_children(segment);
     for (uint32_t i = 0; i < slots; i++) {
@@ -45,7 +45,8 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t sl
     return -1;
 }
 
-/* The parent, when a child is gone: takes back what it had in flight, and what it kept. slots: as above. Looks at claimed slots only: each has pages of its own. */
+/* The parent, when a child is gone: subtracts what it had in flight, and what it kept. slots: as above.
+ * Reads claimed slots only, because each has separate pages. */
 static inline void bh_child_forget(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid, uint64_t now_us) {
     bh_child_t *children = bh_segment_children(segment);
     uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_ACQUIRE);
@@ -165,13 +166,13 @@ static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_
 
 /* Half of the mean is younger than this: shorter ones follow chance, longer ones miss what lasts a few seconds. */
 #define BH_LATENCY_TAU_US 1000000
-/* A sample counts as at most so many times the mean. */
+/* A sample counts as at most this many times the mean. */
 #define BH_LATENCY_CLIP 4
 
 /* The slot of a chain's times. */
 static inline uint32_t bh_chain_slot(uint32_t chain) { return chain < BH_CHAINS ? chain : 0; }
 
-/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which is behind it. Runs for each server at
+/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which follows it. Runs for each server at
  * each decision, so it does not look what it was given: the mask keeps it inside the row. */
 static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t slot) {
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
@@ -182,14 +183,14 @@ static inline uint64_t *_Nonnull bh_row_failing(bh_row_t *_Nonnull row, uint32_t
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, failing)) + (slot & (BH_CHAINS - 1));
 }
 
-/* Whether answers of the class tell how quick the server is: always those with what was asked for, never failures; the others where the chain's
+/* Whether answers of the class show how quick the server is: always those with what was asked for, never failures; the others where the chain's
  * other servers give them in like share. Bits of row.counted: one for each of the three. */
 static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t kind) { return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (kind & 3)); }
 static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint32_t kind) {
     return kind == BH_CLASS_GOOD || (kind < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, kind));
 }
 
-/* Shares of classes are compared from so many answers of each server on. */
+/* Shares of classes are compared from this many answers of each server on. */
 #define BH_EVIDENCE_FEWEST 20
 
 /* Answers of the server to freely placed requests of the slot's chain that were no failures; they wrap. */
@@ -206,7 +207,7 @@ static inline bool bh_row_is_unproven(const bh_row_t *_Nonnull row, uint32_t slo
     return answers && answers < BH_EVIDENCE_FEWEST;
 }
 
-/* Those of the answers that tell nothing of speed so far. */
+/* Those of the answers that do not show speed so far. */
 static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
     const bh_evidence_t *evidence = &row->evidence[slot & (BH_CHAINS - 1)];
     uint32_t answers = 0;
@@ -215,8 +216,8 @@ static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
     return answers;
 }
 
-/* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure is no time. An answer of a class
- * that is no evidence of speed makes no server quicker: "404 Not Found" takes little. While few answers are known it takes the time
+/* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure has no time. An answer of a class
+ * that does not show speed makes no server quicker: "404 Not Found" takes little. While few answers are known it takes the time
  * back: one first answer that was slow, and stays young by all others, would keep the requests away from which more would be learnt. */
 static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
                                           uint64_t whole_us, uint32_t kind) {
@@ -235,13 +236,13 @@ static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32
     if (first_byte_us) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
 }
 
-/* The same of a request whose chain has no slot of its own. */
+/* The same for a request whose chain has no separate slot. */
 static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
                                     bool failed) {
     bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed ? BH_CLASS_FAILED : BH_CLASS_GOOD);
 }
 
-/* The server answered, after so many microseconds. */
+/* The server answered after this many microseconds. */
 static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t microseconds) {
     bh_row_t *row = &segment->rows_extended[id];
     __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);

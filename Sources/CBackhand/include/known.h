@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Which addresses are servers' addresses: a request that comes from one of them may say whose it is, where there is no key.
+/* The addresses that belong to servers: without a key, a request from one of them may name its client.
  *
  * A server connects from the address that it announces, or from another one that it announces as well, along another line of
  * MulticastStats. The moderator keeps these with the server's row, and all of them in a hash table, so that a child finds one
@@ -57,8 +57,8 @@ static inline void bh_row_set_other(bh_segment_t *_Nonnull segment, uint32_t id,
     __atomic_store_n(&other->low, address.low, __ATOMIC_RELAXED);
 }
 
-/* Adds an address to a table; false if it is too full. Whoever reads meanwhile finds the address or does not; a slot that is half written is
- * another address than any that is asked for: the low word, which is not zero in an IPv4 address, comes last. */
+/* Adds an address to a table; false if it is too full. A reader meanwhile finds the address or does not; a slot that is half written is
+ * another address than any that is looked up: the low word, which is not zero in an IPv4 address, comes last. */
 static inline bool bh_known_add(bh_known_t *_Nonnull table, bh_address_t address) {
     bh_address_t *slot = (bh_address_t *)(uintptr_t)bh_known_find(table, &address);
     if (!slot) return false;
@@ -70,7 +70,7 @@ static inline bool bh_known_add(bh_known_t *_Nonnull table, bh_address_t address
 /* The table that is read now. */
 static inline bh_known_t *_Nonnull bh_known_current(bh_segment_t *_Nonnull segment) { return &segment->known[segment->known_turn & 1]; }
 
-/* The other one, empty, with so many slots: a power of two. bh_known_commit has it read from then on. */
+/* The other one, empty, with this number of slots, a power of two. Readers use it after bh_known_commit. */
 static inline bh_known_t *_Nonnull bh_known_begin(bh_segment_t *_Nonnull segment, uint32_t slots) {
     bh_known_t *table = &segment->known[(segment->known_turn + 1) & 1];
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

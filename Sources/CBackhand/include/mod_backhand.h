@@ -11,9 +11,9 @@
  * serverstats[]. The function removes, adds or reorders entries, stores the new count in *n and returns it. The list
  * always has room for MAXSERVERS entries. What comes back is checked before it is used: a count outside
  * 0...MAXSERVERS, an id without a server, an id that occurs twice or an unknown mode makes the module log once a minute
- * and ignore the call. A function that writes behind the list's room is not called again before the next restart.
+ * and ignore the call. A function that writes beyond the list's room is not called again before the next restart.
  *
- * arg is the text behind the function's name in the configuration, or NULL.
+ * arg is the text after the function's name in the configuration, or NULL.
  */
 #ifndef MOD_BACKHAND_H
 #define MOD_BACKHAND_H
@@ -36,8 +36,8 @@ typedef struct request_rec request_rec;
 #define SERVER_TIMEOUT 20
 
 /* The modes of a candidate: how a request reaches the server, if it is chosen. */
-#define BACKHAND_MODE_PROXY 0    /* this httpd passes it on */
-#define BACKHAND_MODE_REDIRECT 1 /* the client is told to go there itself */
+#define BACKHAND_MODE_PROXY 0    /* this httpd forwards it */
+#define BACKHAND_MODE_REDIRECT 1 /* the client is redirected there */
 
 /* One entry of the list that a candidacy function gets. */
 typedef struct ServerSlot {
@@ -47,7 +47,7 @@ typedef struct ServerSlot {
                        * server's address. A '%' begins what HTTPRedirectToName takes. Otherwise not looked at */
 } ServerSlot;
 
-/* One row of serverstats: what is known of one server. Written once a second by the moderator; a candidacy function
+/* One row of serverstats: the data about one server. Written once a second by the moderator; a candidacy function
  * may write too, and what it wrote counts until the server's next announcement. Every number is checked where the
  * built-in functions read it. */
 typedef struct serverstat {
@@ -68,7 +68,7 @@ typedef struct serverstat {
 } serverstat;
 
 /* MAXSERVERS rows in shared memory; row 0 is this httpd itself; NULL where the module has no moderator. For requests to a virtual host that
- * has an address of its own (MulticastStats in <VirtualHost>), another row is this httpd: the one whose contact is that address. Row 0 is
+ * has its own address (MulticastStats in <VirtualHost>), another row is this httpd: the one whose contact is that address. Row 0 is
  * no candidate then: what adds it to the list has added nothing. */
 extern serverstat *serverstats;
 

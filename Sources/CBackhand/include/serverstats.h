@@ -4,7 +4,7 @@
  *
  * docs/serverstats.md draws the layout. The parent maps the segment before it forks; the moderator is the only writer
  * of rows; children read rows without locks and write only what is marked "children" below. Nothing outside
- * this header and feedback.h, which has what children write at requests, touches shared memory: every access goes through their inlines, which are
+ * this header, feedback.h, evidence.h and known.h accesses shared memory: every access goes through their inlines, which are
  * atomic where several processes meet.
  *
  * All times named _ms are CLOCK_MONOTONIC in milliseconds unless they say wall.
@@ -40,12 +40,12 @@ typedef struct bh_address {
 /* Whether a server takes new requests. What it announces and what is ordered here may differ: the greater counts. Append only. */
 typedef enum bh_state {
     BH_STATE_UP = 0,
-    BH_STATE_DRAINING = 1,    /* only if there is nobody else; what is under way ends in peace */
+    BH_STATE_DRAINING = 1,    /* only if there is no other server; requests under way are finished */
     BH_STATE_MAINTENANCE = 2, /* none at all */
     BH_STATE_LEAVING = 3      /* its httpd is stopping; never ordered */
 } bh_state_t;
 
-/* What a connection to a server costs it while it is kept and nothing is asked on it. Append only. */
+/* What a connection costs a server while it is kept and idle. Append only. */
 typedef enum bh_idle {
     BH_IDLE_UNKNOWN = 0, /* not announced */
     BH_IDLE_FREE = 1,    /* no worker: the event MPM */
@@ -53,7 +53,7 @@ typedef enum bh_idle {
     BH_IDLE_CLOSED = 3   /* it keeps none: KeepAlive Off */
 } bh_idle_t;
 
-/* What a server tells of itself. Copied as a whole under a row's sequence lock. */
+/* What a server announces about itself. Copied as a whole under a row's sequence lock. */
 typedef struct bh_facts {
     bh_address_t address;   /* where it takes requests */
     uint64_t boot_id;       /* random, one for each start of its httpd */
@@ -63,12 +63,12 @@ typedef struct bh_facts {
     uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
     uint64_t arrivals;      /* requests since its httpd started */
     int64_t changed_wall;   /* receiver's wall clock seconds when this was heard; on the wire the sender's when it was sent */
-    uint64_t sent_ms;       /* milliseconds of its own clock, whose beginning means nothing, when this was sent; 0: not known */
+    uint64_t sent_ms;       /* milliseconds of its own clock, which has an arbitrary start, when this was sent; 0: not known */
     uint64_t clock_ms;      /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest */
     uint16_t port;          /* where it takes requests, 1...65535 */
     uint8_t proven;         /* receiver: 1 if its boot id has answered a challenge under a key */
     uint8_t state;          /* bh_state_t, as announced */
-    int32_t arriba;         /* see serverstat; likewise up to idle_workers */
+    int32_t arriba;         /* see serverstat; the same for all fields up to idle_workers */
     int32_t load;
     int32_t load_hwm;
     int32_t cpu;
@@ -76,14 +76,14 @@ typedef struct bh_facts {
     int32_t workers;        /* idle and busy */
     int32_t idle_workers;
     /* Means over the second before the announcement; all of them 0 if they were not announced. */
-    uint64_t dispatched;    /* requests that its httpd has sent on to others; may start anew */
+    uint64_t dispatched;    /* requests that its httpd has forwarded to others; may restart */
     uint32_t mean_in_flight; /* requests under way there, thousandths */
     uint32_t arrival_rate;  /* requests received, thousandths a second */
     uint32_t first_byte_us; /* of the requests served there: until the first byte; 0: not known */
-    uint32_t latency_us;    /* likewise until the end */
+    uint32_t latency_us;    /* of the same requests: until the end */
     uint32_t cpu_used;      /* by its httpd, thousandths of a core */
     uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
-    uint32_t error_ppm;     /* share of its answers that were errors of its own, millionths */
+    uint32_t error_ppm;     /* share of its own answers that were errors, millionths */
     uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
     int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
     uint32_t slashes;       /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On); 0: not known */
@@ -94,10 +94,10 @@ typedef struct bh_facts {
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
-/* Latency is kept by server and chain: slot 0 is for all chains that have none of their own. So many that they fill a cache line; a power of two. */
+/* Latency is kept by server and chain: slot 0 is for all chains without a separate one. They fill a cache line; a power of two. */
 #define BH_CHAINS 8
 
-/* Kinds of answers, as far as a status tells of a server. Append only. */
+/* Kinds of answers, as far as a status shows something about a server. Append only. */
 typedef enum bh_class {
     BH_CLASS_GOOD = 0,      /* 2xx */
     BH_CLASS_UNCHANGED = 1, /* 304 */
@@ -107,30 +107,30 @@ typedef enum bh_class {
     BH_CLASSES = 5
 } bh_class_t;
 
-/* What a server's answers to the requests of one chain say of it, as far as the chain placed them freely. Sets have a bit for each of 64 values of
- * a hash: how many clients, or URLs, are in one is told by its bits. Those with two halves are taken in turn, five seconds each, by row.generation. */
+/* What a server's answers to the requests of one chain show about it, as far as the chain placed them freely. Sets have a bit for each of 64 values of
+ * a hash: its bits show how many clients, or URLs, are in one. Those with two halves are taken in turn, five seconds each, by row.generation. */
 typedef struct bh_evidence {
     uint32_t answers[BH_CLASSES]; /* children: by bh_class_t; they wrap */
-    uint32_t run;                 /* children: failures since the last answer that was none */
+    uint32_t run;                 /* children: failures since the last answer that was not a failure */
     uint32_t streak;              /* children: good answers in a row while it is in doubt */
     uint32_t gap_ms;              /* moderator: between two requests that look whether it has the right answers again; 0: not known */
     uint64_t probe_ms;            /* children, moderator: when the next request may look whether it works again */
     uint64_t clients[2];          /* children; the moderator empties a half: of all answers */
     uint64_t urls[2];
-    uint64_t wrong_clients[2];    /* likewise, of those that were BH_CLASS_WRONG */
+    uint64_t wrong_clients[2];    /* the same, of those that were BH_CLASS_WRONG */
     uint64_t wrong_urls[2];
-    uint64_t failed_clients[2];   /* likewise, BH_CLASS_FAILED */
+    uint64_t failed_clients[2];   /* the same, BH_CLASS_FAILED */
     uint64_t failed_urls[2];
     uint64_t run_clients;         /* children: of the failures of the run */
     uint64_t run_urls;
     uint8_t pad[40];
 } bh_evidence_t;
 
-/* One server's extended row. Each group has cache lines of its own, so that its writers do not slow the others' readers. */
+/* One server's extended row. Each group has separate cache lines, so that its writers do not slow the readers of the others. */
 typedef struct bh_row {
     /* Scanned by every decision. */
     uint32_t lock;             /* sequence lock of facts: odd while the moderator writes */
-    uint32_t own;              /* moderator: 1: this httpd itself, as row 0 or as a virtual host with an address of its own */
+    uint32_t own;              /* moderator: 1: this httpd itself, as row 0 or as a virtual host with its own address */
     uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
     uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
     uint64_t backoff_until_ms; /* children: the server refused a connection, leave it out until then */
@@ -139,7 +139,7 @@ typedef struct bh_row {
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
-    uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is asked last */
+    uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is tried last */
     uint32_t recent_us;        /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
     /* Written once a second. */
     bh_facts_t facts;          /* moderator */
@@ -150,15 +150,15 @@ typedef struct bh_row {
     uint64_t served;           /* children: requests answered there */
     uint64_t failed;           /* children: requests that it did not answer */
     uint64_t service_us;       /* children: time that the served ones took, summed */
-    uint32_t counted;          /* moderator: four bits a chain slot: classes of answers that tell how quick the server is */
+    uint32_t counted;          /* moderator: four bits a chain slot: classes of answers that show how quick the server is */
     uint32_t generation;       /* moderator: its lowest bit: the half of the evidence's sets that children fill */
     uint64_t first_byte;       /* children: moving mean of the time until the first byte, see bh_mean_add */
     uint32_t kept;             /* children: connections to the server that are kept, idle or in use */
     uint32_t may_keep;         /* moderator: most of them; BH_KEEP_ALL: no bound; BH_KEEP_ONE: one a child, for a second */
     uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
-    uint64_t latency;          /* children: likewise of the whole time, of requests whose chain has no slot of its own */
-    uint64_t latency_of[BH_CHAINS - 1]; /* children: likewise, by chain: those of one cost little or much */
-    /* What speaks against the server. */
+    uint64_t latency;          /* children: moving mean of the whole time, of requests whose chain has no separate slot */
+    uint64_t latency_of[BH_CHAINS - 1]; /* children: the same, by chain: requests of one chain cost little or much */
+    /* Evidence against the server. */
     uint64_t failing[BH_CHAINS]; /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
     bh_evidence_t evidence[BH_CHAINS];
 } bh_row_t;
@@ -167,7 +167,7 @@ typedef struct bh_row {
 #define BH_KEEP_ALL UINT32_MAX
 #define BH_KEEP_ONE (UINT32_MAX - 1)
 
-/* Why the server of a row is asked last by a chain: which bit of row.doubts, but for the slot. */
+/* Why a chain tries the server of a row last: the bit of row.doubts for slot 0. */
 typedef enum bh_doubt {
     BH_DOUBT_FAILS = 0,   /* beside BH_DOUBT_FAILING: it fails everything */
     BH_DOUBT_FAILING = 8, /* it fails half of the requests, or more, of several clients for several URLs, and another server does not */
@@ -184,9 +184,9 @@ typedef enum bh_counter {
     BH_COUNT_NOT_ACCEPTED = 3,  /* sender outside AcceptStats */
     BH_COUNT_TRUNCATED = 4,     /* shorter than its header says, or than a header */
     BH_COUNT_OVERSIZED = 5,     /* longer than its header says, or than any announcement */
-    BH_COUNT_FOREIGN = 6,       /* does not begin as ours do */
+    BH_COUNT_FOREIGN = 6,       /* does not begin with the magic */
     BH_COUNT_VERSION = 7,       /* another version of the protocol */
-    BH_COUNT_NONSENSE = 8,      /* well formed, but with values that cannot be */
+    BH_COUNT_NONSENSE = 8,      /* well formed, but with impossible values */
     BH_COUNT_REPEATED = 9,      /* sequence not above the last one: duplicated, reordered, or by another network */
     BH_COUNT_TABLE_FULL = 10,   /* new server, no row left */
     BH_COUNT_ANNOUNCED = 11,    /* announcements sent */
@@ -202,11 +202,11 @@ typedef enum bh_counter {
     BH_COUNT_ANSWERED = 21,     /* with a key: challenges of others answered */
     BH_COUNT_BAD_ANSWER = 22,   /* with a key: answers to no challenge of ours, or too late */
     BH_COUNT_EXPIRED = 23,      /* rows emptied because their server was silent for BackhandExpire */
-    BH_COUNT_UNCHALLENGED = 24, /* with a key: neither challenged nor answered, because what somebody could have recorded has had its share */
+    BH_COUNT_UNCHALLENGED = 24, /* with a key: neither challenged nor answered, because a possible recording has used its share */
     BH_COUNT_UNCHECKED = 25,    /* with a key: signatures not checked: too many, and too many of this sender */
     BH_COUNT_LOST = 26,         /* datagrams that the kernel dropped for want of room in the socket's buffer */
     BH_COUNT_FILTERED = 27,     /* datagrams that the kernel dropped by our socket filter, during a flood */
-    BH_COUNT_NOT_CONNECTIONS = 28, /* what was in the pool of all children and is no connection to the server that it was put there for */
+    BH_COUNT_NOT_CONNECTIONS = 28, /* descriptors in the pool of all children that are not connections to the server they were put there for */
     BH_COUNTERS = 29
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
@@ -228,12 +228,12 @@ typedef struct bh_others {
 /* Connections to one server that wait in the pool of all children for the next request. */
 typedef struct bh_shared {
     int32_t waiting;            /* children; the moderator counts again each second: how many. Below 0 for a moment: none */
-    uint32_t most;              /* moderator: so many may, */
-    uint32_t most_kept;         /* or so many may be kept, in use or waiting */
+    uint32_t most;              /* moderator: this many may wait, */
+    uint32_t most_kept;         /* or this many may be kept, in use or waiting */
     uint8_t pad[52];
 } bh_shared_t;
 
-/* Where they wait: the rows are dealt among so many queues, each of which is two descriptors in every process. Where a cluster has more servers
+/* Where they wait: the rows are distributed among this many queues, each of which is two descriptors in every process. Where a cluster has more servers
  * than that, those that share a queue look past each other's. A power of two. */
 #define BH_POOLS 16
 typedef struct bh_pool {
@@ -250,7 +250,7 @@ typedef struct bh_known {
     bh_address_t slots[BH_KNOWN_SLOTS]; /* moderator: zero: free */
 } bh_known_t;
 
-/* Who was heard lately and is not in the table: so many are shown. A word of eight cache lines is less than a page has room for. */
+/* Senders that were heard lately and are not in the table: this many are shown. A word of eight cache lines is less than a page has room for. */
 #define BH_SENDERS 8
 typedef struct bh_sender {
     bh_address_t address;
@@ -259,7 +259,7 @@ typedef struct bh_sender {
     uint32_t times;             /* moderator: datagrams */
 } bh_sender_t;
 
-/* What a server's announcements say of its workers, of several of them: one alone is a moment. */
+/* What several announcements of a server say about its workers, because one alone is a moment. */
 typedef struct bh_spare {
     uint64_t short_ms;          /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has more */
     uint32_t workers;           /* moderator: idle ones: the least of the last two announcements and their mean; of this server the most of its last two */
@@ -299,7 +299,7 @@ typedef struct bh_segment {
     bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
     bh_others_t others[BH_ROWS];         /* moderator: of the rows with the same number */
     bh_spare_t spare[BH_ROWS];           /* moderator: of the rows with the same number */
-    bh_shared_t shared[BH_ROWS];         /* likewise */
+    bh_shared_t shared[BH_ROWS];         /* the same */
     bh_pool_t pools[BH_POOLS];
     uint32_t known_turn;                 /* moderator: known[known_turn & 1] is read */
     uint8_t pad3[60];
@@ -322,15 +322,15 @@ typedef struct bh_segment {
 #endif
 BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
-BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has cache lines of its own");
+BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4, "bh_row_is_plain() loads both at once");
 BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
-          && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has cache lines of its own");
+          && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
-BH_ASSERT(sizeof(bh_sender_t) * BH_SENDERS % 64 == 0, "what stands behind begins on a cache line");
+BH_ASSERT(sizeof(bh_sender_t) * BH_SENDERS % 64 == 0, "what follows begins on a cache line");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
-BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a cache line of their own");
-BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has cache lines of its own");
+BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a separate cache line");
+BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has separate cache lines");
 BH_ASSERT(sizeof(bh_segment_t) % 64 == 0, "the children's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, others) % 64 == 0 && offsetof(bh_segment_t, known_turn) % 64 == 0 && sizeof(bh_others_t) == 64,
           "a server's other addresses fill a cache line");
@@ -380,7 +380,7 @@ static inline const serverstat *_Nonnull bh_segment_public(const bh_segment_t *_
     return &segment->public_rows[id];
 }
 
-/* One number of a public row: anybody may be writing it. */
+/* One number of a public row: another process may be writing it. */
 static inline int bh_public_load(const int *_Nonnull field) { return __atomic_load_n(field, __ATOMIC_RELAXED); }
 
 /* When the server was last heard; 0: the row is empty. */
@@ -396,7 +396,7 @@ static inline uint32_t bh_row_state(const bh_row_t *_Nonnull row) {
     return announced > ordered ? announced : ordered;
 }
 
-/* Whether somebody says that it must get none, not even as the last resort. */
+/* Whether the server or an administrator here says that it must get none, not even as the last resort. */
 static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
     return bh_half_load(&row->state) == BH_STATE_MAINTENANCE || bh_half_load(&row->ordered) == BH_STATE_MAINTENANCE;
 }
@@ -429,7 +429,7 @@ static inline uint64_t bh_row_presence(const bh_row_t *_Nonnull row, uint64_t no
     return time < BH_SLOW_START_MS ? time : BH_SLOW_START_MS;
 }
 
-/* The longest of all servers that take requests: whoever has come with it shares as its equal. */
+/* The longest of all servers that take requests: a server that came with it shares as its equal. */
 static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment, uint32_t rows, uint64_t now_ms) {
     uint64_t longest = 0;
     for (uint32_t id = 0; id < rows; id++) {
@@ -441,7 +441,7 @@ static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment,
 }
 
 /* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round, so that a table
- * does not age because nobody reads the announcements. */
+ * does not age because no process reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
 /* Whether the moderator has been late for so long. */
@@ -459,7 +459,7 @@ static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment
 
 typedef uint64_t __attribute__((may_alias)) bh_facts_word_t;
 
-/* By fours: each request copies what it knows of its server. */
+/* By fours, because each request copies the facts of its server. */
 static inline void bh_facts_words(const uint64_t *_Nonnull from, bh_facts_word_t *_Nonnull to) {
     size_t count = sizeof(bh_facts_t) / 8, i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -499,7 +499,7 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
     return false;
 }
 
-/* Idle workers that a server of so many is to keep: with fewer, one more request that waits for it may fill it. Less than MinSpareServers, 5, which a
+/* Idle workers that a server of this many is to keep: with fewer, one more request that waits for it may fill it. Less than MinSpareServers, 5, which a
  * prefork server keeps, however many of its children are busy. */
 static inline int32_t bh_workers_reserve(int32_t workers) { return workers >= 32 ? 4 : workers >= 16 ? workers / 8 : 1; }
 
@@ -522,7 +522,7 @@ static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_m
 /* How a server that is silent on a request seems to be. */
 typedef enum bh_life {
     BH_LIFE_SHOWN = 0,  /* it announces itself, or nothing is known of it */
-    BH_LIFE_ENDING = 1, /* it has said that it leaves, or has been started anew: what has begun may still end */
+    BH_LIFE_ENDING = 1, /* it has announced that it leaves, or has been restarted: requests under way may still end */
     BH_LIFE_NONE = 2    /* no announcement, or one that says that none of its processes can work */
 } bh_life_t;
 
@@ -530,14 +530,14 @@ typedef enum bh_life {
 #define BH_LIFE_SILENT_MS 6000
 #define BH_LIFE_STALLED_MS 3000
 
-/* The one of the server that was asked, by what the table says now. */
+/* The same for the server that was tried, by the present table. */
 static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32_t id, const bh_facts_t *_Nonnull asked, uint64_t now_ms) {
     const bh_row_t *row = bh_segment_row(segment, id);
     bh_facts_t facts;
     uint64_t heard = bh_row_heard(row);
     /* Being written: it was heard just now. Not heard at all: the row is hidden, as rows are until a server has proven that it has the key. */
     if (bh_row_own(row) || !heard || !bh_row_copy(row, &facts)) return BH_LIFE_SHOWN;
-    /* Another boot id may be another build's after a graceful restart, under which requests end in peace; or the row is another server's. */
+    /* Another boot id may be another build's after a graceful restart, which finishes requests under way; or the row has another server. */
     if (facts.boot_id != asked->boot_id) return BH_LIFE_ENDING;
     if (bh_segment_age_clock(segment, now_ms) > heard + BH_LIFE_SILENT_MS)
         return bh_half_load(&row->state) == BH_STATE_LEAVING ? BH_LIFE_ENDING : BH_LIFE_NONE;
@@ -568,18 +568,18 @@ static inline int32_t bh_segment_arriba(const bh_segment_t *_Nonnull segment) {
     return __atomic_load_n(&segment->arriba, __ATOMIC_RELAXED);
 }
 
-/* Whether nobody keeps the table up to date, and nobody will before the next restart. */
+/* Whether no moderator keeps the table up to date, and none will before the next restart. */
 static inline bool bh_segment_unattended(const bh_segment_t *_Nonnull segment) {
     return __atomic_load_n(&segment->unattended, __ATOMIC_RELAXED) != 0;
 }
 
-/* Why the table tells nothing of now. Append only. */
+/* Why the table is not up to date. Append only. */
 typedef enum bh_trouble {
     BH_TROUBLE_NONE = 0,
     BH_TROUBLE_UNATTENDED = 1, /* there is no moderator, and none will be before something changes */
     BH_TROUBLE_BEGINNING = 2,  /* none has begun yet */
     BH_TROUBLE_LATE = 3,       /* it has no rounds any more: it is stopped, or hangs */
-    BH_TROUBLE_MUTE = 4        /* it works, but announces nothing and hears nobody */
+    BH_TROUBLE_MUTE = 4        /* it works, but announces nothing and hears no server */
 } bh_trouble_t;
 
 /* Whether announcements are sent, or others' heard. */
@@ -600,7 +600,7 @@ static inline bh_trouble_t bh_segment_trouble(const bh_segment_t *_Nonnull segme
     return bh_segment_is_connected(segment, now_ms) ? BH_TROUBLE_NONE : BH_TROUBLE_MUTE;
 }
 
-/* What the status page, its JSON and backhandctl say of it. */
+/* The text for the status page, its JSON and backhandctl. */
 static inline const char *_Nonnull bh_trouble_text(bh_trouble_t trouble) {
     switch (trouble) {
     case BH_TROUBLE_NONE: return "";
@@ -625,7 +625,7 @@ static inline bool bh_segment_sender(const bh_segment_t *_Nonnull segment, uint3
 
 /* ---- Writing: the moderator that owns the segment ---- */
 
-/* Makes the caller the owner and returns its epoch. Whoever had the segment before writes no more. */
+/* Makes the caller the owner and returns its epoch. The previous owner writes no more. */
 static inline uint32_t bh_segment_own(bh_segment_t *_Nonnull segment, int32_t pid) {
     uint32_t epoch = __atomic_add_fetch(&segment->owner_epoch, 1, __ATOMIC_ACQ_REL);
     __atomic_store_n(&segment->owner_pid, pid, __ATOMIC_RELEASE);
