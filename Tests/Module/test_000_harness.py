@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """The harness itself, with an httpd without our module: what it promises must be true before other tests lean on it."""
 
+import collections
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import textwrap
 import time
 
 import pytest
-from harness import announce, client, errorlog, httpd, processes
+from harness import announce, client, errorlog, httpd, ports, processes
 from harness.client import Step, Trace
 from harness.wait import Late, wait_for
 
@@ -182,6 +183,14 @@ def test_trace_is_read():
     trace = Trace.read("action=proxy server=127.0.0.4:8081 chain=byAge:8>6,byLogWindow:6>2,byLoad:2")
     assert trace == ("proxy", "127.0.0.4:8081", [Step("byAge", 8, 6), Step("byLogWindow", 6, 2), Step("byLoad", 2, 2)])
     assert trace.left == [("byAge", 6), ("byLogWindow", 2), ("byLoad", 2)]
+
+
+def test_ports_do_not_run_out(monkeypatch):
+    """One process runs more tests than there are ports."""
+    monkeypatch.setattr(ports, "PORTS", ports.ALL_PORTS[:40])
+    monkeypatch.setattr(ports, "_chosen", collections.deque(maxlen=20))
+    taken = [ports.free_port() for _ in range(200)]
+    assert all(len(set(taken[place:place + 20])) == 20 for place in range(180))
 
 
 def test_announcement_bytes():

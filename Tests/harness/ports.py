@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Free ports and multicast groups of our own on the loopback interface."""
 
+import collections
 import os
 import random
 import socket
@@ -20,17 +21,18 @@ def ports_of(worker, count):
 
 PORTS = ports_of(os.environ.get("PYTEST_XDIST_WORKER", "gw0"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
-_chosen = set()
+# Those given out last: servers that are just being started have them, but do not listen yet. Half of all are enough, and leave some to choose from.
+_chosen = collections.deque(maxlen=len(PORTS) // 2)
 _random = random.SystemRandom()
 
 
 def free_port(*addresses):
-    """A port that is free for TCP and UDP on all these addresses, and that was not given out before."""
+    """A port that is free for TCP and UDP on all these addresses, and that was not given out lately."""
     addresses = addresses or ("127.0.0.1",)
     for _ in range(1000):
         port = _random.choice(PORTS)
         if port not in _chosen and all(_is_free(address, port) for address in addresses):
-            _chosen.add(port)
+            _chosen.append(port)
             return port
     raise RuntimeError(f"no free port on {addresses}")
 
