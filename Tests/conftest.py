@@ -22,7 +22,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent.name in ("Torture", "Balance") or item.path.name in MEASURING:
+        if item.path.parent.name in ("Torture", "Balance", "Packages"):
+            item.add_marker(pytest.mark.long)
+        if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
 
 

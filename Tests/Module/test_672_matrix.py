@@ -17,7 +17,7 @@ def fronts_of(stage, servers, balancer, words=WORDS, count=1):
     return {word: Ours(word, word).start(stage, servers, balancer, count, workers=40) for word in words}
 
 
-@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.parametrize("balancer, mpm, workers, clients, kept", [
     ("event", "prefork", 4, 16, True), ("prefork", "event", 4, 16, False)])
 def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
@@ -39,7 +39,7 @@ def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
     assert results["Auto"].p99 <= 0.02 + 2 * min(result.p99 for result in results.values()), said
 
 
-@pytest.mark.alone
+@pytest.mark.long
 def test_many_balancers_leave_workers_to_others(stage):
     """Ten balancers, none of which hears the others: idle connections hold no more than half of any server's workers.
 
