@@ -28,7 +28,7 @@ CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-clien
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
-MODULE_SOURCES := $(filter-out module/byHostname.c,$(wildcard module/*.c)) $(wildcard module/text/*.c)
+MODULE_SOURCES := $(wildcard module/*.c module/text/*.c)
 MODULE_HEADERS := $(wildcard module/*.h module/text/*.h)
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
 CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
@@ -89,7 +89,7 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 	    -ISources/CBackhand/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
 # As its documentation tells authors to do it, but for the place of the result.
-$(BUILD)/byHostname.so: module/byHostname.c $(CONTRACT)
+$(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -ISources/CBackhand/include $(HTTPD_FLAGS) $< -o $@
