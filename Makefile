@@ -28,8 +28,8 @@ CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-clien
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
-MODULE_SOURCES := $(wildcard module/*.c module/text/*.c)
-MODULE_HEADERS := $(wildcard module/*.h module/text/*.h)
+MODULE_SOURCES := $(sort $(shell find module -name '*.c'))
+MODULE_HEADERS := $(sort $(shell find module -name '*.h'))
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
 CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
 CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
@@ -69,12 +69,13 @@ $(CORE): Package.swift $(CORE_SOURCES)
 
 # What runs at starts and restarts, for warnings and for pages: small rather than fast.
 COLD := advice config control covered listen loglevel moderator names pidfile rights server_status shortage status tend
-$(COLD:%=$(BUILD)/module/mb_%.o): CFLAGS += -Os
+COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, which module/ has not)))
+$(COLD_OBJECTS): CFLAGS += -Os
 
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
-	@$(CC) $(CFLAGS) $(STRICT) -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
+	@$(CC) $(CFLAGS) $(STRICT) -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
 
 $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
 	@echo "  link    $@"
@@ -86,7 +87,7 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
-	    -ISources/CBackhand/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+	    -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
 # As its documentation tells authors to do it, but for the place of the result.
 $(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)

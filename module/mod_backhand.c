@@ -2,9 +2,9 @@
 
 /* The module record. Each topic registers hooks of its own. */
 
-#include "mb_filters.h"
-#include "mb_guard.h"
-#include "mb_proxy.h"
+#include "message/mb_filters.h"
+#include "request/mb_guard.h"
+#include "proxy/mb_proxy.h"
 
 static void register_hooks(apr_pool_t *pool) {
     mb_config_register(pool);

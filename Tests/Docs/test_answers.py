@@ -9,7 +9,7 @@ from Docs.repository import read
 def test_the_table_of_headers():
     """Each row has headers of one kind, all of them."""
     source = {}
-    for name, kind in re.findall(r'\{"([\w-]+)", ([A-Z]+)\}', read("module/mb_merge.c")):
+    for name, kind in re.findall(r'\{"([\w-]+)", ([A-Z]+)\}', read("module/message/mb_merge.c")):
         source.setdefault(kind, set()).add(name)
     rows = read("docs/answers.md").partition("## Headers")[2].splitlines()
     told = [set(re.findall(r"`([\w-]+)`", row.split("|")[1])) for row in rows if row.startswith("| `")]

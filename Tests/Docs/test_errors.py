@@ -142,11 +142,11 @@ def test_entry_tells_what_the_source_says(line):
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.number)
 def test_number_is_of_the_range_of_its_source(line):
-    ranges = {"module/mb_config.c": range(100, 200), "module/mb_balance.c": range(400, 500), "module/mb_proxy.c": range(400, 500),
-              "module/mb_covered.c": range(100, 200), "module/mb_advice.c": range(100, 200), "module/mb_worker.c": range(400, 500),
-              "module/mb_attempt.c": range(400, 500), "module/mb_form.c": range(400, 500), "module/mb_loaded.c": range(400, 500),
-              "module/mb_guard.c": range(400, 500), "module/mb_redirect.c": range(400, 500), "module/mb_carry.c": range(400, 500),
-              "module/mb_shortage.c": range(400, 500), "module/mb_pool.c": range(400, 500), "module/mb_tend.c": range(400, 500)}
+    ranges = {"module/config/mb_config.c": range(100, 200), "module/balance/mb_balance.c": range(400, 500), "module/proxy/mb_proxy.c": range(400, 500),
+              "module/config/mb_covered.c": range(100, 200), "module/config/mb_advice.c": range(100, 200), "module/proxy/mb_worker.c": range(400, 500),
+              "module/proxy/mb_attempt.c": range(400, 500), "module/message/mb_form.c": range(400, 500), "module/config/mb_loaded.c": range(400, 500),
+              "module/request/mb_guard.c": range(400, 500), "module/balance/mb_redirect.c": range(400, 500), "module/balance/mb_carry.c": range(400, 500),
+              "module/connections/mb_shortage.c": range(400, 500), "module/connections/mb_pool.c": range(400, 500), "module/connections/mb_tend.c": range(400, 500)}
     if int(line.number) in range(370, 376):  # of all sources
         return
     wanted = range(300, 400) if line.place.startswith("Sources/") else ranges.get(line.place, range(200, 300))

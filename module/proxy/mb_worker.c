@@ -9,7 +9,7 @@
  * read its address from the table may still look at it: hold() tells it that it came too late.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "mpm_common.h"
 

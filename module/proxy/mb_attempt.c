@@ -5,7 +5,7 @@
  * better, it is given to the client after all, as the server sent it.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "http_request.h"
 #include "util_filter.h"

@@ -12,7 +12,7 @@
  * gone would keep it for ever, because the kernel takes what it says: so each write looks, too.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "apr_portable.h"
 

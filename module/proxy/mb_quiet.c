@@ -8,7 +8,7 @@
  * (mb_source.c) with another level, the second because the request has another level until there is a connection.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 /* The request that this thread has made quiet. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {

@@ -2,7 +2,7 @@
 
 /* The decision carried out: the candidates in their order, until one takes the request. */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 /* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
  * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */

@@ -8,7 +8,7 @@
  * table.
  */
 
-#include "mb_filters.h"
+#include "message/mb_filters.h"
 
 #include "util_filter.h"
 

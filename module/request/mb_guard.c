@@ -5,7 +5,7 @@
  * From outside AcceptStats the header is removed, so that no client can take another one's address. What comes from inside and is not
  * proven is not served at all: the sender is not the client, and its address may open doors. docs/protocol.md describes it. */
 
-#include "mb_guard.h"
+#include "request/mb_guard.h"
 
 /* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
  * bound a ring of servers that connect from other addresses than they announce. */

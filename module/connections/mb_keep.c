@@ -8,7 +8,7 @@
  * child is killed, the parent takes its rights back.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "ap_mpm.h"
 

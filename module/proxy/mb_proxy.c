@@ -2,8 +2,8 @@
 
 /* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server (mb_worker.c). */
 
-#include "mb_proxy.h"
-#include "mb_guard.h"
+#include "proxy/mb_proxy.h"
+#include "request/mb_guard.h"
 #include "text/mb_text.h"
 
 #include "util_filter.h"

@@ -7,7 +7,7 @@
  * another may have the request.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "http_connection.h"
 #include "util_filter.h"

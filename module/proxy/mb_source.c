@@ -5,7 +5,7 @@
  * copy of its configuration, which a copy of httpd's server_rec leads to. The copy has another log level, too: mb_quiet.c.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "apr_thread_mutex.h"
 

@@ -10,7 +10,7 @@
  * that is a peer gets 503 instead, and goes on to the next server.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

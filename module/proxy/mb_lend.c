@@ -8,7 +8,7 @@
  * shut down by that, so the copy goes on.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "apr_portable.h"
 

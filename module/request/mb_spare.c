@@ -4,7 +4,7 @@
  * hosts inside AcceptStats say "Connection: close" while few workers are idle. That helps beside balancers of older versions and
  * other proxies, which do not know what their connections cost here. No trust follows from it. */
 
-#include "mb_guard.h"
+#include "request/mb_guard.h"
 
 #include "ap_mpm.h"
 #include "http_connection.h"

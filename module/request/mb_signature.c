@@ -2,7 +2,7 @@
 
 /* The loop guard's header as a front writes it, and its signature where there is a BackhandKey. docs/protocol.md describes both. */
 
-#include "mb_guard.h"
+#include "request/mb_guard.h"
 
 #include "apr_escape.h"
 

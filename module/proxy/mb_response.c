@@ -11,7 +11,7 @@
  * brought tells them apart.
  */
 
-#include "mb_proxy.h"
+#include "proxy/mb_proxy.h"
 
 #include "util_filter.h"
 
