@@ -2,12 +2,13 @@
 
 /* The module record. Each topic registers hooks of its own. */
 
-#include "message/mb_filters.h"
-#include "request/mb_guard.h"
-#include "proxy/mb_proxy.h"
+#include "balance/mb_balance.h"
+#include "moderator/mb_moderator.h"
+#include "status/mb_status.h"
 
 static void register_hooks(apr_pool_t *pool) {
     mb_config_register(pool);
+    mb_mod_proxy_register(pool);
     mb_covered_register(pool);
     mb_advice_register(pool);
     mb_segment_register(pool);
@@ -17,9 +18,9 @@ static void register_hooks(apr_pool_t *pool) {
     mb_handshake_register(pool);
     mb_response_register(pool);
     mb_silence_register(pool);
-    mb_shortage_register(pool);
+    mb_descriptors_register(pool);
     mb_leaving_register(pool);
-    mb_proxy_register(pool);
+    mb_body_register(pool);
     mb_here_register(pool);
     mb_guard_register(pool);
     mb_dav_register(pool);
@@ -29,6 +30,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_merge_register(pool);
     mb_spare_register(pool);
     mb_walk_register(pool);
+    mb_decide_register(pool);
     mb_balance_register(pool);
     mb_status_register(pool);
     mb_server_status_register(pool);

@@ -2,7 +2,7 @@
 
 /* The decision carried out: the candidates in their order, until one takes the request. */
 
-#include "proxy/mb_proxy.h"
+#include "balance/mb_balance.h"
 
 /* How often the chain may be run for one request. A chain may leave one server only (byLogWindow does so), and after a power cut several that
  * byAge still keeps may be dead: eight get past a rack of them, and keep no client for long. */
@@ -73,7 +73,7 @@ static const char *describe_servers(request_rec *r) {
     for (uint32_t id = 1; id < rows; id++) {
         char why[BH_REASON_SIZE];
         bh_facts_t facts;
-        if (mb_balance_is_here(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts)) continue;
+        if (mb_self_is(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts)) continue;
         if (named == MOST_NAMED) more++;
         else text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port), " ", why, NULL);
     }
@@ -99,7 +99,7 @@ static void tell(const errand *about, const char *action, const char *server) {
 }
 
 static const char *endpoint_of(request_rec *r, uint32_t id, bh_facts_t *facts) {
-    return mb_facts_of(id, facts) ? mb_proxy_name(r->pool, id, facts) : NULL;
+    return mb_facts_of(id, facts) ? mb_worker_name(r->pool, id, facts) : NULL;
 }
 
 /* ---- Ends ---- */
@@ -110,7 +110,7 @@ static int is_free(const errand *about) { return about->decision->choices >= abo
 static int serve_here(const errand *about) {
     mb_here_begin(about->r, is_free(about));
     if (!about->walked) return mb_walk_serve_here(about->r);
-    if (about->tried_count) mb_proxy_give_back(about->r);
+    if (about->tried_count) mb_body_give_back(about->r);
     return DECLINED;
 }
 
@@ -256,7 +256,7 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
     mb_attempt attempt;
     /* Where one kept connection was stale, others may be, for the same reason. */
     mb_sending how = {.repeatable = may_fail(about), .fresh = about->stale || about->second, .free = is_free(about)};
-    mb_outcome outcome = mb_proxy_forward(about->r, about->settings, id, facts, how, &attempt);
+    mb_outcome outcome = mb_forward(about->r, about->settings, id, facts, how, &attempt);
     if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
     if (outcome == MB_STARVED) {
         mb_attempt_undo(&attempt, about->r);
@@ -289,7 +289,7 @@ static void tell_nobody(const errand *about) {
 /* The chain has left nobody. */
 static int nobody(errand *about) {
     bh_facts_t facts;
-    uint32_t own = mb_site_row(about->r);
+    uint32_t own = mb_self_row(about->r);
     const char *here = endpoint_of(about->r, own, &facts);
     int observe = about->settings->observe == MB_ON;
     if (about->settings->self_redirect == MB_ON && about->settings->unavailable != MB_ON) {
@@ -305,15 +305,15 @@ static int nobody(errand *about) {
 /* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
 static int is_hopeless(const errand *about, uint32_t id) {
     /* No chain leaves this server out. If it is asked over the network like the others, it waits its turn like them. */
-    int since = mb_balance_is_here(id) ? about->settings->self_redirect == MB_ON && about->decision->count > 1
+    int since = mb_self_is(id) ? about->settings->self_redirect == MB_ON && about->decision->count > 1
                                        : about->tried_count && !about->decision->last_resort;
     return since && bh_row_is_refusing(bh_segment_row(mb_segment, id), mb_now_ms());
 }
 
 static mb_way way_to(const errand *about, const ServerSlot *slot, const bh_facts_t *facts) {
-    if (mb_balance_is_here((uint32_t)slot->id)) return MB_WAY_HERE;
+    if (mb_self_is((uint32_t)slot->id)) return MB_WAY_HERE;
     if (slot->mode != BACKHAND_MODE_REDIRECT) return MB_WAY_FORWARD;
-    return mb_redirect_way(about->r, about->decision, slot, facts, !has_tried(about, mb_site_row(about->r)));
+    return mb_redirect_way(about->r, about->decision, slot, facts, !has_tried(about, mb_self_row(about->r)));
 }
 
 /* One candidate; NOBODY_TOOK_IT if it does not take the request. */
@@ -325,7 +325,7 @@ static int hand_over(errand *about, const ServerSlot *slot) {
     if (!server) return NOBODY_TOOK_IT; /* its row is being written all the time: as good as gone */
     mb_way way = way_to(about, slot, &facts);
     if (way == MB_WAY_HERE) {
-        if (!mb_balance_is_here(id) && !(server = endpoint_of(about->r, id = mb_site_row(about->r), &facts))) return NOBODY_TOOK_IT;
+        if (!mb_self_is(id) && !(server = endpoint_of(about->r, id = mb_self_row(about->r), &facts))) return NOBODY_TOOK_IT;
         if (about->settings->self_redirect == MB_ON) way = MB_WAY_FORWARD;
     }
     if (way == MB_WAY_FORWARD && about->tried_count && is_late(about)) return NOBODY_TOOK_IT;
@@ -397,10 +397,10 @@ static int settle_first(errand *about) {
     const bh_decision_t *decision = about->decision;
     for (int looks = 0; decision->probe && looks < MOST_TRIED; looks++) {
         uint32_t id = (uint32_t)decision->servers[0].id;
-        bh_row_t *row = bh_segment_row_mutable(mb_segment, mb_balance_is_here(id) ? 0 : id);
+        bh_row_t *row = bh_segment_row_mutable(mb_segment, mb_self_is(id) ? 0 : id);
         if (bh_probe_claim(row, bh_chain_slot(about->settings->chain), mb_now_ms(), !about->is_safe)) return 1;
         /* Somebody else has, so that nobody can for a while. Other servers may be in the same state. */
-        if (!mb_balance_decide(about->r, about->settings, about->tried, about->tried_count, about->decision)) return 0;
+        if (!mb_decide(about->r, about->settings, about->tried, about->tried_count, about->decision)) return 0;
     }
     return 1;
 }
@@ -408,12 +408,12 @@ static int settle_first(errand *about) {
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
 int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
-    mb_proxy_sweep(decision->decided_ms);
+    mb_worker_sweep(decision->decided_ms);
     int result = settle_first(&about) ? try_all(&about) : NOBODY_TOOK_IT;
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
-        if (!mb_balance_decide(r, settings, about.tried, about.tried_count, decision)) break;
+        if (!mb_decide(r, settings, about.tried, about.tried_count, decision)) break;
         if (!decision->count && (!has_second_chance(&about)
-                                 || !mb_balance_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
+                                 || !mb_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
         if (!settle_first(&about)) break;
         result = try_all(&about);
     }

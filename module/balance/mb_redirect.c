@@ -4,7 +4,7 @@
  * came by, and path and query as it sent them. Clients that it would send round in a circle are not redirected.
  */
 
-#include "mb_module.h"
+#include "balance/mb_balance.h"
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
 
@@ -92,7 +92,7 @@ static int has_asked_for(const request_rec *r, const authority *to) {
 /* This server among the candidates; NULL: it is not there. */
 static const ServerSlot *find_self(const bh_decision_t *decision) {
     for (uint32_t i = 0; i < decision->count; i++)
-        if (mb_balance_is_here((uint32_t)decision->servers[i].id)) return &decision->servers[i];
+        if (mb_self_is((uint32_t)decision->servers[i].id)) return &decision->servers[i];
     return NULL;
 }
 
@@ -124,6 +124,6 @@ mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const Serv
 int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status) {
     authority to = choose(r, chosen->hostheader, facts, 1);
     const char *port = to.port == usual_port(to.scheme) ? "" : apr_psprintf(r->pool, ":%u", (unsigned)to.port);
-    apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, to.scheme, "://", to.host, port, mb_proxy_as_sent(r), NULL));
+    apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, to.scheme, "://", to.host, port, mb_request_as_sent(r), NULL));
     return status ? status : HTTP_MOVED_TEMPORARILY;
 }

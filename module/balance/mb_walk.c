@@ -6,7 +6,7 @@
  * all begins anew, so that what protects local files is always asked.
  */
 
-#include "mb_module.h"
+#include "balance/mb_balance.h"
 
 /* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it. (httpd undoes escapes in both.) */
 static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcmp(r->parsed_uri.path, r->uri) == 0; }
@@ -14,11 +14,11 @@ static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcm
 /* The last moment at which <Location> sections are known and nothing has been walked. Others may still translate the URL after us. */
 static int decide_early(request_rec *r) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_balance_wants(r, settings)) return DECLINED;
+    if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_scope_wants(r, settings)) return DECLINED;
     bh_decision_t *decision = apr_palloc(r->pool, sizeof *decision);
-    if (!mb_balance_decide(r, settings, NULL, 0, decision)) return DECLINED;
+    if (!mb_decide(r, settings, NULL, 0, decision)) return DECLINED;
     /* With BackhandSelfRedirect nothing is served here, what is left to this server neither. */
-    if (settings->self_redirect == MB_ON || (decision->count && !mb_balance_is_here((uint32_t)decision->servers[0].id))) {
+    if (settings->self_redirect == MB_ON || (decision->count && !mb_self_is((uint32_t)decision->servers[0].id))) {
         mb_request *kept = mb_request_make(r);
         kept->decided = decision;
         kept->steps = settings->steps;
@@ -45,7 +45,7 @@ static int veil(request_rec *r) {
 
 int mb_walk_serve_here(request_rec *r) {
     mb_request_find(r)->decided = NULL;
-    ap_internal_redirect(mb_proxy_as_sent(r), r);
+    ap_internal_redirect(mb_request_as_sent(r), r);
     return OK;
 }
 

@@ -3,7 +3,7 @@
 /* Addresses between httpd and the core. As numbers: APR's text of a link-local address has a zone ("fe80::1%eth0"), which is only the sending
  * machine's own name for an interface. */
 
-#include "mb_module.h"
+#include "base/mb_base.h"
 
 #include <arpa/inet.h>
 
@@ -48,4 +48,10 @@ apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address
         result->addr_str_len = 46;
     }
     return result;
+}
+
+const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port) {
+    char text[BH_ADDRESS_SIZE];
+    if (bh_address_format(address, text, sizeof text) != BH_OK) return "unknown";
+    return apr_psprintf(pool, strchr(text, ':') ? "[%s]:%d" : "%s:%d", text, port);
 }

@@ -2,7 +2,7 @@
 
 /* Busy and idle workers, from httpd's scoreboard; the same walk for every MPM. */
 
-#include "mb_module.h"
+#include "base/mb_base.h"
 
 #include "scoreboard.h"
 
@@ -58,11 +58,9 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
 }
 
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
-    int servers = 0, threads = 0, known = 0;
+    int servers = mb_mpm_most_children(), threads = mb_mpm_most_threads(), known = 0;
     (void)baton;
     memset(workers, 0, sizeof *workers);
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &servers);
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_THREADS, &threads);
     for (int slot = 0; slot < servers; slot++) {
         process_score *process = ap_get_scoreboard_process(slot);
         if (!process || !process->pid || process->quiescing) continue;
@@ -72,7 +70,5 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
         if (process->generation != ap_scoreboard_image->global->running_generation) workers->idle = idle;
         else if (known < PIDS) workers->pids[known++] = (int32_t)process->pid;
     }
-    int active = 0;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &active);
-    workers->threads = active > 0 ? active : 1;
+    workers->threads = mb_mpm_threads();
 }

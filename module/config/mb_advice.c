@@ -2,7 +2,7 @@
 
 /* Warnings of what is allowed, but leaves a server alone in its cluster: `apachectl configtest` shows them before any request does. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include "http_main.h"
 
@@ -43,10 +43,17 @@ static void look_at_directory(apr_pool_t *pool, server_rec *server, const char *
                  "BH0140: UnixSocketDir %s is not a directory: the moderator cannot start; make it, for the user of the children", path);
 }
 
+/* A pool that the MPM cannot have. */
+static void look_at_shared(server_rec *server) {
+    if (mb_config_first_shared() && !mb_mpm_is_prefork())
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "BH0482: BackhandConnectionPools Shared at %s means Auto here: only children of prefork, which "
+                     "have one thread, have connections in common", mb_config_first_shared());
+}
+
 static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
     const mb_server *main = mb_main_server();
     int announced = 0;
-    mb_pool_advise(server);
+    look_at_shared(server);
     for (server_rec *each = server; each; each = each->next) {
         const mb_server *settings = mb_server_of(each);
         if (each->is_virtual && settings == main) continue;

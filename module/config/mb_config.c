@@ -2,7 +2,7 @@
 
 /* The directives and how sections merge. docs/directives/ has a page for each; a test compares both. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include "http_main.h"
 #include "apr_lib.h"
@@ -36,9 +36,13 @@ static const char *first_forward[MB_SCHEMES];
 static const char *first_shared;
 static mb_server *main_server;
 
+const char *const mb_scheme_names[MB_SCHEMES] = {"http", "https", "h2c", "h2"};
+
 mb_server *mb_main_server(void) { return main_server; }
 
 const char *mb_config_first_chain(void) { return first_chain; }
+
+const char *mb_config_first_forward(mb_scheme scheme) { return first_forward[scheme]; }
 
 const char *mb_config_first_shared(void) { return first_shared; }
 
@@ -483,31 +487,6 @@ static int forget_chains(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     return OK;
 }
 
-/* A chain without mod_proxy would serve everything here without a word: refuse the configuration instead. */
-static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    const char *missing = mb_proxy_find(); /* for chains in .htaccess too */
-    (void)pconf, (void)plog, (void)ptemp;
-    if (!missing || !first_chain) return OK;
-    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
-                 "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
-                 "(on Debian: a2enmod proxy proxy_http)", first_chain, missing);
-    return HTTP_INTERNAL_SERVER_ERROR;
-}
-
-/* The same for a scheme that nobody could speak. */
-static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog, (void)ptemp;
-    for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
-        const char *missing = first_forward[scheme] ? mb_proxy_lacks((mb_scheme)scheme) : NULL;
-        if (!missing) continue;
-        ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
-                     "BH0105: BackhandForward %s at %s needs %s: add what is missing of its LoadModule lines "
-                     "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], first_forward[scheme], missing);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return OK;
-}
-
 static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
     (void)pool;
     int announced = 0, believes = 0;
@@ -557,8 +536,6 @@ void mb_config_register(apr_pool_t *pool) {
     (void)pool;
     ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_config(forget_chains, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_config(check_schemes, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(warn_at_start, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_test_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
 }

@@ -4,7 +4,7 @@
  * that a chain in one of them would silently never decide on it. The check of the configuration names both lines. A chain in a <Location>, a
  * virtual host or the main server decides before the ProxyPass. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 /* What one scope, the main server or a virtual host, has of a directive. */
 typedef struct lines {

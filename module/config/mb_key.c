@@ -3,7 +3,7 @@
 /* BackhandKey: the file is read with the configuration, while httpd still is root; what it holds lives on only in libcrypto's contexts, in memory
  * that goes with the configuration. The core signs and checks with the two functions here and never sees a key. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  * beginning: as httpd reads its configuration twice, the list is backwards after a start, and after a restart with a further line it is mixed. So the
  * order is that of the lines, and the list only says which of their ports are plain. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include "ap_listen.h"
 
@@ -35,4 +35,10 @@ uint16_t mb_first_port(void) {
     }
     apr_pool_destroy(pool);
     return port;
+}
+
+uint16_t mb_own_port(const mb_server *settings) {
+    if (settings->destinations->nelts && APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port)
+        return APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port;
+    return mb_first_port();
 }

@@ -2,7 +2,7 @@
 
 /* Candidacy functions of one's own: BackhandFromSO loads them when the configuration is read. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include "apr_dso.h"
 

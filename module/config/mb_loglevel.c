@@ -3,7 +3,7 @@
 /* BackhandLogLevel, the old way to ask for more lines: facilities and levels of mod_backhand, mapped to LogLevel backhand:…. httpd has one
  * level for a module, so the highest that any facility was given counts. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 /* What httpd takes for "nothing was said here, look at the surrounding section"; its name is private to httpd. */
 #define LEVEL_UNSET (APLOG_NO_MODULE - 1)

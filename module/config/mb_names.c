@@ -3,7 +3,7 @@
 /* Host names in MulticastStats, which the original had on its list of things to do. They are looked up while the configuration is read, and
  * never again: what runs depends on no name server. */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 #include "apr_lib.h"
 

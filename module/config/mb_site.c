@@ -5,7 +5,7 @@
  * AcceptStats lines of its own, a virtual host also has its own peers: its requests go to them only, and come from them only.
  */
 
-#include "mb_module.h"
+#include "config/mb_config.h"
 
 /* The first ten bits of fe80::/10. */
 #define LINK_LOCAL 0x3fa
@@ -16,7 +16,7 @@ static int separate;
 static const bh_network_t nobody = {{1, 1}, {0, 0}};
 
 /* The settings that a virtual host has for itself; NULL: it shares the main server's. */
-static mb_server *own_settings(const server_rec *server) {
+mb_server *mb_site_settings(const server_rec *server) {
     mb_server *settings = mb_server_of(server);
     return server->is_virtual && settings != mb_main_server() ? settings : NULL;
 }
@@ -41,7 +41,7 @@ static void look_at_section(const server_rec *server, bh_address_t *address, uin
 
 /* The address by which the moderator knows the virtual host: that of its first line that has one. What no line gives is found as the moderator finds it,
  * again and again: an address may come after the start, and change. Only an IPv4 address is found, and its upper word is always the same. */
-static void find_own(mb_server *settings) {
+void mb_site_find(mb_server *settings) {
     const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
     bh_address_t address;
     for (int i = 0; i < settings->destinations->nelts; i++) {
@@ -50,13 +50,6 @@ static void find_own(mb_server *settings) {
         bh_word_store(&settings->own.low, address.low);
         return;
     }
-}
-
-/* Looks for it at most once a second. */
-static int is_time_to_find(mb_server *settings) {
-    uint64_t now = mb_now_ms(), next = bh_word_load(&settings->own_next_ms);
-    return next <= now
-           && __atomic_compare_exchange_n(&settings->own_next_ms, &next, now + 1000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* Fills in what the lines leave open. */
@@ -71,7 +64,7 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
         if (!is_given(&lines[i].own)) lines[i].own = address;
         if (!lines[i].own_port) lines[i].own_port = port;
     }
-    find_own(settings);
+    mb_site_find(settings);
     settings->own_port = lines[0].own_port;
 }
 
@@ -79,7 +72,7 @@ void mb_site_prepare(server_rec *main) {
     uint16_t number = 0;
     separate = 0;
     for (server_rec *server = main->next; server; server = server->next) {
-        mb_server *settings = own_settings(server);
+        mb_server *settings = mb_site_settings(server);
         if (!settings) continue;
         separate |= settings->accepted->nelts != 0;
         if (settings->destinations->nelts) complete(server, settings, ++number);
@@ -89,14 +82,14 @@ void mb_site_prepare(server_rec *main) {
 apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main) {
     apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->destinations);
     for (server_rec *server = main->next; server; server = server->next)
-        if (own_settings(server)) apr_array_cat(all, own_settings(server)->destinations);
+        if (mb_site_settings(server)) apr_array_cat(all, mb_site_settings(server)->destinations);
     return all;
 }
 
 apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main) {
     apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->accepted);
     for (server_rec *server = main->next; server; server = server->next)
-        if (own_settings(server)) apr_array_cat(all, own_settings(server)->accepted);
+        if (mb_site_settings(server)) apr_array_cat(all, mb_site_settings(server)->accepted);
     return all;
 }
 
@@ -105,30 +98,9 @@ const apr_array_header_t *mb_site_networks(const server_rec *server) {
     return settings->accepted->nelts ? settings->accepted : mb_main_server()->accepted;
 }
 
-void mb_site_describe(const request_rec *r, bh_request_t *request) {
-    const apr_array_header_t *networks = mb_site_networks(r->server);
-    request->self_id = mb_site_row(r);
+void mb_site_restrict(const server_rec *server, bh_request_t *request) {
+    const apr_array_header_t *networks = mb_site_networks(server);
     if (!separate) return;
     request->accepted = networks->nelts ? (const bh_network_t *)(void *)networks->elts : &nobody;
     request->accepted_count = networks->nelts ? (size_t)networks->nelts : 1;
-}
-
-/* The row that is the virtual host at the address it is known by; 0 also if there is none. */
-static uint32_t look_up(mb_server *settings, int *found) {
-    bh_address_t own = {bh_word_load(&settings->own.high), bh_word_load(&settings->own.low)};
-    uint32_t before = bh_half_load(&settings->own_row);
-    uint32_t row = bh_segment_own_row(mb_segment, &own, settings->own_port, before);
-    if (row != before) bh_half_store(&settings->own_row, row);
-    *found = row || bh_row_is_own(bh_segment_row(mb_segment, 0), &own, settings->own_port);
-    return row;
-}
-
-uint32_t mb_site_row(const request_rec *r) {
-    mb_server *settings = own_settings(r->server);
-    int found;
-    if (!settings || !settings->own_port) return 0;
-    uint32_t row = look_up(settings, &found);
-    if (found || !is_time_to_find(settings)) return row;
-    find_own(settings);
-    return look_up(settings, &found);
 }

@@ -8,12 +8,8 @@
  * child is killed, the parent takes its rights back.
  */
 
-#include "proxy/mb_proxy.h"
+#include "connections/mb_connections.h"
 
-#include "ap_mpm.h"
-
-/* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
-#define UNKNOWN_MS 1000
 /* A server that says that it waits for longer than an hour is believed an hour. */
 #define MOST_SAID_S 3600
 
@@ -33,21 +29,10 @@ static apr_status_t give(void *data) {
 
 static int threads = 1; /* of this child */
 
-/* Of less than two seconds half is left: with BackhandConnectionPools On connections are kept to such servers, too. */
-static uint32_t lifetime(uint32_t keepalive_ms) {
-    uint32_t half = keepalive_ms / 2;
-    return keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
-}
-
-uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
-    if (server->keepalive_ms) return lifetime(server->keepalive_ms);
-    return most == BH_KEEP_ONE ? UNKNOWN_MS : 0;
-}
-
 /* Of a server that does not announce it, as long as its answers say (Keep-Alive: timeout=). */
 static uint32_t lifetime_of(const mb_kept *kept, const bh_facts_t *server, uint32_t most) {
     uint32_t said_ms = server->keepalive_ms ? 0 : bh_half_load(&kept->said_ms);
-    return said_ms ? lifetime(said_ms) : mb_keep_lifetime(server, most);
+    return said_ms ? mb_keep_lifetime_of(said_ms) : mb_keep_lifetime(server, most);
 }
 
 void mb_keep_heard(unsigned long timeout_s) {
@@ -130,8 +115,7 @@ void mb_keep_end(uint64_t now_ms) {
 
 static void count_threads(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    if (threads < 1) threads = 1;
+    threads = mb_mpm_threads();
 }
 
 void mb_keep_register(apr_pool_t *pool) {

@@ -11,9 +11,8 @@
  * it must be open, and nothing of an answer may be left in it.
  */
 
-#include "mb_module.h"
+#include "connections/mb_connections.h"
 
-#include "ap_mpm.h"
 #include "http_main.h"
 
 #include <netinet/in.h>
@@ -39,17 +38,6 @@ int mb_pool_has(int fd) {
     for (int i = 0; pool && pool->is_open && i < BH_POOLS; i++)
         if (pool->ends[i][0] == fd || pool->ends[i][1] == fd) return 1;
     return 0;
-}
-
-int mb_pool_is_possible(void) {
-    int threads = 0;
-    return ap_mpm_query(AP_MPMQ_IS_THREADED, &threads) == APR_SUCCESS && threads == AP_MPMQ_NOT_SUPPORTED;
-}
-
-void mb_pool_advise(server_rec *server) {
-    if (mb_config_first_shared() && !mb_pool_is_possible())
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "BH0482: BackhandConnectionPools Shared at %s means Auto here: only children of prefork, which "
-                     "have one thread, have connections in common", mb_config_first_shared());
 }
 
 int mb_pool_is_open(void) { return pool && pool->is_open; }

@@ -5,12 +5,9 @@
  * mod_proxy only says that there is none, and writes the reason into the log. A child without a free descriptor would put all servers into
  * back-off, for all other children too. So after a refusal that came at once the child asks the kernel itself: a socket, and a connection to the
  * same address. What the process lacks, it lacks again; a server that refuses, refuses again.
- *
- * On the other side, a server without a descriptor cannot open the file that was asked for, and httpd calls that 403, or 500 for a program. A front
- * that is a peer gets 503 instead, and goes on to the next server.
  */
 
-#include "proxy/mb_proxy.h"
+#include "connections/mb_connections.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,31 +90,10 @@ int mb_shortage_is_over(void) {
     return 0;
 }
 
-static int is_short(void) {
+int mb_shortage_is_near(void) {
     struct rlimit most;
     int found = free_descriptor();
     return found < 0 || (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur - (rlim_t)found < SHORT);
-}
-
-/* Before the header of an error page of httpd's own leaves. The page is made from here on: it has another text, too. */
-static void admit(request_rec *r) {
-    static uint64_t next_ms;
-    const mb_request *kept = mb_request_find(r);
-    int status = r->status;
-    if (!kept || !kept->from_peer || r->main || (status != HTTP_FORBIDDEN && status != HTTP_INTERNAL_SERVER_ERROR) || !is_short()) return;
-    ap_custom_response(r, status, "This server is short of file descriptors.\n");
-    apr_table_setn(r->err_headers_out, "Retry-After", "1");
-    r->status = HTTP_SERVICE_UNAVAILABLE;
-    r->status_line = NULL;
-    r->connection->keepalive = AP_CONN_CLOSE; /* one descriptor more */
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0371: this process lacks descriptors: a request of another server was answered with 503 in "
-                      "the place of %d", status);
-}
-
-void mb_shortage_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_insert_error_filter(admit, NULL, NULL, APR_HOOK_FIRST);
 }
 
 int mb_shortage_is_general(int why) { return why != EADDRNOTAVAIL; }

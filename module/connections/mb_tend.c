@@ -7,7 +7,7 @@
  * is killed between a message and its count would leave one too many for ever.
  */
 
-#include "mb_module.h"
+#include "connections/mb_connections.h"
 
 #include <unistd.h>
 

@@ -8,8 +8,7 @@
  * given the server's own scheme.
  */
 
-#include "mb_module.h"
-#include "text/mb_text.h"
+#include "message/mb_message.h"
 
 #define DESTINATION "Destination"
 #define CONDITION "If"

@@ -7,7 +7,7 @@
  * filters were in the answer's way, and the front takes filters with these names out of it. Others run: a server without the module names none.
  */
 
-#include "message/mb_filters.h"
+#include "message/mb_message.h"
 
 #include "util_filter.h"
 

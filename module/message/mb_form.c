@@ -7,7 +7,7 @@
  * have filters inserted for although it never runs a handler, and it is found when that happens.
  */
 
-#include "proxy/mb_proxy.h"
+#include "message/mb_message.h"
 
 /* The subrequest ends, perhaps long before its client's request. */
 static apr_status_t save_body(void *data) {

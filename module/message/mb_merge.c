@@ -8,7 +8,7 @@
  * table.
  */
 
-#include "message/mb_filters.h"
+#include "message/mb_message.h"
 
 #include "util_filter.h"
 

@@ -5,8 +5,7 @@
  * site is named instead, as ProxyPassReverse would.
  */
 
-#include "mb_module.h"
-#include "text/mb_text.h"
+#include "message/mb_message.h"
 
 /* Whether the client's site has this name, or one within its domain: then it may have it. */
 static int is_of_site(const request_rec *r, mb_piece name) {

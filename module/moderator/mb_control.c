@@ -3,7 +3,7 @@
 /* The moderator's control socket. The parent makes it, because only root may give it to a group; but what is done in UnixSocketDir, which belongs
  * to the children's user, is done with that user's rights. */
 
-#include "mb_module.h"
+#include "moderator/mb_moderator.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
  * shares. A child that is one too many, has served its MaxConnectionsPerChild or was killed ends in the same way: only the closed port is proof.
  */
 
-#include "mb_module.h"
+#include "moderator/mb_moderator.h"
 
 #include "ap_listen.h"
 #include "mpm_common.h"
@@ -27,15 +27,15 @@ static int generation_now(void) {
     return ap_scoreboard_image && ap_scoreboard_image->global ? ap_scoreboard_image->global->running_generation : -1;
 }
 
-void mb_leaving_prepare(void) { ap_mpm_query(AP_MPMQ_GENERATION, &generation); }
+void mb_leaving_prepare(void) { generation = mb_mpm_generation(); }
 
 /* ---- In a child ---- */
 
 /* Runs in a signal handler with prefork: atomics and kill only. */
 static void tell(apr_pool_t *pool, int graceful) {
     (void)pool, (void)graceful; /* prefork calls each end of a child ungraceful */
-    int mine = -1;
-    if (!mb_segment || ap_mpm_query(AP_MPMQ_GENERATION, &mine) != APR_SUCCESS || mine != generation_now()) return;
+    int mine = mb_mpm_generation();
+    if (!mb_segment || mine < 0 || mine != generation_now()) return;
     bh_half_store(&mb_segment->stopping, 1);
     pid_t moderator = (pid_t)__atomic_load_n(&mb_segment->owner_pid, __ATOMIC_ACQUIRE);
     /* With the children's own rights; what may have its pid by now ignores this signal, unless it asked for it. */

@@ -8,7 +8,7 @@
  * parent starts a new one when it dies. It ends itself when the parent is gone.
  */
 
-#include "mb_module.h"
+#include "moderator/mb_moderator.h"
 
 #include "ap_listen.h"
 #include "apr_signal.h"
@@ -45,12 +45,6 @@ static struct {
 } self;
 
 static apr_status_t start(void);
-
-uint16_t mb_own_port(const mb_server *settings) {
-    if (settings->destinations->nelts && APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port)
-        return APR_ARRAY_IDX(settings->destinations, 0, bh_destination_t).own_port;
-    return mb_first_port();
-}
 
 static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
     if (number) ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "BH%04d: %s", number, text);
@@ -172,15 +166,10 @@ static void give_up(void) {
     mb_pidfile_remove();
 }
 
-static int stopping(void) {
-    int state;
-    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
-}
-
 static void bury(int status) {
     self.alive = 0; /* its pid may be somebody else's by now */
     apr_proc_other_child_unregister(self.process);
-    if (stopping()) return;
+    if (mb_mpm_is_stopping()) return;
     if (status == EXIT_HOPELESS) {
         give_up(); /* it has said why */
         return;
@@ -200,7 +189,7 @@ static void maintain(int reason, void *data, int status) {
     case APR_OC_REASON_LOST:
         self.alive = 0;
         apr_proc_other_child_unregister(self.process);
-        if (!stopping()) start();
+        if (!mb_mpm_is_stopping()) start();
         break;
     case APR_OC_REASON_RESTART:
         apr_proc_other_child_unregister(self.process);
@@ -291,10 +280,8 @@ static uint32_t slashes_of(const server_rec *server) {
 
 /* What a connection costs this httpd that waits for its next request. */
 static uint32_t idle_cost(const server_rec *server) {
-    int is_async = 0;
     if (!server->keep_alive || server->keep_alive_timeout <= 0) return BH_IDLE_CLOSED;
-    ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async);
-    return is_async ? BH_IDLE_FREE : BH_IDLE_WORKER;
+    return mb_mpm_is_async() ? BH_IDLE_FREE : BH_IDLE_WORKER;
 }
 
 static void describe(void) {
@@ -350,7 +337,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
     if (mb_segment_attach(server) != APR_SUCCESS) return OK;
-    mb_pool_prepare(server, mb_pool_is_possible() && mb_config_first_shared());
+    mb_pool_prepare(server, mb_mpm_is_prefork() && mb_config_first_shared());
     self.control = mb_control_open(pconf, server, settings);
     if (!self.control) {
         give_up();
@@ -370,7 +357,7 @@ static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
 
 static int try_again(apr_pool_t *pool, server_rec *server) {
     (void)pool, (void)server;
-    if (self.control && self.forkless && !stopping()) start();
+    if (self.control && self.forkless && !mb_mpm_is_stopping()) start();
     return OK;
 }
 

@@ -3,7 +3,7 @@
 /* BackhandModeratorPIDFile: a file with the moderator's process id, there as long as there is a moderator. The parent writes it, which may
  * write where the children's user may not; where another user could change the path meanwhile, it is written with that user's rights. */
 
-#include "mb_module.h"
+#include "moderator/mb_moderator.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * (setfsuid), they would take its death signal and its core dumps with them.
  */
 
-#include "mb_module.h"
+#include "moderator/mb_moderator.h"
 
 #include "unixd.h"
 

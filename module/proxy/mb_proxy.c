@@ -3,8 +3,6 @@
 /* mod_proxy carries the bytes: its scheme handler is run with a worker of our own for each server (mb_worker.c). */
 
 #include "proxy/mb_proxy.h"
-#include "request/mb_guard.h"
-#include "text/mb_text.h"
 
 #include "util_filter.h"
 
@@ -56,15 +54,6 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
     ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
     ap_set_module_config(copy, mb_mp.proxy, changed);
     return copy;
-}
-
-/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. Not r->parsed_uri: httpd
- * has undone the escapes in it. A fragment is nothing that a server may get. */
-const char *mb_proxy_as_sent(request_rec *r) {
-    while (r->prev) r = r->prev;
-    mb_piece path = mb_target_path(r->unparsed_uri);
-    const char *text = path.start[path.length] ? apr_pstrmemdup(r->pool, path.start, path.length) : path.start;
-    return *text == '/' ? text : apr_pstrcat(r->pool, "/", text, NULL);
 }
 
 /* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
@@ -219,7 +208,7 @@ static int is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_o
         return 1;
     }
     attempt->lacks = why;
-    mb_shortage_tell(r, mb_proxy_name(r->pool, id, facts), why);
+    mb_shortage_tell(r, mb_worker_name(r->pool, id, facts), why);
     if (mb_shortage_is_general(why)) *outcome = MB_STARVED;
     return 1;
 }
@@ -262,7 +251,7 @@ static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_a
 
 /* "proxy:http://10.0.0.4:80/path?query". */
 static char *proxy_name(request_rec *r, const char *origin) {
-    const char *path = mb_proxy_as_sent(r);
+    const char *path = mb_request_as_sent(r);
     size_t first = strlen(PROXY), second = strlen(origin), third = strlen(path);
     char *name = apr_palloc(r->pool, first + second + third + 1);
     memcpy(name, PROXY, first);
@@ -271,7 +260,7 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
-mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
+mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
@@ -319,78 +308,4 @@ mb_outcome mb_proxy_forward(request_rec *r, const mb_directory *settings, uint32
     else if (ap_is_HTTP_ERROR(result)) undress_headers(r, &old);
     mb_worker_release(&way);
     return outcome;
-}
-
-/* ---- After a refusal: the request is served here ---- */
-
-#define BODY_FILTER "BACKHAND_BODY"
-
-/* Where mod_proxy_http keeps what it has read of the request's body, for its next attempt, and where we keep it then. */
-#define THEIR_BODY "proxy-req-input"
-#define OUR_BODY "mod_backhand.body"
-
-/* What was read of the body, but is not gone. mod_proxy_http must not find it: where "here" is an application that it asks, it would take it
- * beside what our filter gives it. */
-static apr_bucket_brigade *take_over_body(request_rec *r) {
-    void *body = NULL;
-    apr_pool_userdata_get(&body, OUR_BODY, r->pool);
-    if (body) return body;
-    apr_pool_userdata_get(&body, THEIR_BODY, r->pool);
-    if (!body) return NULL;
-    apr_pool_userdata_setn(body, OUR_BODY, NULL, r->pool);
-    apr_pool_userdata_setn(NULL, THEIR_BODY, NULL, r->pool);
-    return body;
-}
-
-void mb_proxy_give_back(request_rec *r) {
-    apr_bucket_brigade *body = take_over_body(r);
-    if (body && !APR_BRIGADE_EMPTY(body)) ap_add_input_filter(BODY_FILTER, body, r, r->connection);
-}
-
-/* Moves at most so many bytes from the front of one brigade to the end of another. */
-static apr_status_t take(apr_bucket_brigade *to, apr_bucket_brigade *from, apr_off_t bytes) {
-    apr_bucket *rest;
-    apr_status_t status = apr_brigade_partition(from, bytes, &rest);
-    if (status != APR_SUCCESS && status != APR_INCOMPLETE) return status;
-    while (APR_BRIGADE_FIRST(from) != rest && !APR_BRIGADE_EMPTY(from)) {
-        apr_bucket *first = APR_BRIGADE_FIRST(from);
-        APR_BUCKET_REMOVE(first);
-        APR_BRIGADE_INSERT_TAIL(to, first);
-        if (APR_BUCKET_IS_EOS(first)) break;
-    }
-    return APR_SUCCESS;
-}
-
-/* Input filter: first what was read before, then what the client still sends. */
-static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
-                           apr_off_t bytes) {
-    apr_bucket_brigade *body = filter->ctx;
-    if (APR_BRIGADE_EMPTY(body)) {
-        ap_remove_input_filter(filter);
-        return ap_get_brigade(filter->next, to, mode, block, bytes);
-    }
-    switch (mode) {
-    case AP_MODE_READBYTES:
-        return take(to, body, bytes);
-    case AP_MODE_GETLINE:
-        return apr_brigade_split_line(to, body, block, bytes > 0 ? bytes : HUGE_STRING_LEN);
-    case AP_MODE_EXHAUSTIVE:
-        APR_BRIGADE_CONCAT(to, body);
-        return APR_SUCCESS;
-    default: /* nobody looks ahead into a body, or reads empty lines from it */
-        return APR_ENOTIMPL;
-    }
-}
-
-/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the way. What a ProxyPass has
- * read of a request that no chain has decided on is mod_proxy's. */
-static void give_back_to_redirect(request_rec *r) {
-    if (r->prev && !r->main && apr_table_get(r->prev->subprocess_env, "BACKHAND_ACTION")) mb_proxy_give_back(r);
-}
-
-void mb_proxy_register(apr_pool_t *pool) {
-    (void)pool;
-    /* Before all others: what was read has passed the request's other filters already. */
-    ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE - 1);
-    ap_hook_insert_filter(give_back_to_redirect, NULL, NULL, APR_HOOK_LAST);
 }

@@ -1,16 +1,20 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What the files that work with mod_proxy share. */
+/* mod_proxy at work for us: it carries the bytes. */
 #ifndef MB_PROXY_H
 #define MB_PROXY_H
 
-#include "mb_module.h"
+#include "connections/mb_connections.h"
+#include "message/mb_message.h"
+#include "request/mb_request.h"
 
 #include "apr_thread_mutex.h"
 #include "mod_proxy.h"
 #include "util_filter.h"
 
-/* mod_proxy, looked up by mb_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
+/* ---- mod_proxy: mb_mod_proxy.c ---- */
+
+/* mod_proxy, looked up by mb_mod_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
     module *http;
@@ -24,42 +28,87 @@ typedef struct mb_mod_proxy {
     __typeof__(&ap_proxy_release_connection) release_connection;
 } mb_mod_proxy;
 extern mb_mod_proxy mb_mp;
+/* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
+const char *mb_mod_proxy_find(void);
+/* NULL, or the name of what is missing for a scheme beside those. */
+const char *mb_mod_proxy_lacks(mb_scheme scheme);
+/* Whether they were found. */
+int mb_mod_proxy_available(void);
+void mb_mod_proxy_register(apr_pool_t *pool);
 
-/* ---- Connections that are kept: mb_keep.c ---- */
+/* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
-/* What this child keeps of one server, with one scheme; all of it is atomic. */
-typedef struct mb_kept {
-    uint32_t id;      /* the server's row */
-    uint32_t open;    /* connections that are kept, idle or in use */
-    uint32_t in_use;  /* requests that have one of them, or will have one more */
-    uint32_t most;    /* what bounded them at the last request: as bh_row_t.may_keep */
-    uint64_t used_ms; /* when one was in use last */
-    uint32_t said_ms; /* for so long the server waits for the next request, by its answers; 0: they do not say */
-} mb_kept;
+typedef enum mb_outcome {
+    MB_ANSWERED, /* an answer went to the client, or it is gone, or the result is an error that the server means */
+    MB_REFUSED,  /* no connection: the request has not reached the server */
+    MB_UNKNOWN,  /* the server does not know this httpd, and has not done anything: after mb_attempt_undo */
+    MB_FAILED,   /* nothing has gone to the client, and another server may do it: after mb_attempt_undo */
+    MB_LOST,     /* nothing has gone to the client, but the server may have done it: it must not be done again */
+    MB_STARVED   /* no connection, and none to any other server: this process lacks descriptors or memory */
+} mb_outcome;
 
-/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on its way. */
-#define MB_KEEP_MARGIN_MS 1000
+/* What an answer changes in a request. */
+typedef struct mb_answer {
+    int status;
+    const char *status_line;
+    apr_table_t *headers_out;
+    apr_table_t *trailers_out;
+    const char *content_type;
+    const char *content_encoding;
+    apr_array_header_t *content_languages;
+    int no_cache;
+    int no_local_copy;
+    apr_off_t sent_bodyct;
+    int eos_sent;
+    apr_time_t mtime;
+} mb_answer;
 
-/* How a request is to be sent. */
-typedef enum mb_keep {
-    MB_KEEP_NONE = 0, /* on a connection of its own, which ends with it */
-    MB_KEEP = 1,      /* on one that is kept */
-    MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
-} mb_keep;
+typedef struct mb_attempt {
+    mb_answer before;         /* the request without an answer */
+    mb_answer answer;         /* the one that was undone */
+    apr_bucket_brigade *held; /* the body of a 503 that has not gone to the client; NULL: there is none */
+    ap_filter_t *filter;
+    int repeatable;
+    int is_unknown;           /* the server has not done anything, because it does not know this httpd */
+    int free;                 /* the chain placed the request freely: what comes of it is evidence */
+    int passed;               /* something has gone on to the client */
+    int unreadable;           /* the server has answered, but mod_proxy cannot read the header */
+    int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
+    uint32_t chain;           /* number of the chain that has sent it: whose times its own count among */
+    const bh_facts_t *server; /* who is asked, and how */
+    mb_scheme scheme;
+    int result;               /* what mod_proxy returned */
+    int why;                  /* errno of a refusal, as the kernel says it to another connection; 0: not known */
+    int lacks;                /* errno of what this process lacked for a connection; 0: nothing */
+    uint64_t began_us;        /* CLOCK_MONOTONIC, as the next */
+    uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
+} mb_attempt;
 
-/* The answer to this thread's request says how long its server waits for the next one. */
-void mb_keep_heard(unsigned long timeout_s);
-/* Whether there are connections, and all of them are idle and too old. */
-int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
-/* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children, to be closed by the caller; -1:
- * none. */
-mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms, int *lent);
-/* Whether connections may go into the pool of all children. */
-int mb_keep_is_shared(mb_pooling pooling);
-/* mod_proxy has made a connection for it. */
-void mb_keep_connected(const conn_rec *c);
-/* The request is over. */
-void mb_keep_end(uint64_t now_ms);
+/* Whether the request may be done again by another server, although the first may have had it. */
+int mb_attempt_is_safe(request_rec *r);
+/* Before mod_proxy runs. server: valid until mb_attempt_end. */
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme);
+/* After it has: what became of it. */
+mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
+/* Puts the request back to what it was before, for the next attempt. */
+void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
+/* Gives the client the answer that was held back and undone. Returns what a handler returns. */
+int mb_attempt_give(mb_attempt *attempt, request_rec *r);
+void mb_attempt_register(apr_pool_t *pool);
+
+/* ---- Requests that go to a server: mb_proxy.c, mb_body.c ---- */
+
+/* How the request is sent. */
+typedef struct mb_sending {
+    int repeatable; /* another server may do it if this one fails */
+    int fresh;      /* over no connection that was kept */
+    int free;       /* the chain placed it freely: what comes of it is evidence */
+} mb_sending;
+/* Sends the request to the server of the row. */
+mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
+/* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
+void mb_body_give_back(request_rec *r);
+void mb_body_register(apr_pool_t *pool);
 
 /* ---- Workers: mb_worker.c ---- */
 
@@ -76,7 +125,10 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
 /* The request is over. If the server is gone meanwhile, its connections and memory go with the last request. */
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
-void mb_keep_register(apr_pool_t *pool);
+/* "10.0.0.4:80" for the server of the row. */
+const char *mb_worker_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts);
+/* Lets go of servers that the table has no more; once a second. now_ms: CLOCK_MONOTONIC. */
+void mb_worker_sweep(uint64_t now_ms);
 
 /* ---- mod_proxy and the pool of all children: mb_lend.c ---- */
 
@@ -94,6 +146,8 @@ typedef struct mb_copy {
     server_rec server;       /* first: one leads to the other */
     struct ap_logconf muted; /* of requests without levels of their own; nothing if mb_quiet_wants is false */
 } mb_copy;
+/* Whether it is quiet of this server's attempts to connect, as LogLevel asks for nothing else. */
+int mb_quiet_wants(const server_rec *server);
 /* Where it is wanted: with a server_rec copied already. */
 void mb_quiet_make(apr_pool_t *pool, mb_copy *copy);
 /* Until there is a connection. own: the request's server; from: what mod_proxy gets for it. Returns what mb_quiet_end wants. */
@@ -102,24 +156,6 @@ const struct ap_logconf *mb_quiet_begin(request_rec *r, const server_rec *own, c
 void mb_quiet_connected(void);
 /* Returns whether it was quiet to the end. */
 int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
-
-/* ---- What this process lacks: mb_shortage.c ---- */
-
-/* The server takes connections. No errno has this value. */
-#define MB_REACHED (-1)
-/* Why there was no connection to the server: an errno, MB_REACHED if there is one now; 0: not known. Asks the kernel, so it is for refusals
- * only. took_us: how long it took to know of the refusal; 0: not known. */
-int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
-/* Whether the errno says that this process or this machine lacks something, and nothing of the server. */
-int mb_shortage_is_own(int why);
-/* What the kernel says to another connection to the server, which is closed at once: an errno; 0: there was one. */
-int mb_shortage_connect(const bh_facts_t *server, int wait_ms);
-/* Whether no other server can be connected to either. */
-int mb_shortage_is_general(int why);
-/* Waits until there is a descriptor again, 1.5 s at most; 0: there is none. */
-int mb_shortage_is_over(void);
-/* One line a minute. */
-void mb_shortage_tell(request_rec *r, const char *server, int why);
 
 /* ---- Servers that are silent: mb_silence.c ---- */
 
@@ -132,6 +168,7 @@ void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
 /* An input filter's function; its context is the socket. */
 apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes);
 void mb_silence_register(apr_pool_t *pool);
+
 /* ---- Where connections come from: mb_source.c ---- */
 
 /* What was found out about one server, for each of httpd's servers whose requests went there. */
@@ -157,8 +194,7 @@ void mb_handshake_register(apr_pool_t *pool);
 
 /* ---- Headers of answers: mb_response.c ---- */
 
-/* Before a server is asked. */
-/* learns: whether its server says in its answers alone how long it keeps connections. */
+/* Before a server is asked. learns: whether its server says in its answers alone how long it keeps connections. */
 void mb_response_begin(request_rec *r, int learns);
 /* After it, and after mb_attempt_end: this thread reads connections of others, too, when the request is gone. */
 void mb_response_end(void);

@@ -44,7 +44,7 @@ static int is_loopback(const bh_address_t *address) {
 
 /* What this httpd announces as the site that the request is for. */
 static int own_addresses(const request_rec *r, bh_address_t *own) {
-    uint32_t row = mb_site_row(r);
+    uint32_t row = mb_self_row(r);
     int count = 0;
     if (!bh_row_heard(bh_segment_row(mb_segment, row)) || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++])) return 0;
     for (uint32_t i = 0; i < BH_OTHER_ADDRESSES; i++) {

@@ -2,7 +2,7 @@
 
 /* mod_proxy's workers: one of our own for each server, scheme and kind of connection.
  *
- * mod_proxy may be loaded after us, so its functions are looked up once the configuration is read. Workers are made in each child on
+ * Workers are made in each child on
  * first use. All that a child keeps for one server, a peer, has a pool of its own, and is held by the table and by each request that uses it.
  * The table lets go of it when its row has another server, or none: with the last request, which may be a tunnel that lasts for hours, the
  * pool goes, with connections, workers and memory. The small record itself is kept for another server, so that a thread that has just
@@ -13,10 +13,8 @@
 
 #include "mpm_common.h"
 
-#include "apr_dso.h"
 #include "apr_thread_mutex.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 
 /* Seconds to wait for a connection: a server that does not answer within this is as good as one that refuses. A
@@ -25,13 +23,6 @@
 
 /* What may come of a request's Upgrade header; mod_proxy drops any other. */
 #define UPGRADE "websocket"
-
-mb_mod_proxy mb_mp;
-
-/* The minor number of httpd's interface that this is compiled for: a new one may append fields to structs. Set by a test only. */
-#ifndef MB_BUILT_MINOR
-#define MB_BUILT_MINOR MODULE_MAGIC_NUMBER_MINOR
-#endif
 
 /* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are needed. */
 typedef struct mb_peer {
@@ -48,8 +39,6 @@ typedef struct mb_peer {
     proxy_worker *workers[MB_SCHEMES][2]; /* without and with a pool; NULL: not made yet */
 } mb_peer;
 
-const char *const mb_scheme_names[MB_SCHEMES] = {"http", "https", "h2c", "h2"};
-
 static mb_peer *peers[BH_ROWS];
 static mb_peer *unused;
 static apr_pool_t *peer_pool;
@@ -58,49 +47,6 @@ static apr_thread_mutex_t *peer_lock;
 /* Servers that one sweep lets go of: to close a server's connections takes 50 us, and a request waits meanwhile. */
 #define MOST_SWEPT 64
 #define SWEEP_MS 1000
-
-/* ---- mod_proxy's functions ---- */
-
-static void *find(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (host->dynamic_load_handle)
-        return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-    return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-}
-
-/* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
-#define FIND(member, name) (*(void **)(void *)&mb_mp.member = find(mb_mp.proxy, name))
-
-int mb_proxy_available(void) { return mb_mp.proxy != NULL; }
-
-const char *mb_proxy_find(void) {
-    memset(&mb_mp, 0, sizeof mb_mp);
-    module *proxy = ap_find_linked_module("mod_proxy.c");
-    if (!proxy) return "mod_proxy";
-    if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
-    mb_mp.proxy = proxy;
-    mb_mp.is_newer = proxy->minor_version > MB_BUILT_MINOR;
-    mb_mp.http = ap_find_linked_module("mod_proxy_http.c");
-    mb_mp.http2 = ap_find_linked_module("mod_proxy_http2.c");
-    FIND(define_worker, "ap_proxy_define_worker");
-    FIND(initialize_worker, "ap_proxy_initialize_worker");
-    FIND(run_scheme_handler, "proxy_run_scheme_handler");
-    FIND(acquire_connection, "ap_proxy_acquire_connection");
-    FIND(release_connection, "ap_proxy_release_connection");
-    for (const module *each = ap_top_module; each; each = each->next)
-        if (mb_mp.vector < ((size_t)each->module_index + 1) * sizeof(void *))
-            mb_mp.vector = ((size_t)each->module_index + 1) * sizeof(void *);
-    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler && mb_mp.acquire_connection && mb_mp.release_connection) return NULL;
-    mb_mp.proxy = NULL;
-    return "a mod_proxy of httpd 2.4";
-}
-
-const char *mb_proxy_lacks(mb_scheme scheme) {
-    int http2 = (scheme != MB_H2C && scheme != MB_H2) || ap_find_linked_module("mod_proxy_http2.c");
-    int tls = (scheme != MB_HTTPS && scheme != MB_H2) || ap_find_linked_module("mod_ssl.c");
-    if (http2) return tls ? NULL : "mod_ssl";
-    return tls ? "mod_proxy_http2" : "mod_proxy_http2 and mod_ssl";
-}
 
 /* ---- Workers ---- */
 
@@ -171,7 +117,7 @@ static mb_peer *peer_of(uint32_t id, const bh_facts_t *facts) {
     return replace(id, facts);
 }
 
-const char *mb_proxy_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts) {
+const char *mb_worker_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts) {
     mb_peer *known = peer_of(id, facts);
     const char *name = apr_pstrdup(pool, known->name);
     release(known);
@@ -207,7 +153,7 @@ static int let_go(uint32_t id, uint64_t now_ms) {
     return gone != NULL;
 }
 
-void mb_proxy_sweep(uint64_t now_ms) {
+void mb_worker_sweep(uint64_t now_ms) {
     static uint64_t next_ms;
     uint64_t next = bh_word_load(&next_ms);
     if (next > now_ms || !__atomic_compare_exchange_n(&next_ms, &next, now_ms + SWEEP_MS, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
@@ -324,7 +270,6 @@ static void prepare_child(apr_pool_t *pool, server_rec *server) {
     ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock or a pool: this child ends, another takes its place");
     exit(APEXIT_CHILDSICK);
 }
-
 
 void mb_worker_register(apr_pool_t *pool) {
     (void)pool;

@@ -5,19 +5,11 @@
  * From outside AcceptStats the header is removed, so that no client can take another one's address. What comes from inside and is not
  * proven is not served at all: the sender is not the client, and its address may open doors. docs/protocol.md describes it. */
 
-#include "request/mb_guard.h"
+#include "request/mb_request.h"
 
 /* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
  * bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
-
-mb_request *mb_request_make(request_rec *r) {
-    mb_request *kept = mb_request_find(r);
-    if (kept) return kept;
-    kept = apr_pcalloc(mb_request_first(r)->pool, sizeof *kept);
-    ap_set_module_config(mb_request_first(r)->request_config, &backhand_module, kept);
-    return kept;
-}
 
 static void count_round(mb_request *found, const char *hops) {
     int passed = mb_claim_hops(hops, MOST_HOPS);
@@ -135,7 +127,7 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
     r->useragent_addr = mb_address_for_apr(r->pool, &address);
     r->useragent_ip = (char *)(intptr_t)text;
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
-    mb_here_begin(r, 0);
+    found->here = mb_here_begin(r, 0);
     return DECLINED;
 }
 

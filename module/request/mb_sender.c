@@ -8,7 +8,7 @@
  * connection's, by what a proxy says; with the PROXY protocol the one that speaks HTTP is any client.
  */
 
-#include "request/mb_guard.h"
+#include "request/mb_request.h"
 
 /* mod_remoteip keeps something with each connection that has the PROXY protocol. NULL: it is not loaded. */
 static module *remoteip;

@@ -2,7 +2,7 @@
 
 /* The loop guard's header as a front writes it, and its signature where there is a BackhandKey. docs/protocol.md describes both. */
 
-#include "request/mb_guard.h"
+#include "request/mb_request.h"
 
 #include "apr_escape.h"
 
@@ -18,7 +18,7 @@ static const char *client_of(request_rec *r) {
 
 /* What is signed: nothing of it can be changed, or used for another request. */
 static const char *signed_text(request_rec *r, const char *client, const char *seconds) {
-    return apr_pstrcat(r->pool, MB_GUARD_HEADER "\n", r->method, "\n", mb_proxy_as_sent(r), "\n", client, "\n", seconds, NULL);
+    return apr_pstrcat(r->pool, MB_GUARD_HEADER "\n", r->method, "\n", mb_request_as_sent(r), "\n", client, "\n", seconds, NULL);
 }
 
 const char *mb_guard_value(request_rec *r) {

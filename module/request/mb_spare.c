@@ -4,9 +4,8 @@
  * hosts inside AcceptStats say "Connection: close" while few workers are idle. That helps beside balancers of older versions and
  * other proxies, which do not know what their connections cost here. No trust follows from it. */
 
-#include "request/mb_guard.h"
+#include "request/mb_request.h"
 
-#include "ap_mpm.h"
 #include "http_connection.h"
 #include "scoreboard.h"
 
@@ -54,12 +53,10 @@ static int keep_short(request_rec *r) {
 }
 
 static void prepare(apr_pool_t *pool, server_rec *server) {
-    int is_async = 0;
     (void)pool, (void)server;
-    ap_mpm_query(AP_MPMQ_IS_ASYNC, &is_async);
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_THREADS, &threads);
-    holds_workers = !is_async && mb_main_server()->directory;
+    processes = mb_mpm_most_children();
+    threads = mb_mpm_most_threads();
+    holds_workers = !mb_mpm_is_async() && mb_main_server()->directory;
 }
 
 void mb_spare_register(apr_pool_t *pool) {

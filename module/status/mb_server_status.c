@@ -2,7 +2,7 @@
 
 /* Our few figures on mod_status's page, for those who watch server-status anyway. docs/status.md describes them. */
 
-#include "mb_module.h"
+#include "status/mb_status.h"
 
 #include "apr_optional_hooks.h"
 #include "mod_status.h"

@@ -3,7 +3,7 @@
 /* The status page, SetHandler backhand-handler: the table as HTML with the columns of the original, or as JSON with ?format=json. It reads; it
  * never decides or changes anything. Where no moderator keeps the table up to date, both are a 503 that says why. docs/status.md describes both. */
 
-#include "mb_module.h"
+#include "status/mb_status.h"
 
 #include "util_script.h"
 

@@ -2,7 +2,7 @@
 
 /* What a request's end says of its server, beside the time it took: evidence.h keeps it, the core judges. */
 
-#include "mb_module.h"
+#include "table/mb_table.h"
 
 bh_class_t mb_evidence_class(int status) {
     if (status >= HTTP_INTERNAL_SERVER_ERROR) return BH_CLASS_FAILED;

@@ -5,7 +5,7 @@
  * chain touches is not counted, and costs nothing.
  */
 
-#include "mb_module.h"
+#include "table/mb_table.h"
 
 struct mb_here {
     const request_rec *r; /* of the request's own pool, as its internal redirects are */
@@ -41,17 +41,16 @@ static apr_status_t end(void *data) {
     return APR_SUCCESS;
 }
 
-void mb_here_begin(request_rec *r, int free) {
-    mb_request *kept = mb_request_find(r);
+mb_here *mb_here_begin(request_rec *r, int free) {
     /* What httpd makes of a request inside is part of it. */
-    if (!mb_segment || r->main || r->prev) return;
+    if (!mb_segment || r->main || r->prev) return NULL;
     mb_here *work = apr_palloc(r->pool, sizeof *work);
     *work = (mb_here){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
     if (free) work->asked = mb_evidence_asked(r);
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_pre_cleanup_register(r->pool, work, end);
     ap_add_output_filter_handle(first_filter, work, r, r->connection);
-    if (kept) kept->here = work;
+    return work;
 }
 
 void mb_here_in_chain(mb_here *work, uint32_t chain) { work->chain = chain; }

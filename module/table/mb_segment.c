@@ -3,7 +3,7 @@
 /* The shared memory of serverstats. Anonymous, so that nothing is left behind however httpd ends; kept with the process, so that
  * the table outlives restarts. Nothing that is kept may point into this module: it is unloaded and loaded again at each restart. */
 
-#include "mb_module.h"
+#include "table/mb_table.h"
 
 #include "http_main.h"
 
@@ -41,9 +41,8 @@ int find_highest_arriba(serverstat *stats) {
 
 /* Old and new generation live side by side over a graceful restart: room for both. */
 static uint32_t child_slots(void) {
-    int limit = 0;
-    if (ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &limit) != APR_SUCCESS || limit < 1) limit = 256;
-    return (uint32_t)limit * 2;
+    int limit = mb_mpm_most_children();
+    return (uint32_t)(limit < 1 ? 256 : limit) * 2;
 }
 
 static apr_status_t map_new(kept *segment) {

@@ -1,0 +1,60 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What becomes of a request in a section with a chain. */
+#ifndef MB_BALANCE_H
+#define MB_BALANCE_H
+
+#include "proxy/mb_proxy.h"
+
+/* ---- The handler: mb_balance.c ---- */
+
+void mb_balance_register(apr_pool_t *pool);
+
+/* ---- Which requests a chain decides on: mb_scope.c ---- */
+
+/* Pages about this very httpd: of another server they would show something else. */
+int mb_scope_shows_this_server(const char *handler);
+/* OPTIONS may say how many servers it may still pass: whether that is none. */
+int mb_scope_has_arrived(const request_rec *r);
+/* Whether a client has sent the request itself, and may mean another server by it. */
+int mb_scope_is_clients_own(const request_rec *r);
+/* Whether there is a table to decide on, and mod_proxy to carry it out. */
+int mb_scope_can_decide(void);
+/* Whether the request is one that the chain of these settings decides on, now. */
+int mb_scope_wants(request_rec *r, const mb_directory *settings);
+
+/* ---- Decisions: mb_decide.c ---- */
+
+/* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
+int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
+              bh_decision_t *decision);
+void mb_decide_register(apr_pool_t *pool);
+
+/* ---- Decisions carried out: mb_carry.c ---- */
+
+/* Returns what a handler returns. walked: whether <Directory> sections have had their say. */
+int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+/* 503 with Retry-After. */
+int mb_carry_unavailable(request_rec *r);
+/* Only with BackhandSelfRedirect: sends the request to our own announced address. */
+int mb_carry_home(request_rec *r, const mb_directory *settings);
+/* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */
+int mb_carry_no_own_address(request_rec *r);
+
+/* ---- Decided before the directory walk: mb_walk.c ---- */
+
+void mb_walk_register(apr_pool_t *pool);
+/* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */
+int mb_walk_serve_here(request_rec *r);
+
+/* ---- Redirects: mb_redirect.c ---- */
+
+/* How a candidate gets a request. */
+typedef enum mb_way { MB_WAY_HERE, MB_WAY_FORWARD, MB_WAY_REDIRECT } mb_way;
+/* The way of a candidate in the mode BACKHAND_MODE_REDIRECT. MB_WAY_FORWARD: the client has asked for that server by the name
+ * that a redirect would have; MB_WAY_HERE: for this server, which is a candidate too and may have the request (may_stay). */
+mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts, int may_stay);
+/* Redirects the client to the candidate; returns what a handler returns. status 0: 302. */
+int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status);
+
+#endif

@@ -1,0 +1,50 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A decision: the chain of a section run over the table. */
+
+#include "balance/mb_balance.h"
+
+#include <unistd.h>
+
+/* Counts a child's requests from where the child begins: asking for the process id each time would be a system call. */
+static uint64_t seed;
+
+static void begin_seed(apr_pool_t *pool, server_rec *server) {
+    (void)pool, (void)server;
+    seed = (uint64_t)getpid() << 40;
+}
+
+/* Different for every request of every child; the core's generator spreads it. */
+static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_RELAXED); }
+
+/* Stopped, starved of CPU, or hanging; a dead one is replaced within a second. One line a minute for all children. */
+static void tell_late(request_rec *r, uint64_t now) {
+    if (!mb_minute_passed(&mb_segment->late_told_ms)) return;
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0410: the moderator's last round was %lu ms ago: ages count to it",
+                  (unsigned long)(now - bh_word_load(&mb_segment->beat_ms)));
+}
+
+int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
+              bh_decision_t *decision) {
+    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
+    size_t count = (size_t)settings->steps->nelts;
+    size_t size = bh_chain_workspace(mb_segment, steps, count);
+    bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .cookie = apr_table_get(r->headers_in, "Cookie"),
+                            .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count, .chain = settings->chain,
+                            .once = !mb_attempt_is_safe(r)};
+    request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
+    /* With BackhandSelfRedirect what is served here takes a second worker of ours. */
+    if (settings->self_redirect != MB_ON) request.idle_workers = mb_scoreboard_idle;
+    request.self_id = mb_self_row(r);
+    mb_site_restrict(r->server, &request);
+    if (bh_segment_is_late(mb_segment, request.now_ms)) tell_late(r, request.now_ms);
+    mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
+    if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
+    if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);
+    return 1;
+}
+
+void mb_decide_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_child_init(begin_seed, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -1,0 +1,65 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The lowest layer: httpd, the core, and what all other files need of the machine. httpd's types live in module/ and nowhere in the core; mb_ is
+ * the shim's prefix, bh_ the core's. docs/architecture.md has the layers. */
+#ifndef MB_BASE_H
+#define MB_BASE_H
+
+#include "httpd.h"
+#include "http_config.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "ap_mpm.h"
+#include "apr_strings.h"
+
+#include "backhand.h"
+
+extern module AP_MODULE_DECLARE_DATA backhand_module;
+APLOG_USE_MODULE(backhand);
+
+/* ---- The clock: mb_clock.c ---- */
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+uint64_t mb_now_ms(void);
+/* Microseconds of it. */
+uint64_t mb_now_us(void);
+/* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will. One word for each
+ * line, of each child. */
+int mb_minute_passed(uint64_t *next_ms);
+
+/* ---- Addresses between httpd and the core: mb_address.c ---- */
+
+/* The address alone, without port and zone; 0: it is not an address of the Internet protocols. */
+int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address);
+/* 127.0.0.0/8 or ::1: every machine itself. */
+int mb_address_is_loopback(const bh_address_t *address);
+/* In APR's form, without a port. */
+apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address);
+/* "10.0.0.4:80" or "[2001:db8::4]:80". */
+const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port);
+
+/* ---- The MPM: mb_mpm.c ---- */
+
+/* Children that there may be at once, and threads in each, whatever a later configuration says; 0: not known. */
+int mb_mpm_most_children(void);
+int mb_mpm_most_threads(void);
+/* Threads of each child by this configuration; at least 1. */
+int mb_mpm_threads(void);
+/* Whether a connection that waits for its next request holds no worker. */
+int mb_mpm_is_async(void);
+/* Whether the children have one thread each. */
+int mb_mpm_is_prefork(void);
+int mb_mpm_is_stopping(void);
+/* Of this process; -1: not known. */
+int mb_mpm_generation(void);
+
+/* ---- Workers: mb_scoreboard.c ---- */
+
+/* A bh_workers_fn. */
+void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
+/* Workers that are idle at this moment, counted up to enough. */
+uint32_t mb_scoreboard_idle(uint32_t enough);
+
+#endif

@@ -1,0 +1,151 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What the configuration says. */
+#ifndef MB_CONFIG_H
+#define MB_CONFIG_H
+
+#include "base/mb_base.h"
+
+/* ---- Keys: mb_key.c ---- */
+
+typedef struct mb_keys mb_keys;
+/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is wrong with it. */
+const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
+/* From now on what is not signed is accepted too, as without a key. */
+void mb_key_make_optional(mb_keys *keys);
+bool mb_key_is_optional(const mb_keys *keys);
+/* A bh_sign_fn and a bh_verify_fn. From any thread. */
+bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
+bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);
+/* The same for the first size bytes of a signature, at most BH_SIGNATURE_SIZE. */
+bool mb_key_verify_part(const mb_keys *keys, const void *bytes, size_t count, const uint8_t *signature, size_t size);
+
+/* ---- Configuration: mb_config.c ---- */
+
+/* The lines of BackhandLogLevel that one section has had. */
+typedef struct mb_log {
+    unsigned int bits; /* mb_loglevel.c */
+    int before;        /* what LogLevel said before the first of them */
+} mb_log;
+
+/* Server-wide settings. Only the main server's count, but for those that a virtual host may have. */
+typedef struct mb_server {
+    const char *directory;             /* UnixSocketDir, absolute; NULL: not given */
+    const char *pid_file;              /* BackhandModeratorPIDFile, absolute; NULL: none */
+    mb_log log;                        /* BackhandLogLevel, of each virtual host */
+    apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
+    apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats; of virtual hosts too */
+    bh_address_t own;                  /* mb_site.c: where a virtual host with MulticastStats lines takes requests; atomic words */
+    uint16_t own_port;
+    uint64_t own_next_ms;              /* table/mb_self.c: when it may be looked for again */
+    uint32_t own_row;                  /* table/mb_self.c: where this child found it in the table the last time */
+    gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
+    mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
+    int expire_s;                      /* BackhandExpire, seconds */
+    int response_field_size;           /* BackhandResponseFieldSize, bytes */
+    uint32_t capacity;                 /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
+} mb_server;
+
+/* A switch that a section may leave as it inherits it. */
+typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
+
+/* Which connections to other servers are kept. */
+typedef enum mb_pooling {
+    MB_POOL_NONE = 0, /* new ones that end with the request */
+    MB_POOL_AUTO = 1, /* as the server can spare them */
+    MB_POOL_ALL = 2,  /* all are kept */
+    MB_POOL_SHARED = 3 /* as MB_POOL_AUTO, and for all children together where the MPM is prefork */
+} mb_pooling;
+
+/* Ranges and defaults of docs/limits.md. */
+#define MB_RETRIES_DEFAULT 2
+#define MB_RETRIES_MAX 16
+#define MB_RETRY_TIMEOUT_DEFAULT_S 30
+#define MB_RETRY_TIMEOUT_MAX_S 3600
+#define MB_SLOW_START_DEFAULT_S (BH_SLOW_START_MS / 1000)
+#define MB_SLOW_START_MAX_S 3600
+/* The least is mod_proxy's own limit. The most is memory that a server can make us take for each line: a bound for slips of the pen. The default
+ * is what HTTP/2 servers may send, and eight times what httpd takes from clients. */
+#define MB_RESPONSE_FIELD_MIN 8192
+#define MB_RESPONSE_FIELD_DEFAULT 65536
+#define MB_RESPONSE_FIELD_MAX 1048576
+
+/* How servers are asked: BackhandForward. */
+typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
+/* "http" and so on. */
+extern const char *const mb_scheme_names[MB_SCHEMES];
+
+/* Settings of one directory. */
+typedef struct mb_directory {
+    apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
+    uint32_t chain;              /* number of the chain, for bh_request_t; it goes with the steps */
+    const char *place;           /* "file:line" of its first line; likewise */
+    mb_switch trace;             /* BackhandTrace */
+    mb_switch observe;           /* BackhandMode Observe */
+    mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
+    mb_switch walk;              /* BackhandDirectoryWalk */
+    int pools;                   /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
+    mb_switch filters;           /* BackhandFilters */
+    int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
+    int retries;                 /* BackhandRetries; MB_UNSET: inherit */
+    int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
+    int slow_start_s;            /* BackhandSlowStart; likewise */
+    mb_log log;                  /* BackhandLogLevel: only while the section is read */
+    mb_switch self_redirect;     /* BackhandSelfRedirect */
+    int redirect_status;         /* BackhandRedirectStatus; 0: not given */
+} mb_directory;
+
+extern const command_rec mb_commands[];
+void *mb_server_create(apr_pool_t *pool, server_rec *server);
+void *mb_directory_create(apr_pool_t *pool, char *path);
+void *mb_directory_merge(apr_pool_t *pool, void *base, void *add);
+/* Settings of the main server; valid from post_config on. */
+mb_server *mb_main_server(void);
+/* Settings of a server; those of the main server where it has none of its own. */
+mb_server *mb_server_of(const server_rec *server);
+void mb_config_register(apr_pool_t *pool);
+/* Place of the first Backhand line that was read, "file:line"; NULL: there is none. */
+const char *mb_config_first_chain(void);
+/* The same of the first BackhandForward with this scheme, and of the first BackhandConnectionPools Shared. */
+const char *mb_config_first_forward(mb_scheme scheme);
+const char *mb_config_first_shared(void);
+/* Warnings of what leaves a server alone: mb_advice.c. */
+void mb_advice_register(apr_pool_t *pool);
+/* Warnings of chains that a ProxyPass line hides: mb_covered.c. */
+void mb_covered_register(apr_pool_t *pool);
+
+/* BackhandLogLevel: mb_loglevel.c. Returns an error text or NULL. */
+const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text);
+/* MulticastStats: mb_names.c. Puts the address in the place of a host's name. Returns an error text or NULL. */
+const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **resolved);
+
+/* BackhandFromSO: mb_loaded.c. Returns an error text or NULL. */
+const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
+/* Says that a loaded function's result was bad, at most once a minute in each child; that it has damaged memory, each time: the core tells it
+ * once. */
+void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
+
+/* ---- Ports: mb_listen.c ---- */
+
+/* Our port: that of the first MulticastStats if it gives one, or of the first plain Listen; 0: there is none. */
+uint16_t mb_own_port(const mb_server *settings);
+/* The port of the first Listen without TLS; 0: there is none. */
+uint16_t mb_first_port(void);
+
+/* ---- Virtual hosts as servers of their own: mb_site.c ---- */
+
+/* Finds out where each takes requests, and numbers them. In post_config, before the moderator is described. */
+void mb_site_prepare(server_rec *main);
+/* The lines of all servers, the main server's first. */
+apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main);
+apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main);
+/* The networks that count for requests to this server: its own, else the main server's. */
+const apr_array_header_t *mb_site_networks(const server_rec *server);
+/* The settings that a virtual host has for itself; NULL: it shares the main server's. */
+mb_server *mb_site_settings(const server_rec *server);
+/* Looks up the address by which the moderator knows the virtual host with these settings. */
+void mb_site_find(mb_server *settings);
+/* Which servers may be candidates for requests to this server. */
+void mb_site_restrict(const server_rec *server, bh_request_t *request);
+
+#endif

@@ -1,0 +1,52 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The helper process, as the parent starts it and keeps it. */
+#ifndef MB_MODERATOR_H
+#define MB_MODERATOR_H
+
+#include "connections/mb_connections.h"
+
+void mb_moderator_register(apr_pool_t *pool);
+
+/* ---- Rights of others: mb_rights.c ---- */
+
+/* Whose rights something is done with. */
+typedef struct mb_rights {
+    uid_t user; /* 0: as this process */
+    gid_t group;
+    const char *name; /* for the user's other groups; NULL: none */
+} mb_rights;
+mb_rights mb_rights_of_children(void);
+/* Those of the user that could change what the path of a file means; root's if no other user can. */
+mb_rights mb_rights_of_path(const char *file);
+/* Returns 0 or an error number, of one byte. */
+typedef int (*mb_rights_fn)(void *baton);
+/* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of the rights. What it
+ * returned, or why it could not be called. */
+int mb_rights_run(const mb_rights *rights, gid_t group, mb_rights_fn act, void *baton);
+
+/* ---- The control socket: mb_control.c ---- */
+
+/* It listens. */
+typedef struct mb_control mb_control;
+/* Binds it; it is closed and its file removed with the pool. NULL: it has logged why. */
+mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings);
+/* Closes it early. In the process that bound it the file goes too, in others it stays. */
+void mb_control_close(mb_control *socket);
+int mb_control_fd(const mb_control *socket);
+
+/* ---- BackhandModeratorPIDFile: mb_pidfile.c ---- */
+
+/* Removed with the pool, or earlier. path NULL: none. */
+void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pid_t pid);
+void mb_pidfile_remove(void);
+
+/* ---- Whether httpd is stopping: mb_leaving.c ---- */
+
+/* A bh_leaving_fn. */
+bool mb_leaving_ask(void *baton, bool told);
+/* Before the moderator is forked. */
+void mb_leaving_prepare(void);
+void mb_leaving_register(apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,46 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The table of servers in shared memory, and what this httpd itself is and does in it. */
+#ifndef MB_TABLE_H
+#define MB_TABLE_H
+
+#include "config/mb_config.h"
+
+/* ---- Shared memory: mb_segment.c ---- */
+
+/* NULL where no moderator is configured. Set in post_config, inherited by children. */
+extern bh_segment_t *mb_segment;
+/* What the server of that row tells of itself; 0: the row is being written all the time. */
+int mb_facts_of(uint32_t id, bh_facts_t *facts);
+/* Makes or finds the segment that outlives restarts. */
+apr_status_t mb_segment_attach(server_rec *server);
+void mb_segment_register(apr_pool_t *pool);
+/* This child's slot for what it has in flight; -1: none. */
+extern int32_t mb_child_slot;
+
+/* ---- The rows of this httpd: mb_self.c ---- */
+
+/* Row of the server that "here" is for a request: 0, or that of its virtual host. */
+uint32_t mb_self_row(const request_rec *r);
+/* Whether a server that a decision has left is this one. */
+int mb_self_is(uint32_t id);
+
+/* ---- What answers say of a server: mb_evidence.c ---- */
+
+bh_class_t mb_evidence_class(int status);
+/* Only of a request that the chain placed freely: no session, name or lack of others has decided. */
+void mb_evidence_note(uint32_t id, uint32_t chain, bh_class_t class, bh_asked_t asked, uint64_t now_ms);
+/* What its client and its URL are known by. */
+bh_asked_t mb_evidence_asked(const request_rec *r);
+
+/* ---- What is done here of the cluster's work: mb_here.c ---- */
+
+typedef struct mb_here mb_here;
+/* The request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its section's chain.
+ * free: the chain placed it freely. NULL: it is not counted. */
+mb_here *mb_here_begin(request_rec *r, int free);
+/* The request's section was not known at the beginning: the number of its chain. */
+void mb_here_in_chain(mb_here *work, uint32_t chain);
+void mb_here_register(apr_pool_t *pool);
+
+#endif
