@@ -4,8 +4,6 @@
 
 #include "proxy/mb_proxy.h"
 
-#include "util_filter.h"
-
 #define BODY_FILTER "BACKHAND_BODY"
 
 /* Where mod_proxy_http keeps what it has read of the request's body, for its next attempt, and where we keep it then. */

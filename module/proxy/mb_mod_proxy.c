@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* mod_proxy's functions. It may be loaded after us, so they are looked up once the configuration is read, which is refused if it needs what is not there. */
+/* mod_proxy's functions. It may be loaded after us, so they are looked up once the configuration is read; a configuration that needs what is not
+ * there is refused. */
 
 #include "proxy/mb_proxy.h"
 
@@ -27,7 +28,8 @@ static void *find(const module *host, const char *name) {
 
 int mb_mod_proxy_available(void) { return mb_mp.proxy != NULL; }
 
-const char *mb_mod_proxy_find(void) {
+/* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
+static const char *find_all(void) {
     memset(&mb_mp, 0, sizeof mb_mp);
     module *proxy = ap_find_linked_module("mod_proxy.c");
     if (!proxy) return "mod_proxy";
@@ -49,7 +51,8 @@ const char *mb_mod_proxy_find(void) {
     return "a mod_proxy of httpd 2.4";
 }
 
-const char *mb_mod_proxy_lacks(mb_scheme scheme) {
+/* NULL, or the name of what is missing for a scheme beside those. */
+static const char *lacks(mb_scheme scheme) {
     int http2 = (scheme != MB_H2C && scheme != MB_H2) || ap_find_linked_module("mod_proxy_http2.c");
     int tls = (scheme != MB_HTTPS && scheme != MB_H2) || ap_find_linked_module("mod_ssl.c");
     if (http2) return tls ? NULL : "mod_ssl";
@@ -58,7 +61,7 @@ const char *mb_mod_proxy_lacks(mb_scheme scheme) {
 
 /* A chain without mod_proxy would serve everything here without a word: refuse the configuration instead. */
 static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    const char *missing = mb_mod_proxy_find(); /* for chains in .htaccess too */
+    const char *missing = find_all(); /* for chains in .htaccess too */
     (void)pconf, (void)plog, (void)ptemp;
     if (!missing || !mb_config_first_chain()) return OK;
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
@@ -71,7 +74,7 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog, (void)ptemp;
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
-        const char *missing = mb_config_first_forward((mb_scheme)scheme) ? mb_mod_proxy_lacks((mb_scheme)scheme) : NULL;
+        const char *missing = mb_config_first_forward((mb_scheme)scheme) ? lacks((mb_scheme)scheme) : NULL;
         if (!missing) continue;
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                      "BH0105: BackhandForward %s at %s needs %s: add what is missing of its LoadModule lines "

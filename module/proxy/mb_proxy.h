@@ -14,7 +14,7 @@
 
 /* ---- mod_proxy: mb_mod_proxy.c ---- */
 
-/* mod_proxy, looked up by mb_mod_proxy_find: it may be loaded after us, so that we cannot be linked with it. */
+/* mod_proxy, looked up when the configuration has been read: it may be loaded after us, so that we cannot be linked with it. */
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
     module *http;
@@ -28,11 +28,7 @@ typedef struct mb_mod_proxy {
     __typeof__(&ap_proxy_release_connection) release_connection;
 } mb_mod_proxy;
 extern mb_mod_proxy mb_mp;
-/* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
-const char *mb_mod_proxy_find(void);
-/* NULL, or the name of what is missing for a scheme beside those. */
-const char *mb_mod_proxy_lacks(mb_scheme scheme);
-/* Whether they were found. */
+/* Whether it is there, with all that it needs. */
 int mb_mod_proxy_available(void);
 void mb_mod_proxy_register(apr_pool_t *pool);
 
@@ -96,7 +92,7 @@ void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
 int mb_attempt_give(mb_attempt *attempt, request_rec *r);
 void mb_attempt_register(apr_pool_t *pool);
 
-/* ---- Requests that go to a server: mb_proxy.c, mb_body.c ---- */
+/* ---- Requests that go to a server: mb_forward.c ---- */
 
 /* How the request is sent. */
 typedef struct mb_sending {
@@ -106,6 +102,45 @@ typedef struct mb_sending {
 } mb_sending;
 /* Sends the request to the server of the row. */
 mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
+
+/* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
+
+/* What mod_proxy looks at in the request, as it was before us. */
+typedef struct mb_before {
+    char *filename;
+    const char *handler;
+    int proxyreq;
+    ap_conf_vector_t *per_dir_config;
+    const char *forwarded_proto;
+    const char *host; /* mod_proxy_http2 takes it away */
+    const char *max_forwards;
+    const char *socket; /* the local application's that a [P] names; a connection to a server must not become one to it */
+    int keepalives;
+} mb_before;
+
+/* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Returns it as it was. */
+mb_before mb_prepare(request_rec *r, char *filename);
+/* The headers alone as they were, for an error page. */
+void mb_prepare_undo_headers(request_rec *r, const mb_before *old);
+void mb_prepare_undo(request_rec *r, const mb_before *old);
+
+/* ---- What an attempt says of its server: mb_feedback.c ---- */
+
+/* Whether a server died in the middle of its answer: mod_proxy then breaks the client's connection too. */
+int mb_feedback_broke_off(const request_rec *r, int result);
+/* It has answered, failed or refused. */
+void mb_feedback_answered(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt);
+/* The TLS handshake failed. */
+void mb_feedback_untrusted(request_rec *r, uint32_t id, const char *origin);
+/* It shows no sign of life. */
+void mb_feedback_gone(const request_rec *r, uint32_t id, const char *origin, mb_outcome outcome, uint64_t ended_us, mb_attempt *attempt);
+/* It does not know this httpd. */
+void mb_feedback_unknown(request_rec *r, uint32_t id, const char *origin, uint64_t ended_ms);
+/* Whether the server has nothing to do with the failure. */
+int mb_feedback_is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_outcome *outcome, uint64_t ended_us, mb_attempt *attempt);
+
+/* ---- Bodies after a refusal: mb_body.c ---- */
+
 /* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
 void mb_body_give_back(request_rec *r);
 void mb_body_register(apr_pool_t *pool);

@@ -1,0 +1,116 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A request sent to a server: mod_proxy's scheme handler is run with a worker of our own for each server (mb_worker.c). */
+
+#include "proxy/mb_proxy.h"
+
+static int is_http2(mb_scheme scheme) { return scheme == MB_H2C || scheme == MB_H2; }
+
+static int wants_websocket(const request_rec *r) {
+    const char *protocol = apr_table_get(r->headers_in, "Upgrade");
+    return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
+}
+
+static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts, int fresh) {
+    if (fresh) return MB_POOL_NONE;
+    /* An upgraded connection is never one for another request: it takes no right to be kept where those are few. */
+    if (facts->idle_cost != BH_IDLE_FREE && wants_websocket(r)) return MB_POOL_NONE;
+    return settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
+}
+
+/* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
+static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
+    mb_scheme scheme = settings->forward == MB_UNSET ? MB_HTTP : (mb_scheme)settings->forward;
+    if (!is_http2(scheme) || !wants_websocket(r)) return scheme;
+    return scheme == MB_H2C ? MB_HTTP : MB_HTTPS;
+}
+
+/* What mod_proxy says before it has a connection may be quiet, too. An error below 500 is the client's doing. */
+static void tell_unasked(request_rec *r, int result) {
+    static uint64_t next_ms;
+    if (result >= HTTP_INTERNAL_SERVER_ERROR && mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0492: mod_proxy answers with %d and has asked no server; LogLevel proxy:info proxy_http:info has its "
+                      "reason", result);
+}
+
+/* mod_proxy at work. */
+static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_attempt *attempt, uint64_t *ended_us) {
+    server_rec *own = r->server;
+    proxy_server_conf *settings = ap_get_module_config(way->from->module_config, mb_mp.proxy);
+    attempt->began_us = mb_now_us();
+    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->began_us);
+    r->server = way->from; /* mod_proxy connects as this says */
+    const struct ap_logconf *log = mb_quiet_begin(r, own, way->from);
+    int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
+    int is_unconnected = mb_quiet_end(r, log);
+    r->server = own;
+    if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
+    *ended_us = mb_now_us();
+    if (way->shared) mb_lend_end(way, id, attempt->server, *ended_us / 1000);
+    mb_keep_end(*ended_us / 1000);
+    bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
+    return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
+}
+
+#define PROXY "proxy:"
+
+/* "proxy:http://10.0.0.4:80/path?query". */
+static char *proxy_name(request_rec *r, const char *origin) {
+    const char *path = mb_request_as_sent(r);
+    size_t first = strlen(PROXY), second = strlen(origin), third = strlen(path);
+    char *name = apr_palloc(r->pool, first + second + third + 1);
+    memcpy(name, PROXY, first);
+    memcpy(name + first, origin, second);
+    memcpy(name + first + second, path, third + 1);
+    return name;
+}
+
+mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
+    mb_scheme scheme = scheme_of(r, settings);
+    int once = is_http2(scheme) && !mb_attempt_is_safe(r);
+    mb_route way;
+    /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
+    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {
+        /* It has said why, and the server has nothing to do with it. */
+        memset(attempt, 0, sizeof *attempt);
+        attempt->chain = settings->chain;
+        attempt->began_us = mb_now_us();
+        return MB_REFUSED;
+    }
+    char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
+    mb_before old = mb_prepare(r, file);
+    mb_dav dav = mb_dav_begin(r, scheme);
+    mb_form_give_back(r);
+    mb_attempt_begin(attempt, r, how.repeatable, facts, scheme);
+    attempt->chain = settings->chain;
+    attempt->free = how.free;
+    mb_handshake_begin(r, scheme, once);
+    mb_response_begin(r, !facts->keepalive_ms);
+    mb_silence_begin(r, id, facts, how.repeatable, !how.repeatable && !mb_attempt_is_safe(r));
+    uint64_t ended_us;
+    int result = run(r, &way, url, id, attempt, &ended_us);
+    int untrusted = mb_handshake_end(), gone = mb_silence_end();
+    mb_dav_end(r, &dav);
+
+    mb_outcome outcome = mb_attempt_end(attempt, r, result);
+    mb_response_end();
+    result = attempt->result;
+    /* mod_proxy counts one more request where it keeps the client's connection. */
+    r->connection->keepalives += old.keepalives;
+    if (untrusted && outcome == MB_REFUSED) mb_feedback_untrusted(r, id, way.origin);
+    else if (gone) mb_feedback_gone(r, id, way.origin, outcome, ended_us, attempt);
+    else if (mb_feedback_is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
+    /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
+     * that cannot be read does not, and one that does not know us: a client can have it refuse (docs/threat-model.md). */
+    else if (!attempt->unreadable && !attempt->is_unknown
+             && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
+        mb_feedback_answered(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !mb_feedback_broke_off(r, result), ended_us, attempt);
+    if (attempt->is_unknown) mb_feedback_unknown(r, id, way.origin, ended_us / 1000);
+    else if (outcome == MB_ANSWERED) bh_feedback_known(mb_segment, id);
+    attempt->was_kept = !mb_handshake_connected();
+    if (outcome != MB_ANSWERED) mb_prepare_undo(r, &old);
+    /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */
+    else if (ap_is_HTTP_ERROR(result)) mb_prepare_undo_headers(r, &old);
+    mb_worker_release(&way);
+    return outcome;
+}

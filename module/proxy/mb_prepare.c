@@ -1,0 +1,96 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The request as mod_proxy gets it, and as it was. */
+
+#include "proxy/mb_proxy.h"
+
+#define FORWARDED_PROTO "X-Forwarded-Proto"
+/* mod_proxy's note of a Unix socket, which it connects to in place of what the URL names. */
+#define SOCKET_NOTE "uds_path"
+
+/* mod_proxy's settings for this directory, but with the client's Host header kept: the servers are one site. */
+static ap_conf_vector_t *preserving_host(request_rec *r) {
+    const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
+    if (old->preserve_host && !old->interpolate_env) return r->per_dir_config;
+    /* mod_proxy knows how large its own are. */
+    proxy_dir_conf *changed = mb_mp.is_newer ? mb_mp.proxy->create_dir_config(r->pool, NULL) : apr_pmemdup(r->pool, old, sizeof *changed);
+    changed->preserve_host = changed->preserve_host_set = 1;
+    changed->interpolate_env = 0; /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
+    /* It changes neither. */
+    if (mb_mp.is_newer) changed = mb_mp.proxy->merge_dir_config(r->pool, (void *)(intptr_t)old, changed);
+    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000 instructions. */
+    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
+    ap_set_module_config(copy, mb_mp.proxy, changed);
+    return copy;
+}
+
+/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
+ * server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
+static void protect(request_rec *r, const char *header) {
+    static const char *const ours[] = {MB_GUARD_HEADER, MB_HOPS_HEADER, FORWARDED_PROTO, NULL};
+    const char *list = apr_table_get(r->headers_in, header);
+    if (!list || !mb_tokens_name(list, ours)) return;
+    char *kept = apr_palloc(r->pool, 2 * strlen(list) + 1);
+    if (mb_tokens_without(list, ours, kept)) apr_table_setn(r->headers_in, header, kept);
+    else apr_table_unset(r->headers_in, header);
+}
+
+/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise it closes the client's
+ * connection unanswered. Then httpd itself would not see that this is the last request of the connection. */
+static void forget_keepalives(conn_rec *connection, int most) {
+    if (most && connection->keepalives >= most) connection->keepalive = AP_CONN_CLOSE;
+    connection->keepalives = 0;
+}
+
+/* As mod_proxy's handler, which is passed by, does it. What is not a number goes on as it is: the server may mind. */
+static void count_down(request_rec *r, const char *text) {
+    char *end;
+    errno = 0;
+    apr_int64_t most = apr_strtoi64(text, &end, 10);
+    if (r->method_number == M_OPTIONS && !errno && end != text && !*end && most > 0)
+        apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, most - 1));
+}
+
+/* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says of the scheme counts, too. With
+ * the PROXY protocol the headers may be the client's own. */
+static int is_by_proxy(request_rec *r) {
+    return r->useragent_addr != r->connection->client_addr && !mb_sender_is_relayed(r);
+}
+
+mb_before mb_prepare(request_rec *r, char *filename) {
+    mb_before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
+                  apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"),
+                  apr_table_get(r->notes, SOCKET_NOTE), r->connection->keepalives};
+    if (old.socket) apr_table_unset(r->notes, SOCKET_NOTE);
+    r->filename = filename;
+    r->handler = "proxy-server";
+    r->proxyreq = PROXYREQ_REVERSE;
+    r->per_dir_config = preserving_host(r);
+    forget_keepalives(r->connection, r->server->keep_alive_max);
+    protect(r, "Connection");
+    protect(r, "Proxy-Connection");
+    apr_table_setn(r->headers_in, MB_GUARD_HEADER, mb_guard_value(r));
+    mb_guard_count_hop(r);
+    if (old.max_forwards) count_down(r, old.max_forwards);
+    if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
+    else if (old.forwarded_proto && !is_by_proxy(r)) apr_table_unset(r->headers_in, FORWARDED_PROTO);
+    return old;
+}
+
+void mb_prepare_undo_headers(request_rec *r, const mb_before *old) {
+    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
+    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
+    if (old->host) apr_table_setn(r->headers_in, "Host", old->host);
+    if (old->max_forwards) apr_table_setn(r->headers_in, "Max-Forwards", old->max_forwards);
+    if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
+    else apr_table_unset(r->headers_in, FORWARDED_PROTO);
+}
+
+void mb_prepare_undo(request_rec *r, const mb_before *old) {
+    r->filename = old->filename;
+    r->handler = old->handler;
+    r->proxyreq = old->proxyreq;
+    r->per_dir_config = old->per_dir_config;
+    if (old->socket) apr_table_setn(r->notes, SOCKET_NOTE, old->socket);
+    mb_prepare_undo_headers(r, old);
+}
