@@ -6,8 +6,18 @@
 #include "moderator/mb_moderator.h"
 #include "status/mb_status.h"
 
+/* What the original told the world; ServerTokens decides how much of it is seen. */
+static int tell_version(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    (void)plog, (void)ptemp, (void)server;
+    ap_add_version_component(pconf, "balanced_by_mod_backhand/" BACKHAND_VERSION);
+    return OK;
+}
+
 static void register_hooks(apr_pool_t *pool) {
-    mb_config_register(pool);
+    mb_line_register(pool);
+    mb_chain_register(pool);
+    mb_gaps_register(pool);
+    ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_MIDDLE);
     mb_mod_proxy_register(pool);
     mb_covered_register(pool);
     mb_advice_register(pool);

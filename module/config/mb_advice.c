@@ -45,9 +45,9 @@ static void look_at_directory(apr_pool_t *pool, server_rec *server, const char *
 
 /* A pool that the MPM cannot have. */
 static void look_at_shared(server_rec *server) {
-    if (mb_config_first_shared() && !mb_mpm_is_prefork())
+    if (mb_line_first(MB_FIRST_SHARED) && !mb_mpm_is_prefork())
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server, "BH0482: BackhandConnectionPools Shared at %s means Auto here: only children of prefork, which "
-                     "have one thread, have connections in common", mb_config_first_shared());
+                     "have one thread, have connections in common", mb_line_first(MB_FIRST_SHARED));
 }
 
 static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
@@ -61,10 +61,10 @@ static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
             look_at_own(pool, each, &APR_ARRAY_IDX(settings->destinations, i, bh_destination_t));
         announced |= settings->destinations->nelts != 0;
     }
-    if (!announced && mb_config_first_chain())
+    if (!announced && mb_line_first(MB_FIRST_CHAIN))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0141: the Backhand chain at %s has no server to choose from: there is no MulticastStats line, so that no other server is heard",
-                     mb_config_first_chain());
+                     mb_line_first(MB_FIRST_CHAIN));
 }
 
 /* httpd -t runs no post_config, and a start no test_config. At a start the moderator itself complains of its directory. */

@@ -6,21 +6,9 @@
 
 #include "base/mb_base.h"
 
-/* ---- Keys: mb_key.c ---- */
-
 typedef struct mb_keys mb_keys;
-/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is wrong with it. */
-const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
-/* From now on what is not signed is accepted too, as without a key. */
-void mb_key_make_optional(mb_keys *keys);
-bool mb_key_is_optional(const mb_keys *keys);
-/* A bh_sign_fn and a bh_verify_fn. From any thread. */
-bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
-bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);
-/* The same for the first size bytes of a signature, at most BH_SIGNATURE_SIZE. */
-bool mb_key_verify_part(const mb_keys *keys, const void *bytes, size_t count, const uint8_t *signature, size_t size);
 
-/* ---- Configuration: mb_config.c ---- */
+/* ---- Settings: mb_settings.c ---- */
 
 /* The lines of BackhandLogLevel that one section has had. */
 typedef struct mb_log {
@@ -95,7 +83,6 @@ typedef struct mb_directory {
     int redirect_status;         /* BackhandRedirectStatus; 0: not given */
 } mb_directory;
 
-extern const command_rec mb_commands[];
 void *mb_server_create(apr_pool_t *pool, server_rec *server);
 void *mb_directory_create(apr_pool_t *pool, char *path);
 void *mb_directory_merge(apr_pool_t *pool, void *base, void *add);
@@ -103,27 +90,84 @@ void *mb_directory_merge(apr_pool_t *pool, void *base, void *add);
 mb_server *mb_main_server(void);
 /* Settings of a server; those of the main server where it has none of its own. */
 mb_server *mb_server_of(const server_rec *server);
-void mb_config_register(apr_pool_t *pool);
-/* Place of the first Backhand line that was read, "file:line"; NULL: there is none. */
-const char *mb_config_first_chain(void);
-/* The same of the first BackhandForward with this scheme, and of the first BackhandConnectionPools Shared. */
-const char *mb_config_first_forward(mb_scheme scheme);
-const char *mb_config_first_shared(void);
-/* Warnings of what leaves a server alone: mb_advice.c. */
-void mb_advice_register(apr_pool_t *pool);
-/* Warnings of chains that a ProxyPass line hides: mb_covered.c. */
-void mb_covered_register(apr_pool_t *pool);
 
-/* BackhandLogLevel: mb_loglevel.c. Returns an error text or NULL. */
+/* ---- Directives: mb_directives.c ---- */
+
+extern const command_rec mb_commands[];
+
+/* Their functions elsewhere. Each returns an error text or NULL. mb_server.c: */
+const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *path);
+const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path);
+const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second);
+const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text);
+const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name);
+const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional);
+const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *value);
+const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *value);
+const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text);
+/* mb_chain.c: */
+const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]);
+const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument);
+void mb_chain_register(apr_pool_t *pool);
+/* mb_loglevel.c: */
 const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text);
-/* MulticastStats: mb_names.c. Puts the address in the place of a host's name. Returns an error text or NULL. */
+/* mb_names.c: puts the address in the place of a host's name in MulticastStats. */
 const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **resolved);
 
-/* BackhandFromSO: mb_loaded.c. Returns an error text or NULL. */
+/* ---- Lines: mb_line.c ---- */
+
+/* "Directive: why". */
+const char *mb_line_complain(cmd_parms *cmd, const char *why);
+/* A whole number in a range, for the directive's member. Returns an error text or NULL. */
+const char *mb_line_number(cmd_parms *cmd, const char *text, int least, int most, int *result);
+/* The configuration is read twice when httpd starts: whether this is the first time. */
+int mb_line_is_first_reading(void);
+/* "file:line". */
+const char *mb_line_place(const cmd_parms *cmd);
+
+/* Kinds of lines of which the first is remembered. */
+enum {
+    MB_FIRST_CHAIN,      /* Backhand and BackhandFromSO, outside .htaccess */
+    MB_FIRST_PREDICTION, /* Backhand addPrediction */
+    MB_FIRST_SHARED,     /* BackhandConnectionPools Shared */
+    MB_FIRST_SCHEME,     /* BackhandForward, for each mb_scheme */
+    MB_FIRSTS = MB_FIRST_SCHEME + MB_SCHEMES
+};
+/* If no line of the kind was read before, this is the first. */
+void mb_line_note(const cmd_parms *cmd, int kind);
+/* Place of the first; NULL: there is none. */
+const char *mb_line_first(int kind);
+void mb_line_register(apr_pool_t *pool);
+
+/* ---- Warnings: mb_gaps.c, mb_covered.c, mb_advice.c ---- */
+
+/* Of lines that are missing, and of those that do nothing. */
+void mb_gaps_register(apr_pool_t *pool);
+/* Of chains that a ProxyPass line hides. */
+void mb_covered_register(apr_pool_t *pool);
+/* Of what leaves a server alone. */
+void mb_advice_register(apr_pool_t *pool);
+
+/* ---- Loaded functions: mb_loaded.c ---- */
+
+/* Returns an error text or NULL. */
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
 /* Says that a loaded function's result was bad, at most once a minute in each child; that it has damaged memory, each time: the core tells it
  * once. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
+
+/* ---- Keys: mb_key.c ---- */
+
+/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is wrong with it. */
+const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
+/* From now on what is not signed is accepted too, as without a key. */
+void mb_key_make_optional(mb_keys *keys);
+bool mb_key_is_optional(const mb_keys *keys);
+/* A bh_sign_fn and a bh_verify_fn. From any thread. */
+bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
+bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);
+/* The same for the first size bytes of a signature, at most BH_SIGNATURE_SIZE. */
+bool mb_key_verify_part(const mb_keys *keys, const void *bytes, size_t count, const uint8_t *signature, size_t size);
 
 /* ---- Ports: mb_listen.c ---- */
 

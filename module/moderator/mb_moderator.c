@@ -337,7 +337,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
     if (mb_segment_attach(server) != APR_SUCCESS) return OK;
-    mb_pool_prepare(server, mb_mpm_is_prefork() && mb_config_first_shared());
+    mb_pool_prepare(server, mb_mpm_is_prefork() && mb_line_first(MB_FIRST_SHARED));
     self.control = mb_control_open(pconf, server, settings);
     if (!self.control) {
         give_up();

@@ -63,10 +63,10 @@ static const char *lacks(mb_scheme scheme) {
 static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     const char *missing = find_all(); /* for chains in .htaccess too */
     (void)pconf, (void)plog, (void)ptemp;
-    if (!missing || !mb_config_first_chain()) return OK;
+    if (!missing || !mb_line_first(MB_FIRST_CHAIN)) return OK;
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                  "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
-                 "(on Debian: a2enmod proxy proxy_http)", mb_config_first_chain(), missing);
+                 "(on Debian: a2enmod proxy proxy_http)", mb_line_first(MB_FIRST_CHAIN), missing);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -74,11 +74,11 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog, (void)ptemp;
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
-        const char *missing = mb_config_first_forward((mb_scheme)scheme) ? lacks((mb_scheme)scheme) : NULL;
+        const char *missing = mb_line_first(MB_FIRST_SCHEME + scheme) ? lacks((mb_scheme)scheme) : NULL;
         if (!missing) continue;
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                      "BH0105: BackhandForward %s at %s needs %s: add what is missing of its LoadModule lines "
-                     "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], mb_config_first_forward((mb_scheme)scheme), missing);
+                     "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], mb_line_first(MB_FIRST_SCHEME + scheme), missing);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -1,0 +1,104 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The lines of chains: Backhand and BackhandFromSO. */
+
+#include "config/mb_config.h"
+
+/* Chains that were read; reset when the configuration is read again, so that a restart gives each its number again. */
+static uint32_t chains;
+
+/* The path of the <Directory> section around a line; NULL: there is none, or a pattern in its place. */
+static const char *directory_around(const cmd_parms *cmd) {
+    for (const ap_directive_t *section = cmd->directive->parent; section; section = section->parent) {
+        if (ap_cstr_casecmp(section->directive, "<Directory") != 0) continue;
+        const char *end = strrchr(section->args, '>'), *rest = apr_pstrmemdup(cmd->temp_pool, section->args, end ? (apr_size_t)(end - section->args) : 0);
+        const char *path = ap_getword_conf(cmd->temp_pool, &rest); /* "~" before an expression */
+        return *path == '/' && !ap_is_matchexp(path) ? path : NULL;
+    }
+    return NULL;
+}
+
+/* A chain that no request will ever find. */
+static void warn_of_missing(cmd_parms *cmd) {
+    apr_finfo_t info;
+    const char *path = directory_around(cmd);
+    if (!path || mb_line_is_first_reading()) return;
+    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool);
+    if (!APR_STATUS_IS_ENOENT(status) && !APR_STATUS_IS_ENOTDIR(status)) return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+                 "BH0122: the Backhand chain at %s:%d is for the directory %s, which does not exist: no request comes to it", cmd->directive->filename,
+                 cmd->directive->line_num, path);
+}
+
+/* The section's own chain, made when its first line is read. */
+static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
+    if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
+    if (settings->steps->nelts >= BH_STEPS_MAX)
+        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
+    APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
+    if (!settings->place) settings->place = mb_line_place(cmd);
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
+    if (!settings->chain) {
+        settings->chain = ++chains;
+        warn_of_missing(cmd);
+    }
+    mb_line_note(cmd, MB_FIRST_CHAIN);
+    if (strcmp(step->name, "addPrediction") == 0) mb_line_note(cmd, MB_FIRST_PREDICTION);
+    return NULL;
+}
+
+static const char *add_function(cmd_parms *cmd, void *directory, const char *name, const char *argument) {
+    mb_directory *settings = directory;
+    char error[BH_ERROR_SIZE];
+    bh_step_t step;
+    /* backhand_off: the function's name in C, which users of old took for the word. */
+    if (strcmp(name, "off") == 0 || strcmp(name, "backhand_off") == 0) {
+        if (argument) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "%s takes no argument, but '%s' was given", name, argument));
+        settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
+        return NULL;
+    }
+    if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+    return append(cmd, settings, &step);
+}
+
+static int is_function(const char *word) {
+    const char *name;
+    for (int32_t id = 1; (name = bh_function_name(id)); id++)
+        if (strcmp(name, word) == 0) return 1;
+    return 0;
+}
+
+/* More words than a function and its argument: two functions on one line, or an argument of several words. */
+static const char *complain_of_words(cmd_parms *cmd, int count, char *const words[]) {
+    const char *argument = words[1];
+    for (int i = 1; i < count; i++)
+        if (is_function(words[i]))
+            return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]));
+    for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
+    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
+                                      count - 1, words[0], argument));
+}
+
+const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
+    if (!count) return mb_line_complain(cmd, "it needs a candidacy function and perhaps its argument, or off");
+    if (count > 2 || (count == 2 && is_function(words[1]))) return complain_of_words(cmd, count, words);
+    return add_function(cmd, directory, words[0], count == 2 ? words[1] : NULL);
+}
+
+const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument) {
+    bh_step_t step;
+    const char *wrong = mb_loaded_find(cmd, file, name, argument, &step);
+    return wrong ? mb_line_complain(cmd, wrong) : append(cmd, directory, &step);
+}
+
+static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
+    (void)pconf, (void)plog, (void)ptemp;
+    chains = 0;
+    return OK;
+}
+
+void mb_chain_register(apr_pool_t *pool) {
+    (void)pool;
+    ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE);
+}

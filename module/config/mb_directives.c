@@ -1,0 +1,147 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The directives, and what those of sections set. docs/directives/ has a page for each; a test compares both. */
+
+#include "config/mb_config.h"
+
+#include <stdlib.h>
+
+/* One of two words. */
+static const char *set_word(cmd_parms *cmd, const char *value, const char *off, const char *on, mb_switch *result) {
+    if (ap_cstr_casecmp(value, on) == 0) *result = MB_ON;
+    else if (ap_cstr_casecmp(value, off) == 0) *result = MB_OFF;
+    else return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is neither %s nor %s", value, off, on));
+    return NULL;
+}
+
+static const char *set_mode(cmd_parms *cmd, void *directory, const char *value) {
+    return set_word(cmd, value, "Act", "Observe", &((mb_directory *)directory)->observe);
+}
+
+static const char *set_no_candidate(cmd_parms *cmd, void *directory, const char *value) {
+    return set_word(cmd, value, "Local", "Unavailable", &((mb_directory *)directory)->unavailable);
+}
+
+static const char *set_trace(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->trace = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES);
+    if (wrong) return wrong;
+    ((mb_directory *)directory)->walk = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_pools(cmd_parms *cmd, void *directory, const char *value) {
+    static const struct { const char *word; mb_pooling pooling; } words[] = {{"Auto", MB_POOL_AUTO}, {"On", MB_POOL_ALL}, {"Off", MB_POOL_NONE},
+                                                                               {"Shared", MB_POOL_SHARED}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (ap_cstr_casecmp(value, words[i].word) == 0) {
+            ((mb_directory *)directory)->pools = words[i].pooling;
+            if (words[i].pooling == MB_POOL_SHARED) mb_line_note(cmd, MB_FIRST_SHARED);
+            return NULL;
+        }
+    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of Auto, On, Off and Shared", value));
+}
+
+static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->filters = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_forward(cmd_parms *cmd, void *directory, const char *value) {
+    for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
+        if (ap_cstr_casecmp(value, mb_scheme_names[scheme]) != 0) continue;
+        ((mb_directory *)directory)->forward = scheme;
+        mb_line_note(cmd, MB_FIRST_SCHEME + scheme);
+        return NULL;
+    }
+    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of http, https, h2c and h2", value));
+}
+
+static const char *set_retries(cmd_parms *cmd, void *directory, const char *text) {
+    return mb_line_number(cmd, text, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
+}
+
+static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
+    return mb_line_number(cmd, text, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
+}
+
+static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
+    return mb_line_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
+}
+
+static const char *set_self_redirect(cmd_parms *cmd, void *directory, int on) {
+    (void)cmd;
+    ((mb_directory *)directory)->self_redirect = on ? MB_ON : MB_OFF;
+    return NULL;
+}
+
+static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {
+    static const char *const allowed[] = {"302", "307", "308"};
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+        if (strcmp(value, allowed[i]) == 0) {
+            ((mb_directory *)directory)->redirect_status = atoi(value);
+            return NULL;
+        }
+    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of 302, 307 and 308", value));
+}
+
+/* Virtual hosts may have lines of their own; of the others with RSRC_CONF, only the main server may. */
+#define MB_HOST_CONTEXT RSRC_CONF
+#define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
+
+const command_rec mb_commands[] = {
+    AP_INIT_TAKE1("UnixSocketDir", mb_server_set_directory, NULL, RSRC_CONF,
+                  "the directory for the control socket and the measured speed"),
+    AP_INIT_TAKE12("MulticastStats", mb_server_add_destination, NULL, MB_HOST_CONTEXT,
+                   "[own address[:port]] destination:port[,ttl]: where to announce"),
+    AP_INIT_ITERATE("AcceptStats", mb_server_add_accepted, NULL, MB_HOST_CONTEXT,
+                    "addresses or networks whose announcements and proxied requests are accepted"),
+    AP_INIT_TAKE12("BackhandKey", mb_server_set_key, NULL, RSRC_CONF,
+                   "a file with the cluster's key, and perhaps a second one that is accepted too; Optional: what is not signed is accepted too"),
+    AP_INIT_TAKE1("BackhandExpire", mb_server_set_expire, NULL, RSRC_CONF,
+                  "seconds of silence after which a server is forgotten"),
+    AP_INIT_TAKE1("BackhandCapacity", mb_server_set_capacity, NULL, RSRC_CONF,
+                  "what all cores that httpd may use can do, instead of what is measured: a number as the status shows it"),
+    AP_INIT_TAKE1("BackhandResponseFieldSize", mb_server_set_response_field_size, NULL, RSRC_CONF,
+                  "bytes that a line of an answer's header may have"),
+    AP_INIT_TAKE1("BackhandSocketGroup", mb_server_set_socket_group, NULL, RSRC_CONF,
+                  "the group that may use the control socket"),
+    AP_INIT_TAKE1("BackhandModeratorPIDFile", mb_server_set_pid_file, NULL, RSRC_CONF,
+                  "a file that holds the moderator's process id while there is one"),
+    AP_INIT_TAKE1("BackhandLogLevel", mb_loglevel_set, NULL, MB_DIRECTORY_CONTEXT,
+                  "+ or -, then mbcs, dcsn or net, then all or 1 to 4: as LogLevel backhand:..."),
+    AP_INIT_TAKE_ARGV("Backhand", mb_chain_add_line, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,
+                      "a candidacy function and its argument, or off"),
+    AP_INIT_TAKE23("BackhandFromSO", mb_chain_add_loaded, NULL, MB_DIRECTORY_CONTEXT,
+                   "a shared object, the candidacy function in it, and its argument"),
+    AP_INIT_FLAG("BackhandTrace", set_trace, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: a response header tells the decision"),
+    AP_INIT_TAKE1("BackhandMode", set_mode, NULL, MB_DIRECTORY_CONTEXT,
+                  "Act: decide and do it; Observe: decide, tell, and serve here"),
+    AP_INIT_TAKE1("BackhandNoCandidate", set_no_candidate, NULL, MB_DIRECTORY_CONTEXT,
+                  "when a chain leaves nobody: Local: serve here; Unavailable: 503"),
+    AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
+                 "Off: <Directory> and <Files> sections are not looked at for requests that another server answers"),
+    AP_INIT_TAKE1("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
+                  "connections to other servers that are kept: as the servers can spare them (Auto), all (On), or none (Off)"),
+    AP_INIT_FLAG("BackhandFilters", set_filters, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: content filters run here although the server has run them"),
+    AP_INIT_TAKE1("BackhandForward", set_forward, NULL, MB_DIRECTORY_CONTEXT,
+                  "how other servers are asked: http, https, h2c or h2"),
+    AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
+                  "how many servers may fail a request that is safe to repeat, before the client is told"),
+    AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
+                  "seconds after the first server was asked in which another one may be tried"),
+    AP_INIT_FLAG("BackhandSelfRedirect", set_self_redirect, NULL, MB_DIRECTORY_CONTEXT,
+                 "On: what the chain leaves here is proxied to the address that this server announces"),
+    AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
+                  "302, 307 or 308: the status of redirects to other servers"),
+    AP_INIT_TAKE1("BackhandSlowStart", set_slow_start, NULL, MB_DIRECTORY_CONTEXT,
+                  "seconds in which the share of a server that has come grows to the whole; 0: it has the whole at once"),
+    {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

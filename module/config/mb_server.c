@@ -1,0 +1,155 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Directives of whole servers. */
+
+#include "config/mb_config.h"
+
+#include "apr_lib.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+/* The longest name that we put into UnixSocketDir. */
+#define LONGEST_SOCKET "/backhand-65535.sock"
+
+/* Seconds of BackhandExpire. Less than a minute would take rows from servers that decisions may still hold. */
+#define SHORTEST_EXPIRE_S 60
+#define LONGEST_EXPIRE_S 604800
+/* A thousand times the largest machines: what is more is a slip of the pen. */
+#define LARGEST_CAPACITY 1000000000
+
+static mb_server *server_settings(cmd_parms *cmd) { return mb_server_of(cmd->server); }
+
+const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *path) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    if (wrong) return wrong;
+    const char *full = ap_server_root_relative(cmd->pool, path);
+    if (!full) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof LONGEST_SOCKET;
+    if (strlen(full) > longest)
+        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is too long: a socket's path leaves room for %lu characters",
+                                          full, (unsigned long)longest));
+    server_settings(cmd)->directory = full;
+    return NULL;
+}
+
+static int is_directory(const char *path, apr_pool_t *pool) {
+    apr_finfo_t info;
+    return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS && info.filetype == APR_DIR;
+}
+
+const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    if (wrong) return wrong;
+    const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
+    if (!full) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    if (is_directory(full, cmd->temp_pool)) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is a directory", path));
+    server_settings(cmd)->pid_file = full;
+    return NULL;
+}
+
+/* 240.0.0.0/4 is neither multicast nor anybody's. Old manuals show it. */
+static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination) {
+    uint32_t group = (uint32_t)destination->group.low;
+    if (mb_line_is_first_reading() || group >> 28 != 0xf || group == UINT32_MAX) return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+                 "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems and "
+                 "routers drop what is sent there; use a group of 239.255.0.0/16", cmd->directive->filename, cmd->directive->line_num);
+}
+
+const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second) {
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    const char *own = NULL, *target;
+    char error[BH_ERROR_SIZE];
+    bh_destination_t destination;
+    (void)unused;
+    if (!wrong && second) wrong = mb_names_resolve(cmd, first, &own);
+    if (!wrong) wrong = mb_names_resolve(cmd, second ? second : first, &target);
+    if (wrong) return wrong;
+    if (bh_destination_parse(own, target, &destination, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+    warn_of_reserved(cmd, &destination);
+    APR_ARRAY_PUSH(server_settings(cmd)->destinations, bh_destination_t) = destination;
+    return NULL;
+}
+
+const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text) {
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    char error[BH_ERROR_SIZE];
+    bh_network_t network;
+    (void)unused;
+    if (wrong) return wrong;
+    if (bh_network_parse(text, &network, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+    APR_ARRAY_PUSH(server_settings(cmd)->accepted, bh_network_t) = network;
+    return NULL;
+}
+
+const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    apr_gid_t group;
+    (void)unused;
+    if (wrong) return wrong;
+    if (*name == '#') {
+        char *end;
+        errno = 0;
+        unsigned long number = strtoul(name + 1, &end, 10);
+        if (!apr_isdigit(name[1]) || *end || errno || number >= (gid_t)-1)
+            return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a group number", name));
+        group = (apr_gid_t)number;
+    }
+    else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
+        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "there is no group '%s'", name));
+    server_settings(cmd)->socket_group = group;
+    return NULL;
+}
+
+const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    mb_server *settings = server_settings(cmd);
+    (void)unused;
+    if (wrong) return wrong;
+    if (settings->keys) return mb_line_complain(cmd, "there is one already; its file has room for a second key");
+    const char *path = ap_server_root_relative(cmd->pool, file);
+    if (!path) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", file));
+    if (optional && ap_cstr_casecmp(optional, "Optional") != 0) /* which may be a part of the key: it is not repeated */
+        return mb_line_complain(cmd, "after the file may stand only the word Optional");
+    wrong = mb_key_read(cmd->pool, file, path, &settings->keys);
+    if (wrong) return mb_line_complain(cmd, wrong);
+    if (optional) mb_key_make_optional(settings->keys);
+    return NULL;
+}
+
+const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *value) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    (void)unused;
+    if (wrong) return wrong;
+    apr_int64_t seconds = apr_strtoi64(value, &end, 10);
+    if (!apr_isdigit(*value) || *end || seconds < SHORTEST_EXPIRE_S || seconds > LONGEST_EXPIRE_S)
+        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a number of seconds from %d to %d", value, SHORTEST_EXPIRE_S,
+                                          LONGEST_EXPIRE_S));
+    server_settings(cmd)->expire_s = (int)seconds;
+    return NULL;
+}
+
+const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *value) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    char *end;
+    (void)unused;
+    if (wrong) return wrong;
+    apr_int64_t capacity = apr_strtoi64(value, &end, 10);
+    if (!apr_isdigit(*value) || *end || capacity < 1 || capacity > LARGEST_CAPACITY)
+        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a whole number from 1 to %d", value, LARGEST_CAPACITY));
+    server_settings(cmd)->capacity = (uint32_t)capacity;
+    return NULL;
+}
+
+const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    return wrong ? wrong : mb_line_number(cmd, text, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, &server_settings(cmd)->response_field_size);
+}
