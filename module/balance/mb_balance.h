@@ -30,6 +30,15 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
               bh_decision_t *decision);
 void mb_decide_register(apr_pool_t *pool);
 
+/* ---- Decisions as texts: mb_trace.c ---- */
+
+/* Servers that one text names. */
+#define MB_TRACE_MOST_NAMED 8
+/* "byAge:8>6,byLogWindow:6>2,byLoad:2": each function with the servers before and after it. */
+const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision);
+/* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
+const char *mb_trace_servers(request_rec *r);
+
 /* ---- Decisions carried out: mb_carry.c ---- */
 
 /* Returns what a handler returns. walked: whether <Directory> sections have had their say. */

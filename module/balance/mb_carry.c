@@ -49,37 +49,6 @@ typedef struct errand {
 
 /* ---- Telling what happened ---- */
 
-/* "byAge:8>6,byLogWindow:6>2,byLoad:2": each function with the servers before and after it. */
-static const char *describe_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision) {
-    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
-    const char *text = "";
-    if (!decision->counts) return "-"; /* none was run */
-    for (int i = 0; i < settings->steps->nelts; i++) {
-        int from = decision->counts[i], to = decision->counts[i + 1];
-        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from, to);
-    }
-    return text;
-}
-
-/* Servers that one text names. */
-#define MOST_NAMED 8
-
-/* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
-static const char *describe_servers(request_rec *r) {
-    uint64_t now = mb_now_ms();
-    uint32_t rows = bh_segment_rows(mb_segment), named = 0, more = 0;
-    uint64_t longest = bh_segment_presence(mb_segment, rows, now);
-    const char *text = "";
-    for (uint32_t id = 1; id < rows; id++) {
-        char why[BH_REASON_SIZE];
-        bh_facts_t facts;
-        if (mb_self_is(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts)) continue;
-        if (named == MOST_NAMED) more++;
-        else text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port), " ", why, NULL);
-    }
-    return more ? apr_psprintf(r->pool, "%s and %u more", text, more) : text;
-}
-
 static void tell(const errand *about, const char *action, const char *server) {
     request_rec *r = about->r;
     int observe = about->settings->observe == MB_ON;
@@ -92,7 +61,7 @@ static void tell(const errand *about, const char *action, const char *server) {
     int log = APLOG_R_IS_LEVEL(r, observe ? APLOG_INFO : APLOG_DEBUG);
     if (!log && about->settings->trace != MB_ON) return;
     const char *line = apr_psprintf(r->pool, "%saction=%s server=%s chain=%s", observe ? "mode=observe " : "", action, server,
-                                    describe_chain(r, about->settings, about->decision)), *why = describe_servers(r);
+                                    mb_trace_chain(r, about->settings, about->decision)), *why = mb_trace_servers(r);
     if (*why) line = apr_pstrcat(r->pool, line, " why=\"", why, "\"", NULL);
     if (log) ap_log_rerror(APLOG_MARK, observe ? APLOG_INFO : APLOG_DEBUG, 0, r, "%s", line);
     if (about->settings->trace == MB_ON) apr_table_setn(r->err_headers_out, "Backhand-Trace", line);
@@ -130,7 +99,7 @@ int mb_carry_no_own_address(request_rec *r) {
 
 /* "; no connection to 10.0.0.4:80 (Connection refused), 10.0.0.5:80 (No route to host) and 3 more". */
 static const char *refusals(const errand *about) {
-    int more = about->refused - MOST_NAMED;
+    int more = about->refused - MB_TRACE_MOST_NAMED;
     if (!about->refusals) return "";
     return more > 0 ? apr_psprintf(about->r->pool, "; no connection to %s and %d more", about->refusals, more)
                     : apr_pstrcat(about->r->pool, "; no connection to ", about->refusals, NULL);
@@ -138,7 +107,7 @@ static const char *refusals(const errand *about) {
 
 static void note_refusal(errand *about, const char *server, int why) {
     char reason[128];
-    if (about->refused++ >= MOST_NAMED) return;
+    if (about->refused++ >= MB_TRACE_MOST_NAMED) return;
     about->refusals = apr_pstrcat(about->r->pool, about->refusals ? about->refusals : "", about->refusals ? ", " : "", server, why ? " (" : "",
                                   why ? apr_strerror(why, reason, sizeof reason) : "", why ? ")" : "", NULL);
 }
@@ -280,10 +249,10 @@ static void tell_nobody(const errand *about) {
     if (!mb_minute_passed(&next_ms)) return;
     __atomic_sub_fetch(&untold, times, __ATOMIC_RELAXED);
     request_rec *r = about->r;
-    const char *why = describe_servers(r);
+    const char *why = mb_trace_servers(r);
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "BH0490: the Backhand chain at %s left no server (%u times since the last line): %s; chain=%s; of the others: %s",
                   about->settings->place, times, about->settings->unavailable == MB_ON ? "answered with 503" : "served here",
-                  describe_chain(r, about->settings, about->decision), *why ? why : "none, or nothing speaks against them");
+                  mb_trace_chain(r, about->settings, about->decision), *why ? why : "none, or nothing speaks against them");
 }
 
 /* The chain has left nobody. */
