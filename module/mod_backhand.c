@@ -31,7 +31,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_descriptors_register(pool);
     mb_leaving_register(pool);
     mb_body_register(pool);
-    mb_here_register(pool);
+    mb_local_register(pool);
     mb_guard_register(pool);
     mb_dav_register(pool);
     mb_attempt_register(pool);
@@ -39,7 +39,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_form_register(pool);
     mb_merge_register(pool);
     mb_spare_register(pool);
-    mb_walk_register(pool);
+    mb_early_register(pool);
     mb_decide_register(pool);
     mb_balance_register(pool);
     mb_status_register(pool);

@@ -35,15 +35,15 @@ static int stays_here(request_rec *r, const mb_directory *settings) {
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
     if (mb_request_find(r)->from_peer) return DECLINED;
     if (is_self_redirect(settings)) return HTTP_LOOP_DETECTED;
-    return is_unavailable(settings) ? mb_carry_unavailable(r) : DECLINED;
+    return is_unavailable(settings) ? mb_dispatch_unavailable(r) : DECLINED;
 }
 
 /* No chain can be run. walked: whether <Directory> sections have had their say. */
 static int is_undecided(request_rec *r, const mb_directory *settings, int walked) {
-    if (is_self_redirect(settings)) return mb_carry_no_own_address(r);
+    if (is_self_redirect(settings)) return mb_dispatch_no_own_address(r);
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", is_unavailable(settings) ? "none" : "local");
-    if (is_unavailable(settings)) return mb_carry_unavailable(r);
-    return walked ? DECLINED : mb_walk_serve_here(r);
+    if (is_unavailable(settings)) return mb_dispatch_unavailable(r);
+    return walked ? DECLINED : mb_early_serve_here(r);
 }
 
 /* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten one goes to the announced
@@ -53,7 +53,7 @@ static int keep_from_files(request_rec *r, const mb_directory *settings) {
     const mb_request *kept = mb_request_find(r);
     if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
         || mb_scope_shows_this_server(r->handler)) return DECLINED;
-    if (!r->main && !ap_is_HTTP_ERROR(r->prev->status)) return mb_scope_can_decide() ? mb_carry_home(r, settings) : mb_carry_no_own_address(r);
+    if (!r->main && !ap_is_HTTP_ERROR(r->prev->status)) return mb_scope_can_decide() ? mb_dispatch_home(r, settings) : mb_dispatch_no_own_address(r);
     if (mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here", r->uri);
     return HTTP_SERVICE_UNAVAILABLE;
@@ -76,18 +76,18 @@ static int balance(request_rec *r) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     int walked = !kept || !kept->decided;
-    if (kept && kept->here) mb_here_in_chain(kept->here, settings->chain);
+    if (kept && kept->local) mb_local_in_chain(kept->local, settings->chain);
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
-    if (!settings->steps || !settings->steps->nelts) return walked ? DECLINED : mb_walk_serve_here(r);
-    if (!mb_scope_is_clients_own(r)) return answer_options(r, settings) == DECLINED ? (walked ? DECLINED : mb_walk_serve_here(r)) : OK;
+    if (!settings->steps || !settings->steps->nelts) return walked ? DECLINED : mb_early_serve_here(r);
+    if (!mb_scope_is_clients_own(r)) return answer_options(r, settings) == DECLINED ? (walked ? DECLINED : mb_early_serve_here(r)) : OK;
     if (mb_guard_stays_here(r)) return stays_here(r, settings);
     if (!mb_mod_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;
     /* <If> may have brought another chain since: then what the first one has decided is void, and its figures are not this one's. */
     if (!walked && kept->steps == settings->steps) decision = *kept->decided;
     else if (!mb_scope_can_decide() || !mb_decide(r, settings, NULL, 0, &decision)) return is_undecided(r, settings, walked);
-    return mb_carry_out(r, settings, &decision, walked);
+    return mb_dispatch(r, settings, &decision, walked);
 }
 
 void mb_balance_register(apr_pool_t *pool) {

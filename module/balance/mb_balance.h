@@ -39,22 +39,22 @@ const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const b
 /* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
 const char *mb_trace_servers(request_rec *r);
 
-/* ---- Decisions carried out: mb_carry.c ---- */
+/* ---- Decisions carried out: mb_dispatch.c ---- */
 
 /* Returns what a handler returns. walked: whether <Directory> sections have had their say. */
-int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
 /* 503 with Retry-After. */
-int mb_carry_unavailable(request_rec *r);
+int mb_dispatch_unavailable(request_rec *r);
 /* Only with BackhandSelfRedirect: sends the request to our own announced address. */
-int mb_carry_home(request_rec *r, const mb_directory *settings);
+int mb_dispatch_home(request_rec *r, const mb_directory *settings);
 /* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */
-int mb_carry_no_own_address(request_rec *r);
+int mb_dispatch_no_own_address(request_rec *r);
 
-/* ---- Decided before the directory walk: mb_walk.c ---- */
+/* ---- Decided before the directory walk: mb_early.c ---- */
 
-void mb_walk_register(apr_pool_t *pool);
+void mb_early_register(apr_pool_t *pool);
 /* Serves a request here whose <Directory> sections were not looked at: from the beginning, and then with them. */
-int mb_walk_serve_here(request_rec *r);
+int mb_early_serve_here(request_rec *r);
 
 /* ---- Redirects: mb_redirect.c ---- */
 

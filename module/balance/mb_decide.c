@@ -36,7 +36,7 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
     /* With BackhandSelfRedirect what is served here takes a second worker of ours. */
     if (settings->self_redirect != MB_ON) request.idle_workers = mb_scoreboard_idle;
     request.self_id = mb_self_row(r);
-    mb_site_restrict(r->server, &request);
+    mb_vhost_restrict(r->server, &request);
     if (bh_segment_is_late(mb_segment, request.now_ms)) tell_late(r, request.now_ms);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
     if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;

@@ -21,7 +21,7 @@ static int is_ours(apr_pool_t *pool, const char *text) {
 }
 
 static void look_at_own(apr_pool_t *pool, server_rec *server, const bh_destination_t *line) {
-    const apr_array_header_t *networks = mb_site_networks(server);
+    const apr_array_header_t *networks = mb_vhost_networks(server);
     char text[BH_ADDRESS_SIZE];
     if ((!line->own.high && !line->own.low) || bh_address_format(&line->own, text, sizeof text) != BH_OK) return;
     if (!is_ours(pool, text))

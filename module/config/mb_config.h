@@ -23,7 +23,7 @@ typedef struct mb_server {
     mb_log log;                        /* BackhandLogLevel, of each virtual host */
     apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
     apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats; of virtual hosts too */
-    bh_address_t own;                  /* mb_site.c: where a virtual host with MulticastStats lines takes requests; atomic words */
+    bh_address_t own;                  /* mb_vhost.c: where a virtual host with MulticastStats lines takes requests; atomic words */
     uint16_t own_port;
     uint64_t own_next_ms;              /* table/mb_self.c: when it may be looked for again */
     uint32_t own_row;                  /* table/mb_self.c: where this child found it in the table the last time */
@@ -176,20 +176,20 @@ uint16_t mb_own_port(const mb_server *settings);
 /* The port of the first Listen without TLS; 0: there is none. */
 uint16_t mb_first_port(void);
 
-/* ---- Virtual hosts as servers of their own: mb_site.c ---- */
+/* ---- Virtual hosts as servers of their own: mb_vhost.c ---- */
 
 /* Finds out where each takes requests, and numbers them. In post_config, before the moderator is described. */
-void mb_site_prepare(server_rec *main);
+void mb_vhost_prepare(server_rec *main);
 /* The lines of all servers, the main server's first. */
-apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main);
-apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main);
+apr_array_header_t *mb_vhost_destinations(apr_pool_t *pool, server_rec *main);
+apr_array_header_t *mb_vhost_accepted(apr_pool_t *pool, server_rec *main);
 /* The networks that count for requests to this server: its own, else the main server's. */
-const apr_array_header_t *mb_site_networks(const server_rec *server);
+const apr_array_header_t *mb_vhost_networks(const server_rec *server);
 /* The settings that a virtual host has for itself; NULL: it shares the main server's. */
-mb_server *mb_site_settings(const server_rec *server);
+mb_server *mb_vhost_settings(const server_rec *server);
 /* Looks up the address by which the moderator knows the virtual host with these settings. */
-void mb_site_find(mb_server *settings);
+void mb_vhost_find(mb_server *settings);
 /* Which servers may be candidates for requests to this server. */
-void mb_site_restrict(const server_rec *server, bh_request_t *request);
+void mb_vhost_restrict(const server_rec *server, bh_request_t *request);
 
 #endif

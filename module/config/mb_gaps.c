@@ -15,7 +15,7 @@ static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
         if (each->is_virtual && settings == main) continue;
         if (!settings->destinations->nelts) continue;
         announced = 1;
-        if (mb_site_networks(each)->nelts) {
+        if (mb_vhost_networks(each)->nelts) {
             believes = 1;
             continue;
         }

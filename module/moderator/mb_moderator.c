@@ -286,9 +286,9 @@ static uint32_t idle_cost(const server_rec *server) {
 
 static void describe(void) {
     mb_server *settings = self.settings;
-    mb_site_prepare(self.server);
-    apr_array_header_t *destinations = mb_site_destinations(self.pool, self.server);
-    apr_array_header_t *accepted = mb_site_accepted(self.pool, self.server);
+    mb_vhost_prepare(self.server);
+    apr_array_header_t *destinations = mb_vhost_destinations(self.pool, self.server);
+    apr_array_header_t *accepted = mb_vhost_accepted(self.pool, self.server);
     self.config = (bh_moderator_config_t){
         .segment = mb_segment,
         .destinations = (const bh_destination_t *)(void *)destinations->elts,

@@ -67,7 +67,7 @@ static void doubt(request_rec *r, mb_request *found) {
 
 static void tell_stranger(request_rec *r) {
     static uint64_t next_ms;
-    if (mb_site_networks(r->server)->nelts && !mb_sender_is_relayed(r) && mb_minute_passed(&next_ms))
+    if (mb_vhost_networks(r->server)->nelts && !mb_sender_is_relayed(r) && mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
                       "connections come from another address than it announces, which AcceptStats must name too",
@@ -127,7 +127,7 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
     r->useragent_addr = mb_address_for_apr(r->pool, &address);
     r->useragent_ip = (char *)(intptr_t)text;
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
-    found->here = mb_here_begin(r, 0);
+    found->local = mb_local_begin(r, 0);
     return DECLINED;
 }
 

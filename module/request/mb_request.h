@@ -25,9 +25,9 @@ typedef struct mb_request {
     const char *content_type;     /* of that body; NULL: nobody has read one */
     int of_httpd;                 /* message/mb_filters.c: the answer to a peer is an error page that httpd itself makes */
     const char *filtered;         /* message/mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
-    const bh_decision_t *decided; /* balance/mb_walk.c: decided before <Directory> sections were looked at; NULL: not yet */
+    const bh_decision_t *decided; /* balance/mb_early.c: decided before <Directory> sections were looked at; NULL: not yet */
     const apr_array_header_t *steps; /* the chain that has decided so */
-    mb_here *here;                /* a peer has sent it: what is counted of it; NULL: nothing */
+    mb_local *local;              /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
 static inline request_rec *mb_request_first(request_rec *r) {

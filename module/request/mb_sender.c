@@ -29,7 +29,7 @@ int mb_sender_is_relayed(request_rec *r) {
 }
 
 mb_sender mb_sender_of(request_rec *r) {
-    const apr_array_header_t *accepted = mb_site_networks(r->server);
+    const apr_array_header_t *accepted = mb_vhost_networks(r->server);
     bh_address_t address;
     if (!accepted->nelts || !mb_address_of(master_of(r)->client_addr, &address)
         || !bh_network_contains((const bh_network_t *)(void *)accepted->elts, (size_t)accepted->nelts, &address)
@@ -41,7 +41,7 @@ mb_sender mb_sender_of(request_rec *r) {
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog;
     remoteip = ap_find_linked_module("mod_remoteip.c");
-    hears = mb_site_destinations(ptemp, server)->nelts != 0;
+    hears = mb_vhost_destinations(ptemp, server)->nelts != 0;
     return OK;
 }
 

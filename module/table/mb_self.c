@@ -25,11 +25,11 @@ static uint32_t look_up(mb_server *settings, int *found) {
 }
 
 uint32_t mb_self_row(const request_rec *r) {
-    mb_server *settings = mb_site_settings(r->server);
+    mb_server *settings = mb_vhost_settings(r->server);
     int found;
     if (!settings || !settings->own_port) return 0;
     uint32_t row = look_up(settings, &found);
     if (found || !is_time_to_find(settings)) return row;
-    mb_site_find(settings);
+    mb_vhost_find(settings);
     return look_up(settings, &found);
 }

@@ -33,14 +33,14 @@ void mb_evidence_note(uint32_t id, uint32_t chain, bh_class_t class, bh_asked_t 
 /* What its client and its URL are known by. */
 bh_asked_t mb_evidence_asked(const request_rec *r);
 
-/* ---- What is done here of the cluster's work: mb_here.c ---- */
+/* ---- What is done here of the cluster's work: mb_local.c ---- */
 
-typedef struct mb_here mb_here;
+typedef struct mb_local mb_local;
 /* The request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its section's chain.
  * free: the chain placed it freely. NULL: it is not counted. */
-mb_here *mb_here_begin(request_rec *r, int free);
+mb_local *mb_local_begin(request_rec *r, int free);
 /* The request's section was not known at the beginning: the number of its chain. */
-void mb_here_in_chain(mb_here *work, uint32_t chain);
-void mb_here_register(apr_pool_t *pool);
+void mb_local_in_chain(mb_local *work, uint32_t chain);
+void mb_local_register(apr_pool_t *pool);
 
 #endif

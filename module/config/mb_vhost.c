@@ -16,7 +16,7 @@ static int separate;
 static const bh_network_t nobody = {{1, 1}, {0, 0}};
 
 /* The settings that a virtual host has for itself; NULL: it shares the main server's. */
-mb_server *mb_site_settings(const server_rec *server) {
+mb_server *mb_vhost_settings(const server_rec *server) {
     mb_server *settings = mb_server_of(server);
     return server->is_virtual && settings != mb_main_server() ? settings : NULL;
 }
@@ -41,7 +41,7 @@ static void look_at_section(const server_rec *server, bh_address_t *address, uin
 
 /* The address by which the moderator knows the virtual host: that of its first line that has one. What no line gives is found as the moderator finds it,
  * again and again: an address may come after the start, and change. Only an IPv4 address is found, and its upper word is always the same. */
-void mb_site_find(mb_server *settings) {
+void mb_vhost_find(mb_server *settings) {
     const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
     bh_address_t address;
     for (int i = 0; i < settings->destinations->nelts; i++) {
@@ -64,42 +64,42 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
         if (!is_given(&lines[i].own)) lines[i].own = address;
         if (!lines[i].own_port) lines[i].own_port = port;
     }
-    mb_site_find(settings);
+    mb_vhost_find(settings);
     settings->own_port = lines[0].own_port;
 }
 
-void mb_site_prepare(server_rec *main) {
+void mb_vhost_prepare(server_rec *main) {
     uint16_t number = 0;
     separate = 0;
     for (server_rec *server = main->next; server; server = server->next) {
-        mb_server *settings = mb_site_settings(server);
+        mb_server *settings = mb_vhost_settings(server);
         if (!settings) continue;
         separate |= settings->accepted->nelts != 0;
         if (settings->destinations->nelts) complete(server, settings, ++number);
     }
 }
 
-apr_array_header_t *mb_site_destinations(apr_pool_t *pool, server_rec *main) {
+apr_array_header_t *mb_vhost_destinations(apr_pool_t *pool, server_rec *main) {
     apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->destinations);
     for (server_rec *server = main->next; server; server = server->next)
-        if (mb_site_settings(server)) apr_array_cat(all, mb_site_settings(server)->destinations);
+        if (mb_vhost_settings(server)) apr_array_cat(all, mb_vhost_settings(server)->destinations);
     return all;
 }
 
-apr_array_header_t *mb_site_accepted(apr_pool_t *pool, server_rec *main) {
+apr_array_header_t *mb_vhost_accepted(apr_pool_t *pool, server_rec *main) {
     apr_array_header_t *all = apr_array_copy(pool, mb_main_server()->accepted);
     for (server_rec *server = main->next; server; server = server->next)
-        if (mb_site_settings(server)) apr_array_cat(all, mb_site_settings(server)->accepted);
+        if (mb_vhost_settings(server)) apr_array_cat(all, mb_vhost_settings(server)->accepted);
     return all;
 }
 
-const apr_array_header_t *mb_site_networks(const server_rec *server) {
+const apr_array_header_t *mb_vhost_networks(const server_rec *server) {
     const mb_server *settings = mb_server_of(server);
     return settings->accepted->nelts ? settings->accepted : mb_main_server()->accepted;
 }
 
-void mb_site_restrict(const server_rec *server, bh_request_t *request) {
-    const apr_array_header_t *networks = mb_site_networks(server);
+void mb_vhost_restrict(const server_rec *server, bh_request_t *request) {
+    const apr_array_header_t *networks = mb_vhost_networks(server);
     if (!separate) return;
     request->accepted = networks->nelts ? (const bh_network_t *)(void *)networks->elts : &nobody;
     request->accepted_count = networks->nelts ? (size_t)networks->nelts : 1;

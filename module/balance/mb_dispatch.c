@@ -18,7 +18,7 @@
 #define NOBODY_TOOK_IT (-1000)
 
 /* A request on its way. */
-typedef struct errand {
+typedef struct dispatch {
     request_rec *r;
     const mb_directory *settings;
     bh_decision_t *decision;
@@ -45,11 +45,11 @@ typedef struct errand {
     int waited;                 /* whether it has waited until this process had descriptors again */
     uint32_t lacked;            /* how many could not be asked because this process lacks something */
     uint32_t place;             /* of the candidate whose turn it is, in the decision */
-} errand;
+} dispatch;
 
 /* ---- Telling what happened ---- */
 
-static void tell(const errand *about, const char *action, const char *server) {
+static void tell(const dispatch *about, const char *action, const char *server) {
     request_rec *r = about->r;
     int observe = about->settings->observe == MB_ON;
     if (observe) {
@@ -74,38 +74,38 @@ static const char *endpoint_of(request_rec *r, uint32_t id, bh_facts_t *facts) {
 /* ---- Ends ---- */
 
 /* Whether the chain could have sent the request elsewhere. */
-static int is_free(const errand *about) { return about->decision->choices >= about->place + 2; }
+static int is_free(const dispatch *about) { return about->decision->choices >= about->place + 2; }
 
-static int serve_here(const errand *about) {
-    mb_here_begin(about->r, is_free(about));
-    if (!about->walked) return mb_walk_serve_here(about->r);
+static int serve_here(const dispatch *about) {
+    mb_local_begin(about->r, is_free(about));
+    if (!about->walked) return mb_early_serve_here(about->r);
     if (about->tried_count) mb_body_give_back(about->r);
     return DECLINED;
 }
 
-int mb_carry_unavailable(request_rec *r) {
+int mb_dispatch_unavailable(request_rec *r) {
     apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
-int mb_carry_no_own_address(request_rec *r) {
+int mb_dispatch_no_own_address(request_rec *r) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0422: BackhandSelfRedirect is On, but there is no own address, because the moderator "
                       "is not running: answered with 503");
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "none");
-    return mb_carry_unavailable(r);
+    return mb_dispatch_unavailable(r);
 }
 
 /* "; no connection to 10.0.0.4:80 (Connection refused), 10.0.0.5:80 (No route to host) and 3 more". */
-static const char *refusals(const errand *about) {
+static const char *refusals(const dispatch *about) {
     int more = about->refused - MB_TRACE_MOST_NAMED;
     if (!about->refusals) return "";
     return more > 0 ? apr_psprintf(about->r->pool, "; no connection to %s and %d more", about->refusals, more)
                     : apr_pstrcat(about->r->pool, "; no connection to ", about->refusals, NULL);
 }
 
-static void note_refusal(errand *about, const char *server, int why) {
+static void note_refusal(dispatch *about, const char *server, int why) {
     char reason[128];
     if (about->refused++ >= MB_TRACE_MOST_NAMED) return;
     about->refusals = apr_pstrcat(about->r->pool, about->refusals ? about->refusals : "", about->refusals ? ", " : "", server, why ? " (" : "",
@@ -113,14 +113,14 @@ static void note_refusal(errand *about, const char *server, int why) {
 }
 
 /* Another server has taken the request: without this line, what the system said would stand nowhere. Where mod_proxy writes its own, that is enough. */
-static void tell_refusals(const errand *about) {
+static void tell_refusals(const dispatch *about) {
     static uint64_t next_ms;
     if (about->refusals && !about->all_failed && mb_quiet_wants(about->r->server) && mb_minute_passed(&next_ms))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, about->r, "BH0491: the next candidate was asked%s", refusals(about));
 }
 
 /* Nobody is left to try. A server's own 503 says more than ours. */
-static int all_failed(errand *about) {
+static int all_failed(dispatch *about) {
     about->all_failed = 1;
     if (about->held_server) {
         tell(about, "proxy", about->held_server);
@@ -136,25 +136,25 @@ static int all_failed(errand *about) {
                       "announcements, and its connections must come from an address that it announces");
     else
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r, "BH0404: every candidate refused the connection: answered with 503%s", refusals(about));
-    return mb_carry_unavailable(about->r);
+    return mb_dispatch_unavailable(about->r);
 }
 
 /* ---- One server after the other ---- */
 
 /* Whether it is too late to try yet another server. */
-static int is_late(const errand *about) {
+static int is_late(const dispatch *about) {
     int seconds = about->settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : about->settings->retry_timeout_s;
     /* Not by httpd's clock, which may be set. */
     return about->begun_us && mb_now_us() - about->begun_us >= 1000000u * (uint64_t)seconds;
 }
 
 /* Whether, should this attempt fail, there would be another. */
-static int may_fail(const errand *about) {
+static int may_fail(const dispatch *about) {
     int retries = about->settings->retries == MB_UNSET ? MB_RETRIES_DEFAULT : about->settings->retries;
     return about->is_safe && about->failures < retries && !is_late(about);
 }
 
-static int has_tried(const errand *about, uint32_t id) {
+static int has_tried(const dispatch *about, uint32_t id) {
     for (uint32_t i = 0; i < about->tried_count; i++)
         if (about->tried[i] == id) return 1;
     return 0;
@@ -169,7 +169,7 @@ static int was_stale(const request_rec *r, const mb_attempt *attempt) {
 
 static uint64_t served_by(uint32_t id) { return bh_word_load(&bh_segment_row(mb_segment, id)->served); }
 
-static void note_tried(errand *about, uint32_t id, uint64_t boot, uint64_t asked_us, int stale) {
+static void note_tried(dispatch *about, uint32_t id, uint64_t boot, uint64_t asked_us, int stale) {
     if (about->tried_count == MOST_TRIED) return;
     about->asked_ms[about->tried_count] = asked_us / 1000;
     about->boots[about->tried_count] = boot;
@@ -188,12 +188,12 @@ static int was_away(uint32_t id, const mb_attempt *attempt) {
     return !attempt->held && mb_now_ms() >= asked_ms + ANNOUNCED_MS && bh_row_heard(bh_segment_row(mb_segment, id)) <= asked_ms;
 }
 
-static void note_unreached(errand *about) {
+static void note_unreached(dispatch *about) {
     if (about->tried_count < MOST_TRIED) about->unreached |= (uint32_t)1 << about->tried_count;
 }
 
 /* What the next candidate must know of one that did not do it. */
-static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
+static void note_failure(dispatch *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
     if (outcome == MB_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r, "%s refused the connection: trying the next candidate", server);
         note_refusal(about, server, attempt->why);
@@ -221,7 +221,7 @@ static void note_failure(errand *about, uint32_t id, uint64_t boot, const char *
 }
 
 /* Sends the request to another server, or to our own announced address. */
-static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const char *server) {
+static int forward(dispatch *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
     /* Where one kept connection was stale, others may be, for the same reason. */
     mb_sending how = {.repeatable = may_fail(about), .fresh = about->stale || about->second, .free = is_free(about)};
@@ -241,7 +241,7 @@ static int forward(errand *about, uint32_t id, const bh_facts_t *facts, const ch
 }
 
 /* One line a minute of each child, with what the others would have counted. */
-static void tell_nobody(const errand *about) {
+static void tell_nobody(const dispatch *about) {
     static uint64_t next_ms;
     static uint32_t untold;
     if (about->settings->observe == MB_ON) return;
@@ -256,37 +256,37 @@ static void tell_nobody(const errand *about) {
 }
 
 /* The chain has left nobody. */
-static int nobody(errand *about) {
+static int nobody(dispatch *about) {
     bh_facts_t facts;
     uint32_t own = mb_self_row(about->r);
     const char *here = endpoint_of(about->r, own, &facts);
     int observe = about->settings->observe == MB_ON;
     if (about->settings->self_redirect == MB_ON && about->settings->unavailable != MB_ON) {
-        if (!here || !bh_row_heard(bh_segment_row(mb_segment, own))) return mb_carry_no_own_address(about->r);
+        if (!here || !bh_row_heard(bh_segment_row(mb_segment, own))) return mb_dispatch_no_own_address(about->r);
         tell(about, "proxy", here);
         return observe ? serve_here(about) : forward(about, own, &facts, here);
     }
     tell(about, "none", here ? here : "-");
     tell_nobody(about);
-    return about->settings->unavailable != MB_ON || observe ? serve_here(about) : mb_carry_unavailable(about->r);
+    return about->settings->unavailable != MB_ON || observe ? serve_here(about) : mb_dispatch_unavailable(about->r);
 }
 
 /* Whether somebody else's request has found the candidate silent since the decision: to find that out again takes seconds. */
-static int is_hopeless(const errand *about, uint32_t id) {
+static int is_hopeless(const dispatch *about, uint32_t id) {
     /* No chain leaves this server out. If it is asked over the network like the others, it waits its turn like them. */
     int since = mb_self_is(id) ? about->settings->self_redirect == MB_ON && about->decision->count > 1
                                        : about->tried_count && !about->decision->last_resort;
     return since && bh_row_is_refusing(bh_segment_row(mb_segment, id), mb_now_ms());
 }
 
-static mb_way way_to(const errand *about, const ServerSlot *slot, const bh_facts_t *facts) {
+static mb_way way_to(const dispatch *about, const ServerSlot *slot, const bh_facts_t *facts) {
     if (mb_self_is((uint32_t)slot->id)) return MB_WAY_HERE;
     if (slot->mode != BACKHAND_MODE_REDIRECT) return MB_WAY_FORWARD;
     return mb_redirect_way(about->r, about->decision, slot, facts, !has_tried(about, mb_self_row(about->r)));
 }
 
 /* One candidate; NOBODY_TOOK_IT if it does not take the request. */
-static int hand_over(errand *about, const ServerSlot *slot) {
+static int hand_over(dispatch *about, const ServerSlot *slot) {
     static const char *const actions[] = {"local", "proxy", "redirect"};
     uint32_t id = (uint32_t)slot->id;
     bh_facts_t facts;
@@ -305,13 +305,13 @@ static int hand_over(errand *about, const ServerSlot *slot) {
 }
 
 /* Whether the table says meanwhile that the candidate takes no more requests, or is another server. */
-static int is_outdated(const errand *about, uint32_t id) {
+static int is_outdated(const dispatch *about, uint32_t id) {
     return !bh_row_holds(bh_segment_row(mb_segment, id), about->decision->decided_ms, about->decision->last_resort);
 }
 
 /* All candidates of one run of the chain; only the first where it is looked at whether that works again: the second may be another such server, and each look is
  * claimed. */
-static int try_all(errand *about) {
+static int try_all(dispatch *about) {
     int outdated = about->decision->probe;
     for (uint32_t i = 0; i < (about->decision->probe ? 1 : about->decision->count); i++) {
         const ServerSlot *slot = &about->decision->servers[i];
@@ -334,14 +334,14 @@ static int was_started_anew(uint32_t id, uint64_t boot) {
 }
 
 /* Whether it could not be reached, and has announced itself since it was asked: its network may be back, or its address was another. */
-static int is_back(const errand *about, uint32_t place) {
+static int is_back(const dispatch *about, uint32_t place) {
     return about->unreached >> place & 1 && bh_row_heard(bh_segment_row(mb_segment, about->tried[place])) > about->asked_ms[place];
 }
 
 /* Nobody else is left. Asked once more, over a new connection, are servers whose connection was stale, which may not have had the request; those that
  * were started anew meanwhile, which are other processes than those that did not answer; those that have answered others since; and those that could not be reached and were heard
  * since. */
-static int has_second_chance(errand *about) {
+static int has_second_chance(dispatch *about) {
     if (about->second == MOST_CHANCES || !about->is_safe || is_late(about)) return 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < about->tried_count; i++) {
@@ -362,7 +362,7 @@ static int has_second_chance(errand *about) {
 
 /* The chain has put a server that is in doubt first, to see whether it works again. Of requests that come at once one does that; for the others it
  * decides again, now without. */
-static int settle_first(errand *about) {
+static int settle_first(dispatch *about) {
     const bh_decision_t *decision = about->decision;
     for (int looks = 0; decision->probe && looks < MOST_TRIED; looks++) {
         uint32_t id = (uint32_t)decision->servers[0].id;
@@ -375,8 +375,8 @@ static int settle_first(errand *about) {
 }
 
 /* The chain chooses among those that have not been tried, as often as somebody fails. */
-int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
-    errand about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
+int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
+    dispatch about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     mb_worker_sweep(decision->decided_ms);
     int result = settle_first(&about) ? try_all(&about) : NOBODY_TOOK_IT;
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
@@ -393,9 +393,9 @@ int mb_carry_out(request_rec *r, const mb_directory *settings, bh_decision_t *de
     return result;
 }
 
-int mb_carry_home(request_rec *r, const mb_directory *settings) {
+int mb_dispatch_home(request_rec *r, const mb_directory *settings) {
     bh_decision_t decision = {0};
-    errand about = {.r = r, .settings = settings, .decision = &decision, .walked = 1, .is_safe = mb_attempt_is_safe(r)};
+    dispatch about = {.r = r, .settings = settings, .decision = &decision, .walked = 1, .is_safe = mb_attempt_is_safe(r)};
     int result = nobody(&about);
     return result == NOBODY_TOOK_IT ? all_failed(&about) : result;
 }

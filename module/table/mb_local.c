@@ -7,7 +7,7 @@
 
 #include "table/mb_table.h"
 
-struct mb_here {
+struct mb_local {
     const request_rec *r; /* of the request's own pool, as its internal redirects are */
     uint32_t chain;       /* number of the chain whose time it is */
     int free;             /* whether the chain placed the request freely */
@@ -27,7 +27,7 @@ static uint32_t chain_of(const request_rec *r) {
  * file name and URI lie in a subrequest's pool, and cleanups run after sub-pools are gone: so this is a pre-cleanup, and reads only what lies in the
  * request's own pool. */
 static apr_status_t end(void *data) {
-    const mb_here *work = data;
+    const mb_local *work = data;
     const request_rec *r = work->r;
     uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
@@ -41,11 +41,11 @@ static apr_status_t end(void *data) {
     return APR_SUCCESS;
 }
 
-mb_here *mb_here_begin(request_rec *r, int free) {
+mb_local *mb_local_begin(request_rec *r, int free) {
     /* What httpd makes of a request inside is part of it. */
     if (!mb_segment || r->main || r->prev) return NULL;
-    mb_here *work = apr_palloc(r->pool, sizeof *work);
-    *work = (mb_here){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
+    mb_local *work = apr_palloc(r->pool, sizeof *work);
+    *work = (mb_local){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
     if (free) work->asked = mb_evidence_asked(r);
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_pre_cleanup_register(r->pool, work, end);
@@ -53,17 +53,17 @@ mb_here *mb_here_begin(request_rec *r, int free) {
     return work;
 }
 
-void mb_here_in_chain(mb_here *work, uint32_t chain) { work->chain = chain; }
+void mb_local_in_chain(mb_local *work, uint32_t chain) { work->chain = chain; }
 
 /* Notes when the answer begins to leave, and leaves its way. */
 static apr_status_t note_first(ap_filter_t *filter, apr_bucket_brigade *brigade) {
-    mb_here *work = filter->ctx;
+    mb_local *work = filter->ctx;
     work->first_us = mb_now_us();
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }
 
-void mb_here_register(apr_pool_t *pool) {
+void mb_local_register(apr_pool_t *pool) {
     (void)pool;
     first_filter = ap_register_output_filter("BACKHAND_HERE", note_first, NULL, AP_FTYPE_PROTOCOL);
 }

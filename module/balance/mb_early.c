@@ -43,13 +43,13 @@ static int veil(request_rec *r) {
     return DECLINED;
 }
 
-int mb_walk_serve_here(request_rec *r) {
+int mb_early_serve_here(request_rec *r) {
     mb_request_find(r)->decided = NULL;
     ap_internal_redirect(mb_request_as_sent(r), r);
     return OK;
 }
 
-void mb_walk_register(apr_pool_t *pool) {
+void mb_early_register(apr_pool_t *pool) {
     (void)pool;
     ap_hook_translate_name(decide_early, NULL, NULL, APR_HOOK_LAST);
     /* Before the core's, which walks. */
