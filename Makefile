@@ -68,7 +68,7 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	@touch $@
 
 # What runs at starts and restarts, for warnings and for pages: small rather than fast.
-COLD := advice chain control covered descriptors directives gaps line listen loglevel mod_proxy moderator mpm names pidfile rights server server_status \
+COLD := advice chain control covered describe descriptors directives gaps line listen loglevel mod_proxy moderator mpm names pidfile rights server server_status \
         shortage status tend trace
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += -Os

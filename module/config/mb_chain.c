@@ -77,7 +77,7 @@ static const char *complain_of_words(cmd_parms *cmd, int count, char *const word
             return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]));
     for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
     return mb_line_complain(cmd, apr_psprintf(cmd->pool, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
-                                      count - 1, words[0], argument));
+                                              count - 1, words[0], argument));
 }
 
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {

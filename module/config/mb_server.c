@@ -30,7 +30,7 @@ const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *pa
     size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof LONGEST_SOCKET;
     if (strlen(full) > longest)
         return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is too long: a socket's path leaves room for %lu characters",
-                                          full, (unsigned long)longest));
+                                                  full, (unsigned long)longest));
     server_settings(cmd)->directory = full;
     return NULL;
 }
@@ -131,7 +131,7 @@ const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *value
     apr_int64_t seconds = apr_strtoi64(value, &end, 10);
     if (!apr_isdigit(*value) || *end || seconds < SHORTEST_EXPIRE_S || seconds > LONGEST_EXPIRE_S)
         return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a number of seconds from %d to %d", value, SHORTEST_EXPIRE_S,
-                                          LONGEST_EXPIRE_S));
+                                                  LONGEST_EXPIRE_S));
     server_settings(cmd)->expire_s = (int)seconds;
     return NULL;
 }

@@ -4,8 +4,8 @@
 
 #include "config/mb_config.h"
 
-/* Seconds of silence after which a server is forgotten: an hour shows which servers are missing after a night's reboot, and lets no server fill the table
- * for long. */
+/* Seconds of silence after which a server is forgotten: an hour shows which servers are missing after a night's reboot, and lets no sender fill
+ * the table for long. */
 #define DEFAULT_EXPIRE_S 3600
 
 static mb_server *main_server;

@@ -35,6 +35,11 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
 void mb_control_close(mb_control *socket);
 int mb_control_fd(const mb_control *socket);
 
+/* ---- What the moderator is given: mb_describe.c ---- */
+
+/* All but its sockets. Also numbers the virtual hosts. */
+bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb_control *control);
+
 /* ---- BackhandModeratorPIDFile: mb_pidfile.c ---- */
 
 /* Removed with the pool, or earlier. path NULL: none. */

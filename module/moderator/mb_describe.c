@@ -1,0 +1,84 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What the moderator is given when it is made: the configuration, what this httpd is, and functions to call back. */
+
+#include "moderator/mb_moderator.h"
+
+/* The name that others see, and send clients to. Without a ServerName httpd takes the address that the system's name has in /etc/hosts, on Debian
+ * 127.0.1.1: that is every machine's. The system's name is better then. */
+static const char *announced_name(apr_pool_t *pool, const char *given) {
+    char *name = apr_pcalloc(pool, BH_NAME_SIZE);
+    bh_address_t address;
+    if (given && (bh_address_parse(given, &address) != BH_OK || !mb_address_is_loopback(&address))) return given;
+    return apr_gethostname(name, BH_NAME_SIZE, pool) == APR_SUCCESS && *name ? name : given ? given : "localhost";
+}
+
+/* What the default server does with URLs, as bh_facts_t has it. */
+static uint32_t slashes_of(const server_rec *server) {
+    const core_dir_config *directory = ap_get_core_module_config(server->lookup_defaults);
+    const core_server_config *core = ap_get_core_module_config(server->module_config);
+    uint32_t encoded = !directory->allow_encoded_slashes ? 1 : directory->decode_encoded_slashes ? 2 : 3;
+    return encoded << 8 | (core->merge_slashes == AP_CORE_CONFIG_OFF ? 1 : 2);
+}
+
+/* What a connection costs this httpd that waits for its next request. */
+static uint32_t idle_cost(const server_rec *server) {
+    if (!server->keep_alive || server->keep_alive_timeout <= 0) return BH_IDLE_CLOSED;
+    return mb_mpm_is_async() ? BH_IDLE_FREE : BH_IDLE_WORKER;
+}
+
+static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
+    if (number) ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "BH%04d: %s", number, text);
+    else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
+}
+
+static const char *encoded_of(const bh_facts_t *server) {
+    static const char *const names[] = {"unknown", "Off", "On", "NoDecode"};
+    return names[server->slashes >> 8 & 3];
+}
+
+static const char *merged_of(const bh_facts_t *server) { return (server->slashes & 0xff) == 1 ? "Off" : "On"; }
+
+static void say_differs(void *baton, const bh_facts_t *here, const bh_facts_t *there) {
+    server_rec *server = baton;
+    apr_pool_t *pool = server->process->pconf;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                 "BH0370: for ten minutes %s has had AllowEncodedSlashes %s and MergeSlashes %s, and %s %s and %s: what a URL means depends on the "
+                 "server that gets it", mb_endpoint(pool, &here->address, here->port), encoded_of(here), merged_of(here),
+                 mb_endpoint(pool, &there->address, there->port), encoded_of(there), merged_of(there));
+}
+
+bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb_control *control) {
+    const mb_server *settings = mb_main_server();
+    mb_vhost_prepare(server);
+    apr_array_header_t *destinations = mb_vhost_destinations(pool, server);
+    apr_array_header_t *accepted = mb_vhost_accepted(pool, server);
+    return (bh_moderator_config_t){
+        .segment = mb_segment,
+        .destinations = (const bh_destination_t *)(void *)destinations->elts,
+        .destination_count = (size_t)destinations->nelts,
+        .accepted = (const bh_network_t *)(void *)accepted->elts,
+        .accepted_count = (size_t)accepted->nelts,
+        .directory = settings->directory,
+        .hostname = announced_name(pool, server->server_hostname),
+        .control_fd = mb_control_fd(control),
+        .port = mb_own_port(settings),
+        .interval_ms = 1000,
+        .log = log_line,
+        .workers = mb_scoreboard_workers,
+        .leaving = mb_leaving_ask,
+        .differs = say_differs,
+        .tend = mb_tend,
+        .baton = server,
+        .keys = settings->keys,
+        .sign = mb_key_sign,
+        .verify = mb_key_verify,
+        .keys_optional = mb_key_is_optional(settings->keys),
+        .expire_s = (uint32_t)settings->expire_s,
+        .capacity = settings->capacity,
+        .slashes = slashes_of(server),
+        .idle_cost = idle_cost(server),
+        .keepalive_ms = (uint32_t)apr_time_as_msec(server->keep_alive_timeout),
+        .keepalive_requests = (uint32_t)server->keep_alive_max,
+    };
+}
