@@ -7,28 +7,32 @@ import BackhandSystem
 /// The judge of candidacy functions: what each rule does to the same requests in the same worlds.
 struct Balance: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Compares ways of choosing a server, ours by their real code, in simulated clusters.",
+        abstract: "Compares ways of choosing a server in simulated clusters. mod_backhand's run with their real code.",
         discussion: """
-            Nothing is sent and nothing is served: time is simulated. The same seed gives the same table on every machine. Figures are \
-            99th percentiles of the latency in milliseconds, unless --figure says otherwise; a failed request counts 20 s.
+            Nothing is sent and nothing is served, because time is simulated. The same seed gives the same table on every machine. \
+            Figures are 99th percentiles of the latency in milliseconds, unless --figure says otherwise. A failed request counts as 20 s.
             """)
 
-    @Option(help: "Only the scenarios whose names begin so. May be given again.")
+    @Option(help: "Only the scenarios whose names begin with this. May be given again.")
     var scenario: [String] = []
 
-    @Option(help: "Only the rules whose names begin so. May be given again.")
+    @Option(help: "Only the rules whose names begin with this. May be given again.")
     var rule: [String] = []
 
-    @Option(help: ArgumentHelp("A chain of our functions as one more rule, its lines separated by commas.", valueName: "lines"))
+    @Option(help: ArgumentHelp("A chain of candidacy functions as one more rule, with commas between its lines.", valueName: "lines"))
     var chain: [String] = []
 
-    @Option(help: "mean, p50, p90, p99, p999, failures, or sent: of a symmetric cluster, percent of the requests that are not served where they came.")
+    @Option(
+        help: """
+            mean, p50, p90, p99, p999, failures or sent. Sent is the percentage of the requests that another server serves than the one \
+            where they came, in a symmetric cluster.
+            """)
     var figure: Figure = .p99
 
     @Option(help: "Simulated seconds of one run, 20 to 3600.")
     var seconds: Int = 100
 
-    @Option(help: "Runs of each cell, with seeds that follow each other, 1 to 100.")
+    @Option(help: "Runs of each cell, with consecutive seeds, 1 to 100.")
     var runs: Int = 3
 
     @Option(help: "The first seed. The formulas were fitted with 1 to 3.")
@@ -37,7 +41,7 @@ struct Balance: ParsableCommand {
     @Option(help: "A file for all figures, with commas between them.")
     var csv: String?
 
-    @Option(help: ArgumentHelp("Figures from files that --csv wrote, put together, instead of simulating. May be given again.", valueName: "file"))
+    @Option(help: ArgumentHelp("Read the figures from a file that --csv has written, and simulate nothing. May be given again.", valueName: "file"))
     var from: [String] = []
 
     @Option(help: "A file for the plot.")
@@ -46,10 +50,10 @@ struct Balance: ParsableCommand {
     @Flag(help: "The table as Markdown.")
     var markdown = false
 
-    @Flag(help: "The goals that byForecast has, and which of them it reached, after the table.")
+    @Flag(help: "Print the goals of byForecast, and whether it reached them, after the table.")
     var goals = false
 
-    @Flag(help: "Tell the names of the scenarios and of the rules, and end.")
+    @Flag(help: "Print the names of the scenarios and of the rules.")
     var list = false
 
     func validate() throws {

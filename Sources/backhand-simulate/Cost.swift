@@ -8,11 +8,11 @@ struct Cost: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Repeats the published experiment that byCost comes from, with its real code.",
         discussion: """
-            Jobs on six machines, placed in turn (PVM) or by byCost (E-PVM). The papers report 15.404 and 10.701 by job, 14.334 and 9.795 by \
-            execution; not all of their constants are printed, so the ratio of the two is what compares.
+            It places jobs on six machines in turn (PVM) or by byCost (E-PVM). The papers report 15.404 and 10.701 by job, 14.334 and \
+            9.795 by execution. They do not print all of their constants, so compare the ratio of the two.
             """)
 
-    @Option(help: "Executions of 10,000 simulated seconds, 1 to 100000; the papers have 3000.")
+    @Option(help: "Executions of 10,000 simulated seconds, 1 to 100000. The papers have 3000.")
     var executions: Int = 300
 
     @Option(help: "The first seed.")

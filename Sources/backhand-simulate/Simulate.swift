@@ -11,41 +11,41 @@ import CBackhand
 struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhand-simulate",
-        abstract: "Simulates clusters, for trying mod_backhand out on one machine.",
+        abstract: "Simulates clusters, to try mod_backhand on one machine.",
         version: BACKHAND_VERSION, subcommands: [Announce.self, Balance.self, Cost.self], defaultSubcommand: Announce.self)
 }
 
 /// Pretends to be many servers of a cluster, on loopback addresses.
 struct Announce: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Pretends to be many servers that announce themselves, for trying mod_backhand out on one machine.",
+        abstract: "Announces servers that do not exist, to try mod_backhand on one machine.",
         discussion: """
-            Each announcement leaves from an address of its own in 127.0.0.0/8. Nothing leaves this machine: the destination must \
-            be a loopback address, or a multicast group, which is then sent to on the loopback interface only.
+            Each server announces from a separate address in 127.0.0.0/8. Nothing leaves this machine, because the destination must \
+            be a loopback address, or a multicast group, which is then used on the loopback interface only.
             """)
 
-    @Option(help: "How many servers, 1 to 65535.")
+    @Option(help: "Number of servers, 1 to 65535.")
     var peers: Int = 16
 
-    @Option(help: ArgumentHelp("Where the announcements go.", valueName: "address:port[,ttl]"))
+    @Option(help: ArgumentHelp("Destination of the announcements.", valueName: "address:port[,ttl]"))
     var destination: String
 
     @Option(help: "The address of the loopback interface from which multicast leaves.")
     var own: String = "127.0.0.1"
 
-    @Option(help: "When to end, if not interrupted before.")
+    @Option(help: "Seconds until the end.")
     var seconds: Int = 60
 
-    @Option(help: ArgumentHelp("Between two announcements of one server, 10 to 60000.", valueName: "ms"))
+    @Option(help: ArgumentHelp("Milliseconds between two announcements of one server, 10 to 60000.", valueName: "ms"))
     var interval: Int = 1000
 
     @Option(help: "Hops of multicast, 1 to 255, instead of those of the destination.")
     var ttl: Int?
 
-    @Option(help: "The first server's address; the others follow it.")
+    @Option(help: "Address of the first server. The others have the addresses after it.")
     var first: String = "127.1.0.1"
 
-    @Option(help: "The port at which the servers pretend to take requests.")
+    @Option(help: "The port that the servers announce.")
     var port: UInt16 = 80
 
     @Option(help: "The same seed gives the same servers with the same histories.")

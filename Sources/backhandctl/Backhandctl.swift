@@ -8,7 +8,7 @@ import CBackhand
 struct Backhandctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhandctl",
-        abstract: "Asks the moderator of mod_backhand on this machine, and gives it orders.",
+        abstract: "Queries and controls the moderator of mod_backhand on this machine.",
         version: BACKHAND_VERSION,
         subcommands: [Status.self, Drain.self, Maintenance.self, Resume.self])
 }

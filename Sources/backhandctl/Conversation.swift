@@ -83,7 +83,7 @@ private func receive(_ socket: StreamSocket, into room: UnsafeMutableRawBufferPo
 /// systemd gives a service with PrivateTmp, as Debian's apache2 has it, folders of its own in these places.
 private func hiddenTemporary(_ path: String) -> String {
     guard path.hasPrefix("/tmp/") || path.hasPrefix("/var/tmp/") else { return "" }
-    return " If systemd starts httpd with PrivateTmp, nobody else sees what it has below /tmp and /var/tmp: choose another UnixSocketDir, such as "
+    return " If systemd starts httpd with PrivateTmp, other programs do not see what it has below /tmp and /var/tmp: choose another UnixSocketDir, such as "
         + SocketChoice.directory
 }
 
@@ -93,7 +93,7 @@ private func complaint(about path: String, _ error: SystemError) -> Complaint {
         Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir? If its moderator cannot start, its error log has a line with "
             + "BH0201 to BH0208." + hiddenTemporary(path))
     case .refused:
-        Complaint("nobody answers at \(path): the httpd that made it is gone")
+        Complaint("no process answers at \(path): the httpd that made it is gone")
     case .denied:
         Complaint("you may not use \(path): \(whoMay(path))")
     default:

@@ -7,8 +7,8 @@ import FoundationEssentials
 /// What all orders have in common.
 struct OrderArguments: ParsableArguments {
     @Argument(help: ArgumentHelp(
-        "For the server with this address:port or name of the table, as this httpd alone sees it. Otherwise the order is for this httpd itself, and all "
-            + "others are told.", valueName: "server"))
+        "The server, by address:port or by a name in the table. The order then holds for this httpd only. Without a server, the order is for this "
+            + "httpd itself, and it is announced to all others.", valueName: "server"))
     var server: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The moderator's control socket.", valueName: "path"))
@@ -23,7 +23,7 @@ struct WaitArguments: ParsableArguments {
     @Option(
         defaultAsFlag: WaitArguments.usual,
         help: ArgumentHelp(
-            "Wait until no request is under way, at most so long (default \(WaitArguments.usual)).", valueName: "seconds"))
+            "Wait until no request is under way, at most this long (default \(WaitArguments.usual)).", valueName: "seconds"))
     var wait: Int?
 
     func validate() throws {
@@ -34,7 +34,7 @@ struct WaitArguments: ParsableArguments {
 /// backhandctl drain
 struct Drain: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lets no new requests come, unless there is no other server. What is under way ends in peace.")
+        abstract: "Keeps new requests away, unless there is no other server. Requests that are under way are finished.")
 
     @OptionGroup var order: OrderArguments
     @OptionGroup var waiting: WaitArguments
@@ -45,7 +45,7 @@ struct Drain: ParsableCommand {
 /// backhandctl maintenance
 struct Maintenance: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lets no new requests come at all. What is under way ends in peace.")
+        abstract: "Keeps all new requests away. Requests that are under way are finished.")
 
     @OptionGroup var order: OrderArguments
     @OptionGroup var waiting: WaitArguments
@@ -55,7 +55,7 @@ struct Maintenance: ParsableCommand {
 
 /// backhandctl resume
 struct Resume: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Takes back drain and maintenance.")
+    static let configuration = CommandConfiguration(abstract: "Cancels drain and maintenance.")
 
     @OptionGroup var order: OrderArguments
 

@@ -8,14 +8,14 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the table of all known servers.",
         discussion: """
-            The socket is the one given by -s, else by the environment variable BACKHAND_SOCKET, else the only backhand-*.sock \
-            in \(SocketChoice.directory).
+            The socket is the one of -s. Otherwise it is the one in the environment variable BACKHAND_SOCKET, or the only \
+            backhand-*.sock in \(SocketChoice.directory).
             """)
 
     @Flag(help: "Print the moderator's answer as it is.")
     var json = false
 
-    @Flag(help: "Print what the servers announce of their last second instead.")
+    @Flag(help: "Print what the servers announce about their last second instead.")
     var means = false
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The moderator's control socket.", valueName: "path"))
