@@ -14,7 +14,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
     var kept: Int32 = 0
     var workers: Int32 = 16
     var kappa: UInt32 = 1000
-    var servers: UInt32 = 10
+    var others: UInt32 = 10
     var may: UInt32
 }
 
@@ -38,8 +38,8 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         KeepCase(testDescription: "kept ones are not at work", idle: 12, kept: 4, may: 4),
         KeepCase(testDescription: "all at work: none", idle: 0, may: 0),
         KeepCase(testDescription: "half of the balancers", kappa: 2000, may: 2),
-        KeepCase(testDescription: "not known yet, two servers", kappa: 0, servers: 2, may: 2),
-        KeepCase(testDescription: "not known yet, no server", kappa: 0, servers: 0, may: 4),
+        KeepCase(testDescription: "not known yet, two others", kappa: 0, others: 2, may: 2),
+        KeepCase(testDescription: "not known yet, no other", kappa: 0, others: 0, may: 4),
         KeepCase(testDescription: "one of ten", idle: 150, kappa: 10_000, may: 3),
         KeepCase(testDescription: "we send more than it gets", kappa: 500, may: 4),
         KeepCase(testDescription: "a second is none", timeout: 1000, may: 0),
@@ -52,6 +52,6 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         var facts = bh_facts_t()
         facts.idle_cost = one.cost.rawValue
         (facts.keepalive_ms, facts.workers, facts.idle_workers, facts.kept_workers) = (one.timeout, one.workers, one.idle, one.kept)
-        #expect(keepable(facts, kappa: one.kappa, servers: one.servers) == one.may)
+        #expect(keepable(facts, kappa: one.kappa, others: one.others) == one.may)
     }
 }
