@@ -13,6 +13,8 @@
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header and the tools
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
+#                 `make` and `make install` need none of them if a C compiler, httpd's headers, libcrypto's and git are there. What is missing of
+#                 these is installed; DEPS=no: nothing is installed, and what is missing is an error.
 #   make clean
 
 APXS  ?= apxs
@@ -21,8 +23,7 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
-# Debian packages: what the build needs, what the demonstration needs beside it, and what the tests need beside both.
-BUILD_DEPS := apache2-dev libapr1-dev libaprutil1-dev libssl-dev binutils gcc make
+# Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
 CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
 # Only for bench-balance; bench and torture-compare need the first.
@@ -35,32 +36,37 @@ CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
 CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
 CORE           := .build-embedded/release/libBackhandBridge.a
 
-# Expanded when a recipe runs: apxs may come with deps.
+# Expanded when a recipe runs: apxs may come with what scripts/needs installs.
 HTTPD_FLAGS = -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
               $(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes)
 CFLAGS     ?= -O2 -g
 STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
 
-all: build-deps
+OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
+NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
+export DEPS
+
+all:
+	@$(NEEDS) $(OUTPUTS)
 	@$(MAKE) --no-print-directory build
 
-build: $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
+build: $(OUTPUTS)
 	@:
 
-# All packages, and apache2's libraries up to date.
+# All packages, and apache2's libraries up to date. Swift first: without it they are of no use.
 deps:
-	@scripts/deps $(BUILD_DEPS) $(DEMO_DEPS) $(CHECK_DEPS)
+	@$(NEEDS) --swift
+	@$(NEEDS) $(OUTPUTS)
+	@scripts/deps $(DEMO_DEPS) $(CHECK_DEPS)
 	@scripts/up-to-date
 
-build-deps:
-	@scripts/deps $(BUILD_DEPS)
-
 demo-deps:
-	@scripts/deps $(BUILD_DEPS) $(DEMO_DEPS)
+	@scripts/deps $(DEMO_DEPS)
 
 # The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md). Without debugging information:
 # Debian's valgrind refuses to load what this compiler writes.
 $(CORE): Package.swift $(CORE_SOURCES)
+	@$(NEEDS) --swift
 	@echo "  swift   $@"
 	@rm -f $@ # an archive keeps the objects of sources that are gone
 	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
@@ -98,6 +104,7 @@ $(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)
 
 # One file each, with Swift's runtime inside.
 $(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
+	@$(NEEDS) --swift
 	@mkdir -p $(BUILD)
 	@echo "  swift   tools"
 	@$(SWIFT) build --quiet -c release --scratch-path .build-tools -Xswiftc -static-stdlib --product backhandctl
@@ -105,7 +112,7 @@ $(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
 	@$(SWIFT) build --quiet -c release --scratch-path .build-tools -Xswiftc -static-stdlib --product backhand-simulate
 	install -s .build-tools/release/backhandctl .build-tools/release/backhand-simulate $(BUILD)
 
-demo: demo-deps all
+demo: all demo-deps
 	$(PYTHON) -E -S demo/demo.py
 
 check: deps all
@@ -168,5 +175,5 @@ install: all
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps build-deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install clean
+.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install clean
 .DELETE_ON_ERROR:

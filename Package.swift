@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 // One package, built twice (docs/decisions/0001-embedded-swift.md):
@@ -71,6 +71,6 @@ let package = Package(
     products: [.library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"])]
         + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
     dependencies: embedded || isFuzzing
-        ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
+        ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],
     targets: layers + (embedded ? [] : isFuzzing ? fuzzing : hosted),
     cLanguageStandard: .gnu11)
