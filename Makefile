@@ -11,7 +11,8 @@
 #   make bench    what it costs, in instructions and side by side, and connections in many set-ups: FULL=1 all of them
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
-#   make install  the module, its configuration, the header and the tools
+#   make install  the module, its configuration, the header and the tools; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
+#   make uninstall  removes exactly what install put there
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
 #                 `make` and `make install` need none of them if a C compiler, httpd's headers, libcrypto's and git are there. What is missing of
 #                 these is installed; DEPS=no: nothing is installed, and what is missing is an error.
@@ -19,6 +20,8 @@
 
 APXS  ?= apxs
 SWIFT ?= swift
+PREFIX ?= /usr/local
+DOCDIR ?= $(PREFIX)/share/doc/mod_backhand
 BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
@@ -170,10 +173,13 @@ fuzz: deps
 	scripts/fuzz run $(or $(SECONDS),600)
 
 install: all
-	scripts/install "$(APXS)" "$(DESTDIR)"
+	scripts/install "$(APXS)" "$(DESTDIR)" "$(PREFIX)" "$(DOCDIR)"
+
+uninstall:
+	scripts/uninstall "$(DESTDIR)" "$(PREFIX)"
 
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install clean
+.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall clean
 .DELETE_ON_ERROR:

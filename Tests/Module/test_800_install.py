@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""`make install` into a folder, then what an administrator of a Debian server does: a2enmod backhand."""
+"""`make install` into a folder, then what an administrator of a Debian server does: a2enmod backhand; and `make uninstall`."""
 
 import os
 import shutil
@@ -91,3 +91,103 @@ def test_destination_that_apxs_cannot_take(tmp_path, name):
     result = install(tmp_path / name)
     assert (result.returncode, result.stdout) == (2, "") and list(tmp_path.iterdir()) == []
     assert result.stderr.startswith("install: DESTDIR must be") and len(result.stderr.splitlines()) == 1
+
+
+def tree(folder):
+    """Every path below the folder, with what makes it what it is."""
+    return {path.relative_to(folder).as_posix(): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
+            for path in folder.rglob("*")}
+
+
+def make(target, *variables):
+    result = subprocess.run(["make", "--no-print-directory", target, *variables], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.fixture
+def used(tmp_path):
+    """A folder with files of others where ours go."""
+    for name in ("etc/apache2/mods-available/alias.load", "usr/local/bin/other", "usr/local/share/doc/other/README", "var/lib/other/state"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("prefix", ["/usr/local", "/opt/backhand"])
+def test_uninstall_removes_exactly_what_install_put_there(used, prefix, times):
+    before = tree(used)
+    for _ in range(times):
+        assert make("install", f"DESTDIR={used}", f"PREFIX={prefix}")[0] == 0
+    assert len(tree(used)) > len(before) + 100
+    assert make("uninstall", f"DESTDIR={used}", f"PREFIX={prefix}")[::2] == (0, "")
+    assert tree(used) == before
+
+
+def test_uninstall_removes_what_an_older_version_put_there(used):
+    """The record has it, not the sources of today."""
+    before = tree(used)
+    assert install(used).returncode == 0
+    page = used / "usr/local/share/doc/mod_backhand/docs/old.md"
+    record = used / "usr/local/share/mod_backhand/installed"
+    page.write_text("old")
+    checksum = subprocess.run(["sha256sum", page], capture_output=True, text=True, check=True).stdout.split()[0]
+    record.write_text(record.read_text() + f"file {checksum} /{page.relative_to(used)}\n")
+    assert install(used).returncode == 0
+    assert make("uninstall", f"DESTDIR={used}")[0] == 0
+    assert tree(used) == before
+
+
+def test_uninstall_keeps_what_was_changed_and_names_it(used):
+    assert install(used).returncode == 0
+    conf, state = used / "etc/apache2/mods-available/backhand.conf", used / "var/lib/backhand/arriba"
+    conf.write_text("# mine\n")
+    state.write_text("1")
+    code, said, _ = make("uninstall", f"DESTDIR={used}")
+    assert code == 0 and conf.read_text() == "# mine\n" and state.exists()
+    assert said.splitlines()[1:] == [f"Kept, because it was changed: {conf}", f"Kept, because it is not empty: {state.parent}"]
+
+
+def test_uninstall_refuses_while_the_module_is_enabled(used):
+    """Without the module's file httpd would not start again."""
+    assert install(used).returncode == 0
+    enabled = used / "etc/apache2/mods-enabled"
+    enabled.mkdir()
+    (enabled / "backhand.load").symlink_to("../mods-available/backhand.load")
+    before = tree(used)
+    code, _, said = make("uninstall", f"DESTDIR={used}")
+    assert code == 2 and said.splitlines()[0] == "The module is enabled. First run: a2dismod backhand, and restart httpd"
+    assert tree(used) == before
+    (enabled / "backhand.load").unlink()
+    assert make("uninstall", f"DESTDIR={used}")[0] == 0
+
+
+def test_uninstall_without_install_does_nothing(used):
+    before = tree(used)
+    code, said, _ = make("uninstall", f"DESTDIR={used}")
+    assert code == 0 and "Nothing to remove" in said and tree(used) == before
+
+
+def test_prefix_and_documentation(tmp_path):
+    """PREFIX is for tools and pages; the configuration names the folder of the pages."""
+    (tmp_path / "etc/apache2/mods-available").mkdir(parents=True)
+    assert make("install", f"DESTDIR={tmp_path}", "PREFIX=/usr")[0] == 0
+    for name in ("bin/backhandctl", "share/man/man1/backhandctl.1", "share/doc/mod_backhand/docs/README.md",
+                 "share/bash-completion/completions/backhandctl", "share/zsh/vendor-completions/_backhandctl",
+                 "share/fish/vendor_completions.d/backhandctl.fish"):
+        assert (tmp_path / "usr" / name).stat().st_size > 0, name
+    assert not (tmp_path / "usr/local").exists()
+    conf = (tmp_path / "etc/apache2/mods-available/backhand.conf").read_text()
+    assert "/usr/share/doc/mod_backhand/" in conf and "/usr/local" not in conf
+
+
+@pytest.mark.parametrize("shell, check", [("bash", ["bash", "-n"]), ("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])])
+def test_completions_are_scripts_of_their_shells(tmp_path, shell, check):
+    if not shutil.which(check[0]):
+        pytest.skip(f"{shell} is not installed")
+    assert install(tmp_path).returncode == 0
+    scripts = [path for path in (tmp_path / "usr/local/share").glob(f"{shell}*/*/*backhand*") if path.is_file()]
+    assert len(scripts) == 2
+    for script in scripts:
+        assert subprocess.run([*check, script], capture_output=True, check=False).returncode == 0, script
