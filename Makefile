@@ -13,6 +13,7 @@
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header and the tools; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
 #   make uninstall  removes exactly what install put there
+#   make deb      the Debian packages libapache2-mod-backhand, backhand-tools and backhand-dev, in build/deb
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
 #                 `make` and `make install` need none of them if a C compiler, httpd's headers, libcrypto's and git are there. What is missing of
 #                 these is installed; DEPS=no: nothing is installed, and what is missing is an error.
@@ -29,6 +30,7 @@ PYTHON := /usr/bin/python3
 # Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
 CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
+DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
@@ -40,7 +42,7 @@ CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '
 CORE           := .build-embedded/release/libBackhandBridge.a
 
 # Expanded when a recipe runs: apxs may come with what scripts/needs installs.
-HTTPD_FLAGS = -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
+HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
               $(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes)
 CFLAGS     ?= -O2 -g
 STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
@@ -90,7 +92,7 @@ $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)
 $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
 	@echo "  link    $@"
 	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed \
-	    -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+	    -Wl,--version-script=module/mod_backhand.map $(LDFLAGS) -lcrypto -lm
 
 # The shim under AddressSanitizer and UBSan, for the tests of failing servers.
 $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $(CORE)
@@ -103,7 +105,7 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 $(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
-	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -ISources/CBackhand/include $(HTTPD_FLAGS) $< -o $@
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fPIC -shared -ISources/CBackhand/include $(HTTPD_FLAGS) $(LDFLAGS) $< -o $@
 
 # One file each, with Swift's runtime inside.
 $(BUILD)/backhandctl $(BUILD)/backhand-simulate &: Package.swift $(CORE_SOURCES)
@@ -178,8 +180,14 @@ install: all
 uninstall:
 	scripts/uninstall "$(DESTDIR)" "$(PREFIX)"
 
+deb:
+	@$(NEEDS) --swift
+	@scripts/deps $(DEB_DEPS)
+	@echo "  deb     $(BUILD)/deb"
+	@SWIFT="$(SWIFT)" scripts/deb
+
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall clean
+.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb clean
 .DELETE_ON_ERROR:

@@ -150,16 +150,17 @@ def copy(tmp_path):
     """The project with an empty build folder."""
     folder = tmp_path / "copy"
     folder.mkdir()
-    for name in ("Makefile", "Package.swift", "Sources", "module", "scripts", "docs", "httpd-conf-examples", "README.md"):
-        (folder / name).symlink_to(ROOT / name)
+    for name in ("Makefile", "Package.swift", "README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("Sources", "module", "scripts", "docs", "httpd-conf-examples"):
+        shutil.copytree(ROOT / name, folder / name)
     return folder
 
 
-@pytest.mark.parametrize("target", ["all", "install", "demo", "check", "build/backhandctl", "build/mod_backhand.so"])
+@pytest.mark.parametrize("target", ["all", "install", "demo", "check", "build/backhandctl", ".build-embedded/release/libBackhandBridge.a"])
 def test_make_says_that_swift_is_missing(copy, target):
-    """And says nothing else, before it installs or compiles anything. The objects of C do not need it."""
-    result = subprocess.run(["make", "--no-print-directory", "SWIFT=no-such-swift", "DEPS=no", *(["MODULE_OBJECTS="] if "/" in target else []), target],
-                            cwd=copy, text=True, capture_output=True, check=False)
+    """And says nothing else, before it installs or compiles anything."""
+    result = subprocess.run(["make", "--no-print-directory", "SWIFT=no-such-swift", "DEPS=no", target], cwd=copy, text=True, capture_output=True, check=False)
     assert result.returncode != 0 and result.stdout == ""
     lines = [line for line in result.stderr.splitlines() if not line.startswith("make")]
     assert len(lines) == 1 and lines[0].startswith("Swift is missing") and "swift.org/install" in lines[0]

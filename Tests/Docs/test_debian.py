@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""The Debian packages' folder agrees with the rest."""
+
+import re
+import subprocess
+
+import pytest
+from Docs.repository import ROOT, read
+
+VERSION = re.search(r'#define BACKHAND_VERSION "([^"]+)"', read("Sources/CBackhand/include/version.h"))[1]
+PACKAGES = re.findall(r"^Package: (\S+)$", read("debian/control"), flags=re.M)
+
+
+def test_the_packages():
+    assert PACKAGES == ["libapache2-mod-backhand", "backhand-tools", "backhand-dev"]
+
+
+@pytest.mark.parametrize("page, pattern", [("debian/changelog", r"\Amod-backhand \((\S+)-\d+\) "), ("CHANGELOG.md", r"^(?:## |This will be )(\d[\w.]*\d)")])
+def test_one_version(page, pattern):
+    """version.h has it; the newest entry of each list of changes is that version's."""
+    assert re.search(pattern, read(page), flags=re.M)[1] == VERSION
+
+
+def test_the_version_has_no_other_place():
+    """A copy would be forgotten at a release. Pages say since when a directive is there, and show outputs."""
+    listed = subprocess.run(["git", "grep", "-lF", f'"{VERSION}"', "--", "Makefile", "Package.swift", "scripts", "module", "Sources", "debian", "demo"],
+                            cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    assert listed == ["Sources/CBackhand/include/version.h"]
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "debian").glob("*.*") if path.suffix in (".docs", ".examples")))
+def test_what_is_packed_exists(page):
+    assert [name for name in read(f"debian/{page}").split() if not (ROOT / name).exists()] == []
+
+
+def test_building_packages_leaves_nothing_to_commit():
+    """What dpkg-buildpackage writes into the tree is ignored."""
+    left = ["debian/.debhelper/generated", "debian/files", "debian/tmp/usr", "debian/debhelper-build-stamp",
+            *(f"debian/{package}{end}" for package in PACKAGES for end in ("/usr", ".substvars", ".postinst.debhelper", ".debhelper.log"))]
+    ignored = subprocess.run(["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    assert set(left) - set(ignored) == set()
+
+
+def test_the_build_installs_no_packages():
+    assert re.search(r"^export DEPS = no$", read("debian/rules"), flags=re.M)
