@@ -14,6 +14,8 @@
 #   make install  the module, its configuration, the header and the tools; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
 #   make uninstall  removes exactly what install put there
 #   make deb      the Debian packages libapache2-mod-backhand, backhand-tools and backhand-dev, in build/deb
+#   make check-packages  installs, upgrades, removes and purges these packages in a bare Debian
+#   make check-long  what is long by nature: packages, matrices, torture, endurance
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
 #                 `make` and `make install` need none of them if a C compiler, httpd's headers, libcrypto's and git are there. What is missing of
 #                 these is installed; DEPS=no: nothing is installed, and what is missing is an error.
@@ -31,6 +33,7 @@ PYTHON := /usr/bin/python3
 DEMO_DEPS  := apache2 python3
 CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
 DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git
+LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
@@ -131,6 +134,15 @@ test: all
 	@ls Tests/*/test_$(T)*.py > /dev/null 2>&1 && [ -n "$(T)" ] || { echo "make test T=310: no file is called Tests/*/test_$(T)*.py" >&2; exit 2; }
 	cd Tests && $(PYTHON) -m pytest -q */test_$(T)*.py
 
+check-packages: deps all deb
+	@scripts/deps $(LONG_DEPS)
+	cd Tests && $(PYTHON) -m pytest -q -rsP Packages
+
+check-long: deps all deb
+	@scripts/deps $(LONG_DEPS)
+	scripts/check long
+	@$(MAKE) --no-print-directory endurance
+
 SECONDS ?= 60
 SEED ?= 1
 torture: deps all
@@ -189,5 +201,5 @@ deb:
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb clean
+.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb check-packages check-long clean
 .DELETE_ON_ERROR:

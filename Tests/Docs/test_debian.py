@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The Debian packages' folder agrees with the rest."""
+"""The Debian packages' folder agrees with the rest; Tests/Packages installs what is built of it."""
 
 import re
 import subprocess
