@@ -30,7 +30,7 @@ struct Status: ParsableCommand {
         let answer = try ask(path, "status\n")
         let document = try StatusDocument(answer, from: path)
         try output(json ? answer : Array(((means ? meansTable(document) : statusTable(document)) + "\n").utf8))
-        if let trouble = document.trouble, !trouble.isEmpty { throw Complaint("\(path): this table tells nothing of now: \(trouble)") }
+        if let trouble = document.trouble, !trouble.isEmpty { throw Complaint("\(path): this table is not up to date: \(trouble)") }
     }
 
     private func output(_ bytes: [UInt8]) throws {

@@ -229,7 +229,7 @@ def test_nothing_is_announced(stage):
     server = stage.httpd("UnixSocketDir ${sockets}\nAcceptStats 127.0.0.0/8\n" + PAGE)
     server.log.allow("BH")
     wait_for(lambda: "nothing is announced" in server.get("/backhand-status").text, 10, "the reason")
-    assert unavailable(server, "nothing is announced and nobody is heard: there is no MulticastStats line")
+    assert unavailable(server, "nothing is announced and no server is heard: there is no MulticastStats line")
     result = run("status", "-s", str(server.control_socket))
     assert result.returncode == 1 and "nothing is announced" in result.stderr
 

@@ -607,7 +607,7 @@ static inline const char *_Nonnull bh_trouble_text(bh_trouble_t trouble) {
     case BH_TROUBLE_UNATTENDED: return "there is no moderator: it cannot start, and the error log says why (BH0201 to BH0208)";
     case BH_TROUBLE_BEGINNING: return "the moderator has not begun yet";
     case BH_TROUBLE_LATE: return "the moderator does not work: its last round is more than 3 s ago";
-    case BH_TROUBLE_MUTE: return "nothing is announced and nobody is heard: there is no MulticastStats line, or its network is away (BH0335)";
+    case BH_TROUBLE_MUTE: return "nothing is announced and no server is heard: there is no MulticastStats line, or its network is away (BH0335)";
     }
     return "";
 }
