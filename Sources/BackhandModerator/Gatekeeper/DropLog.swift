@@ -26,18 +26,6 @@ struct DropLog {
     }
 }
 
-/// Decides when a line of one kind may be written again.
-struct Minute {
-    private var silentUntil: UInt64 = 0
-
-    /// Whether one is due; if so, the next is in a minute.
-    mutating func isDue(now: UInt64) -> Bool {
-        guard now >= silentUntil else { return false }
-        silentUntil = now &+ 60_000
-        return true
-    }
-}
-
 /// The number and the words for a kind of drop; nil for events that are not worth a line.
 func dropLine(_ counter: bh_counter_t) -> (number: Int32, why: StaticString)? {
     switch counter {

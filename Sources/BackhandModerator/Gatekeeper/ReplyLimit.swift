@@ -63,61 +63,7 @@ struct ReplyLimit {
     }
 }
 
-/// The highest number of each subject, in memory of a fixed size: two subjects that share both of their cells have the higher one together.
-///
-/// Emptied now and then: else the numbers of servers that are gone would fill it in the end. Then each subject's next number is new, once.
-struct NewestSketch {
-    /// Cells of each of the two rows: as many as the table has servers, twice.
-    private static var width: Int { 4096 }
-    private static var lifetime: UInt64 { 600_000 }
-
-    private var cells = [UInt64](repeating: 0, count: 2 * width)
-    private var emptied: UInt64 = 0
-
-    /// Whether the number is above all that were noted of the subject. 0 never is.
-    func isNew(_ number: UInt64, of subject: UInt64) -> Bool {
-        let (first, second) = Self.places(subject)
-        return number > min(cells[first], cells[second])
-    }
-
-    /// Notes a number, and says whether it is new.
-    mutating func note(_ number: UInt64, of subject: UInt64, now: UInt64) -> Bool {
-        guard number > 0 else { return false }
-        if now &- emptied >= Self.lifetime {
-            emptied = now
-            for place in cells.indices { cells[place] = 0 }
-        }
-        let isNew = isNew(number, of: subject)
-        let (first, second) = Self.places(subject)
-        cells[first] = max(cells[first], number)
-        cells[second] = max(cells[second], number)
-        return isNew
-    }
-
-    /// Boot ids are random numbers already, and signed: who has no key cannot choose them.
-    private static func places(_ subject: UInt64) -> (Int, Int) {
-        let mixed = mix(subject)
-        return (Int(mixed % UInt64(width)), width + Int((mixed >> 32) % UInt64(width)))
-    }
-}
-
 /// One number of an address, for sketches.
-private func key(_ address: bh_address_t) -> UInt64 {
+func key(_ address: bh_address_t) -> UInt64 {
     mix(address.high) ^ address.low
-}
-
-/// How many signatures are checked: so many that no flood of today's networks is more than some part of a core, and beyond them some of each sender.
-struct CheckLimit {
-    /// A check takes a microsecond a key: this is a tenth or a fifth of a core.
-    private var all = TokenBucket(burst: 10_000, interval: 1, portion: 100, now: 0)
-    /// Nobody can use these up for others: twice what 32 httpds at one address say in a second, at their farewell too.
-    private var senders: TokenSketch
-
-    init(secret: UInt64) {
-        senders = TokenSketch(burst: 128, interval: 15, secret: secret)
-    }
-
-    mutating func take(_ sender: bh_address_t, now: UInt64) -> Bool {
-        all.take(now: now) || senders.take(key(sender), now: now)
-    }
 }

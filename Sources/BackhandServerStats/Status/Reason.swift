@@ -158,17 +158,3 @@ public func writeReason(
     guard bh_row_heard(row) != 0, bh_row_copy(row, &facts) else { return Reason.nothing.write(to: text) }
     return reason(segment, id, facts, longest: longest, now: now).write(to: text)
 }
-
-/// Why a datagram's sender is not in the table, in a word; nil: it says nothing of a server. Counted as that.
-public func refusalText(_ counter: UInt32) -> StaticString? {
-    switch counter {
-    case BH_COUNT_UNSIGNED.rawValue: "no key"
-    case BH_COUNT_BAD_SIGNATURE.rawValue: "wrong key"
-    case BH_COUNT_CHALLENGED.rawValue, BH_COUNT_BAD_ANSWER.rawValue: "not proven"
-    case BH_COUNT_NOT_ACCEPTED.rawValue, BH_COUNT_OUTSIDE.rawValue, BH_COUNT_FORBIDDEN.rawValue, BH_COUNT_OTHERS_ADDRESS.rawValue: "not accepted"
-    case BH_COUNT_VERSION.rawValue: "other version"
-    case BH_COUNT_OWN_ADDRESS.rawValue: "our address"
-    case BH_COUNT_CROWD.rawValue, BH_COUNT_TABLE_FULL.rawValue: "no room"
-    default: nil
-    }
-}

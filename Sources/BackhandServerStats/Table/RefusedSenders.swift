@@ -63,3 +63,17 @@ public struct RefusedSenders {
         }
     }
 }
+
+/// Why a datagram's sender is not in the table, in a word; nil: it says nothing of a server. Counted as that.
+public func refusalText(_ counter: UInt32) -> StaticString? {
+    switch counter {
+    case BH_COUNT_UNSIGNED.rawValue: "no key"
+    case BH_COUNT_BAD_SIGNATURE.rawValue: "wrong key"
+    case BH_COUNT_CHALLENGED.rawValue, BH_COUNT_BAD_ANSWER.rawValue: "not proven"
+    case BH_COUNT_NOT_ACCEPTED.rawValue, BH_COUNT_OUTSIDE.rawValue, BH_COUNT_FORBIDDEN.rawValue, BH_COUNT_OTHERS_ADDRESS.rawValue: "not accepted"
+    case BH_COUNT_VERSION.rawValue: "other version"
+    case BH_COUNT_OWN_ADDRESS.rawValue: "our address"
+    case BH_COUNT_CROWD.rawValue, BH_COUNT_TABLE_FULL.rawValue: "no room"
+    default: nil
+    }
+}

@@ -69,31 +69,3 @@ public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_s
         bh_half_store(&row.pointee.state, state.rawValue)
     }
 }
-
-/// One server's state as a JSON object and a newline.
-///
-/// - Parameter underWay: requests that are not finished; nil: those of this httpd there.
-public func stateJSON(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, underWay: UInt64?) -> [UInt8] {
-    let row = bh_segment_row_mutable(segment, id)
-    var facts = bh_facts_t()
-    var page = JSONPage()
-    var text: [UInt8] = []
-    page.beginObject()
-    if bh_row_heard(row) != 0, bh_row_copy(row, &facts) {
-        page.field("address", facts.address)
-        page.field("port", UInt64(facts.port))
-    }
-    writeState(row, to: &page)
-    page.field("under_way", underWay ?? UInt64(requestsInFlight(segment, id)))
-    page.endObject()
-    page.newline()
-    _ = page.drain(to: { text.append(contentsOf: $0); return true }, last: true)
-    return text
-}
-
-/// The fields that say whether a server takes requests.
-func writeState(_ row: UnsafeMutablePointer<bh_row_t>, to page: inout JSONPage) {
-    page.field("state", name: stateName(bh_row_state(row)))
-    page.field("announced", name: stateName(bh_half_load(&row.pointee.state)))
-    page.field("ordered", name: stateName(bh_half_load(&row.pointee.ordered)))
-}

@@ -78,15 +78,6 @@ import Testing
         #expect(own, "the server is back")
     }
 
-    /// What is not signed is not noted, and what was noted is forgotten in the end: once more it is new, and no more than that.
-    @Test func numbers() {
-        var newest = NewestSketch()
-        #expect(newest.isNew(1, of: 77) && newest.isNew(1, of: 77) && !newest.isNew(0, of: 77))
-        let noted = [(5, 0), (5, 1), (6, 2), (4, 3), (0, 4), (6, 600_002), (6, 600_003)].map { newest.note(UInt64($0.0), of: 77, now: 700_000 + UInt64($0.1)) }
-        #expect(noted == [true, false, true, false, false, true, false])
-        #expect(newest.isNew(1, of: 78))
-    }
-
     /// What cannot be taken need not be checked, and asking takes nothing.
     @Test func asking() {
         var limit = ReplyLimit(secret: 7)
@@ -97,29 +88,5 @@ import Testing
         }
         #expect(!limit.allows(1, address(1), now: 1) && limit.allows(1, address(2), now: 1))
         #expect(!limit.allows(1, address(1), now: 500) && limit.allows(1, address(1), now: 501))
-    }
-
-    /// A million signatures a second: a tenth is checked, and of who sends little, all.
-    @Test func checks() {
-        var limit = CheckLimit(secret: 7)
-        var (ofFlood, ofServer) = (0, 0)
-        for now in UInt64(1000)..<3000 {
-            for _ in 0..<1000 where limit.take(address(1), now: now) { ofFlood += 1 }
-            if now % 25 == 0, limit.take(address(2), now: now) { ofServer += 1 }
-        }
-        #expect((200_000...212_000).contains(ofFlood))
-        #expect(ofServer == 80)
-    }
-}
-
-@Suite struct TokenSketchTests {
-    /// So many flooding keys leave all others what is theirs, but for few that share both buckets with them.
-    @Test(arguments: [(1, 1000), (10, 1000), (100, 990)])
-    func floods(keys: Int, unharmed: Int) {
-        var sketch = TokenSketch(burst: 4, interval: 1000, secret: 99)
-        for _ in 0..<10 {
-            for key in 0..<keys { _ = sketch.take(UInt64(key), now: 1) }
-        }
-        #expect((1000..<2000).filter { sketch.has(UInt64($0), now: 1) }.count >= unharmed)
     }
 }

@@ -12,9 +12,3 @@ import Testing
 func howFarClocksAreApart(wall: Int64, other: Int64, ahead expected: Int32) {
     #expect(ahead(wall, of: other) == expected)
 }
-
-@Test func oneLineAMinute() {
-    var minute = Minute()
-    func due(_ now: UInt64) -> Bool { minute.isDue(now: now) }
-    #expect([5, 6, 60_004, 60_005, 60_006, 120_005].map(due) == [true, false, false, true, false, true])
-}

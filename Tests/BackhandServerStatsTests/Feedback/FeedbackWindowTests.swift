@@ -4,59 +4,6 @@ import BackhandServerStats
 import CBackhand
 import Testing
 
-@Suite struct MovingMeanTests {
-    private func mean(_ samples: [(at: UInt64, value: UInt64)], tau: UInt64 = 1_000_000, clip: UInt64 = 4) -> UInt64 {
-        var word: UInt64 = 0
-        for sample in samples { bh_mean_add(&word, sample.at, sample.value, tau, clip) }
-        return bh_mean_value(word)
-    }
-
-    private let hour: UInt64 = 3_600_000_000
-    private func word(at now: UInt64) -> UInt64 {
-        var word: UInt64 = 0
-        bh_mean_add(&word, now, 20_000, 1_000_000, 4)
-        return word
-    }
-
-    /// The first counts as it is; one that is tau later counts half, one at the same moment nothing.
-    @Test func weights() {
-        let start: UInt64 = 1 << 40
-        #expect(mean([(start, 20_000)]) == 20_000)
-        #expect(mean([(start, 20_000), (start + 1_000_000, 40_000)]) == 30_000)
-        #expect(mean([(start, 20_000), (start, 40_000)]) == 20_000)
-        #expect(mean([(start, 20_000), (start + 3_000_000, 0)]) == 5000)
-        #expect([0, 1, 40, 75].map { bh_mean_age_us(word(at: start), start + $0 * hour) / hour } == [0, 1, 40, 75], "hours")
-        // Another child's clock, a moment behind.
-        #expect(mean([(start, 20_000), (start - 500, 80_000)]) == 20_000)
-    }
-
-    /// One request of 3 s counts as four times the mean; many in a row are believed soon.
-    @Test func clips() {
-        let start: UInt64 = 1 << 40
-        #expect(mean([(start, 20_000), (start + 1_000_000, 3_000_000)]) == 50_000)
-        #expect(mean([(start, 20_000), (start + 1_000_000, 3_000_000)], clip: 0) == 1_510_000)
-        let slow = (1...8).map { (at: start + UInt64($0) * 1_000_000, value: UInt64(3_000_000)) }
-        #expect(mean([(start, 20_000)] + slow) > 2_500_000)
-    }
-
-    @Test func extremes() {
-        #expect(mean([(0, 0)]) == 0)
-        #expect(mean([(0, 0), (1_000_000, .max)]) == 0, "four times almost nothing is almost nothing")
-        #expect(mean([(1, .max)]) == 268_435_455)
-        #expect(mean([(1, .max), (.max, .max)]) <= 268_435_455)
-    }
-
-    /// A failure is no time: neither a quick one, nor one that nobody answered.
-    @Test func failures() {
-        let table = TestSegment()
-        let row = bh_segment_row_mutable(table.segment, 1)
-        bh_feedback_time(table.segment, 1, 1 << 40, 900, 1000, true)
-        #expect(row.pointee.latency == 0 && row.pointee.first_byte == 0)
-        bh_feedback_time(table.segment, 1, 1 << 40 + 1_000_000, 900, 1000, false)
-        #expect(bh_mean_value(row.pointee.latency) == 1000 && bh_mean_value(row.pointee.first_byte) == 900)
-    }
-}
-
 @Suite struct FeedbackWindowTests {
     let table = TestSegment()
 
@@ -160,45 +107,5 @@ import Testing
         #expect(writer.ownWindow.errorShare == 250_000)
         #expect(writer.ownWindow.arrivalRate == 100_000)
         #expect(writer.dispatched == 0 && table.segment.pointee.kappa == 0)
-    }
-}
-
-@Suite struct BackoffTests {
-    /// Twice as long after each refusal in a row; each 16 s without one takes a doubling back, and an answer all.
-    @Test func growsAndDecays() {
-        let table = TestSegment(bootID: 1)
-        let row = table.row(1)
-        for (now, until) in [(1000, 2000), (1500, 2000), (2000, 4000), (4000, 8000), (24_000, 28_000), (188_000, 189_000)] as [(UInt64, UInt64)] {
-            bh_feedback_refused(table.segment, 1, now, 0)
-            #expect(bh_row_backoff(row) == until)
-        }
-        bh_feedback_refused(table.segment, 1, 189_000, 0)
-        #expect(bh_row_backoff(row) == 191_000)
-        bh_feedback_served(table.segment, 1, 10)
-        #expect(bh_row_backoff(row) == 0)
-        bh_feedback_refused(table.segment, 1, 200_000, 0)
-        #expect(bh_row_backoff(row) == 201_000)
-    }
-
-    /// However many there were: a minute takes them all back.
-    @Test func hasAnEnd() {
-        let table = TestSegment(bootID: 1)
-        let row = table.row(1)
-        for _ in 0..<60 { bh_feedback_refused(table.segment, 1, bh_row_backoff(row) + 1, 0) }
-        var end = bh_row_backoff(row)
-        bh_feedback_refused(table.segment, 1, end + 16_000, 0)
-        #expect(bh_row_backoff(row) == end + 16_000 + 8000)
-        end = bh_row_backoff(row)
-        bh_feedback_refused(table.segment, 1, end + 64_000, 0)
-        #expect(bh_row_backoff(row) == end + 64_000 + 1000)
-    }
-
-    /// What no child has written is no back-off, and the next refusal is one.
-    @Test func noise() {
-        let table = TestSegment(bootID: 1)
-        bh_word_store(&bh_segment_row_mutable(table.segment, 1).pointee.backoff_until_ms, .max)
-        #expect(!bh_row_is_refusing(table.row(1), 1000))
-        bh_feedback_refused(table.segment, 1, 1000, 0)
-        #expect(bh_row_is_refusing(table.row(1), 1999) && !bh_row_is_refusing(table.row(1), 2000))
     }
 }
