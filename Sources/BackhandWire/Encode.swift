@@ -63,64 +63,54 @@ private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: Unsa
 private func encodeExtensions(
     _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
 ) -> Int {
-    var offset = Field.extensions
-    buffer.store(Tag.hostname, at: offset)
-    buffer.store(UInt16(name.count), at: offset + 2)
-    offset += 4
+    var offset = encodeHead(Tag.hostname, size: name.count, into: buffer, at: Field.extensions)
     for byte in name {
         buffer[offset] = isNameByte(byte) ? byte : UInt8(ascii: "-")
         offset += 1
     }
-    if facts.worker_memory != 0 {
-        buffer.store(Tag.workerMemory, at: offset)
-        buffer.store(UInt16(8), at: offset + 2)
-        buffer.store(facts.worker_memory, at: offset + 4)
-        offset += 4 + 8
-    }
-    if facts.state != 0 {
-        buffer.store(Tag.state, at: offset)
-        buffer.store(UInt16(1), at: offset + 2)
-        buffer[offset + 4] = facts.state
-        offset += 4 + 1
-    }
-    if facts.stalled_ms != 0 {
-        buffer.store(Tag.stalled, at: offset)
-        buffer.store(UInt16(4), at: offset + 2)
-        buffer.store(facts.stalled_ms, at: offset + 4)
-        offset += 4 + 4
-    }
-    if facts.slashes != 0 {
-        buffer.store(Tag.slashes, at: offset)
-        buffer.store(UInt16(2), at: offset + 2)
-        buffer.store(UInt16(truncatingIfNeeded: facts.slashes), at: offset + 4)
-        offset += 4 + 2
-    }
+    offset = encodeNumber(facts.worker_memory, tagged: Tag.workerMemory, size: 8, into: buffer, at: offset)
+    offset = encodeNumber(UInt64(facts.state), tagged: Tag.state, size: 1, into: buffer, at: offset)
+    offset = encodeNumber(UInt64(facts.stalled_ms), tagged: Tag.stalled, size: 4, into: buffer, at: offset)
+    offset = encodeNumber(UInt64(facts.slashes), tagged: Tag.slashes, size: 2, into: buffer, at: offset)
     return facts.idle_cost == 0 ? offset : encodeIdle(facts, into: buffer, at: offset)
 }
 
+/// An extension that is one number, unless that is 0; returns where it ends.
+private func encodeNumber(_ number: UInt64, tagged tag: UInt16, size: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    guard number != 0 else { return offset }
+    let value = encodeHead(tag, size: size, into: buffer, at: offset)
+    for place in 0..<size { buffer[value + place] = UInt8(truncatingIfNeeded: number >> UInt64(8 * (size - 1 - place))) }
+    return value + size
+}
+
+/// An extension's tag and size; returns where its value begins.
+private func encodeHead(_ tag: UInt16, size: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    buffer.store(tag, at: offset)
+    buffer.store(UInt16(size), at: offset + 2)
+    return offset + 4
+}
+
 private func encodeIdle(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-    buffer.store(Tag.idle, at: offset)
-    buffer.store(UInt16(idleSize), at: offset + 2)
-    buffer.store(facts.idle_cost << 24, at: offset + 4)
-    buffer.store(facts.keepalive_ms, at: offset + 8)
-    buffer.store(facts.keepalive_requests, at: offset + 12)
-    buffer.store(facts.kept_workers, at: offset + 16)
-    return offset + 4 + idleSize
+    let value = encodeHead(Tag.idle, size: idleSize, into: buffer, at: offset)
+    buffer.store(facts.idle_cost << 24, at: value)
+    buffer.store(facts.keepalive_ms, at: value + 4)
+    buffer.store(facts.keepalive_requests, at: value + 8)
+    buffer.store(facts.kept_workers, at: value + 12)
+    return value + idleSize
 }
 
 /// In the order of bh_facts_t; returns where they end.
 private func encodeMeans(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-    buffer.store(Tag.means, at: offset)
-    buffer.store(UInt16(meansSize), at: offset + 2)
-    buffer.store(facts.dispatched, at: offset + 4)
-    buffer.store(facts.mean_in_flight, at: offset + 12)
-    buffer.store(facts.arrival_rate, at: offset + 16)
-    buffer.store(facts.first_byte_us, at: offset + 20)
-    buffer.store(facts.latency_us, at: offset + 24)
-    buffer.store(facts.cpu_used, at: offset + 28)
-    buffer.store(facts.capacity, at: offset + 32)
-    buffer.store(facts.error_ppm, at: offset + 36)
-    return offset + 4 + meansSize
+    let value = encodeHead(Tag.means, size: meansSize, into: buffer, at: offset)
+    buffer.store(facts.dispatched, at: value)
+    buffer.store(facts.mean_in_flight, at: value + 8)
+    buffer.store(facts.arrival_rate, at: value + 12)
+    buffer.store(facts.first_byte_us, at: value + 16)
+    buffer.store(facts.latency_us, at: value + 20)
+    buffer.store(facts.cpu_used, at: value + 24)
+    buffer.store(facts.capacity, at: value + 28)
+    buffer.store(facts.error_ppm, at: value + 32)
+    return value + meansSize
 }
 
 extension bh_facts_t {
@@ -131,24 +121,20 @@ extension bh_facts_t {
 }
 
 private func encodeNonce(_ nonce: Nonce, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-    buffer.store(Tag.nonce, at: offset)
-    buffer.store(UInt16(16), at: offset + 2)
-    buffer.store(nonce.high, at: offset + 4)
-    buffer.store(nonce.low, at: offset + 12)
-    return offset + 4 + 16
+    let value = encodeHead(Tag.nonce, size: 16, into: buffer, at: offset)
+    buffer.store(nonce.high, at: value)
+    buffer.store(nonce.low, at: value + 8)
+    return value + 16
 }
 
 private func encodeTimes(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
-    buffer.store(Tag.time, at: offset)
-    buffer.store(UInt16(8), at: offset + 2)
-    buffer.store(facts.sent_ms, at: offset + 4)
-    buffer.store(Tag.wall, at: offset + 12)
-    buffer.store(UInt16(8), at: offset + 14)
-    buffer.store(facts.changed_wall, at: offset + 16)
+    let sent = encodeHead(Tag.time, size: 8, into: buffer, at: offset)
+    buffer.store(facts.sent_ms, at: sent)
+    let wall = encodeHead(Tag.wall, size: 8, into: buffer, at: sent + 8)
+    buffer.store(facts.changed_wall, at: wall)
 }
 
 /// What stands before the signature of a datagram of this length.
 func encodeSignatureHead(into buffer: UnsafeMutableRawBufferPointer, length: Int) {
-    buffer.store(Tag.signature, at: length - signatureSize - 4)
-    buffer.store(UInt16(signatureSize), at: length - signatureSize - 2)
+    _ = encodeHead(Tag.signature, size: signatureSize, into: buffer, at: length - signatureSize - 4)
 }
