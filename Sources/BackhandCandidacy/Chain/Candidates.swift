@@ -85,9 +85,30 @@ struct Candidates {
     }
 
     /// Whatever a function says, some come behind the others.
-    mutating func arrange() {
+    func arrange() {
         if hasNewcomers { holdBackNewcomers() }
         if hasDoubtful { askLast() }
+    }
+
+    /// Puts the candidates for which the test is true behind the others. The order is kept otherwise.
+    ///
+    /// Always inlined, so that the test costs no call for each candidate.
+    @inline(__always)
+    func putLast(_ isLast: (ServerSlot) -> Bool) {
+        let (list, spare, count) = (list, spare, count)
+        var kept = 0
+        var last = 0
+        for place in 0..<count {
+            let slot = list[place]
+            if isLast(slot) {
+                spare[last] = slot
+                last &+= 1
+            } else {
+                list[kept] = slot
+                kept &+= 1
+            }
+        }
+        for place in 0..<last { list[kept &+ place] = spare[place] }
     }
 
     /// Puts a candidate first. The order of the others stays, but for places that no request comes to.

@@ -18,24 +18,11 @@ extension Candidates {
     }
 
     /// Puts those in doubt behind the others. The order is kept otherwise.
-    mutating func askLast() {
+    func askLast() {
         // As the last resort they are not the worst: byState has an order for that.
         guard count > 1, !isLastResort else { return }
-        let (list, spare, count) = (list, spare, count)
         let counted = doubtsThatCount
-        var kept = 0
-        var last = 0
-        for place in 0..<count {
-            let slot = list[place]
-            if doubts(of: slot) & counted != 0, !isProbe(slot) {
-                spare[last] = slot
-                last &+= 1
-            } else {
-                list[kept] = slot
-                kept &+= 1
-            }
-        }
-        for place in 0..<last { list[kept &+ place] = spare[place] }
+        putLast { doubts(of: $0) & counted != 0 && !isProbe($0) }
     }
 
     /// The doubts for which servers are asked last now.

@@ -18,24 +18,12 @@ extension Candidates {
     var settled: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
 
     /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept otherwise.
-    mutating func holdBackNewcomers() {
+    func holdBackNewcomers() {
         guard count > 1 else { return }
-        let (list, spare, count) = (list, spare, count)
+        let (list, count) = (list, count)
         var longest: UInt64 = 0
         for place in 0..<count { longest = max(longest, presence(list[place].row)) }
-        var kept = 0
-        var held = 0
-        for place in 0..<count {
-            let slot = list[place]
-            if isHeldBack(slot.row, longest) {
-                spare[held] = slot
-                held &+= 1
-            } else {
-                list[kept] = slot
-                kept &+= 1
-            }
-        }
-        for place in 0..<held { list[kept &+ place] = spare[place] }
+        putLast { isHeldBack($0.row, longest) }
     }
 
     /// Milliseconds for which the server has taken requests, at most slowStart.
