@@ -15,18 +15,19 @@ struct AskedWindow {
     /// Sums over the same time: what requests wait for changes from second to second.
     private var ownRoom = 0.0
     private var allRoom = 0.0
-    private var arrivals: UInt64 = 0
     private var forwarded: UInt64 = 0
     private var dispatched: UInt64 = 0
 
-    /// taken: requests that the other servers served in the window; room: of these servers; dispatched: requests that this httpd has sent on, ever.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64, taken: Double, room: Double, dispatched: UInt64) {
+    /// arrived: requests that came in the window; taken: those that the other servers served in it; room: of these servers; dispatched: requests that
+    /// this httpd has sent on, ever.
+    mutating func close(
+        _ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64, arrived: UInt64, taken: Double, room: Double, dispatched: UInt64
+    ) {
         let before = self
-        arrivals = bh_word_load(&segment.pointee.arrivals)
         forwarded = bh_word_load(&segment.pointee.forwarded)
         self.dispatched = dispatched
         guard span > 0 else { return }
-        let came = Double(arrivals &- before.arrivals)
+        let came = Double(arrived)
         direct = direct * Self.keep + max(0, came - Double(forwarded &- before.forwarded))
         all = all * Self.keep + taken + max(0, came - Double(dispatched &- before.dispatched))
         let own = Double(bh_half_load(&bh_segment_row_mutable(segment, 0).pointee.room))

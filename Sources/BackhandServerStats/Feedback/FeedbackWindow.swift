@@ -47,7 +47,7 @@ struct FeedbackWindow {
             ours += Double(counts.sent)
         }
         own.close(segment, span: span)
-        asked.close(segment, span: span, taken: others.taken, room: others.room, dispatched: dispatched)
+        asked.close(segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
         // Before the first window nothing is known: what a predecessor found holds until then.
         if span > 0 { bh_half_store(&segment.pointee.kappa, kappa) }
     }

@@ -10,6 +10,8 @@ public struct OwnWindow: Equatable {
     public private(set) var firstByte: UInt32 = 0
     public private(set) var latency: UInt32 = 0
     public private(set) var errorShare: UInt32 = 0
+    /// Requests that came in it, whoever sent them.
+    private(set) var arrived: UInt64 = 0
     private var arrivals: UInt64 = 0
     private var served: UInt64 = 0
     private var failed: UInt64 = 0
@@ -28,7 +30,8 @@ public struct OwnWindow: Equatable {
         let answered = served &- before.served
         let wrong = failed &- before.failed
         meanInFlight = bh_half_load(&row.pointee.sent_mean)
-        arrivalRate = share(arrivals &- before.arrivals, of: span, times: 1_000_000_000)
+        arrived = arrivals &- before.arrivals
+        arrivalRate = share(arrived, of: span, times: 1_000_000_000)
         firstByte = answered == 0 ? 0 : UInt32(clamping: bh_mean_value(bh_word_load(&row.pointee.first_byte)))
         latency = answered == 0 ? 0 : UInt32(clamping: (spent &- before.spent) / answered)
         errorShare = share(wrong, of: answered &+ wrong, times: 1_000_000)
