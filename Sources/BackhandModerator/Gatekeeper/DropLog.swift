@@ -4,25 +4,12 @@ internal import BackhandServerStats
 
 /// Decides when dropped announcements are worth a line: at most one a minute and kind, so that no sender can flood the log.
 struct DropLog {
-    private static var quiet: UInt64 { 60_000 }
-
-    private struct Kind {
-        /// When its next line may be written; 0: at once.
-        var silentUntil: UInt64 = 0
-        /// Dropped since its last line.
-        var untold: UInt64 = 0
-    }
-
-    private var kinds = [Kind](repeating: Kind(), count: Int(BH_COUNTERS.rawValue))
+    private var kinds = [Minute](repeating: Minute(), count: Int(BH_COUNTERS.rawValue))
 
     /// Notes one event; returns how many there were since the last line if a line is due, else nil.
     mutating func note(_ counter: bh_counter_t, now: UInt64) -> UInt64? {
         let place = Int(counter.rawValue)
-        guard kinds.indices.contains(place) else { return nil }
-        kinds[place].untold &+= 1
-        guard now >= kinds[place].silentUntil else { return nil }
-        defer { kinds[place] = Kind(silentUntil: now &+ Self.quiet, untold: 0) }
-        return kinds[place].untold
+        return kinds.indices.contains(place) ? kinds[place].note(now: now) : nil
     }
 }
 

@@ -127,8 +127,7 @@ extension Moderator {
 
     /// Says that no client of the control socket can be let in, not more often than drops are told.
     func tellControlFailure(_ error: SystemError, now: UInt64) {
-        guard now >= controlSilentUntil else { return }
-        controlSilentUntil = now &+ 60_000
+        guard controlFailure.isDue(now: now) else { return }
         log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: \(error.text)")
     }
 }

@@ -26,7 +26,7 @@ public final class Moderator {
     var lookedAt: UInt64 = 0
     var hasToldAlone = false
     /// When the next failure of the control socket may be told.
-    var controlSilentUntil: UInt64 = 0
+    var controlFailure = Minute()
     var arriba: Int32 = 0
     var cpuUse = CPUUse()
     var stall = Stall()

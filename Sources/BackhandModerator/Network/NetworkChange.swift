@@ -16,7 +16,7 @@ struct NetworkChange: Equatable {
     var closeSenders: [Int] = []
     var join: [Member] = []
     /// Those to open; their groups are all to be joined.
-    var openListeners: [Listener] = []
+    var openListeners: [ListeningAddress] = []
     var openSenders: [Route] = []
 
     /// Whether what another moderator would take over is different from now on.
@@ -27,7 +27,7 @@ struct NetworkChange: Equatable {
     /// - Parameters:
     ///   - listeners: the open ones, with the groups that they have joined.
     ///   - senders: the routes of the open ones.
-    init(listeners: [Listener], senders: [Route], plan: NetworkPlan) {
+    init(listeners: [ListeningAddress], senders: [Route], plan: NetworkPlan) {
         for (place, open) in listeners.enumerated() {
             guard let wanted = plan.listeners.first(where: { $0.isSame(as: open) }) else {
                 closeListeners.append(place)

@@ -49,7 +49,7 @@ struct NetworkPlan: Equatable {
 
     var routes: [Route] = []
     var waiting: [Waiting] = []
-    var listeners: [Listener] = []
+    var listeners: [ListeningAddress] = []
     /// The main server first, even if it is announced nowhere. Others as long as an address of theirs is known.
     var sites: [Site] = []
 
@@ -135,7 +135,7 @@ struct NetworkPlan: Equatable {
     private mutating func listen(for route: Route) {
         guard let place = listeners.firstIndex(where: { $0.address == route.listening && $0.port == route.port }) else {
             listeners.append(
-                Listener(
+                ListeningAddress(
                     address: route.listening, port: route.port, shared: route.reach != .unicast,
                     interfaces: route.interface.map { [$0] } ?? []))
             return
@@ -151,6 +151,6 @@ struct NetworkPlan: Equatable {
     /// Adds what hears those who send to us alone, on a port to which we announce to many.
     private mutating func listenAlone(for route: Route) {
         guard !listeners.contains(where: { $0.address == route.local && $0.port == route.port }) else { return }
-        listeners.append(Listener(address: route.local, port: route.port, shared: false, spare: true, interfaces: []))
+        listeners.append(ListeningAddress(address: route.local, port: route.port, shared: false, spare: true, interfaces: []))
     }
 }

@@ -86,7 +86,7 @@ struct Membership: Equatable {
 }
 
 /// A socket to hear the others with.
-struct Listener: Equatable {
+struct ListeningAddress: Equatable {
     var address: UInt32
     var port: UInt16
     /// Whether other programs of this machine may hear the same: not for unicast, where only one of them would get it.
@@ -97,5 +97,5 @@ struct Listener: Equatable {
     var interfaces: [Membership]
 
     /// Whether a socket for one is a socket for the other, whatever groups it has joined.
-    func isSame(as other: Listener) -> Bool { address == other.address && port == other.port && shared == other.shared }
+    func isSame(as other: ListeningAddress) -> Bool { address == other.address && port == other.port && shared == other.shared }
 }

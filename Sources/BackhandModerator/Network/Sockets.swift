@@ -28,7 +28,7 @@ final class Sockets {
     struct OpenListener {
         let socket: UDPSocket
         /// What it is for. Its interfaces are those on which the group is joined.
-        var state: Listener
+        var state: ListeningAddress
     }
 
     struct OpenSender {
@@ -48,7 +48,7 @@ final class Sockets {
     /// Sockets that are bound to nothing yet: made while this process may still give them the buffer that they need.
     private var reserve: [UDPSocket] = []
     /// Listeners that we can do without, and until when they are tried: another program may have the port for good.
-    private var spares: [(listener: Listener, until: UInt64)] = []
+    private var spares: [(listener: ListeningAddress, until: UInt64)] = []
 
     /// How long a port that we can do without is tried, milliseconds. At a restart its holder is mostly a child of ours that was just forked, and has not
     /// closed what it need not have, or the moderator before.
@@ -80,7 +80,7 @@ final class Sockets {
                 closeDescriptor(fd)
                 continue
             }
-            let old = Listener(address: name.address, port: name.port, shared: words[0] != 0, interfaces: [])
+            let old = ListeningAddress(address: name.address, port: name.port, shared: words[0] != 0, interfaces: [])
             // What happened to its interfaces meanwhile is not known.
             for index in words.dropFirst() { socket.leave(group: old.address, index: index) }
             listeners.append(OpenListener(socket: socket, state: old))
@@ -95,7 +95,7 @@ final class Sockets {
     ///   we can do without is worth another try.
     func follow(_ plan: NetworkPlan, now: UInt64) -> (obstacles: [NetworkPlan.Waiting], hurries: Bool) {
         let change = NetworkChange(listeners: listeners.map { $0.state }, senders: senders.map { $0.route }, plan: plan)
-        var met: [(listener: Listener, obstacle: Obstacle)] = []
+        var met: [(listener: ListeningAddress, obstacle: Obstacle)] = []
         var obstacles = plan.waiting
         for one in change.leave { leave(one) }
         for place in change.closeSenders.reversed() { senders.remove(at: place).socket.close() }
@@ -159,7 +159,7 @@ final class Sockets {
         }
     }
 
-    private func open(_ wanted: Listener) -> Obstacle? {
+    private func open(_ wanted: ListeningAddress) -> Obstacle? {
         guard let socket = reserve.popLast() ?? Self.unbound() else {
             return .listening(wanted.address, wanted.port, .noDescriptors)
         }
@@ -224,7 +224,7 @@ final class Sockets {
     // ---- Ports that we can do without ----
 
     /// Forgets those that are not wanted any more; whether one of the others is still to be tried.
-    private func forgetSpares(_ wanted: [Listener], now: UInt64) -> Bool {
+    private func forgetSpares(_ wanted: [ListeningAddress], now: UInt64) -> Bool {
         spares.removeAll { spare in !wanted.contains { $0.isSame(as: spare.listener) } }
         for one in wanted where one.spare && !spares.contains(where: { $0.listener.isSame(as: one) }) {
             spares.append((one, now + Self.sparePatience))
@@ -232,7 +232,7 @@ final class Sockets {
         return spares.contains { now < $0.until }
     }
 
-    private func isWorthTrying(_ wanted: Listener, now: UInt64) -> Bool {
+    private func isWorthTrying(_ wanted: ListeningAddress, now: UInt64) -> Bool {
         !wanted.spare || spares.contains { $0.listener.isSame(as: wanted) && now <= $0.until }
     }
 }

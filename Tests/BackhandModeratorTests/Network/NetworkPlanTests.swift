@@ -73,8 +73,8 @@ private func plan(
               interface: Membership(address: ip("10.1.2.3"), index: 2))
     ])
     #expect(plan.listeners == [
-        Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: ip("10.1.2.3"), index: 2)]),
-        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        ListeningAddress(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: ip("10.1.2.3"), index: 2)]),
+        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
 
@@ -98,8 +98,8 @@ private func plan(
     let plan = try plan([(nil, "10.1.2.8:4445"), (nil, "10.1.2.9:4445"), (nil, "10.1.2.9:4446")])
     #expect(plan.routes.map(\.reach) == [.unicast, .unicast, .unicast])
     #expect(plan.listeners == [
-        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, interfaces: []),
-        Listener(address: ip("10.1.2.3"), port: 4446, shared: false, interfaces: []),
+        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, interfaces: []),
+        ListeningAddress(address: ip("10.1.2.3"), port: 4446, shared: false, interfaces: []),
     ])
 }
 
@@ -109,11 +109,11 @@ private func plan(
     ])
     #expect(plan.routes.count == 3)
     #expect(plan.listeners == [
-        Listener(
+        ListeningAddress(
             address: ip("239.255.1.1"), port: 4445, shared: true,
             interfaces: [Membership(address: ip("10.1.2.3"), index: 2), Membership(address: ip("127.0.0.1"), index: 1)]),
-        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
-        Listener(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
+        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        ListeningAddress(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
 
@@ -121,8 +121,8 @@ private func plan(
     let plan = try plan([(nil, "10.1.3.255:4445")])
     #expect(plan.routes.first?.reach == .broadcast)
     #expect(plan.listeners == [
-        Listener(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: []),
-        Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        ListeningAddress(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: []),
+        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
     ])
 }
 
@@ -204,18 +204,18 @@ func linesThatWaitDoNotStopTheOthers(
 
 // ---- From the open sockets to those of a plan ----
 
-private let group = Listener(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: 1, index: 5)])
-private let alone = Listener(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: [])
+private let group = ListeningAddress(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: 1, index: 5)])
+private let alone = ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: [])
 
-private func wanting(_ listeners: Listener..., routes: [Route] = []) -> NetworkPlan {
+private func wanting(_ listeners: ListeningAddress..., routes: [Route] = []) -> NetworkPlan {
     var plan = NetworkPlan()
     plan.listeners = listeners
     plan.routes = routes
     return plan
 }
 
-private func joined(_ interfaces: Membership...) -> Listener {
-    Listener(address: group.address, port: group.port, shared: true, interfaces: interfaces)
+private func joined(_ interfaces: Membership...) -> ListeningAddress {
+    ListeningAddress(address: group.address, port: group.port, shared: true, interfaces: interfaces)
 }
 
 /// The same interface, another one under the same address, one that came back, one beside another, none.
@@ -226,8 +226,8 @@ private func joined(_ interfaces: Membership...) -> Listener {
     (joined(Membership(address: 2, index: 5)), [Membership(address: 1, index: 5)], [Membership(address: 2, index: 5)]),
     (joined(Membership(address: 1, index: 5), Membership(address: 2, index: 6)), [], [Membership(address: 2, index: 6)]),
     (joined(), [Membership(address: 1, index: 5)], []),
-] as [(Listener, [Membership], [Membership])])
-func groupsAreJoinedAgainOnTheSameSocket(wanted: Listener, leave: [Membership], join: [Membership]) {
+] as [(ListeningAddress, [Membership], [Membership])])
+func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membership], join: [Membership]) {
     let change = NetworkChange(listeners: [alone, group], senders: [], plan: wanting(wanted, alone))
     #expect(change.leave == leave.map { NetworkChange.Member(listener: 1, interface: $0) })
     #expect(change.join == join.map { NetworkChange.Member(listener: 1, interface: $0) })
