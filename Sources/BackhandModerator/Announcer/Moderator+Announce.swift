@@ -17,7 +17,7 @@ extension Moderator {
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
         refused.publish(to: segment, now: now)
-        tellNews(rows: writer.rows, now: now)
+        news.tell(rows: writer.rows, routes: plan.routes, now: now)
     }
 
     /// Tells everybody what was seen, with a new number and our present state.

@@ -28,7 +28,7 @@ extension Moderator {
         prepareArriba()
         stopFiltering()
         logStart()
-        adoptTable(rows: writer.rows, now: monotonicMilliseconds())
+        news.adoptTable(rows: writer.rows, now: monotonicMilliseconds())
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0

@@ -20,11 +20,7 @@ public final class Moderator {
     var drops = DropLog()
     /// Who was heard and is not in the table.
     var refused = RefusedSenders()
-    /// Which changes of the table are told; since when we look, when the last look was, and whether being alone was told.
-    var news = ServerNews()
-    var begun: UInt64 = 0
-    var lookedAt: UInt64 = 0
-    var hasToldAlone = false
+    let news: NewsWriter
     /// When the next failure of the control socket may be told.
     var controlFailure = Minute()
     var arriba: Int32 = 0
@@ -81,7 +77,9 @@ public final class Moderator {
         self.mint = mint
         networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
         signer = mint == nil ? nil : Signer(config)
-        log = Log(config)
+        let log = Log(config)
+        self.log = log
+        news = NewsWriter(segment, log)
         let secret = Self.secret
         challenges = ReplyLimit(secret: secret)
         answers = ReplyLimit(secret: mix(secret))

@@ -3,9 +3,24 @@
 internal import BackhandServerStats
 internal import BackhandSystem
 
-extension Moderator {
+/// Writes a line for each server that joins, leaves, falls silent or comes back: what the table says, within the bounds of ``ServerNews``.
+final class NewsWriter {
     /// Milliseconds after the start after which a server that has heard no other one is worth a line: ten announcements.
     private static var patience: UInt64 { 10_000 }
+
+    private let segment: UnsafeMutablePointer<bh_segment_t>
+    private let log: Log
+    private var news = ServerNews()
+    /// When the table was looked at first and last; CLOCK_MONOTONIC milliseconds.
+    private var begun: UInt64 = 0
+    private var lookedAt: UInt64 = 0
+    /// Whether it was said, or is not to be said any more, that there is no other server.
+    private var hasToldAlone = false
+
+    init(_ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log) {
+        self.segment = segment
+        self.log = log
+    }
 
     /// Remembers the table that a predecessor left.
     func adoptTable(rows: UInt32, now: UInt64) {
@@ -14,8 +29,10 @@ extension Moderator {
         for id in 1..<rows { news.adopt(id, see(id, now: now)) }
     }
 
-    /// Once a second or so: a line for each server that has joined, left, fallen silent or come back, within the bounds of ``ServerNews``.
-    func tellNews(rows: UInt32, now: UInt64) {
+    /// Once a second or so.
+    ///
+    /// - Parameter routes: where this server is announced now.
+    func tell(rows: UInt32, routes: [Route], now: UInt64) {
         var others = false
         for id in 1..<rows {
             let seen = see(id, now: now)
@@ -28,7 +45,7 @@ extension Moderator {
             log(
                 BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in {} s: {}", .number(ServerNews.window / 1000), .text(summary(rest)))
         }
-        tellAlone(others, now: now)
+        tellAlone(others, routes, now: now)
     }
 
     private func tell(_ change: ServerChange) {
@@ -49,12 +66,12 @@ extension Moderator {
         }
     }
 
-    private func tellAlone(_ others: Bool, now: UInt64) {
+    private func tellAlone(_ others: Bool, _ routes: [Route], now: UInt64) {
         guard !hasToldAlone, now >= begun &+ Self.patience else { return }
         hasToldAlone = true
         guard !others else { return }
         var targets = ""
-        for route in plan.routes {
+        for route in routes {
             if !targets.isEmpty { targets += ", " }
             targets += endpoint(route.own, route.ownPort)
             targets += " to "
