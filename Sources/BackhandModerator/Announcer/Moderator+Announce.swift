@@ -79,6 +79,12 @@ extension Moderator {
         return facts
     }
 
+    /// The table knows which addresses are ours.
+    func settle(_ writer: inout StatsWriter, now: UInt64) {
+        writer.become(otherSelves, now: now)
+        for route in plan.routes { writer.claim(route.own, port: route.ownPort, now: now) }
+    }
+
     /// What the sites beside the main server are announced as, for a new writer.
     var otherSelves: [bh_facts_t] {
         plan.sites.dropFirst().filter { !$0.isSame(as: plan.sites[0]) }.map { named(bh_facts_t(), as: $0) }
@@ -124,10 +130,10 @@ extension Moderator {
             try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
             writer.count(BH_COUNT_ANNOUNCED)
             bh_word_store(&segment.pointee.announced_ms, now)
-            noteSent(route.line, nil, now: now)
+            network.noteSent(route.line, nil, now: now)
         } catch {
             writer.count(BH_COUNT_SEND_FAILED)
-            guard !error.isNetworkAway else { return noteSent(route.line, error, now: now) }
+            guard !error.isNetworkAway else { return network.noteSent(route.line, error, now: now) }
             guard let count = drops.note(BH_COUNT_SEND_FAILED, now: now) else { return }
             let target = bh_address_t(ipv4: route.destination).text
             log(

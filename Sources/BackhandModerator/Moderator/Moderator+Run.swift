@@ -46,17 +46,17 @@ extension Moderator {
             let gathers = now < gatheredUntil
             readiness.removeAll()
             control.prepare(&readiness, now: now)
-            prepareNetwork(&readiness)
+            network.prepare(&readiness)
             let first = gathers ? nil : prepare(sockets.listeners.map { $0.socket }, &readiness)
             let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
             wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait)
-            wait = min(wait, networkWait(now: now) ?? wait, greeting.wait(now: now) ?? wait)
+            wait = min(wait, network.wait(now: now) ?? wait, greeting.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, rows: writer.rows, now: later)
-            hearNetwork(readiness, now: later)
+            network.hear(readiness, now: later)
             if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
             if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
@@ -82,6 +82,26 @@ extension Moderator {
             return monotonicMilliseconds()
         }
         return nil
+    }
+
+    /// Looks at the network for the first time. Without privileges.
+    func beginNetwork(now: UInt64) {
+        adapt(to: network.begin(now: now))
+    }
+
+    /// Looks at the network, if it is time to; announces at once what is new about us.
+    private func watchNetwork(_ writer: inout StatsWriter, now: UInt64) {
+        let change = network.look(now: now)
+        adapt(to: change)
+        guard change.announced else { return }
+        settle(&writer, now: now)
+        if lastRound != 0 { announce(lastSeen, &writer, now: now) }
+    }
+
+    private func adapt(to change: NetworkFollower.Change) {
+        if change.plan { filterNewSockets() }
+        // What each socket announced last is not known of the new ones.
+        if change.routes { announced.removeAll(keepingCapacity: true) }
     }
 
     private func prepare(_ sockets: [UDPSocket], _ readiness: inout Readiness) -> Int? {

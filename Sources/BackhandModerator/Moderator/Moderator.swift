@@ -13,7 +13,7 @@ public final class Moderator {
     let segment: UnsafeMutablePointer<bh_segment_t>
     let log: Log
     let sockets: Sockets
-    var network: NetworkState
+    let network: NetworkFollower
     let parent: Int32
     var sampler: HostSampler
     var control: ControlServer
@@ -80,12 +80,12 @@ public final class Moderator {
         let log = Log(config)
         self.log = log
         news = NewsWriter(segment, log)
+        network = NetworkFollower(config, segment, log, sockets)
         let secret = Self.secret
         challenges = ReplyLimit(secret: secret)
         answers = ReplyLimit(secret: mix(secret))
         checks = CheckLimit(secret: secret)
         parent = parentProcessID()
-        network = NetworkState(lines: 0, now: 0)
         sampler = HostSampler()
     }
 
@@ -136,7 +136,7 @@ public final class Moderator {
     }
 
     public func close() {
-        endNetwork()
+        network.end()
         sockets.close()
         control.close()
         sampler.close()
