@@ -41,7 +41,7 @@ extension Moderator {
             let nonce = mint.nonce(for: facts.boot_id, at: sender, port: port, now: now, signer)
         else { return }
         let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: reply)
-        guard sign(reply, length, signer), send(length, to: target, port: port, with: socket) else { return }
+        guard signer.sign(reply, length), send(length, to: target, port: port, with: socket) else { return }
         writer.count(BH_COUNT_CHALLENGED)
         if isKeyRequired { refused.note(sender, BH_COUNT_CHALLENGED, now: now) }
     }
@@ -90,21 +90,16 @@ extension Moderator {
     private func answer(
         _ challenge: Challenge, to sender: bh_address_t, port: UInt16, at index: Int, _ writer: StatsWriter, now: UInt64
     ) {
-        guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = sender.ipv4,
+        guard announcer.announced.indices.contains(index), challenge.bootID == announcer.announced[index].boot_id, let target = sender.ipv4,
             let signer
         else { return }
         guard answers.take(challenge.nonce.high, sender, now: now) else { return writer.count(BH_COUNT_UNCHALLENGED) }
-        var facts = announced[index]
+        var facts = announcer.announced[index]
         facts.sent_ms = monotonicMilliseconds()
         facts.changed_wall = wallSeconds()
         let length = encodeAnnouncement(facts, answering: challenge.nonce, signed: true, into: reply)
-        guard sign(reply, length, signer), send(length, to: target, port: port, with: sockets.senders[index].socket) else { return }
+        guard signer.sign(reply, length), send(length, to: target, port: port, with: sockets.senders[index].socket) else { return }
         writer.count(BH_COUNT_ANSWERED)
-    }
-
-    /// Signs the first so many bytes, whose last 32 are the signature's.
-    func sign(_ buffer: UnsafeMutableRawBufferPointer, _ length: Int, _ signer: Signer) -> Bool {
-        length > 0 && signer.sign(UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]))
     }
 
     /// The reply is lost like any datagram: the next announcement is challenged again.

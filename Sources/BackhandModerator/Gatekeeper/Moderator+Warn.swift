@@ -37,7 +37,7 @@ extension Moderator {
     func warnOfSlashes(_ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, now: UInt64) {
         let theirs = Slashes(facts.slashes), ours = Slashes(config.slashes)
         guard slashes.isDue(row, theirs, ours: ours, isAnother: isStranger, now: now) else { return }
-        withUnsafePointer(to: announced.first ?? facts) { here in
+        withUnsafePointer(to: announcer.announced.first ?? facts) { here in
             withUnsafePointer(to: facts) { config.differs?(config.baton, here, $0) }
         }
     }

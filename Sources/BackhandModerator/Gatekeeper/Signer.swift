@@ -20,9 +20,9 @@ struct Signer {
         isRequired = !config.keys_optional
     }
 
-    /// Fills the last 32 bytes with the signature of those before them; false if it cannot be had.
-    func sign(_ datagram: UnsafeMutableRawBufferPointer) -> Bool {
-        let end = datagram.count - signatureSize
+    /// Fills the last 32 of the first length bytes with the signature of those before them; false if it cannot be had.
+    func sign(_ datagram: UnsafeMutableRawBufferPointer, _ length: Int) -> Bool {
+        let end = length - signatureSize
         guard end > 0, let start = datagram.baseAddress else { return false }
         return make(keys, start, end, (start + end).assumingMemoryBound(to: UInt8.self))
     }

@@ -78,7 +78,7 @@ extension Moderator {
             refused.forgetUnproven(sender)
             warnOfClock(facts, now: now)
             warnOfSlashes(facts, id, isStranger, now: now)
-            if isStranger { greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }
+            if isStranger { announcer.greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }
         }
         // Counted by the writer already.
         if heard == .tableFull {

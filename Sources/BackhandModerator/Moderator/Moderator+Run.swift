@@ -22,10 +22,10 @@ extension Moderator {
         let epoch = bh_segment_own(segment, processID())
         beginNetwork(now: monotonicMilliseconds())
         var writer = StatsWriter(
-            segment: segment, epoch: epoch, others: otherSelves, keyed: isKeyRequired, optional: signer != nil && !isKeyRequired)
-        settle(&writer, now: monotonicMilliseconds())
+            segment: segment, epoch: epoch, others: announcer.otherSelves, keyed: isKeyRequired, optional: signer != nil && !isKeyRequired)
+        announcer.settle(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
-        prepareArriba()
+        announcer.prepare()
         stopFiltering()
         logStart()
         news.adoptTable(rows: writer.rows, now: monotonicMilliseconds())
@@ -33,15 +33,13 @@ extension Moderator {
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0
         while let now = untilOver(epoch, stop) {
-            watchStopping(now: now)
+            announcer.watchStopping(now: now)
             watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
-                announce(&writer, now: now)
+                round(&writer, now: now)
                 config.tend?(config.baton)
-            } else if farewell.take(now: now) {
-                announce(lastSeen, &writer, now: now)
-            } else if greeting.take(now: now) {
-                announce(lastSeen, &writer, now: now)
+            } else if announcer.takeExtra(now: now) {
+                announcer.announce(&writer, now: now)
             }
             let gathers = now < gatheredUntil
             readiness.removeAll()
@@ -51,8 +49,7 @@ extension Moderator {
             let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
-            wait = min(wait, farewell.wait(now: now) ?? wait, stopWatch.wait(now: now) ?? wait)
-            wait = min(wait, network.wait(now: now) ?? wait, greeting.wait(now: now) ?? wait)
+            wait = min(wait, announcer.wait(now: now) ?? wait, network.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
             serveControl(readiness, rows: writer.rows, now: later)
@@ -62,7 +59,31 @@ extension Moderator {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
-        if stop(), hearsParent(isParents) { sayFarewell(&writer) }
+        if stop(), hearsParent(isParents), parentProcessID() == parent { announcer.sayFarewell(&writer) }
+    }
+
+    /// Once an interval: looks at this machine, announces it, and publishes what the children noticed.
+    func round(_ writer: inout StatsWriter, now: UInt64) {
+        writer.publishFeedback(nowMicroseconds: monotonicNanoseconds() / 1000)
+        announcer.look(writer)
+        noteRound(&writer, now: now)
+        judgeSilence(&writer, now: now)
+        announcer.announce(&writer, now: now)
+        let silence = UInt64(config.expire_s) * 1000
+        if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
+        if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
+        refused.publish(to: segment, now: now)
+        news.tell(rows: writer.rows, routes: plan.routes, now: now)
+    }
+
+    /// After a gap, until everybody must have been heard again, ages count to the last beat before it.
+    private func noteRound(_ writer: inout StatsWriter, now: UInt64) {
+        let last = lastRound == 0 ? bh_word_load(&segment.pointee.beat_ms) : lastRound
+        if now > last &+ UInt64(BH_BEAT_LATE_MS) {
+            writer.listening = now
+            if last != 0 { beatFrom = now &+ interval &+ interval / 2 }
+        }
+        lastRound = now
     }
 
     /// Milliseconds between announcements, within what backhand.h allows.
@@ -94,14 +115,13 @@ extension Moderator {
         let change = network.look(now: now)
         adapt(to: change)
         guard change.announced else { return }
-        settle(&writer, now: now)
-        if lastRound != 0 { announce(lastSeen, &writer, now: now) }
+        announcer.settle(&writer, now: now)
+        if lastRound != 0 { announcer.announce(&writer, now: now) }
     }
 
     private func adapt(to change: NetworkFollower.Change) {
         if change.plan { filterNewSockets() }
-        // What each socket announced last is not known of the new ones.
-        if change.routes { announced.removeAll(keepingCapacity: true) }
+        if change.routes { announcer.forgetAnnounced() }
     }
 
     private func prepare(_ sockets: [UDPSocket], _ readiness: inout Readiness) -> Int? {
@@ -144,28 +164,19 @@ extension Moderator {
         }
     }
 
-    /// The speed of this machine: as it was kept, else measured and kept.
-    private func prepareArriba() {
-        let file = config.directory.map { ArribaFile(directory: Path($0)) }
-        if let kept = file?.read() {
-            arriba = kept
-        } else {
-            arriba = measureArriba(clock: monotonicNanoseconds)
-            log(BH_LOG_INFO, LogNumber.arribaMeasured, "arriba measured: \(arriba)")
-            if let file { keepArriba(file) }
-            // Our own measuring is not load of this machine.
-            sampler.restart()
-        }
-        bh_public_store(&segment.pointee.arriba, arriba)
-    }
+    /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's processes one after
+    /// the other, and a parent that stops signals the moderator before anything else.
+    private static var parentsTime: UInt64 { 40 }
 
-    private func keepArriba(_ file: ArribaFile) {
-        do throws(SystemError) {
-            try file.write(arriba)
-        } catch {
-            log(
-                BH_LOG_WARNING, LogNumber.arribaNotKept,
-                "cannot write \(file.name): \(error.text); the speed of this machine is measured at each start")
+    /// Whether the parent's signal is among those that end the moderator, or is about to come.
+    private func hearsParent(_ isParents: () -> Bool) -> Bool {
+        let end = monotonicMilliseconds() &+ Self.parentsTime
+        var nothing = Readiness()
+        while !isParents() {
+            let now = monotonicMilliseconds()
+            if now >= end { return false }
+            nothing.wait(milliseconds: Int(clamping: end - now))
         }
+        return true
     }
 }

@@ -15,7 +15,7 @@ public final class Moderator {
     let sockets: Sockets
     let network: NetworkFollower
     let parent: Int32
-    var sampler: HostSampler
+    let announcer: Announcer
     var control: ControlServer
     var drops = DropLog()
     /// Who was heard and is not in the table.
@@ -23,9 +23,6 @@ public final class Moderator {
     let news: NewsWriter
     /// When the next failure of the control socket may be told.
     var controlFailure = Minute()
-    var arriba: Int32 = 0
-    var cpuUse = CPUUse()
-    var stall = Stall()
     /// nil: announcements are not signed. Both or none.
     let signer: Signer?
     let mint: NonceMint?
@@ -35,8 +32,6 @@ public final class Moderator {
     var signedHere = Minute()
     var clocks = Minute()
     var slashes = SlashWatch()
-    /// What each route announced last, for answers to challenges.
-    var announced: [bh_facts_t] = []
     var newcomers = NewcomerLimit()
     var challenges: ReplyLimit
     var answers: ReplyLimit
@@ -47,22 +42,12 @@ public final class Moderator {
     /// Whether the kernel drops for us: not each system can.
     var isFiltering = false
     var losses = LossWatch()
-    var greeting = Greeting()
-    /// Whether httpd stops, and how often that was said.
-    var stopWatch = StopWatch()
-    var farewell = Farewell()
-    /// What we saw of this machine last.
-    var lastSeen = bh_facts_t()
     /// Since when there has been a round a second, and the last one; 0: none yet.
     var lastRound: UInt64 = 0
     /// Before this time nobody may count ages to our beats: after a gap, not all servers have been heard yet.
     var beatFrom: UInt64 = 0
-    /// Figures that the system does not tell; each is named once.
-    var missingFigures: [HostFigure] = []
     /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
     let inbox = Inbox(size: announcementLimit)
-    /// Announcements are made in this.
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
     /// Challenges and answers are made in this.
     let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
 
@@ -76,17 +61,18 @@ public final class Moderator {
         self.control = control
         self.mint = mint
         networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
-        signer = mint == nil ? nil : Signer(config)
+        let signer = mint == nil ? nil : Signer(config)
+        self.signer = signer
         let log = Log(config)
         self.log = log
         news = NewsWriter(segment, log)
         network = NetworkFollower(config, segment, log, sockets)
+        announcer = Announcer(config, segment, log, sockets, network, signer)
         let secret = Self.secret
         challenges = ReplyLimit(secret: secret)
         answers = ReplyLimit(secret: mix(secret))
         checks = CheckLimit(secret: secret)
         parent = parentProcessID()
-        sampler = HostSampler()
     }
 
     /// Decides which senders share a bucket. If the system has no random number, the time will do: it is only harder to guess than nothing.
@@ -99,7 +85,6 @@ public final class Moderator {
     }
 
     deinit {
-        room.deallocate()
         reply.deallocate()
     }
 
@@ -139,6 +124,6 @@ public final class Moderator {
         network.end()
         sockets.close()
         control.close()
-        sampler.close()
+        announcer.close()
     }
 }

@@ -1,0 +1,50 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+// Whether this httpd takes new requests, as it is announced: until it stops, what an administrator has ordered.
+
+extension Announcer {
+    /// That we are leaving, else what an administrator has ordered for this httpd.
+    var ownState: UInt8 {
+        if stopWatch.isLeaving { return UInt8(BH_STATE_LEAVING.rawValue) }
+        return UInt8(clamping: min(bh_half_load(&segment.pointee.state), BH_STATE_MAINTENANCE.rawValue))
+    }
+
+    /// Our own state has changed by an order: as important as a farewell, the others must know at once.
+    func noteOrder(now: UInt64) {
+        farewell.begin(now: now)
+    }
+
+    /// Looks whether httpd is stopping, if there is reason to.
+    func watchStopping(now: UInt64) {
+        let word = bh_half_load(&segment.pointee.stopping)
+        guard word != 0 || stopWatch.state != .open else { return }
+        let wasLeaving = stopWatch.isLeaving
+        let means = stopWatch.look(isChildEnding: word != 0, now: now) { isStopping(told: false) }
+        if !means { bh_half_store(&segment.pointee.stopping, 0) }
+        if stopWatch.isLeaving, !wasLeaving { beginFarewell(now: now) }
+    }
+
+    private func beginFarewell(now: UInt64) {
+        farewell.begin(now: now)
+        log(BH_LOG_INFO, LogNumber.leaving, "httpd is stopping: the others are told")
+    }
+
+    /// The last words of a moderator that was told to end, if it was because httpd stops. After them there is no time left.
+    func sayFarewell(_ writer: inout StatsWriter) {
+        guard isStopping(told: true) else { return }
+        if !stopWatch.isLeaving { beginFarewell(now: monotonicMilliseconds()) }
+        stopWatch.close()
+        while let wait = farewell.wait(now: monotonicMilliseconds()) {
+            if wait > 0 { pause(milliseconds: UInt32(clamping: wait)) }
+            let now = monotonicMilliseconds()
+            if farewell.take(now: now) { announce(&writer, now: now) }
+        }
+    }
+
+    private func isStopping(told: Bool) -> Bool {
+        config.leaving?(config.baton, told) ?? false
+    }
+}

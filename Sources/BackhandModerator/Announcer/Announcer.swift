@@ -1,0 +1,174 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandWire
+
+/// Tells all others what this server is and how it does, and writes the same to its own rows.
+final class Announcer {
+    let config: bh_moderator_config_t
+    let segment: UnsafeMutablePointer<bh_segment_t>
+    let log: Log
+    private let sockets: Sockets
+    private let network: NetworkFollower
+    /// nil: announcements are not signed.
+    private let signer: Signer?
+    private let server: OwnServer
+    /// What was seen of this server last.
+    private var seen = bh_facts_t()
+    /// What each route announced last, for answers to challenges.
+    private(set) var announced: [bh_facts_t] = []
+    private var failures = Minute()
+    /// Announcements out of turn: for servers that have just come, and where our own state has changed.
+    var greeting = Greeting()
+    var farewell = Farewell()
+    var stopWatch = StopWatch()
+    /// Announcements are made in this.
+    private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
+
+    init(
+        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets,
+        _ network: NetworkFollower, _ signer: Signer?
+    ) {
+        self.config = config
+        self.segment = segment
+        self.log = log
+        self.sockets = sockets
+        self.network = network
+        self.signer = signer
+        server = OwnServer(config, log)
+    }
+
+    deinit {
+        room.deallocate()
+    }
+
+    func close() { server.close() }
+
+    private var plan: NetworkPlan { network.plan }
+
+    /// The speed of this machine must be known before anything is announced.
+    func prepare() {
+        bh_public_store(&segment.pointee.arriba, server.prepareArriba())
+    }
+
+    /// Looks at this machine and at what the last second brought: announcements say that until the next look.
+    func look(_ writer: StatsWriter) {
+        seen = server.look()
+        seen.setMeans(writer.ownWindow, dispatched: writer.dispatched)
+    }
+
+    /// Tells everybody what was seen, with a new number and our present state.
+    func announce(_ writer: inout StatsWriter, now: UInt64) {
+        var facts = seen
+        facts.state = ownState
+        facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1
+        facts.arrivals = bh_word_load(&segment.pointee.arrivals)
+        facts.load_hwm = loadHighWaterMark(segment, rows: writer.rows)
+        facts.changed_wall = wallSeconds()
+        facts.sent_ms = now
+        facts.setHostname(config.hostname)
+        bh_word_store(&segment.pointee.sequence, facts.sequence)
+        write(facts, to: &writer, now: now)
+        // The mark covers our own new load too, which the table has only now.
+        let mark = loadHighWaterMark(segment, rows: writer.rows)
+        if mark != facts.load_hwm {
+            facts.load_hwm = mark
+            write(facts, to: &writer, now: now)
+        }
+        announced.removeAll(keepingCapacity: true)
+        for sender in sockets.senders {
+            facts.boot_id = bootID(ofSite: sender.route.site)
+            facts.address = sender.route.own
+            facts.port = sender.route.ownPort
+            announced.append(facts)
+            send(facts, along: sender.route, sender.socket, writer, now: now)
+        }
+    }
+
+    /// What each socket announced last is not known of new ones.
+    func forgetAnnounced() {
+        announced.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether an announcement out of turn is due now; if so, it is taken for made.
+    func takeExtra(now: UInt64) -> Bool { farewell.take(now: now) || greeting.take(now: now) }
+
+    /// Milliseconds until the next announcement out of turn, or until the next look whether httpd stops; nil if there is none.
+    func wait(now: UInt64) -> UInt64? {
+        let extra = soonest(farewell.wait(now: now), greeting.wait(now: now))
+        return soonest(extra, stopWatch.wait(now: now))
+    }
+
+    private func soonest(_ one: UInt64?, _ other: UInt64?) -> UInt64? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
+    }
+
+    private func send(
+        _ facts: bh_facts_t, along route: Route, _ socket: UDPSocket, _ writer: StatsWriter, now: UInt64
+    ) {
+        let length = encodeAnnouncement(facts, signed: signer != nil, into: room)
+        guard length > 0 else { return }
+        if let signer, !signer.sign(room, length) { return writer.count(BH_COUNT_SEND_FAILED) }
+        do throws(SystemError) {
+            try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
+            writer.count(BH_COUNT_ANNOUNCED)
+            bh_word_store(&segment.pointee.announced_ms, now)
+            network.noteSent(route.line, nil, now: now)
+        } catch {
+            writer.count(BH_COUNT_SEND_FAILED)
+            guard !error.isNetworkAway else { return network.noteSent(route.line, error, now: now) }
+            guard let count = failures.note(now: now) else { return }
+            let target = bh_address_t(ipv4: route.destination).text
+            log(
+                BH_LOG_WARNING, LogNumber.sendFailed,
+                "cannot announce to \(target):\(route.port): \(error.text) (\(count) since the last line)")
+        }
+    }
+
+    // ---- As whom ----
+
+    /// Our own rows: one for each site. Several networks are one server: it is known here by its address in the first.
+    private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
+        for site in plan.sites {
+            let own = named(facts, as: site)
+            let also = plan.routes.filter { $0.site == site.number }.map { $0.own }
+            if site.number == 0 {
+                writer.writeSelf(own, also: also, now: now, wall: facts.changed_wall)
+            } else if !site.isSame(as: plan.sites[0]) {
+                writer.writeOther(own, also: also, now: now, wall: facts.changed_wall)
+            }
+        }
+    }
+
+    /// The table knows which addresses are ours.
+    func settle(_ writer: inout StatsWriter, now: UInt64) {
+        writer.become(otherSelves, now: now)
+        for route in plan.routes { writer.claim(route.own, port: route.ownPort, now: now) }
+    }
+
+    /// What the sites beside the main server are announced as, for a new writer.
+    var otherSelves: [bh_facts_t] {
+        plan.sites.dropFirst().filter { !$0.isSame(as: plan.sites[0]) }.map { named(bh_facts_t(), as: $0) }
+    }
+
+    private func named(_ facts: bh_facts_t, as site: Site) -> bh_facts_t {
+        var facts = facts
+        facts.boot_id = bootID(of: site)
+        facts.address = site.own
+        facts.port = site.ownPort
+        return facts
+    }
+
+    private func bootID(of site: Site) -> UInt64 {
+        let boot = segment.pointee.boot_id
+        if site.number == 0 || site.isSame(as: plan.sites[0]) { return boot }
+        // One server has one boot id, whichever way its numbers have come to it.
+        return (plan.sites.first { $0.isSame(as: site) } ?? site).bootID(from: boot)
+    }
+
+    private func bootID(ofSite number: UInt16) -> UInt64 {
+        plan.sites.first { $0.number == number }.map { bootID(of: $0) } ?? segment.pointee.boot_id
+    }
+}
