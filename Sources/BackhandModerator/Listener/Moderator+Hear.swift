@@ -124,10 +124,4 @@ extension Moderator {
         log(
             BH_LOG_WARNING, line.number, "a datagram from {} was dropped: {} ({} since the last line)", .text(sender.text), .word(line.why), .number(count))
     }
-
-    /// Says that no client of the control socket can be let in, not more often than drops are told.
-    func tellControlFailure(_ error: SystemError, now: UInt64) {
-        guard controlFailure.isDue(now: now) else { return }
-        log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: \(error.text)")
-    }
 }

@@ -52,7 +52,7 @@ extension Moderator {
             wait = min(wait, announcer.wait(now: now) ?? wait, network.wait(now: now) ?? wait)
             readiness.wait(milliseconds: Int(clamping: wait))
             let later = monotonicMilliseconds()
-            serveControl(readiness, rows: writer.rows, now: later)
+            control.serve(readiness, rows: writer.rows, now: later)
             network.hear(readiness, now: later)
             if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
             if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
@@ -131,30 +131,6 @@ extension Moderator {
             first = first ?? place
         }
         return first
-    }
-
-    private func serveControl(_ readiness: Readiness, rows: UInt32, now: UInt64) {
-        do throws(SystemError) {
-            try control.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
-        } catch {
-            tellControlFailure(error, now: now)
-        }
-    }
-
-    private func answer(_ request: ControlRequest, rows: UInt32, now: UInt64) -> [UInt8] {
-        switch request {
-        case .unknown: return refusal("unknown command")
-        case .tooLong: return refusal("line too long")
-        case .badServer: return refusal("not an address and port")
-        case .order(let order): return obey(order, rows: rows, now: now)
-        case .status:
-            var text: [UInt8] = []
-            _ = writeSegmentJSON(segment, rows: rows, now: now, wall: wallSeconds()) { piece in
-                text.append(contentsOf: piece)
-                return true
-            }
-            return text
-        }
     }
 
     private func logStart() {

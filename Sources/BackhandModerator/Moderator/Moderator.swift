@@ -16,13 +16,11 @@ public final class Moderator {
     let network: NetworkFollower
     let parent: Int32
     let announcer: Announcer
-    var control: ControlServer
+    let control: Control
     var drops = DropLog()
     /// Who was heard and is not in the table.
     var refused = RefusedSenders()
     let news: NewsWriter
-    /// When the next failure of the control socket may be told.
-    var controlFailure = Minute()
     /// nil: announcements are not signed. Both or none.
     let signer: Signer?
     let mint: NonceMint?
@@ -58,7 +56,6 @@ public final class Moderator {
         self.config = config
         self.segment = segment
         self.sockets = sockets
-        self.control = control
         self.mint = mint
         networks = UnsafeBufferPointer(start: config.accepted, count: config.accepted_count).compactMap { $0.ipv4 }
         let signer = mint == nil ? nil : Signer(config)
@@ -68,6 +65,7 @@ public final class Moderator {
         news = NewsWriter(segment, log)
         network = NetworkFollower(config, segment, log, sockets)
         announcer = Announcer(config, segment, log, sockets, network, signer)
+        self.control = Control(control, config, segment, log, announcer)
         let secret = Self.secret
         challenges = ReplyLimit(secret: secret)
         answers = ReplyLimit(secret: mix(secret))

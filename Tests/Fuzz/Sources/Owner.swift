@@ -194,7 +194,7 @@ private func workOneRound(_ writer: inout StatsWriter, now: UInt64) {
     whoWorks.announcer.watchStopping(now: now)
     whoWorks.round(&writer, now: now)
     let order = ControlOrder(state: BH_STATE_UP, server: NamedServer("10.0.0.1:80".utf8))
-    promise(whoWorks.obey(order, rows: writer.rows, now: now).last == UInt8(ascii: "\n"), "no line")
+    promise(whoWorks.control.obey(order, rows: writer.rows, now: now).last == UInt8(ascii: "\n"), "no line")
 }
 
 /// A child's process writes eight bytes somewhere.

@@ -1,0 +1,90 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+
+/// Answers what clients of the control socket ask, and carries out what they order: docs/control.md.
+final class Control {
+    private let config: bh_moderator_config_t
+    private let segment: UnsafeMutablePointer<bh_segment_t>
+    private let log: Log
+    private let announcer: Announcer
+    private var server: ControlServer
+    /// When the next failure of the socket may be told.
+    private var failure = Minute()
+
+    init(
+        _ server: ControlServer, _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log,
+        _ announcer: Announcer
+    ) {
+        self.server = server
+        self.config = config
+        self.segment = segment
+        self.log = log
+        self.announcer = announcer
+    }
+
+    func close() { server.close() }
+
+    func prepare(_ readiness: inout Readiness, now: UInt64) { server.prepare(&readiness, now: now) }
+
+    /// Milliseconds until somebody's patience ends; nil without clients.
+    func wait(now: UInt64) -> UInt64? { server.wait(now: now) }
+
+    /// Does what is possible now.
+    func serve(_ readiness: Readiness, rows: UInt32, now: UInt64) {
+        do throws(SystemError) {
+            try server.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
+        } catch {
+            guard failure.isDue(now: now) else { return }
+            log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: \(error.text)")
+        }
+    }
+
+    private func answer(_ request: ControlRequest, rows: UInt32, now: UInt64) -> [UInt8] {
+        switch request {
+        case .unknown: return refusal("unknown command")
+        case .tooLong: return refusal("line too long")
+        case .badServer: return refusal("not an address and port")
+        case .order(let order): return obey(order, rows: rows, now: now)
+        case .status:
+            var text: [UInt8] = []
+            _ = writeSegmentJSON(segment, rows: rows, now: now, wall: wallSeconds()) { piece in
+                text.append(contentsOf: piece)
+                return true
+            }
+            return text
+        }
+    }
+
+    /// Carries out an order, and tells what is so now.
+    func obey(_ order: ControlOrder, rows: UInt32, now: UInt64) -> [UInt8] {
+        var id: UInt32 = 0
+        if let server = order.server {
+            guard let found = row(in: segment, rows: rows, of: server.address, port: server.port) else {
+                return refusal("no such server")
+            }
+            id = found
+        }
+        if let state = order.state {
+            if order.server == nil {
+                orderSelf(state, in: segment, rows: rows, now: now)
+                announcer.noteOrder(now: now)
+            } else {
+                BackhandServerStats.order(state, in: segment, id)
+            }
+            let whom = order.server.map { "\($0.address.text):\($0.port), here" } ?? "this httpd"
+            log(BH_LOG_NOTICE, LogNumber.ordered, "\(stateName(state.rawValue)) was ordered by the control socket for \(whom)")
+        }
+        var underWay: UInt64?
+        if order.server == nil {
+            underWay = UInt64(clamping: config.lookAtWorkers().serving)
+        }
+        return stateJSON(segment, id, underWay: underWay)
+    }
+
+    private func refusal(_ why: StaticString) -> [UInt8] {
+        [UInt8](#"{"error":""#.utf8) + UnsafeBufferPointer(start: why.utf8Start, count: why.utf8CodeUnitCount)
+            + [UInt8]("\"}\n".utf8)
+    }
+}
