@@ -22,11 +22,12 @@ extension Moderator {
         let epoch = bh_segment_own(segment, processID())
         beginNetwork(now: monotonicMilliseconds())
         var writer = StatsWriter(
-            segment: segment, epoch: epoch, others: announcer.otherSelves, keyed: isKeyRequired, optional: signer != nil && !isKeyRequired)
+            segment: segment, epoch: epoch, others: announcer.otherSelves, keyed: gatekeeper.isKeyRequired,
+            optional: gatekeeper.signer != nil && !gatekeeper.isKeyRequired)
         announcer.settle(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
         announcer.prepare()
-        stopFiltering()
+        listener.stopFiltering()
         logStart()
         news.adoptTable(rows: writer.rows, now: monotonicMilliseconds())
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
@@ -46,7 +47,7 @@ extension Moderator {
             control.prepare(&readiness, now: now)
             network.prepare(&readiness)
             let first = gathers ? nil : prepare(sockets.listeners.map { $0.socket }, &readiness)
-            let firstSender = gathers || signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
+            let firstSender = gathers || gatekeeper.signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
             wait = min(wait, announcer.wait(now: now) ?? wait, network.wait(now: now) ?? wait)
@@ -54,8 +55,8 @@ extension Moderator {
             let later = monotonicMilliseconds()
             control.serve(readiness, rows: writer.rows, now: later)
             network.hear(readiness, now: later)
-            if let firstSender { hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
-            if let first, let read = hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
+            if let firstSender { listener.hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
+            if let first, let read = listener.hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
@@ -67,13 +68,13 @@ extension Moderator {
         writer.publishFeedback(nowMicroseconds: monotonicNanoseconds() / 1000)
         announcer.look(writer)
         noteRound(&writer, now: now)
-        judgeSilence(&writer, now: now)
+        listener.judgeSilence(&writer, interval: interval, now: now)
         announcer.announce(&writer, now: now)
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
         if now >= beatFrom { bh_word_store(&segment.pointee.beat_ms, now) }
-        refused.publish(to: segment, now: now)
-        news.tell(rows: writer.rows, routes: plan.routes, now: now)
+        gatekeeper.publishRefused(now: now)
+        news.tell(rows: writer.rows, routes: network.plan.routes, now: now)
     }
 
     /// After a gap, until everybody must have been heard again, ages count to the last beat before it.
@@ -120,7 +121,7 @@ extension Moderator {
     }
 
     private func adapt(to change: NetworkFollower.Change) {
-        if change.plan { filterNewSockets() }
+        if change.plan { listener.filterNewSockets() }
         if change.routes { announcer.forgetAnnounced() }
     }
 

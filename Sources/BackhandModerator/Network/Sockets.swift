@@ -140,6 +140,29 @@ final class Sockets {
         }
     }
 
+    /// The socket that announces from the address by which packets leave for the target; any other if there is none.
+    func socket(towards target: UInt32) -> UDPSocket? {
+        guard senders.count > 1 else { return senders.first?.socket }
+        let local: UInt32?
+        do throws(SystemError) {
+            local = try localAddress(towards: target)
+        } catch {
+            local = nil
+        }
+        return (senders.first { $0.route.local == local } ?? senders.first)?.socket
+    }
+
+    /// Whether all sockets have the filter now; where the system has none, everything is read as before.
+    func filter(with filter: SocketFilter?) -> Bool {
+        do throws(SystemError) {
+            for one in listeners { try one.socket.filter(with: filter) }
+            for one in senders { try one.socket.filter(with: filter) }
+            return true
+        } catch {
+            return false
+        }
+    }
+
     // ---- One socket ----
 
     private func leave(_ one: NetworkChange.Member) {

@@ -145,29 +145,6 @@ private let soon: UInt64 = 1000
         #expect(one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.number) == [number])
     }
 
-    /// What no test on one machine can send: the rest is Tests/Module/test_450_steering.py.
-    @Test(arguments: [
-        ("10.0.0.4", "10.0.0.4", nil, nil),
-        ("127.0.0.1", "127.0.0.9", BH_COUNT_OTHERS_ADDRESS, nil),
-        ("127.0.0.1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("169.254.169.254", "169.254.169.254", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("fe80::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("10.0.0.5", "10.0.0.4", BH_COUNT_OTHERS_ADDRESS, nil),
-        ("192.0.2.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
-        ("224.0.0.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
-    ] as [(String, String, bh_counter_t?, bh_counter_t?)])
-    func nobodyIsSteered(address: String, sender: String, plain: bh_counter_t?, signed: bh_counter_t?) throws {
-        var facts = bh_facts_t()
-        facts.address = try #require(parseAddress(address))
-        let from = try #require(parseAddress(sender))
-        for (key, expected) in [(UInt(0), plain), (7, signed)] {
-            let networks = ["127.0.0.0/8", "10.0.0.0/8", "169.254.0.0/16", "fe80::/10", "::1"]
-            let one = try RunningModerator(Setting(own: "127.0.0.2:1", accepted: networks, key: key))
-            #expect(one.moderator.steering(facts, from: from, isSigned: key != 0) == expected)
-        }
-    }
-
     /// Our own place, announced by somebody else, is not a server to which requests may go.
     @Test func anotherHttpdInOurPlaceIsRefused() throws {
         let port = try freePort()
@@ -371,33 +348,5 @@ private let soon: UInt64 = 1000
             }
         }
         #expect(bh_word_load(&one.segment.pointee.sequence) > begun + 2)
-    }
-
-    /// Where the kernel takes no filter, everything is read, nothing is said to be dropped by one, and what is lost is lost.
-    @Test(arguments: [false, true]) func aFilterThatCannotBeAttachedIsNone(isLocked: Bool) throws {
-        let port = try freePort()
-        let one = try RunningModerator(Setting(own: "127.0.0.2:80", destinations: ["127.0.0.1:\(port)"]))
-        defer { one.close() }
-        let moderator = one.moderator
-        moderator.beginNetwork(now: 1000)
-        let socket = try #require(moderator.sockets.listeners.first?.socket)
-        var on: Int32 = 1
-        // The kernel refuses to change what is locked, which is nothing at all here.
-        if isLocked { #expect(setsockopt(socket.fd, SOL_SOCKET, 44 /* SO_LOCK_FILTER */, &on, 4) == 0) }
-        let name = try #require(socket.name)
-        moderator.noteFlood(now: 50_000)
-        for _ in 0..<2000 { moderator.flood.note() }
-        moderator.noteFlood(now: 50_500)
-        #expect(moderator.flood.isFlood && moderator.isFiltering != isLocked)
-        #expect(one.log.filter { $0.number == 350 }.count == (isLocked ? 0 : 1))
-        let sender = try UDPSocket(address: 0x7f00_0002, port: 0, shared: false)
-        defer { sender.close() }
-        moderator.noteLosses(at: socket, now: 50_600)
-        let before = (one.counter(BH_COUNT_FILTERED), one.counter(BH_COUNT_LOST))
-        let room = [UInt8](repeating: 120, count: 1000)
-        for _ in 0..<20_000 { try? room.withUnsafeBytes { try sender.send($0, to: name.address, port: name.port) } }
-        moderator.noteLosses(at: socket, now: 50_700)
-        let (filtered, lost) = (one.counter(BH_COUNT_FILTERED) - before.0, one.counter(BH_COUNT_LOST) - before.1)
-        #expect(isLocked ? filtered == 0 && lost > 0 : filtered > 19_000 && lost == 0)
     }
 }

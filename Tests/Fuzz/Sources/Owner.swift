@@ -172,7 +172,7 @@ private func moderator(_ source: inout Source, now start: UInt64) {
             epoch = bh_segment_own(owned, 4243)
             if step & 16 == 0 { writer = StatsWriter(segment: owned, epoch: epoch, others: [], keyed: keyed) }
         case 11: bh_half_store(&owned.pointee.rows, UInt32(truncatingIfNeeded: source.word()))
-        case 12: whoWorks.news.tell(rows: writer.rows, routes: whoWorks.plan.routes, now: now)
+        case 12: whoWorks.news.tell(rows: writer.rows, routes: whoWorks.network.plan.routes, now: now)
         case 13: workOneRound(&writer, now: now)
         default: write(&source)
         }

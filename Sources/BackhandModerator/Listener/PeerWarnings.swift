@@ -2,8 +2,6 @@
 
 internal import BackhandServerStats
 
-// What is wrong with other servers' keys, clocks and settings: said where they are used, too.
-
 /// Seconds that two wall clocks may be apart before that is said: half of what signed requests may be (mb_guard.c).
 private let clockTolerance = Int32(30)
 
@@ -14,10 +12,22 @@ func ahead(_ wall: Int64, of other: Int64) -> Int32 {
     return overflow ? (wall > other ? .max : .min) : Int32(clamping: difference)
 }
 
-extension Moderator {
+/// Says what is wrong with other servers' keys, clocks and settings: here, because that is where they are used.
+struct PeerWarnings {
+    private let config: bh_moderator_config_t
+    private let log: Log
+    private var keys = Minute()
+    private var clocks = Minute()
+    private var slashes = SlashWatch()
+
+    init(_ config: bh_moderator_config_t, _ log: Log) {
+        self.config = config
+        self.log = log
+    }
+
     /// A server signs what it announces, and we have no key: it accepts nothing of ours.
-    func warnOfKey(_ facts: bh_facts_t, now: UInt64) {
-        guard signedHere.isDue(now: now) else { return }
+    mutating func key(_ facts: bh_facts_t, now: UInt64) {
+        guard keys.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.signedHere,
             "{} has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and does not accept the client's address from it",
@@ -25,8 +35,8 @@ extension Moderator {
     }
 
     /// What it signs for a request, or we do, may be too old for the other when it arrives.
-    func warnOfClock(_ facts: bh_facts_t, now: UInt64) {
-        guard signer != nil, facts.clock_s.magnitude > clockTolerance.magnitude, clocks.isDue(now: now) else { return }
+    mutating func clock(_ facts: bh_facts_t, now: UInt64) {
+        guard facts.clock_s.magnitude > clockTolerance.magnitude, clocks.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.clockWrong,
             "the clock of {} is {} seconds {} this one: beyond 60 seconds neither accepts the other's signed requests",
@@ -34,10 +44,9 @@ extension Moderator {
     }
 
     /// The same URL may be found on one of the two, and not on the other.
-    func warnOfSlashes(_ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, now: UInt64) {
-        let theirs = Slashes(facts.slashes), ours = Slashes(config.slashes)
-        guard slashes.isDue(row, theirs, ours: ours, isAnother: isStranger, now: now) else { return }
-        withUnsafePointer(to: announcer.announced.first ?? facts) { here in
+    mutating func slashes(_ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, ours: @autoclosure () -> bh_facts_t, now: UInt64) {
+        guard slashes.isDue(row, Slashes(facts.slashes), ours: Slashes(config.slashes), isAnother: isStranger, now: now) else { return }
+        withUnsafePointer(to: ours()) { here in
             withUnsafePointer(to: facts) { config.differs?(config.baton, here, $0) }
         }
     }
