@@ -120,10 +120,9 @@ final class Announcer {
             writer.count(BH_COUNT_SEND_FAILED)
             guard !error.isNetworkAway else { return network.noteSent(route.line, error, now: now) }
             guard let count = failures.note(now: now) else { return }
-            let target = bh_address_t(ipv4: route.destination).text
             log(
-                BH_LOG_WARNING, LogNumber.sendFailed,
-                "cannot announce to \(target):\(route.port): \(error.text) (\(count) since the last line)")
+                BH_LOG_WARNING, LogNumber.sendFailed, "cannot announce to {}: {} ({} since the last line)",
+                .place(bh_address_t(ipv4: route.destination), route.port), .text(error.text), .number(count))
         }
     }
 

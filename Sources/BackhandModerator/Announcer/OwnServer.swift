@@ -42,13 +42,13 @@ final class OwnServer {
     private func tellMissing(_ figure: HostFigure) {
         guard !missingFigures.contains(figure) else { return }
         missingFigures.append(figure)
-        let name =
+        let name: StaticString =
             switch figure {
             case .load: "load average"
             case .idle: "idle time of the CPUs"
             case .memory: "memory"
             }
-        log(BH_LOG_WARNING, LogNumber.figureMissing, "the system does not tell its \(name): the last known value is announced")
+        log(BH_LOG_WARNING, LogNumber.figureMissing, "the system does not tell its {}: the last known value is announced", .word(name))
     }
 
     /// The speed of this machine: as it was kept, else measured and kept.
@@ -58,7 +58,7 @@ final class OwnServer {
             arriba = kept
         } else {
             arriba = measureArriba(clock: monotonicNanoseconds)
-            log(BH_LOG_INFO, LogNumber.arribaMeasured, "arriba measured: \(arriba)")
+            log(BH_LOG_INFO, LogNumber.arribaMeasured, "arriba measured: {}", .number(UInt64(max(arriba, 0))))
             if let file { keepArriba(file) }
             // Our own measuring is not load of this machine.
             sampler.restart()
@@ -72,7 +72,7 @@ final class OwnServer {
         } catch {
             log(
                 BH_LOG_WARNING, LogNumber.arribaNotKept,
-                "cannot write \(file.name): \(error.text); the speed of this machine is measured at each start")
+                "cannot write {}: {}; the speed of this machine is measured at each start", .text(file.name), .text(error.text))
         }
     }
 }

@@ -37,7 +37,7 @@ final class Control {
             try server.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
         } catch {
             guard failure.isDue(now: now) else { return }
-            log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: \(error.text)")
+            log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: {}", .text(error.text))
         }
     }
 
@@ -73,8 +73,8 @@ final class Control {
             } else {
                 BackhandServerStats.order(state, in: segment, id)
             }
-            let whom = order.server.map { "\($0.address.text):\($0.port), here" } ?? "this httpd"
-            log(BH_LOG_NOTICE, LogNumber.ordered, "\(stateName(state.rawValue)) was ordered by the control socket for \(whom)")
+            let whom = order.server.map { LinePart.text(String(form: "{}, here", .place($0.address, $0.port))) } ?? .word("this httpd")
+            log(BH_LOG_NOTICE, LogNumber.ordered, "{} was ordered by the control socket for {}", .word(stateName(state.rawValue)), whom)
         }
         var underWay: UInt64?
         if order.server == nil {

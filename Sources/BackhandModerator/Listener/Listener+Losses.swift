@@ -14,7 +14,7 @@ extension Listener {
             guard isFiltering, let count = floodLine.note(now: now) else { return }
             log(
                 BH_LOG_WARNING, LogNumber.flood,
-                "more than 1000 datagrams a second are none of this cluster's: the kernel drops them unread (\(count) times since the last line)")
+                "more than 1000 datagrams a second are none of this cluster's: the kernel drops them unread ({} times since the last line)", .number(count))
         case .ends: stopFiltering()
         case nil: break
         }
@@ -47,7 +47,8 @@ extension Listener {
         guard lossLine.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.lost,
-            "the kernel dropped \(dropped.lost) datagrams because the socket's buffer was full: while many are lost, silence does not count against servers")
+            "the kernel dropped {} datagrams because the socket's buffer was full: while many are lost, silence does not count against servers",
+            .number(dropped.lost))
     }
 
     /// Once a round: while announcements may be lost on their way to us, servers do not grow older by that.

@@ -137,7 +137,7 @@ extension Moderator {
     private func logStart() {
         // The kernel doubles what it is asked for, and charges each announcement with about 1 kB.
         if let buffer = sockets.smallestBuffer, buffer < 2 << 20 {
-            log(BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about \(buffer / 1024) announcements at once")
+            log(BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about {} announcements at once", .number(UInt64(max(buffer, 0) / 1024)))
         }
     }
 

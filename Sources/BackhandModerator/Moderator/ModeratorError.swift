@@ -14,7 +14,7 @@ public struct ModeratorError: Error {
     }
 
     /// What was tried, with its value, and what the system said.
-    init(cannot action: String, _ error: SystemError) {
-        self.init(BH_ESYSTEM, "cannot \(action): \(error.text)")
+    init(cannot action: StaticString, _ error: SystemError) {
+        self.init(BH_ESYSTEM, String(form: "cannot {}: {}", .word(action), .text(error.text)))
     }
 }

@@ -65,7 +65,7 @@ final class NetworkFollower {
         do throws(SystemError) {
             news = try NetworkNews()
         } catch {
-            log(BH_LOG_INFO, LogNumber.noNews, "the system does not tell of changes of the network (\(error.text)): looking every second")
+            log(BH_LOG_INFO, LogNumber.noNews, "the system does not tell of changes of the network ({}): looking every second", .text(error.text))
         }
         return follow(now: now)
     }
@@ -147,14 +147,13 @@ final class NetworkFollower {
     private func tellLine(_ line: Int, now: UInt64) {
         switch lines.note(line, obstacles[line] ?? unsent[line], now: now) {
         case nil: break
-        case .begins: log(BH_LOG_INFO, LogNumber.started, "announcing \(ownText(line)) to \(target(line))")
-        case .back:
-            log(BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats \(target(line)) works again: announcing \(ownText(line))")
+        case .begins: log(BH_LOG_INFO, LogNumber.started, "announcing {} to {}", own(line), target(line))
+        case .back: log(BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats {} works again: announcing {}", target(line), own(line))
         case .lost(let obstacle, let times):
-            let count = times > 1 ? " (\(times) times since the last line)" : ""
+            let count = times > 1 ? String(form: " ({} times since the last line)", .number(UInt64(times))) : ""
             log(
-                BH_LOG_WARNING, LogNumber.networkLost,
-                "MulticastStats \(target(line)) does not work: \(obstacle.text); tried again every second\(count)")
+                BH_LOG_WARNING, LogNumber.networkLost, "MulticastStats {} does not work: {}; tried again every second{}", target(line),
+                .text(obstacle.text), .text(count))
         }
     }
 
@@ -164,15 +163,13 @@ final class NetworkFollower {
             guard let old = before.routes.first(where: { $0.line == route.line }), old.own != route.own else { continue }
             log(
                 BH_LOG_NOTICE, LogNumber.moved,
-                "MulticastStats \(target(route.line)): our own address is \(route.own.text) now, and was \(old.own.text)")
+                "MulticastStats {}: our own address is {} now, and was {}", target(route.line), .address(route.own), .address(old.own))
         }
     }
 
-    private func target(_ line: Int) -> String {
-        "\(destinations[line].group.text):\(destinations[line].port)"
-    }
+    private func target(_ line: Int) -> LinePart { .place(destinations[line].group, destinations[line].port) }
 
-    private func ownText(_ line: Int) -> String {
-        plan.routes.first { $0.line == line }.map { "\($0.own.text):\($0.ownPort)" } ?? "nothing"
+    private func own(_ line: Int) -> LinePart {
+        plan.routes.first { $0.line == line }.map { .place($0.own, $0.ownPort) } ?? .word("nothing")
     }
 }

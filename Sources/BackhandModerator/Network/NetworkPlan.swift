@@ -85,10 +85,10 @@ struct NetworkPlan: Equatable {
     static func check(_ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16) throws(ModeratorError) {
         for destination in destinations {
             guard destination.group.ipv4 != nil, destination.port != 0 else {
-                throw ModeratorError(BH_EINVAL, "MulticastStats \(destination.group.text): only IPv4 destinations can be announced to")
+                throw ModeratorError(BH_EINVAL, String(form: "MulticastStats {}: only IPv4 destinations can be announced to", .address(destination.group)))
             }
             guard destination.portOr(port) != 0 else {
-                throw ModeratorError(BH_EINVAL, "MulticastStats \(destination.group.text): our own port is not known")
+                throw ModeratorError(BH_EINVAL, String(form: "MulticastStats {}: our own port is not known", .address(destination.group)))
             }
         }
     }

@@ -19,15 +19,15 @@ enum Obstacle: Equatable {
     /// In words for the administrator.
     var text: String {
         switch self {
-        case .noRoute(let error): "no address of this machine leads there: \(error.text)"
+        case .noRoute(let error): String(form: "no address of this machine leads there: {}", .text(error.text))
         case .notHere(let address, let error):
-            "our own address \(bh_address_t(ipv4: address).text) is not one of this machine: \(error.text)"
-        case .taken(let address, let port): "UDP \(bh_address_t(ipv4: address).text):\(port) is taken by another program"
+            String(form: "our own address {} is not one of this machine: {}", .address(bh_address_t(ipv4: address)), .text(error.text))
+        case .taken(let address, let port): String(form: "UDP {} is taken by another program", .place(bh_address_t(ipv4: address), port))
         case .listening(let address, let port, let error):
-            "cannot listen at \(bh_address_t(ipv4: address).text):\(port): \(error.text)"
+            String(form: "cannot listen at {}: {}", .place(bh_address_t(ipv4: address), port), .text(error.text))
         case .joining(let address, let error):
-            "cannot join the group on the interface of \(bh_address_t(ipv4: address).text): \(error.text)"
-        case .sending(let error): "cannot send: \(error.text)"
+            String(form: "cannot join the group on the interface of {}: {}", .address(bh_address_t(ipv4: address)), .text(error.text))
+        case .sending(let error): String(form: "cannot send: {}", .text(error.text))
         }
     }
 }

@@ -52,7 +52,7 @@ final class NewsWriter {
         let seen = change.seen
         let place = seen.standing == .absent ? change.before : seen
         let name = LinePart.place(place.address, place.port)
-        let often = LinePart.text(change.untold > 0 ? " (\(change.untold) changes since its last line)" : "")
+        let often = LinePart.text(change.untold > 0 ? String(form: " ({} changes since its last line)", .number(UInt64(change.untold))) : "")
         switch seen.standing {
         case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
         case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server {} is silent: last heard {} s ago{}", name, .number(seen.age / 1000), often)
@@ -73,9 +73,7 @@ final class NewsWriter {
         var targets = ""
         for route in routes {
             if !targets.isEmpty { targets += ", " }
-            targets += endpoint(route.own, route.ownPort)
-            targets += " to "
-            targets += endpoint(bh_address_t(ipv4: route.destination), route.port)
+            targets += String(form: "{} to {}", .place(route.own, route.ownPort), .place(bh_address_t(ipv4: route.destination), route.port))
         }
         log(
             BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}", .number(Self.patience / 1000),
@@ -124,20 +122,13 @@ private func was(_ standing: Standing) -> StaticString {
     }
 }
 
-@inline(never)
-private func endpoint(_ address: bh_address_t, _ port: UInt16) -> String {
-    address.ipv4 == nil ? "[\(address.text)]:\(port)" : "\(address.text):\(port)"
-}
-
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
     var text = ""
     let words: InlineArray<7, StaticString> = [" forgotten", " back", " silent", " leaving", " refusing", " failing", " joined"]
     for index in rest.indices where rest[index] > 0 {
         if !text.isEmpty { text += ", " }
-        text += "\(rest[index])"
-        let word = words[index]
-        text += String(decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
+        text += String(form: "{}{}", .number(UInt64(rest[index])), .word(words[index]))
     }
     return text
 }

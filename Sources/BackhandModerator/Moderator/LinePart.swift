@@ -1,0 +1,49 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+
+/// What stands in the place of {} in a form.
+enum LinePart {
+    case word(StaticString)
+    case text(String)
+    case number(UInt64)
+    case address(bh_address_t)
+    /// "10.0.0.4:80" or "[2001:db8::4]:80".
+    case place(bh_address_t, UInt16)
+}
+
+extension String {
+    init(form: StaticString, _ parts: LinePart...) { self.init(form: form, parts) }
+
+    /// A text made of a form, for people: an interpolation is compiled to several hundred bytes for each value, wherever it stands.
+    @inline(never)
+    init(form: StaticString, _ parts: [LinePart]) {
+        var text = ""
+        var next = 0
+        var begin = 0
+        let bytes = UnsafeBufferPointer(start: form.utf8Start, count: form.utf8CodeUnitCount)
+        for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
+            text += String(decoding: bytes[begin..<index], as: UTF8.self)
+            if next < parts.count { text.add(parts[next]) }
+            next += 1
+            begin = index + 2
+        }
+        text += String(decoding: bytes[begin...], as: UTF8.self)
+        self = text
+    }
+
+    private mutating func add(_ part: LinePart) {
+        switch part {
+        case .word(let word): self += String(decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
+        case .text(let more): self += more
+        case .number(let number): self += "\(number)"
+        case .address(let address): self += address.text
+        case .place(let address, let port):
+            let isIPv4 = address.ipv4 != nil
+            self += isIPv4 ? "" : "["
+            self += address.text
+            self += isIPv4 ? ":" : "]:"
+            self += "\(port)"
+        }
+    }
+}

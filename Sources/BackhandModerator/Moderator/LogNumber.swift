@@ -1,0 +1,46 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+/// Numbers of the moderator's log lines; docs/errors.md explains each. Never used again for something else.
+enum LogNumber {
+    static let started: Int32 = 300
+    static let ended: Int32 = 301
+    static let arribaMeasured: Int32 = 302
+    static let arribaNotKept: Int32 = 303
+    static let figureMissing: Int32 = 304
+    static let smallBuffer: Int32 = 305
+    static let controlFailed: Int32 = 306
+    static let leaving: Int32 = 307
+    static let ordered: Int32 = 308
+    static let flood: Int32 = 350
+    static let lost: Int32 = 351
+    static let unchecked: Int32 = 352
+    static let signedHere: Int32 = 353
+    static let clockWrong: Int32 = 354
+    // 310–329: what was dropped.
+    static let notAccepted: Int32 = 310
+    static let truncated: Int32 = 311
+    static let oversized: Int32 = 312
+    static let foreign: Int32 = 313
+    static let version: Int32 = 314
+    static let nonsense: Int32 = 315
+    static let tableFull: Int32 = 316
+    static let sendFailed: Int32 = 317
+    static let ownAddress: Int32 = 318
+    static let forbidden: Int32 = 319
+    static let outside: Int32 = 320
+    static let othersAddress: Int32 = 321
+    static let crowd: Int32 = 322
+    static let unsigned: Int32 = 323
+    static let badSignature: Int32 = 324
+    static let badAnswer: Int32 = 325
+    // 360–369: servers come and go.
+    static let joined: Int32 = 360
+    static let left: Int32 = 361
+    static let silent: Int32 = 362
+    static let returned: Int32 = 363
+    static let backoff: Int32 = 364
+    static let failing: Int32 = 365
+    static let forgotten: Int32 = 366
+    static let manyChanges: Int32 = 367
+    static let alone: Int32 = 368
+}
