@@ -2,8 +2,8 @@
 
 /* mod_proxy's workers: one of our own for each server, scheme and kind of connection.
  *
- * Workers are made in each child on
- * first use. All that a child keeps for one server, a peer, has a pool of its own, and is held by the table and by each request that uses it.
+ * Workers are made in each child on first use. All that a child keeps for one server, a peer, has a pool of its own, and is held by the table and
+ * by each request that uses it.
  * The table lets go of it when its row has another server, or none: with the last request, which may be a tunnel that lasts for hours, the
  * pool goes, with connections, workers and memory. The small record itself is kept for another server, so that a thread that has just
  * read its address from the table may still look at it: hold() tells it that it came too late.
