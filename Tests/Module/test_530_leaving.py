@@ -66,6 +66,7 @@ def test_a_stop_is_told_at_once(pair, mpm, how):
     # It stays in the table, and comes back at once.
     server.start()
     wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
+    server.knows(balancer)  # or it would refuse the balancer's request
     assert balancer.get("/").text == "server\n"
 
 
