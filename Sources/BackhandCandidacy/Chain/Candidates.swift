@@ -85,7 +85,7 @@ struct Candidates {
     }
 
     /// Whatever a function says, some come behind the others.
-    func arrange() {
+    mutating func arrange() {
         if hasNewcomers { holdBackNewcomers() }
         if hasDoubtful { askLast() }
     }

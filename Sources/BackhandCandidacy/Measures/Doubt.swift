@@ -18,7 +18,7 @@ extension Candidates {
     }
 
     /// Puts those in doubt behind the others. The order is kept otherwise.
-    func askLast() {
+    mutating func askLast() {
         // As the last resort they are not the worst: byState has an order for that.
         guard count > 1, !isLastResort else { return }
         let counted = doubtsThatCount

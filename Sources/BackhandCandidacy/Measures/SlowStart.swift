@@ -18,7 +18,7 @@ extension Candidates {
     var settled: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
 
     /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept otherwise.
-    func holdBackNewcomers() {
+    mutating func holdBackNewcomers() {
         guard count > 1 else { return }
         let (list, count) = (list, count)
         var longest: UInt64 = 0
