@@ -92,7 +92,7 @@ BAD = [
     "BackhandModeratorPIDFile /",
     "BackhandKey missing", "BackhandKey /dev/null", "BackhandKey httpd.conf", "BackhandKey ../large", "BackhandKey ../short",
     "BackhandKey ../three", "BackhandKey ../none", "BackhandKey ../good\nBackhandKey ../good", "BackhandExpire 59",
-    "BackhandRetries 17", "BackhandRetryTimeout 0", "BackhandForward ftp",
+    "BackhandRetries 17", "BackhandRetryTimeout 0", "BackhandScheme ftp",
     "BackhandConnectionPools Maybe", "BackhandSlowStart 3601", "BackhandFilters Maybe", "BackhandResponseFieldSize 8191",
     "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
     "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",

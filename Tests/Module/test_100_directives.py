@@ -113,6 +113,9 @@ BAD = [
     ("Backhand byBusyChildren 1.5", ["Backhand", "byBusyChildren", "1.5"]),
     ("\n".join(["Backhand byLoad"] * 65), ["Backhand", "64"]),
     ("BackhandFromSO ${build}/missing.so f", ["BackhandFromSO", "missing.so"]),
+    # What was renamed before the first release.
+    ("Backhand byState", ["Backhand: byState is called byHealth"]),
+    ("BackhandForward https", ["BackhandForward is called BackhandScheme"]),
     ("BackhandFromSO ${build}/byHostname.so noSuchFunction", ["BackhandFromSO", "noSuchFunction"]),
     ("BackhandFromSO ${build}/byHostname.so", ["BackhandFromSO"]),
     ("BackhandTrace Maybe", ["BackhandTrace", "On or Off"]),

@@ -142,7 +142,7 @@ def test_a_large_body_that_nobody_reads(stage, mpm):
 def test_a_stopped_server(stage, mpm, forward, with_moderator):
     """SIGSTOP: the kernel accepts connections for it, and announcements may go on."""
     modules, protocols = (("http2", "proxy_http2"), "Protocols h2c http/1.1\n") if forward == "h2c" else ((), "")
-    front = stage.httpd(CLUSTER + f"BackhandForward {forward}\nBackhand removeSelf\nBackhand byRandom\n", mpm=mpm, modules=modules, name="front",
+    front = stage.httpd(CLUSTER + f"BackhandScheme {forward}\nBackhand removeSelf\nBackhand byRandom\n", mpm=mpm, modules=modules, name="front",
                         workers=20)
     servers = [stage.httpd(CLUSTER + protocols, address=f"127.0.0.{number}", mpm="event", modules=modules, name=f"server{number}")
                for number in (2, 3)]

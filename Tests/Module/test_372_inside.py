@@ -56,7 +56,7 @@ def test_parts_of_a_page_have_connections_of_their_own(stage, mpm):
         ProxyPass /part http://{elsewhere.id}/part
         <Location /cgi-bin>
             Backhand removeSelf
-            BackhandForward h2c
+            BackhandScheme h2c
             Options +Includes
             SetOutputFilter INCLUDES
         </Location>

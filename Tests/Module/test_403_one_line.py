@@ -39,7 +39,7 @@ def test_one_line_for_seven_refusals(stage, mpm, method, body):
 
 @pytest.mark.parametrize("scheme, modules", [("h2c", ("proxy_http2",)), ("https", ("ssl",))])
 def test_one_line_with_other_schemes(stage, scheme, modules):
-    _, front = farm(stage, WARN + f"BackhandForward {scheme}\n" + ("SSLProxyEngine On\n" if "ssl" in modules else ""), modules=modules)
+    _, front = farm(stage, WARN + f"BackhandScheme {scheme}\n" + ("SSLProxyEngine On\n" if "ssl" in modules else ""), modules=modules)
     front.log.allow("AH01873")
     front.log.expect("BH0404")
     assert front.get("/page").status == 503
@@ -49,7 +49,7 @@ def test_one_line_with_other_schemes(stage, scheme, modules):
 
 def test_what_keeps_mod_proxy_from_asking_is_told(stage):
     """TLS without SSLProxyEngine: mod_proxy's own line is one of those that are not written."""
-    front = front_of(stage, stage.backend("127.0.9.2"), config=WARN + "BackhandForward https\n", modules=("ssl",))
+    front = front_of(stage, stage.backend("127.0.9.2"), config=WARN + "BackhandScheme https\n", modules=("ssl",))
     front.log.allow("AH01873|AH01961|BH0408")
     front.log.expect("BH0492: mod_proxy answers with 500 and has asked no server")
     assert front.get("/page").status == 503

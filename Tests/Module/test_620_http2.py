@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""HTTP/2: clients that speak it to the front, and servers that are asked by it (BackhandForward h2c and h2)."""
+"""HTTP/2: clients that speak it to the front, and servers that are asked by it (BackhandScheme h2c and h2)."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ from harness.front import front_of, idle, row
 from harness.websocket import WebSocket, echo
 
 H2C = "Protocols h2c http/1.1\n"
-FORWARD = "BackhandForward h2c\n"
+FORWARD = "BackhandScheme h2c\n"
 SLASHES = "AllowEncodedSlashes NoDecode\n"
 
 SCRIPT = """#!/bin/sh
@@ -167,14 +167,14 @@ def test_proxy_error_override(stage, method):
 
 
 def test_over_tls(stage):
-    """BackhandForward h2: the server must agree on HTTP/2 in its handshake."""
+    """BackhandScheme h2: the server must agree on HTTP/2 in its handshake."""
     authority = Authority(stage.folder)
     pair = authority.sign("shop.test")
     secure, old = (stage.httpd(f"Protocols {protocols}\n{pair.server}", name=f"server{number}", address=f"127.0.9.{number}", cgi=True,
                                modules=["http2", "ssl"], without=("backhand",), files={"cgi-bin/echo": SCRIPT})
                    for number, protocols in ((2, "h2 http/1.1"), (3, "http/1.1")))
     front = front_of(stage, secure, old, modules=["proxy_http2", "ssl"], config=f"""
-        BackhandForward h2
+        BackhandScheme h2
         SSLProxyEngine On
         SSLProxyVerify require
         SSLProxyCACertificateFile {authority.certificate}

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""BackhandForward https: servers are asked over TLS, and only those that can be trusted."""
+"""BackhandScheme https: servers are asked over TLS, and only those that can be trusted."""
 
 import hashlib
 import socket
@@ -12,7 +12,7 @@ from harness.websocket import WebSocket, echo
 
 SITE = "shop.test"
 SECURE = """
-BackhandForward https
+BackhandScheme https
 SSLProxyEngine On
 SSLProxyVerify require
 SSLProxyCACertificateFile {ca}
@@ -155,7 +155,7 @@ def test_a_server_that_is_silent(members):
 def test_sections_may_differ(members):
     """One front, two schemes: workers are of a server and a scheme."""
     both = members.server("127.0.9.8", members.authority.sign(SITE))
-    front = members.front(both, config="<Location /plain>\nBackhandForward http\n</Location>\n")
+    front = members.front(both, config="<Location /plain>\nBackhandScheme http\n</Location>\n")
     assert get(front).text == "page"
     answer = get(front, "/plain")
     assert (answer.status, answer.trace.server) == (400, both.id)  # "You're speaking plain HTTP to an SSL-enabled server port"
@@ -175,7 +175,7 @@ def test_websocket_over_tls(members):
 
 def test_without_ssl_proxy_engine(members):
     """mod_ssl is loaded, but was not told to speak to servers."""
-    front = members.stage.httpd(CHAIN + "BackhandForward https\n", modules=["ssl"], name="no-engine", group=members.stage.new_group())
+    front = members.stage.httpd(CHAIN + "BackhandScheme https\n", modules=["ssl"], name="no-engine", group=members.stage.new_group())
     front.log.allow("AH01873")
     members.stage.plant(front, announcement_of(members.good))
     front.log.expect("AH00961")
@@ -185,7 +185,7 @@ def test_without_ssl_proxy_engine(members):
 
 def test_lines_of_a_virtual_host(members):
     """mod_ssl's lines may differ from site to site, as for ProxyPass."""
-    front = members.stage.httpd(CHAIN + "BackhandForward https\n<VirtualHost *>\nServerName other.test\n</VirtualHost>\n<VirtualHost *>\n"
+    front = members.stage.httpd(CHAIN + "BackhandScheme https\n<VirtualHost *>\nServerName other.test\n</VirtualHost>\n<VirtualHost *>\n"
                                 f"ServerName {SITE}\nSSLProxyEngine On\nSSLProxyVerify require\n"
                                 f"SSLProxyCACertificateFile {members.authority.certificate}\n</VirtualHost>\n",
                                 modules=["ssl"], name="hosts", group=members.stage.new_group())
@@ -214,19 +214,19 @@ def test_certificate_of_the_front(members):
 # ---- Configurations that are refused ----
 
 @pytest.mark.parametrize("line, missing, modules", [
-    ("BackhandForward https", "mod_ssl", []),
-    ("BackhandForward h2c", "mod_proxy_http2", []),
-    ("BackhandForward h2", "mod_proxy_http2 and mod_ssl", []),
-    ("BackhandForward H2", "mod_ssl", ["proxy_http2"]),
+    ("BackhandScheme https", "mod_ssl", []),
+    ("BackhandScheme h2c", "mod_proxy_http2", []),
+    ("BackhandScheme h2", "mod_proxy_http2 and mod_ssl", []),
+    ("BackhandScheme H2", "mod_ssl", ["proxy_http2"]),
 ])
 def test_missing_modules(stage, line, missing, modules):
     server = stage.httpd(CHAIN + line + "\n", start=False, modules=modules)
     code, text = server.test_config()
     scheme = line.split()[1].lower()
     assert code == 1
-    assert [line for line in text.splitlines() if "BH0" in line and f"BackhandForward {scheme} at " in line and f" needs {missing}:" in line]
+    assert [line for line in text.splitlines() if "BH0" in line and f"BackhandScheme {scheme} at " in line and f" needs {missing}:" in line]
 
 
 def test_bad_scheme(stage):
-    code, text = stage.httpd("BackhandForward ftp\n", start=False).test_config()
-    assert code == 1 and "BackhandForward: 'ftp' is none of http, https, h2c and h2" in text
+    code, text = stage.httpd("BackhandScheme ftp\n", start=False).test_config()
+    assert code == 1 and "BackhandScheme: 'ftp' is none of http, https, h2c and h2" in text

@@ -165,7 +165,7 @@ def test_by_tls_to_the_server(stage):
     dav = dav_server(stage, authority.sign("shop.test").server, more=["ssl"], without=("backhand",))
     dav.log.always(TLS_LINES + "|AH02008")
     front = front_of(stage, dav, modules=["ssl"], config=f"""
-        BackhandForward https
+        BackhandScheme https
         SSLProxyEngine On
         SSLProxyCACertificateFile {authority.certificate}
     """)

@@ -105,7 +105,7 @@ def test_from_a_server_with_tls(stage):
                          modules=["ssl"], cgi=True, files={"cgi-bin/long": program})
     server.log.always("AH01873|AH01909|AH02008")
     front = front_of(stage, server, modules=["ssl"], chain=CHAIN, config=f"""
-        BackhandForward https
+        BackhandScheme https
         SSLProxyEngine On
         SSLProxyCACertificateFile {authority.certificate}
     """)
@@ -188,7 +188,7 @@ def test_http2_to_servers(stage, lines, status):
     """There the limit is nghttp2's, 64 kB for all lines together, and what is beyond breaks the stream off: a failure as any other."""
     server = stage.httpd("Protocols h2c http/1.1\n", name="server", address="127.0.9.2", without=("backhand",), modules=["http2"], cgi=True,
                          files={"cgi-bin/long": f"#!/usr/bin/python3\nprint(('X-Long: ' + 'x' * 7000 + '\\n') * {lines} + '\\nbody')\n"})
-    front = front_of(stage, server, chain=CHAIN + "BackhandForward h2c\n", modules=["proxy_http2"])
+    front = front_of(stage, server, chain=CHAIN + "BackhandScheme h2c\n", modules=["proxy_http2"])
     front.log.allow("AH|BH0408")
     server.log.allow("AH")
     assert front.get("/cgi-bin/long").status == status

@@ -252,7 +252,7 @@ def test_http2_to_the_client(stage):
 
 
 def test_http2_to_the_server(stage):
-    config = 'Protocols h2c http/1.1\nBackhandForward h2c\nHeader always set X-A one\nSetOutputFilter SUBSTITUTE\nSubstitute s/^a/aa/\n'
+    config = 'Protocols h2c http/1.1\nBackhandScheme h2c\nHeader always set X-A one\nSetOutputFilter SUBSTITUTE\nSubstitute s/^a/aa/\n'
     pair = Pair(stage, ["http2", "proxy_http2", "substitute", "filter"])
     pair.configure(config, config)
     answer = pair.get()

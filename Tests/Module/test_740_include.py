@@ -25,6 +25,6 @@ def test_a_cluster_in_included_files(stage):
 
 def test_an_error_names_the_included_file(stage):
     front = stage.httpd("Include ${root}/part.conf\n", start=False)
-    (front.root / "part.conf").write_text("\nBackhandForward ftp\n")
+    (front.root / "part.conf").write_text("\nBackhandScheme ftp\n")
     code, text = front.test_config()
-    assert code == 1 and f"Syntax error on line 2 of {front.root}/part.conf" in text and "BackhandForward: 'ftp'" in text
+    assert code == 1 and f"Syntax error on line 2 of {front.root}/part.conf" in text and "BackhandScheme: 'ftp'" in text

@@ -17,11 +17,11 @@ typedef struct authority {
 
 static apr_port_t usual_port(const char *scheme) { return strcmp(scheme, "https") == 0 ? HTTPS_PORT : HTTP_PORT; }
 
-/* Where BackhandForward says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the client's: a server announces its
+/* Where BackhandScheme says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the client's: a server announces its
  * plain port; for TLS all servers have one port, the one that the client has reached here. ServerName https://name[:port] tells of TLS that ends before this httpd: then that port is what clients see. */
 static void choose_scheme_and_port(const request_rec *r, const bh_facts_t *facts, authority *to) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    int is_tls = settings->forward == MB_HTTPS || settings->forward == MB_H2;
+    int is_tls = settings->scheme == MB_HTTPS || settings->scheme == MB_H2;
     to->scheme = is_tls ? "https" : ap_http_scheme(r);
     if (is_tls) {
         to->port = facts->port;

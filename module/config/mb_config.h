@@ -58,7 +58,7 @@ typedef enum mb_pooling {
 #define MB_RESPONSE_FIELD_DEFAULT 65536
 #define MB_RESPONSE_FIELD_MAX 1048576
 
-/* How servers are asked: BackhandForward. */
+/* How servers are asked: BackhandScheme. */
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
 /* "http" and so on. */
 extern const char *const mb_scheme_names[MB_SCHEMES];
@@ -74,7 +74,7 @@ typedef struct mb_directory {
     mb_switch walk;              /* BackhandDirectoryWalk */
     int pools;                   /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
     mb_switch filters;           /* BackhandFilters */
-    int forward;                 /* BackhandForward: mb_scheme; MB_UNSET: inherit */
+    int scheme;                  /* BackhandScheme: mb_scheme; MB_UNSET: inherit */
     int retries;                 /* BackhandRetries; MB_UNSET: inherit */
     int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
     int slow_start_s;            /* BackhandSlowStart; likewise */
@@ -130,7 +130,7 @@ enum {
     MB_FIRST_CHAIN,      /* Backhand and BackhandFromSO, outside .htaccess */
     MB_FIRST_PREDICTION, /* Backhand addPrediction */
     MB_FIRST_SHARED,     /* BackhandConnectionPools Shared */
-    MB_FIRST_SCHEME,     /* BackhandForward, for each mb_scheme */
+    MB_FIRST_SCHEME,     /* BackhandScheme, for each mb_scheme */
     MB_FIRSTS = MB_FIRST_SCHEME + MB_SCHEMES
 };
 /* If no line of the kind was read before, this is the first. */

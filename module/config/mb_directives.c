@@ -53,10 +53,10 @@ static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
     return NULL;
 }
 
-static const char *set_forward(cmd_parms *cmd, void *directory, const char *value) {
+static const char *set_scheme(cmd_parms *cmd, void *directory, const char *value) {
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
         if (ap_cstr_casecmp(value, mb_scheme_names[scheme]) != 0) continue;
-        ((mb_directory *)directory)->forward = scheme;
+        ((mb_directory *)directory)->scheme = scheme;
         mb_line_note(cmd, MB_FIRST_SCHEME + scheme);
         return NULL;
     }
@@ -95,6 +95,14 @@ static const char *set_redirect_status(cmd_parms *cmd, void *directory, const ch
 #define MB_HOST_CONTEXT RSRC_CONF
 #define MB_DIRECTORY_CONTEXT (RSRC_CONF | ACCESS_CONF)
 
+/* What a directive was called before the first release. */
+static const char *say_new_name(cmd_parms *cmd, void *config, const char *arguments) {
+    (void)config, (void)arguments;
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, " is called ", cmd->cmd->cmd_data, NULL);
+}
+
+#define RENAMED(old, new) AP_INIT_RAW_ARGS(old, say_new_name, new, MB_DIRECTORY_CONTEXT, "is called " new)
+
 const command_rec mb_commands[] = {
     AP_INIT_TAKE1("UnixSocketDir", mb_server_set_directory, NULL, RSRC_CONF,
                   "the directory for the control socket and the measured speed"),
@@ -132,7 +140,7 @@ const command_rec mb_commands[] = {
                   "connections to other servers that are kept: as the servers can spare them (Auto), all (On), or none (Off)"),
     AP_INIT_FLAG("BackhandFilters", set_filters, NULL, MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
-    AP_INIT_TAKE1("BackhandForward", set_forward, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandScheme", set_scheme, NULL, MB_DIRECTORY_CONTEXT,
                   "the scheme to other servers: http, https, h2c or h2"),
     AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
                   "how many servers may fail a repeatable request before the client gets an error"),
@@ -144,4 +152,5 @@ const command_rec mb_commands[] = {
                   "302, 307 or 308: the status of redirects to other servers"),
     AP_INIT_TAKE1("BackhandSlowStart", set_slow_start, NULL, MB_DIRECTORY_CONTEXT,
                   "seconds in which the share of a new server grows to the whole; 0: it has the whole at once"),
+    RENAMED("BackhandForward", "BackhandScheme"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

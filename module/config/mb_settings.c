@@ -35,7 +35,7 @@ void *mb_directory_create(apr_pool_t *pool, char *path) {
     (void)path;
     settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->filters = MB_UNSET;
     settings->pools = MB_UNSET;
-    settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->forward = MB_UNSET;
+    settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->scheme = MB_UNSET;
     return settings;
 }
 
@@ -54,7 +54,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
     result->walk = merged(base->walk, add->walk);
     result->pools = add->pools == MB_UNSET ? base->pools : add->pools;
     result->filters = merged(base->filters, add->filters);
-    result->forward = add->forward == MB_UNSET ? base->forward : add->forward;
+    result->scheme = add->scheme == MB_UNSET ? base->scheme : add->scheme;
     result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
     result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
     result->self_redirect = merged(base->self_redirect, add->self_redirect);

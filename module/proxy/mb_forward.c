@@ -20,7 +20,7 @@ static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings,
 
 /* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
 static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
-    mb_scheme scheme = settings->forward == MB_UNSET ? MB_HTTP : (mb_scheme)settings->forward;
+    mb_scheme scheme = settings->scheme == MB_UNSET ? MB_HTTP : (mb_scheme)settings->scheme;
     if (!is_http2(scheme) || !wants_websocket(r)) return scheme;
     return scheme == MB_H2C ? MB_HTTP : MB_HTTPS;
 }

@@ -77,7 +77,7 @@ static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         const char *missing = mb_line_first(MB_FIRST_SCHEME + scheme) ? lacks((mb_scheme)scheme) : NULL;
         if (!missing) continue;
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
-                     "BH0105: BackhandForward %s at %s needs %s: add what is missing of its LoadModule lines "
+                     "BH0105: BackhandScheme %s at %s needs %s: add what is missing of its LoadModule lines "
                      "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], mb_line_first(MB_FIRST_SCHEME + scheme), missing);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

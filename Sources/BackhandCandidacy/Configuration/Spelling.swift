@@ -4,6 +4,7 @@ internal import BackhandServerStats
 
 /// Says that no function has the name, and which word may be meant.
 func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
+    if formerWord.equals(name) { return Message("byState is called byHealth").error }
     var message = Message("unknown candidacy function ")
     message.quote(name)
     if loadableWord.equals(name) {
@@ -27,6 +28,9 @@ func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
 
 /// A function that comes with the module, in an object of its own.
 private var loadableWord: StaticString { "byHostname" }
+
+/// What byHealth was called before the first release.
+private var formerWord: StaticString { "byState" }
 
 /// The word behind Backhand that is no function.
 var offWord: StaticString { "off" }

@@ -63,13 +63,13 @@ extension CandidacyFunction {
         case 15: .byForecast
         case 16: .bySample
         case 17: .recommended
-        case 18: .byState
+        case 18: .byHealth
         case 19: .byResource
         default: nil
         }
     }
 
-    /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byState.
+    /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byHealth.
     static func chooses(_ id: Int32) -> Bool { id == 7 || (id >= 16 && id <= 18) }
 
     /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource.

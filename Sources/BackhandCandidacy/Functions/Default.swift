@@ -3,14 +3,14 @@
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// The recommended chain in one word: byAge 6, byState, byForecast. Where it is the last resort, byState has the last word.
+    /// The recommended chain in one word: byAge 6, byHealth, byForecast. Where it is the last resort, byHealth has the last word.
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
             // Announcements come once a second: where one in five is lost, nobody misses six in a row for hours.
             candidates.dropBroken(heardBefore: candidates.time(before: 6000))
             CandidacyFunction.byForecast.apply(&candidates, none)
-            if candidates.isLastResort { CandidacyFunction.byState.apply(&candidates, none) }
+            if candidates.isLastResort { CandidacyFunction.byHealth.apply(&candidates, none) }
         }
     }
 }

@@ -19,7 +19,7 @@ extension Candidates {
 
     /// Puts those in doubt behind the others. The order is kept otherwise.
     mutating func askLast() {
-        // As the last resort they are not the worst: byState has an order for that.
+        // As the last resort they are not the worst: byHealth has an order for that.
         guard count > 1, !isLastResort else { return }
         let counted = doubtsThatCount
         putLast { doubts(of: $0) & counted != 0 && !isProbe($0) }

@@ -94,7 +94,7 @@ extension Prospect {
             guard bh_row_doubts(row, slot) & fails != 0 else { continue }
             failures = max(failures, bh_mean_value(bh_word_load(bh_row_failing(row, slot))) / 10_000)
         }
-        // Where no chain has had an answer yet, byState takes the server's own word.
+        // Where no chain has had an answer yet, byHealth takes the server's own word.
         if answers == 0, facts.error_ppm >= 500_000 { failures = max(failures, UInt64(facts.error_ppm / 10_000)) }
     }
 }

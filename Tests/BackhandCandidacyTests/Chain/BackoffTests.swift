@@ -76,7 +76,7 @@ struct BackoffTests {
         let broken = FakeServer(doubts: [BH_DOUBT_FAILING], time: 1)
         let doubtful = FakeServer(backoff: FakeTable.now, refused: 1, time: 1)
         let table = FakeTable([fine, broken, doubtful, doubtful, fine])
-        #expect(table.decide(try Chain(["removeSelf", "byState"]), once: true).ids == [4])
+        #expect(table.decide(try Chain(["removeSelf", "byHealth"]), once: true).ids == [4])
     }
 
     @Test func selfThatFailedIsNotAddedAgain() throws {

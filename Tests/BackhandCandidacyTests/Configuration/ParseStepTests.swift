@@ -25,7 +25,7 @@ struct ParseStepTests {
     private static let names = [
         "addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
         "addPrediction", "bySession", "HTTPRedirectToIP", "HTTPRedirectToName", "byLeastTime", "byForecast", "bySample",
-        "default", "byState", "byResource",
+        "default", "byHealth", "byResource",
     ]
 
     @Test func idsCountFromOneInOrder() throws {

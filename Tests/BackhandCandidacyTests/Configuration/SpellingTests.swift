@@ -22,10 +22,11 @@ struct SpellingTests {
         let text = unknownFunction(wrong).text
         #expect(text == "unknown candidacy function '\(wrong)'; there are off, addSelf, removeSelf, byAge, byLoad, "
             + "byBusyChildren, byCPU, byLogWindow, byRandom, byCost, addPrediction, bySession, HTTPRedirectToIP, HTTPRedirectToName, "
-            + "byLeastTime, byForecast, bySample, default, byState, byResource; others are loaded by BackhandFromSO")
+            + "byLeastTime, byForecast, bySample, default, byHealth, byResource; others are loaded by BackhandFromSO")
     }
 
     @Test func namesWhatLoadsByHostname() {
+        #expect(unknownFunction("byState").text == "byState is called byHealth")
         #expect(unknownFunction("byHostname").text == "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
             + "BackhandFromSO modules/byHostname.so byHostname")
     }

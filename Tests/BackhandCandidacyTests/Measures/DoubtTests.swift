@@ -56,7 +56,7 @@ import Testing
 
     /// Among how many the chain was free to choose.
     @Test(arguments: [
-        ([], 4), (["byRandom", "byLogWindow"], 4), (["bySample 1"], 4), (["removeSelf"], 3), (["removeSelf", "addSelf"], 4), (["byState"], 4), (["default"], 4),
+        ([], 4), (["byRandom", "byLogWindow"], 4), (["bySample 1"], 4), (["removeSelf"], 3), (["removeSelf", "addSelf"], 4), (["byHealth"], 4), (["default"], 4),
     ] as [([String], UInt32)])
     func choices(chain: [String], expected: UInt32) throws {
         let table = FakeTable([FakeServer(), FakeServer(doubts: [BH_DOUBT_FAILING]), FakeServer(), FakeServer()])

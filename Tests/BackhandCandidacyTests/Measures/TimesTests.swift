@@ -48,8 +48,8 @@ import Testing
     @Test func failuresAreTheChains() throws {
         let table = FakeTable([FakeServer(), FakeServer(), FakeServer()])
         _ = bh_doubt_begin(bh_segment_row_mutable(table.segment, 1), 5, BH_DOUBT_FAILING.rawValue, FakeTable.now + 1000)
-        #expect(table.decide(try Chain(["byState"]), number: 5).ids == [0, 2])
-        #expect(table.decide(try Chain(["byState"]), number: 2).ids == [0, 1, 2])
+        #expect(table.decide(try Chain(["byHealth"]), number: 5).ids == [0, 2])
+        #expect(table.decide(try Chain(["byHealth"]), number: 2).ids == [0, 1, 2])
     }
 
     /// A quick answer of a class that is no evidence makes no server quicker; a slow one makes it slower; a failure is no time at all.

@@ -29,7 +29,7 @@ private func step(_ name: StaticString, _ argument: StaticString? = nil) -> bh_s
 
 nonisolated(unsafe) private let every = [
     step("byAge", "20"), step("removeSelf"), step("byRandom"), step("byLoad", "0.5"), step("byBusyChildren", "2"), step("byCPU"),
-    step("byCost"), step("byState"), step("byResource", "load / cpu - amem * age_ms != -(1 / latency_ms) && !(tmem < up_ms)"),
+    step("byCost"), step("byHealth"), step("byResource", "load / cpu - amem * age_ms != -(1 / latency_ms) && !(tmem < up_ms)"),
     step("bySample", "9"), step("byLeastTime"), step("byForecast"), step("default"), step("byLogWindow"), step("addSelf"),
 ]
 

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""byState over real servers: who fails is left out, unless too many do."""
+"""byHealth over real servers: who fails is left out, unless too many do."""
 
 from harness.announce import Announcement
 from harness.backend import Reply
@@ -9,7 +9,7 @@ CONFIG = CLUSTER_OF_9 + """
 BackhandTrace On
 <Location />
     Backhand removeSelf
-    Backhand byState
+    Backhand byHealth
 </Location>
 """
 
@@ -31,7 +31,7 @@ def test_errors_repel(mpm_stage, module_mpm):
         assert answer.status == 500 and answer.trace.server == bad.id
     for _ in range(5):
         answer = front.get("/")
-        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byState", 2), answer
+        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 2), answer
 
 
 def test_who_announces_errors_gets_nothing_at_first(mpm_stage, module_mpm):
@@ -39,7 +39,7 @@ def test_who_announces_errors_gets_nothing_at_first(mpm_stage, module_mpm):
     # One in 64 that may be repeated looks all the same.
     for _ in range(5):
         answer = front.get("/", method="POST", body=b"x")
-        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byState", 1), answer
+        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 1), answer
     assert not bad.requests
 
 
@@ -48,5 +48,5 @@ def test_never_more_than_half(mpm_stage, module_mpm):
     for _ in range(3):
         assert front.get("/", method="POST", body=b"x").trace.server == bad.id
     answer = front.get("/", method="POST", body=b"x")
-    assert answer.trace.server == good.id and answer.trace.left[-1] == ("byState", 3), answer
+    assert answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 3), answer
     assert not worse.requests

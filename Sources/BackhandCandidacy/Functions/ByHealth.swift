@@ -7,8 +7,8 @@ extension CandidacyFunction {
     ///
     /// Who does not take requests, or refused a connection, is not in the list anyway, unless there was nobody else. Then nobody is dropped.
     /// The floor is Envoy's panic threshold of 50 %: few servers that get the requests of many would fail as well.
-    static var byState: CandidacyFunction {
-        CandidacyFunction("byState") { candidates, _ in
+    static var byHealth: CandidacyFunction {
+        CandidacyFunction("byHealth") { candidates, _ in
             if candidates.isLastResort {
                 let given = candidates
                 candidates.sort { slot, _ in SortKey(given.health(of: slot).rawValue) }

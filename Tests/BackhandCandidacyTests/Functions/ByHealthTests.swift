@@ -5,7 +5,7 @@ import Testing
 
 @testable import BackhandCandidacy
 
-@Suite struct ByStateTests {
+@Suite struct ByHealthTests {
     private let works = FakeServer(time: 10_000)
     private let fails = FakeServer(doubts: [BH_DOUBT_FAILING], time: 10_000, errors: 900_000)
 
@@ -14,7 +14,7 @@ import Testing
                       ([BH_DOUBT_FAILING], 0, false)] as [([bh_doubt_t], UInt64, Bool)])
     func vectors(doubts: [bh_doubt_t], probe: UInt64, isBroken: Bool) throws {
         let table = FakeTable([works, FakeServer(doubts: doubts, probe: FakeTable.now + probe, time: 10_000), works])
-        #expect(Set(try table.decide(["byState"]).ids) == (isBroken ? [0, 2] : [0, 1, 2]))
+        #expect(Set(try table.decide(["byHealth"]).ids) == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
     /// What it announces counts only as long as the chain has had no answer from it, and one request in 64 looks all the same.
@@ -24,17 +24,17 @@ import Testing
         var asked = bh_asked_t(client: 1, url: 1)
         if answered { bh_evidence_add(table.segment, 1, 0, BH_CLASS_GOOD.rawValue, &asked, FakeTable.now) }
         var dropped = 0
-        try table.decideOften(["byState"], seeds: 0..<640) { if $0.count == 2 { dropped += 1 } }
+        try table.decideOften(["byHealth"], seeds: 0..<640) { if $0.count == 2 { dropped += 1 } }
         #expect(isBroken ? (600..<640).contains(dropped) : dropped == 0, "\(dropped)")
-        #expect(try table.decide(Chain(["byState"]), once: true).ids == (isBroken ? [0, 2] : [0, 1, 2]))
+        #expect(try table.decide(Chain(["byHealth"]), once: true).ids == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
     /// Here too, as counted in row 0.
     @Test func selfMayBeBroken() throws {
         let table = FakeTable([fails, works, works])
-        #expect(try table.decide(["byState"]).ids == [1, 2])
+        #expect(try table.decide(["byHealth"]).ids == [1, 2])
         let other = FakeTable([FakeServer(heard: 0, doubts: [BH_DOUBT_FAILING]), works, FakeServer(own: true)])
-        #expect(try other.decide(Chain(["byState"]), own: 2).ids == [1])
+        #expect(try other.decide(Chain(["byHealth"]), own: 2).ids == [1])
     }
 
     /// Which of the servers fail, and what is left: never fewer than half.
@@ -42,7 +42,7 @@ import Testing
               as [(String, [Int32])])
     func floor(servers: String, left: [Int32]) throws {
         let table = FakeTable(servers.map { $0 == "f" ? fails : works })
-        #expect(try table.decide(["byState"]).ids == left)
+        #expect(try table.decide(["byHealth"]).ids == left)
     }
 
     /// Servers in back-off are servers that are left out.
@@ -50,7 +50,7 @@ import Testing
     func refusingOnesCount(refusing: Int, left: Int) throws {
         let away = FakeServer(backoff: FakeTable.now + 1000)
         let table = FakeTable([works, fails, works] + (refusing > 2 ? [works] : []) + Array(repeating: away, count: refusing))
-        let ids = try table.decide(["byState"]).ids
+        let ids = try table.decide(["byHealth"]).ids
         #expect(ids.count == left)
         #expect(ids.last == 1 || !ids.contains(1))
     }
@@ -62,9 +62,9 @@ import Testing
         ])
         bh_half_store(&bh_segment_row_mutable(table.segment, 3).pointee.state, BH_STATE_DRAINING.rawValue)
         bh_half_store(&bh_segment_row_mutable(table.segment, 2).pointee.state, BH_STATE_DRAINING.rawValue)
-        #expect(try table.decide(["byState"]).ids == [5])
+        #expect(try table.decide(["byHealth"]).ids == [5])
         bh_half_store(&bh_segment_row_mutable(table.segment, 5).pointee.ordered, BH_STATE_MAINTENANCE.rawValue)
-        let outcome = try table.decide(["byState"])
+        let outcome = try table.decide(["byHealth"])
         #expect(outcome.ids == [3, 2, 1, 4])
         #expect(outcome.lastResort)
         #expect(try table.decide(["default"]).ids.prefix(2) == [3, 2])
@@ -82,7 +82,7 @@ import Testing
         table.fillWithNoise(seed: seed)
         bh_half_store(&table.segment.pointee.rows, 16)
         let before = try table.decide([]).ids
-        let after = try table.decide(["byState"]).ids
+        let after = try table.decide(["byHealth"]).ids
         #expect(Set(after).isSubset(of: before) && Set(after).count == after.count && 2 * after.count >= before.count)
         _ = try table.decide(["default"])
     }
