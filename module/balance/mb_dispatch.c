@@ -362,7 +362,7 @@ static int has_second_chance(dispatch *about) {
 
 /* The chain has put a server that is in doubt first, to see whether it works again. Of requests that come at once one does that; for the others it
  * decides again, now without. */
-static int settle_first(dispatch *about) {
+static int claim_first(dispatch *about) {
     const bh_decision_t *decision = about->decision;
     for (int looks = 0; decision->probe && looks < MOST_TRIED; looks++) {
         uint32_t id = (uint32_t)decision->servers[0].id;
@@ -378,12 +378,12 @@ static int settle_first(dispatch *about) {
 int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     dispatch about = {.r = r, .settings = settings, .decision = decision, .walked = walked, .is_safe = mb_attempt_is_safe(r)};
     mb_worker_sweep(decision->decided_ms);
-    int result = settle_first(&about) ? try_all(&about) : NOBODY_TOOK_IT;
+    int result = claim_first(&about) ? try_all(&about) : NOBODY_TOOK_IT;
     for (int round = 1; result == NOBODY_TOOK_IT && round < MOST_ROUNDS && !about.used_up && !is_late(&about); round++) {
         if (!mb_decide(r, settings, about.tried, about.tried_count, decision)) break;
         if (!decision->count && (!has_second_chance(&about)
                                  || !mb_decide(r, settings, about.tried, about.tried_count, decision) || !decision->count)) break;
-        if (!settle_first(&about)) break;
+        if (!claim_first(&about)) break;
         result = try_all(&about);
     }
     /* None was asked: those that the first run left take no requests now, and there are no others. */

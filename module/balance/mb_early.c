@@ -38,7 +38,7 @@ static int leave_out(request_rec *r) { return is_left_out(r) ? OK : DECLINED; }
 /* Nobody has looked whether the file exists. Modules that help out where one is missing (FallbackResource, CheckSpelling, MultiViews) must not
  * take that for a missing file: the other server's files are not ours, and the names of ours are nobody's business. "Something, but
  * neither file nor folder" makes all of them keep quiet. */
-static int veil(request_rec *r) {
+static int hide_file(request_rec *r) {
     if (is_left_out(r)) r->finfo.filetype = APR_CHR;
     return DECLINED;
 }
@@ -55,5 +55,5 @@ void mb_early_register(apr_pool_t *pool) {
     /* Before the core's, which walks. */
     ap_hook_map_to_storage(leave_out, NULL, NULL, APR_HOOK_FIRST);
     /* The first phase after access control; those modules come in it or after it. */
-    ap_hook_type_checker(veil, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(hide_file, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

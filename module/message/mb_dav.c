@@ -56,13 +56,13 @@ static const char *change_header(request_rec *r, const char *name, change *with,
     return old;
 }
 
-static mb_dav rename_site(request_rec *r, const char *scheme) {
+static mb_dav rewrite_urls(request_rec *r, const char *scheme) {
     return (mb_dav){change_header(r, DESTINATION, destination_with, scheme), change_header(r, CONDITION, condition_with, scheme)};
 }
 
 mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) {
     if (r->method_number == M_GET) return (mb_dav){NULL, NULL}; /* and HEAD: most requests, and none of WebDAV's */
-    return rename_site(r, scheme == MB_HTTPS || scheme == MB_H2 ? "https" : "http");
+    return rewrite_urls(r, scheme == MB_HTTPS || scheme == MB_H2 ? "https" : "http");
 }
 
 void mb_dav_end(request_rec *r, const mb_dav *before) {
@@ -72,7 +72,7 @@ void mb_dav_end(request_rec *r, const mb_dav *before) {
 
 static int name_as_we_do(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
-    if (kept && kept->from_peer) (void)rename_site(r, ap_http_scheme(r));
+    if (kept && kept->from_peer) (void)rewrite_urls(r, ap_http_scheme(r));
     return DECLINED;
 }
 

@@ -80,7 +80,7 @@ static void leave(int code) {
 }
 
 /* Privileges down, then tie the life to the parent's: a change of user clears the death signal, so in this order. */
-static void settle(pid_t parent) {
+static void drop_privileges(pid_t parent) {
     if (ap_run_drop_privileges(self.pool, self.server)) leave(EXIT_HOPELESS);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -121,7 +121,7 @@ static void work(pid_t parent) {
         say_cannot_start(error);
         leave(status == BH_EINVAL ? EXIT_HOPELESS : EXIT_FAILED);
     }
-    settle(parent);
+    drop_privileges(parent);
     check_directory();
     bh_moderator_run(moderator);
     bh_moderator_free(moderator);
@@ -147,7 +147,7 @@ static void give_up(void) {
     mb_pidfile_remove();
 }
 
-static void bury(int status) {
+static void note_end(int status) {
     self.alive = 0; /* its pid may be somebody else's by now */
     apr_proc_other_child_unregister(self.process);
     if (mb_mpm_is_stopping()) return;
@@ -161,11 +161,11 @@ static void bury(int status) {
 }
 
 /* Called by httpd's parent when something happens to the process. */
-static void maintain(int reason, void *data, int status) {
+static void on_process_event(int reason, void *data, int status) {
     (void)data;
     switch (reason) {
     case APR_OC_REASON_DEATH:
-        bury(status);
+        note_end(status);
         break;
     case APR_OC_REASON_LOST:
         self.alive = 0;
@@ -238,7 +238,7 @@ static apr_status_t start(void) {
     self.alive = self.started = 1;
     mb_pidfile_write(self.pool, self.server, self.settings->pid_file, pid);
     apr_pool_note_subprocess(self.pool, self.process, APR_KILL_AFTER_TIMEOUT);
-    apr_proc_other_child_register(self.process, maintain, self.process, NULL, self.pool);
+    apr_proc_other_child_register(self.process, on_process_event, self.process, NULL, self.pool);
     return APR_SUCCESS;
 }
 

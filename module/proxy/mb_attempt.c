@@ -148,7 +148,7 @@ int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
 }
 
 /* Output filter, the first of all: sees the answer before any other does. */
-static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
     if (!attempt) return ap_pass_brigade(filter->next, brigade);
@@ -178,5 +178,5 @@ static apr_status_t judge(ap_filter_t *filter, apr_bucket_brigade *brigade) {
 
 void mb_attempt_register(apr_pool_t *pool) {
     (void)pool;
-    answer_filter = ap_register_output_filter(ANSWER_FILTER, judge, NULL, AP_FTYPE_RESOURCE - 1);
+    answer_filter = ap_register_output_filter(ANSWER_FILTER, take_answer, NULL, AP_FTYPE_RESOURCE - 1);
 }

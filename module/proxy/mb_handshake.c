@@ -67,7 +67,7 @@ static int shake_hands(conn_rec *c) {
     return status == APR_SUCCESS && !(verdict && strcmp(verdict, "err") == 0);
 }
 
-static int meet(conn_rec *c, void *socket) {
+static int finish_connection(conn_rec *c, void *socket) {
     if (!now.r) return DECLINED;
     if (!mb_lend_is(socket)) now.connected = 1;
     mb_quiet_connected();
@@ -96,5 +96,5 @@ static int meet(conn_rec *c, void *socket) {
 void mb_handshake_register(apr_pool_t *pool) {
     static const char *const before[] = {"core.c", NULL};
     (void)pool;
-    ap_hook_pre_connection(meet, NULL, before, APR_HOOK_REALLY_LAST);
+    ap_hook_pre_connection(finish_connection, NULL, before, APR_HOOK_REALLY_LAST);
 }

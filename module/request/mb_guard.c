@@ -132,7 +132,7 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
 }
 
 /* From inside AcceptStats. */
-static int judge(request_rec *r, mb_sender sender, const char *value, mb_request *found) {
+static int check_claim(request_rec *r, mb_sender sender, const char *value, mb_request *found) {
     mb_claim said = mb_claim_read(value);
     const mb_keys *keys = mb_main_server()->keys;
     /* An Optional key asks of what is not signed as much as no key does. */
@@ -170,7 +170,7 @@ static int believe_or_remove(request_rec *r) {
     }
     else {
         found->hops = mb_claim_hops(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
-        status = judge(r, sender, value, found);
+        status = check_claim(r, sender, value, found);
     }
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);
     return status;
