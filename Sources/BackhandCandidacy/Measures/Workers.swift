@@ -8,7 +8,7 @@ internal import CBackhand
 
 /// What is known of this server's workers when a request might be sent on.
 struct WorkersHere: Equatable {
-    /// Idle at this moment; how many should be; and how many were when it announced itself, the more of the last two times.
+    /// Idle at this moment; how many should be; and how many were when it announced itself last.
     let idle: Int32
     let reserve: Int32
     let announced: Int32
@@ -16,14 +16,14 @@ struct WorkersHere: Equatable {
     let shortSince: UInt64
 
     var areFew: Bool { idle < reserve }
-    /// What has come since the others announced themselves last: as much may have come to them since.
+    /// What has come since the last announcement: as much may have come to the others since theirs.
     var more: Double { Double(max(0, announced &- idle)) }
 
-    /// How many of the idle ones are counted at most: with more, a server that may take the request while `most` have come here may take it as well.
-    static func enough(_ announced: Int32, _ reserve: Int32, most: Double) -> UInt32 {
-        guard most <= Double(announced) else { return UInt32(reserve) }
+    /// Of the idle ones so many are counted: with more, a server that has so many to spare may take the request as well.
+    static func enough(_ announced: Int32, _ reserve: Int32, spare: Double) -> UInt32 {
+        guard spare <= Double(announced) else { return UInt32(reserve) }
         // If it has none to spare, the next candidate may have any number.
-        return UInt32(max(reserve, min(announced, Int32(Double(announced) - max(0, most)) &+ 1)))
+        return UInt32(max(reserve, min(announced, Int32(Double(announced) - max(0, spare)) &+ 1)))
     }
 }
 
@@ -40,9 +40,6 @@ struct WorkersThere: Equatable {
     /// Idle ones that it need not keep, before the request has taken one.
     var spare: Double { workers > 0 ? Double(idle) - more - reserve : .infinity }
 
-    /// Fewer than this may have come here since the others' last announcements: what it has to spare, and what comes by chance.
-    var most: Double { workers > 0 ? min(spare, reserve.rounded(.down) + 1) : .infinity }
-
     /// What may come there within a second: two standard deviations (of a Poisson number) of what is busy, 1 to 4. With few workers the last announcement says
     /// little of the next moment.
     private var reserve: Double {
@@ -52,10 +49,10 @@ struct WorkersThere: Equatable {
 
     /// Whether a request may be sent there rather than served here.
     ///
-    /// When requests begin to come to all nodes at once, the last announcements say that all are idle. So not while more has come here than chance brings;
-    /// and with few left here only when that has lasted, so that the other server's announcement is of the same time.
+    /// With few left here, only when that has lasted, so that the other server's announcement is of the same time: when requests begin to come to all
+    /// nodes at once, the last announcements say that all are idle.
     func may(take here: WorkersHere) -> Bool {
-        guard here.more < most else { return false }
+        guard spare > here.more else { return false }
         return !here.areFew || (workers > 0 && here.shortSince != 0 && heard > here.shortSince)
     }
 }
@@ -65,7 +62,7 @@ extension Candidates {
     mutating func keepFromWaiting(_ idleWorkers: (UInt32) -> UInt32) {
         guard count > 0, list[0].id != ownID, isSent(list[0]) else { return }
         let there = workersThere(list[0])
-        let here = workersHere(idleWorkers, most: there.most)
+        let here = workersHere(idleWorkers, spare: there.spare)
         guard !there.may(take: here), let own = placeOfSelf() else { return }
         // It may stand first now: those before it were to be asked last.
         var place = min(1, own)
@@ -86,11 +83,11 @@ extension Candidates {
         return place(of: ownID)
     }
 
-    private func workersHere(_ idleWorkers: (UInt32) -> UInt32, most: Double) -> WorkersHere {
+    private func workersHere(_ idleWorkers: (UInt32) -> UInt32, spare: Double) -> WorkersHere {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         let reserve = bh_workers_reserve(bh_signed_load(&row.pointee.facts.workers))
-        let announced = Int32(truncatingIfNeeded: min(bh_segment_spare(segment, 0), 1 << 24))
-        let enough = WorkersHere.enough(announced, reserve, most: most)
+        let announced = min(max(0, bh_signed_load(&row.pointee.facts.idle_workers)), 1 << 24)
+        let enough = WorkersHere.enough(announced, reserve, spare: spare)
         // If there are enough, what has come since is not exactly known, and little enough.
         return WorkersHere(idle: Int32(truncatingIfNeeded: min(idleWorkers(enough), enough)), reserve: reserve, announced: announced, shortSince: bh_segment_short(segment, 0))
     }

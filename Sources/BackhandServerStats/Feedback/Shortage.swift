@@ -38,7 +38,7 @@ struct Shortage {
         let since = bh_segment_short(segment, id)
         // A new moderator finds what its predecessor saw begin.
         if isFirst, since != 0 { calm = 0 }
-        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, spare(last, own: bh_row_own(row)))
+        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, spare(last))
         if isShort {
             if calm == nil { before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) } }
             return calm = 0
@@ -51,12 +51,12 @@ struct Shortage {
         before = []
     }
 
-    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean. Of this server the most of the last
-    /// two: what it has fewer now has come since any other server's last announcement.
-    private mutating func spare(_ last: UInt32, own: Bool) -> UInt32 {
+    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean.
+    private mutating func spare(_ last: UInt32) -> UInt32 {
         mean = idle == nil ? Double(last) : mean + Self.weight * (Double(last) - mean)
-        defer { idle = last }
-        return own ? max(last, idle ?? last) : min(last, idle ?? last, UInt32(mean + 0.5))
+        let least = min(last, idle ?? last, UInt32(mean + 0.5))
+        idle = last
+        return least
     }
 
     /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best that was.

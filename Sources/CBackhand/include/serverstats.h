@@ -262,7 +262,7 @@ typedef struct bh_sender {
 /* What several announcements of a server say about its workers, because one alone is a moment. */
 typedef struct bh_spare {
     uint64_t short_ms;          /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has more */
-    uint32_t workers;           /* moderator: idle ones: the least of the last two announcements and their mean; of this server the most of its last two */
+    uint32_t workers;           /* moderator: idle ones: the least of the last two announcements and the mean of the last few */
     uint8_t pad[4];
 } bh_spare_t;
 

@@ -51,20 +51,6 @@ import Testing
         #expect(seen == [3, 3, 0, 0, 2, 0])
     }
 
-    /// Of this server the more of its last two announcements: what it has fewer now has come since any other server's last one.
-    @Test func own() {
-        var writer = table.writer()
-        var seen: [UInt32] = []
-        for (second, idle) in [4, 1, 2, 3].enumerated() {
-            var facts = announcement("10.0.0.3", sequence: UInt64(second + 1))
-            (facts.workers, facts.idle_workers) = (4, Int32(idle))
-            writer.writeSelf(facts, now: UInt64(second + 1) * 1000, wall: 5)
-            writer.publishFeedback(nowMicroseconds: UInt64(second + 1) * 1_000_000)
-            seen.append(bh_segment_spare(table.segment, 0))
-        }
-        #expect(seen == [4, 4, 2, 3])
-    }
-
     /// Two announcements that happen to find idle workers are not enough: half of the workers are busy in the mean.
     @Test func mean() {
         var writer = table.writer()
