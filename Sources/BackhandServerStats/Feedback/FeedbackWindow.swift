@@ -48,8 +48,8 @@ struct FeedbackWindow {
         }
         own.close(segment, span: span)
         asked.close(segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
-        // Before the first window nothing is known: what a predecessor found holds until then.
-        if span > 0 { bh_half_store(&segment.pointee.kappa, kappa) }
+        // What a predecessor found holds until something else is known.
+        if span > 0, let kappa { bh_half_store(&segment.pointee.kappa, kappa) }
     }
 
     /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves more than a twentieth of what comes to
@@ -66,8 +66,9 @@ struct FeedbackWindow {
     }
 
     /// In thousandths, 1 to 64 of us: more balancers than that are not told from many clients without any.
-    private var kappa: UInt32 {
-        guard all > 0, ours > 0 else { return 0 }
+    /// nil: this httpd has sent nothing lately, or its servers count nothing.
+    private var kappa: UInt32? {
+        guard all > 0, ours > 0 else { return nil }
         return UInt32(min(max(all / ours, 1), 64) * 1000)
     }
 }
