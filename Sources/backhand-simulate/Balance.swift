@@ -24,8 +24,8 @@ struct Balance: ParsableCommand {
 
     @Option(
         help: """
-            mean, p50, p90, p99, p999, failures or sent. Sent is the percentage of the requests that another server serves than the one \
-            where they came, in a symmetric cluster.
+            mean, p50, p90, p99, p999, failures or sent. In a symmetric cluster, sent is the percentage of the requests that a server \
+            sends on to another one.
             """)
     var figure: Figure = .p99
 
