@@ -69,9 +69,12 @@ public let signatureHead = UInt32(Tag.signature) << 16 | UInt32(signatureSize)
 
 /// A random number that a challenge asks to be repeated.
 public struct Nonce: Equatable, Sendable {
+    /// The first 8 of its 16 bytes, big-endian.
     public var high: UInt64
+    /// The last 8 of its 16 bytes, big-endian.
     public var low: UInt64
 
+    /// A number of these two halves.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low

@@ -14,9 +14,12 @@ private let challengeKind = UInt8(1)
 
 /// Asks the server with the boot id to prove that it is there and has the key, by repeating the nonce.
 public struct Challenge: Equatable, Sendable {
+    /// The boot id of the server that is to answer.
     public var bootID: UInt64
+    /// The number that the answer repeats.
     public var nonce: Nonce
 
+    /// A challenge for this server, with this number.
     public init(bootID: UInt64, nonce: Nonce) {
         self.bootID = bootID
         self.nonce = nonce
@@ -51,6 +54,7 @@ public struct Challenge: Equatable, Sendable {
 public struct SignedParts {
     /// All before the signature's value.
     public var content: UnsafeRawBufferPointer
+    /// The 32 bytes of the signature's value.
     public var signature: UnsafeRawBufferPointer
 
     /// nil if no signature stands at the end.

@@ -76,6 +76,7 @@ public final class Moderator {
         run(attention: 1000, stop: stopRequested, isParents: stopIsParents)
     }
 
+    /// Closes the sockets, the control socket and the sampler's descriptors. The segment stays as it is.
     public func close() {
         network.end()
         sockets.close()

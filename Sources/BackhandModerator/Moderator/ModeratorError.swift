@@ -5,7 +5,9 @@ internal import BackhandSystem
 
 /// Why a moderator cannot start, in words for the administrator.
 public struct ModeratorError: Error {
+    /// The code for the caller in C.
     public let status: bh_status_t
+    /// The reason, in UTF-8, without a number and a line's end.
     public let text: String
 
     init(_ status: bh_status_t, _ text: String) {

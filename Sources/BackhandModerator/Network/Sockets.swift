@@ -10,6 +10,7 @@ internal import BackhandSystem
 public final class HeldSockets {
     let store: DescriptorStore
 
+    /// Creates an empty place, without a socket that is bound. Throws if the system gives no pair of sockets.
     public init() throws(ModeratorError) {
         do throws(SystemError) {
             store = try DescriptorStore()
@@ -18,8 +19,10 @@ public final class HeldSockets {
         }
     }
 
+    /// Whether the descriptor is one of the place's own two, which a process must keep open.
     public func have(_ fd: Int32) -> Bool { fd == store.inlet || fd == store.outlet }
 
+    /// Closes the place in this process. What is in it stays as long as another process has the place open.
     public func close() { store.close() }
 }
 

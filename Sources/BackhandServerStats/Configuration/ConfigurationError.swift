@@ -4,8 +4,10 @@
 ///
 /// Names the value. The directive's name is added by whoever knows it.
 public struct ConfigurationError: Error {
+    /// What is wrong with the value, without the directive's name.
     public let text: String
 
+    /// An error with this text.
     public init(_ text: String) {
         self.text = text
     }

@@ -7,9 +7,12 @@ public import CBackhand
 
 /// How many of the clients and URLs of some answers there are; at most 64 are told apart.
 public struct Breadth: Equatable {
+    /// Different clients, 0 to 64.
     public var clients: Int
+    /// Different URLs, 0 to 64.
     public var urls: Int
 
+    /// The value for these numbers.
     public init(clients: Int, urls: Int) {
         self.clients = clients
         self.urls = urls
@@ -45,6 +48,7 @@ public struct Share: Equatable {
     /// Answers that it is a share of.
     public var count: Double
 
+    /// A share, 0 to 1, of this number of answers.
     public init(part: Double, of count: Double) {
         self.part = part
         self.count = count
@@ -59,6 +63,7 @@ public struct Share: Equatable {
     /// Chance, for the lowest of many servers and the highest, each second again: five standard deviations of the difference.
     private static let deviations = 5.0
 
+    /// Whether there are enough answers to compare the share.
     public var isKnown: Bool { count >= Self.fewest }
 
     /// Whether it is so much more than another server's that neither chance nor the requests explain it.
@@ -92,6 +97,7 @@ public struct FailureRun {
     var failed: Breadth
     var all: Breadth
 
+    /// A number of failures in a row, with the clients and URLs of these failures and of all answers.
     public init(count: UInt32, failed: Breadth, all: Breadth) {
         self.count = count
         self.failed = failed

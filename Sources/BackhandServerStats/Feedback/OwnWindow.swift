@@ -6,9 +6,13 @@ internal import CBackhand
 public struct OwnWindow: Equatable {
     /// Thousandths of a request; thousandths of a request a second; microseconds until the first byte, and of the whole; millionths.
     public private(set) var meanInFlight: UInt32 = 0
+    /// Requests that arrived, in thousandths of a request a second.
     public private(set) var arrivalRate: UInt32 = 0
+    /// Mean time to the first byte, in microseconds; 0 without an answer.
     public private(set) var firstByte: UInt32 = 0
+    /// Mean time of a whole request, in microseconds; 0 without an answer.
     public private(set) var latency: UInt32 = 0
+    /// Share of errors among the answers, in millionths.
     public private(set) var errorShare: UInt32 = 0
     /// Requests that came in it, whoever sent them.
     private(set) var arrived: UInt64 = 0
@@ -17,6 +21,7 @@ public struct OwnWindow: Equatable {
     private var failed: UInt64 = 0
     private var spent: UInt64 = 0
 
+    /// An empty window, before the first request.
     public init() {}
 
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64) {

@@ -25,7 +25,9 @@ public struct Prospect: Equatable, Sendable {
     public var isOwn = false
     /// Milliseconds since it was heard, by the clock to which ages count.
     public var age = UInt64(0)
+    /// The state that the server announces, a value of bh_state_t.
     public var announced = BH_STATE_UP.rawValue
+    /// The state that was ordered here for the server, a value of bh_state_t.
     public var ordered = BH_STATE_UP.rawValue
     /// Milliseconds for which it is left out after a refusal.
     public var backoff = UInt64(0)
@@ -39,8 +41,10 @@ public struct Prospect: Equatable, Sendable {
     public var clock = Int32(0)
     /// Milliseconds for which it has taken requests, and the longest of all servers; both up to the slow start.
     public var presence = UInt64(0)
+    /// The longest presence of all servers, in milliseconds, up to the slow start.
     public var longest = UInt64(0)
 
+    /// A server with which nothing is wrong.
     public init() {}
 
     /// Seconds that two wall clocks may be apart before signed requests are refused (mb_signature.c).

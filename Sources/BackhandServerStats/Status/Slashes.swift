@@ -10,6 +10,7 @@ public struct Slashes: Equatable {
         value = (1...3).contains(announced >> 8) && (1...2).contains(announced & 0xff) ? announced : 0
     }
 
+    /// The value of AllowEncodedSlashes, or "unknown".
     public var encoded: StaticString {
         switch value >> 8 {
         case 1: "Off"
@@ -19,6 +20,7 @@ public struct Slashes: Equatable {
         }
     }
 
+    /// The value of MergeSlashes, or "unknown".
     public var merged: StaticString {
         switch value & 0xff {
         case 1: "Off"

@@ -23,6 +23,7 @@ public struct RefusedSenders {
     private var senders = [Sender](repeating: Sender(), count: Int(BH_SENDERS))
     private var isPublished = true
 
+    /// An empty list.
     public init() {}
 
     /// A datagram of the sender was refused, and counted as that.

@@ -264,6 +264,7 @@ public struct StatsWriter {
 
     /// What this httpd itself did in the last window, and how many requests it has sent on so far.
     public var ownWindow: OwnWindow { window.own }
+    /// Requests that this httpd has sent on to other servers so far.
     public var dispatched: UInt64 { window.dispatched }
 
     /// Closes the window of the children's feedback, and copies numbacked and tatime to the public rows.

@@ -10,10 +10,14 @@ internal import CBackhand
 public struct CostResult: Sendable {
     /// Over all jobs of all executions, and as the mean of the executions' means.
     public internal(set) var inTurn = Means()
+    /// The same, with jobs placed where the marginal cost is least.
     public internal(set) var byCost = Means()
 
+    /// Two means of the same slowdowns; 1 is a job on an idle machine.
     public struct Means: Sendable {
+        /// Over all jobs of all executions.
         public internal(set) var byJob = 0.0
+        /// Mean of the executions' means.
         public internal(set) var byExecution = 0.0
         var jobs = 0
     }
@@ -21,6 +25,7 @@ public struct CostResult: Sendable {
 
 /// How the papers may be read where they do not say.
 public struct CostReading: Sendable {
+    /// What the reading assumes, as the table prints it.
     public let name: String
     /// For which jobs come; the papers say 10,000 and 1000.
     var seconds = 10_000.0
@@ -38,6 +43,7 @@ public struct CostReading: Sendable {
         case ofAllParts
     }
 
+    /// All readings, in the order of the table.
     public static let all = [
         CostReading(name: "as printed"),
         CostReading(name: "no job needs more than the largest machine has", memory: .thatFits),

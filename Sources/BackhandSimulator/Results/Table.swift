@@ -24,6 +24,7 @@ public struct Table {
     /// By scenario, then by contender.
     private(set) var cells: [[Summary]] = []
 
+    /// An empty table of these scenarios and rules.
     public init(scenarios: [Scenario], contenders: [Contender]) {
         self.scenarios = scenarios
         self.contenders = contenders

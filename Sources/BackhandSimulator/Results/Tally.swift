@@ -4,6 +4,7 @@
 public struct Tally: Sendable {
     /// Seconds, a failure being ``World/failure``.
     public internal(set) var latencies: [Double] = []
+    /// Requests that failed.
     public internal(set) var failures = 0
     /// Attempts by server.
     public internal(set) var shares: [Int] = []
@@ -54,13 +55,22 @@ public struct Tally: Sendable {
 
 /// Latencies in milliseconds.
 public struct Summary: Sendable, Equatable {
+    /// All requests, the failed ones included.
     public let requests: Int
+    /// Requests that failed.
     public let failures: Int
+    /// The mean.
     public let mean: Double
+    /// The median.
     public let p50: Double
+    /// The 90th percentile.
     public let p90: Double
+    /// The 99th percentile.
     public let p99: Double
+    /// The 99.9th percentile.
     public let p999: Double
+    /// Attempts by server.
     public let shares: [Int]
+    /// In a symmetric cluster: attempts elsewhere than where the request came.
     public let sentOn: Int
 }

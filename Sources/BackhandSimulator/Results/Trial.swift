@@ -4,11 +4,16 @@
 ///
 /// The formulas were fitted with the seeds 1 to 3; tables are made with others.
 public struct Trial: Sendable {
+    /// Simulated seconds of one run.
     public var seconds: Double
+    /// Simulated seconds at the beginning whose requests do not count.
     public var warmUp: Double
+    /// Runs of each cell, at least 1.
     public var runs: Int
+    /// The seed of the first run; each further run has the next one.
     public var seed: UInt64
 
+    /// A trial; without arguments 3 runs of 100 s, of which the first 10 s do not count.
     public init(seconds: Double = 100, warmUp: Double = 10, runs: Int = 3, seed: UInt64 = 1001) {
         self.seconds = seconds
         self.warmUp = warmUp

@@ -2,10 +2,13 @@
 
 /// A rule of the table, by the name that it has there.
 public struct Contender: Sendable {
+    /// The name in the table.
     public let name: String
+    /// Whether it is a rival, ours, or a control.
     public let kind: Kind
     let make: @Sendable (Cluster, UInt64) throws -> any Rule
 
+    /// The kinds of rules in the table.
     public enum Kind: Sendable {
         /// A rival that Debian has, with nothing configured.
         case bare

@@ -6,6 +6,7 @@
 public struct Random: RandomNumberGenerator {
     private var state: UInt64
 
+    /// The numbers of one stream, and of one of several members of it (index).
     public init(seed: UInt64, stream: Stream, index: Int = 0) {
         var start = Random(state: seed &* 0x2545_f491_4f6c_dd1d &+ stream.rawValue << 32 &+ UInt64(truncatingIfNeeded: index))
         state = start.next()
@@ -15,6 +16,7 @@ public struct Random: RandomNumberGenerator {
         self.state = state
     }
 
+    /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
@@ -33,6 +35,7 @@ public struct Random: RandomNumberGenerator {
         -mean * logarithm(1 - unit())
     }
 
+    /// Uniform in 0..<bound; the bound is 1 to 2^32.
     public mutating func below(_ bound: Int) -> Int {
         Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }

@@ -2,6 +2,7 @@
 
 /// One machine of a simulated cluster.
 public struct Machine: Sendable {
+    /// CPU cores, above 0; may be a fraction.
     public var cores: Double
     /// Of one core; 1 serves a demand of one second in one second.
     public var speed: Double
@@ -30,6 +31,7 @@ public struct Machine: Sendable {
     /// Seconds after the start at which it joins, at a fifth of its speed for the first ten.
     public var joins: Double?
 
+    /// A machine with these cores and no limit of workers.
     public init(cores: Double, speed: Double = 1) {
         self.cores = cores
         self.speed = speed
@@ -92,15 +94,21 @@ public enum Tide: Sendable {
 
 /// A cluster, its neighbours' noise, and the requests that come.
 public struct Scenario: Sendable {
+    /// The name for --scenario and for files.
     public var name: String
+    /// What it is, as the table prints it.
     public var title: String
+    /// The servers, in the order of the shares that are counted.
     public var machines: [Machine]
+    /// How long requests take.
     public var demand = Demand.exponential(0.020)
     /// Work that comes, over what the machines can do on average.
     public var load = 0.7
     /// Requests a second instead, if above 0.
     public var rate = 0.0
+    /// How the rate of the requests changes.
     public var tide = Tide.steady
+    /// Balancers, at least 1; none sees the requests of another.
     public var balancers = 1
     /// Each machine loses half of its cores for about 10 s in every 40.
     public var antagonists = false
@@ -115,12 +123,14 @@ public struct Scenario: Sendable {
     /// What it costs to be proxied, seconds.
     public var hop = 0.0005
 
+    /// A scenario of these machines, with the usual demand and load.
     public init(_ name: String, _ title: String, _ machines: [Machine]) {
         self.name = name
         self.title = title
         self.machines = machines
     }
 
+    /// Whether every machine is a balancer too.
     public var isSymmetric: Bool { shareAtFirst != nil }
 
     /// Requests a second.

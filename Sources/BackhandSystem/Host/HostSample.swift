@@ -13,6 +13,7 @@ public struct HostSample: Equatable {
     /// Bytes that programs can get without swapping; 0: none or not known.
     public var availableMemory: UInt64 = 0
 
+    /// A sample in which nothing is known.
     public init() {}
 }
 

@@ -30,6 +30,7 @@ public struct HostSampler {
         restart()
     }
 
+    /// Closes the directories that it keeps open.
     public func close() {
         if directory >= 0 { _ = CSystem.close(directory) }
         group.close()

@@ -4,6 +4,7 @@
 public struct Path {
     private var bytes: [CChar]
 
+    /// A copy of the text.
     public init(_ text: UnsafePointer<CChar>) {
         bytes = []
         var next = text
@@ -14,6 +15,7 @@ public struct Path {
         bytes.append(0)
     }
 
+    /// The UTF-8 bytes of the text.
     public init(_ text: String) {
         bytes = []
         append(text)

@@ -4,8 +4,10 @@ internal import CSystem
 
 /// What the system refused, as its errno.
 public struct SystemError: Error, Equatable {
+    /// The errno.
     public let code: Int32
 
+    /// An error with this errno.
     public init(code: Int32) {
         self.code = code
     }
@@ -13,11 +15,17 @@ public struct SystemError: Error, Equatable {
     /// The errno of the call that has just failed.
     static var last: SystemError { SystemError(code: csystem_errno()) }
 
+    /// Another socket has the address or path (EADDRINUSE).
     public static var addressInUse: SystemError { SystemError(code: EADDRINUSE) }
+    /// The address is not one of this machine's (EADDRNOTAVAIL).
     public static var addressNotHere: SystemError { SystemError(code: EADDRNOTAVAIL) }
+    /// The process lacks the right (EACCES).
     public static var denied: SystemError { SystemError(code: EACCES) }
+    /// The process has no descriptor left (EMFILE).
     public static var noDescriptors: SystemError { SystemError(code: EMFILE) }
+    /// The file does not exist (ENOENT).
     public static var missing: SystemError { SystemError(code: ENOENT) }
+    /// No process listens there (ECONNREFUSED).
     public static var refused: SystemError { SystemError(code: ECONNREFUSED) }
     /// A file that is not what it should be: a directory, a pipe, a device.
     public static var wrongKind: SystemError { SystemError(code: EINVAL) }

@@ -8,9 +8,12 @@ public struct DescriptorStore: Sendable {
     /// Most words that may be kept with a descriptor.
     public static var most: Int { Int(CSYSTEM_STORE_WORDS) }
 
+    /// The end into which descriptors are put.
     public let inlet: Int32
+    /// The end from which descriptors are taken.
     public let outlet: Int32
 
+    /// Opens an empty store (`socketpair`).
     public init() throws(SystemError) {
         var (first, second) = (Int32(-1), Int32(-1))
         try checked { csystem_store_open(&first, &second) }

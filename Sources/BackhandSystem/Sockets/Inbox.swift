@@ -39,7 +39,9 @@ public final class Inbox {
 
     /// The datagram's true length, which may be more than what is kept.
     public func length(_ index: Int) -> Int { Int(clamping: heads[index].length) }
+    /// The sender's IPv4 address, in host byte order.
     public func sender(_ index: Int) -> UInt32 { heads[index].sender }
+    /// The sender's port, in host byte order.
     public func port(_ index: Int) -> UInt16 { heads[index].port }
 
     /// What is kept of the datagram, until the next filling.

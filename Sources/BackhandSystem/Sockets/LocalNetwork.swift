@@ -4,12 +4,16 @@ internal import CSystem
 
 /// One IPv4 address of this machine, with its network. Host byte order.
 public struct NetworkInterface: Equatable, Sendable {
+    /// The address of the interface.
     public let address: UInt32
+    /// The mask of its network; 0: not known.
     public let mask: UInt32
+    /// The broadcast address of its network; made from the mask if the system gives none.
     public let broadcast: UInt32
     /// The kernel's number of the interface, another one each time it is made; 0: not known.
     public let index: UInt32
 
+    /// The value with these parts.
     public init(address: UInt32, mask: UInt32, broadcast: UInt32, index: UInt32 = 0) {
         self.address = address
         self.mask = mask

@@ -11,18 +11,22 @@ public struct NetworkNews: Sendable {
         /// Whether the kernel had more to tell than it keeps: anything may have happened.
         public var lost: Bool
 
+        /// A change; without arguments one of interfaces or routes alone.
         public init(gone: [UInt32] = [], lost: Bool = false) {
             self.gone = gone
             self.lost = lost
         }
     }
 
+    /// The netlink socket, to wait for.
     public let fd: Int32
 
+    /// Opens a netlink socket that hears of interfaces, addresses and routes.
     public init() throws(SystemError) {
         fd = try checked { csystem_netlink_open() }
     }
 
+    /// Closes the socket.
     public func close() {
         _ = CSystem.close(fd)
     }

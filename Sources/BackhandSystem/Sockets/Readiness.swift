@@ -8,8 +8,10 @@ internal import CSystem
 public struct Readiness {
     private var entries: [pollfd] = []
 
+    /// An empty list.
     public init() {}
 
+    /// Empties the list and keeps its memory.
     public mutating func removeAll() {
         entries.removeAll(keepingCapacity: true)
     }

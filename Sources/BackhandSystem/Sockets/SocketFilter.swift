@@ -18,8 +18,10 @@ public struct SocketFilter: Equatable {
     public struct Mark: Equatable, Sendable {
         /// From the datagram's beginning; negative: from its end.
         public var offset: Int32
+        /// The value of the four bytes there, as a big-endian integer.
         public var number: UInt32
 
+        /// The bytes at this place, with this value.
         public init(offset: Int32, number: UInt32) {
             self.offset = offset
             self.number = number

@@ -4,8 +4,10 @@ internal import CSystem
 
 /// A stream socket in the file system (AF_UNIX). Whoever opens it closes it.
 public struct StreamSocket: Sendable {
+    /// The descriptor, for calls and to wait for.
     public let fd: Int32
 
+    /// Wraps an open descriptor.
     public init(fd: Int32) {
         self.fd = fd
     }
@@ -20,6 +22,7 @@ public struct StreamSocket: Sendable {
         fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_listen(path) } }
     }
 
+    /// Closes it (`close`).
     public func close() {
         _ = CSystem.close(fd)
     }

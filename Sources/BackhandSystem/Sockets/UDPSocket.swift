@@ -4,6 +4,7 @@ internal import CSystem
 
 /// A UDP socket over IPv4. Addresses and ports are in host byte order. Whoever opens it closes it.
 public struct UDPSocket: Sendable {
+    /// The descriptor, for calls and to wait for.
     public let fd: Int32
 
     /// Bound to address and port; port 0: any (`socket`, `bind`).
@@ -41,6 +42,7 @@ public struct UDPSocket: Sendable {
         try checked { csystem_udp_bind(fd, address, port, shared) }
     }
 
+    /// Closes it (`close`).
     public func close() {
         _ = CSystem.close(fd)
     }
@@ -132,11 +134,14 @@ public struct UDPSocket: Sendable {
 
 /// A socket's receive buffer, in bytes as the kernel counts them.
 public struct ReceiveBuffer: Equatable, Sendable {
+    /// Bytes that wait to be read.
     public var used: UInt32
+    /// Bytes for which there is room.
     public var limit: UInt32
     /// Datagrams that the kernel has dropped since the socket was opened, by a filter or for want of room; wraps.
     public var dropped: UInt32
 
+    /// The value with these parts.
     public init(used: UInt32, limit: UInt32, dropped: UInt32) {
         self.used = used
         self.limit = limit
