@@ -141,7 +141,8 @@ struct ChainRun {
         let isAgainst = function == CandidacyFunction.removesSelf || function == BH_FUNCTION_LOADED
             || (mayStay && CandidacyFunction.drops(function) && !candidates.hasSelf)
         if isAgainst { (mayStay, isRemoved) = (false, true) }
-        if function == CandidacyFunction.addsSelf, !isRemoved { mayStay = true }
+        // It does not add a server that is draining.
+        if function == CandidacyFunction.addsSelf, !isRemoved { mayStay = candidates.hasSelf }
         if function == CandidacyFunction.addsSelf || function == BH_FUNCTION_LOADED { candidates.mayHaveSelf = true }
         if function == CandidacyFunction.removesSelf { candidates.mayHaveSelf = false }
     }

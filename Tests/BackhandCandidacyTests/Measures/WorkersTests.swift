@@ -98,6 +98,13 @@ import Testing
         }
     }
 
+    /// A server that drains takes no request because others have few workers, with addSelf in the chain either.
+    @Test(arguments: [["byLoad"], ["byLoad", "addSelf"]]) func draining(lines: [String]) throws {
+        let table = table { for place in 1...2 { $0[place].announcedIdle = 0 } }
+        bh_half_store(&bh_segment_row_mutable(table.segment, 0).pointee.ordered, BH_STATE_DRAINING.rawValue)
+        #expect(try decide(table, lines) { min($0, 4) } == [1, 2])
+    }
+
     /// This server, and two others that it would be sent to first.
     private func table(_ change: (inout [FakeServer]) -> Void = { _ in }) -> FakeTable {
         var servers = [300, 100, 200].map { FakeServer(load: $0, announcedIdle: 4, announcedWorkers: 4) }
