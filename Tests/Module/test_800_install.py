@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -62,10 +63,18 @@ def test_keeps_the_administrators_configuration(root):
     assert conf.read_text() == "# mine\n"
 
 
-def install(destination, **how):
+def install(destination, *arguments, apxs=APXS, **how):
     """The script alone: `make check` has built what it installs."""
-    return subprocess.run([REPOSITORY / "scripts/install", APXS, str(destination)], cwd=REPOSITORY, capture_output=True, text=True,
+    return subprocess.run([REPOSITORY / "scripts/install", apxs, str(destination), *arguments], cwd=REPOSITORY, capture_output=True, text=True,
                           check=False, **how)
+
+
+def another_apxs(folder, *cases):
+    """An apxs that answers these cases of a shell itself."""
+    path = folder / "apxs"
+    path.write_text("\n".join(["#!/bin/sh", 'case "$*" in', *cases, "esac", f'exec {APXS} "$@"']) + "\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_everybody_may_read_what_root_installs(tmp_path):
@@ -136,6 +145,30 @@ def test_uninstall_removes_what_an_older_version_put_there(used):
     record.write_text(record.read_text() + f"file {checksum} /{page.relative_to(used)}\n")
     assert install(used).returncode == 0
     assert make("uninstall", f"DESTDIR={used}")[0] == 0
+    assert tree(used) == before
+
+
+def test_uninstall_removes_what_an_install_that_failed_put_there(used):
+    """A file stands where the folder of the pages goes."""
+    (used / "usr/local/share/doc/mod_backhand").write_text("in the way")
+    before = tree(used)
+    assert install(used).returncode not in (0, 2)
+    assert (used / "usr/local/bin/backhandctl").exists()
+    assert make("uninstall", f"DESTDIR={used}")[::2] == (0, "")
+    assert tree(used) == before
+
+
+@pytest.mark.parametrize("name, code", [("INT", 130), ("TERM", 143), ("HUP", 143)])
+def test_uninstall_removes_what_an_interrupted_install_put_there(used, tmp_path_factory, name, code):
+    """The signal comes while the module is copied."""
+    folder = tmp_path_factory.mktemp("temporary")
+    apxs = another_apxs(folder, f'*-i*) {APXS} "$@"; kill -{name} $PPID; exit ;;')
+    before = tree(used)
+    # A shell's background job is born with SIGINT ignored, and a script cannot catch what is.
+    result = install(used, apxs=apxs, env={**os.environ, "TMPDIR": str(folder)}, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert result.returncode == code and list(folder.iterdir()) == [apxs]
+    assert (used / ask("LIBEXECDIR")[1:] / "mod_backhand.so").exists()
+    assert make("uninstall", f"DESTDIR={used}")[::2] == (0, "")
     assert tree(used) == before
 
 
