@@ -102,6 +102,14 @@ def test_destination_that_apxs_cannot_take(tmp_path, name):
     assert result.stderr.startswith("install: DESTDIR must be") and len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments, problem", [(["local"], "PREFIX must begin with /: local"),
+                                                 (["/usr/local", "doc/here"], "DOCDIR must begin with /: doc/here")])
+def test_relative_paths_are_refused(tmp_path, arguments, problem):
+    """The record could not name what is below them."""
+    result = install(tmp_path / "root", *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"install: {problem}\n") and not (tmp_path / "root").exists()
+
+
 def tree(folder):
     """Every path below the folder, with what makes it what it is."""
     return {path.relative_to(folder).as_posix(): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
