@@ -110,6 +110,36 @@ def test_relative_paths_are_refused(tmp_path, arguments, problem):
     assert (result.returncode, result.stdout, result.stderr) == (2, "", f"install: {problem}\n") and not (tmp_path / "root").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_the_sockets_directory_belongs_to_the_user_of_the_children(tmp_path):
+    """A user that is missing is an error before anything is copied; a directory that was left to root gets its owner later."""
+    root = tmp_path / "root"
+    apxs = another_apxs(tmp_path, f'"-q SYSCONFDIR") echo {tmp_path}; exit ;;')
+    (tmp_path / "envvars").write_text("export APACHE_RUN_USER=no-such-user\n")
+    result = install(root, apxs=apxs)
+    assert (result.returncode, result.stdout) == (2, "") and not root.exists()
+    assert result.stderr.startswith("install: no user 'no-such-user' for /var/lib/backhand") and len(result.stderr.splitlines()) == 1
+
+    sockets = root / "var/lib/backhand"
+    sockets.mkdir(parents=True)
+    (tmp_path / "envvars").write_text("export APACHE_RUN_USER=nobody\n")
+    assert install(root, apxs=apxs).returncode == 0
+    assert (sockets.owner(), sockets.stat().st_mode & 0o777) == ("nobody", 0o750)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+@pytest.mark.parametrize("owner, names", [("daemon", []), ("root", ["state"])])
+def test_a_sockets_directory_of_somebody_or_in_use_stays_as_it_is(tmp_path, owner, names):
+    sockets = tmp_path / "var/lib/backhand"
+    sockets.mkdir(parents=True)
+    shutil.chown(sockets, owner)
+    for name in names:
+        (sockets / name).touch()
+    mode = sockets.stat().st_mode
+    assert install(tmp_path).returncode == 0
+    assert (sockets.owner(), sockets.stat().st_mode) == (owner, mode)
+
+
 def tree(folder):
     """Every path below the folder, with what makes it what it is."""
     return {path.relative_to(folder).as_posix(): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
