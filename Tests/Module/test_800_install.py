@@ -234,6 +234,22 @@ def test_uninstall_refuses_while_the_module_is_enabled(used):
     assert make("uninstall", f"DESTDIR={used}")[0] == 0
 
 
+@pytest.mark.parametrize("line", ["LoadModule backhand_module modules/mod_backhand.so", '  loadmodule\tbackhand_module "/opt/modules/mod_backhand.so"'])
+def test_uninstall_refuses_while_a_configuration_loads_the_module(used, tmp_path_factory, line):
+    """An httpd that is built by hand has neither mods-available nor a2dismod."""
+    apxs = another_apxs(tmp_path_factory.mktemp("apxs"), '"-q SYSCONFDIR") echo /opt/httpd/conf; exit ;;')
+    assert install(used, apxs=apxs).returncode == 0
+    conf = used / "opt/httpd/conf/extra/balance.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(f"Listen 80\n{line}\n")
+    before = tree(used)
+    code, _, said = make("uninstall", f"DESTDIR={used}")
+    assert code == 2 and said.splitlines()[0] == f"The module is loaded by {conf}. First remove that LoadModule line, and restart httpd"
+    assert tree(used) == before
+    conf.write_text(f"Listen 80\n# {line}\n")
+    assert make("uninstall", f"DESTDIR={used}")[0] == 0
+
+
 def test_uninstall_without_install_does_nothing(used):
     before = tree(used)
     code, said, _ = make("uninstall", f"DESTDIR={used}")
