@@ -46,6 +46,31 @@ def test_a_good_part_passes(tmp_path):
     assert result.returncode == 0 and "Failed" not in result.stdout
 
 
+SAYS = "#!/bin/sh\necho \"$0 $*\" >> \"$SAID\"\n"
+
+
+def test_swift_may_be_elsewhere(tmp_path, monkeypatch):
+    """What scripts/needs advises, make SWIFT=/path/to/swift, is for the tests too; it may be a command with arguments."""
+    monkeypatch.setenv("SAID", str(tmp_path / "said"))
+    monkeypatch.setenv("SWIFT", f"env {tmp_path}/another")
+    assert check(tmp_path, "unit", another=SAYS, swift="#!/bin/sh\nexit 1\n").returncode == 0
+    lines = (tmp_path / "said").read_text().splitlines()
+    assert [line.split()[:2] for line in lines] == [[f"{tmp_path}/another", "build"], [f"{tmp_path}/another", "test"]]
+
+
+def test_fuzzing_links_with_the_compiler_beside_swift(tmp_path):
+    for name in ("swift", "swiftc", "other/swift", "other/swiftc"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SAYS)
+        path.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SWIFT": f"{tmp_path}/other/swift", "SAID": str(tmp_path / "said")}
+    # A word that it does not know ends it after the build, before it fuzzes.
+    result = subprocess.run([ROOT / "scripts/fuzz", "nothing"], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 2
+    assert [line.split()[0] for line in (tmp_path / "said").read_text().splitlines()] == [f"{tmp_path}/other/swift", f"{tmp_path}/other/swiftc"]
+
+
 def test_an_unknown_part(tmp_path):
     result = check(tmp_path, "unit", "all")
     assert result.returncode == 2 and result.stderr == "check: no part is called 'all'\n" and result.stdout == ""
