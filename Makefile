@@ -37,11 +37,14 @@ LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
 
-MODULE_SOURCES := $(sort $(shell find module -name '*.c'))
-MODULE_HEADERS := $(sort $(shell find module -name '*.h'))
+# The layers of module/ (docs/architecture.md): another folder there is not a part of the module.
+LAYERS         := balance proxy message request moderator status connections table config base text
+# A name with a dot in front is an editor's.
+MODULE_SOURCES := $(sort module/mod_backhand.c $(shell find $(LAYERS:%=module/%) -name '*.c' ! -name '.*'))
+MODULE_HEADERS := $(sort $(shell find $(LAYERS:%=module/%) -name '*.h' ! -name '.*'))
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
 CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
-CORE_SOURCES   := $(shell find Sources -name '*.swift' -o -name '*.c' -o -name '*.h')
+CORE_SOURCES   := $(shell find Sources ! -name '.*' \( -name '*.swift' -o -name '*.c' -o -name '*.h' \))
 CORE           := .build-embedded/release/libBackhandBridge.a
 
 # Expanded when a recipe runs: apxs may come with what scripts/needs installs.

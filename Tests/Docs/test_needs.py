@@ -172,6 +172,17 @@ def test_a_build_installs_no_tools_of_tests_and_demonstration(copy):
         assert "scripts/needs build/mod_backhand.so" in result.stdout and "scripts/deps" not in result.stdout
 
 
+def test_only_the_layers_are_compiled(copy):
+    """Not the lock of an editor, which is a link to nothing, and not a folder with an object of its own."""
+    before = subprocess.run(["make", "-n", "all"], cwd=copy, text=True, capture_output=True, check=True).stdout
+    for lock in ("module/base/.#mb_line.c", "module/base/.#mb_base.h", "Sources/BackhandWire/.#Decode.swift"):
+        (copy / lock).symlink_to("somebody@somewhere.1")
+    (copy / "module/other").mkdir()
+    (copy / "module/other/mb_other.c").write_text("int other;")
+    result = subprocess.run(["make", "-n", "all"], cwd=copy, text=True, capture_output=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, before, "")
+
+
 def test_the_argument_parser_is_one_version():
     """A build of today's sources in a year is the same build."""
     package = read("Package.swift")
