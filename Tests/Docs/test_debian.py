@@ -41,5 +41,12 @@ def test_building_packages_leaves_nothing_to_commit():
     assert set(left) - set(ignored) == set()
 
 
+def test_what_make_deb_installs_is_what_the_packages_ask_for():
+    """But for debhelper's other names: apache2-dev has dh-apache2, and a build machine has build-essential."""
+    asked = set(re.search(r"^Build-Depends: (.*)$", read("debian/control"), flags=re.M)[1].split(", "))
+    installed = set(re.search(r"^DEB_DEPS +:= (.*)$", read("Makefile"), flags=re.M)[1].split())
+    assert installed - asked == {"build-essential", "debhelper"} and asked - installed == {"debhelper-compat (= 13)", "dh-apache2"}
+
+
 def test_the_build_installs_no_packages():
     assert re.search(r"^export DEPS = no$", read("debian/rules"), flags=re.M)

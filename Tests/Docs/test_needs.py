@@ -19,7 +19,7 @@ TOOLS = {
     "make": "#!/bin/sh\n[ -e built ]\n",
     "id": "#!/bin/sh\necho 0\n",
     "dpkg-query": "#!/bin/sh\nexit 1\n",
-    "apt-get": "#!/bin/sh\necho \"$*\" >> asked\ncase $* in *apache2-dev*) touch include/httpd.h ;; esac\n",
+    "apt-get": "#!/bin/sh\necho \"$*\" >> asked\ncase $* in *apache2-dev*) touch include/httpd.h ;; *ca-certificates*) touch certificates ;; esac\n",
     "tee": "#!/bin/sh\ncat > /dev/null\n",
     "chmod": "#!/bin/sh\n",
 }
@@ -34,7 +34,7 @@ class Machine:
         self.folder = folder
         for name in ("bin", "include/openssl"):
             (folder / name).mkdir(parents=True)
-        for name in ("include/httpd.h", "include/openssl/evp.h"):
+        for name in ("include/httpd.h", "include/openssl/evp.h", "certificates"):
             (folder / name).touch()
         for name, text in TOOLS.items():
             self.tool(name, text)
@@ -55,7 +55,7 @@ class Machine:
     def needs(self, *arguments, **environment):
         """The script's result, and what apt-get was asked to install."""
         result = subprocess.run(["scripts/needs", *(arguments or ["build/mod_backhand.so"])], cwd=self.folder, text=True, capture_output=True,
-                                check=False, env={"PATH": f"{self.folder}/bin", "POLICY_RC_D": "policy", **environment})
+                                check=False, env={"PATH": f"{self.folder}/bin", "POLICY_RC_D": "policy", "CA_CERTIFICATES": "certificates", **environment})
         asked = self.folder / "asked"
         lines = asked.read_text().splitlines() if asked.exists() else []
         return result, [line.split("--no-install-recommends ")[1] for line in lines if line.startswith("install")]
@@ -117,6 +117,13 @@ def test_only_what_is_missing_of_the_build_is_installed(machine):
     assert (result.returncode, result.stdout, asked) == (0, "Installing: apache2-dev\n", ["apache2-dev"])
 
 
+def test_git_gets_the_certificates_by_which_it_fetches(machine):
+    """Its package only recommends them, and recommended packages are not installed."""
+    machine.without("certificates")
+    result, asked = machine.needs()
+    assert (result.returncode, result.stdout, asked) == (0, "Installing: ca-certificates\n", ["ca-certificates"])
+
+
 def test_nothing_is_installed_where_that_is_forbidden(machine):
     machine.without("include/httpd.h")
     result, asked = machine.needs(DEPS="no")
@@ -132,7 +139,7 @@ def test_a_package_that_does_not_help_is_an_error(machine):
 
 
 def test_another_system_is_told_what_is_missing(machine):
-    machine.without("bin/apt-get", "bin/dpkg-query", "bin/git", "include/openssl/evp.h")
+    machine.without("bin/apt-get", "bin/dpkg-query", "bin/git", "include/openssl/evp.h", "certificates")
     result, _ = machine.needs()
     assert result.returncode == 2 and " libssl-dev git. " in result.stderr and len(result.stderr.splitlines()) == 1
 
