@@ -18,7 +18,7 @@
 #   make check-long  what is long by nature: packages, matrices, torture, endurance
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
 #                 `make` and `make install` need none of them if a C compiler, httpd's headers, libcrypto's and git are there. What is missing of
-#                 these is installed; DEPS=no: nothing is installed, and what is missing is an error.
+#                 these is installed; DEPS=no: nothing is installed or upgraded, and what is missing is an error.
 #   make clean
 
 APXS  ?= apxs

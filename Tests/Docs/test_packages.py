@@ -41,12 +41,12 @@ def machine(tmp_path):
         tool.chmod(0o755)
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
 
-    def run(script, *arguments, built="3.0.22", installed="3.0.19-1", archive="3.0.22-1"):
+    def run(script, *arguments, built="3.0.22", installed="3.0.19-1", archive="3.0.22-1", **environment):
         (tmp_path / "mod_ssl.so").write_bytes(b"\0OpenSSL %s 25 Aug 2026\0" % built.encode())
         (tmp_path / "version").write_text(installed)
         (tmp_path / "archive").write_text(archive)
         result = subprocess.run([f"scripts/{script}", *arguments], cwd=tmp_path, text=True, capture_output=True, check=False,
-                                env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "POLICY_RC_D": "policy"},
+                                env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "POLICY_RC_D": "policy", **environment},
                                 # A shell's background job is born with it ignored, and a script cannot catch what is.
                                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
@@ -70,6 +70,14 @@ def test_one_that_is_new_enough_is_left_alone_in_silence(machine, installed):
 def test_an_archive_without_a_newer_one_is_an_error(machine):
     result, _ = machine("up-to-date", "mod_ssl.so", archive="3.0.20-1")
     assert result.returncode == 2 and "libssl3 is still 3.0.20-1" in result.stderr and "AH01882" in result.stderr
+
+
+def test_nothing_is_upgraded_where_that_is_forbidden(machine):
+    """Nothing is missing: `make check DEPS=no` goes on."""
+    result, asked = machine("up-to-date", "mod_ssl.so", DEPS="no")
+    assert (result.returncode, result.stdout, asked) == (0, "", [])
+    assert result.stderr == ("DEPS=no forbids to upgrade libssl3: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1, "
+                             "so mod_ssl will warn (AH01882)\n")
 
 
 def test_without_mod_ssl_nothing_is_to_do(machine):
