@@ -2,7 +2,7 @@
 #
 #   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
-#   make check    every test
+#   make check    the tests, but for what is long by nature
 #   make unit     the Swift tests and the C calls of the border: what an edit breaks first
 #   make test T=310   the test files whose names begin with test_310
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n
