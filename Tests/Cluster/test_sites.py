@@ -117,7 +117,8 @@ def test_a_site_without_a_list_has_the_main_servers(stage):
             "AcceptStats 127.0.9.0/24", "AcceptStats 127.0.0.0/16")
     servers = [stage.httpd(without_lists(n), name=f"machine{n}", address=f"127.0.9.{n}") for n in (1, 2)]
     ids = [site_id(server, net, n) for n, server in enumerate(servers, 1) for net in (9, 10, 11)]
-    servers[0].knows(*ids)
+    for server in servers:
+        server.knows(*ids)
     # From 127.0.0.50: a peer there, so ask from elsewhere.
     answers = [client.request("127.0.10.1", servers[0].port, "/", source="127.1.0.50") for _ in range(60)]
     assert {answer.header("X-Served-By") for answer in answers} == {"red1", "machine2", "red2", "blue2"}

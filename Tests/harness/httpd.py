@@ -15,6 +15,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -392,7 +393,22 @@ class Httpd:
         def found():
             table = self.status()
             return table if set(table.servers) == wanted else None
-        return wait_for(found, deadline, f"{self} to know {sorted(wanted)}", every=0.05, show=self.show_status)
+        table = wait_for(found, deadline, f"{self} to know {sorted(wanted)}", every=0.05, show=self.show_status)
+        for server in servers:
+            self._wait_to_be_known(server)
+        return table
+
+    def _wait_to_be_known(self, server):
+        """Servers turn away requests of a front that they have not heard (BH0432), and hear it up to a second later. Some tests have fronts that
+        announce nothing to them: then this ends by itself."""
+        deadline = time.monotonic() + 1.5
+        while isinstance(server, Httpd) and time.monotonic() < deadline:
+            try:
+                if self.id in server.status().servers:
+                    return
+            except (OSError, ValueError):  # it has no control socket
+                return
+            time.sleep(0.05)
 
     def show_status(self):
         """Its table, or why it cannot be had: for the texts of failures."""
