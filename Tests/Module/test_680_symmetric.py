@@ -79,8 +79,9 @@ def test_prefork_nodes_do_not_fill_each_other(prefork, chain):
 
 def test_a_full_prefork_node_is_helped(prefork):
     """One node has all clients, for longer than announcements are old: the others, which have workers to spare, get some of its requests."""
-    asked = prefork.ask("wiki", (6, 0, 0), 5)
-    late = [one for one in asked[0] if one.at > 2]
+    asked = prefork.ask("wiki", (6, 0, 0), 7)
+    # What the others announce of the load before is forgotten in three seconds, and a new announcement is up to a second old.
+    late = [one for one in asked[0] if one.at > 4]
     assert len(late) > 50 and sum(one.server != prefork.nodes[0].id for one in late) > 0.1 * len(late), Counter(one.server for one in late)
 
 

@@ -20,8 +20,8 @@ struct Shortage {
     /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second one they are gone.
     private static let settled = 2
     /// Weight of an announcement in the mean. Requests are much shorter than the second between two announcements, so one tells by chance how many workers are
-    /// idle: with a smaller weight, a server that has become idle gets nothing for longer than four seconds; with a larger one chance decides.
-    private static let weight = 0.25
+    /// idle: with a smaller weight, a server that has become idle gets nothing for longer than two seconds; with a larger one chance decides.
+    private static let weight = 0.5
     /// So many times what it was before, or what the server itself took, is a wait: the server does not count that. What is less is the requests' doing.
     private static let waited: UInt64 = 4
 
@@ -51,10 +51,11 @@ struct Shortage {
         before = []
     }
 
-    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean.
+    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean, which counts as whole from 0.8 on
+    /// because it comes near a steady number, but never to it.
     private mutating func spare(_ last: UInt32) -> UInt32 {
         mean = idle == nil ? Double(last) : mean + Self.weight * (Double(last) - mean)
-        let least = min(last, idle ?? last, UInt32(mean + 0.5))
+        let least = min(last, idle ?? last, UInt32(mean + 0.2))
         idle = last
         return least
     }
