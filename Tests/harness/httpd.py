@@ -15,7 +15,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import uuid
 from pathlib import Path
 
@@ -401,14 +400,10 @@ class Httpd:
     def _wait_to_be_known(self, server):
         """Servers turn away requests of a front that they have not heard (BH0432), and hear it up to a second later. Some tests have fronts that
         announce nothing to them: then this ends by itself."""
-        deadline = time.monotonic() + 1.5
-        while isinstance(server, Httpd) and time.monotonic() < deadline:
-            try:
-                if self.id in server.status().servers:
-                    return
-            except (OSError, ValueError):  # it has no control socket
-                return
-            time.sleep(0.05)
+        if not isinstance(server, Httpd):
+            return
+        with contextlib.suppress(Late, OSError, ValueError):  # the last two: it has no control socket
+            wait_for(lambda: self.id in server.status().servers, 1.5, f"{server} to know {self}", every=0.05)
 
     def show_status(self):
         """Its table, or why it cannot be had: for the texts of failures."""
