@@ -65,11 +65,11 @@ struct FeedbackWindow {
         if Int(id) < rows.count { rows[Int(id)].forget() }
     }
 
-    /// In thousandths, 1 to 64 of us: more balancers than that are not told from many clients without any.
+    /// In thousandths, 1 to `mostBalancers` of us.
     /// nil: this httpd has sent nothing lately, or its servers count nothing.
     private var kappa: UInt32? {
         guard all > 0, ours > 0 else { return nil }
-        return UInt32(min(max(all / ours, 1), 64) * 1000)
+        return UInt32(min(max(all / ours, 1), mostBalancers) * 1000)
     }
 }
 

@@ -16,7 +16,7 @@ internal import CBackhand
 /// kept connections are busy ones in what such a server announces, so that fewer may mean that connections hold them.
 func keepable(_ facts: bh_facts_t, kappa: UInt32, others: UInt32) -> UInt32 {
     let idle = Double(max(facts.idle_workers, 0)), workers = Double(max(facts.workers, 0))
-    let share = kappa > 0 ? max(1, Double(kappa) / 1000) : max(1, Double(min(others, mostOthers)))
+    let share = max(1, kappa > 0 ? Double(kappa) / 1000 : min(Double(others), mostBalancers))
     switch facts.idle_cost {
     case BH_IDLE_FREE.rawValue:
         guard facts.keepalive_ms > keepMargin else { return 0 }
@@ -30,8 +30,8 @@ func keepable(_ facts: bh_facts_t, kappa: UInt32, others: UInt32) -> UInt32 {
     }
 }
 
-/// More balancers than that are not told from many clients without any; kappa has the same bound.
-private let mostOthers = UInt32(64)
+/// More balancers than that are not told from many clients without any.
+let mostBalancers = 64.0
 
 /// No connection is used in the last second before the server closes it: the request might meet its end on the way, milliseconds.
 let keepMargin = UInt32(1000)
