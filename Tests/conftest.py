@@ -77,6 +77,12 @@ def mpm_stage(module_mpm, request):
     yield from _stage(request)
 
 
+def _what_tells(log):
+    """The end of an error log, after the last lines that are no debug ones: under load these would be far above the end."""
+    warnings = "\n".join(line for line in log.splitlines() if ":debug]" not in line and ":trace" not in line)
+    return f"{warnings[-4000:]}\n[…] its end:\n{log[-4000:]}"
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -84,5 +90,5 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for stage in _stages:
             for server in stage.httpds:
-                report.sections.append((f"{server.name}: error log", server.log.text()[-8000:]))
+                report.sections.append((f"{server.name}: error log", _what_tells(server.log.text())))
                 report.sections.append((f"{server.name}: access log", "\n".join(server.access_log()[-40:])))

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Graceful restarts, one after the other, under load: nothing is lost, nothing is left behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -17,16 +18,20 @@ from harness.load import Load
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
-BALANCED = CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n"
+# A wrong answer says by its Backhand-Trace what was decided.
+BALANCED = CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\nBackhandTrace On\n"
 RESTARTS, EVERY_S = (60, 1.0) if ENDURANCE else (9, 0.6)
 
 
 def kept(pid):
     """What a process holds: descriptors by kind, and shared mappings of a segment's size."""
     folder = Path(f"/proc/{pid}/fd")
-    kinds = sorted(re.sub(r"\d+", "N", os.readlink(entry)) for entry in folder.iterdir())
+    kinds = []
+    for entry in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since the folder was read
+            kinds.append(re.sub(r"\d+", "N", os.readlink(entry)))
     maps = [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/dev/zero" in line]
-    return kinds, len(maps)
+    return sorted(kinds), len(maps)
 
 
 def settled(server):
