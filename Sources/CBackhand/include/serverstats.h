@@ -26,7 +26,7 @@
 #endif
 
 #define BH_ROWS MAXSERVERS
-/* A row that is written again and again is skipped after this many tries: a reader never spins for long. */
+/* Copies that a reader makes at most: it never spins for long. A row is skipped only if it is written anew during each of them. */
 #define BH_ROW_TRIES 32
 /* Hostname of an extended row with its NUL: the longest DNS label is 63. Longer names are cut. */
 #define BH_HOSTNAME_SIZE 64
@@ -129,7 +129,7 @@ typedef struct bh_evidence {
 /* One server's extended row. Each group has separate cache lines, so that its writers do not slow the readers of the others. */
 typedef struct bh_row {
     /* Scanned by every decision. */
-    uint32_t lock;             /* sequence lock of facts: odd while the moderator writes */
+    uint32_t lock;             /* sequence lock of facts and before: its lowest two bits are a bh_phase_t */
     uint32_t own;              /* moderator: 1: this httpd itself, as row 0 or as a virtual host with its own address */
     uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
     uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
@@ -161,7 +161,18 @@ typedef struct bh_row {
     /* Evidence against the server. */
     uint64_t failing[BH_CHAINS]; /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
     bh_evidence_t evidence[BH_CHAINS];
+    /* The facts once more, for readers that come while the others are written. */
+    bh_facts_t before;         /* moderator */
+    uint8_t pad[8];
 } bh_row_t;
+
+/* What the moderator is about to do with a row: one of the two copies of its facts is whole at any time, whatever becomes of the moderator. */
+typedef enum bh_phase {
+    BH_PHASE_REST = 0,   /* both are whole, and the same */
+    BH_PHASE_FACTS = 1,  /* facts are written, before is whole */
+    BH_PHASE_BEFORE = 2, /* before is written, facts are whole */
+    BH_PHASES = 4        /* the lock grows by so much with each write */
+} bh_phase_t;
 
 /* bh_row_t.may_keep. */
 #define BH_KEEP_ALL UINT32_MAX
@@ -311,7 +322,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 15 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 16 /* revision */,          \
         sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
         offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
 
@@ -324,7 +335,7 @@ BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0, "docs/server
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4, "bh_row_is_plain() loads both at once");
-BH_ASSERT(sizeof(bh_row_t) == 2048 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
+BH_ASSERT(offsetof(bh_row_t, before) == 2048 && sizeof(bh_row_t) == 2304 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
           && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
 BH_ASSERT(sizeof(bh_sender_t) * BH_SENDERS % 64 == 0, "what follows begins on a cache line");
@@ -471,14 +482,19 @@ static inline void bh_facts_words(const uint64_t *_Nonnull from, bh_facts_word_t
     for (; i < count; i++) to[i] = bh_word_load(&from[i]);
 }
 
-/* Copies a consistent state of the row; false if it was being written all the time: skip the row then, and what was copied. */
+/* The copy of the facts that is whole while the lock has this value. */
+static inline const bh_facts_t *_Nonnull bh_row_whole(const bh_row_t *_Nonnull row, uint32_t lock) {
+    return lock % BH_PHASES == BH_PHASE_FACTS ? &row->before : &row->facts;
+}
+
+/* Copies a consistent state of the row, also while the moderator writes it, is stopped or has died there. False only if the moderator has begun another phase
+ * during each of BH_ROW_TRIES copies: skip the row then, and what was copied. */
 static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnull facts) {
     for (int try = 0; try < BH_ROW_TRIES; try++) {
-        uint32_t before = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
-        if (before & 1) continue;
-        bh_facts_words((const uint64_t *)(const void *)&row->facts, (bh_facts_word_t *)(void *)facts);
+        uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
+        bh_facts_words((const uint64_t *)(const void *)bh_row_whole(row, lock), (bh_facts_word_t *)(void *)facts);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == before) {
+        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == lock) {
             facts->hostname[BH_HOSTNAME_SIZE - 1] = '\0';
             return true;
         }
@@ -489,12 +505,12 @@ static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnul
 /* The server's address alone; false as above. */
 static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_Nonnull address) {
     for (int try = 0; try < BH_ROW_TRIES; try++) {
-        uint32_t before = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
-        if (before & 1) continue;
-        address->high = bh_word_load(&row->facts.address.high);
-        address->low = bh_word_load(&row->facts.address.low);
+        uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
+        const bh_facts_t *facts = bh_row_whole(row, lock);
+        address->high = bh_word_load(&facts->address.high);
+        address->low = bh_word_load(&facts->address.low);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == before) return true;
+        if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == lock) return true;
     }
     return false;
 }
@@ -657,16 +673,26 @@ static inline void bh_segment_set_sender(bh_segment_t *_Nonnull segment, uint32_
 
 static inline void bh_public_store(int *_Nonnull field, int value) { __atomic_store_n(field, value, __ATOMIC_RELAXED); }
 
-/* Replaces the facts of a row under its sequence lock. A lock left odd by a writer that died is taken over. */
-static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnull facts) {
-    uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_RELAXED) | 1;
-    __atomic_store_n(&row->lock, lock, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    uint64_t words[sizeof(bh_facts_t) / 8];
+/* Begins a phase, and writes the copy of the facts that readers leave alone in it. */
+static inline void bh_row_write(bh_row_t *_Nonnull row, uint32_t lock, bh_facts_t *_Nonnull copy, const bh_facts_t *_Nonnull facts) {
+    uint64_t words[sizeof(bh_facts_t) / 8], *to = (uint64_t *)(void *)copy;
     memcpy(words, facts, sizeof words);
-    uint64_t *to = (uint64_t *)(void *)&row->facts;
+    __atomic_store_n(&row->lock, lock, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) __atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
-    __atomic_store_n(&row->lock, lock + 1, __ATOMIC_RELEASE);
+}
+
+/* Replaces the facts of a row. What a writer that died has left half written is made whole first, if readers may need it. */
+static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnull facts) {
+    uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_RELAXED), rest = lock - lock % BH_PHASES + BH_PHASES;
+    if (lock % BH_PHASES == BH_PHASE_BEFORE) {
+        bh_row_write(row, lock, &row->before, &row->facts);
+        __atomic_store_n(&row->lock, rest, __ATOMIC_RELEASE);
+        rest += BH_PHASES;
+    }
+    bh_row_write(row, rest + BH_PHASE_FACTS, &row->facts, facts);
+    bh_row_write(row, rest + BH_PHASE_BEFORE, &row->before, facts);
+    __atomic_store_n(&row->lock, rest + BH_PHASES, __ATOMIC_RELEASE);
 }
 
 static inline void bh_segment_set_spare(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t short_ms, uint32_t workers) {

@@ -71,6 +71,7 @@ private final class Tally: Sendable {
         #expect(tally.mixed.load(ordering: .relaxed) == 0)
         #expect(tally.backwards.load(ordering: .relaxed) == 0)
         #expect(tally.read.load(ordering: .relaxed) > 1000)
+        #expect(tally.skipped.load(ordering: .relaxed) == 0)
         #expect(table.facts(1)?.sequence == number)
     }
 
@@ -89,15 +90,34 @@ private final class Tally: Sendable {
         }
     }
 
-    /// A row whose writer died in the middle is skipped after a bounded number of tries, and readable after the next write.
-    @Test func abandonedLock() {
+    /// A moderator that is stopped or killed between any two stores of a write: readers have the facts of before it or after it, whole.
+    @Test(arguments: [UInt32(BH_PHASE_FACTS.rawValue), UInt32(BH_PHASE_BEFORE.rawValue)])
+    func writerThatStops(phase: UInt32) throws {
         let table = TestSegment()
         var writer = table.writer()
         _ = writer.hear(uniform(1), now: 1, wall: 1)
-        table.row(1).pointee.lock |= 1
-        #expect(table.facts(1) == nil)
+        let row = table.row(1)
+        let first = row.pointee.facts
         _ = writer.hear(uniform(2), now: 2, wall: 2)
-        #expect(table.facts(1).map(isUniform) == true)
-        #expect(table.row(1).pointee.lock % 2 == 0)
+        let lock = row.pointee.lock
+        #expect(lock % UInt32(BH_PHASES.rawValue) == BH_PHASE_REST.rawValue)
+        // Half of the copy that is being written is another announcement's.
+        row.pointee.lock = lock + phase
+        if phase == BH_PHASE_FACTS.rawValue {
+            row.pointee.before = first
+            row.pointee.facts.arrivals = 77
+        } else {
+            row.pointee.before.arrivals = 77
+        }
+        #expect(try isUniform(#require(table.facts(1))))
+        #expect(table.facts(1)?.sequence == (phase == BH_PHASE_FACTS.rawValue ? 1 : 2))
+        var address = bh_address_t()
+        #expect(bh_row_address(row, &address) && address == parseAddress("10.0.0.4"))
+        // Its successor knows the server, and makes all whole again.
+        var next = table.writer(pid: 101)
+        #expect(next.hear(uniform(3), now: 3, wall: 3) == .row(1))
+        #expect(row.pointee.lock % UInt32(BH_PHASES.rawValue) == BH_PHASE_REST.rawValue)
+        #expect(isUniform(row.pointee.facts) && isUniform(row.pointee.before))
+        #expect(row.pointee.facts.sequence == 3 && row.pointee.before.sequence == 3)
     }
 }

@@ -263,16 +263,6 @@ import Testing
         #expect(bh_segment_rows(table.segment) == 9)
     }
 
-    /// A moderator died while it wrote row 1: readers skip it, and its server gets another row.
-    @Test func unreadableRow() {
-        var first = table.writer()
-        _ = first.hear(announcement("10.0.0.4", boot: 7), now: 1000, wall: 5)
-        table.row(1).pointee.lock |= 1
-        #expect(table.facts(1) == nil)
-        var second = table.writer(pid: 101)
-        #expect(second.hear(announcement("10.0.0.4", boot: 7), now: 2000, wall: 5) == .row(2))
-    }
-
     @Test func selfIsRowZero() {
         var writer = table.writer()
         writer.writeSelf(announcement("10.0.0.1", boot: 1, hostname: "me"), now: 1000, wall: 5)
