@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Connections that fit, measured: connections.py [--full] [matrix|balancers|symmetric|shared|race...].
+"""Connections that fit, measured: connections.py [--full] [matrix|balancers|symmetric|uneven|shared|race...].
 
 `make bench` runs all but race. It needs HAProxy.
 """
@@ -15,6 +15,7 @@ from Bench.Connections.matrix import Setting, matrix  # noqa: E402
 from Bench.Connections.race import race  # noqa: E402
 from Bench.Connections.shared import shared  # noqa: E402
 from Bench.Connections.symmetric import symmetric  # noqa: E402
+from Bench.Connections.uneven import uneven  # noqa: E402
 
 
 def setting(word):
@@ -25,15 +26,15 @@ def setting(word):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("part", nargs="*", choices=("matrix", "balancers", "symmetric", "shared", "race", []))
+    parser.add_argument("part", nargs="*", choices=("matrix", "balancers", "symmetric", "uneven", "shared", "race", []))
     parser.add_argument("--full", action="store_true", help="all 108 cells of the matrix, all sizes of symmetric clusters")
     parser.add_argument("--setting", action="append", type=setting, default=[], help="of the matrix only this, as in event/prefork/4: all its cells")
     parser.add_argument("--seconds", type=float, default=60, help="of each part of race")
     parser.add_argument("--before", help="a folder with an older mod_backhand.so, for race")
     words = parser.parse_args()
-    parts = words.part or ["matrix", "balancers", "symmetric", "shared"]
+    parts = words.part or ["matrix", "balancers", "symmetric", "uneven", "shared"]
     run = {"matrix": lambda: matrix(words.full, words.setting), "balancers": balancers, "symmetric": lambda: symmetric(words.full),
-           "shared": shared, "race": lambda: race(words.seconds, words.before)}
+           "uneven": uneven, "shared": shared, "race": lambda: race(words.seconds, words.before)}
     good = {part: run[part]() for part in parts}
     bad = [part for part, is_good in good.items() if is_good is False]
     print(f"connections: {'not good: ' + ', '.join(bad) if bad else 'all good'}")
