@@ -42,7 +42,8 @@ int byEverything(r, servers, n, arg)
         int sum = s->arriba + s->aservers + s->nservers + s->load + s->load_hwm + s->cpu + s->ncpu + s->tmem + s->amem
                   + s->numbacked + s->tatime;
         if (s->mtime + SERVER_TIMEOUT < now) continue;
-        if (s->contact.sin_family != AF_INET || ntohs(s->contact.sin_port) == 0 || s->contact.sin_addr.s_addr == 0) continue;
+        if (s->contact.sin_family != AF_INET || ntohs(s->contact.sin_port) == 0) continue;
+        if (s->contact.sin_addr.s_addr == 0) continue;
         if (s->hostname[0] == '\0' || strlen(s->hostname) >= sizeof s->hostname) continue;
         if (best < mod_backhand_personal_arriba || sum == 0) continue;
         if (arg != NULL && strcmp(s->hostname, arg) != 0) continue;

@@ -169,7 +169,8 @@ def test_a_refusal_on_a_kept_connection(stage, mpm):
 SCRIPT = """#!/bin/sh
 echo "Content-Type: text/plain"
 echo
-echo "$REQUEST_METHOD length=$CONTENT_LENGTH for=$HTTP_X_FORWARDED_FOR guard=$HTTP_BACKHAND_PROXIED action=$BACKHAND_ACTION"
+echo "$REQUEST_METHOD length=$CONTENT_LENGTH for=$HTTP_X_FORWARDED_FOR" \\
+    "guard=$HTTP_BACKHAND_PROXIED action=$BACKHAND_ACTION"
 cat | wc -c
 """
 

@@ -40,7 +40,8 @@ static int add(request_rec *r) {
             bh_evidence_t *evidence = bh_row_evidence(&segment->rows_extended[id], slot);
             if (!bh_evidence_answers(evidence, BH_CLASS_GOOD)) continue;
             int is_wrong = id == 1 && r->args && !strcmp(r->args, "404");
-            __atomic_add_fetch(&evidence->answers[is_wrong ? BH_CLASS_WRONG : BH_CLASS_GOOD], 20000000, __ATOMIC_RELAXED);
+            uint32_t *answers = &evidence->answers[is_wrong ? BH_CLASS_WRONG : BH_CLASS_GOOD];
+            __atomic_add_fetch(answers, 20000000, __ATOMIC_RELAXED);
             added++;
         }
     ap_rprintf(r, "%d\n", added);

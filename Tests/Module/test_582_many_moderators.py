@@ -19,7 +19,8 @@ static int usurp(request_rec *r) {
     if (!r->handler || strcmp(r->handler, "usurp")) return DECLINED;
     bh_segment_t *segment = find();
     if (!segment) return HTTP_NOT_FOUND;
-    for (apr_time_t end = apr_time_now() + apr_time_from_sec(6); apr_time_now() < end; apr_sleep(200)) segment->owner_epoch++;
+    apr_time_t end = apr_time_now() + apr_time_from_sec(6);
+    for (; apr_time_now() < end; apr_sleep(200)) segment->owner_epoch++;
     ap_rputs("done\n", r);
     return OK;
 }

@@ -23,7 +23,8 @@ SLASHES = "AllowEncodedSlashes NoDecode\n"
 SCRIPT = """#!/bin/sh
 echo "Content-Type: text/plain"
 echo
-echo "protocol=$SERVER_PROTOCOL target=$REQUEST_URI host=$HTTP_HOST proxied=$HTTP_BACKHAND_PROXIED method=$REQUEST_METHOD"
+echo "protocol=$SERVER_PROTOCOL target=$REQUEST_URI host=$HTTP_HOST" \\
+    "proxied=$HTTP_BACKHAND_PROXIED method=$REQUEST_METHOD"
 sha256sum
 """
 

@@ -39,7 +39,8 @@ static int send_one(int to, const void *bytes, size_t size, const int *rights, i
         message.msg_control = control.room;
         message.msg_controllen = CMSG_SPACE(number * sizeof(int));
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS, header->cmsg_len = CMSG_LEN(number * sizeof(int));
+        header->cmsg_level = SOL_SOCKET, header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(number * sizeof(int));
         memcpy(CMSG_DATA(header), rights, number * sizeof(int));
     }
     return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
@@ -48,7 +49,8 @@ static int send_one(int to, const void *bytes, size_t size, const int *rights, i
 static int take_one(int from) {
     union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
     struct iovec piece = {&held[count], sizeof held[count]};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    message.msg_control = control.room, message.msg_controllen = sizeof control.room;
     if (recvmsg(from, &message, MSG_DONTWAIT) < 0) return 0;
     memcpy(&fds[count++], CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
     return 1;
@@ -69,10 +71,11 @@ static int tcp(const char *address, int port, int type, int connects) {
 
 static int throw_it(request_rec *r) {
     char kind[32] = "", server[64] = "", other[64] = "";
-    int port = 0, other_port = 0, seconds = 0, in = -1, out = -1, pipes[2], one;
+    int port = 0, other_port = 0, seconds = 0, in = -1, out = -1, pipes[2], one = -1;
     unsigned id = 0;
     if (!r->handler || strcmp(r->handler, "throw")) return DECLINED;
-    sscanf(r->args ? r->args : "", "%31[^,],%63[^,],%d,%63[^,],%d,%u,%d", kind, server, &port, other, &other_port, &id, &seconds);
+    sscanf(r->args ? r->args : "", "%31[^,],%63[^,],%d,%63[^,],%d,%u,%d", kind, server, &port, other, &other_port,
+           &id, &seconds);
     /* Pairs were made one after the other: the first descriptor is what is put in. */
     for (int fd = 3, seen = 0; fd < 200 && in < 0; fd++) {
         int type = 0, domain = 0;
@@ -84,19 +87,20 @@ static int throw_it(request_rec *r) {
     if (in < 0) return HTTP_NOT_FOUND;
     count = 0;
     while (take_one(out)) {}
-    waiting good = {UINT64_C(0x6d625f706f6f6c31), now_ms(), 0, 0, UINT64_C(0xffff00000000) | ntohl(inet_addr(server)), id, port, 0, 0};
+    uint64_t address = UINT64_C(0xffff00000000) | ntohl(inet_addr(server));
+    waiting good = {UINT64_C(0x6d625f706f6f6c31), now_ms(), 0, 0, address, id, port, 0, 0};
     if (!strcmp(kind, "text")) send_one(in, "hello", 5, NULL, 0);
     if (!strcmp(kind, "short")) send_one(in, &good, 8, NULL, 0);
     if (!strcmp(kind, "none")) send_one(in, &good, sizeof good, NULL, 0);
-    if (!strcmp(kind, "row")) good.id = id + 16 * 1000, send_one(in, &good, sizeof good, (one = tcp(server, port, SOCK_STREAM, 1), &one), 1);
-    if (!strcmp(kind, "queue")) good.id = id + 1, send_one(in, &good, sizeof good, (one = tcp(server, port, SOCK_STREAM, 1), &one), 1);
-    if (!strcmp(kind, "pipe") && !pipe(pipes)) send_one(in, &good, sizeof good, pipes, 1), close(pipes[0]), close(pipes[1]);
-    if (!strcmp(kind, "two") && !pipe(pipes)) send_one(in, &good, sizeof good, pipes, 2), close(pipes[0]), close(pipes[1]);
-    if (!strcmp(kind, "udp")) one = tcp(server, port, SOCK_DGRAM, 1), send_one(in, &good, sizeof good, &one, 1), close(one);
-    if (!strcmp(kind, "other")) one = tcp(other, other_port, SOCK_STREAM, 1), send_one(in, &good, sizeof good, &one, 1), close(one);
-    if (!strcmp(kind, "fresh")) one = tcp(server, port, SOCK_STREAM, 0), send_one(in, &good, sizeof good, &one, 1), close(one);
-    if (!strcmp(kind, "listening")) one = tcp(server, port, SOCK_STREAM, 0), listen(one, 1), send_one(in, &good, sizeof good, &one, 1), close(one);
-    if (!strcmp(kind, "row") || !strcmp(kind, "queue")) close(one);
+    int pair = !strcmp(kind, "pipe") ? 1 : !strcmp(kind, "two") ? 2 : 0;
+    if (pair && !pipe(pipes)) send_one(in, &good, sizeof good, pipes, pair), close(pipes[0]), close(pipes[1]);
+    if (!strcmp(kind, "row")) good.id = id + 16 * 1000, one = tcp(server, port, SOCK_STREAM, 1);
+    if (!strcmp(kind, "queue")) good.id = id + 1, one = tcp(server, port, SOCK_STREAM, 1);
+    if (!strcmp(kind, "udp")) one = tcp(server, port, SOCK_DGRAM, 1);
+    if (!strcmp(kind, "other")) one = tcp(other, other_port, SOCK_STREAM, 1);
+    if (!strcmp(kind, "fresh")) one = tcp(server, port, SOCK_STREAM, 0);
+    if (!strcmp(kind, "listening")) one = tcp(server, port, SOCK_STREAM, 0), listen(one, 1);
+    if (one >= 0) send_one(in, &good, sizeof good, &one, 1), close(one);
     for (int i = 0; i < count; i++) send_one(in, &held[i], sizeof held[i], &fds[i], 1), close(fds[i]);
     for (uint64_t end = now_ms() + 1000 * seconds; now_ms() < end;) {
         if (!strcmp(kind, "flood")) send_one(in, "hello", 5, NULL, 0);

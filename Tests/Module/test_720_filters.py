@@ -90,7 +90,8 @@ def test_a_front_with_tls(stage):
     stage.plant(front, Announcement(backend.address, backend.port))
     context = ssl.create_default_context(cafile=str(authority.certificate))
     with socket.create_connection((front.address, front.port), 10) as plain, context.wrap_socket(plain, server_hostname="shop.test") as secure:
-        secure.sendall(f"GET /a HTTP/1.1\r\nHost: shop.test:{front.port}\r\nX-Forwarded-Proto: http\r\nConnection: close\r\n\r\n".encode())
+        head = f"GET /a HTTP/1.1\r\nHost: shop.test:{front.port}\r\nX-Forwarded-Proto: http\r\nConnection: close"
+        secure.sendall(f"{head}\r\n\r\n".encode())
         response = http.client.HTTPResponse(secure)
         response.begin()
         assert (response.status, response.getheader("Location")) == (302, f"https://shop.test:{front.port}/next")

@@ -38,7 +38,9 @@ AcceptStats 127.0.0.0/8
 </Location>
 """
 # What programs write for themselves while packages come and go, and what the second instance has.
-NOT_PACKAGES = re.compile(r"(proc|sys|dev|run|tmp|root|usr/local|var/(cache|log|tmp|backups|www|lib/(back|dpkg|apt|apache2)))(/|$)|etc/.*-back(/|$)")
+NOT_PACKAGES = re.compile(
+    r"(proc|sys|dev|run|tmp|root|usr/local|var/(cache|log|tmp|backups|www|lib/(back|dpkg|apt|apache2)))(/|$)"
+    r"|etc/.*-back(/|$)")
 # a2enmod has enabled these with the module, and they are apache2's own.
 LEFT_ENABLED = {f"etc/apache2/mods-enabled/{name}" for name in ("proxy.load", "proxy.conf", "proxy_http.load")}
 

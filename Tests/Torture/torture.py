@@ -178,7 +178,8 @@ class Torture:
         self.wrong_spans = []  # balancer, and the wall clock before and after what went wrong there
         self.ordered = {}   # id -> whether it was answered with 200
         self.faults = Counter()
-        self.recycling = None  # children of the server that recycles them, at the last look; None: something else has ended them since
+        # Children of the server that recycles them, at the last look; None: something else has ended them since.
+        self.recycling = None
 
     def _server(self, number):
         name = f"server{number}"

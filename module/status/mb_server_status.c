@@ -38,7 +38,8 @@ static figures look(void) {
 /* ?auto: for programs, a line each. */
 static void put_lines(request_rec *r, const figures *sum, uint64_t arrivals, int unattended) {
     ap_rprintf(r,
-               "BackhandServersKnown: %d\nBackhandServersHeard: %d\nBackhandServersBackedOff: %d\nBackhandArrivals: %" APR_UINT64_T_FMT
+               "BackhandServersKnown: %d\nBackhandServersHeard: %d\nBackhandServersBackedOff: %d\n"
+               "BackhandArrivals: %" APR_UINT64_T_FMT
                "\nBackhandProxied: %" APR_UINT64_T_FMT "\nBackhandFailed: %" APR_UINT64_T_FMT "\nBackhandInFlight: %" APR_UINT64_T_FMT
                "\nBackhandUnattended: %d\n",
                sum->known, sum->heard, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight, unattended);

@@ -61,7 +61,8 @@ static void put_figures(request_rec *r, uint32_t id, const bh_facts_t *facts, co
 static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts, const moment *at) {
     (void)id, (void)at;
     ap_rprintf(r,
-               "<td>%.1f</td><td>%.0f</td><td>%.1f ms</td><td>%.1f ms</td><td>%.2f</td><td>%u</td><td>%.1f %%</td><td>%" APR_UINT64_T_FMT "</td>",
+               "<td>%.1f</td><td>%.0f</td><td>%.1f ms</td><td>%.1f ms</td><td>%.2f</td><td>%u</td><td>%.1f %%</td>"
+               "<td>%" APR_UINT64_T_FMT "</td>",
                facts->mean_in_flight / 1000.0, facts->arrival_rate / 1000.0, facts->first_byte_us / 1000.0, facts->latency_us / 1000.0,
                facts->cpu_used / 1000.0, facts->capacity, facts->error_ppm / 10000.0, facts->dispatched);
 }

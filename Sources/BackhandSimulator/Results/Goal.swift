@@ -45,7 +45,8 @@ public struct Goal: Sendable {
         switch measure {
         case .rule(let name, let factor): "at most \(number(factor, decimals: 2)) of \(name)"
         case .best(let kinds, let factor):
-            "at most \(number(factor, decimals: 2)) of the best rival\(kinds.contains(.tuned) ? ", weights and agent too" : " without weights")"
+            "at most \(number(factor, decimals: 2)) of the best rival"
+                + (kinds.contains(.tuned) ? ", weights and agent too" : " without weights")
         case .noFailures: "no failed request"
         }
     }

@@ -110,7 +110,8 @@ public struct Table {
                 let figures = [one.mean, one.p50, one.p90, one.p99, one.p999].map { number($0, decimals: 3) }
                 let shares = one.shares.map { number(Double($0) / Double(max(1, one.shares.reduce(0, +))), decimals: 3) }
                 lines.append(
-                    "\(scenario.name),\"\(contender.name)\",\(one.requests),\(one.failures),\(figures.joined(separator: ",")),"
+                    "\(scenario.name),\"\(contender.name)\",\(one.requests),\(one.failures),"
+                        + figures.joined(separator: ",") + ","
                         + shares.joined(separator: " "))
             }
         }

@@ -110,7 +110,11 @@ struct ParseStepTests {
     ])
     func refusesBadFormats(argument: String) {
         let text = complaint("HTTPRedirectToName", argument)
-        #expect(text == "HTTPRedirectToName: '\(argument.map { $0.isASCII && !$0.isWhitespace || $0 == " " ? String($0) : String(repeating: "?", count: $0.utf8.count) }.joined())' is not "
+        let shown = argument.map { character in
+            let isShown = character.isASCII && !character.isWhitespace || character == " "
+            return isShown ? String(character) : String(repeating: "?", count: character.utf8.count)
+        }
+        #expect(text == "HTTPRedirectToName: '\(shown.joined())' is not "
             + "a format of letters, digits, '.', '-', '_' and %#S, %-#S, %#H, %-#H, where # is 1 to 99")
     }
 

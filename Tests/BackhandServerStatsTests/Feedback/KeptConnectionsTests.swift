@@ -29,7 +29,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         KeepCase(testDescription: "event, for a second: none", cost: BH_IDLE_FREE, timeout: 1000, may: 0),
         KeepCase(testDescription: "KeepAlive Off: none", cost: BH_IDLE_CLOSED, timeout: 0, may: 0),
         KeepCase(testDescription: "nothing said: one a child", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 4, may: .max - 1),
-        KeepCase(testDescription: "nothing said, few idle workers: none", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 3, may: 0),
+        KeepCase(testDescription: "nothing said, few idle workers", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 3, may: 0),
         KeepCase(testDescription: "nothing said, not even of workers", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 0, workers: 0, may: .max - 1),
         KeepCase(testDescription: "nothing said, nonsense", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: -5, workers: -9, may: .max - 1),
         KeepCase(testDescription: "a quarter of the idle workers", may: 4),

@@ -67,7 +67,8 @@ import Testing
         hear(&writer, 1, at: 3000, boot: 9)
         #expect(bh_row_state(table.row(1)) == BH_STATE_MAINTENANCE.rawValue && bh_row_closed(table.row(1)))
         let text = String(decoding: stateJSON(table.segment, 1, underWay: nil), as: UTF8.self)
-        #expect(text == #"{"address":"10.0.0.4","port":80,"state":"maintenance","announced":"up","ordered":"maintenance","under_way":0}"# + "\n")
+        #expect(text == #"{"address":"10.0.0.4","port":80,"state":"maintenance","announced":"up","ordered":"maintenance","#
+            + #""under_way":0}"# + "\n")
         hear(&writer, 2, at: 33_000, boot: 9)
         order(BH_STATE_UP, in: table.segment, id)
         #expect(came == 33_000, "back, as after a silence")

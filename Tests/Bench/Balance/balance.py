@@ -16,7 +16,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from Bench.Balance import calibrate, contenders, control_group, figures, oracle, plot, scenarios, workload  # noqa: E402 (after the path above)
+from Bench.Balance import calibrate, contenders, control_group, figures, oracle, plot, scenarios, workload  # noqa: E402
 from Bench.Balance.run import Plan, World, build, run  # noqa: E402
 
 SHORT, FULL, ROUNDS = Plan(5, warm_up=2, settle=1.5, drain=5), Plan(30, warm_up=5), 3

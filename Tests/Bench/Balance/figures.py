@@ -64,7 +64,8 @@ def median(runs):
 
 
 # GET and POST: failed requests.
-HEAD = f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} {'GET':>6} {'POST':>6} {'again':>6} {'idle':>5}  shares in %"
+HEAD = (f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} "
+        f"{'GET':>6} {'POST':>6} {'again':>6} {'idle':>5}  shares in %")
 
 
 def _ms(value):

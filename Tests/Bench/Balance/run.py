@@ -65,7 +65,8 @@ class Cell(NamedTuple):
         if not failed:
             return ""
         request, outcome = failed[0]
-        return f"{len(failed)} failed, the first at {request.due / 1e6:.2f} s: {request.method} {request.path}: {outcome.text}"
+        return (f"{len(failed)} failed, the first at {request.due / 1e6:.2f} s: "
+                f"{request.method} {request.path}: {outcome.text}")
 
     @property
     def lags(self):

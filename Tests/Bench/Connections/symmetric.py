@@ -50,7 +50,8 @@ class Nodes:
                     path=f"/{chain}/{self.pause_ms}", seed=seed, warm=warm)
 
     def __str__(self):
-        return f"{len(self.nodes)} {self.mpm} of {self.workers}, {self.pause_ms} ms, {self.clients(1) // len(self.nodes)} clients each at 100 %"
+        clients = self.clients(1) // len(self.nodes)
+        return f"{len(self.nodes)} {self.mpm} of {self.workers}, {self.pause_ms} ms, {clients} clients each at 100 %"
 
     def sent_on(self, result):
         """Share of the requests that another node answered than the one that was asked."""
