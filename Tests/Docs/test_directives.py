@@ -40,7 +40,7 @@ def test_page_has_the_fixed_fields_in_their_order(name):
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_page_tells_where_the_directive_may_stand(name):
-    page, (macro, where) = fields(read(f"docs/directives/{name}.md")), TABLE[name]
+    page, (_, where) = fields(read(f"docs/directives/{name}.md")), TABLE[name]
     # Where only the main server's settings count, a virtual host is no place for the directive.
     wanted = {"server config"}
     if "MB_HOST_CONTEXT" in where:

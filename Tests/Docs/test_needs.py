@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What a build asks for: a compiler, httpd's headers and Swift. It installs what is missing of that, and nothing else."""
 
-import os
 import re
 import shutil
 import subprocess

@@ -69,7 +69,7 @@ Backhand byRandom
 PAGES = ("page.html", "special.html", "dir/page.html", "dir/below/page.html", "dir/special.html", "dir/place/page.html",
          "dir/off/page.html", "dir/off/on/page.html", "open/page.html", "open/own/page.html", "open/off/page.html",
          "quiet/page.html", "place/page.html", "twice/page.html", "shut/page.html")
-FILES = {page: "here" for page in PAGES} | {
+FILES = dict.fromkeys(PAGES, "here") | {
     "open/own/.htaccess": "Backhand byLoad\n",
     "open/off/.htaccess": "Backhand off\n",
     "shut/.htaccess": "Backhand byLoad\n",  # AllowOverride None: not read

@@ -95,7 +95,7 @@ BackhandMode Observe
 def server(module_stage):
     pages = ("self", "others", "nobody", "back", "twice", "load", "biased-load", "busy", "biased-busy", "cpu", "cost", "named",
              "random", "window", "cascade")
-    server = module_stage.httpd(CONFIG, files={page: "here" for page in pages})
+    server = module_stage.httpd(CONFIG, files=dict.fromkeys(pages, "here"))
     module_stage.plant(server, *TABLE)
     return server
 

@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What a client notices when the server that was chosen fails: nothing, where the request may be done again; never twice, where not."""
 
-import functools
 import http.client
 import os
 import subprocess

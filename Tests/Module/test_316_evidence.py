@@ -48,7 +48,9 @@ def test_one_client_moves_nobody(stage, fault):
         wait_for(lambda: all(len(crowd.asked) >= begun[name] + 150 for name, crowd in others.items()), 30, "150 answers of each chain")
         for name, crowd in others.items():
             assert Counter(one.status for one in crowd.asked if one.status != 200) == {}, name
-            counts = lambda crowd=crowd: Counter(one.server for one in crowd.asked[-150:])
+
+            def counts(crowd=crowd):
+                return Counter(one.server for one in crowd.asked[-150:])
             if name.startswith("random"):
                 assert all(counts()[server] > at_least(1 / 3, 150) for server in farm.ids), (name, counts())
             # By times a server's share follows the machine's noise, for seconds; in doubt it would get one request a second, four of these.

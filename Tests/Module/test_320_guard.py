@@ -84,8 +84,8 @@ def test_a_strangers_header_is_removed_and_not_believed(members):
 def test_a_strangers_two_headers_are_both_removed(members):
     members.front.log.allow("BH0407")
     before = len(members.backend.requests)
-    members.front.raw(f"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
-                      "Connection: close\r\n\r\n".encode(), source=STRANGER)
+    members.front.raw(b"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
+                      b"Connection: close\r\n\r\n", source=STRANGER)
     request, = members.backend.requests[before:]
     assert request.header("Backhand-Proxied") == STRANGER
 

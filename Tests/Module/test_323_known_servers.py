@@ -198,7 +198,7 @@ def test_an_administrators_source_address_counts(stage):
 def test_a_front_of_two_addresses(stage, mpm):
     """Two lines, two addresses, one server: each is enough."""
     other, group = "127.0.9.33", stage.new_group()
-    front = stage.httpd(FRONT + "MulticastStats %s:${port} %s:%s,1\n" % (other, *group), mpm=mpm, address="127.0.9.3", name="front")
+    front = stage.httpd(FRONT + f"MulticastStats {other}:${{port}} {group[0]}:{group[1]},1\n", mpm=mpm, address="127.0.9.3", name="front")
     servers = [stage.httpd(CLUSTER_OF_9, mpm=mpm, cgi=True, address=f"127.0.9.{number}", files=FILES, name=f"server{number}", group=where)
                for number, where in ((4, stage.group), (5, group))]
     front.knows(*servers)

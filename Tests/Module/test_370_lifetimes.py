@@ -13,6 +13,7 @@ import pytest
 from harness.situations import SITUATIONS, Site
 from harness.wait import wait_for
 
+
 @pytest.fixture(scope="module", params=["self", "pair"])
 def site(request, mpm_stage, module_mpm):
     return Site(mpm_stage, module_mpm, request.param)

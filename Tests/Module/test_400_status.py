@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """The status page, as HTML and JSON."""
 
-import json
 import base64
 import hashlib
+import json
 import os
 import re
 from html.parser import HTMLParser

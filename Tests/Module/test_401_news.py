@@ -1,15 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Servers that join, leave, fall silent, come back, refuse or fail are lines at notice, and so is being alone."""
 
+import itertools
 import os
 import re
 import signal
-import itertools
 import time
 
 from harness.announce import Announcement
-from harness.front import announcement_of, front_of
 from harness.backend import Reply
+from harness.front import announcement_of, front_of
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
 

@@ -12,8 +12,8 @@ import time
 import pytest
 from harness import announce
 from harness.announce import DRAINING, Announcement, Peer
-from harness.front import CHAIN, announcement_of, front_of
 from harness.backend import Reply
+from harness.front import CHAIN, announcement_of
 from harness.httpd import BUILD
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
@@ -156,7 +156,7 @@ def test_who_is_refused_is_shown(stage):
     announce.send(late.encode(key=KEY), front.group, late.address)
     announce.send(Announcement("127.0.8.5").encode(key=KEY), front.group, "127.0.8.5")
     expected = {"127.0.9.2": "no key", "127.0.9.3": "wrong key", "127.0.9.4": "not proven", "127.0.8.5": "not accepted"}
-    found = wait_for(lambda: (found := senders(front)) if len(senders(front)) == 4 else None, 10, "four senders", show=front.show_status)
+    found = wait_for(lambda: senders(front) if len(senders(front)) == 4 else None, 10, "four senders", show=front.show_status)
     assert {address: sender["reason"] for address, sender in found.items()} == expected
     assert found["127.0.9.2"]["times"] == 2 and found["127.0.9.2"]["age_ms"] < 20_000
     text, terminal = front.get("/backhand-status").text, run("status", "-s", str(front.control_socket))

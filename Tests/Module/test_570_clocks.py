@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.backend import Reply
 from harness.announce import Announcement
+from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 

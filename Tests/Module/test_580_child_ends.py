@@ -11,7 +11,6 @@ import time
 import pytest
 from harness.stage import CLUSTER
 from harness.wait import wait_for
-
 from Module.test_530_leaving import Watch, state
 
 WORKERS = 6

@@ -201,7 +201,7 @@ def test_trailers_of_the_server(stage):
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n")
         return True
     server = Server(talk)
-    front = front_of(stage, server, config="<Location /plain>\nProxyPass http://127.0.9.2:%d/plain\n</Location>\n" % server.port)
+    front = front_of(stage, server, config=f"<Location /plain>\nProxyPass http://127.0.9.2:{server.port}/plain\n</Location>\n")
     seen = []
     for path in ("/ours", "/plain/theirs"):
         connection, stream = connect(front)

@@ -191,7 +191,7 @@ def test_over_tls(stage):
     front.log.expect("BH0404")
     front.log.allow("AH00957|AH01114")
     assert front.get("/cgi-bin/echo", headers={"Host": "shop.test"}).status == 503
-    assert [line for line in front.log.lines(f"{old.id} refused the connection")]
+    assert front.log.lines(f"{old.id} refused the connection")
 
 
 def test_websocket_goes_by_http_1(stage):

@@ -4,9 +4,7 @@
 import base64
 import hashlib
 
-import pytest
-from harness.stage import CLUSTER
-from Module.test_721_two_httpds import CHAIN, Cluster
+from Module.test_721_two_httpds import Cluster
 
 MODULES = ["authn_core", "authn_file", "authz_user", "auth_form", "request", "session", "session_cookie", "actions"]
 FORM = b"httpd_username=me&httpd_password=secret&more=" + b"x" * 3000

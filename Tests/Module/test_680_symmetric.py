@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from Bench.Connections.cell import pause
-from harness.crowd import Crowd, p99
+from harness.crowd import Crowd
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -47,7 +47,7 @@ class Nodes:
         time.sleep(seconds)
         for crowd in crowds:
             crowd.__exit__()
-        return [[one for one in crowd.asked] for crowd in crowds]
+        return [list(crowd.asked) for crowd in crowds]
 
     def sent_on(self, asked):
         """Share of the requests that a node did not serve itself."""

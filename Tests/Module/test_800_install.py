@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from harness.httpd import REPOSITORY
 
 APXS = shutil.which("apxs")

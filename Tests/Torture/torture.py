@@ -170,7 +170,7 @@ class Torture:
         self.mended = dict.fromkeys(self.servers, 0.0)
         self.frozen = {}    # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
         self.happened = []
-        self.disturbed = {balancer: 0.0 for balancer in self.balancers}
+        self.disturbed = dict.fromkeys(self.balancers, 0.0)
         self.end = threading.Event()
         self.lock = threading.Lock()
         self.count = Counter()

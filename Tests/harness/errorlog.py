@@ -75,7 +75,7 @@ class ErrorLog:
 
     def __init__(self, *paths):
         self.paths = [Path(path) for path in paths]
-        self._checked = {path: 0 for path in self.paths}
+        self._checked = dict.fromkeys(self.paths, 0)
         self._needed = []
         self._allowed = []
         self._always = []

@@ -64,6 +64,7 @@ class Farm:
     def wait_until_avoided(self, *watched):
         """Each a server's number, a path and the crowd that asks for it: until the server gets no more of them than what looks whether it works again."""
         windows = [_Window(self, *one) for one in watched]
+        # A list: each window is looked at each time.
         wait_for(lambda: all([window.is_avoided() for window in windows]), 30, f"{[one[:2] for one in watched]} to be avoided")
 
     def nowhere_in_backoff(self):

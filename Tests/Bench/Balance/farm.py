@@ -6,12 +6,11 @@ import os
 import struct
 import time
 
+from Bench.Balance.control_group import ControlGroup
+from Bench.Balance.lean import Lean
 from harness import ports
 from harness.httpd import REPOSITORY
 from harness.wait import wait_for
-
-from Bench.Balance.control_group import ControlGroup
-from Bench.Balance.lean import Lean
 
 NETWORK = "127.0.10"
 DEMAND_MODULE = REPOSITORY / "build/bench/mod_demand.so"

@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.httpd import REPOSITORY
-from harness.stage import Stage
-
 from Bench.Balance import workload
 from Bench.Balance.farm import Farm
 from Bench.Balance.helpers import Helpers
+from harness.httpd import REPOSITORY
+from harness.stage import Stage
 
 GENERATOR = REPOSITORY / "build/bench/generator"
 # What a request counts that failed, and after which it has.

@@ -2,8 +2,10 @@
 """The worlds of the bench: servers, what happens to them, and the requests that come."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import NamedTuple
+
 
 class Server(NamedTuple):
     """One server: requests that it works on at once, and how many times as long as their demand they take.

@@ -5,11 +5,10 @@ import subprocess
 import time
 
 import pytest
-from harness.wait import wait_for
-
 from Bench.Balance import balance, contenders, control_group, figures, oracle, workload
 from Bench.Balance.run import Cell, Plan, World, build, run
 from Bench.Balance.scenarios import BY_NAME, Event, Scenario, Server
+from harness.wait import wait_for
 
 PLAN = Plan(3, warm_up=1.5, settle=1.2, drain=5)
 SCENARIO = BY_NAME["speeds-300"]
