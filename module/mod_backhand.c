@@ -29,7 +29,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_response_register(pool);
     mb_silence_register(pool);
     mb_descriptors_register(pool);
-    mb_leaving_register(pool);
+    mb_shutdown_register(pool);
     mb_body_register(pool);
     mb_local_register(pool);
     mb_guard_register(pool);

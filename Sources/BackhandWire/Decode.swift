@@ -83,7 +83,7 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.state:
         guard value.count == 1 else { return false }
         // States of later programs: none of them can mean that it takes requests.
-        facts.state = min(value[0], UInt8(BH_STATE_LEAVING.rawValue))
+        facts.state = min(value[0], UInt8(BH_STATE_SHUTDOWN.rawValue))
     case Tag.time:
         guard value.count == 8 else { return false }
         facts.sent_ms = value.number(at: 0, as: UInt64.self)

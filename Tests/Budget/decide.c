@@ -64,7 +64,7 @@ static bh_segment_t *table(uint32_t servers, const char *state) {
         /* Not so many that the server is dropped: it is to cost something. */
         if (id % 5 == 0) bh_word_store(bh_row_failing(row, 0), bh_mean_word(300000, NOW * UINT64_C(1000)));
     }
-    segment->kappa = 4000;
+    segment->balancers = 4000;
     bh_half_store(&segment->rows, servers);
     return segment;
 }

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import hosts
-from harness.announce import LEAVING, Announcement
+from harness.announce import SHUTDOWN, Announcement
 from harness.backend import Reply
 from harness.conversation import Server
 from harness.endurance import ENDURANCE
@@ -102,7 +102,7 @@ def test_one_that_leaves_may_finish(stage, mpm):
         post = threads.submit(timed, lambda: front.get("/", method="POST", timeout=40))
         get = threads.submit(timed, lambda: front.get("/", timeout=40))
         time.sleep(0.5)
-        stage.plant(front, gone.with_(state=LEAVING))
+        stage.plant(front, gone.with_(state=SHUTDOWN))
         (answer, took), (finished, _) = get.result(), post.result()
     assert (answer.status, answer.text) == (200, other.id) and took < LEFT + 1
     assert (finished.status, finished.text) == (200, "finished")

@@ -26,7 +26,7 @@ def test_a_server_s_whole_life_is_told(stage, mpm):
     assert line(front, f"BH0361: server {other.id} leaves: its httpd stops").level == "notice"
     # The table is looked at once a second.
     other.start()
-    line(front, f"BH0363: server {other.id} is back: it was leaving", 20)
+    line(front, f"BH0363: server {other.id} is back: it was shutting down", 20)
     other.pause()
     silent = line(front, f"BH0362: server {other.id} is silent: last heard [0-9]+ s ago", 25)
     assert silent.level == "notice" and 6 <= int(re.search("heard ([0-9]+) s", silent.text)[1]) <= 12

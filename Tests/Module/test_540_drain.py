@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from harness.announce import DRAINING, LEAVING, MAINTENANCE, Announcement
+from harness.announce import DRAINING, SHUTDOWN, MAINTENANCE, Announcement
 from harness.backend import Reply
 from harness.httpd import BUILD
 from harness.stage import CLUSTER
@@ -184,6 +184,6 @@ def test_the_page_tells(cluster, stage):
     balancer.restart()
     page = wait_for(lambda: (answer := balancer.get("/status")).status == 200 and answer.text, 5, "the page")
     assert "<td class=\"text\">draining</td>" in page and "<th class=\"text\">State</th>" in page
-    stage.plant(balancer, *(Announcement(f"127.0.9.{state}", state=state) for state in (DRAINING, MAINTENANCE, LEAVING)))
+    stage.plant(balancer, *(Announcement(f"127.0.9.{state}", state=state) for state in (DRAINING, MAINTENANCE, SHUTDOWN)))
     page = balancer.get("/status").text
-    assert all(f"<td class=\"text\">{word}</td>" in page for word in ("draining", "maintenance", "leaving", "up"))
+    assert all(f"<td class=\"text\">{word}</td>" in page for word in ("draining", "maintenance", "shutdown", "up"))

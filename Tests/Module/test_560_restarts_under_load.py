@@ -180,13 +180,13 @@ Backhand removeSelf
 
 
 def test_stop_and_start_at_once(stage):
-    """It must not stay leaving."""
+    """It must not stay so."""
     server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
     balancer = stage.httpd(BALANCED, name="balancer")
     balancer.knows(server)
     for how in (signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM):
         server.stop(how)
-        assert balancer.status().servers[server.id]["state"] == "leaving"
+        assert balancer.status().servers[server.id]["state"] == "shutdown"
         server.start()
         wait_for(lambda: balancer.status().servers[server.id]["state"] == "up", 2, "it to be up")
         assert balancer.get("/").text == "server\n"

@@ -11,7 +11,7 @@ import time
 import pytest
 from harness.stage import CLUSTER
 from harness.wait import wait_for
-from Module.test_530_leaving import Watch, state
+from Module.test_530_shutdown import Watch, state
 
 WORKERS = 6
 
@@ -154,7 +154,7 @@ def test_a_stop_is_still_announced(pair, how):
         with Watch(balancer, server) as watch:
             begin = time.monotonic()
             server.stop(how)
-        assert watch.seen == ["up", "leaving"]
+        assert watch.seen == ["up", "shutdown"]
         times.append(watch.times[1] - begin)
         server.start()
         wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
@@ -173,7 +173,7 @@ def test_a_graceful_stop_is_announced_whatever_the_port_is_for(pair, protocol):
     server.moderator(other_than=old)
     with Watch(balancer, server) as watch, load(balancer, 1):
         server.stop(signal.SIGWINCH)
-    assert watch.seen == ["up", "leaving"]
+    assert watch.seen == ["up", "shutdown"]
 
 
 def test_a_stop_of_the_whole_group(pair, mpm):
@@ -184,7 +184,7 @@ def test_a_stop_of_the_whole_group(pair, mpm):
         os.kill(moderator, signal.SIGTERM)
         os.kill(parent, signal.SIGTERM)
         server.stop(signal.SIGTERM)
-    assert watch.seen == ["up", "leaving"]
+    assert watch.seen == ["up", "shutdown"]
 
 
 def test_a_graceful_stop_that_a_request_holds_up(pair):
@@ -196,6 +196,6 @@ def test_a_graceful_stop_that_a_request_holds_up(pair):
         begin = time.monotonic()
         server.process.send_signal(signal.SIGWINCH)
         assert client.receive().text == "done"
-    assert watch.seen == ["up", "leaving"]
+    assert watch.seen == ["up", "shutdown"]
     assert watch.times[1] - begin < 1
     server.process.wait(10)

@@ -25,7 +25,7 @@ TAG_IDLE = 8
 TAG_WALL = 11
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 FREE, WORKER, CLOSED = 1, 2, 3  # what an idle connection costs
-UP, DRAINING, MAINTENANCE, LEAVING = range(4)
+UP, DRAINING, MAINTENANCE, SHUTDOWN = range(4)
 
 assert HEADER.size == 96
 

@@ -66,7 +66,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .interval_ms = 1000,
         .log = log_line,
         .workers = mb_scoreboard_workers,
-        .leaving = mb_leaving_ask,
+        .shutdown = mb_shutdown_ask,
         .differs = say_differs,
         .tend = mb_tend,
         .baton = server,

@@ -217,8 +217,8 @@ static apr_status_t start(void) {
     sigaddset(&stop, SIGHUP);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGUSR1);
-    sigaddset(&stop, SIGURG); /* a child's, see mb_leaving.c */
-    mb_leaving_prepare();
+    sigaddset(&stop, SIGURG); /* a child's, see mb_shutdown.c */
+    mb_shutdown_prepare();
     sigprocmask(SIG_BLOCK, &stop, &before);
     pid_t pid = fork();
     if (pid == 0) work(parent);

@@ -46,12 +46,12 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
 void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pid_t pid);
 void mb_pidfile_remove(void);
 
-/* ---- Whether httpd is stopping: mb_leaving.c ---- */
+/* ---- Whether httpd is stopping: mb_shutdown.c ---- */
 
-/* A bh_leaving_fn. */
-bool mb_leaving_ask(void *baton, bool told);
+/* A bh_shutdown_fn. */
+bool mb_shutdown_ask(void *baton, bool told);
 /* Before the moderator is forked. */
-void mb_leaving_prepare(void);
-void mb_leaving_register(apr_pool_t *pool);
+void mb_shutdown_prepare(void);
+void mb_shutdown_register(apr_pool_t *pool);
 
 #endif

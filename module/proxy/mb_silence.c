@@ -105,7 +105,7 @@ static int is_time_to_probe(unsigned seconds) {
     return seconds % FIRST_PROBE_S == 0 && times && !(times & (times - 1));
 }
 
-/* Whether the server has been silent for long enough to show that it is gone. One that is leaving, or does not listen any more, may be finishing
+/* Whether the server has been silent for long enough to show that it is gone. One that is shutting down, or does not listen any more, may be finishing
  * what it has begun: only what can be done again goes elsewhere. */
 static int is_gone(unsigned seconds) {
     if (seconds < LEAST_SILENCE_S) return 0;

@@ -34,7 +34,7 @@ static const char *const means[] = {
     "Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched", NULL};
 
 /* By bh_state_t. */
-static const char *const states[] = {"up", "draining", "maintenance", "leaving"};
+static const char *const states[] = {"up", "draining", "maintenance", "shutdown"};
 
 /* What rows are shown by. */
 typedef struct moment {

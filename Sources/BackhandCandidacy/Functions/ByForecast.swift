@@ -157,8 +157,8 @@ struct Forecast {
 extension Candidates {
     /// κ^0.85: so many times more than this httpd all balancers are likely to do of what it does now.
     var othersFactor: Double {
-        let kappa = Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.kappa)) / 1000
-        return kappa > 1 ? csystem_pow(kappa, 0.85) : 1
+        let balancers = Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.balancers)) / 1000
+        return balancers > 1 ? csystem_pow(balancers, 0.85) : 1
     }
 }
 

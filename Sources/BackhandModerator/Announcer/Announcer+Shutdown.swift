@@ -6,9 +6,9 @@ internal import BackhandSystem
 // Whether this httpd takes new requests, as it is announced: until it stops, what an administrator has ordered.
 
 extension Announcer {
-    /// That we are leaving, else what an administrator has ordered for this httpd.
+    /// That we are shutting down, else what an administrator has ordered for this httpd.
     var ownState: UInt8 {
-        if stopWatch.isLeaving { return UInt8(BH_STATE_LEAVING.rawValue) }
+        if shutdown.isShuttingDown { return UInt8(BH_STATE_SHUTDOWN.rawValue) }
         return UInt8(clamping: min(bh_half_load(&segment.pointee.state), BH_STATE_MAINTENANCE.rawValue))
     }
 
@@ -20,23 +20,23 @@ extension Announcer {
     /// Looks whether httpd is stopping, if there is reason to.
     func watchStopping(now: UInt64) {
         let word = bh_half_load(&segment.pointee.stopping)
-        guard word != 0 || stopWatch.state != .open else { return }
-        let wasLeaving = stopWatch.isLeaving
-        let means = stopWatch.look(isChildEnding: word != 0, now: now) { isStopping(told: false) }
+        guard word != 0 || shutdown.state != .open else { return }
+        let wasShuttingDown = shutdown.isShuttingDown
+        let means = shutdown.look(isChildEnding: word != 0, now: now) { isStopping(told: false) }
         if !means { bh_half_store(&segment.pointee.stopping, 0) }
-        if stopWatch.isLeaving, !wasLeaving { beginFarewell(now: now) }
+        if shutdown.isShuttingDown, !wasShuttingDown { beginFarewell(now: now) }
     }
 
     private func beginFarewell(now: UInt64) {
         farewell.begin(now: now)
-        log(BH_LOG_INFO, LogNumber.leaving, "httpd is stopping: the others are told")
+        log(BH_LOG_INFO, LogNumber.shutdown, "httpd is stopping: the others are told")
     }
 
     /// The last words of a moderator that was told to end, if it was because httpd stops. After them there is no time left.
     func sayFarewell(_ writer: inout StatsWriter) {
         guard isStopping(told: true) else { return }
-        if !stopWatch.isLeaving { beginFarewell(now: monotonicMilliseconds()) }
-        stopWatch.close()
+        if !shutdown.isShuttingDown { beginFarewell(now: monotonicMilliseconds()) }
+        shutdown.close()
         while let wait = farewell.wait(now: monotonicMilliseconds()) {
             if wait > 0 { pause(milliseconds: UInt32(clamping: wait)) }
             let now = monotonicMilliseconds()
@@ -45,6 +45,6 @@ extension Announcer {
     }
 
     private func isStopping(told: Bool) -> Bool {
-        config.leaving?(config.baton, told) ?? false
+        config.shutdown?(config.baton, told) ?? false
     }
 }

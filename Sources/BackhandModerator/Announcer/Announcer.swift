@@ -22,7 +22,7 @@ final class Announcer {
     /// Announcements out of turn: for servers that have just come, and where our own state has changed.
     var greeting = Greeting()
     var farewell = Farewell()
-    var stopWatch = StopWatch()
+    var shutdown = ShutdownDetector()
     /// Announcements are made in this.
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
 
@@ -97,7 +97,7 @@ final class Announcer {
     /// Milliseconds until the next announcement out of turn, or until the next look whether httpd stops; nil if there is none.
     func wait(now: UInt64) -> UInt64? {
         let extra = soonest(farewell.wait(now: now), greeting.wait(now: now))
-        return soonest(extra, stopWatch.wait(now: now))
+        return soonest(extra, shutdown.wait(now: now))
     }
 
     private func soonest(_ one: UInt64?, _ other: UInt64?) -> UInt64? {

@@ -9,7 +9,7 @@ enum LogNumber {
     static let figureMissing: Int32 = 304
     static let smallBuffer: Int32 = 305
     static let controlFailed: Int32 = 306
-    static let leaving: Int32 = 307
+    static let shutdown: Int32 = 307
     static let ordered: Int32 = 308
     static let flood: Int32 = 350
     static let lost: Int32 = 351

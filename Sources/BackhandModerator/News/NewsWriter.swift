@@ -56,7 +56,7 @@ final class NewsWriter {
         switch seen.standing {
         case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
         case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server {} is silent: last heard {} s ago{}", name, .number(seen.age / 1000), often)
-        case .leaving: log(BH_LOG_NOTICE, LogNumber.left, "server {} leaves: its httpd stops{}", name, often)
+        case .shutdown: log(BH_LOG_NOTICE, LogNumber.left, "server {} shuts down: its httpd stops{}", name, often)
         case .backoff:
             let seconds = LinePart.number((seen.backoff + 999) / 1000)
             log(BH_LOG_NOTICE, LogNumber.backoff, "server {} refuses connections: left out for {} s{}", name, seconds, often)
@@ -105,7 +105,7 @@ final class NewsWriter {
     }
 
     private func standing(_ row: UnsafePointer<bh_row_t>, _ seen: SeenServer) -> Standing {
-        if bh_row_state(row) == BH_STATE_LEAVING.rawValue { return .leaving }
+        if bh_row_state(row) == BH_STATE_SHUTDOWN.rawValue { return .shutdown }
         if seen.age > Standing.silence { return .silent }
         if seen.backoff > 0 { return .backoff }
         return seen.failures >= 50 ? .failing : .well
@@ -115,7 +115,7 @@ final class NewsWriter {
 private func was(_ standing: Standing) -> StaticString {
     switch standing {
     case .silent: "was silent"
-    case .leaving: "was leaving"
+    case .shutdown: "was shutting down"
     case .backoff: "refused connections"
     case .failing: "failed requests"
     case .absent, .well: "was not known"
@@ -125,7 +125,7 @@ private func was(_ standing: Standing) -> StaticString {
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
     var text = ""
-    let words: InlineArray<7, StaticString> = [" forgotten", " back", " silent", " leaving", " refusing", " failing", " joined"]
+    let words: InlineArray<7, StaticString> = [" forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined"]
     for index in rest.indices where rest[index] > 0 {
         if !text.isEmpty { text += ", " }
         text += String(form: "{}{}", .number(UInt64(rest[index])), .word(words[index]))

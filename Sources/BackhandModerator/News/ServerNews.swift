@@ -10,7 +10,7 @@ enum Standing: UInt8, Equatable {
     /// Not heard for ``silence`` milliseconds.
     case silent
     /// Its httpd stops.
-    case leaving
+    case shutdown
     /// Left out, because it refused connections.
     case backoff
     /// Half of its last requests failed, or more.

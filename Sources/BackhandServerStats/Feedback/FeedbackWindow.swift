@@ -21,7 +21,7 @@ struct FeedbackWindow {
     /// With so few requests it has shown nothing yet.
     private static let few: UInt64 = 20
 
-    /// Writes each row's mean, kappa, and whether more comes here than elsewhere, for the time since the last call.
+    /// Writes each row's mean, balancers, and whether more comes here than elsewhere, for the time since the last call.
     mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
         let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
         let isGap = span > UInt64(BH_BEAT_LATE_MS) * 1000
@@ -49,7 +49,7 @@ struct FeedbackWindow {
         own.close(segment, span: span)
         asked.close(segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
         // What a predecessor found holds until something else is known.
-        if span > 0, let kappa { bh_half_store(&segment.pointee.kappa, kappa) }
+        if span > 0, let balancers { bh_half_store(&segment.pointee.balancers, balancers) }
     }
 
     /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves more than a twentieth of what comes to
@@ -67,7 +67,7 @@ struct FeedbackWindow {
 
     /// In thousandths, 1 to `mostBalancers` of us.
     /// nil: this httpd has sent nothing lately, or its servers count nothing.
-    private var kappa: UInt32? {
+    private var balancers: UInt32? {
         guard all > 0, ours > 0 else { return nil }
         return UInt32(min(max(all / ours, 1), mostBalancers) * 1000)
     }

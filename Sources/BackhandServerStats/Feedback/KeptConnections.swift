@@ -8,15 +8,15 @@ internal import CBackhand
 /// its idle workers (`AsyncRequestWorkerFactor` 2, and one). So there are as many as it has workers and half as many more as are idle: with those
 /// that are at work among them it goes on accepting until three quarters of its idle workers have got a request.
 /// Where an idle connection holds a worker, it may hold a quarter of those that are not at work: idle ones, and those that hold a connection already.
-/// That is shared with the other balancers: kappa says how many thousand requests they all send for each thousand of ours. A balancer that
+/// That is shared with the other balancers: `balancers` of the segment says how many thousand requests they all send for each thousand of ours. A balancer that
 /// sends a tenth may keep a tenth. Until that is known (0), every server but the one to which the connections go counts as a balancer that sends as
 /// many, this httpd among them: so many others it has. All of them together leave three quarters to requests on new connections, which can come at any
 /// time.
 /// Of a server that says nothing of this, each child may keep one (`BH_KEEP_ONE`), while a quarter of its workers is idle: those that wait on
 /// kept connections are busy ones in what such a server announces, so that fewer may mean that connections hold them.
-func keepable(_ facts: bh_facts_t, kappa: UInt32, others: UInt32) -> UInt32 {
+func keepable(_ facts: bh_facts_t, balancers: UInt32, others: UInt32) -> UInt32 {
     let idle = Double(max(facts.idle_workers, 0)), workers = Double(max(facts.workers, 0))
-    let share = max(1, kappa > 0 ? Double(kappa) / 1000 : min(Double(others), mostBalancers))
+    let share = max(1, balancers > 0 ? Double(balancers) / 1000 : min(Double(others), mostBalancers))
     switch facts.idle_cost {
     case BH_IDLE_FREE.rawValue:
         guard facts.keepalive_ms > keepMargin else { return 0 }

@@ -14,7 +14,7 @@ func writeRow(
     stored.changed_wall = wall
     bh_row_store(row, &stored)
     bh_half_store(&row.pointee.room, room(for: stored))
-    let may = keepable(stored, kappa: bh_half_load(&segment.pointee.kappa), others: max(bh_segment_rows(segment), id + 1) - 1)
+    let may = keepable(stored, balancers: bh_half_load(&segment.pointee.balancers), others: max(bh_segment_rows(segment), id + 1) - 1)
     bh_half_store(&row.pointee.may_keep, may)
     let share = shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean))
     bh_half_store(&bh_segment_shared(segment, id).pointee.most, share.waiting)

@@ -13,7 +13,7 @@ public func stateName(_ state: UInt32) -> StaticString {
     case BH_STATE_UP.rawValue: "up"
     case BH_STATE_DRAINING.rawValue: "draining"
     case BH_STATE_MAINTENANCE.rawValue: "maintenance"
-    default: "leaving"
+    default: "shutdown"
     }
 }
 
@@ -34,7 +34,7 @@ func noteState(
         // It may be another process now: what spoke against the old one is looked at at once.
         for slot in 0..<UInt32(BH_CHAINS) { bh_word_store(&bh_row_evidence(row, slot).pointee.probe_ms, 0) }
     }
-    bh_half_store(&row.pointee.state, min(UInt32(facts.state), BH_STATE_LEAVING.rawValue))
+    bh_half_store(&row.pointee.state, min(UInt32(facts.state), BH_STATE_SHUTDOWN.rawValue))
 }
 
 /// The row of the server with this address and port; nil if the table has none.

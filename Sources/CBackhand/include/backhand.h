@@ -244,7 +244,7 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
 
 /* Whether httpd is stopping. told: the parent has told the moderator to end, so that a restart is the only other reason; otherwise, whether
  * httpd's port is closed. Asked when a child or a signal gives reason to. */
-typedef bool (*bh_leaving_fn)(void *_Nullable baton, bool told);
+typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 
 /* Logs that another server has had other slashes (bh_facts_t) than this one for ten minutes. */
 typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
@@ -278,10 +278,10 @@ typedef struct bh_moderator_config {
     uint16_t interval_ms;                           /* between announcements, 100...60000; normally 1000 */
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
-    bh_leaving_fn _Nullable leaving;
+    bh_shutdown_fn _Nullable shutdown;
     bh_differs_fn _Nullable differs;                /* NULL: nothing is said */
     bh_tend_fn _Nullable tend;                      /* NULL: there is nothing to tend */
-    void *_Nullable baton;                          /* given to log, workers, leaving, differs and tend */
+    void *_Nullable baton;                          /* given to log, workers, shutdown, differs and tend */
     const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
     bh_verify_fn _Nullable verify;

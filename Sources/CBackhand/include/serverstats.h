@@ -42,7 +42,7 @@ typedef enum bh_state {
     BH_STATE_UP = 0,
     BH_STATE_DRAINING = 1,    /* only if there is no other server; requests under way are finished */
     BH_STATE_MAINTENANCE = 2, /* none at all */
-    BH_STATE_LEAVING = 3      /* its httpd is stopping; never ordered */
+    BH_STATE_SHUTDOWN = 3      /* its httpd is stopping; never ordered */
 } bh_state_t;
 
 /* What a connection costs a server while it is kept and idle. Append only. */
@@ -294,7 +294,7 @@ typedef struct bh_segment {
     uint32_t children;          /* children: slots 0...children-1 are or were claimed */
     uint32_t state;             /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
     uint32_t stopping;          /* children: 1 from one that ends without a restart; moderator: 0, if httpd did not stop */
-    uint32_t kappa;             /* moderator: requests that the servers got from all balancers, for each thousand of ours; 0: not known */
+    uint32_t balancers;             /* moderator: how many balancers there are, in units of this one: requests that the servers got from all, for each thousand of ours; 0: not known */
     uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
     uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
     uint64_t announced_ms;      /* moderator: when it last announced anything; 0: never */
@@ -527,7 +527,7 @@ static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, ui
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
 /* Whether a decision made at that time still holds for a server that it left: the row has the same server, and it takes requests. As the last
- * resort a server that is draining or leaving was accepted, and still is. Looked at before each candidate is asked, so it reads row words only. */
+ * resort a server that is draining or shutting down was accepted, and still is. Looked at before each candidate is asked, so it reads row words only. */
 static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_ms, bool last_resort) {
     if (bh_row_own(row)) return !bh_row_closed(row);
     uint64_t heard = bh_row_heard(row);
@@ -556,7 +556,7 @@ static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32
     /* Another boot id may be another build's after a graceful restart, which finishes requests under way; or the row has another server. */
     if (facts.boot_id != asked->boot_id) return BH_LIFE_ENDING;
     if (bh_segment_age_clock(segment, now_ms) > heard + BH_LIFE_SILENT_MS)
-        return bh_half_load(&row->state) == BH_STATE_LEAVING ? BH_LIFE_ENDING : BH_LIFE_NONE;
+        return bh_half_load(&row->state) == BH_STATE_SHUTDOWN ? BH_LIFE_ENDING : BH_LIFE_NONE;
     return facts.stalled_ms >= BH_LIFE_STALLED_MS ? BH_LIFE_NONE : BH_LIFE_SHOWN;
 }
 

@@ -22,7 +22,7 @@ struct Sign {
     @Test(arguments: [
         Sign(life: BH_LIFE_SHOWN), Sign(age: 6000, life: BH_LIFE_SHOWN), Sign(age: 6001, life: BH_LIFE_NONE), Sign(heard: false, life: BH_LIFE_SHOWN),
         // It stops in peace.
-        Sign(state: BH_STATE_LEAVING.rawValue, life: BH_LIFE_SHOWN), Sign(age: 6001, state: BH_STATE_LEAVING.rawValue, life: BH_LIFE_ENDING),
+        Sign(state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_SHOWN), Sign(age: 6001, state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_ENDING),
         Sign(age: 6001, state: BH_STATE_DRAINING.rawValue, life: BH_LIFE_NONE),
         Sign(age: 6001, state: BH_STATE_MAINTENANCE.rawValue, life: BH_LIFE_NONE),
         // Its processes.

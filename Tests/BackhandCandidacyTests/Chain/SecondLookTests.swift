@@ -8,7 +8,7 @@ import Testing
 private let up = BH_STATE_UP.rawValue
 private let draining = BH_STATE_DRAINING.rawValue
 private let maintenance = BH_STATE_MAINTENANCE.rawValue
-private let leaving = BH_STATE_LEAVING.rawValue
+private let shutdown = BH_STATE_SHUTDOWN.rawValue
 
 /// What a row says when its server is about to be asked.
 struct Look {
@@ -24,9 +24,9 @@ struct Look {
 @Suite struct SecondLookTests {
     @Test(arguments: [
         Look(holds: true),
-        Look(announced: draining, holds: false), Look(announced: leaving, holds: false), Look(announced: maintenance, holds: false),
+        Look(announced: draining, holds: false), Look(announced: shutdown, holds: false), Look(announced: maintenance, holds: false),
         Look(ordered: draining, holds: false), Look(ordered: maintenance, holds: false),
-        Look(announced: draining, lastResort: true, holds: true), Look(announced: leaving, lastResort: true, holds: true),
+        Look(announced: draining, lastResort: true, holds: true), Look(announced: shutdown, lastResort: true, holds: true),
         Look(ordered: draining, lastResort: true, holds: true),
         Look(announced: maintenance, lastResort: true, holds: false), Look(ordered: maintenance, lastResort: true, holds: false),
         // Expired, or hidden.

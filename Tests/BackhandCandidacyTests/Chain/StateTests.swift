@@ -9,7 +9,7 @@ import Testing
 private let up = BH_STATE_UP.rawValue
 private let draining = BH_STATE_DRAINING.rawValue
 private let maintenance = BH_STATE_MAINTENANCE.rawValue
-private let leaving = BH_STATE_LEAVING.rawValue
+private let shutdown = BH_STATE_SHUTDOWN.rawValue
 
 /// A table of servers with what they announce and what is ordered.
 private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTable {
@@ -23,15 +23,15 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
 }
 
 @Suite struct StateTests {
-    @Test(arguments: [draining, maintenance, leaving, 77], [true, false])
+    @Test(arguments: [draining, maintenance, shutdown, 77], [true, false])
     func whoIsNotUpIsNoCandidate(state: UInt32, announced: Bool) throws {
         let outcome = try table([(up, up), announced ? (state, up) : (up, state), (up, up)]).decide(["byLoad"])
         #expect(outcome.ids == [0, 2])
         #expect(outcome.counts == [2, 2])
     }
 
-    @Test(arguments: [(draining, up, [1]), (leaving, up, [1]), (up, draining, [1]), (maintenance, up, []), (up, maintenance, []),
-                      (leaving, maintenance, []), (maintenance, draining, [])] as [(UInt32, UInt32, [Int32])])
+    @Test(arguments: [(draining, up, [1]), (shutdown, up, [1]), (up, draining, [1]), (maintenance, up, []), (up, maintenance, []),
+                      (shutdown, maintenance, []), (maintenance, draining, [])] as [(UInt32, UInt32, [Int32])])
     func theLastResort(announced: UInt32, ordered: UInt32, left: [Int32]) throws {
         let outcome = try table([(up, up), (announced, ordered)]).decide(["removeSelf"])
         #expect(outcome.ids == left)
@@ -55,7 +55,7 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
         }
         let chain = try Chain(["all"], loaded: [0: call])
         #expect(table([(up, up), (draining, up), (maintenance, up)]).decide(chain).ids == [0])
-        #expect(table([(leaving, up), (draining, up), (maintenance, up)]).decide(chain).ids == [1, 0])
+        #expect(table([(shutdown, up), (draining, up), (maintenance, up)]).decide(chain).ids == [1, 0])
     }
 }
 

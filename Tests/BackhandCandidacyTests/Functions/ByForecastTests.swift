@@ -24,7 +24,7 @@ import Testing
             (usual, 1000, 0.0025 * 20_000),
             // x = 3 + (3 - 1) = 5; F = 6/1600, G = 20000 * 6/4
             (with { $0.inFlight = 3 }, 1000, 0.00375 * 30_000),
-            // kappa 16: 16^0.85 = 10.5561; x = 3 + 10.5561 = 13.5561
+            // 16 balancers: 16^0.85 = 10.5561; x = 3 + 10.5561 = 13.5561
             (with { $0.inFlight = 2 }, 16_000, 14.5560633 / 1600 * 20_000 * 14.5560633 / 4),
             // x is never less than ours: 3 + 10.5561 (0 - 1) is below 0
             (with { $0.inFlight = 0 }, 16_000, 1.0 / 400 * 20_000 / 4),
@@ -35,9 +35,9 @@ import Testing
             // Nothing seen here: what it announces
             (with { $0.time = 0; $0.announcedTime = 8000 }, 1000, 0.0025 * 8000),
         ]
-        for (server, kappa, expected) in cases {
+        for (server, balancers, expected) in cases {
             let table = FakeTable([usual, server])
-            table.segment.pointee.kappa = kappa
+            table.segment.pointee.balancers = balancers
             let forecast = squared(table, 1)
             #expect(abs(forecast / expected - 1) < 1e-6, "\(forecast) is not \(expected)")
         }
@@ -46,7 +46,7 @@ import Testing
     /// Here what is in flight is known exactly, whatever was announced.
     @Test func selfIsExact() throws {
         let table = FakeTable([with { $0.inFlight = 5; $0.sentMean = 1; $0.mean = 3; $0.own = true }, usual])
-        table.segment.pointee.kappa = 8000
+        table.segment.pointee.balancers = 8000
         #expect(abs(squared(table, 0, isOwn: true) / (6.0 / 1600 * 20_000 * 6 / 4) - 1) < 1e-6)
     }
 

@@ -20,7 +20,7 @@ private final class News {
 
     @Test(arguments: [
         (Standing.absent, Standing.well), (.well, .silent), (.silent, .well), (.well, .backoff), (.backoff, .well), (.well, .failing),
-        (.well, .leaving), (.silent, .absent), (.leaving, .silent),
+        (.well, .shutdown), (.silent, .absent), (.shutdown, .silent),
     ])
     func eachChangeIsTold(from: Standing, to: Standing) throws {
         let news = News()
@@ -48,8 +48,8 @@ private final class News {
     @Test func aServerThatHasJustJoinedMayLeaveAndComeBack() {
         let news = News()
         #expect(news.look(1, seen(.well), now: 1000) != nil)
-        #expect(news.look(1, seen(.leaving), now: 2000) != nil)
-        #expect(news.look(1, seen(.well), now: 3000)?.from == .leaving)
+        #expect(news.look(1, seen(.shutdown), now: 2000) != nil)
+        #expect(news.look(1, seen(.well), now: 3000)?.from == .shutdown)
     }
 
     @Test func aFlappingServerHasOneLineAMinuteOfEachKindWithACount() {
@@ -88,7 +88,7 @@ private final class News {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return (state >> 33) % limit
         }
-        let standings: [Standing] = [.absent, .well, .silent, .leaving, .backoff, .failing]
+        let standings: [Standing] = [.absent, .well, .silent, .shutdown, .backoff, .failing]
         var rows = [SeenServer](repeating: SeenServer(), count: 4)
         var told = rows
         var lines = 0

@@ -67,7 +67,7 @@ import Testing
     }
 
     /// The server worked on 600 of its 1000 arrivals itself, 150 of them ours: there are four of us.
-    @Test func kappa() {
+    @Test func balancers() {
         var writer = table.writer()
         var facts = announcement("10.0.0.4", boot: 7, sequence: 1)
         _ = writer.hear(facts, now: 1000, wall: 5)
@@ -78,7 +78,7 @@ import Testing
         _ = writer.hear(facts, now: 2000, wall: 6)
         for _ in 0..<150 { bh_feedback_served(table.segment, 1, 1) }
         writer.publishFeedback(nowMicroseconds: 2_000_000)
-        #expect(table.segment.pointee.kappa == 4000)
+        #expect(table.segment.pointee.balancers == 4000)
         #expect(writer.dispatched == 150)
         // A restart: its counts begin again, and say nothing.
         facts.boot_id = 8
@@ -87,13 +87,13 @@ import Testing
         facts.dispatched = 0
         _ = writer.hear(facts, now: 3000, wall: 7)
         writer.publishFeedback(nowMicroseconds: 3_000_000)
-        #expect(table.segment.pointee.kappa == 4000)
+        #expect(table.segment.pointee.balancers == 4000)
         // A new moderator has seen nothing yet: what its predecessor found holds.
         writer = table.writer()
         writer.publishFeedback(nowMicroseconds: 4_000_000)
-        #expect(table.segment.pointee.kappa == 4000)
+        #expect(table.segment.pointee.balancers == 4000)
         writer.publishFeedback(nowMicroseconds: 5_000_000)
-        #expect(table.segment.pointee.kappa == 4000, "nothing was sent meanwhile")
+        #expect(table.segment.pointee.balancers == 4000, "nothing was sent meanwhile")
     }
 
     /// What this httpd serves itself is no work of a peer, and is announced as its own.
@@ -108,6 +108,6 @@ import Testing
         #expect(writer.ownWindow.latency == 2000)
         #expect(writer.ownWindow.errorShare == 250_000)
         #expect(writer.ownWindow.arrivalRate == 100_000)
-        #expect(writer.dispatched == 0 && table.segment.pointee.kappa == 0)
+        #expect(writer.dispatched == 0 && table.segment.pointee.balancers == 0)
     }
 }

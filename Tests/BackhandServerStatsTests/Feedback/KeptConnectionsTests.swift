@@ -13,7 +13,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
     var idle: Int32 = 16
     var kept: Int32 = 0
     var workers: Int32 = 16
-    var kappa: UInt32 = 1000
+    var balancers: UInt32 = 1000
     var others: UInt32 = 10
     var may: UInt32
 }
@@ -22,7 +22,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
     static let all: [KeepCase] = [
         KeepCase(testDescription: "event, all at work: as many as it has workers", cost: BH_IDLE_FREE, idle: 0, may: 16),
         KeepCase(testDescription: "event: and half as many as are idle", cost: BH_IDLE_FREE, idle: 8, may: 20),
-        KeepCase(testDescription: "event, one of ten balancers", cost: BH_IDLE_FREE, kappa: 10_000, may: 2),
+        KeepCase(testDescription: "event, one of ten balancers", cost: BH_IDLE_FREE, balancers: 10_000, may: 2),
         KeepCase(testDescription: "event, of no known size: all", cost: BH_IDLE_FREE, idle: 0, workers: 0, may: .max),
         KeepCase(testDescription: "event, nonsense: huge", cost: BH_IDLE_FREE, idle: .max, workers: .max, may: 65_535),
         KeepCase(testDescription: "event, nonsense: more idle than there are", cost: BH_IDLE_FREE, idle: .max, workers: 4, may: 6),
@@ -37,12 +37,12 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         KeepCase(testDescription: "three workers: none", idle: 3, may: 0),
         KeepCase(testDescription: "kept ones are not at work", idle: 12, kept: 4, may: 4),
         KeepCase(testDescription: "all at work: none", idle: 0, may: 0),
-        KeepCase(testDescription: "half of the balancers", kappa: 2000, may: 2),
-        KeepCase(testDescription: "not known yet, two others", kappa: 0, others: 2, may: 2),
-        KeepCase(testDescription: "not known yet, a full table", idle: 512, workers: 512, kappa: 0, others: 2047, may: 2),
-        KeepCase(testDescription: "not known yet, no other", kappa: 0, others: 0, may: 4),
-        KeepCase(testDescription: "one of ten", idle: 150, kappa: 10_000, may: 3),
-        KeepCase(testDescription: "we send more than it gets", kappa: 500, may: 4),
+        KeepCase(testDescription: "half of the balancers", balancers: 2000, may: 2),
+        KeepCase(testDescription: "not known yet, two others", balancers: 0, others: 2, may: 2),
+        KeepCase(testDescription: "not known yet, a full table", idle: 512, workers: 512, balancers: 0, others: 2047, may: 2),
+        KeepCase(testDescription: "not known yet, no other", balancers: 0, others: 0, may: 4),
+        KeepCase(testDescription: "one of ten", idle: 150, balancers: 10_000, may: 3),
+        KeepCase(testDescription: "we send more than it gets", balancers: 500, may: 4),
         KeepCase(testDescription: "a second is none", timeout: 1000, may: 0),
         KeepCase(testDescription: "a little more than a second", timeout: 1001, may: 4),
         KeepCase(testDescription: "nonsense: negative", idle: -5, kept: -7, may: 0),
@@ -53,7 +53,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         var facts = bh_facts_t()
         facts.idle_cost = one.cost.rawValue
         (facts.keepalive_ms, facts.workers, facts.idle_workers, facts.kept_workers) = (one.timeout, one.workers, one.idle, one.kept)
-        #expect(keepable(facts, kappa: one.kappa, others: one.others) == one.may)
+        #expect(keepable(facts, balancers: one.balancers, others: one.others) == one.may)
     }
 }
 

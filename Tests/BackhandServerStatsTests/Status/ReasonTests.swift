@@ -28,7 +28,7 @@ private func text(_ reason: Reason) -> String {
         (prospect { $0.ordered = BH_STATE_DRAINING.rawValue }, "drained (here)"), (prospect { $0.ordered = BH_STATE_MAINTENANCE.rawValue }, "drained (here)"),
         (prospect { $0.announced = BH_STATE_DRAINING.rawValue }, "drained (there)"),
         (prospect { $0.announced = BH_STATE_MAINTENANCE.rawValue }, "drained (there)"),
-        (prospect { $0.announced = BH_STATE_LEAVING.rawValue }, ""), (prospect { $0.announced = .max }, ""),
+        (prospect { $0.announced = BH_STATE_SHUTDOWN.rawValue }, ""), (prospect { $0.announced = .max }, ""),
         (prospect { $0.backoff = 1 }, "back-off 1 s"), (prospect { $0.backoff = 2001 }, "back-off 3 s"),
         (prospect { $0.isUnreached = true }, "no connection"),
         (prospect { $0.clock = 60 }, ""), (prospect { $0.clock = 61 }, "clock"), (prospect { $0.clock = .min }, "clock"),

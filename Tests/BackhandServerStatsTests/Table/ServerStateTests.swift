@@ -27,7 +27,7 @@ import Testing
         #expect(came == 43_000, "restarted")
         hear(&writer, 2, at: 44_000, boot: 8, state: BH_STATE_DRAINING)
         #expect(bh_row_state(table.row(1)) == BH_STATE_DRAINING.rawValue)
-        hear(&writer, 3, at: 60_000, boot: 8, state: BH_STATE_LEAVING)
+        hear(&writer, 3, at: 60_000, boot: 8, state: BH_STATE_SHUTDOWN)
         hear(&writer, 4, at: 61_000, boot: 8)
         #expect(came == 61_000 && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue, "takes requests again")
     }
@@ -85,7 +85,7 @@ import Testing
         #expect(bh_row_came(table.row(0)) == 9000)
     }
 
-    @Test(arguments: [(0, "up"), (1, "draining"), (2, "maintenance"), (3, "leaving"), (99, "leaving")] as [(UInt32, String)])
+    @Test(arguments: [(0, "up"), (1, "draining"), (2, "maintenance"), (3, "shutdown"), (99, "shutdown")] as [(UInt32, String)])
     func names(state: UInt32, name: String) {
         #expect(stateName(state).description == name)
     }

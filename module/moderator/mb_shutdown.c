@@ -27,7 +27,7 @@ static int generation_now(void) {
     return ap_scoreboard_image && ap_scoreboard_image->global ? ap_scoreboard_image->global->running_generation : -1;
 }
 
-void mb_leaving_prepare(void) { generation = mb_mpm_generation(); }
+void mb_shutdown_prepare(void) { generation = mb_mpm_generation(); }
 
 /* ---- In a child ---- */
 
@@ -89,13 +89,13 @@ static int is_port_closed(void) {
     return closed;
 }
 
-bool mb_leaving_ask(void *baton, bool told) {
+bool mb_shutdown_ask(void *baton, bool told) {
     (void)baton;
     /* The generation last: a restart raises it before it closes a port that its new configuration lacks. */
     return (told || is_port_closed()) && generation_now() == generation;
 }
 
-void mb_leaving_register(apr_pool_t *pool) {
+void mb_shutdown_register(apr_pool_t *pool) {
     (void)pool;
     ap_hook_child_stopping(tell, NULL, NULL, APR_HOOK_MIDDLE);
 }

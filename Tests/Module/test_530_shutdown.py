@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from harness.announce import DRAINING, LEAVING, MAINTENANCE, Announcement
+from harness.announce import DRAINING, SHUTDOWN, MAINTENANCE, Announcement
 from harness.stage import CLUSTER
 from harness.status import ask
 from harness.wait import wait_for
@@ -61,7 +61,7 @@ def test_a_stop_is_told_at_once(pair, mpm, how):
     with Watch(balancer, server) as watch:
         begin = time.monotonic()
         server.stop(how)
-    assert watch.seen == ["up", "leaving"]
+    assert watch.seen == ["up", "shutdown"]
     assert watch.times[1] - begin < 0.3
     # It stays in the table, and comes back at once.
     server.start()
@@ -91,7 +91,7 @@ def test_a_graceful_stop_with_a_long_request(pair, stage):
         with Watch(balancer, server) as watch:
             server.process.send_signal(signal.SIGWINCH)
             assert client.receive().text == "done"
-        assert watch.seen == ["up", "leaving"]
+        assert watch.seen == ["up", "shutdown"]
     server.process.wait(10)
 
 
@@ -136,7 +136,7 @@ def test_requests_in_the_first_moment(pair, stage):
 # ---- What announcements do ----
 
 @pytest.mark.parametrize("how,name,serves", [(DRAINING, "draining", True), (MAINTENANCE, "maintenance", False),
-                                             (LEAVING, "leaving", True), (200, "leaving", True)])
+                                             (SHUTDOWN, "shutdown", True), (200, "shutdown", True)])
 def test_states_that_are_announced(stage, how, name, serves):
     one, two = (stage.backend(f"127.0.9.{number}") for number in (2, 3))
     server = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n")

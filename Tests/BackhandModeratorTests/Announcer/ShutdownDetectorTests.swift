@@ -4,48 +4,48 @@ import Testing
 
 @testable import BackhandModerator
 
-@Suite struct StopWatchTests {
-    private func look(_ watch: inout StopWatch, word: Bool, at time: UInt64, closed: Bool) -> Bool {
+@Suite struct ShutdownDetectorTests {
+    private func look(_ watch: inout ShutdownDetector, word: Bool, at time: UInt64, closed: Bool) -> Bool {
         watch.look(isChildEnding: word, now: time, isClosed: { closed })
     }
 
     @Test func withoutAWordNothingIsLookedAt() {
-        var watch = StopWatch()
+        var watch = ShutdownDetector()
         let open = watch.look(isChildEnding: false, now: 5, isClosed: { fatalError() })
-        #expect(!open && !watch.isLeaving && watch.wait(now: 5) == nil)
+        #expect(!open && !watch.isShuttingDown && watch.wait(now: 5) == nil)
     }
 
     @Test func aGracefulStopIsSeenByThePort() {
-        var watch = StopWatch()
+        var watch = ShutdownDetector()
         #expect(look(&watch, word: true, at: 1000, closed: false))
-        #expect(!watch.isLeaving)
+        #expect(!watch.isShuttingDown)
         // Soon again.
         #expect(watch.wait(now: 1000) == 2)
         #expect(look(&watch, word: true, at: 1002, closed: true))
-        #expect(watch.isLeaving && watch.wait(now: 1002) == nil)
+        #expect(watch.isShuttingDown && watch.wait(now: 1002) == nil)
         // For good, even if another program opens the port.
         #expect(look(&watch, word: true, at: 90_000, closed: false))
-        #expect(watch.isLeaving)
+        #expect(watch.isShuttingDown)
     }
 
     /// However many children end: the open port says that httpd goes on.
     @Test func childrenThatEndAreNoStop() {
-        var (watch, looks) = (StopWatch(), 0)
+        var (watch, looks) = (ShutdownDetector(), 0)
         for time in 1000...21_000 as ClosedRange<UInt64> {
             _ = watch.look(isChildEnding: true, now: time) { looks += 1; return false }
-            #expect(!watch.isLeaving)
+            #expect(!watch.isShuttingDown)
         }
         // Ten times two seconds; with a child that ends each millisecond, the looks do not become more.
         #expect(looks > 50 && looks < 250)
     }
 
     @Test func aChildTooManyIsForgotten() {
-        var (watch, looks, time) = (StopWatch(), 0, UInt64(1000))
+        var (watch, looks, time) = (ShutdownDetector(), 0, UInt64(1000))
         while watch.look(isChildEnding: true, now: time, isClosed: { looks += 1; return false }) {
             time += max(watch.wait(now: time) ?? 0, 1)
             if time > 10_000 { break }
         }
-        #expect(time >= 1000 + StopWatch.attention && time < 1000 + 2 * StopWatch.attention)
+        #expect(time >= 1000 + ShutdownDetector.attention && time < 1000 + 2 * ShutdownDetector.attention)
         #expect(looks > 5 && looks < 25)
         #expect(watch.state == .open)
     }

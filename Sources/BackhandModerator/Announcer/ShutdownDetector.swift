@@ -6,7 +6,7 @@
 /// before anything else, which is proof. At a graceful stop the children are told to end, and leave a word in the segment. The word may mean
 /// less, because a child that is one too many, has had its MaxConnectionsPerChild or was killed ends in the same way. So it is only a reason to look
 /// whether the port is closed.
-struct StopWatch {
+struct ShutdownDetector {
     /// Milliseconds after a child's word in which evidence is looked for: all children hear of a stop within moments of each other.
     static var attention: UInt64 { 2000 }
 
@@ -23,7 +23,7 @@ struct StopWatch {
     private var next: UInt64 = 0
 
     /// Whether requests will not be taken any more.
-    var isLeaving: Bool { state == .closed }
+    var isShuttingDown: Bool { state == .closed }
 
     /// Looks at a child's word; false if it turned out to mean nothing, and is to be taken back.
     ///
