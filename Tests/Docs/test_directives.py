@@ -106,7 +106,7 @@ KEYS = {"good": "k" * 32, "short": "k" * 31, "none": "# no key", "large": "k" * 
 NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandModeratorPIDFile: '…' is not a valid path",
               "BackhandFromSO: '…' is not a valid path", "BackhandKey: '…' is not a valid path",
               # Module/test_440_key.py gives a file away, which only root can.
-              "BackhandKey: '…': it belongs neither to root nor to the user who starts httpd",
+              "BackhandKey: '…': it belongs neither to root nor to the user that starts httpd",
               "BackhandFromSO: more than 64 functions in one chain"}
 
 

@@ -143,7 +143,7 @@ def test_who_damages_memory_is_not_called_again(stage, shared_object, mpm):
                          f"<Location /other>\nBackhand removeSelf\n{line}Backhand byLoad\n</Location>\n",
                          mpm=mpm, files={"other": "other"})
     stage.plant(server, *SERVERS)
-    server.log.expect(r":error\].*BH0420: candidacy function behind wrote behind the list")
+    server.log.expect(r":error\].*BH0420: candidacy function behind wrote past the end of the list")
     for _ in range(30):
         assert server.get("/").trace.left == [("removeSelf", 3), ("behind", 3)]
         assert server.get("/other").trace.left == [("removeSelf", 3), ("behind", 3), ("byLoad", 3)]

@@ -298,7 +298,7 @@ def test_a_bad_file_ends_the_start(stage, text, mode, why):
 def test_a_file_of_somebody_else(stage, key):
     os.chown(key, 12345, 0)
     code, said = stage.httpd(keyed(key), start=False).test_config()
-    assert code == 1 and "it belongs neither to root nor to the user who starts httpd" in said
+    assert code == 1 and "it belongs neither to root nor to the user that starts httpd" in said
 
 
 @pytest.mark.parametrize("text", [f"# old\r\n\r\n  {OLD}\t\r\n{NEW}", OLD, f"{NEW}\n{OLD}"])

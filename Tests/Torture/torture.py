@@ -50,6 +50,9 @@ BackhandRetries 4
 </Directory>
 """
 
+# As an administrator of prefork may have it: all children of a balancer have one pool.
+SHARED = {"mpm": "prefork", "config": "BackhandConnectionPools Shared\n"}
+
 # Keeps each id that it gets: one line, appended by one write.
 ORDERS = """
 Timeout 5
@@ -88,8 +91,8 @@ class Loopback:
     def server(self, stage, number, config, **how):
         return stage.httpd(CLUSTER + config, address=f"127.0.62.{number + 1}", **how)
 
-    def balancer(self, stage, number, **how):
-        return stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER, address=f"127.0.61.{number + 1}", **how)
+    def balancer(self, stage, number, config="", **how):
+        return stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER + config, address=f"127.0.61.{number + 1}", **how)
 
     def clients(self):
         return contextlib.nullcontext()
@@ -108,8 +111,8 @@ class Hosts:
     def server(self, stage, number, config, **how):
         return self._member(stage, self.MEMBER % "0/24" + config, f"10.99.0.{33 + number}", **how)
 
-    def balancer(self, stage, number, **how):
-        return self._member(stage, self.MEMBER % "32/27" + BALANCER, f"10.99.0.{1 + number}", **how)
+    def balancer(self, stage, number, config="", **how):
+        return self._member(stage, self.MEMBER % "32/27" + BALANCER + config, f"10.99.0.{1 + number}", **how)
 
     def _member(self, stage, config, address, name, **how):
         host = self.network.host(name, address)
@@ -157,7 +160,7 @@ def start_again(server):
 class Torture:
     """One run."""
 
-    def __init__(self, stage, seed):
+    def __init__(self, stage, seed, shared=False):
         self.random = random.Random(seed)
         self.stage = stage
         self.ledger = stage.folder / "ledger"
@@ -165,7 +168,8 @@ class Torture:
         self.ledger.chmod(0o666)
         self.place = Loopback() if why_not() else Hosts(stage)
         self.servers = [self._server(number) for number in range(SERVERS)]
-        self.balancers = [self.place.balancer(stage, number, name=f"balancer{number}", workers=32, children=2) for number in range(BALANCERS)]
+        how = {"workers": 32, "children": 2} | (SHARED if shared else {})
+        self.balancers = [self.place.balancer(stage, number, name=f"balancer{number}", **how) for number in range(BALANCERS)]
         self.down = {}      # server -> when it must be mended, and how
         self.mended = dict.fromkeys(self.servers, 0.0)
         self.frozen = {}    # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
@@ -472,13 +476,13 @@ class Torture:
         return "\n".join(lines + [f"  {self.converged:8.2f} s until all tables were whole"])
 
 
-def torture(seconds, seed):
-    """Runs once; returns what went wrong."""
+def torture(seconds, seed, shared=False):
+    """Runs once; returns what went wrong. shared: with balancers of prefork, each with one pool for all children."""
     stage = Stage("torture")
     try:
-        run = Torture(stage, seed)
+        run = Torture(stage, seed, shared)
         wrong = run.run(seconds)
-        print(f"torture: {seconds} s, seed {seed}: {'FAILED' if wrong else 'passed'}\n{run.report()}", flush=True)
+        print(f"torture: {seconds} s, seed {seed}{', shared pools' if shared else ''}: {'FAILED' if wrong else 'passed'}\n{run.report()}", flush=True)
         return wrong
     finally:
         # The logs are full of what was done on purpose.
@@ -491,9 +495,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shared", action="store_true", help="balancers of prefork with BackhandConnectionPools Shared")
     arguments = parser.parse_args()
     try:
-        wrong = torture(arguments.seconds, arguments.seed)
+        wrong = torture(arguments.seconds, arguments.seed, arguments.shared)
     except Late as late:
         wrong = [str(late)]
     for line in wrong[:40]:

@@ -31,7 +31,7 @@ static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
                      "BH0120: addPrediction at %s does nothing: its lines may be removed", mb_line_first(MB_FIRST_PREDICTION));
     if (believes && !main->keys)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                     "BH0110: no BackhandKey: every host inside AcceptStats, and whoever can forge its address, is believed; "
+                     "BH0110: no BackhandKey: announcements of every host inside AcceptStats are accepted, and forged ones too; "
                      "see docs/threat-model.md");
     if (mb_key_is_optional(main->keys))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,

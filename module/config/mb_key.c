@@ -116,7 +116,7 @@ static const char *check_access(apr_pool_t *pool, const struct stat *info) {
     if (!S_ISREG(info->st_mode)) return "it is not a regular file";
     if (info->st_mode & 077)
         return apr_psprintf(pool, "others than its owner may use it (mode %04o): chmod 600 it", (unsigned)info->st_mode & 07777);
-    if (info->st_uid != 0 && info->st_uid != geteuid()) return "it belongs neither to root nor to the user who starts httpd";
+    if (info->st_uid != 0 && info->st_uid != geteuid()) return "it belongs neither to root nor to the user that starts httpd";
     return info->st_size > LARGEST_FILE ? "it is larger than 4096 bytes" : NULL;
 }
 

@@ -97,7 +97,7 @@ static const char *describe(bh_fault_t fault) {
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
     static uint64_t next_ms;
     if (fault == BH_FAULT_CANARY) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0420: candidacy function %s wrote behind the list, memory of this child may be "
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0420: candidacy function %s wrote past the end of the list, memory of this child may be "
                       "damaged: the function is not called any more until httpd is restarted", step->name);
         return;
     }
