@@ -193,15 +193,15 @@ static void note_unreached(dispatch *about) {
 }
 
 /* What the next candidate must know of one that did not do it. */
-static void note_failure(dispatch *about, uint32_t id, uint64_t boot, const char *server, mb_outcome outcome, mb_attempt *attempt) {
-    if (outcome == MB_REFUSED) {
+static void note_failure(dispatch *about, uint32_t id, uint64_t boot, const char *server, bh_outcome_t outcome, mb_attempt *attempt) {
+    if (outcome == BH_OUTCOME_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r, "%s refused the connection: trying the next candidate", server);
         note_refusal(about, server, attempt->why);
         note_unreached(about);
         note_tried(about, id, boot, attempt->began_us, 0);
         return;
     }
-    if (outcome == MB_UNKNOWN) {
+    if (outcome == BH_OUTCOME_UNKNOWN) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s does not know this httpd as a server: trying the next candidate", server);
         mb_attempt_undo(attempt, about->r);
         about->turned_away++;
@@ -225,16 +225,16 @@ static int forward(dispatch *about, uint32_t id, const bh_facts_t *facts, const 
     mb_attempt attempt;
     /* Where one kept connection was stale, others may be, for the same reason. */
     mb_sending how = {.repeatable = may_fail(about), .fresh = about->stale || about->second, .free = is_free(about)};
-    mb_outcome outcome = mb_forward(about->r, about->settings, id, facts, how, &attempt);
-    if (outcome == MB_ANSWERED || (outcome == MB_LOST && !about->is_safe)) return attempt.result;
-    if (outcome == MB_STARVED) {
+    bh_outcome_t outcome = mb_forward(about->r, about->settings, id, facts, how, &attempt);
+    if (outcome == BH_OUTCOME_ANSWERED || (outcome == BH_OUTCOME_LOST && !about->is_safe)) return attempt.result;
+    if (outcome == BH_OUTCOME_STARVED) {
         mb_attempt_undo(&attempt, about->r);
         if (!about->waited++ && mb_shortage_is_over()) return forward(about, id, facts, server);
         about->lacked++;
         return all_failed(about);
     }
     if (attempt.lacks) about->lacked++;
-    about->used_up = outcome == MB_LOST;
+    about->used_up = outcome == BH_OUTCOME_LOST;
     if (!about->begun_us) about->begun_us = attempt.began_us;
     note_failure(about, id, facts->boot_id, server, outcome, &attempt);
     return NOBODY_TOOK_IT;

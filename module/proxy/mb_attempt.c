@@ -98,35 +98,35 @@ static int is_turned_away(const request_rec *r, int status) {
     return status == HTTP_SERVICE_UNAVAILABLE && apr_table_get(r->headers_out, MB_UNKNOWN_HEADER);
 }
 
-mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
+bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->filter && !attempt->passed) ap_remove_output_filter(attempt->filter);
     /* The attempt lies on the stack. */
     if (attempt->filter) attempt->filter->ctx = NULL;
     attempt->filter = NULL;
     attempt->result = result;
     mb_response_restore(r);
-    if (attempt->held) return attempt->is_unknown ? MB_UNKNOWN : MB_FAILED;
-    if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return MB_ANSWERED;
+    if (attempt->held) return attempt->is_unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
+    if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
     if (is_http2(attempt) && r->connection->aborted) {
         attempt->result = DONE;
-        return MB_ANSWERED;
+        return BH_OUTCOME_ANSWERED;
     }
-    if (is_refusal(attempt, r, result)) return MB_REFUSED;
+    if (is_refusal(attempt, r, result)) return BH_OUTCOME_REFUSED;
     /* With ProxyErrorOverride its answer is not passed on. */
     if (r->headers_out != attempt->before.headers_out && is_turned_away(r, result)) {
         attempt->is_unknown = 1;
-        return has_body(r) ? MB_LOST : MB_UNKNOWN;
+        return has_body(r) ? BH_OUTCOME_LOST : BH_OUTCOME_UNKNOWN;
     }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
-    if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return MB_ANSWERED;
+    if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
     if (is_unreadable(attempt, r, result)) {
         attempt->unreadable = 1;
         tell_unreadable(r);
-        return MB_ANSWERED;
+        return BH_OUTCOME_ANSWERED;
     }
-    return attempt->repeatable ? MB_FAILED : MB_LOST;
+    return attempt->repeatable ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
 }
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {

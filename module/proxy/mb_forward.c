@@ -65,7 +65,7 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
-mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
+bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
@@ -75,7 +75,7 @@ mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id,
         memset(attempt, 0, sizeof *attempt);
         attempt->chain = settings->chain;
         attempt->began_us = mb_now_us();
-        return MB_REFUSED;
+        return BH_OUTCOME_REFUSED;
     }
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
     mb_before old = mb_prepare(r, file);
@@ -92,12 +92,12 @@ mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id,
     int untrusted = mb_handshake_end(), gone = mb_silence_end();
     mb_dav_end(r, &dav);
 
-    mb_outcome outcome = mb_attempt_end(attempt, r, result);
+    bh_outcome_t outcome = mb_attempt_end(attempt, r, result);
     mb_response_end();
     result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    if (untrusted && outcome == MB_REFUSED) mb_feedback_untrusted(r, id, way.origin);
+    if (untrusted && outcome == BH_OUTCOME_REFUSED) mb_feedback_untrusted(r, id, way.origin);
     else if (gone) mb_feedback_gone(r, id, way.origin, outcome, ended_us, attempt);
     else if (mb_feedback_is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
     /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
@@ -106,9 +106,9 @@ mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id,
              && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
         mb_feedback_answered(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !mb_feedback_broke_off(r, result), ended_us, attempt);
     if (attempt->is_unknown) mb_feedback_unknown(r, id, way.origin, ended_us / 1000);
-    else if (outcome == MB_ANSWERED) bh_feedback_known(mb_segment, id);
+    else if (outcome == BH_OUTCOME_ANSWERED) bh_feedback_known(mb_segment, id);
     attempt->was_kept = !mb_handshake_connected();
-    if (outcome != MB_ANSWERED) mb_prepare_undo(r, &old);
+    if (outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */
     else if (ap_is_HTTP_ERROR(result)) mb_prepare_undo_headers(r, &old);
     mb_worker_release(&way);

@@ -34,15 +34,6 @@ void mb_mod_proxy_register(apr_pool_t *pool);
 
 /* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
-typedef enum mb_outcome {
-    MB_ANSWERED, /* an answer went to the client, or it is gone, or the result is an error that the server means */
-    MB_REFUSED,  /* no connection: the request has not reached the server */
-    MB_UNKNOWN,  /* the server does not know this httpd, and has not done anything: after mb_attempt_undo */
-    MB_FAILED,   /* nothing has gone to the client, and another server may do it: after mb_attempt_undo */
-    MB_LOST,     /* nothing has gone to the client, but the server may have done it: it must not be done again */
-    MB_STARVED   /* no connection, and none to any other server: this process lacks descriptors or memory */
-} mb_outcome;
-
 /* What an answer changes in a request. */
 typedef struct mb_answer {
     int status;
@@ -85,7 +76,7 @@ int mb_attempt_is_safe(request_rec *r);
 /* Before mod_proxy runs. server: valid until mb_attempt_end. */
 void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme);
 /* After it has: what became of it. */
-mb_outcome mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
+bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
 /* Puts the request back to what it was before, for the next attempt. */
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
 /* Gives the client the answer that was held back and undone. Returns what a handler returns. */
@@ -101,7 +92,7 @@ typedef struct mb_sending {
     int free;       /* the chain placed it freely: what comes of it is evidence */
 } mb_sending;
 /* Sends the request to the server of the row. */
-mb_outcome mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
+bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
@@ -129,19 +120,19 @@ void mb_prepare_undo(request_rec *r, const mb_before *old);
 /* Whether a server died in the middle of its answer: mod_proxy then breaks the client's connection too. */
 int mb_feedback_broke_off(const request_rec *r, int result);
 /* It has answered, failed or refused. */
-void mb_feedback_answered(const request_rec *r, uint32_t id, mb_outcome outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt);
+void mb_feedback_answered(const request_rec *r, uint32_t id, bh_outcome_t outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt);
 /* The TLS handshake failed. */
 void mb_feedback_untrusted(request_rec *r, uint32_t id, const char *origin);
 /* It shows no sign of life. */
-void mb_feedback_gone(const request_rec *r, uint32_t id, const char *origin, mb_outcome outcome, uint64_t ended_us, mb_attempt *attempt);
+void mb_feedback_gone(const request_rec *r, uint32_t id, const char *origin, bh_outcome_t outcome, uint64_t ended_us, mb_attempt *attempt);
 /* It does not know this httpd. */
 void mb_feedback_unknown(request_rec *r, uint32_t id, const char *origin, uint64_t ended_ms);
 /* Whether the server has nothing to do with the failure. */
-int mb_feedback_is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_outcome *outcome, uint64_t ended_us, mb_attempt *attempt);
+int mb_feedback_is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, bh_outcome_t *outcome, uint64_t ended_us, mb_attempt *attempt);
 
 /* ---- Bodies after a refusal: mb_body.c ---- */
 
-/* After MB_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
+/* After BH_OUTCOME_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
 void mb_body_give_back(request_rec *r);
 void mb_body_register(apr_pool_t *pool);
 

@@ -10,6 +10,16 @@
 
 #include "serverstats.h"
 
+/* What became of a request that was sent to a server. Append only. */
+typedef enum bh_outcome {
+    BH_OUTCOME_ANSWERED = 0, /* an answer went to the client, or the client is gone, or the result is an error that the server means */
+    BH_OUTCOME_REFUSED = 1,  /* no connection: the request has not reached the server */
+    BH_OUTCOME_UNKNOWN = 2,  /* the server does not know this httpd, and has not done anything */
+    BH_OUTCOME_FAILED = 3,   /* nothing has gone to the client, and another server may do it */
+    BH_OUTCOME_LOST = 4,     /* nothing has gone to the client, but the server may have done it, and it must not be done again */
+    BH_OUTCOME_STARVED = 5   /* no connection, and none to any other server: this process lacks descriptors or memory */
+} bh_outcome_t;
+
 static inline void bh_segment_arrival(bh_segment_t *_Nonnull segment) {
     __atomic_add_fetch(&segment->arrivals, 1, __ATOMIC_RELAXED);
 }
