@@ -144,6 +144,32 @@ static void evidence(void) {
     CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
 }
 
+static void retries(void) {
+    bh_retry_t retry;
+    ServerSlot left[] = {{.id = 3, .mode = BACKHAND_MODE_PROXY}};
+    bh_decision_t decision = {.servers = left, .count = 1, .choices = 1, .decided_ms = NOW};
+    bh_failure_t failure = {.outcome = BH_OUTCOME_REFUSED, .id = BH_ROWS, .began_us = NOW * 1000u, .now_us = NOW * 1000u};
+    row(3, 1000, NOW);
+    bh_retry_begin(&retry, (bh_retry_rules_t){.most_us = 1000000, .retries = 2, .chain = 2, .repeatable = true});
+    CHECK(bh_retry_next(NULL, segment, &decision, 0) == BH_RETRY_GIVE_UP);
+    CHECK(bh_retry_next(&retry, NULL, &decision, 0) == BH_RETRY_GIVE_UP);
+    CHECK(bh_retry_next(&retry, segment, NULL, 0) == BH_RETRY_GIVE_UP);
+    CHECK(!bh_retry_needs_time(&retry, false) && bh_retry_next(&retry, segment, &decision, 0) == BH_RETRY_ASK);
+    CHECK(retry.attempt.place == 0 && retry.attempt.repeatable && !retry.attempt.fresh && !retry.attempt.free);
+    CHECK(bh_retry_failed(NULL, segment, &failure) == BH_RETRY_GIVE_UP);
+    CHECK(bh_retry_failed(&retry, NULL, &failure) == BH_RETRY_GIVE_UP);
+    CHECK(bh_retry_failed(&retry, segment, NULL) == BH_RETRY_GIVE_UP);
+    CHECK(bh_retry_failed(&retry, segment, &failure) == BH_RETRY_GIVE_UP && retry.tried_count == 0);
+    failure.id = 3;
+    CHECK(bh_retry_failed(&retry, segment, &failure) == BH_RETRY_NEXT && bh_retry_has_tried(&retry, 3) && !bh_retry_has_tried(&retry, 4));
+    CHECK(bh_retry_needs_time(&retry, false) && bh_retry_next(&retry, segment, &decision, NOW * 1000u) == BH_RETRY_DECIDE);
+    bh_retry_end_rounds(&retry);
+    CHECK(bh_retry_next(&retry, segment, &decision, NOW * 1000u) == BH_RETRY_GIVE_UP);
+    bh_row_t *gone = bh_segment_row_mutable(segment, 3);
+    bh_word_store(&gone->heard_ms, 0);
+    bh_half_store(&segment->rows, 0);
+}
+
 static void steps(bh_step_t *chain) {
     char error[BH_ERROR_SIZE] = "";
     CHECK(bh_step_parse(NULL, NULL, chain, error, sizeof error) == BH_EINVAL);
@@ -460,6 +486,7 @@ int main(void) {
     children();
     children_of_noise();
     evidence();
+    retries();
     decisions();
     sessions_and_redirects();
     status();

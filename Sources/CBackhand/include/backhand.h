@@ -18,6 +18,7 @@
  *   6  bh_decision_t: decided_ms
  *   7  bh_decision_t: choices, probe; bh_evidence_judge
  *   8  bh_moderator_config_t: tend
+ *   9  bh_retry_next, bh_retry_failed
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -25,6 +26,7 @@
 #include "evidence.h"
 #include "feedback.h"
 #include "known.h"
+#include "retry.h"
 #include "serverstats.h"
 #include "version.h"
 
@@ -32,7 +34,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 8
+#define BH_BORDER_VERSION 9
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -177,6 +179,13 @@ size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
+
+/* What comes next for a request (retry.h): after bh_retry_begin, and after each action that did not end it. decision: what bh_chain_decide wrote last.
+ * now_us: CLOCK_MONOTONIC; 0 where bh_retry_needs_time is false. NULL: BH_RETRY_GIVE_UP. */
+bh_retry_action_t bh_retry_next(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment, const bh_decision_t *_Nullable decision, uint64_t now_us);
+
+/* What an attempt that did not work means for the request. NULL, or a row that is none: BH_RETRY_GIVE_UP. */
+bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment, const bh_failure_t *_Nullable failure);
 
 /* Decides after a failure (bh_evidence_add) whether the chain tries the server last from now on. */
 void bh_evidence_judge(bh_segment_t *_Nullable segment, uint32_t id, uint32_t chain, uint64_t now_ms);
