@@ -39,6 +39,34 @@ const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const b
 /* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
 const char *mb_trace_servers(request_rec *r);
 
+/* ---- What happened to a request: mb_dispatch_log.c ---- */
+
+/* A request on its way. */
+typedef struct mb_dispatch_state {
+    request_rec *r;
+    const mb_directory *settings;
+    bh_decision_t *decision;
+    bh_retry_t *retry;       /* which servers it has tried, and how it goes on */
+    int walked;              /* whether <Directory> sections have had their say */
+    mb_attempt *held;        /* the last attempt that has kept a 503 back; NULL: there is none */
+    const char *held_server; /* its server */
+    const char *refusals;    /* servers without a connection, and why: the first of them; NULL: none */
+    int refused;             /* how many */
+    int gave_up;             /* no server took it, which has a line of its own */
+} mb_dispatch_state;
+
+/* What is done with the request, for the environment and the trace. */
+void mb_dispatch_log_action(const mb_dispatch_state *about, const char *action, const char *server);
+/* An attempt that did not work. */
+void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, bh_outcome_t outcome, const mb_attempt *attempt);
+/* Servers without a connection, once the request is over. */
+void mb_dispatch_log_refusals(const mb_dispatch_state *about);
+/* No server is left to try. */
+void mb_dispatch_log_given_up(const mb_dispatch_state *about);
+/* The chain has left no server. */
+void mb_dispatch_log_no_candidate(const mb_dispatch_state *about);
+void mb_dispatch_log_no_own_address(request_rec *r);
+
 /* ---- Decisions carried out: mb_dispatch.c ---- */
 
 /* Returns what a handler returns. walked: whether <Directory> sections have had their say. */
