@@ -23,7 +23,7 @@ def test_a_server_s_whole_life_is_told(stage, mpm):
     other = stage.httpd(CLUSTER, mpm=mpm, address="127.0.9.2", group=front.group)
     assert line(front, f"BH0360: server {other.id} has joined").level == "notice"
     other.stop()
-    assert line(front, f"BH0361: server {other.id} leaves: its httpd stops").level == "notice"
+    assert line(front, f"BH0361: server {other.id} shuts down: its httpd stops").level == "notice"
     # The table is looked at once a second.
     other.start()
     line(front, f"BH0363: server {other.id} is back: it was shutting down", 20)
