@@ -58,9 +58,14 @@ def swift_text(source, start):
     return text + (swift_text(source, more.end()) if more else "")
 
 
+def in_one_line(source):
+    """Multi-line literals whose lines all go on, as the literal of one line that they are."""
+    return re.sub(r'"""\n\s*((?:.*\\\n)*.*)\n\s*"""', lambda text: '"' + re.sub(r"\\\n\s*", "", text[1]) + '"', source)
+
+
 def lines_of_swift(paths):
     """The lines that Swift sources log: log(BH_LOG_…, LogNumber.…, "…"), the numbers as LogNumber has them."""
-    sources = {str(path): read(path) for path in paths}
+    sources = {str(path): in_one_line(read(path)) for path in paths}
     whole = "".join(sources.values())
     numbers = dict(re.findall(r"static let (\w+): Int32 = (\d{3})$", whole, flags=re.M))
     found = []

@@ -39,7 +39,7 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
         KeepCase(testDescription: "all at work: none", idle: 0, may: 0),
         KeepCase(testDescription: "half of the balancers", balancers: 2000, may: 2),
         KeepCase(testDescription: "not known yet, two others", balancers: 0, others: 2, may: 2),
-        KeepCase(testDescription: "not known yet, a full table", idle: 512, workers: 512, balancers: 0, others: 2047, may: 2),
+        KeepCase(testDescription: "not known, full table", idle: 512, workers: 512, balancers: 0, others: 2047, may: 2),
         KeepCase(testDescription: "not known yet, no other", balancers: 0, others: 0, may: 4),
         KeepCase(testDescription: "one of ten", idle: 150, balancers: 10_000, may: 3),
         KeepCase(testDescription: "we send more than it gets", balancers: 500, may: 4),
