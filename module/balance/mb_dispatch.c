@@ -89,7 +89,7 @@ static int forward(mb_dispatch_state *about, uint32_t id, const bh_facts_t *fact
         if (outcome != BH_OUTCOME_REFUSED) mb_attempt_undo(&attempt, about->r);
     } while (action == BH_RETRY_ASK);
     mb_dispatch_log_failure(about, server, outcome, &attempt);
-    if (attempt.held && outcome != BH_OUTCOME_UNKNOWN) {
+    if (attempt.held && outcome == BH_OUTCOME_FAILED) {
         about->held = apr_pmemdup(about->r->pool, &attempt, sizeof attempt);
         about->held_server = server;
     }
@@ -127,7 +127,7 @@ static int hand_over(mb_dispatch_state *about, const ServerSlot *slot) {
     uint32_t id = (uint32_t)slot->id;
     bh_facts_t facts;
     const char *server = endpoint_of(about->r, id, &facts);
-    if (!server) return NOT_TAKEN; /* its row is being written all the time: as good as gone */
+    if (!server) return NOT_TAKEN; /* its row is written again and again: the next one */
     mb_way way = way_to(about, slot, &facts);
     if (way == MB_WAY_HERE) {
         if (!mb_self_is(id) && !(server = endpoint_of(about->r, id = mb_self_row(about->r), &facts))) return NOT_TAKEN;

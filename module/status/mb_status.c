@@ -14,9 +14,9 @@
 
 /* Nothing from elsewhere, no scripts: the page is text in a table. The number is that of the style below (a test computes it too): another one,
  * that somebody got into the page, would not count. */
-#define POLICY \
-    "default-src 'none'; style-src 'sha256-ZT/oB9phSanGxut0R2FHDf8quC9UEFRCCULIJnqNVj0='; base-uri 'none'; form-action 'none'; " \
-    "frame-ancestors 'none'"
+#define POLICY                                                                                                         \
+    "default-src 'none'; style-src 'sha256-ZT/oB9phSanGxut0R2FHDf8quC9UEFRCCULIJnqNVj0='; base-uri 'none'; "           \
+    "form-action 'none'; frame-ancestors 'none'"
 
 static const char style[] =
     "body{font:14px/1.4 sans-serif;margin:1.5em;color:#222;background:#fff}"

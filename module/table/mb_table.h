@@ -10,7 +10,7 @@
 
 /* NULL where no moderator is configured. Set in post_config, inherited by children. */
 extern bh_segment_t *mb_segment;
-/* What the server of that row tells of itself; 0: the row is being written all the time. */
+/* What the server of that row tells of itself; 0: the row is written again and again while it is read. */
 int mb_facts_of(uint32_t id, bh_facts_t *facts);
 /* Makes or finds the segment that outlives restarts. */
 apr_status_t mb_segment_attach(server_rec *server);

@@ -20,7 +20,7 @@ struct Endpoint: Hashable {
 
 /// What the writer remembers of one row, in the moderator's own memory: finding a row reads no shared cache line.
 struct Known {
-    /// nil: the row is empty, or nobody can read it (its writer died in the middle).
+    /// nil: the row is empty.
     var endpoint: Endpoint?
     var bootID: UInt64 = 0
     /// Of the last announcement with this boot id.

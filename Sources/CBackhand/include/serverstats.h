@@ -551,7 +551,7 @@ static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32
     const bh_row_t *row = bh_segment_row(segment, id);
     bh_facts_t facts;
     uint64_t heard = bh_row_heard(row);
-    /* Being written: it was heard just now. Not heard at all: the row is hidden, as rows are until a server has proven that it has the key. */
+    /* Not heard at all: the row is hidden, as rows are until a server has proven that it has the key. */
     if (bh_row_own(row) || !heard || !bh_row_copy(row, &facts)) return BH_LIFE_SHOWN;
     /* Another boot id may be another build's after a graceful restart, which finishes requests under way; or the row has another server. */
     if (facts.boot_id != asked->boot_id) return BH_LIFE_ENDING;
