@@ -24,9 +24,10 @@ let layers: [Target] = [
     core("BackhandSystem", ["CSystem"]),
     core("BackhandServerStats", ["CBackhand", "CSystem"]),
     core("BackhandWire", ["BackhandServerStats"]),
-    core("BackhandCandidacy", ["BackhandServerStats", "CSystem"]),
+    core("BackhandHTTP", ["BackhandServerStats", "CSystem"]),
+    core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "CSystem"]),
     core("BackhandModerator", ["BackhandServerStats", "BackhandWire", "BackhandSystem"]),
-    core("BackhandBridge", ["BackhandServerStats", "BackhandCandidacy", "BackhandModerator"]),
+    core("BackhandBridge", ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator"]),
 ]
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -49,6 +50,7 @@ let hosted: [Target] = [
     tests(of: "BackhandServerStats"),
     tests(of: "BackhandSystem"),
     tests(of: "BackhandWire"),
+    tests(of: "BackhandHTTP", ["BackhandServerStats"]),
     tests(of: "BackhandCandidacy", ["BackhandServerStats"]),
     tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandWire"]),
     tests(of: "BackhandBridge"),
@@ -59,10 +61,8 @@ let hosted: [Target] = [
 let fuzzing: [Target] = [
     .target(
         name: "BackhandFuzz",
-        dependencies: ["BackhandBridge", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem", "CText"],
+        dependencies: ["BackhandBridge", "BackhandHTTP", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem"],
         path: "Tests/Fuzz/Sources", swiftSettings: settings),
-    // The module's own C that needs no httpd.
-    .target(name: "CText", path: "module/text", publicHeadersPath: "."),
 ]
 let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
 

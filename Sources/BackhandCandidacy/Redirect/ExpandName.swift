@@ -1,12 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-public import CBackhand
+internal import CBackhand
 
 /// Writes the host name that a redirect's format means for a server and a request, with its NUL.
 ///
 /// BH_ESYNTAX if that is no name that a client may be sent to, BH_ESPACE if it does not fit. A Host header comes from strangers:
 /// whatever is in it, what is written has only bytes of host names.
-public func expandName(
+func expandName(
     _ format: UnsafePointer<CChar>, server: UnsafePointer<CChar>?, host: UnsafePointer<CChar>?,
     into name: UnsafeMutableBufferPointer<CChar>
 ) -> bh_status_t {

@@ -19,12 +19,14 @@
  *   7  bh_decision_t: choices, probe; bh_evidence_judge
  *   8  bh_moderator_config_t: tend
  *   9  bh_retry_next, bh_retry_failed
+ *  10  http.h; bh_redirect_make instead of bh_name_expand
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
 
 #include "evidence.h"
 #include "feedback.h"
+#include "http.h"
 #include "known.h"
 #include "retry.h"
 #include "serverstats.h"
@@ -34,7 +36,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 9
+#define BH_BORDER_VERSION 10
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -193,11 +195,32 @@ void bh_evidence_judge(bh_segment_t *_Nullable segment, uint32_t id, uint32_t ch
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254
 
-/* Writes the host name that a ServerSlot.hostheader means: the text itself, or a format of HTTPRedirectToName. server: the announced
- * name of the server; host: the request's Host header without port and brackets, NULL: none. BH_ESYNTAX: the result is not a host name,
- * and may not be sent to a client. */
-bh_status_t bh_name_expand(const char *_Nullable format, const char *_Nullable server, const char *_Nullable host,
-                           char *_Nullable name, size_t size);
+/* A client that may be redirected, and what it has asked for. */
+typedef struct bh_visitor {
+    const char *_Nullable host; /* the Host header without port and brackets; NULL: none */
+    uint16_t port;
+    bool tls;
+    bool here; /* the client is on this machine, where a loopback address means what it means here */
+} bh_visitor_t;
+
+/* Room for "https://", a host name or an address in brackets, a port and a NUL. */
+#define BH_ORIGIN_SIZE (BH_NAME_SIZE + 14)
+
+/* Where a redirect sends a client. */
+typedef struct bh_redirect {
+    char origin[BH_ORIGIN_SIZE]; /* "https://web4.example:8443", which the path follows */
+    bool named;                  /* the format has made a host name of it; else it has the server's address */
+    bool asked;                  /* the client has asked for just this */
+    bool leads_home;             /* it has the server's loopback address, which is the client's own for the client */
+} bh_redirect_t;
+static inline char *_Nonnull bh_redirect_origin_mutable(bh_redirect_t *_Nonnull redirect) { return redirect->origin; }
+
+/* What a redirect to the server names. format: ServerSlot.hostheader, a host name or a format of HTTPRedirectToName;
+ * NULL: the address is named. The address is also named where the format makes no host name that a client may be sent
+ * to. */
+bh_status_t bh_redirect_make(const char *_Nullable format, const bh_facts_t *_Nullable server,
+                             const bh_visitor_t *_Nullable visitor, uint16_t port, bool tls,
+                             bh_redirect_t *_Nullable redirect);
 
 /* ---- The segment ---- */
 

@@ -1,10 +1,10 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+@testable import BackhandHTTP
 import CBackhand
-import CText
 
-/// Values of headers and request targets, by the very C that the module has: each function ends, stays within its text, and says what a second,
-/// simpler reading says.
+/// Values of headers and request targets: each function ends, stays within its text, and says what a second, simpler
+/// reading says.
 func fuzzHeader(_ bytes: UnsafeRawBufferPointer) {
     var source = Source(bytes)
     let kind = source.byte()
@@ -35,30 +35,53 @@ extension UnsafeMutablePointer<CChar> {
 
 private func ascii(_ text: StaticString) -> [CChar] { text.withUTF8Buffer { $0.map { CChar(bitPattern: $0) } } }
 
-private func bytes(_ piece: mb_piece) -> [CChar] { Array(UnsafeBufferPointer(start: piece.start, count: piece.length)) }
+private func bytes(_ piece: bh_piece_t) -> [CChar] {
+    Array(UnsafeBufferPointer(start: piece.start, count: piece.length))
+}
+
+private func bytes(_ piece: Piece) -> [CChar] { bytes(piece.crossing) }
+
+/// The text that a call writes into a room that is just large enough; it may not write behind it, and nothing where the
+/// room is too small.
+private func written(_ write: (UnsafeMutablePointer<CChar>?, Int) -> Int) -> [CChar] {
+    let length = write(nil, 0)
+    guard length > 0 else { return [] }
+    let room = UnsafeMutablePointer<CChar>.allocate(capacity: length + 1)
+    defer { room.deallocate() }
+    promise(write(room, length) == length, "another length in a room that is too small")
+    promise(write(room, length + 1) == length && room[length] == 0, "another length")
+    return Array(room[..<length])
+}
 
 /// What we would have written ourselves, or no signature at all.
 private func claim(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    var claim = mb_claim_read(text)
+    let claim = bh_claim_read(text)
     let client = bytes(claim.client)
     promise(client == Array(value.prefix { $0 != ascii(";")[0] }), "the address ends at the first ';'")
-    let plain = bytes(mb_claim_address(claim.client))
+    let plain = Array(client[..<claim.plain])
     let parts = client.split(separator: ascii("%")[0], maxSplits: 1, omittingEmptySubsequences: false)
     let hasZone = parts.count == 2 && parts[0].contains(ascii(":")[0])
     promise(plain == (hasZone ? Array(parts[0]) : client), "the zone, and nothing else, is cut off")
     var address = bh_address_t()
-    _ = bh_address_parse(plain + [0], &address)
-    guard claim.is_signed != 0 else { return }
-    let seconds = bytes(claim.seconds)
-    let digits = ascii("0123456789abcdef")
-    let signature = withUnsafeBytes(of: &claim.signature) { $0.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] } }
-    promise(client + ascii("; t=") + seconds + ascii("; s=") + signature == value, "a signed header is written in one way only")
-    promise(seconds.reduce(Int64(0)) { $0 * 10 + Int64($1) - 48 } == claim.signed_s, "another number than its digits")
+    let isAddress = bh_address_parse(plain + [0], &address) == BH_OK
+    promise(
+        claim.has_address == isAddress && claim.address.high == address.high && claim.address.low == address.low,
+        "another address")
+    guard claim.is_signed else { return }
+    promise(
+        withUnsafePointer(to: claim) { claim in written { bh_claim_write(claim, $0, $1) } } == value,
+        "a signed header is written in one way only")
+    let signed = withUnsafePointer(to: claim) { claim in written { bh_claim_text(claim, text, text, $0, $1) } }
+    let seconds = value.dropFirst(client.count + 4).prefix { $0 != ascii(";")[0] }
+    let newline = ascii("\n")[0]
+    promise(
+        signed == ascii("Backhand-Proxied") + [newline] + value + [newline] + value + [newline] + client + [newline]
+            + seconds, "another signed text")
 }
 
 private func hops(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    let expected: [[CChar]: CInt] = [ascii("0"): 0, ascii("1"): 1, ascii("2"): 2]
-    promise(mb_claim_hops(text, 3) == expected[value] ?? 3, "another count of hops")
+    let expected: [[CChar]: Int32] = [ascii("0"): 0, ascii("1"): 1, ascii("2"): 2]
+    promise(bh_hops_read(text, 3) == expected[value] ?? 3, "another count of hops")
 }
 
 /// A list cut as mod_proxy cuts it: at ',', ';' and blanks, but not in quotes.
@@ -66,8 +89,9 @@ private func cut(_ list: [CChar]) -> [[CChar]] {
     var quoted = false
     var tokens: [[CChar]] = [[]]
     for byte in list {
-        if !quoted && ascii(",; \t\n\u{b}\u{c}\r").contains(byte) { tokens.append([]) }
-        else {
+        if !quoted && ascii(",; \t\n\u{b}\u{c}\r").contains(byte) {
+            tokens.append([])
+        } else {
             tokens[tokens.count - 1].append(byte)
             if byte == ascii("\"")[0] { quoted.toggle() }
         }
@@ -77,92 +101,92 @@ private func cut(_ list: [CChar]) -> [[CChar]] {
 
 private func lowered(_ token: [CChar]) -> [CChar] { token.map { $0 >= 65 && $0 <= 90 ? $0 | 32 : $0 } }
 
-nonisolated(unsafe) private let names: [UnsafePointer<CChar>?] = (["a", "Backhand-Proxied"] as [StaticString]).map {
-    UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
-} + [nil]
+nonisolated(unsafe) private let names: [UnsafePointer<CChar>?] =
+    (["a", "Backhand-Proxied"] as [StaticString]).map {
+        UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
+    } + [nil]
 
 private func tokens(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     let all = cut(value)
     let others = all.filter { lowered($0) != ascii("a") && lowered($0) != ascii("backhand-proxied") }
-    let room = UnsafeMutablePointer<CChar>.allocate(capacity: 2 * value.count + 1)
-    defer { room.deallocate() }
     names.withUnsafeBufferPointer { names in
-        promise((mb_tokens_name(text, names.baseAddress!) != 0) == (others.count < all.count), "a name is seen, or not")
-        let length = mb_tokens_without(text, names.baseAddress!, room)
-        promise(length == Int(strlen(room)), "another length")
-        promise(Array(room[..<length]) == Array(others.joined(separator: ascii(", "))), "other names than without ours")
-        promise(mb_tokens_name(room, names.baseAddress!) == 0, "one of ours is left")
+        promise(bh_tokens_name(text, names.baseAddress) == (others.count < all.count), "a name is seen, or not")
+        let kept = written { bh_tokens_without(text, names.baseAddress, $0, $1) }
+        promise(kept.count <= 2 * value.count, "more than twice the list")
+        promise(kept == Array(others.joined(separator: ascii(", "))), "other names than without ours")
+        promise(!bh_tokens_name(kept + [0], names.baseAddress), "one of ours is left")
     }
 }
 
 /// Both a request target and an authority.
 private func target(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    let path = mb_target_path(text)
-    let offset = text.distance(to: UnsafeMutablePointer(mutating: path.start))
+    let path = bh_target_path(text)
+    let offset = UnsafePointer(text).distance(to: path.start!)
     promise(offset >= 0 && offset + path.length <= value.count, "a path outside of its text")
     promise(!bytes(path).contains(ascii("#")[0]), "a path with a fragment")
     promise(offset > 0 || path.length == value.count || value[path.length] == ascii("#")[0], "a path that ends early")
-    var host = mb_piece()
-    var port: CInt = 0
-    guard mb_target_authority(mb_piece(start: text, length: value.count), 80, &host, &port) != 0 else { return }
-    let start = text.distance(to: UnsafeMutablePointer(mutating: host.start))
-    promise(start >= 0 && start + host.length <= value.count && (0...99999).contains(port), "an authority outside of its text")
+    guard let authority = Authority(Piece(text), usual: 80) else { return }
+    let start = UnsafePointer(text).distance(to: authority.host.characters)
+    promise(
+        start >= 0 && start + authority.host.count <= value.count && (0...99999).contains(authority.port),
+        "an authority outside of its text")
 }
 
 private func cookie(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    let domain = mb_target_cookie_domain(text)
-    guard let start = domain.start else { return promise(domain.length == 0, "a length without a text") }
-    let offset = text.distance(to: UnsafeMutablePointer(mutating: start))
-    promise(offset >= 8 && offset + domain.length <= value.count, "a domain outside of its text")
+    guard let domain = domain(of: Piece(text)) else { return }
+    let offset = UnsafePointer(text).distance(to: domain.characters)
+    promise(offset >= 8 && offset + domain.count <= value.count, "a domain outside of its text")
     promise(!bytes(domain).contains(ascii(";")[0]), "a domain of two attributes")
 }
 
 /// URLs between '<' and '>', one behind the other, and none in a list's parentheses.
 private func tags(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    var at: UnsafePointer<CChar>? = UnsafePointer(text)
+    var rest = Piece(text)
     var end = 0
-    while true {
-        let tag = mb_url_next_tag(&at)
-        let now = UnsafePointer(text).distance(to: at!)
-        guard let start = tag.start else { return promise(now == value.count, "the last tag, before the end") }
-        let offset = UnsafePointer(text).distance(to: start)
-        promise(offset > end && offset + tag.length + 1 == now && now <= value.count, "a tag outside of its text")
+    while let tag = nextTag(rest) {
+        let offset = UnsafePointer(text).distance(to: tag.characters)
+        let now = offset + tag.count + 1
+        promise(offset > end && now <= value.count, "a tag outside of its text")
         promise(value[offset - 1] == ascii("<")[0] && value[now - 1] == ascii(">")[0], "a tag without its brackets")
         promise(!bytes(tag).contains(ascii(">")[0]), "two tags in one")
         end = now
+        rest = Piece(start: tag.start + tag.count, count: value.count - now + 1)
     }
+    let renamed = written { bh_dav_tags(text, "shop.test", true, $0, $1) }
+    promise(renamed.isEmpty || bh_dav_tags(renamed + [0], "shop.test", true, nil, 0) == 0, "a URL that was left out")
 }
 
 /// The value's first line is the header Host, the rest a URL.
 private func origin(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     let host = Array(value.prefix { $0 != ascii("\n")[0] })
     let url = Array(value.dropFirst(host.count + 1))
-    let length = url.withUnsafeBufferPointer { url in
-        // An empty array may have no memory.
-        mb_url_origin(mb_piece(start: url.baseAddress ?? UnsafePointer(text), length: url.count), host + [0])
+    let length = (url + [0]).withUnsafeBufferPointer { url in
+        (host + [0]).withUnsafeBufferPointer {
+            origin(of: Piece(url.baseAddress!), host: Piece($0.baseAddress!))?.count ?? 0
+        }
     }
     guard length > 0 else { return }
     promise(length <= url.count, "an origin longer than its URL")
     let lower = lowered(Array(url[..<length]))
-    promise(lower.starts(with: ascii("http://")) || lower.starts(with: ascii("https://")), "an origin without a scheme of ours")
+    promise(
+        lower.starts(with: ascii("http://")) || lower.starts(with: ascii("https://")),
+        "an origin without a scheme of ours")
     promise(length == url.count || ascii("/?#").contains(url[length]), "an origin that ends in the middle")
     guard !host.contains(ascii("[")[0]) else { return }
     let authority = lower.drop { $0 != ascii("/")[0] }.dropFirst(2)
     promise(authority.starts(with: lowered(Array(host.prefix { $0 != ascii(":")[0] }))), "another host's origin")
 }
 
-/// Elements within their text, and found in the list that they are of.
+/// A list has each element that it has beyond nothing, and nothing beyond itself.
 private func list(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
-    var at: UnsafePointer<CChar>? = UnsafePointer(text)
-    var end = 0
-    while true {
-        let element = mb_field_next(&at)
-        let now = UnsafePointer(text).distance(to: at!)
-        guard element.length > 0 else { return promise(now == value.count, "the last element, before the end") }
-        let offset = UnsafePointer(text).distance(to: element.start)
-        promise(offset >= end && offset + element.length <= now && now <= value.count, "an element outside of its text")
-        promise(mb_field_has(text, element, 0) != 0 && mb_field_has(text, element, 1) != 0, "an element that is not in its list")
-        end = now
+    for byName in [false, true] {
+        let all = written { bh_list_beyond(text, nil, 0, byName, $0, $1) }
+        promise(all.count <= 2 * value.count, "more than twice the list")
+        let lines: [UnsafePointer<CChar>?] = [UnsafePointer(text)]
+        promise(written { bh_list_beyond(text, lines, 1, byName, $0, $1) }.isEmpty, "a list that is beyond itself")
+        promise(
+            written { bh_list_beyond(all + [0], lines, 1, byName, $0, $1) }.isEmpty,
+            "an element that is not in its list")
     }
 }
 
@@ -170,6 +194,9 @@ private func list(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
 private func cookies(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     let left = Array(value.prefix { $0 != ascii("\n")[0] }) + [0]
     let right = Array(value.dropFirst(left.count)) + [0]
-    promise(mb_field_same_cookie(left, left) != 0, "a cookie that is not itself")
-    promise(mb_field_same_cookie(left, right) == mb_field_same_cookie(right, left), "the same in one direction only")
+    promise(bh_cookie_is_same(left, left), "a cookie that is not itself")
+    promise(bh_cookie_is_same(left, right) == bh_cookie_is_same(right, left), "the same in one direction only")
+    let with = written { bh_cookie_with(left, right, $0, $1) }
+    promise(with.count <= left.count - 1 + 2 * right.count, "more than there is room for")
+    promise(written { bh_cookie_with(with + [0], right, $0, $1) } == with, "attributes twice")
 }

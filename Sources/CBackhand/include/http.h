@@ -1,0 +1,122 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* What strangers send in HTTP: values of headers, and request targets. The shim finds a header and hands its value
+ * over; splitting, converting and unescaping it is the core's work.
+ *
+ * Texts end with a NUL, as httpd's do; NULL is read as an empty text. Pieces point into the caller's text. Nothing is
+ * allocated. A call that writes a text works as snprintf does: it returns the text's length without its NUL, and the
+ * text is whole if that is less than size. */
+#ifndef BACKHAND_HTTP_H
+#define BACKHAND_HTTP_H
+
+#include "serverstats.h"
+
+/* A part of a text, which no NUL ends. */
+typedef struct bh_piece {
+    const char *_Nullable start;
+    size_t length;
+} bh_piece_t;
+
+static inline const char *_Nonnull bh_text_empty(void) { return ""; }
+
+/* ---- The loop guard (docs/protocol.md) ---- */
+
+/* The request header that says "a peer has sent this here, do not balance it again". */
+#define BH_GUARD_HEADER "Backhand-Proxied"
+static inline const char *_Nonnull bh_guard_header(void) { return BH_GUARD_HEADER; }
+
+/* Of a signature's 32 bytes those that a header holds: 128 bits that cannot be found by trying, in half the header. */
+#define BH_CLAIM_SIGNED_BYTES 16
+
+/* Room that each text of a claim needs beside the method, the path and the client: the header's name or the signature,
+ * 19 digits, and what separates them. */
+#define BH_CLAIM_EXTRA_SIZE 72
+
+/* Seconds that the clocks of two servers, together with a request's way, may be apart. As long a recorded header is
+ * worth something. */
+#define BH_CLAIM_MOST_SECONDS 60
+
+/* The parts of "203.0.113.7; t=1700000000; s=0123456789abcdef0123456789abcdef". */
+typedef struct bh_claim {
+    bh_piece_t client;    /* as it was sent */
+    size_t plain;         /* its length without the zone of an IPv6 address: "fe80::1" of "fe80::1%eth0" */
+    bh_address_t address; /* the same as an address, if has_address */
+    bool has_address;
+    bool is_signed;   /* whether all parts are there, just as a front writes them */
+    uint32_t digits;  /* of the seconds, zeros in front included; at most 18 */
+    int64_t signed_s; /* seconds since 1970 */
+    uint8_t signature[BH_CLAIM_SIGNED_BYTES]; /* not checked */
+} bh_claim_t;
+
+/* Reads the header's value. Every text is a claim, though perhaps of a client that is not an address. */
+bh_claim_t bh_claim_read(const char *_Nullable value);
+
+/* The claim that a front makes in this second for a client, whose address may have a zone. The signature is the
+ * caller's to put in. */
+bh_claim_t bh_claim_make(const char *_Nullable client, int64_t now_s);
+
+/* Writes the text that is signed. path: with the query, as the client sent it. */
+size_t bh_claim_text(const bh_claim_t *_Nullable claim, const char *_Nullable method, const char *_Nullable path,
+                     char *_Nullable text, size_t size);
+
+/* Writes the header's value for a claim with a signature. */
+size_t bh_claim_write(const bh_claim_t *_Nullable claim, char *_Nullable value, size_t size);
+
+/* What the count of hops says: 0 to `most`; `most` if it is not one digit up to that. NULL: no server has counted,
+ * which is 0. */
+int32_t bh_hops_read(const char *_Nullable value, int32_t most);
+
+/* ---- Requests ---- */
+
+/* The path and query in a request target: "/path?query", "http://host/path", or what apr_uri_parse makes of
+ * "http:/path"; no fragment. What does not begin with '/' needs one. */
+bh_piece_t bh_target_path(const char *_Nullable target);
+
+/* The number of Max-Forwards; 0 if it is not a positive number. */
+int64_t bh_max_forwards(const char *_Nullable value);
+
+/* Whether a list of tokens (Connection) has one of the names; the last of them is NULL. */
+bool bh_tokens_name(const char *_Nullable list, const char *_Nullable const *_Nullable names);
+
+/* Writes the list without the names. Twice the list's length, and a byte for the NUL, are room enough. */
+size_t bh_tokens_without(const char *_Nullable list, const char *_Nullable const *_Nullable names,
+                         char *_Nullable kept, size_t size);
+
+/* Writes a URL (Destination of WebDAV) with this scheme and the header Host, if it is one of the site. 0: it does not
+ * change. */
+size_t bh_dav_url(const char *_Nullable url, const char *_Nullable host, bool tls, char *_Nullable text, size_t size);
+
+/* The same for each URL that tags a list of WebDAV's header If. */
+size_t bh_dav_tags(const char *_Nullable value, const char *_Nullable host, bool tls, char *_Nullable text,
+                   size_t size);
+
+/* ---- Answers ---- */
+
+/* Where a URL goes on after its authority if it names the server that was asked; NULL: it names another one. site: the
+ * Host header without port and brackets; NULL: none. tls: how the server was asked. */
+const char *_Nullable bh_location_path(const char *_Nullable url, const bh_facts_t *_Nullable server,
+                                       const char *_Nullable site, bool tls);
+
+/* The Domain of a cookie, if it is the server's and the site is not in it; start NULL: the cookie stays as it is. */
+bh_piece_t bh_cookie_domain(const char *_Nullable cookie, const bh_facts_t *_Nullable server,
+                            const char *_Nullable site);
+
+/* Whether a client keeps only one of two values of Set-Cookie: name, domain and path are the same. */
+bool bh_cookie_is_same(const char *_Nullable left, const char *_Nullable right);
+
+/* Writes a value of Set-Cookie with the attributes of another line that it lacks. Its length, twice the line's, and 3
+ * bytes are room enough. */
+size_t bh_cookie_with(const char *_Nullable cookie, const char *_Nullable line, char *_Nullable text, size_t size);
+
+/* Whether a list with commas has the element; by_name: or one with the same name before a '='. */
+bool bh_list_has(const char *_Nullable list, const char *_Nullable element, bool by_name);
+
+/* Writes the elements of a list that none of the lines has, each once. Twice the list's length, and a byte for the NUL,
+ * are room enough. */
+size_t bh_list_beyond(const char *_Nullable list, const char *_Nullable const *_Nullable lines, size_t count,
+                      bool by_name, char *_Nullable text, size_t size);
+
+/* The seconds of "timeout=" in a line of Keep-Alive; false: it has none. */
+bool bh_keepalive_timeout(const char *_Nullable line, uint32_t *_Nullable seconds);
+
+#endif
