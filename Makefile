@@ -38,7 +38,7 @@ LONG_DEPS  := debootstrap lintian
 RIVALS := haproxy nginx
 
 # The layers of module/ (docs/architecture.md): another folder there is not a part of the module.
-LAYERS         := balance proxy message request moderator status connections table config base text
+LAYERS         := balance proxy message request moderator status connections table config base
 # A name with a dot in front is an editor's.
 MODULE_SOURCES := $(sort module/mod_backhand.c $(shell find $(LAYERS:%=module/%) -name '*.c' ! -name '.*'))
 MODULE_HEADERS := $(sort $(shell find $(LAYERS:%=module/%) -name '*.h' ! -name '.*'))
@@ -84,9 +84,9 @@ $(CORE): Package.swift $(CORE_SOURCES)
 	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
 	@touch $@
 
-# What runs at starts and restarts, for warnings and for pages: small rather than fast.
-COLD := advice chain control covered describe descriptors directives gaps line listen loglevel mod_proxy moderator mpm names pidfile rights server server_status \
-        shortage status tend trace
+# What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
+COLD := advice chain control covered dav describe descriptors directives gaps line listen loglevel merge mod_proxy \
+        moderator mpm names pidfile redirect rights server server_status shortage signature status tend trace
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += -Os
 

@@ -52,7 +52,6 @@ def wrong_faces(sources):
 def includes(path, source):
     """Pairs of folder and header that a file includes of module/; those of httpd and of the core have no such names."""
     found = re.findall(r'^\s*#\s*include\s*[<"]([^>"\n]*\bmb_[^>"\n]*)[>"]', source, flags=re.M)
-    # The fuzzer compiles text/ without a path to the other folders.
     return [(name.rpartition("/")[0] or folder_of(path), name.rpartition("/")[2]) for name in found]
 
 

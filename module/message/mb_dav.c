@@ -13,56 +13,28 @@
 #define DESTINATION "Destination"
 #define CONDITION "If"
 
-/* Appends a URL, with this scheme if it is the site's; whether that has changed it. */
-static int put_url(request_rec *r, apr_array_header_t *parts, mb_piece url, const char *scheme) {
-    const char *host = apr_table_get(r->headers_in, "Host");
-    size_t origin = host ? mb_url_origin(url, host) : 0, old = origin ? (size_t)(strchr(url.start, ':') - url.start) : 0;
-    int changes = origin && !mb_text_equals((mb_piece){url.start, old}, scheme);
-    if (changes) {
-        /* By the header Host alone: the URL may have had its scheme's port, which is not the other scheme's. */
-        APR_ARRAY_PUSH(parts, const char *) = apr_pstrcat(r->pool, scheme, "://", host, NULL);
-        url = (mb_piece){url.start + origin, url.length - origin};
-    }
-    APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(r->pool, url.start, url.length);
-    return changes;
-}
-
-static const char *destination_with(request_rec *r, const char *value, const char *scheme) {
-    apr_array_header_t *parts = apr_array_make(r->pool, 2, sizeof(const char *));
-    return put_url(r, parts, (mb_piece){value, strlen(value)}, scheme) ? apr_array_pstrcat(r->pool, parts, '\0') : value;
-}
-
-static const char *condition_with(request_rec *r, const char *value, const char *scheme) {
-    apr_array_header_t *parts = apr_array_make(r->pool, 4, sizeof(const char *));
-    const char *at = value, *copied = value;
-    int changes = 0;
-    for (mb_piece tag; (tag = mb_url_next_tag(&at)).start;) {
-        APR_ARRAY_PUSH(parts, const char *) = apr_pstrmemdup(r->pool, copied, (apr_size_t)(tag.start - copied));
-        changes |= put_url(r, parts, tag, scheme);
-        copied = tag.start + tag.length;
-    }
-    APR_ARRAY_PUSH(parts, const char *) = copied;
-    return changes ? apr_array_pstrcat(r->pool, parts, '\0') : value;
-}
-
-typedef const char *change(request_rec *r, const char *value, const char *scheme);
+/* bh_dav_url, or bh_dav_tags. */
+typedef size_t change(const char *value, const char *host, bool tls, char *text, size_t size);
 
 /* What the header was; NULL: it has not changed. */
-static const char *change_header(request_rec *r, const char *name, change *with, const char *scheme) {
-    const char *old = apr_table_get(r->headers_in, name);
-    const char *new = old ? with(r, old, scheme) : NULL;
-    if (new == old) return NULL;
+static const char *change_header(request_rec *r, const char *name, change *with, bool tls) {
+    const char *old = apr_table_get(r->headers_in, name), *host;
+    if (!old || !(host = apr_table_get(r->headers_in, "Host"))) return NULL;
+    size_t size = with(old, host, tls, NULL, 0) + 1;
+    if (size == 1) return NULL;
+    char *new = apr_palloc(r->pool, size);
+    with(old, host, tls, new, size);
     apr_table_setn(r->headers_in, name, new);
     return old;
 }
 
-static mb_dav rewrite_urls(request_rec *r, const char *scheme) {
-    return (mb_dav){change_header(r, DESTINATION, destination_with, scheme), change_header(r, CONDITION, condition_with, scheme)};
+static mb_dav rewrite_urls(request_rec *r, bool tls) {
+    return (mb_dav){change_header(r, DESTINATION, bh_dav_url, tls), change_header(r, CONDITION, bh_dav_tags, tls)};
 }
 
 mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) {
     if (r->method_number == M_GET) return (mb_dav){NULL, NULL}; /* and HEAD: most requests, and none of WebDAV's */
-    return rewrite_urls(r, scheme == MB_HTTPS || scheme == MB_H2 ? "https" : "http");
+    return rewrite_urls(r, scheme == MB_HTTPS || scheme == MB_H2);
 }
 
 void mb_dav_end(request_rec *r, const mb_dav *before) {
@@ -72,7 +44,7 @@ void mb_dav_end(request_rec *r, const mb_dav *before) {
 
 static int name_as_we_do(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
-    if (kept && kept->from_peer) (void)rewrite_urls(r, ap_http_scheme(r));
+    if (kept && kept->from_peer) (void)rewrite_urls(r, strcmp(ap_http_scheme(r), "https") == 0);
     return DECLINED;
 }
 

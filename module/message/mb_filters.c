@@ -42,7 +42,7 @@ static int is_content(const ap_filter_t *filter, const request_rec *r) { return 
 /* ---- On the server ---- */
 
 static const char *with(apr_pool_t *pool, const char *names, const char *name) {
-    if (names && mb_field_has(names, (mb_piece){name, strlen(name)}, 0)) return names;
+    if (names && bh_list_has(names, name, false)) return names;
     return names ? apr_pstrcat(pool, names, ",", name, NULL) : name;
 }
 
@@ -114,7 +114,7 @@ static void insert_for_error(request_rec *r) {
 
 /* ---- On the front ---- */
 
-static int has_name(const char *names, const char *name) { return mb_field_has(names, (mb_piece){name, strlen(name)}, 0); }
+static int has_name(const char *names, const char *name) { return bh_list_has(names, name, false); }
 
 static void leave_out(request_rec *r, const char *names) {
     int all = has_name(names, ALL);

@@ -55,7 +55,7 @@ static int count_of(const apr_table_t *table, const char *name) {
 }
 
 static int is_same(kind kind, const char *sent, const char *value) {
-    return strcmp(sent, value) == 0 || (kind == COOKIES && mb_field_same_cookie(sent, value));
+    return strcmp(sent, value) == 0 || (kind == COOKIES && bh_cookie_is_same(sent, value));
 }
 
 static int has_line(const apr_table_t *sent, const char *name, kind kind, const char *value) {
@@ -67,26 +67,26 @@ static int has_line(const apr_table_t *sent, const char *name, kind kind, const 
     return 0;
 }
 
-static int has_element(const apr_table_t *table, const char *name, kind kind, mb_piece element) {
+/* The table's lines of one name. */
+static const char **lines_of(apr_pool_t *pool, const apr_table_t *table, const char *name, size_t *count) {
     const apr_array_header_t *all = apr_table_elts(table);
+    const char **lines = apr_palloc(pool, (apr_size_t)(all->nelts + 1) * sizeof *lines);
+    *count = 0;
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
-        if (ap_cstr_casecmp(each->key, name) == 0 && mb_field_has(each->val, element, kind == DIRECTIVES)) return 1;
+        if (ap_cstr_casecmp(each->key, name) == 0) lines[(*count)++] = each->val;
     }
-    return 0;
+    return lines;
 }
 
 /* What a line of the front's has beyond the server's; NULL: nothing. */
 static const char *beyond(apr_pool_t *pool, const apr_table_t *sent, const char *name, kind kind, const char *value) {
-    const char *rest = NULL;
     if (kind == LINES || kind == COOKIES) return has_line(sent, name, kind, value) ? NULL : value;
     if (kind != LIST && kind != DIRECTIVES) return NULL;
-    for (mb_piece each; (each = mb_field_next(&value)).length;) {
-        if (has_element(sent, name, kind, each) || (rest && mb_field_has(rest, each, kind == DIRECTIVES))) continue;
-        const char *text = apr_pstrmemdup(pool, each.start, each.length);
-        rest = rest ? apr_pstrcat(pool, rest, ", ", text, NULL) : text;
-    }
-    return rest;
+    size_t count, size = 2 * strlen(value) + 1;
+    const char **lines = lines_of(pool, sent, name, &count);
+    char *rest = apr_palloc(pool, size);
+    return bh_list_beyond(value, lines, count, kind == DIRECTIVES, rest, size) ? rest : NULL;
 }
 
 /* ---- Tables ---- */
@@ -119,10 +119,11 @@ static const char *with_attributes(apr_pool_t *pool, const apr_table_t *now, con
     const apr_array_header_t *all = apr_table_elts(now);
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
-        const char *line = each->val;
-        if (ap_cstr_casecmp(each->key, name) != 0 || !mb_field_same_cookie(cookie, line)) continue;
-        for (mb_piece more; (more = mb_field_more(cookie, &line)).length;)
-            cookie = apr_pstrcat(pool, cookie, "; ", apr_pstrmemdup(pool, more.start, more.length), NULL);
+        if (ap_cstr_casecmp(each->key, name) != 0 || !bh_cookie_is_same(cookie, each->val)) continue;
+        size_t size = strlen(cookie) + 2 * strlen(each->val) + 3;
+        char *more = apr_palloc(pool, size);
+        bh_cookie_with(cookie, each->val, more, size);
+        cookie = more;
     }
     return cookie;
 }

@@ -7,51 +7,16 @@
 
 #include "message/mb_message.h"
 
-/* Whether the client's site has this name, or one within its domain: then it may have it. */
-static int is_of_site(const request_rec *r, mb_piece name) {
-    size_t length = r->hostname ? strlen(r->hostname) : 0;
-    if (length < name.length || ap_cstr_casecmpn(r->hostname + length - name.length, name.start, name.length) != 0) return 0;
-    return length == name.length || r->hostname[length - name.length - 1] == '.';
-}
-
-/* The site by its name, which is right: with the server's port it would lead past us. httpd appends the port of its ServerName where the
- * client's Host has none. */
-static int is_site(const request_rec *r, mb_piece host) { return host.length && r->hostname && mb_text_equals(host, r->hostname); }
-
-static int is_server(const bh_facts_t *server, mb_piece host) {
-    char text[BH_ADDRESS_SIZE];
-    bh_address_t address;
-    if (host.length && mb_text_equals(host, server->hostname)) return 1;
-    if (host.length >= sizeof text) return 0;
-    memcpy(text, host.start, host.length);
-    text[host.length] = '\0';
-    return bh_address_parse(text, &address) == BH_OK && address.low == server->address.low && address.high == server->address.high;
-}
-
-/* Where the URL goes on behind its authority if it names the server; else NULL. */
-static const char *behind_server(const request_rec *r, const char *url, const bh_facts_t *server, mb_scheme scheme) {
-    int tls = scheme == MB_HTTPS || scheme == MB_H2, port;
-    const char *prefix = tls ? "https:" : "http:";
-    mb_piece host;
-    if (ap_cstr_casecmpn(url, prefix, strlen(prefix)) == 0) url += strlen(prefix);
-    if (url[0] != '/' || url[1] != '/') return NULL;
-    url += 2;
-    mb_piece authority = {url, strcspn(url, "/?#")};
-    if (!mb_target_authority(authority, tls ? 443 : 80, &host, &port) || port != server->port) return NULL;
-    if (!is_server(server, host) && !is_site(r, host)) return NULL;
-    return url + authority.length;
-}
-
 static const char *reverse_url(request_rec *r, const char *url, const bh_facts_t *server, mb_scheme scheme) {
-    const char *rest = behind_server(r, url, server, scheme);
+    const char *rest = bh_location_path(url, server, r->hostname, scheme == MB_HTTPS || scheme == MB_H2);
     if (!rest) return url;
     if (*rest != '/') rest = apr_pstrcat(r->pool, "/", rest, NULL);
     return ap_construct_url(r->pool, rest, r);
 }
 
 static const char *reverse_cookie(request_rec *r, const char *cookie, const bh_facts_t *server) {
-    mb_piece name = mb_target_cookie_domain(cookie);
-    if (!name.length || !r->hostname || is_of_site(r, name) || !is_server(server, name)) return cookie;
+    bh_piece_t name = bh_cookie_domain(cookie, server, r->hostname);
+    if (!name.start) return cookie;
     return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookie, (apr_size_t)(name.start - cookie)), r->hostname, name.start + name.length, NULL);
 }
 

@@ -29,9 +29,10 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
 static void protect(request_rec *r, const char *header) {
     static const char *const ours[] = {MB_GUARD_HEADER, MB_HOPS_HEADER, FORWARDED_PROTO, NULL};
     const char *list = apr_table_get(r->headers_in, header);
-    if (!list || !mb_tokens_name(list, ours)) return;
-    char *kept = apr_palloc(r->pool, 2 * strlen(list) + 1);
-    if (mb_tokens_without(list, ours, kept)) apr_table_setn(r->headers_in, header, kept);
+    if (!list || !bh_tokens_name(list, ours)) return;
+    size_t size = 2 * strlen(list) + 1;
+    char *kept = apr_palloc(r->pool, size);
+    if (bh_tokens_without(list, ours, kept, size)) apr_table_setn(r->headers_in, header, kept);
     else apr_table_unset(r->headers_in, header);
 }
 
@@ -44,11 +45,9 @@ static void forget_keepalives(conn_rec *connection, int most) {
 
 /* As mod_proxy's handler, which is passed by, does it. What is not a number goes on as it is: the server may mind. */
 static void count_down(request_rec *r, const char *text) {
-    char *end;
-    errno = 0;
-    apr_int64_t most = apr_strtoi64(text, &end, 10);
-    if (r->method_number == M_OPTIONS && !errno && end != text && !*end && most > 0)
-        apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, most - 1));
+    int64_t most = r->method_number == M_OPTIONS ? bh_max_forwards(text) : 0;
+    if (most)
+        apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (apr_int64_t)(most - 1)));
 }
 
 /* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says of the scheme counts, too. With

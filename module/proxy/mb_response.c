@@ -130,8 +130,8 @@ static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
     apr_size_t length = sizeof text - 1;
     if (apr_brigade_flatten(line, text, &length) != APR_SUCCESS) return;
     text[length] = '\0';
-    const char *timeout = ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 ? ap_strcasestr(text, "timeout=") : NULL;
-    if (timeout) mb_keep_heard(strtoul(timeout + 8, NULL, 10));
+    uint32_t seconds;
+    if (ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 && bh_keepalive_timeout(text, &seconds)) mb_keep_heard(seconds);
 }
 
 static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,

@@ -12,7 +12,7 @@
 #define MOST_HOPS 3
 
 static void count_round(mb_request *found, const char *hops) {
-    int passed = mb_claim_hops(hops, MOST_HOPS);
+    int passed = bh_hops_read(hops, MOST_HOPS);
     found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
 }
 
@@ -114,17 +114,15 @@ static int turn_away(request_rec *r) {
 }
 
 /* The client is what the header says, or there is none: the sender is never taken for it. */
-static int believe(request_rec *r, mb_piece client, mb_request *found) {
-    mb_piece plain = mb_claim_address(client);
-    const char *text = apr_pstrmemdup(r->pool, plain.start, plain.length);
-    bh_address_t address;
+static int believe(request_rec *r, const bh_claim_t *said, mb_request *found) {
+    const char *text = apr_pstrmemdup(r->pool, said->client.start, said->plain);
     found->from_peer = 1;
     if (mb_segment) bh_segment_forwarded(mb_segment);
-    if (bh_address_parse(text, &address) != BH_OK) {
+    if (!said->has_address) {
         tell_no_address(r);
         return refuse(r, HTTP_BAD_REQUEST);
     }
-    r->useragent_addr = mb_address_for_apr(r->pool, &address);
+    r->useragent_addr = mb_address_for_apr(r->pool, &said->address);
     r->useragent_ip = (char *)(intptr_t)text;
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
     found->local = mb_local_begin(r, 0);
@@ -133,15 +131,15 @@ static int believe(request_rec *r, mb_piece client, mb_request *found) {
 
 /* From inside AcceptStats. */
 static int check_claim(request_rec *r, mb_sender sender, const char *value, mb_request *found) {
-    mb_claim said = mb_claim_read(value);
+    bh_claim_t said = bh_claim_read(value);
     const mb_keys *keys = mb_main_server()->keys;
     /* An Optional key asks of what is not signed as much as no key does. */
     if (keys && (said.is_signed || !mb_key_is_optional(keys))) {
         const char *wrong = mb_claim_forgery(r, &said);
-        if (!wrong) return believe(r, said.client, found);
+        if (!wrong) return believe(r, &said, found);
         tell_forgery(r, wrong);
     }
-    else if (sender == MB_SENDER_SERVER) return believe(r, said.client, found);
+    else if (sender == MB_SENDER_SERVER) return believe(r, &said, found);
     else tell_unknown(r);
     return turn_away(r);
 }
@@ -169,7 +167,7 @@ static int believe_or_remove(request_rec *r) {
         doubt(r, found);
     }
     else {
-        found->hops = mb_claim_hops(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
+        found->hops = bh_hops_read(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
         status = check_claim(r, sender, value, found);
     }
     apr_table_unset(r->headers_in, MB_HOPS_HEADER);

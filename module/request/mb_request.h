@@ -5,10 +5,9 @@
 #define MB_REQUEST_H
 
 #include "table/mb_table.h"
-#include "text/mb_text.h"
 
 /* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address. */
-#define MB_GUARD_HEADER "Backhand-Proxied"
+#define MB_GUARD_HEADER BH_GUARD_HEADER
 /* How many servers that were not believed have passed the request on. Only such requests have it. */
 #define MB_HOPS_HEADER "Backhand-Hops"
 /* In a 503: the server has not done anything with the request, because it does not know the sender as a server. */
@@ -57,7 +56,7 @@ void mb_guard_answered(request_rec *r);
 /* Before mod_proxy has a request for somebody else's ProxyPass: what a peer has said of its client goes no further, only that it has been passed on. */
 void mb_guard_leave(request_rec *r);
 /* Why the header is not one that a holder of our keys has signed for this request just now; NULL: it is. Only where there is a key. */
-const char *mb_claim_forgery(request_rec *r, const mb_claim *said);
+const char *mb_claim_forgery(request_rec *r, const bh_claim_t *said);
 
 /* ---- Senders: mb_sender.c ---- */
 

@@ -47,9 +47,6 @@ public struct Prospect: Equatable, Sendable {
     /// A server with which nothing is wrong.
     public init() {}
 
-    /// Seconds that two wall clocks may be apart before signed requests are refused (mb_signature.c).
-    private static var clockLimit: UInt32 { 60 }
-
     /// The one that would have to go first for the server to get requests again: no chain, and no order, brings back what is silent; what is ordered
     /// counts whatever the children have seen; the rest from what is left out to what is only asked less.
     public var reason: Reason {
@@ -59,7 +56,7 @@ public struct Prospect: Equatable, Sendable {
         if !isOwn {
             if backoff > 0 { return .backoff(seconds: (backoff + 999) / 1000) }
             if isUnreached { return .noConnection }
-            if clock.magnitude > Self.clockLimit { return .clock }
+            if clock.magnitude > UInt32(BH_CLAIM_MOST_SECONDS) { return .clock }
         }
         if failures > 0 { return .failing(percent: min(failures, 100)) }
         if isDoubted { return .doubt }

@@ -1,0 +1,146 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""What strangers send is parsed in Swift only: module/ finds headers and compares whole texts.
+
+Each other function for texts that it calls is listed here with its reason, so that a parser does not come back unseen.
+"""
+
+import re
+
+import pytest
+from Docs.repository import files, read
+from Docs.test_layers import without_comments_and_texts
+
+SOURCES = {str(path): read(path) for pattern in ("*.c", "*.h") for path in files(pattern) if path.parts[0] == "module"}
+
+# Functions of libc, APR and httpd that look into a text, convert it, or cut it. Not those that only copy texts or put
+# them together.
+LOOKS_INTO = re.compile(
+    r"""\b(
+    str(?!uct\b)\w+ | mem(?:chr|rchr|cmp|mem|ccpy) | rawmemchr | [vf]?s?scanf | ato\w+ | r?index | regexec | fnmatch
+    | getopt\w* | to(?:lower|upper) | inet_(?:pton|aton|addr)
+    | is(?:alnum|alpha|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit)
+    | apr_(?:str|cstr|ato|is(?!_)|to|uri_|date_|base64_|fnmatch|cpystrn|collapse_|tokenize_|parse_|xlate
+        |p?escape|p?unescape|p?decode|p?encode)\w*
+    | ap_(?:str|cstr|getword|get_token|get_list|find_(?!linked_module)|unescape|escape|parse_|pregcomp|regexec
+        |args_to|scan_|count_dirs|make_dir|no2slash|getparents|normalize_|uudecode|pbase64|is_matchexp|os_escape
+        |rind|ind|body_to)\w*
+    )\s*\(""",
+    re.VERBOSE,
+)
+
+# They compare whole texts, or say what an error number means.
+ANYWHERE = {"strlen", "strcmp", "ap_cstr_casecmp", "strerror", "apr_strerror"}
+
+BEGINNING = "whether a text has a fixed beginning"
+CONFIGURATION = "words of the configuration, which the administrator writes"
+COPY = "copies into a room of fixed size"
+FILTER = "names of filters, which modules of this httpd give them"
+MARK = "marks that the module itself has put there"
+PATH = "paths of the configuration"
+ZEROS = "whether the whole text is zeros"
+
+# Function -> file -> why it may stand there.
+ALLOWED = {
+    "strncmp": {"mb_balance.c": BEGINNING, "mb_covered.c": PATH, "mb_filters.c": FILTER},
+    "ap_cstr_casecmpn": {
+        "mb_covered.c": CONFIGURATION,
+        "mb_filters.c": FILTER,
+        "mb_loglevel.c": CONFIGURATION,
+        "mb_merge.c": BEGINNING,
+        "mb_response.c": "finds a header by its name",
+    },
+    "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
+    "strcspn": {"mb_filters.c": FILTER, "mb_names.c": CONFIGURATION, "mb_rights.c": PATH},
+    "strchr": {
+        "mb_address.c": "the module's own text of an address",
+        "mb_key.c": PATH,
+        "mb_names.c": CONFIGURATION,
+        "mb_response.c": MARK,
+    },
+    "strstr": {"mb_response.c": MARK},
+    "strrchr": {"mb_chain.c": CONFIGURATION, "mb_key.c": PATH, "mb_loaded.c": PATH, "mb_rights.c": PATH},
+    "memchr": {"mb_key.c": "lines of the file with the key", "mb_response.c": "whether a long line is a header"},
+    "apr_isspace": {"mb_response.c": "blanks at the end of a long line, which are not a part of it"},
+    "apr_isalpha": {"mb_names.c": CONFIGURATION},
+    "apr_isdigit": {"mb_line.c": CONFIGURATION, "mb_server.c": CONFIGURATION},
+    "strtol": {"mb_line.c": CONFIGURATION},
+    "strtoul": {"mb_server.c": CONFIGURATION},
+    "apr_strtoi64": {"mb_server.c": CONFIGURATION},
+    "atoi": {"mb_directives.c": "one of a few values that are allowed", "mb_moderator.c": "names in /proc/self/fd"},
+    "sscanf": {"mb_shutdown.c": "/proc/net/tcp, which the kernel writes"},
+    "ap_getword_conf": {"mb_chain.c": CONFIGURATION, "mb_covered.c": CONFIGURATION, "mb_listen.c": CONFIGURATION},
+    "ap_is_matchexp": {"mb_chain.c": CONFIGURATION},
+    "apr_parse_addr_port": {"mb_listen.c": CONFIGURATION},
+    "ap_strstr_c": {"mb_loaded.c": PATH},
+    "apr_cpystrn": {"mb_control.c": COPY, "mb_pidfile.c": COPY, "mb_rights.c": COPY, "mb_worker.c": COPY},
+    "ap_escape_html": {"mb_status.c": "what the page shows"},
+    "ap_args_to_table": {"mb_status.c": "httpd's own reading of the query; its values are compared as a whole"},
+}
+LISTED = {(name, file) for name, places in ALLOWED.items() for file in places}
+
+
+def calls(sources):
+    """Pairs of function and file that are not allowed everywhere."""
+    found = set()
+    for path, source in sources.items():
+        names = set(LOOKS_INTO.findall(without_comments_and_texts(source))) - ANYWHERE
+        found |= {(name, path.rpartition("/")[2]) for name in names}
+    return found
+
+
+def test_module_calls_only_listed_functions_for_texts():
+    assert sorted(calls(SOURCES) - LISTED) == [], "what strangers send is parsed in Sources/BackhandHTTP"
+
+
+def test_each_listed_function_is_called():
+    assert sorted(LISTED - calls(SOURCES)) == []
+
+
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        ("long n = strtol(text, NULL, 10);", "strtol"),
+        ("char *at = strchr(text, ';');", "strchr"),
+        ('char *word = strtok(text, ",");', "strtok"),
+        ('char *word = strtok_r (text, ",", &rest);', "strtok_r"),
+        ('char *word = strsep(&text, ",");', "strsep"),
+        ('int n = sscanf(text, "%d", &n);', "sscanf"),
+        ("if (isdigit(*text)) return;", "isdigit"),
+        ("memmem(text, 1, other, 1);", "memmem"),
+        ("inet_pton(AF_INET, text, &address);", "inet_pton"),
+        ('apr_strtok(text, ",", &rest);', "apr_strtok"),
+        ("apr_atoi64(text);", "apr_atoi64"),
+        ("apr_uri_parse(r->pool, text, &uri);", "apr_uri_parse"),
+        ("apr_punescape_hex(r->pool, text, 0, NULL);", "apr_punescape_hex"),
+        ("ap_getword(r->pool, &text, ',');", "ap_getword"),
+        ("ap_getword_white(r->pool, &text);", "ap_getword_white"),
+        ("ap_get_token(r->pool, &text, 0);", "ap_get_token"),
+        ('ap_find_token(r->pool, text, "a");', "ap_find_token"),
+        ("ap_unescape_url(text);", "ap_unescape_url"),
+    ],
+)
+def test_a_new_parser_is_found(line, name):
+    path = "module/message/mb_reverse.c"
+    planted = {**SOURCES, path: SOURCES[path] + f"\nstatic void parse(char *text) {{ {line} }}\n"}
+    assert calls(planted) - LISTED == {(name, "mb_reverse.c")}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/* strtol(text) */",
+        'puts("strtol(text)");',
+        "apr_pstrcat(pool, a, b, NULL);",
+        "apr_pstrmemdup(pool, a, 1);",
+        "memcpy(a, b, 1);",
+        "struct (x);",
+        "bh_list_has(a, b, false);",
+        "apr_table_get(t, a);",
+        "apr_is_empty_table(t);",
+        "apr_psprintf(pool, a);",
+        "mb_strange(a);",
+        "strlen(a);",
+    ],
+)
+def test_what_does_not_parse_is_not_found(line):
+    assert calls({"module/base/mb_new.c": f"static void f(void) {{ {line} }}\n"}) == set()
