@@ -53,9 +53,3 @@ public func bh_redirect_make(
     makeRedirect(format: format, server: server, asked: asked.pointee, port: port, tls: tls, into: redirect)
     return BH_OK
 }
-
-@c @implementation
-public func bh_evidence_judge(_ segment: UnsafeMutablePointer<bh_segment_t>?, _ id: UInt32, _ chain: UInt32, _ now: UInt64) {
-    guard let segment, id < UInt32(BH_ROWS) else { return }
-    judgeFailure(segment, id, chain: chain, now: now)
-}

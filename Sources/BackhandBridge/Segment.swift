@@ -58,3 +58,9 @@ public func bh_segment_json(
     }
     return complete ? BH_OK : BH_ESPACE
 }
+
+@c @implementation
+public func bh_feedback_report(_ segment: UnsafeMutablePointer<bh_segment_t>?, _ result: UnsafePointer<bh_result_t>?) -> UInt32 {
+    guard let segment, let result, result.pointee.id < UInt32(BH_ROWS) else { return 0 }
+    return report(result, to: segment)
+}

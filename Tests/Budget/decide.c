@@ -60,7 +60,8 @@ static bh_segment_t *table(uint32_t servers, const char *state) {
         row->in_flight = id % 3;
         if (is_untimed && id % 3 == 0) continue;
         row->facts.latency_us = 15000;
-        bh_feedback_time(segment, id, NOW * UINT64_C(1000), 1000, 10000 + id * 104729 % 20000, false);
+        bh_mean_add(&row->latency, NOW * UINT64_C(1000), 10000 + id * 104729 % 20000, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+        bh_mean_add(&row->first_byte, NOW * UINT64_C(1000), 1000, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
         /* Not so many that the server is dropped: it is to cost something. */
         if (id % 5 == 0) bh_word_store(bh_row_failing(row, 0), bh_mean_word(300000, NOW * UINT64_C(1000)));
     }

@@ -131,15 +131,20 @@ static void children(void) {
 }
 
 static void evidence(void) {
-    bh_asked_t asked = {1, 1};
-    bh_evidence_judge(NULL, 0, 0, 1);
-    bh_evidence_judge(segment, BH_ROWS, 0, 1);
+    bh_result_t result = {.outcome = BH_OUTCOME_FAILED, .id = BH_ROWS, .chain = 2, .began_us = 1000000, .ended_us = 1001000, .asked = {1, 1}, .free = true};
+    CHECK(bh_feedback_report(NULL, &result) == 0);
+    CHECK(bh_feedback_report(segment, NULL) == 0);
+    CHECK(bh_feedback_report(segment, &result) == 0);
+    result.id = 3;
     for (int i = 0; i < 3; i++) {
         CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
-        bh_evidence_add(segment, 3, 2, BH_CLASS_FAILED, &asked, 1000);
-        bh_evidence_judge(segment, 3, 2, 1000);
+        CHECK(bh_feedback_report(segment, &result) == 0);
     }
     CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == bh_doubt_bit(BH_DOUBT_FAILING, 0));
+    CHECK(segment->rows_extended[3].failed == 3);
+    result.untrusted = true, result.outcome = BH_OUTCOME_REFUSED;
+    CHECK(bh_feedback_report(segment, &result) == BH_WARNING_UNTRUSTED);
+    segment->rows_extended[3].failed = 0;
     bh_evidence_forget(bh_segment_row_mutable(segment, 3));
     CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
 }

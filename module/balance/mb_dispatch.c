@@ -161,21 +161,22 @@ static int take_actions(mb_dispatch_state *about) {
     return result;
 }
 
-static void begin_retry(bh_retry_t *retry, request_rec *r, const mb_directory *settings) {
+static void begin_retry(bh_retry_t *retry, const mb_directory *settings, int repeatable) {
     uint32_t seconds =
         (uint32_t)(settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : settings->retry_timeout_s);
     bh_retry_begin(retry, (bh_retry_rules_t){.most_us = UINT64_C(1000000) * seconds,
                                              .retries = (uint32_t)(settings->retries == MB_UNSET ? MB_RETRIES_DEFAULT
                                                                                                  : settings->retries),
                                              .chain = settings->chain,
-                                             .repeatable = mb_attempt_is_safe(r),
+                                             .repeatable = repeatable,
                                              .asks_self = settings->self_redirect == MB_ON});
 }
 
 int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked) {
     bh_retry_t retry;
     mb_dispatch_state about = {.r = r, .settings = settings, .decision = decision, .retry = &retry, .walked = walked};
-    begin_retry(&retry, r, settings);
+    /* What was decided before the walk may be about other headers: modules change them in later phases. */
+    begin_retry(&retry, settings, walked ? !decision->once : mb_attempt_is_safe(r));
     mb_worker_sweep(decision->decided_ms);
     return take_actions(&about);
 }
@@ -184,7 +185,7 @@ int mb_dispatch_home(request_rec *r, const mb_directory *settings) {
     bh_retry_t retry;
     bh_decision_t decision = {0};
     mb_dispatch_state about = {.r = r, .settings = settings, .decision = &decision, .retry = &retry, .walked = 1};
-    begin_retry(&retry, r, settings);
+    begin_retry(&retry, settings, mb_attempt_is_safe(r));
     bh_retry_end_rounds(&retry);
     return take_actions(&about);
 }

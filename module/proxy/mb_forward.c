@@ -97,16 +97,8 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    if (untrusted && outcome == BH_OUTCOME_REFUSED) mb_feedback_untrusted(r, id, way.origin);
-    else if (gone) mb_feedback_gone(r, id, way.origin, outcome, ended_us, attempt);
-    else if (mb_feedback_is_starved(r, id, facts, &outcome, ended_us, attempt)) {}
-    /* An error of mod_proxy's below 500 is the client's doing, such as an upload that it broke off: it says nothing of the server, as an answer
-     * that cannot be read does not, and one that does not know us: a client can have it refuse (docs/threat-model.md). */
-    else if (!attempt->unreadable && !attempt->is_unknown
-             && (result <= OK || result >= HTTP_INTERNAL_SERVER_ERROR || r->headers_out != attempt->before.headers_out))
-        mb_feedback_answered(r, id, outcome, result < HTTP_INTERNAL_SERVER_ERROR && !mb_feedback_broke_off(r, result), ended_us, attempt);
-    if (attempt->is_unknown) mb_feedback_unknown(r, id, way.origin, ended_us / 1000);
-    else if (outcome == BH_OUTCOME_ANSWERED) bh_feedback_known(mb_segment, id);
+    mb_end end = {.id = id, .server = facts, .origin = way.origin, .ended_us = ended_us, .untrusted = untrusted, .silent = gone};
+    outcome = mb_feedback_report(r, &end, outcome, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */

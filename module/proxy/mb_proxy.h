@@ -115,20 +115,19 @@ mb_before mb_prepare(request_rec *r, char *filename);
 void mb_prepare_undo_headers(request_rec *r, const mb_before *old);
 void mb_prepare_undo(request_rec *r, const mb_before *old);
 
-/* ---- What an attempt says of its server: mb_feedback.c ---- */
+/* ---- What an attempt shows about its server: mb_feedback.c ---- */
 
-/* Whether a server died in the middle of its answer: mod_proxy then breaks the client's connection too. */
-int mb_feedback_broke_off(const request_rec *r, int result);
-/* It has answered, failed or refused. */
-void mb_feedback_answered(const request_rec *r, uint32_t id, bh_outcome_t outcome, int is_good, uint64_t ended_us, const mb_attempt *attempt);
-/* The TLS handshake failed. */
-void mb_feedback_untrusted(request_rec *r, uint32_t id, const char *origin);
-/* It shows no sign of life. */
-void mb_feedback_gone(const request_rec *r, uint32_t id, const char *origin, bh_outcome_t outcome, uint64_t ended_us, mb_attempt *attempt);
-/* It does not know this httpd. */
-void mb_feedback_unknown(request_rec *r, uint32_t id, const char *origin, uint64_t ended_ms);
-/* Whether the server has nothing to do with the failure. */
-int mb_feedback_is_starved(request_rec *r, uint32_t id, const bh_facts_t *facts, bh_outcome_t *outcome, uint64_t ended_us, mb_attempt *attempt);
+/* How it ended, beside its outcome. */
+typedef struct mb_end {
+    uint32_t id;
+    const bh_facts_t *server;
+    const char *origin; /* for log lines: "http://10.0.0.4:80" */
+    uint64_t ended_us;
+    int untrusted;      /* the TLS handshake failed */
+    int silent;         /* the server showed no sign of life */
+} mb_end;
+/* Writes it into the table. Returns the outcome, which is BH_OUTCOME_STARVED if it was the fault of this process. */
+bh_outcome_t mb_feedback_report(request_rec *r, const mb_end *end, bh_outcome_t outcome, mb_attempt *attempt);
 
 /* ---- Bodies after a refusal: mb_body.c ---- */
 

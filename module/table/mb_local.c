@@ -29,15 +29,11 @@ static uint32_t chain_of(const request_rec *r) {
 static apr_status_t end(void *data) {
     const mb_local *work = data;
     const request_rec *r = work->r;
-    uint64_t now = mb_now_us(), us = now > work->since_us ? now - work->since_us : 1;
     while (r->next) r = r->next;
-    bh_class_t class = mb_evidence_class(r->status);
-    uint64_t first = work->first_us > work->since_us ? work->first_us - work->since_us : 0;
-    bh_feedback_chain_time(mb_segment, 0, work->chain, now, first, us, class);
-    if (work->free) mb_evidence_note(0, work->chain, class, work->asked, now / 1000);
-    if (class == BH_CLASS_FAILED) bh_feedback_failed(mb_segment, 0);
-    else bh_feedback_served(mb_segment, 0, us);
-    bh_feedback_end(mb_segment, mb_child_slot, 0, now);
+    bh_result_t result = {.outcome = BH_OUTCOME_ANSWERED, .here = true, .chain = work->chain, .status = r->status, .began_us = work->since_us,
+                          .first_us = work->first_us, .ended_us = mb_now_us(), .free = work->free, .asked = work->asked};
+    bh_feedback_report(mb_segment, &result);
+    bh_feedback_end(mb_segment, mb_child_slot, 0, result.ended_us);
     return APR_SUCCESS;
 }
 
@@ -46,7 +42,7 @@ mb_local *mb_local_begin(request_rec *r, int free) {
     if (!mb_segment || r->main || r->prev) return NULL;
     mb_local *work = apr_palloc(r->pool, sizeof *work);
     *work = (mb_local){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
-    if (free) work->asked = mb_evidence_asked(r);
+    if (free) work->asked = mb_asked(r);
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_pre_cleanup_register(r->pool, work, end);
     ap_add_output_filter_handle(first_filter, work, r, r->connection);

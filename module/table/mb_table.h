@@ -25,13 +25,10 @@ uint32_t mb_self_row(const request_rec *r);
 /* Whether a server that a decision has left is this one. */
 int mb_self_is(uint32_t id);
 
-/* ---- What answers say of a server: mb_evidence.c ---- */
+/* ---- Clients and URLs, for evidence: mb_asked.c ---- */
 
-bh_class_t mb_evidence_class(int status);
-/* Only of a request that the chain placed freely: no session, name or lack of others has decided. */
-void mb_evidence_note(uint32_t id, uint32_t chain, bh_class_t class, bh_asked_t asked, uint64_t now_ms);
 /* What its client and its URL are known by. */
-bh_asked_t mb_evidence_asked(const request_rec *r);
+bh_asked_t mb_asked(const request_rec *r);
 
 /* ---- What is done here of the cluster's work: mb_local.c ---- */
 

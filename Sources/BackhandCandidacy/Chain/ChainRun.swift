@@ -182,7 +182,7 @@ struct ChainRun {
             count: UInt32(truncatingIfNeeded: candidates.count), last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
             fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now,
-            choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe)
+            choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe, once: once)
     }
 
     /// Whether the first one is asked only to see whether it works again.

@@ -112,6 +112,7 @@ public struct FailureRun {
 }
 
 /// After a failure: asks the server last if it has failed all requests of several clients.
+@inline(never)
 public func judgeFailure(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, chain: UInt32, now: UInt64) {
     let row = bh_segment_row_mutable(segment, id)
     let slot = bh_chain_slot(chain)

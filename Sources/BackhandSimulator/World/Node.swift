@@ -142,14 +142,13 @@ final class Node {
 
     private func note(_ row: UInt32, _ took: Double, _ failed: Bool, _ at: UInt64) {
         let microseconds = UInt64(took * 1e6)
-        bh_feedback_time(segment, row, at, microseconds, microseconds, failed)
+        let kind = failed ? BH_CLASS_FAILED : BH_CLASS_GOOD
+        noteTime(segment, row, chain: 0, now: at, firstByte: microseconds, whole: microseconds, kind: kind)
         // Many clients, and many pages.
         asked = asked &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        var bits = bh_asked_t(client: 1 << (asked >> 58), url: 1 << (asked >> 52 & 63))
-        bh_evidence_add(segment, row, 0, (failed ? BH_CLASS_FAILED : BH_CLASS_GOOD).rawValue, &bits, at / 1000)
-        guard failed else { return bh_feedback_served(segment, row, microseconds) }
-        bh_feedback_failed(segment, row)
-        judgeFailure(segment, row, chain: 0, now: at / 1000)
+        let bits = bh_asked_t(client: 1 << (asked >> 58), url: 1 << (asked >> 52 & 63))
+        noteEvidence(segment, row, chain: 0, kind: kind, asked: bits, now: at / 1000)
+        if failed { noteFailed(segment, row) } else { noteServed(segment, row, microseconds) }
     }
 
     /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the container.

@@ -20,6 +20,7 @@
  *   8  bh_moderator_config_t: tend
  *   9  bh_retry_next, bh_retry_failed
  *  10  http.h; bh_redirect_make instead of bh_name_expand
+ *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -36,7 +37,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 10
+#define BH_BORDER_VERSION 11
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -170,6 +171,7 @@ typedef struct bh_decision {
     uint64_t decided_ms;                 /* the request's now_ms: what the table says since then is newer than the decision */
     uint32_t choices;                    /* servers among which the chain was free to choose: below 2, a session, a name or their lack has decided */
     bool probe;                          /* the first one is in doubt, and may be tried only if bh_probe_claim allows it; else decide again */
+    bool once;                           /* the request's */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */
@@ -189,8 +191,9 @@ bh_retry_action_t bh_retry_next(bh_retry_t *_Nullable retry, bh_segment_t *_Null
 /* What an attempt that did not work means for the request. NULL, or a row that is none: BH_RETRY_GIVE_UP. */
 bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment, const bh_failure_t *_Nullable failure);
 
-/* Decides after a failure (bh_evidence_add) whether the chain tries the server last from now on. */
-void bh_evidence_judge(bh_segment_t *_Nullable segment, uint32_t id, uint32_t chain, uint64_t now_ms);
+/* Writes what the end of a request means for its server: back-off, times, counts, evidence. Returns what of it is worth a line in the log, bits of
+ * bh_warning_t; 0 for NULL, or for a row that does not exist. */
+uint32_t bh_feedback_report(bh_segment_t *_Nullable segment, const bh_result_t *_Nullable result);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254

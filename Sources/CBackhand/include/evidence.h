@@ -2,9 +2,9 @@
 
 /* Evidence: what answers show about a server, beside how long they took; by row and chain. A refused connection is proof, not evidence (feedback.h).
  *
- * Only what the chain placed freely is written here. Children count classes and keep two small sets, of clients and of URLs; the core judges
- * (bh_evidence_judge at failures, the moderator once a second), and what it makes of them is a bit of row.doubts: the server is asked last, but for
- * one request now and then that looks whether it works again. docs/reliability.md has the rules, docs/limits.md the bounds.
+ * Only what the chain placed freely is written here. Children count classes and keep two small sets, of clients and of URLs (EvidenceWriter.swift); the
+ * rules are in Evidence.swift, which children ask at failures and the moderator once a second. What comes of them is a bit of row.doubts: the server is
+ * asked last, but for one request now and then that looks whether it works again. docs/reliability.md has the rules, docs/limits.md the bounds.
  */
 #ifndef BACKHAND_EVIDENCE_H
 #define BACKHAND_EVIDENCE_H
@@ -74,59 +74,25 @@ static inline bool bh_doubt_begin(bh_row_t *_Nonnull row, uint32_t slot, uint32_
 
 static inline void bh_doubt_end(bh_row_t *_Nonnull row, uint32_t bits) { __atomic_fetch_and(&row->doubts, ~bits, __ATOMIC_RELAXED); }
 
-/* The client and the URL of a request: a bit of each set. */
-typedef struct bh_asked {
-    uint64_t client;
-    uint64_t url;
-} bh_asked_t;
+/* Pairs of sets of bh_evidence_t, one of clients and one of URLs: those of all answers, of wrong ones, and of failures. */
+typedef enum bh_sets { BH_SETS_ALL = 0, BH_SETS_WRONG = 1, BH_SETS_FAILED = 2 } bh_sets_t;
+BH_ASSERT(offsetof(bh_evidence_t, urls) == offsetof(bh_evidence_t, clients) + 16 && offsetof(bh_evidence_t, wrong_clients) == offsetof(bh_evidence_t, clients) + 32
+          && offsetof(bh_evidence_t, failed_clients) == offsetof(bh_evidence_t, clients) + 64, "bh_evidence_meet() takes them as one array");
 
 static inline void bh_set_add(uint64_t *_Nonnull set, uint64_t bit) {
-    if (!(bh_word_load(set) & bit)) __atomic_fetch_or(set, bit, __ATOMIC_RELAXED);
+    if (!(bh_word_load(set) & bit)) bh_word_set_bits(set, bit);
 }
 
-/* While it is in doubt: enough good answers in a row end that. */
-static inline void bh_evidence_in_doubt(bh_row_t *_Nonnull row, uint32_t slot, bool is_good, uint64_t now_ms) {
-    bh_evidence_t *evidence = bh_row_evidence(row, slot);
-    if (!is_good) {
-        bh_half_store(&evidence->streak, 0);
-    } else if (__atomic_add_fetch(&evidence->streak, 1, __ATOMIC_RELAXED) < BH_DOUBT_STREAK) {
-        uint64_t due = bh_word_load(&evidence->probe_ms), soon = now_ms + BH_PROBE_AGAIN_MS;
-        if (due > soon) __atomic_compare_exchange_n(&evidence->probe_ms, &due, soon, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    } else {
-        bh_doubt_end(row, bh_doubt_bits(slot));
-        bh_half_store(&evidence->streak, 0);
-        bh_word_store(bh_row_failing(row, slot), 0);
-    }
+/* Adds a client and a URL to one half of a pair. */
+static inline void bh_evidence_meet(bh_evidence_t *_Nonnull evidence, bh_sets_t sets, uint32_t half, bh_asked_t asked) {
+    uint64_t *clients = (uint64_t *)(void *)((char *)evidence + offsetof(bh_evidence_t, clients)) + 4 * sets + (half & 1);
+    bh_set_add(clients, asked.client);
+    bh_set_add(clients + 2, asked.url);
 }
 
-/* An answer to a request that the chain placed freely, or the lack of one. After a failure, call bh_evidence_judge. */
-static inline void bh_evidence_add(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint32_t kind, const bh_asked_t *_Nonnull asked,
-                                   uint64_t now_ms) {
-    bh_row_t *row = &segment->rows_extended[id];
-    uint32_t slot = bh_chain_slot(chain), half = bh_half_load(&row->generation) & 1;
-    bh_evidence_t *evidence = bh_row_evidence(row, slot);
-    if (kind >= BH_CLASSES) return;
-    __atomic_add_fetch(&evidence->answers[kind], 1, __ATOMIC_RELAXED);
-    bh_set_add(&evidence->clients[half], asked->client);
-    bh_set_add(&evidence->urls[half], asked->url);
-    if (kind == BH_CLASS_FAILED) {
-        bh_set_add(&evidence->failed_clients[half], asked->client);
-        bh_set_add(&evidence->failed_urls[half], asked->url);
-        bh_set_add(&evidence->run_clients, asked->client);
-        bh_set_add(&evidence->run_urls, asked->url);
-        __atomic_add_fetch(&evidence->run, 1, __ATOMIC_RELAXED);
-    } else if (bh_half_load(&evidence->run)) {
-        bh_half_store(&evidence->run, 0);
-        bh_word_store(&evidence->run_clients, 0);
-        bh_word_store(&evidence->run_urls, 0);
-        if (bh_row_doubts(row, slot) & bh_doubt_bit(BH_DOUBT_FAILS, 0)) bh_doubt_end(row, bh_doubt_bit(BH_DOUBT_FAILS, slot));
-    }
-    if (kind == BH_CLASS_WRONG) {
-        bh_set_add(&evidence->wrong_clients[half], asked->client);
-        bh_set_add(&evidence->wrong_urls[half], asked->url);
-    }
-    uint32_t doubts = bh_row_doubts(row, slot);
-    if (doubts) bh_evidence_in_doubt(row, slot, kind < BH_CLASS_WRONG || (kind == BH_CLASS_WRONG && !(doubts >> BH_DOUBT_WRONG)), now_ms);
+/* Counts an answer. */
+static inline void bh_evidence_count(bh_evidence_t *_Nonnull evidence, bh_class_t kind) {
+    if (kind < BH_CLASSES) bh_half_add(&evidence->answers[kind], 1);
 }
 
 /* What one half of a set and the other have together. */

@@ -20,6 +20,54 @@ typedef enum bh_outcome {
     BH_OUTCOME_STARVED = 5   /* no connection, and none to any other server: this process lacks descriptors or memory */
 } bh_outcome_t;
 
+/* The client and the URL of a request: a bit of each set of bh_evidence_t. */
+typedef struct bh_asked {
+    uint64_t client;
+    uint64_t url;
+} bh_asked_t;
+
+/* How a request ended that was sent to a server, or served here: what bh_feedback_report draws its conclusions from. */
+typedef struct bh_result {
+    bh_outcome_t outcome;
+    uint32_t id;        /* row of the server; 0: this httpd itself */
+    uint32_t chain;     /* number of the chain that has sent it, as in bh_request_t */
+    int32_t status;     /* of the answer, as the client gets it */
+    uint64_t began_us;  /* CLOCK_MONOTONIC, as the next two */
+    uint64_t first_us;  /* the answer's first byte; 0: not seen */
+    uint64_t ended_us;
+    bh_asked_t asked;   /* only if free */
+    bool here;          /* this httpd has served it itself */
+    bool free;          /* the chain placed the request freely: what comes of it is evidence */
+    bool complete;      /* the server's answer did not end half way, and mod_proxy reports no failure */
+    bool has_body;      /* mod_proxy waits for the client's body before it connects */
+    bool untrusted;     /* the TLS handshake failed */
+    bool silent;        /* the server showed no sign of life */
+    bool reached;       /* there was no connection, but the server takes connections again */
+    bool lacks;         /* there was no connection, because this process lacks what one needs */
+    bool unreadable;    /* the server has answered, but mod_proxy cannot read the header */
+    bool unknown;       /* the server says that it does not know this httpd */
+    bool client_failed; /* mod_proxy reports an error of the client, such as an upload that was broken off */
+} bh_result_t;
+
+/* What of it is worth a line in the log: bits of what bh_feedback_report returns. */
+typedef enum bh_warning {
+    BH_WARNING_UNTRUSTED = 1,
+    BH_WARNING_SILENT = 2,
+    BH_WARNING_UNKNOWN = 4
+} bh_warning_t;
+
+/* Atomic changes of words that several children write. */
+static inline void bh_word_add(uint64_t *_Nonnull word, uint64_t value) { __atomic_add_fetch(word, value, __ATOMIC_RELAXED); }
+static inline uint32_t bh_half_add(uint32_t *_Nonnull word, uint32_t value) { return __atomic_add_fetch(word, value, __ATOMIC_RELAXED); }
+static inline void bh_word_set_bits(uint64_t *_Nonnull word, uint64_t bits) { __atomic_fetch_or(word, bits, __ATOMIC_RELAXED); }
+/* The next two return the word as it was before. */
+static inline uint32_t bh_half_set_bits(uint32_t *_Nonnull word, uint32_t bits) { return __atomic_fetch_or(word, bits, __ATOMIC_RELAXED); }
+static inline uint32_t bh_half_clear_bits(uint32_t *_Nonnull word, uint32_t bits) { return __atomic_fetch_and(word, ~bits, __ATOMIC_RELAXED); }
+/* False if another child has changed it meanwhile. */
+static inline bool bh_word_swap(uint64_t *_Nonnull word, uint64_t before, uint64_t after) {
+    return __atomic_compare_exchange_n(word, &before, after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static inline void bh_segment_arrival(bh_segment_t *_Nonnull segment) {
     __atomic_add_fetch(&segment->arrivals, 1, __ATOMIC_RELAXED);
 }
@@ -153,7 +201,7 @@ static inline uint64_t bh_mean_word(uint64_t value, uint64_t now_us) {
 
 /* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
  * one odd request changes little, many do. clip 0: none. */
-static inline void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
+static inline __attribute__((always_inline)) void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
     uint64_t old = bh_word_load(word), next;
     if (sample > BH_MEAN_MOST) sample = BH_MEAN_MOST;
     do {
@@ -226,46 +274,8 @@ static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
     return answers;
 }
 
-/* How long a request took at the server. chain: its number, as in bh_request_t. first_byte_us: 0: not known. A failure has no time. An answer of a class
- * that does not show speed makes no server quicker: "404 Not Found" takes little. While few answers are known it takes the time
- * back: one first answer that was slow, and stays young by all others, would keep the requests away from which more would be learnt. */
-static inline void bh_feedback_chain_time(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t chain, uint64_t now_us, uint64_t first_byte_us,
-                                          uint64_t whole_us, uint32_t kind) {
-    bh_row_t *row = &segment->rows_extended[id];
-    uint32_t slot = bh_chain_slot(chain);
-    uint64_t *latency = bh_row_latency(row, slot);
-    if (kind >= BH_CLASS_FAILED) return;
-    if (!bh_class_is_time(row, slot, kind)) {
-        uint64_t value = bh_mean_value(bh_word_load(latency));
-        if (!value) return;
-        if (bh_row_is_unproven(row, slot)) return bh_word_store(latency, 0);
-        if (whole_us < value) whole_us = value;
-        first_byte_us = 0;
-    }
-    bh_mean_add(latency, now_us, whole_us ? whole_us : 1, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
-    if (first_byte_us) bh_mean_add(&row->first_byte, now_us, first_byte_us, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
-}
-
-/* The same for a request whose chain has no separate slot. */
-static inline void bh_feedback_time(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_us, uint64_t first_byte_us, uint64_t whole_us,
-                                    bool failed) {
-    bh_feedback_chain_time(segment, id, 0, now_us, first_byte_us, whole_us, failed ? BH_CLASS_FAILED : BH_CLASS_GOOD);
-}
-
-/* The server answered after this many microseconds. */
-static inline void bh_feedback_served(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t microseconds) {
-    bh_row_t *row = &segment->rows_extended[id];
-    __atomic_add_fetch(&row->served, 1, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&row->service_us, microseconds, __ATOMIC_RELAXED);
-    if (!bh_half_load(&row->refused)) return;
-    bh_half_store(&row->refused, 0);
-    bh_word_store(&row->backoff_until_ms, 0);
-}
-
-static inline void bh_feedback_failed(bh_segment_t *_Nonnull segment, uint32_t id) {
-    __atomic_add_fetch(&segment->rows_extended[id].failed, 1, __ATOMIC_RELAXED);
-}
-
+/* The back-off of a server that refuses connections (Backoff.swift), in milliseconds: long enough to spare clients, short enough that a restart is
+ * noticed. */
 #define BH_BACKOFF_MIN_MS 1000
 #define BH_BACKOFF_MAX_MS 16000
 #define BH_BACKOFF_DOUBLINGS 4
@@ -277,25 +287,6 @@ static inline bool bh_backoff_lasts(uint64_t until_ms, uint64_t now_ms) {
 
 /* Whether a server refused a connection a moment ago. */
 static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) { return bh_backoff_lasts(bh_row_backoff(row), now_ms); }
-
-/* The server refused a connection: all children leave it out for a while, twice as long each time in a row
- * (BH_BACKOFF_MIN_MS to BH_BACKOFF_MAX_MS: long enough to spare clients, short enough that a restart is noticed). Each time as long as the longest
- * without a refusal takes one doubling back. took_ms: how long it took to know; a silent server that costs a request seconds is left out for four times as long at least. */
-static inline void bh_feedback_refused(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms, uint64_t took_ms) {
-    bh_row_t *row = &segment->rows_extended[id];
-    /* Requests that were under way together are one refusal: only the first after the last back-off doubles it. */
-    uint64_t until = bh_row_backoff(row);
-    if (bh_backoff_lasts(until, now_ms)) return;
-    uint64_t quiet = until < now_ms ? (now_ms - until) / BH_BACKOFF_MAX_MS : 0;
-    uint64_t times = bh_half_load(&row->refused);
-    if (times > BH_BACKOFF_DOUBLINGS) times = BH_BACKOFF_DOUBLINGS;
-    times -= quiet < times ? quiet : times;
-    uint64_t span = (uint64_t)BH_BACKOFF_MIN_MS << times;
-    if (span < 4 * took_ms) span = 4 * took_ms;
-    uint64_t next = now_ms + (span < BH_BACKOFF_MAX_MS ? span : BH_BACKOFF_MAX_MS);
-    if (!__atomic_compare_exchange_n(&row->backoff_until_ms, &until, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
-    bh_half_store(&row->refused, (uint32_t)times + 1);
-}
 
 /* Whether no connection has worked since a back-off that is over. After a while that tells nothing any more: as for the next refusal, each time as long
  * as the longest back-off takes one doubling back. */
@@ -311,19 +302,8 @@ static inline bool bh_row_is_unreached(const bh_row_t *_Nonnull row, uint64_t no
  * done again find out; for so long others need not be lost there. A request that it answers ends it. */
 #define BH_UNKNOWN_MS 60000
 
-/* Returns for how many milliseconds it has done so. */
-static inline uint64_t bh_feedback_unknown(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t now_ms) {
-    bh_row_t *row = &segment->rows_extended[id];
-    uint64_t since = bh_word_load(&row->unknown_ms), spent = since < now_ms ? now_ms - since : 0;
-    bool was_unknown = __atomic_fetch_or(&row->doubts, BH_DOUBT_UNKNOWN, __ATOMIC_RELAXED) & BH_DOUBT_UNKNOWN;
-    if (!was_unknown || spent >= BH_UNKNOWN_MS) __atomic_store_n(&row->unknown_ms, now_ms, __ATOMIC_RELAXED);
-    return was_unknown ? spent : 0;
-}
-
-static inline void bh_feedback_known(bh_segment_t *_Nonnull segment, uint32_t id) {
-    uint32_t *doubts = &segment->rows_extended[id].doubts;
-    if (bh_half_load(doubts) & BH_DOUBT_UNKNOWN) __atomic_fetch_and(doubts, ~BH_DOUBT_UNKNOWN, __ATOMIC_RELAXED);
-}
+/* BH_DOUBT_UNKNOWN, which Swift cannot see. */
+static inline uint32_t bh_doubt_unknown(void) { return BH_DOUBT_UNKNOWN; }
 
 /* Whether it refused a connection, and the end of the back-off was less than that ago; or it does not know us. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandServerStats
 import CBackhand
 import Testing
 
@@ -21,8 +22,8 @@ import Testing
     @Test(arguments: [(499_999, false, false), (500_000, false, true), (1_000_000, false, true), (1_000_000, true, false)] as [(UInt32, Bool, Bool)])
     func announced(errors: UInt32, answered: Bool, isBroken: Bool) throws {
         let table = FakeTable([works, FakeServer(announcedErrors: errors), works])
-        var asked = bh_asked_t(client: 1, url: 1)
-        if answered { bh_evidence_add(table.segment, 1, 0, BH_CLASS_GOOD.rawValue, &asked, FakeTable.now) }
+        let asked = bh_asked_t(client: 1, url: 1)
+        if answered { noteEvidence(table.segment, 1, chain: 0, kind: BH_CLASS_GOOD, asked: asked, now: FakeTable.now) }
         var dropped = 0
         try table.decideOften(["byHealth"], seeds: 0..<640) { if $0.count == 2 { dropped += 1 } }
         #expect(isBroken ? (600..<640).contains(dropped) : dropped == 0, "\(dropped)")

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandServerStats
 import CBackhand
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
         ])
         let now = FakeTable.now * 1000
         for (id, chain, time) in [(0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first)] as [(UInt32, UInt32, UInt64)] {
-            bh_feedback_chain_time(table.segment, id, chain, now, 0, time, BH_CLASS_GOOD.rawValue)
+            noteTime(table.segment, id, chain: chain, now: now, firstByte: 0, whole: time, kind: BH_CLASS_GOOD)
         }
         return table
     }
@@ -60,13 +61,13 @@ import Testing
     func classes(kind: bh_class_t, time: UInt64, expected: UInt64) {
         let table = FakeTable(count: 2)
         let row = bh_segment_row_mutable(table.segment, 1)
-        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40, 0, time, BH_CLASS_WRONG.rawValue)
+        noteTime(table.segment, 1, chain: 3, now: 1 << 40, firstByte: 0, whole: time, kind: BH_CLASS_WRONG)
         #expect(bh_word_load(bh_row_latency(row, 3)) == 0, "no time before the first answer that is one")
-        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40, 0, 20_000, BH_CLASS_GOOD.rawValue)
-        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40 + 1_000_000, 0, time, kind.rawValue)
+        noteTime(table.segment, 1, chain: 3, now: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        noteTime(table.segment, 1, chain: 3, now: 1 << 40 + 1_000_000, firstByte: 0, whole: time, kind: kind)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
         bh_half_store(&row.pointee.counted, bh_counted_bit(3, BH_CLASS_WRONG.rawValue))
-        bh_feedback_chain_time(table.segment, 1, 3, 1 << 40 + 9_000_000, 0, 1000, BH_CLASS_WRONG.rawValue)
+        noteTime(table.segment, 1, chain: 3, now: 1 << 40 + 9_000_000, firstByte: 0, whole: 1000, kind: BH_CLASS_WRONG)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) < expected, "where the others give it too")
     }
 
@@ -76,9 +77,9 @@ import Testing
             FakeServer(arriba: 400_000, capacity: 1600, mean: 3, inFlight: 40), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
         ])
         let row = bh_segment_row_mutable(table.segment, 0)
-        bh_feedback_chain_time(table.segment, 1, 3, FakeTable.now * 1000, 0, 20_000, BH_CLASS_GOOD.rawValue)
-        var asked = bh_asked_t()
-        for _ in 0..<answers { bh_evidence_add(table.segment, 0, 3, kind.rawValue, &asked, FakeTable.now) }
+        noteTime(table.segment, 1, chain: 3, now: FakeTable.now * 1000, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        let asked = bh_asked_t()
+        for _ in 0..<answers { noteEvidence(table.segment, 0, chain: 3, kind: kind, asked: asked, now: FakeTable.now) }
         bh_word_store(&row.pointee.first_byte, bh_mean_word(20_000, (FakeTable.now - answered) * 1000))
         if counted { bh_half_store(&row.pointee.counted, bh_counted_bit(3, kind.rawValue)) }
         return table
@@ -110,8 +111,8 @@ import Testing
     func aFirstTimeStaysWithNoAnswerThatTellsNothing(answers: UInt32, expected: UInt64) {
         let table = untimed(answers: answers)
         let row = bh_segment_row_mutable(table.segment, 0)
-        bh_feedback_chain_time(table.segment, 0, 3, 1 << 40, 0, 20_000, BH_CLASS_GOOD.rawValue)
-        bh_feedback_chain_time(table.segment, 0, 3, 1 << 40 + 1000, 0, 1000, BH_CLASS_UNCHANGED.rawValue)
+        noteTime(table.segment, 0, chain: 3, now: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        noteTime(table.segment, 0, chain: 3, now: 1 << 40 + 1000, firstByte: 0, whole: 1000, kind: BH_CLASS_UNCHANGED)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
     }
 }

@@ -41,9 +41,8 @@ import Testing
 
     private func add(_ table: TestSegment, _ id: UInt32, _ kind: bh_class_t, _ clients: [Int], _ urls: [Int], times: Int = 1, at now: UInt64 = 1000) {
         for number in 0..<times {
-            var asked = bh_asked_t(client: 1 << UInt64(clients[number % clients.count]), url: 1 << UInt64(urls[number % urls.count]))
-            bh_evidence_add(table.segment, id, 2, kind.rawValue, &asked, now)
-            if kind == BH_CLASS_FAILED { judgeFailure(table.segment, id, chain: 2, now: now) }
+            let asked = bh_asked_t(client: 1 << UInt64(clients[number % clients.count]), url: 1 << UInt64(urls[number % urls.count]))
+            noteEvidence(table.segment, id, chain: 2, kind: kind, asked: asked, now: now)
         }
     }
 

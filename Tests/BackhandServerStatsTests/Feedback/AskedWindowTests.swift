@@ -25,7 +25,7 @@ import Testing
         _ = writer.hear(other, now: 2000, wall: 6)
         for _ in 0..<(clients + forwarded) { bh_segment_arrival(table.segment) }
         for _ in 0..<forwarded { bh_segment_forwarded(table.segment) }
-        for _ in 0..<sent { bh_feedback_served(table.segment, 1, 1) }
+        for _ in 0..<sent { noteServed(table.segment, 1, 1) }
         writer.publishFeedback(nowMicroseconds: 2_000_000 + silentFor * 1_000_000)
         return table.segment.pointee.asked
     }

@@ -10,14 +10,14 @@ import Testing
         let table = TestSegment(bootID: 1)
         let row = table.row(1)
         for (now, until) in [(1000, 2000), (1500, 2000), (2000, 4000), (4000, 8000), (24_000, 28_000), (188_000, 189_000)] as [(UInt64, UInt64)] {
-            bh_feedback_refused(table.segment, 1, now, 0)
+            noteUnreached(table.segment, 1, now: now, took: 0)
             #expect(bh_row_backoff(row) == until)
         }
-        bh_feedback_refused(table.segment, 1, 189_000, 0)
+        noteUnreached(table.segment, 1, now: 189_000, took: 0)
         #expect(bh_row_backoff(row) == 191_000)
-        bh_feedback_served(table.segment, 1, 10)
+        noteServed(table.segment, 1, 10)
         #expect(bh_row_backoff(row) == 0)
-        bh_feedback_refused(table.segment, 1, 200_000, 0)
+        noteUnreached(table.segment, 1, now: 200_000, took: 0)
         #expect(bh_row_backoff(row) == 201_000)
     }
 
@@ -25,12 +25,12 @@ import Testing
     @Test func hasAnEnd() {
         let table = TestSegment(bootID: 1)
         let row = table.row(1)
-        for _ in 0..<60 { bh_feedback_refused(table.segment, 1, bh_row_backoff(row) + 1, 0) }
+        for _ in 0..<60 { noteUnreached(table.segment, 1, now: bh_row_backoff(row) + 1, took: 0) }
         var end = bh_row_backoff(row)
-        bh_feedback_refused(table.segment, 1, end + 16_000, 0)
+        noteUnreached(table.segment, 1, now: end + 16_000, took: 0)
         #expect(bh_row_backoff(row) == end + 16_000 + 8000)
         end = bh_row_backoff(row)
-        bh_feedback_refused(table.segment, 1, end + 64_000, 0)
+        noteUnreached(table.segment, 1, now: end + 64_000, took: 0)
         #expect(bh_row_backoff(row) == end + 64_000 + 1000)
     }
 
@@ -39,7 +39,7 @@ import Testing
         let table = TestSegment(bootID: 1)
         bh_word_store(&bh_segment_row_mutable(table.segment, 1).pointee.backoff_until_ms, .max)
         #expect(!bh_row_is_refusing(table.row(1), 1000))
-        bh_feedback_refused(table.segment, 1, 1000, 0)
+        noteUnreached(table.segment, 1, now: 1000, took: 0)
         #expect(bh_row_is_refusing(table.row(1), 1999) && !bh_row_is_refusing(table.row(1), 2000))
     }
 }

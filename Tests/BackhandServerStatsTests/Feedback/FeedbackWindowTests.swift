@@ -31,7 +31,7 @@ import Testing
     @Test func recentTimes() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4"), now: 1000, wall: 5)
-        func answer(_ count: Int, milliseconds: UInt64) { for _ in 0..<count { bh_feedback_served(table.segment, 1, milliseconds * 1000) } }
+        func answer(_ count: Int, milliseconds: UInt64) { for _ in 0..<count { noteServed(table.segment, 1, milliseconds * 1000) } }
         var now: UInt64 = 1_000_000
         func shown(after rounds: Int, of count: Int, milliseconds: UInt64) -> Int32 {
             for _ in 0..<rounds {
@@ -76,7 +76,7 @@ import Testing
         facts.arrivals = 1000
         facts.dispatched = 400
         _ = writer.hear(facts, now: 2000, wall: 6)
-        for _ in 0..<150 { bh_feedback_served(table.segment, 1, 1) }
+        for _ in 0..<150 { noteServed(table.segment, 1, 1) }
         writer.publishFeedback(nowMicroseconds: 2_000_000)
         #expect(table.segment.pointee.balancers == 4000)
         #expect(writer.dispatched == 150)
@@ -101,8 +101,8 @@ import Testing
         var writer = table.writer()
         writer.writeSelf(announcement("10.0.0.1"), now: 1000, wall: 5)
         writer.publishFeedback(nowMicroseconds: 1_000_000)
-        for _ in 0..<30 { bh_feedback_served(table.segment, 0, 2000) }
-        for _ in 0..<10 { bh_feedback_failed(table.segment, 0) }
+        for _ in 0..<30 { noteServed(table.segment, 0, 2000) }
+        for _ in 0..<10 { noteFailed(table.segment, 0) }
         for _ in 0..<50 { bh_segment_arrival(table.segment) }
         writer.publishFeedback(nowMicroseconds: 1_500_000)
         #expect(writer.ownWindow.latency == 2000)

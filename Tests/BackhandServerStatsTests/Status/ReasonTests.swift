@@ -90,9 +90,9 @@ private func text(_ reason: Reason) -> String {
             }
         }
         #expect(words(0, 104_000) == "" && words(1, 104_000) == "" && words(2, 104_500) == "slow start")
-        bh_feedback_refused(table.segment, 1, 104_000, 0)
+        noteUnreached(table.segment, 1, now: 104_000, took: 0)
         #expect(words(1, 104_500) == "back-off 1 s" && words(1, 105_500) == "no connection")
-        bh_feedback_served(table.segment, 1, 100)
+        noteServed(table.segment, 1, 100)
         #expect(words(1, 105_500) == "")
         _ = bh_doubt_begin(bh_segment_row_mutable(table.segment, 1), 3, BH_DOUBT_WRONG.rawValue, 0)
         #expect(words(1, 105_500) == "doubt")
@@ -111,8 +111,8 @@ private func text(_ reason: Reason) -> String {
         facts.error_ppm = 630_000
         _ = writer.hear(facts, now: 1000, wall: 5)
         #expect(reason(table.segment, 1, facts, longest: 0, now: 1500) == .failing(percent: 63))
-        var asked = bh_asked_t(client: 1, url: 1)
-        bh_evidence_add(table.segment, 1, 1, BH_CLASS_GOOD.rawValue, &asked, 1500)
+        let asked = bh_asked_t(client: 1, url: 1)
+        noteEvidence(table.segment, 1, chain: 1, kind: BH_CLASS_GOOD, asked: asked, now: 1500)
         #expect(reason(table.segment, 1, facts, longest: 0, now: 1500) == .nothing)
     }
 

@@ -76,11 +76,11 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         var writer = table.writer(pid: 4321)
         writer.writeSelf(announcement("2001:db8::1", boot: 1, hostname: "me"), now: 9000, wall: 1_699_999_999)
         #expect(writer.hear(everyFact, now: 8500, wall: 1_699_999_998) == .row(1))
-        for _ in 0..<3 { bh_feedback_served(table.segment, 1, 1_500_500) }
+        for _ in 0..<3 { noteServed(table.segment, 1, 1_500_500) }
         bh_feedback_begin(table.segment, 0, 1, 0)
         _ = bh_keep_take(table.segment, 0, 1, 7)
-        bh_feedback_failed(table.segment, 1)
-        bh_feedback_refused(table.segment, 1, 9500, 0)
+        noteFailed(table.segment, 1)
+        noteUnreached(table.segment, 1, now: 9500, took: 0)
         order(BH_STATE_DRAINING, in: table.segment, 1)
         table.segment.pointee.unattended = 1
         table.segment.pointee.sequence = 55

@@ -97,7 +97,7 @@ import Testing
     @Test func whatNobodyProvedIsHidden() {
         var first = table.writer()
         _ = first.hear(announcement("10.0.0.4", boot: 7, sequence: 5), now: 1000, wall: 5)
-        bh_feedback_served(table.segment, 1, 3000)
+        noteServed(table.segment, 1, 3000)
         var second = table.writer(pid: 101, keyed: true)
         #expect(bh_row_heard(table.row(1)) == 0)
         #expect(second.needsProof(announcement("10.0.0.4", boot: 7, sequence: 6), now: 2000))

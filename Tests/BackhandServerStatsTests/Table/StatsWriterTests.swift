@@ -76,7 +76,7 @@ import Testing
     @Test func anotherServersAddressBecomesOurs() {
         var before = table.writer()
         _ = before.hear(announcement("10.1.0.1", boot: 7), now: 1000, wall: 5)
-        bh_feedback_refused(table.segment, 1, 1000, 0)
+        noteUnreached(table.segment, 1, now: 1000, took: 0)
         let other = announcement("10.1.0.1", boot: 21)
         var writer = table.writer(others: [other])
         writer.writeOther(other, now: 2000, wall: 6)
@@ -125,7 +125,7 @@ import Testing
     @Test func restartedServer() {
         var writer = table.writer()
         _ = writer.hear(announcement(boot: 7, sequence: 900), now: 1000, wall: 5)
-        bh_feedback_served(table.segment, 1, 3000)
+        noteServed(table.segment, 1, 3000)
         #expect(writer.hear(announcement(boot: 8, sequence: 1), now: 9000, wall: 6) == .row(1))
         #expect(table.facts(1)?.boot_id == 8)
         #expect(table.row(1).pointee.served == 1)
@@ -160,9 +160,9 @@ import Testing
     @Test func serverMoves() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4", sequence: 1), now: 1000, wall: 5)
-        bh_feedback_refused(table.segment, 1, 1500, 0)
-        bh_feedback_served(table.segment, 1, 3000)
-        bh_feedback_refused(table.segment, 1, 1500, 0)
+        noteUnreached(table.segment, 1, now: 1500, took: 0)
+        noteServed(table.segment, 1, 3000)
+        noteUnreached(table.segment, 1, now: 1500, took: 0)
         #expect(writer.hear(announcement("10.1.0.4", port: 81, sequence: 2), now: 3499, wall: 5) == .row(1))
         #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
         #expect(table.facts(1)?.port == 80)
@@ -312,9 +312,9 @@ import Testing
                 announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2), now: 2000, wall: 5)
         }
         bh_feedback_begin(table.segment, 0, 300, 0)
-        bh_feedback_served(table.segment, 400, 9_000_000)
-        bh_feedback_failed(table.segment, 400)
-        bh_feedback_refused(table.segment, 400, 2000, 0)
+        noteServed(table.segment, 400, 9_000_000)
+        noteFailed(table.segment, 400)
+        noteUnreached(table.segment, 400, now: 2000, took: 0)
         writer.publishFeedback(nowMicroseconds: 1)
         #expect(table.publicRow(400).pointee.tatime == 9000)
         #expect(writer.hear(announcement("10.9.9.9", boot: 7), now: 61_000, wall: 5) == .row(400))

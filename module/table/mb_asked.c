@@ -1,15 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What a request's end says of its server, beside the time it took: evidence.h keeps it, the core judges. */
+/* By what the evidence against a server (evidence.h) knows the client and the URL of a request. */
 
 #include "table/mb_table.h"
-
-bh_class_t mb_evidence_class(int status) {
-    if (status >= HTTP_INTERNAL_SERVER_ERROR) return BH_CLASS_FAILED;
-    if (status >= HTTP_BAD_REQUEST) return BH_CLASS_WRONG;
-    if (status == HTTP_NOT_MODIFIED) return BH_CLASS_UNCHANGED;
-    return status >= HTTP_MULTIPLE_CHOICES ? BH_CLASS_ELSEWHERE : BH_CLASS_GOOD;
-}
 
 /* FNV-1a; the upper bits of a last multiplication tell which of 64. */
 static uint64_t mix(uint64_t hash, const unsigned char *bytes, size_t count) {
@@ -36,9 +29,4 @@ static uint64_t url_of(const request_rec *r) {
     return bit_of(mix(UINT64_C(0xcbf29ce484222325), (const unsigned char *)url, length));
 }
 
-bh_asked_t mb_evidence_asked(const request_rec *r) { return (bh_asked_t){client_of(r), url_of(r)}; }
-
-void mb_evidence_note(uint32_t id, uint32_t chain, bh_class_t class, bh_asked_t asked, uint64_t now_ms) {
-    bh_evidence_add(mb_segment, id, chain, class, &asked, now_ms);
-    if (class == BH_CLASS_FAILED) bh_evidence_judge(mb_segment, id, chain, now_ms);
-}
+bh_asked_t mb_asked(const request_rec *r) { return (bh_asked_t){client_of(r), url_of(r)}; }
