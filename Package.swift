@@ -21,13 +21,14 @@ func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let layers: [Target] = [
     .target(name: "CBackhand"),
     .target(name: "CSystem"),
-    core("BackhandSystem", ["CSystem"]),
-    core("BackhandServerStats", ["CBackhand", "CSystem"]),
+    core("BackhandText", ["CSystem"]),
+    core("BackhandSystem", ["BackhandText", "CSystem"]),
+    core("BackhandServerStats", ["BackhandText", "CBackhand", "CSystem"]),
     core("BackhandWire", ["BackhandServerStats"]),
     core("BackhandHTTP", ["BackhandServerStats", "CSystem"]),
-    core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "CSystem"]),
-    core("BackhandModerator", ["BackhandServerStats", "BackhandWire", "BackhandSystem"]),
-    core("BackhandBridge", ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator"]),
+    core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "BackhandText", "CSystem"]),
+    core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"]),
+    core("BackhandBridge", ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandText"]),
 ]
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -47,11 +48,11 @@ let hosted: [Target] = [
     .target(
         name: "BackhandSimulator", dependencies: ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"],
         swiftSettings: settings),
-    tests(of: "BackhandServerStats"),
+    tests(of: "BackhandServerStats", ["BackhandText"]),
     tests(of: "BackhandSystem"),
     tests(of: "BackhandWire"),
     tests(of: "BackhandHTTP", ["BackhandServerStats"]),
-    tests(of: "BackhandCandidacy", ["BackhandServerStats"]),
+    tests(of: "BackhandCandidacy", ["BackhandServerStats", "BackhandText"]),
     tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandWire"]),
     tests(of: "BackhandBridge"),
     tests(of: "BackhandSimulator"),

@@ -2,6 +2,7 @@
 
 // Chains and decisions of backhand.h.
 
+internal import BackhandText
 public import CBackhand
 internal import BackhandCandidacy
 internal import BackhandServerStats

@@ -2,6 +2,7 @@
 
 // Addresses, networks and destinations of backhand.h. Bodies check, convert, call and convert back.
 
+internal import BackhandText
 public import CBackhand
 internal import BackhandServerStats
 

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 internal import CBackhand
 
 /// Reads a condition and writes its program of at most BH_PROGRAM_WORDS words, the first of which says how many follow.

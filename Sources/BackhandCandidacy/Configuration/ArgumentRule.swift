@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 
 /// What a built-in function takes behind its name.
 enum ArgumentRule {

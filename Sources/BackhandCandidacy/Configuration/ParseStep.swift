@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 public import BackhandServerStats
+public import BackhandText
 public import CBackhand
 
 /// Reads one Backhand line: the function's word and its argument, which are kept in the step and not copied.

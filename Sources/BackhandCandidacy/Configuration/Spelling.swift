@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 
 /// Says that no function has the name, and which word may be meant.
 func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 internal import CBackhand
 
 extension CandidacyFunction {

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
+
 extension CandidacyFunction {
     /// Sends the client to a name of whichever candidate is chosen, made from the format in the argument.
     static var redirectToName: CandidacyFunction {

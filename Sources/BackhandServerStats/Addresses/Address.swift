@@ -2,6 +2,7 @@
 
 // Whoever works with the table works with the contract's types.
 @_exported public import CBackhand
+internal import BackhandText
 internal import CSystem
 
 /// Addresses are compared and hashed far more often than printed: two words do it.
@@ -61,6 +62,18 @@ public func parseAddress(_ text: UnsafePointer<CChar>) -> bh_address_t? {
     var words = (UInt64(0), UInt64(0))
     guard inet_pton(AF_INET6, text, &words) == 1 else { return nil }
     return bh_address_t(high: UInt64(bigEndian: words.0), low: UInt64(bigEndian: words.1))
+}
+
+extension Word {
+    /// The address that it is; nil if it is something else.
+    var address: bh_address_t? {
+        guard bytes.count < Int(BH_ADDRESS_SIZE) else { return nil }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { copy in
+            for index in 0..<bytes.count { copy[index] = CChar(bitPattern: bytes[index]) }
+            copy[bytes.count] = 0
+            return copy.baseAddress.flatMap { parseAddress($0) }
+        }
+    }
 }
 
 /// Writes an address and a NUL: IPv4 dotted, IPv6 as RFC 5952 says. Wraps inet_ntop.

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+public import BackhandText
 public import CBackhand
 
 /// Reads an argument of AcceptStats: "10.0.0.4", "10.0.0.0/24", "10.0.0.0/255.255.255.0", "2001:db8::/32".

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+public import BackhandText
 public import CBackhand
 
 /// Hops of multicast announcements when no ttl is given: they stay on the local network.

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
+
 /// The state of this machine at one moment.
 public struct HostSample: Equatable {
     /// Load average over one minute, in thousandths.

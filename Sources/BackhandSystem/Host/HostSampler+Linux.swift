@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
+
 #if os(Linux)
 
 // What Linux tells in /proc. The parsers take any bytes: a file may be cut, odd or missing, in containers above all.

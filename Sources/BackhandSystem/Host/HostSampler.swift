@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 internal import CSystem
 
 /// Looks at this machine once a second: load, idle CPUs, memory.

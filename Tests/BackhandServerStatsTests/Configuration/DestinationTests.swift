@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import BackhandServerStats
+import BackhandText
 import Testing
 
 struct Line: Sendable, CustomTestStringConvertible {

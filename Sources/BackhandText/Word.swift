@@ -1,13 +1,14 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import CBackhand
 internal import CSystem
 
 /// A word of the configuration as bytes: Embedded Swift compares no Strings. Borrows the text it was made of.
-struct Word {
-    let bytes: UnsafeBufferPointer<UInt8>
+public struct Word {
+    /// Its bytes, without the NUL.
+    public let bytes: UnsafeBufferPointer<UInt8>
 
-    init(_ text: UnsafePointer<CChar>) {
+    /// A text of C, up to its NUL.
+    public init(_ text: UnsafePointer<CChar>) {
         bytes = UnsafeBufferPointer(
             start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
     }
@@ -17,22 +18,23 @@ struct Word {
     }
 
     /// What stands before the first separator, and what behind it; nil if there is none.
-    func split(at separator: UInt8) -> (head: Word, tail: Word?) {
+    public func split(at separator: UInt8) -> (head: Word, tail: Word?) {
         guard let index = bytes.firstIndex(of: separator) else { return (self, nil) }
         return (Word(bytes[..<index]), Word(bytes[(index + 1)...]))
     }
 
-    func contains(_ byte: UInt8) -> Bool {
+    /// Whether the byte is in it.
+    public func contains(_ byte: UInt8) -> Bool {
         bytes.contains(byte)
     }
 
     /// Whether it looks like a host's name rather than an address gone wrong.
-    var hasLetters: Bool {
+    public var hasLetters: Bool {
         bytes.contains { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }
     }
 
     /// A decimal number without sign, at most the limit; nil for anything else.
-    func number(upTo limit: UInt32) -> UInt32? {
+    public func number(upTo limit: UInt32) -> UInt32? {
         var value = UInt64(0)
         for byte in bytes {
             guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
@@ -40,15 +42,6 @@ struct Word {
             if value > UInt64(limit) { return nil }
         }
         return bytes.isEmpty ? nil : UInt32(value)
-    }
-
-    var address: bh_address_t? {
-        guard bytes.count < Int(BH_ADDRESS_SIZE) else { return nil }
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { copy in
-            for index in 0..<bytes.count { copy[index] = CChar(bitPattern: bytes[index]) }
-            copy[bytes.count] = 0
-            return copy.baseAddress.flatMap { parseAddress($0) }
-        }
     }
 
     /// Appends it in quotes: cut after 64 bytes, so that room for the reason is left, and safe for a log.
@@ -68,7 +61,7 @@ extension ConfigurationError {
     ///
     /// Not inlined, and no interpolation: each use of those costs half a kilobyte of the module.
     @inline(never)
-    init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
+    public init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
         var text: [UInt8] = []
         word.quote(into: &text)
         text += UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount)
