@@ -48,6 +48,7 @@ let hosted: [Target] = [
     .target(
         name: "BackhandSimulator", dependencies: ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"],
         swiftSettings: settings),
+    tests(of: "BackhandText"),
     tests(of: "BackhandServerStats", ["BackhandText"]),
     tests(of: "BackhandSystem"),
     tests(of: "BackhandWire"),

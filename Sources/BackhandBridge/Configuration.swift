@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-// Addresses, networks and destinations of backhand.h. Bodies check, convert, call and convert back.
+// Addresses, networks, destinations and numbers of backhand.h. Bodies check, convert, call and convert back.
 
 internal import BackhandText
 public import CBackhand
@@ -60,5 +60,27 @@ public func bh_destination_parse(
     guard let text, let destination else { return BH_EINVAL }
     return complaining(to: error, errorSize) { () throws(ConfigurationError) in
         destination.pointee = try parseDestination(own: own, text)
+    }
+}
+
+@c @implementation
+public func bh_number_parse(
+    _ text: UnsafePointer<CChar>?, _ unit: bh_unit_t, _ least: UInt32, _ most: UInt32, _ number: UnsafeMutablePointer<UInt32>?,
+    _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let text, let number, least <= most else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        number.pointee = UInt32(clamping: try NumberRule(what: unit.what, from: least, through: most).parse(Word(text)))
+    }
+}
+
+extension bh_unit_t {
+    /// With its article, as the sentence "... is not" goes on.
+    fileprivate var what: StaticString {
+        switch self {
+        case BH_UNIT_SECONDS: "a number of seconds"
+        case BH_UNIT_BYTES: "a number of bytes"
+        default: "a whole number"
+        }
     }
 }

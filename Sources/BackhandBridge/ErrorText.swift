@@ -1,6 +1,5 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
 internal import BackhandText
 internal import CBackhand
 

@@ -13,18 +13,15 @@ public struct Message {
         for index in 0..<text.utf8CodeUnitCount { bytes.append(text.utf8Start[index]) }
     }
 
-    /// A text of the configuration, quoted: printable ASCII, at most so many bytes, so that what follows is not cut.
+    /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not cut.
     @inline(never)
-    public mutating func quote(_ text: UnsafePointer<CChar>, most: Int = 40) {
-        bytes.append(UInt8(ascii: "'"))
-        var length = 0
-        while text[length] != 0, length < most {
-            let byte = UInt8(bitPattern: text[length])
+    public mutating func quote(_ word: Word, most: Int = 40, mark: StaticString = "'") {
+        add(mark)
+        for byte in word.bytes.prefix(most) {
             bytes.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
-            length += 1
         }
-        if text[length] != 0 { add("...") }
-        bytes.append(UInt8(ascii: "'"))
+        if word.bytes.count > most { add("...") }
+        add(mark)
     }
 
     /// A number that is not negative.
@@ -36,6 +33,19 @@ public struct Message {
 
     /// The text as an error.
     public var error: ConfigurationError { ConfigurationError(String(decoding: bytes, as: UTF8.self)) }
+}
+
+extension ConfigurationError {
+    /// The word in quotes, the reason, and the part of the word that is wrong, in quotes too.
+    @inline(never)
+    public init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
+        var message = Message("")
+        message.quote(word, most: 64, mark: "\"")
+        message.add(reason)
+        if let part { message.quote(part, most: 64, mark: "\"") }
+        message.add(rest)
+        self = message.error
+    }
 }
 
 extension StaticString {

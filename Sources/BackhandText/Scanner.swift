@@ -1,9 +1,10 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// Reads numbers and words of text files of the kernel. Any bytes will do: nothing here traps.
+/// Reads a text from its beginning to its end: its numbers and words. Any bytes will do: nothing here traps.
 public struct Scanner {
     private let bytes: UnsafeBufferPointer<UInt8>
-    private var position = 0
+    /// How many bytes were taken.
+    public private(set) var position = 0
 
     /// Reads from the first byte on.
     public init(_ bytes: UnsafeBufferPointer<UInt8>) {
@@ -66,29 +67,36 @@ public struct Scanner {
         return false
     }
 
-    /// A run of digits as a number; nil if there is no digit. What does not fit becomes the largest number.
+    /// A run of digits as a number; nil if there is no digit. What does not fit is the largest number.
     public mutating func number() -> UInt64? {
-        guard let first = next, Ascii.isDigit(first) else { return nil }
-        var value: UInt64 = 0
-        while let byte = next, Ascii.isDigit(byte) {
-            value = value.saturatingTimes(10).saturatingPlus(UInt64(byte &- Ascii.zero))
-            position += 1
-        }
-        return value
+        var digits = Digits()
+        take(&digits)
+        return digits.count > 0 ? digits.value : nil
     }
 
-    /// Digits, and perhaps a point and more digits, in thousandths; what is behind the third place is cut.
+    /// Digits, and perhaps a point and more digits, of which so many are wanted; nil if there is no digit before the point.
+    ///
+    /// With no places wanted, a point is not taken.
+    public mutating func decimal(places most: Int) -> Decimal? {
+        var digits = Digits()
+        take(&digits)
+        let whole = digits.count
+        guard whole > 0 else { return nil }
+        guard most > 0, take(Ascii.point) else { return Decimal(value: digits.value, count: whole, places: nil, skipped: 0) }
+        take(&digits, most: whole + most)
+        var rest = Digits()
+        take(&rest)
+        return Decimal(value: digits.value, count: digits.count, places: digits.count - whole, skipped: rest.count)
+    }
+
+    /// The same in thousandths; what is behind the third place is cut.
     public mutating func thousandths() -> UInt64? {
-        guard let whole = number() else { return nil }
-        var value = whole.saturatingTimes(1000)
-        guard take(Ascii.point) else { return value }
-        var weight: UInt64 = 100
-        while let byte = next, Ascii.isDigit(byte) {
-            value = value.saturatingPlus(UInt64(byte &- Ascii.zero) &* weight)
-            weight /= 10
-            position += 1
-        }
-        return value
+        decimal(places: 3)?.scaled(to: 3)
+    }
+
+    /// Takes digits until there are so many together, or none is next.
+    private mutating func take(_ digits: inout Digits, most: Int = .max) {
+        while digits.count < most, let byte = next, digits.take(byte) { position += 1 }
     }
 }
 
@@ -102,27 +110,4 @@ public enum Ascii {
     public static var space: UInt8 { 32 }
     /// A full stop.
     public static var point: UInt8 { 46 }
-    /// The digit 0; the others follow it.
-    public static var zero: UInt8 { 48 }
-    /// Whether it is one of the ten digits.
-    public static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
-}
-
-extension UInt64 {
-    /// The sum, or the largest number where it does not fit.
-    public func saturatingPlus(_ other: UInt64) -> UInt64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? .max : sum
-    }
-
-    /// The product, or the largest number where it does not fit.
-    public func saturatingTimes(_ other: UInt64) -> UInt64 {
-        let (product, overflow) = multipliedReportingOverflow(by: other)
-        return overflow ? .max : product
-    }
-
-    /// The difference, or 0 where it would be negative.
-    public func saturatingMinus(_ other: UInt64) -> UInt64 {
-        self > other ? self &- other : 0
-    }
 }

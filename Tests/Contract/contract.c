@@ -91,6 +91,21 @@ static void destinations(void) {
     CHECK(destination.own_port == 8080 && destination.port == 4445 && destination.ttl == 3);
 }
 
+static void numbers(void) {
+    char error[BH_ERROR_SIZE] = "";
+    uint32_t number = 7;
+    CHECK(bh_number_parse(NULL, BH_UNIT_NONE, 0, 9, &number, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_number_parse("8", BH_UNIT_NONE, 0, 9, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_number_parse("8", BH_UNIT_NONE, 9, 8, &number, error, sizeof error) == BH_EINVAL);
+    CHECK(number == 7 && error[0] == '\0');
+    CHECK(bh_number_parse("10", BH_UNIT_SECONDS, 0, 9, &number, error, sizeof error) == BH_ESYNTAX);
+    CHECK(number == 7 && strcmp(error, "'10' is not a number of seconds from 0 to 9") == 0);
+    CHECK(bh_number_parse("", BH_UNIT_NONE, 0, 9, &number, NULL, 0) == BH_ESYNTAX);
+    CHECK(bh_number_parse("-1", BH_UNIT_NONE, 0, UINT32_MAX, &number, NULL, 0) == BH_ESYNTAX);
+    CHECK(bh_number_parse("4294967296", BH_UNIT_NONE, 0, UINT32_MAX, &number, NULL, 0) == BH_ESYNTAX);
+    CHECK(bh_number_parse("4294967295", BH_UNIT_NONE, 0, UINT32_MAX, &number, error, sizeof error) == BH_OK && number == UINT32_MAX);
+}
+
 static void segments(void) {
     size_t size = bh_segment_size(CHILD_SLOTS);
     CHECK(size >= sizeof(bh_segment_t) + CHILD_SLOTS * sizeof(bh_child_t));
@@ -553,6 +568,7 @@ int main(void) {
     addresses();
     networks();
     destinations();
+    numbers();
     segments();
     children();
     children_of_noise();

@@ -34,7 +34,7 @@ static void warn_of_missing(cmd_parms *cmd) {
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
     if (settings->steps->nelts >= BH_STEPS_MAX)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "more than %d functions in one chain", BH_STEPS_MAX));
+        return mb_line_complain(cmd, "more than %d functions in one chain", BH_STEPS_MAX);
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
     if (!settings->place) settings->place = mb_line_place(cmd);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
@@ -53,12 +53,12 @@ static const char *add_function(cmd_parms *cmd, void *directory, const char *nam
     bh_step_t step;
     /* backhand_off: the function's name in C, which users of old took for the word. */
     if (strcmp(name, "off") == 0 || strcmp(name, "backhand_off") == 0) {
-        if (argument) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "%s takes no argument, but '%s' was given", name, argument));
+        if (argument) return mb_line_complain(cmd, "%s takes no argument, but '%s' was given", name, argument);
         settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
     }
     if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK)
-        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+        return mb_line_complain(cmd, "%s", error);
     return append(cmd, settings, &step);
 }
 
@@ -74,10 +74,10 @@ static const char *complain_of_words(cmd_parms *cmd, int count, char *const word
     const char *argument = words[1];
     for (int i = 1; i < count; i++)
         if (is_function(words[i]))
-            return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]));
+            return mb_line_complain(cmd, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]);
     for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
-    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
-                                              count - 1, words[0], argument));
+    return mb_line_complain(cmd, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
+                            count - 1, words[0], argument);
 }
 
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
@@ -89,7 +89,7 @@ const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *
 const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument) {
     bh_step_t step;
     const char *wrong = mb_loaded_find(cmd, file, name, argument, &step);
-    return wrong ? mb_line_complain(cmd, wrong) : append(cmd, directory, &step);
+    return wrong ? wrong : append(cmd, directory, &step);
 }
 
 static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {

@@ -31,7 +31,7 @@ typedef struct mb_server {
     mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
     int expire_s;                      /* BackhandExpire, seconds */
     int response_field_size;           /* BackhandResponseFieldSize, bytes */
-    uint32_t capacity;                 /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
+    int capacity;                      /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
 } mb_server;
 
 /* A switch that a section may leave as it inherits it. */
@@ -60,8 +60,8 @@ typedef enum mb_pooling {
 
 /* How servers are asked: BackhandScheme. */
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
-/* "http" and so on. */
-extern const char *const mb_scheme_names[MB_SCHEMES];
+/* "http" and so on, and a NULL. */
+extern const char *const mb_scheme_names[MB_SCHEMES + 1];
 
 /* Settings of one directory. */
 typedef struct mb_directory {
@@ -102,8 +102,8 @@ const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *
 const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text);
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name);
 const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional);
-const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *value);
-const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *value);
+const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *text);
+const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *text);
 const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text);
 /* mb_chain.c: */
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]);
@@ -116,10 +116,12 @@ const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **reso
 
 /* ---- Lines: mb_line.c ---- */
 
-/* "Directive: why". */
-const char *mb_line_complain(cmd_parms *cmd, const char *why);
+/* "Directive: why", which is formatted. */
+const char *mb_line_complain(cmd_parms *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number in a range, for the directive's member. Returns an error text or NULL. */
-const char *mb_line_number(cmd_parms *cmd, const char *text, int least, int most, int *result);
+const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result);
+/* Which of the words, whose end is a NULL, the value is; upper and lower case are the same. Returns an error text or NULL. */
+const char *mb_line_choose(cmd_parms *cmd, const char *value, const char *const *words, int *chosen);
 /* The configuration is read twice when httpd starts: whether this is the first time. */
 int mb_line_is_first_reading(void);
 /* "file:line". */

@@ -4,14 +4,13 @@
 
 #include "config/mb_config.h"
 
-#include <stdlib.h>
-
 /* One of two words. */
 static const char *set_word(cmd_parms *cmd, const char *value, const char *off, const char *on, mb_switch *result) {
-    if (ap_cstr_casecmp(value, on) == 0) *result = MB_ON;
-    else if (ap_cstr_casecmp(value, off) == 0) *result = MB_OFF;
-    else return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is neither %s nor %s", value, off, on));
-    return NULL;
+    const char *const words[] = {off, on, NULL};
+    int chosen;
+    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
+    if (!wrong) *result = chosen ? MB_ON : MB_OFF;
+    return wrong;
 }
 
 static const char *set_mode(cmd_parms *cmd, void *directory, const char *value) {
@@ -22,74 +21,52 @@ static const char *set_no_candidate(cmd_parms *cmd, void *directory, const char 
     return set_word(cmd, value, "Local", "Unavailable", &((mb_directory *)directory)->unavailable);
 }
 
-static const char *set_trace(cmd_parms *cmd, void *directory, int on) {
-    (void)cmd;
-    ((mb_directory *)directory)->trace = on ? MB_ON : MB_OFF;
-    return NULL;
-}
-
 static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES);
-    if (wrong) return wrong;
-    ((mb_directory *)directory)->walk = on ? MB_ON : MB_OFF;
-    return NULL;
+    return wrong ? wrong : ap_set_flag_slot(cmd, directory, on);
 }
 
 static const char *set_pools(cmd_parms *cmd, void *directory, const char *value) {
-    static const struct { const char *word; mb_pooling pooling; } words[] = {{"Auto", MB_POOL_AUTO}, {"On", MB_POOL_ALL}, {"Off", MB_POOL_NONE},
-                                                                               {"Shared", MB_POOL_SHARED}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (ap_cstr_casecmp(value, words[i].word) == 0) {
-            ((mb_directory *)directory)->pools = words[i].pooling;
-            if (words[i].pooling == MB_POOL_SHARED) mb_line_note(cmd, MB_FIRST_SHARED);
-            return NULL;
-        }
-    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of Auto, On, Off and Shared", value));
-}
-
-static const char *set_filters(cmd_parms *cmd, void *directory, int on) {
-    (void)cmd;
-    ((mb_directory *)directory)->filters = on ? MB_ON : MB_OFF;
+    static const char *const words[] = {"Auto", "On", "Off", "Shared", NULL};
+    static const mb_pooling poolings[] = {MB_POOL_AUTO, MB_POOL_ALL, MB_POOL_NONE, MB_POOL_SHARED};
+    int chosen;
+    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
+    if (wrong) return wrong;
+    ((mb_directory *)directory)->pools = poolings[chosen];
+    if (poolings[chosen] == MB_POOL_SHARED) mb_line_note(cmd, MB_FIRST_SHARED);
     return NULL;
 }
 
 static const char *set_scheme(cmd_parms *cmd, void *directory, const char *value) {
-    for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
-        if (ap_cstr_casecmp(value, mb_scheme_names[scheme]) != 0) continue;
-        ((mb_directory *)directory)->scheme = scheme;
-        mb_line_note(cmd, MB_FIRST_SCHEME + scheme);
-        return NULL;
-    }
-    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of http, https, h2c and h2", value));
+    int *scheme = &((mb_directory *)directory)->scheme;
+    const char *wrong = mb_line_choose(cmd, value, mb_scheme_names, scheme);
+    if (!wrong) mb_line_note(cmd, MB_FIRST_SCHEME + *scheme);
+    return wrong;
 }
 
 static const char *set_retries(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
+    return mb_line_number(cmd, text, BH_UNIT_NONE, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
 }
 
 static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
+    return mb_line_number(cmd, text, BH_UNIT_NONE, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
 }
 
 static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
-}
-
-static const char *set_self_redirect(cmd_parms *cmd, void *directory, int on) {
-    (void)cmd;
-    ((mb_directory *)directory)->self_redirect = on ? MB_ON : MB_OFF;
-    return NULL;
+    return mb_line_number(cmd, text, BH_UNIT_NONE, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
 }
 
 static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {
-    static const char *const allowed[] = {"302", "307", "308"};
-    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
-        if (strcmp(value, allowed[i]) == 0) {
-            ((mb_directory *)directory)->redirect_status = atoi(value);
-            return NULL;
-        }
-    return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is none of 302, 307 and 308", value));
+    static const char *const words[] = {"302", "307", "308", NULL};
+    static const int statuses[] = {HTTP_MOVED_TEMPORARILY, HTTP_TEMPORARY_REDIRECT, HTTP_PERMANENT_REDIRECT};
+    int chosen;
+    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
+    if (!wrong) ((mb_directory *)directory)->redirect_status = statuses[chosen];
+    return wrong;
 }
+
+/* A switch that is a member of mb_directory. */
+#define SWITCH(member) (void *)offsetof(mb_directory, member)
 
 /* Virtual hosts may have lines of their own; of the others with RSRC_CONF, only the main server may. */
 #define MB_HOST_CONTEXT RSRC_CONF
@@ -128,18 +105,18 @@ const command_rec mb_commands[] = {
                       "a candidacy function and its argument, or off"),
     AP_INIT_TAKE23("BackhandFromSO", mb_chain_add_loaded, NULL, MB_DIRECTORY_CONTEXT,
                    "a shared object, the candidacy function in it, and its argument"),
-    AP_INIT_FLAG("BackhandTrace", set_trace, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_FLAG("BackhandTrace", ap_set_flag_slot, SWITCH(trace), MB_DIRECTORY_CONTEXT,
                  "On: a response header shows the decision"),
     AP_INIT_TAKE1("BackhandMode", set_mode, NULL, MB_DIRECTORY_CONTEXT,
                   "Act: decide and carry it out; Observe: decide, log, and serve here"),
     AP_INIT_TAKE1("BackhandNoCandidate", set_no_candidate, NULL, MB_DIRECTORY_CONTEXT,
                   "when a chain leaves no server: Local: serve here; Unavailable: 503"),
-    AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, SWITCH(walk), MB_DIRECTORY_CONTEXT,
                  "Off: requests that another server answers skip <Directory> and <Files> sections"),
     AP_INIT_TAKE1("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
                   "which connections to other servers are kept: those that the servers can spare (Auto), all (On), none (Off), "
                   "in one pool of all children (Shared)"),
-    AP_INIT_FLAG("BackhandFilters", set_filters, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_FLAG("BackhandFilters", ap_set_flag_slot, SWITCH(filters), MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
     AP_INIT_TAKE1("BackhandScheme", set_scheme, NULL, MB_DIRECTORY_CONTEXT,
                   "the scheme to other servers: http, https, h2c or h2"),
@@ -147,7 +124,7 @@ const command_rec mb_commands[] = {
                   "how many servers may fail a repeatable request before the client gets an error"),
     AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
                   "seconds after the first attempt in which another server may be tried"),
-    AP_INIT_FLAG("BackhandSelfRedirect", set_self_redirect, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_FLAG("BackhandSelfRedirect", ap_set_flag_slot, SWITCH(self_redirect), MB_DIRECTORY_CONTEXT,
                  "On: requests for this server are proxied to the address that it announces"),
     AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
                   "302, 307 or 308: the status of redirects to other servers"),

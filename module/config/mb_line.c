@@ -5,15 +5,17 @@
 #include "config/mb_config.h"
 
 #include "http_main.h"
-#include "apr_lib.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <stdarg.h>
 
 /* Reset when the configuration is read again. */
 static const char *first[MB_FIRSTS];
 
-const char *mb_line_complain(cmd_parms *cmd, const char *why) {
+const char *mb_line_complain(cmd_parms *cmd, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const char *why = apr_pvsprintf(cmd->pool, format, arguments);
+    va_end(arguments);
     return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", why, NULL);
 }
 
@@ -21,14 +23,30 @@ int mb_line_is_first_reading(void) {
     return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
 }
 
-const char *mb_line_number(cmd_parms *cmd, const char *text, int least, int most, int *result) {
-    char *end;
-    errno = 0;
-    long number = strtol(text, &end, 10);
-    if (!apr_isdigit(*text) || *end || errno || number < least || number > most)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a whole number from %d to %d", text, least, most));
+const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result) {
+    char error[BH_ERROR_SIZE];
+    uint32_t number;
+    if (bh_number_parse(text, unit, (uint32_t)least, (uint32_t)most, &number, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, "%s", error);
     *result = (int)number;
     return NULL;
+}
+
+/* "neither A nor B" or "none of A, B and C". */
+static const char *list(apr_pool_t *pool, const char *const *words) {
+    if (!words[2]) return apr_psprintf(pool, "neither %s nor %s", words[0], words[1]);
+    const char *text = apr_pstrcat(pool, "none of ", words[0], NULL);
+    for (int i = 1; words[i]; i++) text = apr_pstrcat(pool, text, words[i + 1] ? ", " : " and ", words[i], NULL);
+    return text;
+}
+
+const char *mb_line_choose(cmd_parms *cmd, const char *value, const char *const *words, int *chosen) {
+    for (int i = 0; words[i]; i++)
+        if (ap_cstr_casecmp(value, words[i]) == 0) {
+            *chosen = i;
+            return NULL;
+        }
+    return mb_line_complain(cmd, "'%s' is %s", value, list(cmd->temp_pool, words));
 }
 
 const char *mb_line_place(const cmd_parms *cmd) {

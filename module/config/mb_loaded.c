@@ -66,14 +66,14 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
     apr_dso_handle_t *object;
     apr_dso_handle_sym_t symbol;
     const char *looked, *path = find_object(cmd->pool, file, &looked);
-    if (!looked) return apr_psprintf(cmd->pool, "'%s' is not a valid path", file);
-    if (!path) return apr_psprintf(cmd->pool, "cannot load '%s': it is not there; looked for '%s'", file, looked);
+    if (!looked) return mb_line_complain(cmd, "'%s' is not a valid path", file);
+    if (!path) return mb_line_complain(cmd, "cannot load '%s': it is not there; looked for '%s'", file, looked);
     /* The linker counts how often an object is opened, and the pool closes it: loading it again for each line is right. */
     if (apr_dso_load(&object, path, cmd->pool) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "cannot load '%s': %s", path, apr_dso_error(object, error, sizeof error));
+        return mb_line_complain(cmd, "cannot load '%s': %s", path, apr_dso_error(object, error, sizeof error));
     if (apr_dso_sym(&symbol, object, name) != APR_SUCCESS)
-        return apr_psprintf(cmd->pool, "no function '%s' in '%s': %s", name, path,
-                            apr_dso_error(object, error, sizeof error));
+        return mb_line_complain(cmd, "no function '%s' in '%s': %s", name, path,
+                                apr_dso_error(object, error, sizeof error));
     memset(step, 0, sizeof *step);
     step->function = BH_FUNCTION_LOADED;
     step->name = apr_pstrdup(cmd->pool, name);

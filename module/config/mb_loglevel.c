@@ -46,8 +46,8 @@ const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text) {
     struct ap_logconf *levels = levels_of(cmd);
     int here = backhand_module.module_index;
     unsigned int bits = *text == '+' || *text == '-' ? read_bits(text + 1) : 0;
-    if (!bits) return apr_psprintf(cmd->pool, "BackhandLogLevel: '%s' is not a log level: give + or -, then mbcs, dcsn or net, then all, "
-                                   "1, 2, 3 or 4, as +dcsnall", text);
+    if (!bits)
+        return mb_line_complain(cmd, "'%s' is not a log level: give + or -, then mbcs, dcsn or net, then all, 1, 2, 3 or 4, as +dcsnall", text);
     /* What LogLevel lines before ours said. */
     if (!log->bits) log->before = levels->module_levels ? levels->module_levels[here] : LEVEL_UNSET;
     if (*text == '+') log->bits |= bits;

@@ -4,10 +4,6 @@
 
 #include "config/mb_config.h"
 
-#include "apr_lib.h"
-
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/un.h>
 
 /* The longest name that we put into UnixSocketDir. */
@@ -26,11 +22,11 @@ const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *pa
     (void)unused;
     if (wrong) return wrong;
     const char *full = ap_server_root_relative(cmd->pool, path);
-    if (!full) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
+    if (!full) return mb_line_complain(cmd, "'%s' is not a valid path", path);
     size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof LONGEST_SOCKET;
     if (strlen(full) > longest)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is too long: a socket's path leaves room for %lu characters",
-                                                  full, (unsigned long)longest));
+        return mb_line_complain(cmd, "'%s' is too long: a socket's path leaves room for %lu characters", full,
+                                (unsigned long)longest);
     server_settings(cmd)->directory = full;
     return NULL;
 }
@@ -45,8 +41,8 @@ const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *pat
     (void)unused;
     if (wrong) return wrong;
     const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
-    if (!full) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", path));
-    if (is_directory(full, cmd->temp_pool)) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is a directory", path));
+    if (!full) return mb_line_complain(cmd, "'%s' is not a valid path", path);
+    if (is_directory(full, cmd->temp_pool)) return mb_line_complain(cmd, "'%s' is a directory", path);
     server_settings(cmd)->pid_file = full;
     return NULL;
 }
@@ -70,7 +66,7 @@ const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *
     if (!wrong) wrong = mb_names_resolve(cmd, second ? second : first, &target);
     if (wrong) return wrong;
     if (bh_destination_parse(own, target, &destination, error, sizeof error) != BH_OK)
-        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+        return mb_line_complain(cmd, "%s", error);
     warn_of_reserved(cmd, &destination);
     APR_ARRAY_PUSH(server_settings(cmd)->destinations, bh_destination_t) = destination;
     return NULL;
@@ -83,7 +79,7 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
     (void)unused;
     if (wrong) return wrong;
     if (bh_network_parse(text, &network, error, sizeof error) != BH_OK)
-        return mb_line_complain(cmd, apr_pstrdup(cmd->pool, error));
+        return mb_line_complain(cmd, "%s", error);
     APR_ARRAY_PUSH(server_settings(cmd)->accepted, bh_network_t) = network;
     return NULL;
 }
@@ -94,15 +90,14 @@ const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char 
     (void)unused;
     if (wrong) return wrong;
     if (*name == '#') {
-        char *end;
-        errno = 0;
-        unsigned long number = strtoul(name + 1, &end, 10);
-        if (!apr_isdigit(name[1]) || *end || errno || number >= (gid_t)-1)
-            return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a group number", name));
+        uint32_t number;
+        /* The largest number stands for no group. */
+        if (bh_number_parse(name + 1, BH_UNIT_NONE, 0, UINT32_MAX - 1, &number, NULL, 0) != BH_OK)
+            return mb_line_complain(cmd, "'%s' is not a group number", name);
         group = (apr_gid_t)number;
     }
     else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "there is no group '%s'", name));
+        return mb_line_complain(cmd, "there is no group '%s'", name);
     server_settings(cmd)->socket_group = group;
     return NULL;
 }
@@ -114,42 +109,30 @@ const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, co
     if (wrong) return wrong;
     if (settings->keys) return mb_line_complain(cmd, "there is one already; its file has room for a second key");
     const char *path = ap_server_root_relative(cmd->pool, file);
-    if (!path) return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a valid path", file));
+    if (!path) return mb_line_complain(cmd, "'%s' is not a valid path", file);
     if (optional && ap_cstr_casecmp(optional, "Optional") != 0) /* which may be a part of the key: it is not repeated */
         return mb_line_complain(cmd, "after the file may stand only the word Optional");
     wrong = mb_key_read(cmd->pool, file, path, &settings->keys);
-    if (wrong) return mb_line_complain(cmd, wrong);
+    if (wrong) return mb_line_complain(cmd, "%s", wrong);
     if (optional) mb_key_make_optional(settings->keys);
     return NULL;
 }
 
-const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *value) {
+const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    char *end;
     (void)unused;
-    if (wrong) return wrong;
-    apr_int64_t seconds = apr_strtoi64(value, &end, 10);
-    if (!apr_isdigit(*value) || *end || seconds < SHORTEST_EXPIRE_S || seconds > LONGEST_EXPIRE_S)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a number of seconds from %d to %d", value, SHORTEST_EXPIRE_S,
-                                                  LONGEST_EXPIRE_S));
-    server_settings(cmd)->expire_s = (int)seconds;
-    return NULL;
+    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_SECONDS, SHORTEST_EXPIRE_S, LONGEST_EXPIRE_S, &server_settings(cmd)->expire_s);
 }
 
-const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *value) {
+const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    char *end;
     (void)unused;
-    if (wrong) return wrong;
-    apr_int64_t capacity = apr_strtoi64(value, &end, 10);
-    if (!apr_isdigit(*value) || *end || capacity < 1 || capacity > LARGEST_CAPACITY)
-        return mb_line_complain(cmd, apr_psprintf(cmd->pool, "'%s' is not a whole number from 1 to %d", value, LARGEST_CAPACITY));
-    server_settings(cmd)->capacity = (uint32_t)capacity;
-    return NULL;
+    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_NONE, 1, LARGEST_CAPACITY, &server_settings(cmd)->capacity);
 }
 
 const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    int *size = &server_settings(cmd)->response_field_size;
     (void)unused;
-    return wrong ? wrong : mb_line_number(cmd, text, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, &server_settings(cmd)->response_field_size);
+    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_NONE, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, size);
 }

@@ -10,7 +10,7 @@
 
 static mb_server *main_server;
 
-const char *const mb_scheme_names[MB_SCHEMES] = {"http", "https", "h2c", "h2"};
+const char *const mb_scheme_names[MB_SCHEMES + 1] = {"http", "https", "h2c", "h2", NULL};
 
 mb_server *mb_main_server(void) { return main_server; }
 

@@ -75,7 +75,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .verify = mb_key_verify,
         .keys_optional = mb_key_is_optional(settings->keys),
         .expire_s = (uint32_t)settings->expire_s,
-        .capacity = settings->capacity,
+        .capacity = (uint32_t)settings->capacity,
         .slashes = slashes_of(server),
         .idle_cost = idle_cost(server),
         .keepalive_ms = (uint32_t)apr_time_as_msec(server->keep_alive_timeout),

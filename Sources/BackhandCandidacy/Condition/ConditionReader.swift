@@ -1,6 +1,5 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
 internal import BackhandText
 internal import CBackhand
 
@@ -19,7 +18,7 @@ func readCondition(
         message.add(", at character ")
         message.add(error.at + 1)
         message.add(" of ")
-        message.quote(text, most: 200)
+        message.quote(Word(text), most: 200)
         throw message.error
     }
 }
@@ -68,7 +67,7 @@ private struct ConditionReader {
     /// Says which name is not known, and which may be meant.
     func tellName(_ message: inout Message) {
         nameBytes.withUnsafeBufferPointer { name in
-            message.quote(name.baseAddress!)
+            message.quote(Word(name.baseAddress!))
             guard let near = nearestWord(to: name.baseAddress!, Resource.words + 1...Resource.words + Resource.last) else { return }
             message.add(" (did you mean ")
             message.add(near)
@@ -125,26 +124,15 @@ private struct ConditionReader {
 
     /// Digits, perhaps a point and more digits: together at most 15, which a Double holds exactly.
     private mutating func number() throws(ConditionError) {
-        var value = 0.0
-        var scale = 1.0
-        var digits = 0
-        var hasPoint = false
-        let at = next
-        while true {
-            let byte = UInt8(bitPattern: text[next])
-            if byte == UInt8(ascii: "."), !hasPoint {
-                hasPoint = true
-            } else if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
-                value = value * 10 + Double(byte - UInt8(ascii: "0"))
-                if hasPoint { scale *= 10 }
-                digits += 1
-            } else {
-                break
-            }
-            next += 1
+        let most = 15
+        var scanner = Scanner(Word(text + next).bytes)
+        guard let number = scanner.decimal(places: most), number.count <= most, number.places != 0 else {
+            throw ConditionError(what: "a number has 1 to 15 digits, and a point between them", at: next)
         }
-        guard digits <= 15, !hasPoint || scale > 1 else { throw ConditionError(what: "a number has 1 to 15 digits, and a point between them", at: at) }
-        try emit((value / scale).bitPattern, waits: 1)
+        next += scanner.position
+        var scale = 1.0
+        for _ in 0..<(number.places ?? 0) { scale *= 10 }
+        try emit((Double(number.value) / scale).bitPattern, waits: 1)
     }
 
     private mutating func resource() throws(ConditionError) {

@@ -1,6 +1,5 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-public import BackhandServerStats
 public import BackhandText
 public import CBackhand
 
@@ -40,23 +39,23 @@ extension CandidacyFunction {
         case (.none, .some(let text)):
             var message = Message(name)
             message.add(" takes no argument, but was given ")
-            message.quote(text)
+            message.quote(Word(text))
             throw message.error
-        case (.number(let rule), nil):
-            guard let number = rule.otherwise else {
+        case (.number(let rule, let otherwise), nil):
+            guard let otherwise else {
                 var message = needsArgument
-                rule.tell(&message)
+                message.add(rule)
                 throw message.error
             }
-            return number
+            return otherwise
         case (.condition, nil):
             var message = needsArgument
             message.add("a condition, such as \"amem > 512\"")
             throw message.error
-        case (.number(let rule), .some(let text)):
-            guard let number = rule.read(text) else {
+        case (.number(let rule, _), .some(let text)):
+            guard let number = rule.read(Word(text)).flatMap({ Int32(exactly: $0) }) else {
                 var message = isNot(text)
-                rule.tell(&message)
+                message.add(rule)
                 throw message.error
             }
             return number
@@ -79,7 +78,7 @@ extension CandidacyFunction {
     private func isNot(_ text: UnsafePointer<CChar>) -> Message {
         var message = Message(name)
         message.add(": ")
-        message.quote(text)
+        message.quote(Word(text))
         message.add(" is not ")
         return message
     }

@@ -1,13 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
 internal import BackhandText
 
 /// Says that no function has the name, and which word may be meant.
 func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
     if formerWord.equals(name) { return Message("byState is called byHealth").error }
     var message = Message("unknown candidacy function ")
-    message.quote(name)
+    message.quote(Word(name))
     if loadableWord.equals(name) {
         message.add(": it is no built-in one, but is loaded: BackhandFromSO modules/byHostname.so byHostname")
         return message.error

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
+
 /// A piece of HTTPRedirectToName's format.
 enum NamePiece: Equatable {
     case byte(UInt8)
@@ -34,13 +36,9 @@ func takePiece(_ next: inout UnsafePointer<UInt8>) -> NamePiece? {
 
 /// One or two digits that make 1 to 99.
 private func takeNumber(_ next: inout UnsafePointer<UInt8>) -> Int? {
-    var number = 0
-    for _ in 0..<2 {
-        guard next.pointee >= UInt8(ascii: "0"), next.pointee <= UInt8(ascii: "9") else { break }
-        number = number * 10 + Int(next.pointee - UInt8(ascii: "0"))
-        next += 1
-    }
-    return number > 0 ? number : nil
+    var digits = Digits()
+    while digits.count < 2, digits.take(next.pointee) { next += 1 }
+    return digits.value > 0 ? Int(digits.value) : nil
 }
 
 /// Whether the configuration may have this format: not empty, and nothing in it that no host name has.

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandSystem
+internal import BackhandText
 
 /// The file in UnixSocketDir that keeps a machine's arriba, so that it is measured once and not at each start.
 struct ArribaFile {
@@ -33,12 +34,7 @@ struct ArribaFile {
 /// A decimal number of 1...2147483647, with or without one newline behind it; nil for everything else.
 func parseArriba(_ bytes: [UInt8]) -> Int32? {
     let digits = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
-    guard !digits.isEmpty, digits.count <= 10 else { return nil }
-    var value: Int64 = 0
-    for byte in digits {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        value = value * 10 + Int64(byte - UInt8(ascii: "0"))
-    }
-    guard value > 0 else { return nil }
-    return Int32(exactly: value)
+    // Leading zeros are no reason to read on.
+    guard digits.count <= 10 else { return nil }
+    return digits.withUnsafeBufferPointer { Word($0).number(in: 1...UInt64(Int32.max)) }.map { Int32($0) }
 }

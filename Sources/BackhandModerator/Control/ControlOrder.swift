@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 
 /// A server, as lines of the control socket name it.
 struct NamedServer: Equatable {
@@ -10,22 +11,16 @@ struct NamedServer: Equatable {
     /// Reads "10.0.0.4:80" or "[2001:db8::4]:80"; nil for everything else.
     init?(_ text: some BidirectionalCollection<UInt8>) {
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return nil }
-        var host = [UInt8](text[..<colon])
+        let host = [UInt8](text[..<colon])
         let digits = [UInt8](text[text.index(after: colon)...])
-        guard !digits.isEmpty, digits.count <= 5, digits.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }),
-            let port = UInt16(exactly: digits.reduce(UInt32(0)) { $0 * 10 + UInt32($1 - UInt8(ascii: "0")) }), port != 0
-        else { return nil }
+        guard digits.count <= 5, let port = digits.withUnsafeBufferPointer({ Word($0).number(in: 1...65535) }) else { return nil }
         let hasBrackets = host.first == UInt8(ascii: "[") && host.last == UInt8(ascii: "]")
-        if hasBrackets { host = [UInt8](host.dropFirst().dropLast()) }
-        // inet_pton would stop at a NUL.
-        guard host.contains(UInt8(ascii: ":")) == hasBrackets, !host.contains(0) else { return nil }
-        host.append(0)
-        let address = host.withUnsafeBufferPointer { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { parseAddress($0) } }
-        }
-        guard let address else { return nil }
+        let inner = hasBrackets ? host.dropFirst().dropLast() : host[...]
+        guard inner.contains(UInt8(ascii: ":")) == hasBrackets,
+            let address = inner.withUnsafeBufferPointer({ Word($0).address })
+        else { return nil }
         self.address = address
-        self.port = port
+        self.port = UInt16(port)
     }
 }
 

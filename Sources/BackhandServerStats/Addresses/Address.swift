@@ -2,7 +2,7 @@
 
 // Whoever works with the table works with the contract's types.
 @_exported public import CBackhand
-internal import BackhandText
+public import BackhandText
 internal import CSystem
 
 /// Addresses are compared and hashed far more often than printed: two words do it.
@@ -66,8 +66,9 @@ public func parseAddress(_ text: UnsafePointer<CChar>) -> bh_address_t? {
 
 extension Word {
     /// The address that it is; nil if it is something else.
-    var address: bh_address_t? {
-        guard bytes.count < Int(BH_ADDRESS_SIZE) else { return nil }
+    public var address: bh_address_t? {
+        // inet_pton stops at a NUL.
+        guard bytes.count < Int(BH_ADDRESS_SIZE), !contains(0) else { return nil }
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { copy in
             for index in 0..<bytes.count { copy[index] = CChar(bitPattern: bytes[index]) }
             copy[bytes.count] = 0

@@ -33,7 +33,7 @@ extension bh_network_t {
 
 /// How many leading bits count, from what stands behind the slash.
 private func maskBits(_ mask: Word, width: UInt32, of word: Word) throws(ConfigurationError) -> UInt32 {
-    if let bits = mask.number(upTo: width) { return bits }
+    if let bits = mask.number(in: 0...UInt64(width)) { return UInt32(bits) }
     if width == 32, let dotted = mask.address?.ipv4 {
         guard (~dotted & (~dotted &+ 1)) == 0 else {
             throw ConfigurationError(

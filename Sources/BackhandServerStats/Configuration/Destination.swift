@@ -59,7 +59,7 @@ private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError
 
 /// A port below 1024 belongs to root, and the moderator, which opens it again whenever the network changes, is not root.
 private func parseUDPPort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
-    guard let number = port.number(upTo: 65535), number > 0 else {
+    guard let number = port.number(in: 1...65535) else {
         throw ConfigurationError(word, ": the port must be 1024 to 65535, not ", port)
     }
     guard number >= 1024 else {
@@ -69,14 +69,14 @@ private func parseUDPPort(_ port: Word, of word: Word) throws(ConfigurationError
 }
 
 private func parsePort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
-    guard let number = port.number(upTo: 65535), number > 0 else {
+    guard let number = port.number(in: 1...65535) else {
         throw ConfigurationError(word, ": the port must be 1 to 65535, not ", port)
     }
     return UInt16(number)
 }
 
 private func parseTTL(_ ttl: Word, of word: Word) throws(ConfigurationError) -> UInt8 {
-    guard let number = ttl.number(upTo: 255), number > 0 else {
+    guard let number = ttl.number(in: 1...255) else {
         throw ConfigurationError(word, ": the ttl must be 1 to 255, not ", ttl)
     }
     return UInt8(number)

@@ -95,6 +95,15 @@ typedef struct bh_destination {
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
 
+/* ---- Numbers ---- */
+
+/* What a number of the configuration counts, for the text of an error. */
+typedef enum bh_unit { BH_UNIT_NONE = 0, BH_UNIT_SECONDS = 1, BH_UNIT_BYTES = 2 } bh_unit_t;
+
+/* Reads a whole number from least to most: digits alone. */
+bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t least, uint32_t most, uint32_t *_Nullable number,
+                            char *_Nullable error, size_t error_size);
+
 /* ---- Candidacy ---- */
 
 /* Most functions in one chain: far more than any configuration needs, so that counts fit on a stack. */

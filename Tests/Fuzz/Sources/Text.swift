@@ -20,6 +20,8 @@ func fuzzText(_ bytes: UnsafeRawBufferPointer) {
     case 1:
         var network = bh_network_t()
         status = bh_network_parse(name, &network, &error, error.count)
+        var number = UInt32(0)
+        promise(bh_number_parse(name, BH_UNIT_NONE, 2, 9, &number, nil, 0) != BH_OK || 2...9 ~= number, "a number out of its range")
     case 2:
         var destination = bh_destination_t()
         if let argument { status = bh_destination_parse(name, argument, &destination, &error, error.count) }
