@@ -15,13 +15,13 @@ public struct Message {
 
     /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not cut.
     @inline(never)
-    public mutating func quote(_ word: Word, most: Int = 40, mark: StaticString = "'") {
-        add(mark)
+    public mutating func quote(_ word: Word, most: Int = 64) {
+        bytes.append(UInt8(ascii: "'"))
         for byte in word.bytes.prefix(most) {
             bytes.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?"))
         }
         if word.bytes.count > most { add("...") }
-        add(mark)
+        bytes.append(UInt8(ascii: "'"))
     }
 
     /// A number that is not negative.
@@ -40,9 +40,9 @@ extension ConfigurationError {
     @inline(never)
     public init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
         var message = Message("")
-        message.quote(word, most: 64, mark: "\"")
+        message.quote(word)
         message.add(reason)
-        if let part { message.quote(part, most: 64, mark: "\"") }
+        if let part { message.quote(part) }
         message.add(rest)
         self = message.error
     }

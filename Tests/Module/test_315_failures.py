@@ -403,4 +403,5 @@ def test_bad_limits(stage, line):
     server = stage.httpd(line + "\n", start=False)
     code, text = server.test_config()
     name, value = line.split()
-    assert code == 1 and f"{name}: '{value}' is not a whole number from" in text
+    what = {"BackhandRetries": "whole number", "BackhandRetryTimeout": "number of seconds"}[name]
+    assert code == 1 and f"{name}: '{value}' is not a {what} from" in text

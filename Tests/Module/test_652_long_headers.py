@@ -175,7 +175,7 @@ def test_the_limit_is_the_directives(servers, size, longest):
 def test_bad_sizes(stage, line):
     code, text = stage.httpd(line + "\n", start=False).test_config()
     name, value = line.split()
-    assert code == 1 and f"{name}: '{value}' is not a whole number from 8192 to 1048576" in text
+    assert code == 1 and f"{name}: '{value}' is not a number of bytes from 8192 to 1048576" in text
 
 
 def test_only_for_the_whole_server(stage):

@@ -49,11 +49,11 @@ static const char *set_retries(cmd_parms *cmd, void *directory, const char *text
 }
 
 static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_NONE, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
+    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
 }
 
 static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_NONE, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
+    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
 }
 
 static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {

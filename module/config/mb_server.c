@@ -134,5 +134,5 @@ const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, cons
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     int *size = &server_settings(cmd)->response_field_size;
     (void)unused;
-    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_NONE, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, size);
+    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_BYTES, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, size);
 }
