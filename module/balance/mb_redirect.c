@@ -28,7 +28,7 @@ static way_in choose_way_in(const request_rec *r, const bh_facts_t *facts) {
 /* Whether the client is on this machine, where a loopback address means what it means here. */
 static bool is_client_here(const request_rec *r) {
     bh_address_t address;
-    return mb_address_of(r->useragent_addr, &address) && mb_address_is_loopback(&address);
+    return mb_address_of(r->useragent_addr, &address) && bh_address_is_loopback(address);
 }
 
 static bh_visitor_t asked_by(const request_rec *r) {

@@ -17,37 +17,36 @@ int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address) {
     return 1;
 }
 
-int mb_address_is_loopback(const bh_address_t *address) {
-    if (address->high) return 0;
-    return address->low == 1 || address->low >> 24 == 0xffff7f; /* ::ffff:127.x.x.x */
-}
-
 /* By hand: apr_sockaddr_info_get asks getaddrinfo, which takes longer than the rest of the request, and would look a name up. */
-apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address) {
-    int is_ipv4 = address->high == 0 && address->low >> 32 == 0xffff;
+void mb_address_fill(apr_sockaddr_t *name, const bh_address_t *address, uint16_t port) {
     uint32_t words[4] = {htonl((uint32_t)(address->high >> 32)), htonl((uint32_t)address->high),
                          htonl((uint32_t)(address->low >> 32)), htonl((uint32_t)address->low)};
-    apr_sockaddr_t *result = apr_pcalloc(pool, sizeof *result);
-    result->pool = pool;
-    result->hostname = NULL;
-    result->family = is_ipv4 ? APR_INET : APR_INET6;
-    if (is_ipv4) {
-        result->sa.sin.sin_family = AF_INET;
-        result->sa.sin.sin_addr.s_addr = words[3];
-        result->salen = sizeof result->sa.sin;
-        result->ipaddr_len = sizeof result->sa.sin.sin_addr;
-        result->ipaddr_ptr = &result->sa.sin.sin_addr;
-        result->addr_str_len = 16; /* as APR does it */
+    memset(name, 0, sizeof *name);
+    name->port = port;
+    if (bh_address_is_ipv4(*address)) {
+        name->family = name->sa.sin.sin_family = AF_INET;
+        name->sa.sin.sin_port = htons(port);
+        name->sa.sin.sin_addr.s_addr = words[3];
+        name->salen = sizeof name->sa.sin;
+        name->ipaddr_len = sizeof name->sa.sin.sin_addr;
+        name->ipaddr_ptr = &name->sa.sin.sin_addr;
+        name->addr_str_len = 16; /* as APR does it */
+        return;
     }
-    else {
-        result->sa.sin6.sin6_family = AF_INET6;
-        memcpy(&result->sa.sin6.sin6_addr, words, sizeof words);
-        result->salen = sizeof result->sa.sin6;
-        result->ipaddr_len = sizeof result->sa.sin6.sin6_addr;
-        result->ipaddr_ptr = &result->sa.sin6.sin6_addr;
-        result->addr_str_len = 46;
-    }
-    return result;
+    name->family = name->sa.sin6.sin6_family = AF_INET6;
+    name->sa.sin6.sin6_port = htons(port);
+    memcpy(&name->sa.sin6.sin6_addr, words, sizeof words);
+    name->salen = sizeof name->sa.sin6;
+    name->ipaddr_len = sizeof name->sa.sin6.sin6_addr;
+    name->ipaddr_ptr = &name->sa.sin6.sin6_addr;
+    name->addr_str_len = 46;
+}
+
+apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address) {
+    apr_sockaddr_t *name = apr_palloc(pool, sizeof *name);
+    mb_address_fill(name, address, 0);
+    name->pool = pool;
+    return name;
 }
 
 const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port) {

@@ -33,9 +33,9 @@ int mb_minute_passed(uint64_t *next_ms);
 
 /* The address alone, without port and zone; 0: it is not an address of the Internet protocols. */
 int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address);
-/* 127.0.0.0/8 or ::1: every machine itself. */
-int mb_address_is_loopback(const bh_address_t *address);
-/* In APR's form, without a port. */
+/* In APR's form. */
+void mb_address_fill(apr_sockaddr_t *name, const bh_address_t *address, uint16_t port);
+/* The same, made of the pool's memory and without a port. */
 apr_sockaddr_t *mb_address_for_apr(apr_pool_t *pool, const bh_address_t *address);
 /* "10.0.0.4:80" or "[2001:db8::4]:80". */
 const char *mb_endpoint(apr_pool_t *pool, const bh_address_t *address, uint16_t port);

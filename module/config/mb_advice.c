@@ -23,7 +23,7 @@ static int is_ours(apr_pool_t *pool, const char *text) {
 static void look_at_own(apr_pool_t *pool, server_rec *server, const bh_destination_t *line) {
     const apr_array_header_t *networks = mb_vhost_networks(server);
     char text[BH_ADDRESS_SIZE];
-    if ((!line->own.high && !line->own.low) || bh_address_format(&line->own, text, sizeof text) != BH_OK) return;
+    if (bh_address_is_zero(line->own) || bh_address_format(&line->own, text, sizeof text) != BH_OK) return;
     if (!is_ours(pool, text))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0142: MulticastStats announces %s, which is not an address of this machine now: nothing is announced there until it is", text);

@@ -21,8 +21,6 @@ mb_server *mb_vhost_settings(const server_rec *server) {
     return server->is_virtual && settings != mb_main_server() ? settings : NULL;
 }
 
-static int is_given(const bh_address_t *address) { return address->high || address->low; }
-
 /* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, which are no place for other servers
  * to send requests to. */
 static void look_at_section(const server_rec *server, bh_address_t *address, uint16_t *port) {
@@ -31,7 +29,7 @@ static void look_at_section(const server_rec *server, bh_address_t *address, uin
     for (const server_addr_rec *name = server->addrs; name; name = name->next) {
         bh_address_t found;
         if (!*port) *port = name->host_port;
-        if (!mb_address_of(name->host_addr, &found) || !is_given(&found) || apr_sockaddr_is_wildcard(name->host_addr)
+        if (!mb_address_of(name->host_addr, &found) || bh_address_is_zero(found) || apr_sockaddr_is_wildcard(name->host_addr)
             || found.high >> 54 == LINK_LOCAL) continue;
         *address = found;
         if (name->host_port) *port = name->host_port;
@@ -61,7 +59,7 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
     if (!port) port = mb_first_port();
     for (int i = 0; i < settings->destinations->nelts; i++) {
         lines[i].site = number;
-        if (!is_given(&lines[i].own)) lines[i].own = address;
+        if (bh_address_is_zero(lines[i].own)) lines[i].own = address;
         if (!lines[i].own_port) lines[i].own_port = port;
     }
     mb_vhost_find(settings);

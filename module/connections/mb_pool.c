@@ -131,12 +131,12 @@ static int is_to(int fd, const mb_waiting *one) {
     peer.family = peer.sa.sin.sin_family;
     if (!mb_address_of(&peer, &address)) return 0;
     /* The port is at the same place in both families. */
-    return address.high == one->address.high && address.low == one->address.low && ntohs(peer.sa.sin.sin_port) == one->port;
+    return bh_address_equals(address, one->address) && ntohs(peer.sa.sin.sin_port) == one->port;
 }
 
 /* Whether the row still has the server that the connection goes to, and that server will not close it before an answer. */
 static int is_of(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms) {
-    return one->address.high == server->address.high && one->address.low == server->address.low && one->port == server->port
+    return bh_address_equals(one->address, server->address) && one->port == server->port
            && now_ms < one->used_ms + mb_keep_lifetime(server, BH_KEEP_ONE);
 }
 

@@ -9,7 +9,6 @@
 
 #include "connections/mb_connections.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,30 +34,12 @@ int mb_shortage_is_own(int why) {
     return why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM || why == EADDRNOTAVAIL;
 }
 
-static socklen_t address_of(const bh_facts_t *server, struct sockaddr_storage *name) {
-    uint32_t words[4] = {htonl((uint32_t)(server->address.high >> 32)), htonl((uint32_t)server->address.high),
-                         htonl((uint32_t)(server->address.low >> 32)), htonl((uint32_t)server->address.low)};
-    memset(name, 0, sizeof *name);
-    if (server->address.high == 0 && server->address.low >> 32 == 0xffff) {
-        struct sockaddr_in *four = (struct sockaddr_in *)name;
-        four->sin_family = AF_INET;
-        four->sin_port = htons(server->port);
-        four->sin_addr.s_addr = words[3];
-        return sizeof *four;
-    }
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)name;
-    six->sin6_family = AF_INET6;
-    six->sin6_port = htons(server->port);
-    memcpy(&six->sin6_addr, words, sizeof words);
-    return sizeof *six;
-}
-
 int mb_shortage_connect(const bh_facts_t *server, int wait_ms) {
-    struct sockaddr_storage name;
-    socklen_t size = address_of(server, &name);
-    int made = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    apr_sockaddr_t name;
+    mb_address_fill(&name, &server->address, server->port);
+    int made = socket(name.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0) return errno;
-    int why = connect(made, (struct sockaddr *)&name, size) == 0 ? 0 : errno;
+    int why = connect(made, (struct sockaddr *)(void *)&name.sa, name.salen) == 0 ? 0 : errno;
     if (why == EINPROGRESS) {
         struct pollfd waiting = {.fd = made, .events = POLLOUT};
         socklen_t length = sizeof why;

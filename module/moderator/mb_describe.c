@@ -9,7 +9,7 @@
 static const char *announced_name(apr_pool_t *pool, const char *given) {
     char *name = apr_pcalloc(pool, BH_NAME_SIZE);
     bh_address_t address;
-    if (given && (bh_address_parse(given, &address) != BH_OK || !mb_address_is_loopback(&address))) return given;
+    if (given && (bh_address_parse(given, &address) != BH_OK || !bh_address_is_loopback(address))) return given;
     return apr_gethostname(name, BH_NAME_SIZE, pool) == APR_SUCCESS && *name ? name : given ? given : "localhost";
 }
 

@@ -9,7 +9,6 @@
 
 #include "apr_thread_mutex.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,12 +35,6 @@ struct mb_source {
 
 static bound *all; /* under the lock */
 
-static int is_same(const bh_address_t *left, const bh_address_t *right) { return left->high == right->high && left->low == right->low; }
-static int is_ipv4(const bh_address_t *address) { return address->high == 0 && address->low >> 32 == 0xffff; }
-static int is_loopback(const bh_address_t *address) {
-    return is_ipv4(address) ? (address->low >> 24 & 0xff) == 127 : address->high == 0 && address->low == 1;
-}
-
 /* What this httpd announces as the site that the request is for. */
 static int own_addresses(const request_rec *r, bh_address_t *own) {
     uint32_t row = mb_self_row(r);
@@ -49,23 +42,23 @@ static int own_addresses(const request_rec *r, bh_address_t *own) {
     if (!bh_row_heard(bh_segment_row(mb_segment, row)) || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++])) return 0;
     for (uint32_t i = 0; i < BH_OTHER_ADDRESSES; i++) {
         bh_address_t other = bh_row_other(mb_segment, row, i);
-        if (other.high | other.low) own[count++] = other;
+        if (!bh_address_is_zero(other)) own[count++] = other;
     }
     return count;
 }
 
 /* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they then have. */
-static int can_leave(apr_pool_t *pool, const bh_facts_t *server, const bh_address_t *from, bh_address_t *used) {
-    apr_sockaddr_t *to = mb_address_for_apr(pool, &server->address), name = {.family = to->family};
+static int can_leave(const bh_facts_t *server, const bh_address_t *from, bh_address_t *used) {
+    apr_sockaddr_t to, own, name;
     socklen_t size = sizeof name.sa;
-    if (to->family == APR_INET) to->sa.sin.sin_port = htons(server->port);
-    else to->sa.sin6.sin6_port = htons(server->port);
-    int fd = socket(to->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), can = fd >= 0;
+    mb_address_fill(&to, &server->address, server->port);
+    int fd = socket(to.family, SOCK_DGRAM | SOCK_CLOEXEC, 0), can = fd >= 0;
     if (can && from) {
-        const apr_sockaddr_t *own = mb_address_for_apr(pool, from);
-        can = bind(fd, (const struct sockaddr *)(const void *)&own->sa, own->salen) == 0;
+        mb_address_fill(&own, from, 0);
+        can = bind(fd, (const struct sockaddr *)(const void *)&own.sa, own.salen) == 0;
     }
-    can = can && connect(fd, (const struct sockaddr *)(const void *)&to->sa, to->salen) == 0
+    name.family = to.family;
+    can = can && connect(fd, (const struct sockaddr *)(const void *)&to.sa, to.salen) == 0
           && getsockname(fd, (struct sockaddr *)(void *)&name.sa, &size) == 0 && mb_address_of(&name, used);
     if (fd >= 0) close(fd);
     return can;
@@ -82,7 +75,8 @@ static int shared_bits(const bh_address_t *left, const bh_address_t *right) {
 static int nearest(const bh_address_t *own, int count, unsigned tried, const bh_address_t *server) {
     int found = -1;
     for (int i = 0; i < count; i++) {
-        if (tried >> i & 1 || is_ipv4(&own[i]) != is_ipv4(server) || is_loopback(&own[i]) != is_loopback(server)) continue;
+        if (tried >> i & 1 || bh_address_is_ipv4(own[i]) != bh_address_is_ipv4(*server)
+            || bh_address_is_loopback(own[i]) != bh_address_is_loopback(*server)) continue;
         if (found < 0 || shared_bits(&own[i], server) > shared_bits(&own[found], server)) found = i;
     }
     return found;
@@ -93,12 +87,12 @@ static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen
     bh_address_t own[MOST_OWN], used;
     int count = own_addresses(r, own), next;
     unsigned tried = 0;
-    if (!count || !can_leave(r->pool, server, NULL, &used)) return 0;
+    if (!count || !can_leave(server, NULL, &used)) return 0;
     for (int i = 0; i < count; i++)
-        if (is_same(&own[i], &used)) return 0;
+        if (bh_address_equals(own[i], used)) return 0;
     while ((next = nearest(own, count, tried, &server->address)) >= 0) {
         tried |= 1u << next;
-        if (!can_leave(r->pool, server, &own[next], &used) || !is_same(&own[next], &used)) continue;
+        if (!can_leave(server, &own[next], &used) || !bh_address_equals(own[next], used)) continue;
         *chosen = own[next];
         return 1;
     }
@@ -117,10 +111,10 @@ static void set_source(apr_pool_t *pool, server_rec *copy, const bh_address_t *a
 /* With the lock. address zero: the kernel chooses. */
 static server_rec *copy_for(apr_pool_t *pool, server_rec *server, bh_address_t address) {
     for (bound *each = all; each; each = each->next)
-        if (each->of == server && is_same(&each->address, &address)) return &each->copy.server;
+        if (each->of == server && bh_address_equals(each->address, address)) return &each->copy.server;
     bound *made = apr_pcalloc(pool, sizeof *made);
     *made = (bound){.of = server, .address = address, .copy = {.server = *server}, .next = all};
-    if (address.high | address.low) set_source(pool, &made->copy.server, &address);
+    if (!bh_address_is_zero(address)) set_source(pool, &made->copy.server, &address);
     if (mb_quiet_wants(server)) mb_quiet_make(pool, &made->copy);
     all = made;
     return &made->copy.server;

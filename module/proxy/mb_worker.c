@@ -51,7 +51,7 @@ static apr_thread_mutex_t *peer_lock;
 /* ---- Workers ---- */
 
 static int is_of(const mb_peer *known, const bh_facts_t *facts) {
-    return known->port == facts->port && known->keepalive_ms == facts->keepalive_ms && known->address.low == facts->address.low && known->address.high == facts->address.high;
+    return known->port == facts->port && known->keepalive_ms == facts->keepalive_ms && bh_address_equals(known->address, facts->address);
 }
 
 /* 0: it is no server's any more, or another's soon. */

@@ -25,7 +25,7 @@ int mb_sender_is_relayed(request_rec *r) {
     apr_socket_t *socket = ap_get_conn_socket(connection);
     /* APR knows it from accept(): no system call. */
     if (!socket || apr_socket_addr_get(&peer, APR_REMOTE, socket) != APR_SUCCESS) return 1;
-    return !mb_address_of(connection->client_addr, &said) || !mb_address_of(peer, &real) || said.high != real.high || said.low != real.low;
+    return !mb_address_of(connection->client_addr, &said) || !mb_address_of(peer, &real) || !bh_address_equals(said, real);
 }
 
 mb_sender mb_sender_of(request_rec *r) {

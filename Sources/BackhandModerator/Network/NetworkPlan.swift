@@ -23,7 +23,7 @@ struct LocalNetwork {
 
 extension bh_destination_t {
     /// Our address as the line gives it.
-    var givenOwn: bh_address_t? { own.high != 0 || own.low != 0 ? own : nil }
+    var givenOwn: bh_address_t? { bh_address_is_zero(own) ? nil : own }
     /// Our port as the line gives it, else this one.
     func portOr(_ port: UInt16) -> UInt16 { own_port != 0 ? own_port : port }
 }

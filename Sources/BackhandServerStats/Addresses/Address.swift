@@ -8,7 +8,7 @@ internal import CSystem
 /// Addresses are compared and hashed far more often than printed: two words do it.
 extension bh_address: @retroactive Equatable, @retroactive Hashable {
     public static func == (left: bh_address, right: bh_address) -> Bool {
-        left.low == right.low && left.high == right.high
+        bh_address_equals(left, right)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -25,7 +25,7 @@ extension bh_address {
 
     /// The IPv4 address in host byte order; nil if this is IPv6.
     public var ipv4: UInt32? {
-        high == 0 && low >> 32 == 0xffff ? UInt32(truncatingIfNeeded: low) : nil
+        bh_address_is_ipv4(self) ? UInt32(truncatingIfNeeded: low) : nil
     }
 
     /// Whether datagrams to it reach a group: 224.0.0.0/4 or ff00::/8.
@@ -35,10 +35,7 @@ extension bh_address {
     }
 
     /// Whether it means the machine itself to everybody: 127.0.0.0/8 or ::1.
-    public var isLoopback: Bool {
-        guard let ipv4 else { return high == 0 && low == 1 }
-        return ipv4 >> 24 == 127
-    }
+    public var isLoopback: Bool { bh_address_is_loopback(self) }
 
     /// Whether it is valid on one link only, where clouds keep their secrets: 169.254.0.0/16 or fe80::/10.
     public var isLinkLocal: Bool {
@@ -48,7 +45,7 @@ extension bh_address {
 
     /// Whether one server can have it: not unspecified, not 0.0.0.0/8, neither multicast nor broadcast, nothing that is reserved.
     public var isUnicast: Bool {
-        guard let ipv4 else { return !isMulticast && !(high == 0 && low == 0) }
+        guard let ipv4 else { return !isMulticast && !bh_address_is_zero(self) }
         return ipv4 >> 24 != 0 && ipv4 >> 28 < 0xe
     }
 }

@@ -34,7 +34,7 @@ struct KnownAddresses {
             guard heard != 0 else { continue }
             for number in 0..<UInt32(BH_OTHER_ADDRESSES) {
                 let address = bh_row_other(segment, id, number)
-                if address.high | address.low != 0 { others[Int(id)].append(Other(address: address, heard: heard)) }
+                if !bh_address_is_zero(address) { others[Int(id)].append(Other(address: address, heard: heard)) }
             }
         }
     }

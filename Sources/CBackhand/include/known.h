@@ -25,14 +25,15 @@ static inline const bh_address_t *_Nullable bh_known_find(const bh_known_t *_Non
     for (uint32_t i = 0; i < BH_KNOWN_PROBES; i++) {
         const bh_address_t *slot = &table->slots[(start + i) & mask];
         uint64_t low = __atomic_load_n(&slot->low, __ATOMIC_ACQUIRE), high = bh_word_load(&slot->high);
-        if ((low == address->low && high == address->high) || !(low | high)) return slot;
+        bh_address_t found = {high, low};
+        if (bh_address_equals(found, *address) || bh_address_is_zero(found)) return slot;
     }
     return NULL;
 }
 
 /* Whether it is an address of a server whose row has not expired, or of this httpd. */
 static inline bool bh_segment_knows(const bh_segment_t *_Nonnull segment, bh_address_t address) {
-    if (!(address.low | address.high)) return false;
+    if (bh_address_is_zero(address)) return false;
     for (int try = 0; try < BH_ROW_TRIES; try++) {
         uint32_t turn = __atomic_load_n(&segment->known_turn, __ATOMIC_ACQUIRE);
         const bh_address_t *slot = bh_known_find(&segment->known[turn & 1], &address);

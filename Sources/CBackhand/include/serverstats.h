@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "address.h"
 #include "mod_backhand.h"
 
 /* gcc has no nullability words. */
@@ -30,12 +31,6 @@
 #define BH_ROW_TRIES 32
 /* Hostname of an extended row with its NUL: the longest DNS label is 63. Longer names are cut. */
 #define BH_HOSTNAME_SIZE 64
-
-/* An IPv6 address as a 128-bit number; IPv4 a.b.c.d is ::ffff:a.b.c.d. Two words compare faster than 16 bytes. */
-typedef struct bh_address {
-    uint64_t high;
-    uint64_t low;
-} bh_address_t;
 
 /* Whether a server takes new requests. What it announces and what is ordered here may differ: the greater counts. Append only. */
 typedef enum bh_state {
@@ -563,7 +558,7 @@ static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32
 static inline bool bh_row_is_own(const bh_row_t *_Nonnull row, const bh_address_t *_Nonnull address, uint16_t port) {
     bh_facts_t facts;
     return bh_row_own(row) && bh_row_heard(row) && bh_row_copy(row, &facts) && facts.port == port
-           && facts.address.high == address->high && facts.address.low == address->low;
+           && bh_address_equals(facts.address, *address);
 }
 
 /* The row that is this httpd itself at an address and port; 0 if there is none (yet). hint: where it was the last time. */
