@@ -19,7 +19,7 @@ typedef struct way_in {
  * this httpd: then that port is what clients see. */
 static way_in choose_way_in(const request_rec *r, const bh_facts_t *facts) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    if (settings->scheme == MB_HTTPS || settings->scheme == MB_H2) return (way_in){true, facts->port};
+    if (mb_scheme_is_tls((mb_scheme)settings->scheme)) return (way_in){true, facts->port};
     if (!is_tls(ap_http_scheme(r))) return (way_in){false, facts->port};
     if (!r->server->server_scheme) return (way_in){true, r->connection->local_addr->port};
     return (way_in){true, r->server->port ? r->server->port : DEFAULT_HTTPS_PORT};

@@ -60,6 +60,8 @@ typedef enum mb_pooling {
 
 /* How servers are asked: BackhandScheme. */
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
+static inline int mb_scheme_is_tls(mb_scheme scheme) { return scheme == MB_HTTPS || scheme == MB_H2; }
+static inline int mb_scheme_is_http2(mb_scheme scheme) { return scheme == MB_H2C || scheme == MB_H2; }
 /* "http" and so on, and a NULL. */
 extern const char *const mb_scheme_names[MB_SCHEMES + 1];
 

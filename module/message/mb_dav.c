@@ -34,7 +34,7 @@ static mb_dav rewrite_urls(request_rec *r, bool tls) {
 
 mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) {
     if (r->method_number == M_GET) return (mb_dav){NULL, NULL}; /* and HEAD: most requests, and none of WebDAV's */
-    return rewrite_urls(r, scheme == MB_HTTPS || scheme == MB_H2);
+    return rewrite_urls(r, mb_scheme_is_tls(scheme));
 }
 
 void mb_dav_end(request_rec *r, const mb_dav *before) {

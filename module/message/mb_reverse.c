@@ -8,7 +8,7 @@
 #include "message/mb_message.h"
 
 static const char *reverse_url(request_rec *r, const char *url, const bh_facts_t *server, mb_scheme scheme) {
-    const char *rest = bh_location_path(url, server, r->hostname, scheme == MB_HTTPS || scheme == MB_H2);
+    const char *rest = bh_location_path(url, server, r->hostname, mb_scheme_is_tls(scheme));
     if (!rest) return url;
     if (*rest != '/') rest = apr_pstrcat(r->pool, "/", rest, NULL);
     return ap_construct_url(r->pool, rest, r);

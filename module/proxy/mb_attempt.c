@@ -38,8 +38,6 @@ static int has_body(request_rec *r) {
 /* A body is gone with the first attempt that was given it. */
 int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !has_body(r); }
 
-static int is_http2(const mb_attempt *attempt) { return attempt->scheme == MB_H2C || attempt->scheme == MB_H2; }
-
 /* What an answer changes in the request. */
 static mb_answer answer_in(const request_rec *r) {
     return (mb_answer){r->status, r->status_line, r->headers_out, r->trailers_out, r->content_type, r->content_encoding,
@@ -71,19 +69,19 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const
     apr_table_unset(r->notes, "proxy_timedout");
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
     /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table of its own. */
-    if (is_http2(attempt)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
+    if (mb_scheme_is_http2(attempt->scheme)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
 }
 
 /* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
 static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
     if (result != HTTP_SERVICE_UNAVAILABLE) return 0;
-    if (is_http2(attempt)) return !mb_handshake_is_sent(r);
+    if (mb_scheme_is_http2(attempt->scheme)) return !mb_handshake_is_sent(r);
     return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
 /* Too long a line, or no header at all: what mod_proxy calls 502 after it has read an answer. Another server would answer the same. */
 static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int result) {
-    return result == HTTP_BAD_GATEWAY && !is_http2(attempt) && r->status_line != attempt->before.status_line && !mb_response_ended();
+    return result == HTTP_BAD_GATEWAY && !mb_scheme_is_http2(attempt->scheme) && r->status_line != attempt->before.status_line && !mb_response_ended();
 }
 
 static void tell_unreadable(request_rec *r) {
@@ -108,7 +106,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (attempt->held) return attempt->is_unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
-    if (is_http2(attempt) && r->connection->aborted) {
+    if (mb_scheme_is_http2(attempt->scheme) && r->connection->aborted) {
         attempt->result = DONE;
         return BH_OUTCOME_ANSWERED;
     }

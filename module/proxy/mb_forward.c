@@ -4,8 +4,6 @@
 
 #include "proxy/mb_proxy.h"
 
-static int is_http2(mb_scheme scheme) { return scheme == MB_H2C || scheme == MB_H2; }
-
 static int wants_websocket(const request_rec *r) {
     const char *protocol = apr_table_get(r->headers_in, "Upgrade");
     return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
@@ -21,7 +19,7 @@ static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings,
 /* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
 static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
     mb_scheme scheme = settings->scheme == MB_UNSET ? MB_HTTP : (mb_scheme)settings->scheme;
-    if (!is_http2(scheme) || !wants_websocket(r)) return scheme;
+    if (!mb_scheme_is_http2(scheme) || !wants_websocket(r)) return scheme;
     return scheme == MB_H2C ? MB_HTTP : MB_HTTPS;
 }
 
@@ -67,7 +65,7 @@ static char *proxy_name(request_rec *r, const char *origin) {
 
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
-    int once = is_http2(scheme) && !mb_attempt_is_safe(r);
+    int once = mb_scheme_is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {

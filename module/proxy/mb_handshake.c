@@ -31,7 +31,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
 int mb_handshake_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
 
 void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once) {
-    if (scheme == MB_H2C || scheme == MB_H2) apr_table_unset(r->notes, SENT);
+    if (mb_scheme_is_http2(scheme)) apr_table_unset(r->notes, SENT);
     now.r = r;
     now.scheme = scheme;
     now.once = once;
@@ -73,11 +73,11 @@ static int finish_connection(conn_rec *c, void *socket) {
     mb_quiet_connected();
     mb_keep_connected(c);
     /* Nothing is between the socket and the filter of answers, if there is no TLS: a filter less for each line. */
-    if (now.scheme == MB_HTTP || now.scheme == MB_HTTPS) mb_response_watch(c, now.scheme == MB_HTTP ? socket : NULL);
+    if (!mb_scheme_is_http2(now.scheme)) mb_response_watch(c, now.scheme == MB_HTTP ? socket : NULL);
     mb_silence_watch(c, socket, now.scheme == MB_HTTP);
     /* mod_proxy_http2 sends a request again by itself if the connection breaks before the answer. */
     if (now.once && mb_handshake_is_sent(now.r)) return HTTP_SERVICE_UNAVAILABLE;
-    if (now.scheme != MB_HTTPS && now.scheme != MB_H2) return DECLINED;
+    if (!mb_scheme_is_tls(now.scheme)) return DECLINED;
     ap_HOOK_pre_connection_t *finish = core_pre_connection();
     if (!finish) return DECLINED;
     apr_interval_time_t timeout;

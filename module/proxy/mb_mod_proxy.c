@@ -53,8 +53,8 @@ static const char *find_all(void) {
 
 /* NULL, or the name of what is missing for a scheme beside those. */
 static const char *lacks(mb_scheme scheme) {
-    int http2 = (scheme != MB_H2C && scheme != MB_H2) || ap_find_linked_module("mod_proxy_http2.c");
-    int tls = (scheme != MB_HTTPS && scheme != MB_H2) || ap_find_linked_module("mod_ssl.c");
+    int http2 = !mb_scheme_is_http2(scheme) || ap_find_linked_module("mod_proxy_http2.c");
+    int tls = !mb_scheme_is_tls(scheme) || ap_find_linked_module("mod_ssl.c");
     if (http2) return tls ? NULL : "mod_ssl";
     return tls ? "mod_proxy_http2" : "mod_proxy_http2 and mod_ssl";
 }
