@@ -86,7 +86,7 @@ $(CORE): Package.swift $(CORE_SOURCES)
 
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
 COLD := advice chain control covered dav describe descriptors directives gaps line listen loglevel merge mod_proxy \
-        moderator mpm names pidfile redirect rights server server_status shortage signature status tend trace
+        moderator mpm names pidfile redirect rights server server_status shortage signature status tend trace warnings
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += -Os
 

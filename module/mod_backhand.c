@@ -16,11 +16,9 @@ static int tell_version(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 static void register_hooks(apr_pool_t *pool) {
     mb_line_register(pool);
     mb_chain_register(pool);
-    mb_gaps_register(pool);
     ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_MIDDLE);
     mb_mod_proxy_register(pool);
-    mb_covered_register(pool);
-    mb_advice_register(pool);
+    mb_warnings_register(pool);
     mb_segment_register(pool);
     mb_moderator_register(pool);
     mb_worker_register(pool);

@@ -4,8 +4,6 @@
 
 #include "config/mb_config.h"
 
-#include "http_main.h"
-
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -35,14 +33,6 @@ static void look_at_own(apr_pool_t *pool, server_rec *server, const bh_destinati
                      "these announcements", text);
 }
 
-static void look_at_directory(apr_pool_t *pool, server_rec *server, const char *path) {
-    apr_finfo_t info;
-    apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE, pool);
-    if (status == APR_SUCCESS && info.filetype == APR_DIR) return;
-    ap_log_error(APLOG_MARK, APLOG_WARNING, status, server,
-                 "BH0140: UnixSocketDir %s is not a directory: the moderator cannot start; make it, for the user of the children", path);
-}
-
 /* A pool that the MPM cannot have. */
 static void look_at_shared(server_rec *server) {
     if (mb_line_first(MB_FIRST_SHARED) && !mb_mpm_is_prefork())
@@ -50,7 +40,7 @@ static void look_at_shared(server_rec *server) {
                      "have one thread, have connections in common", mb_line_first(MB_FIRST_SHARED));
 }
 
-static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
+void mb_advice_warn(apr_pool_t *pool, server_rec *server) {
     const mb_server *main = mb_main_server();
     int announced = 0;
     look_at_shared(server);
@@ -67,20 +57,11 @@ static void advise_of_lines(apr_pool_t *pool, server_rec *server) {
                      mb_line_first(MB_FIRST_CHAIN));
 }
 
-/* httpd -t runs no post_config, and a start no test_config. At a start the moderator itself complains of its directory. */
-static void advise(apr_pool_t *pool, server_rec *server) {
-    advise_of_lines(pool, server);
-    if (mb_main_server()->directory) look_at_directory(pool, server, mb_main_server()->directory);
-}
-
-static int advise_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) advise_of_lines(ptemp, server);
-    return OK;
-}
-
-void mb_advice_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_post_config(advise_at_start, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_test_config(advise, NULL, NULL, APR_HOOK_MIDDLE);
+void mb_advice_warn_of_directory(apr_pool_t *pool, server_rec *server) {
+    const char *path = mb_main_server()->directory;
+    apr_finfo_t info;
+    apr_status_t status = path ? apr_stat(&info, path, APR_FINFO_TYPE, pool) : APR_SUCCESS;
+    if (!path || (status == APR_SUCCESS && info.filetype == APR_DIR)) return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, status, server,
+                 "BH0140: UnixSocketDir %s is not a directory: the moderator cannot start; make it, for the user of the children", path);
 }

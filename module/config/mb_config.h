@@ -143,14 +143,17 @@ void mb_line_note(const cmd_parms *cmd, int kind);
 const char *mb_line_first(int kind);
 void mb_line_register(apr_pool_t *pool);
 
-/* ---- Warnings: mb_gaps.c, mb_covered.c, mb_advice.c ---- */
+/* ---- Warnings: mb_warnings.c, mb_gaps.c, mb_covered.c, mb_advice.c ---- */
 
+void mb_warnings_register(apr_pool_t *pool);
 /* Of lines that are missing, and of those that do nothing. */
-void mb_gaps_register(apr_pool_t *pool);
+void mb_gaps_warn(server_rec *server);
 /* Of chains that a ProxyPass line hides. */
-void mb_covered_register(apr_pool_t *pool);
+void mb_covered_warn(apr_pool_t *pool, server_rec *server);
 /* Of what leaves a server alone. */
-void mb_advice_register(apr_pool_t *pool);
+void mb_advice_warn(apr_pool_t *pool, server_rec *server);
+/* Of a UnixSocketDir that is missing. */
+void mb_advice_warn_of_directory(apr_pool_t *pool, server_rec *server);
 
 /* ---- Loaded functions: mb_loaded.c ---- */
 

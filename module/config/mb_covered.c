@@ -114,7 +114,7 @@ static void compare(server_rec *server, const lines *of_chains, const lines *of_
     }
 }
 
-static void warn_of_hidden_chains(apr_pool_t *pool, server_rec *server) {
+void mb_covered_warn(apr_pool_t *pool, server_rec *server) {
     apr_array_header_t *scopes = apr_array_make(pool, 4, sizeof(lines));
     new_scope(scopes, NULL);
     collect(ap_conftree, scopes, 0);
@@ -127,17 +127,4 @@ static void warn_of_hidden_chains(apr_pool_t *pool, server_rec *server) {
         compare(server, main, scope, root);
         if (root != main->root) compare(server, scope, main, root);
     }
-}
-
-/* httpd -t runs no post_config, and a start no test_config. */
-static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) warn_of_hidden_chains(ptemp, server);
-    return OK;
-}
-
-void mb_covered_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_post_config(warn_at_start, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_test_config(warn_of_hidden_chains, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -4,10 +4,7 @@
 
 #include "config/mb_config.h"
 
-#include "http_main.h"
-
-static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
-    (void)pool;
+void mb_gaps_warn(server_rec *server) {
     const mb_server *main = mb_main_server();
     int announced = 0, believes = 0;
     for (server_rec *each = server; each; each = each->next) {
@@ -36,17 +33,4 @@ static void warn_of_gaps(apr_pool_t *pool, server_rec *server) {
     if (mb_key_is_optional(main->keys))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0121: BackhandKey is Optional: what is not signed is accepted as if there were no key");
-}
-
-/* httpd -t runs no post_config, and a start no test_config. */
-static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) warn_of_gaps(ptemp, server);
-    return OK;
-}
-
-void mb_gaps_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_post_config(warn_at_start, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_test_config(warn_of_gaps, NULL, NULL, APR_HOOK_FIRST);
 }
