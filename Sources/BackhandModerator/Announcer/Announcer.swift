@@ -24,7 +24,7 @@ final class Announcer {
     var farewell = Farewell()
     var shutdown = ShutdownDetector()
     /// Announcements are made in this.
-    private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
+    private let outbox = Outbox(size: announcementLimit)
 
     init(
         _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets,
@@ -37,10 +37,6 @@ final class Announcer {
         self.network = network
         self.signer = signer
         server = OwnServer(config, log)
-    }
-
-    deinit {
-        room.deallocate()
     }
 
     func close() { server.close() }
@@ -108,11 +104,11 @@ final class Announcer {
     private func send(
         _ facts: bh_facts_t, along route: Route, _ socket: UDPSocket, _ writer: StatsWriter, now: UInt64
     ) {
-        let length = encodeAnnouncement(facts, signed: signer != nil, into: room)
+        let length = encodeAnnouncement(facts, signed: signer != nil, into: outbox.room)
         guard length > 0 else { return }
-        if let signer, !signer.sign(room, length) { return writer.count(BH_COUNT_SEND_FAILED) }
+        if let signer, !signer.sign(outbox.room, length) { return writer.count(BH_COUNT_SEND_FAILED) }
         do throws(SystemError) {
-            try socket.send(UnsafeRawBufferPointer(rebasing: room[..<length]), to: route.destination, port: route.port)
+            try outbox.send(length, to: route.destination, port: route.port, with: socket)
             writer.count(BH_COUNT_ANNOUNCED)
             bh_word_store(&segment.pointee.announced_ms, now)
             network.noteSent(route.line, nil, now: now)

@@ -20,7 +20,7 @@ final class Listener {
     /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
     private let inbox = Inbox(size: announcementLimit)
     /// Challenges and answers are made in this.
-    private let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: announcementLimit, alignment: 8)
+    private let reply = Outbox(size: announcementLimit)
 
     init(
         _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets,
@@ -32,10 +32,6 @@ final class Listener {
         self.gatekeeper = gatekeeper
         self.announcer = announcer
         warnings = PeerWarnings(config, log)
-    }
-
-    deinit {
-        reply.deallocate()
     }
 
     // ---- Reading ----
@@ -123,7 +119,7 @@ final class Listener {
 
     /// Asks the announcement's sender to prove that it is no recording.
     private func challenge(_ facts: bh_facts_t, _ datagram: Datagram, _ writer: StatsWriter, now: UInt64) {
-        let length = gatekeeper.makeChallenge(facts, to: datagram, writer, now: now, into: reply)
+        let length = gatekeeper.makeChallenge(facts, to: datagram, writer, now: now, into: reply.room)
         guard length > 0, let target = datagram.sender.ipv4, let socket = sockets.socket(towards: target),
             send(length, to: target, port: datagram.port, with: socket)
         else { return }
@@ -134,7 +130,7 @@ final class Listener {
     private func answer(_ challenge: Challenge, _ datagram: Datagram, at index: Int, _ writer: StatsWriter, now: UInt64) {
         let announced = announcer.announced
         guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = datagram.sender.ipv4 else { return }
-        let length = gatekeeper.makeAnswer(announced[index], challenge, to: datagram.sender, writer, now: now, into: reply)
+        let length = gatekeeper.makeAnswer(announced[index], challenge, to: datagram.sender, writer, now: now, into: reply.room)
         guard length > 0, send(length, to: target, port: datagram.port, with: sockets.senders[index].socket) else { return }
         writer.count(BH_COUNT_ANSWERED)
     }
@@ -142,7 +138,7 @@ final class Listener {
     /// The reply is lost like any datagram: the next announcement is challenged again.
     private func send(_ length: Int, to target: UInt32, port: UInt16, with socket: UDPSocket) -> Bool {
         do throws(SystemError) {
-            try socket.send(UnsafeRawBufferPointer(rebasing: reply[..<length]), to: target, port: port)
+            try reply.send(length, to: target, port: port, with: socket)
             return true
         } catch {
             return false
