@@ -2,33 +2,16 @@
 
 import BackhandServerStats
 
-/// Random numbers that depend on a seed alone (SplitMix64, Steele, Lea and Flood 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// One server that does not exist: a machine with a size of its own whose work wanders up and down.
 struct SimulatedServer {
     private(set) var facts = bh_facts_t()
-    private var random: SeededGenerator
+    private var random: SplitMix64
     /// Work in shares of what the machine can do: 0 is idle, 1 is full, more is queueing.
     private var work: Double
     private let usedAtRest: Double
 
     init(number: UInt32, address: UInt32, port: UInt16, seed: UInt64, startedAt: Int64) {
-        random = SeededGenerator(seed &* 0x1_0000_0001 &+ UInt64(number))
+        random = SplitMix64(state: seed &* 0x1_0000_0001 &+ UInt64(number))
         let cores = [1, 2, 4, 4, 8, 8, 16, 32].randomElement(using: &random) ?? 4
         facts.ncpu = Int32(cores)
         facts.arriba = Int32.random(in: 200_000...600_000, using: &random)
@@ -41,7 +24,7 @@ struct SimulatedServer {
         work = Double.random(in: 0.05...0.8, using: &random)
         usedAtRest = Double.random(in: 0.1...0.3, using: &random)
         // Another run is another start of the server: else its announcements would be repetitions of the last run's.
-        var start = SeededGenerator(UInt64(bitPattern: startedAt) &+ UInt64(address) << 32)
+        var start = SplitMix64(state: UInt64(bitPattern: startedAt) &+ UInt64(address) << 32)
         facts.boot_id = start.next()
         let name = Array("sim-\(number)".utf8)
         withUnsafeMutableBytes(of: &facts.hostname) { $0.copyBytes(from: name) }

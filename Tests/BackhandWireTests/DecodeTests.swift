@@ -4,18 +4,6 @@ import BackhandServerStats
 import BackhandWire
 import Testing
 
-/// Always the same numbers for the same seed (SplitMix64).
-private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// Reads the datagram from memory that is exactly as long, so that a sanitizer sees a read behind it. What is accepted must
 /// be what the rules promise to the table.
 private func check(_ bytes: [UInt8]) {
@@ -72,7 +60,7 @@ private func check(_ bytes: [UInt8]) {
     /// Bytes changed, removed, put in, doubled, in all vectors; the length field put right in half of the cases, so that what
     /// stands behind it is reached.
     @Test func mutations() {
-        var numbers = Numbers(state: 20_000_401)
+        var numbers = SplitMix64(state: 20_000_401)
         for _ in 0..<20_000 {
             var bytes = Vector.all[Int.random(in: 0..<Vector.all.count, using: &numbers)].bytes
             for _ in 0..<Int.random(in: 1...4, using: &numbers) where !bytes.isEmpty {
@@ -94,7 +82,7 @@ private func check(_ bytes: [UInt8]) {
 
     /// A valid header with random extensions behind it.
     @Test func randomExtensions() throws {
-        var numbers = Numbers(state: 1_202_001)
+        var numbers = SplitMix64(state: 1_202_001)
         let header = try #require(Vector.all.first { $0.name == "nonsense-no-extensions" }).bytes
         for _ in 0..<5_000 {
             var bytes = header

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import CBackhand
 internal import CSystem
 

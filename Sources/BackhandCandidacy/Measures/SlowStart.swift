@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import CBackhand
 
 // Servers that have just come get a growing share: of each request's candidates some are held back, that is, they stand behind all others,

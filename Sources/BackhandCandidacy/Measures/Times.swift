@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import CBackhand
 
 /// Places that are put in order by functions that forecast: more servers than a request ever asks, one after the other.

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
+
 /// A burst and then a steady rate for each key, in memory of a fixed size: no flood of forged keys can fill anything.
 ///
 /// Two keys may share a cell, so each key has two, and one with something left is enough. A few keys that use up theirs hardly ever take another's: one in
@@ -55,10 +57,8 @@ struct TokenSketch {
     }
 }
 
-/// The mixing step of SplitMix64, which maps different numbers to different ones.
+/// A number that looks random; different numbers have different ones.
 func mix(_ number: UInt64) -> UInt64 {
-    var mixed = number &+ 0x9e37_79b9_7f4a_7c15
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
+    var numbers = SplitMix64(state: number)
+    return numbers.next()
 }

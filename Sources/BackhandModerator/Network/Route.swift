@@ -67,10 +67,8 @@ struct Site: Equatable {
     /// address: the mixing step of SplitMix64, which maps different numbers to different ones.
     func bootID(from segment: UInt64) -> UInt64 {
         let own = first ?? own
-        var mixed = segment ^ own.high ^ (own.low &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(ownPort) << 48
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        mixed ^= mixed >> 31
+        let word = segment ^ own.high ^ (own.low &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(ownPort) << 48
+        let mixed = SplitMix64.mix(word)
         return mixed == 0 || mixed == segment ? ~segment : mixed
     }
 }

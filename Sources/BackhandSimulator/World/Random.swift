@@ -1,28 +1,22 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// Random numbers that depend on a seed and a stream alone (SplitMix64, Steele, Lea and Flood 2014).
+internal import BackhandServerStats
+
+/// Random numbers that depend on a seed and a stream alone.
 ///
 /// Each purpose has a stream of its own: what one rule draws changes nothing for the others, so every rule meets the same world.
 public struct Random: RandomNumberGenerator {
-    private var state: UInt64
+    private var numbers: SplitMix64
 
     /// The numbers of one stream, and of one of several members of it (index).
     public init(seed: UInt64, stream: Stream, index: Int = 0) {
-        var start = Random(state: seed &* 0x2545_f491_4f6c_dd1d &+ stream.rawValue << 32 &+ UInt64(truncatingIfNeeded: index))
-        state = start.next()
-    }
-
-    private init(state: UInt64) {
-        self.state = state
+        var start = SplitMix64(state: seed &* 0x2545_f491_4f6c_dd1d &+ stream.rawValue << 32 &+ UInt64(truncatingIfNeeded: index))
+        numbers = SplitMix64(state: start.next())
     }
 
     /// The next 64 random bits.
     public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
+        numbers.next()
     }
 
     /// Uniform in 0..<1.

@@ -1,8 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandServerStats
 import Testing
-
-@testable import BackhandCandidacy
 
 struct SplitMix64Tests {
     @Test(arguments: [1, 2, 3, 7, 2048])
