@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import BackhandServerStats
+@_exported import BackhandTestbed
 import CBackhand
 import Testing
 
@@ -48,13 +49,10 @@ struct FakeServer {
 /// A segment as the moderator would have written it.
 final class FakeTable {
     static let now: UInt64 = 1_000_000
-    let segment: UnsafeMutablePointer<bh_segment_t>
-    private let memory: UnsafeMutableRawBufferPointer
+    private let memory = SegmentMemory()
+    var segment: UnsafeMutablePointer<bh_segment_t> { memory.segment }
 
     init(_ servers: [FakeServer]) {
-        memory = .allocate(byteCount: MemoryLayout<bh_segment_t>.size, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0)
-        segment = memory.baseAddress!.assumingMemoryBound(to: bh_segment_t.self)
         for (id, server) in servers.enumerated() { set(UInt32(id), server) }
         bh_half_store(&segment.pointee.rows, UInt32(servers.count))
     }
@@ -62,8 +60,6 @@ final class FakeTable {
     convenience init(count: Int) { self.init(Array(repeating: FakeServer(), count: count)) }
 
     convenience init(loads: [Int32]) { self.init(loads.map { FakeServer(load: $0) }) }
-
-    deinit { memory.deallocate() }
 
     func set(_ id: UInt32, _ server: FakeServer) {
         let row = bh_segment_public_mutable(segment, id)
@@ -103,9 +99,9 @@ final class FakeTable {
     /// Fills the segment with random bytes.
     func fillWithNoise(seed: UInt64) {
         var state = seed
-        for index in stride(from: 0, to: memory.count, by: 8) {
+        for index in stride(from: 0, to: memory.bytes.count, by: 8) {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            memory.storeBytes(of: state ^ state >> 29, toByteOffset: index, as: UInt64.self)
+            memory.bytes.storeBytes(of: state ^ state >> 29, toByteOffset: index, as: UInt64.self)
         }
     }
 
@@ -219,51 +215,6 @@ struct Outcome: Equatable {
         decided = decision.decided_ms
         choices = decision.choices
         probe = decision.probe
-    }
-}
-
-/// Steps and the texts that they point to.
-final class Chain {
-    private(set) var steps: UnsafeBufferPointer<bh_step_t>
-    private var texts: [UnsafeMutablePointer<CChar>] = []
-
-    init(_ lines: [String], loaded: [Int: bh_candidacy_fn] = [:], broken: UnsafeMutablePointer<UInt32>? = nil) throws {
-        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
-        room.initialize(repeating: bh_step_t())
-        steps = UnsafeBufferPointer(room)
-        for (index, line) in lines.enumerated() {
-            let words = line.split(separator: " ", maxSplits: 1).map { keep(String($0)) }
-            let argument = words.count > 1 ? words[1] : nil
-            if let call = loaded[index] {
-                room[index].function = BH_FUNCTION_LOADED
-                room[index].call = call
-                room[index].name = words[0]
-                room[index].argument = argument
-                room[index].broken = broken
-            } else {
-                room[index] = try parseStep(name: words[0], argument: argument)
-            }
-        }
-    }
-
-    /// Steps as they are.
-    init(steps given: [bh_step_t]) {
-        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: given.count)
-        _ = room.initialize(from: given)
-        steps = UnsafeBufferPointer(room)
-    }
-
-    deinit {
-        steps.deallocate()
-        for text in texts { text.deallocate() }
-    }
-
-    private func keep(_ text: String) -> UnsafePointer<CChar> {
-        let bytes = Array(text.utf8CString)
-        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-        copy.initialize(from: bytes, count: bytes.count)
-        texts.append(copy)
-        return UnsafePointer(copy)
     }
 }
 

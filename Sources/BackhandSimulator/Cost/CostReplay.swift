@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandCandidacy
+internal import BackhandTestbed
 internal import CBackhand
 
 // The experiment of Amir, Awerbuch, Barak, Borgstrom and Keren (IEEE TPDS 11(7), 2000) that byCost comes from: jobs with CPU and memory

@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandTestbed
+
 /// Ours: each balancer has a table and runs the chain over it.
 final class ChainRule: LocalRule {
     private let nodes: [Node]

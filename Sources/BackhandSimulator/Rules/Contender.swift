@@ -1,5 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandTestbed
+
 /// A rule of the table, by the name that it has there.
 public struct Contender: Sendable {
     /// The name in the table.

@@ -2,12 +2,13 @@
 
 internal import BackhandCandidacy
 internal import BackhandServerStats
+internal import BackhandTestbed
 internal import CBackhand
 
 /// One balancer with a table of its own, written by the code that the moderator and the children run.
 final class Node {
     let segment: UnsafeMutablePointer<bh_segment_t>
-    private let memory: UnsafeMutableRawBufferPointer
+    private let memory: SegmentMemory
     private var writer: StatsWriter
     private let chain: Chain
     private let workspace: UnsafeMutableRawBufferPointer
@@ -22,11 +23,8 @@ final class Node {
     private(set) var dispatched: UInt64 = 0
 
     init(servers: Int, own: Int, number: Int, seed: UInt64, chain: Chain) {
-        let size = segmentSize(childSlots: 0)
-        memory = .allocate(byteCount: size, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0)
-        segment = memory.baseAddress!.assumingMemoryBound(to: bh_segment_t.self)
-        formatSegment(memory.baseAddress!, size: size, childSlots: 0, bootID: UInt64(1_000_000 + number))
+        memory = SegmentMemory(bootID: UInt64(1_000_000 + number))
+        segment = memory.segment
         writer = StatsWriter(segment: segment, epoch: bh_segment_own(segment, 1))
         self.chain = chain
         self.own = own
@@ -43,7 +41,6 @@ final class Node {
     }
 
     deinit {
-        memory.deallocate()
         workspace.deallocate()
     }
 
@@ -189,35 +186,5 @@ final class Node {
         facts.capacity = UInt32(announced.capacity * 400)
         facts.error_ppm = answered > 0 ? UInt32(window.failed * 1_000_000 / answered) : 0
         return facts
-    }
-}
-
-/// Lines of a configuration as steps, and the texts that they point to.
-public final class Chain {
-    let steps: UnsafeBufferPointer<bh_step_t>
-    private var texts: [UnsafeMutablePointer<CChar>] = []
-
-    /// Such as ["byAge 4", "byForecast"].
-    public init(_ lines: [String]) throws {
-        let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
-        room.initialize(repeating: bh_step_t())
-        steps = UnsafeBufferPointer(room)
-        for (index, line) in lines.enumerated() {
-            let words = line.split(separator: " ", maxSplits: 1).map { keep(String($0)) }
-            room[index] = try parseStep(name: words[0], argument: words.count > 1 ? words[1] : nil)
-        }
-    }
-
-    deinit {
-        steps.deallocate()
-        for text in texts { text.deallocate() }
-    }
-
-    private func keep(_ text: String) -> UnsafePointer<CChar> {
-        let bytes = Array(text.utf8CString)
-        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-        copy.initialize(from: bytes, count: bytes.count)
-        texts.append(copy)
-        return UnsafePointer(copy)
     }
 }

@@ -1,22 +1,19 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import BackhandServerStats
+import BackhandTestbed
 import Testing
 
-/// Zeroed memory with a segment in it, freed at the end of its life.
-final class TestSegment: @unchecked Sendable {
-    let memory: UnsafeMutableRawPointer
-    let size: Int
-    var segment: UnsafeMutablePointer<bh_segment_t> { memory.assumingMemoryBound(to: bh_segment_t.self) }
+/// A segment, and what tests look at in it.
+final class TestSegment: Sendable {
+    private let whole: SegmentMemory
+    var memory: UnsafeMutableRawPointer { whole.bytes.baseAddress! }
+    var size: Int { whole.bytes.count }
+    var segment: UnsafeMutablePointer<bh_segment_t> { whole.segment }
 
     init(childSlots: UInt32 = 2, bootID: UInt64 = 1) {
-        size = segmentSize(childSlots: childSlots)
-        memory = .allocate(byteCount: size, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        formatSegment(memory, size: size, childSlots: childSlots, bootID: bootID)
+        whole = SegmentMemory(childSlots: childSlots, bootID: bootID)
     }
-
-    deinit { memory.deallocate() }
 
     /// A moderator takes the segment over.
     func writer(pid: Int32 = 100, others: [bh_facts_t] = [], keyed: Bool = false) -> StatsWriter {
