@@ -18,8 +18,8 @@
 #include "unixd.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <syslog.h>
@@ -67,8 +67,11 @@ static void close_unless_needed(int fd, int log) {
 static void close_descriptors(void) {
     DIR *directory = opendir("/proc/self/fd");
     int log = error_log_fd();
-    for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (atoi(entry->d_name) != dirfd(directory)) close_unless_needed(atoi(entry->d_name), log);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        uint32_t fd;
+        if (bh_number_parse(entry->d_name, BH_UNIT_NONE, 0, INT_MAX, &fd, NULL, 0) == BH_OK && (int)fd != dirfd(directory))
+            close_unless_needed((int)fd, log);
+    }
     if (directory) closedir(directory);
     /* No descriptor left for that, or no /proc. */
     else for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) close_unless_needed(fd, log);
