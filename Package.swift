@@ -48,14 +48,14 @@ let hosted: [Target] = [
     .target(
         name: "BackhandSimulator", dependencies: ["BackhandCandidacy", "BackhandServerStats", "BackhandTestbed", "CBackhand", "CSystem"],
         swiftSettings: settings),
-    core("BackhandTestbed", ["BackhandCandidacy", "BackhandServerStats", "CBackhand"]),
+    core("BackhandTestbed", ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"]),
     tests(of: "BackhandText"),
     tests(of: "BackhandServerStats", ["BackhandTestbed", "BackhandText"]),
-    tests(of: "BackhandSystem"),
+    tests(of: "BackhandSystem", ["BackhandTestbed"]),
     tests(of: "BackhandWire"),
     tests(of: "BackhandHTTP", ["BackhandServerStats"]),
     tests(of: "BackhandCandidacy", ["BackhandServerStats", "BackhandTestbed", "BackhandText"]),
-    tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandWire"]),
+    tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandTestbed", "BackhandWire"]),
     tests(of: "BackhandBridge"),
     tests(of: "BackhandSimulator"),
 ]

@@ -457,32 +457,15 @@ int csystem_store_take(int out, int *fd, uint32_t *words) {
     return (int)room[0];
 }
 
-/* A socket and the name of its path, or -1. */
-static int unix_socket(const char *path, struct sockaddr_un *name) {
-    memset(name, 0, sizeof *name);
-    name->sun_family = AF_UNIX;
-    if (strlen(path) >= sizeof name->sun_path) {
+int csystem_unix_connect(const char *path) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof name.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(name->sun_path, path);
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-int csystem_unix_connect(const char *path) {
-    struct sockaddr_un name;
-    int fd = unix_socket(path, &name);
-    if (fd < 0) return -1;
-    if (connect(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
-    return fd;
-}
-
-int csystem_unix_listen(const char *path) {
-    struct sockaddr_un name;
-    int fd = unix_socket(path, &name);
-    if (fd < 0) return -1;
-    unlink(path);
-    if (bind(fd, (struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 16) < 0) return give_up(fd);
+    strcpy(name.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
     return fd;
 }
 

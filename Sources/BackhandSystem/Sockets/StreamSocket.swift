@@ -17,11 +17,6 @@ public struct StreamSocket: Sendable {
         fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path) } }
     }
 
-    /// Listening at the path, in the place of what was there (`bind`, `listen`).
-    public init(listeningAt path: Path) throws(SystemError) {
-        fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_listen(path) } }
-    }
-
     /// Closes it (`close`).
     public func close() {
         _ = CSystem.close(fd)

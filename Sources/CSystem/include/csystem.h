@@ -161,8 +161,6 @@ int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
 /* AF_UNIX stream sockets, likewise. */
 int csystem_unix_connect(const char *_Nonnull path);
-/* A listening socket that takes the path's place; for tests. */
-int csystem_unix_listen(const char *_Nonnull path);
 int csystem_accept_nonblocking(int fd);
 /* send and recv without waiting and without SIGPIPE; MSG_ names are an enum. */
 ssize_t csystem_stream_send(int fd, const void *_Nonnull bytes, size_t count);

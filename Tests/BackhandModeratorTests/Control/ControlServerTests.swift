@@ -2,6 +2,7 @@
 
 import BackhandServerStats
 import BackhandSystem
+import BackhandTestbed
 import Foundation
 import Testing
 
@@ -38,7 +39,7 @@ private func withControlled(
 ) throws {
     try withTemporaryDirectory { directory in
         let path = Path(directory + "/control.sock")
-        let listener = try StreamSocket(listeningAt: path)
+        let listener = StreamSocket(fd: listen(at: directory + "/control.sock"))
         defer { listener.close() }
         try "1000".write(toFile: directory + "/mod_backhand-Arriba", atomically: true, encoding: .utf8)
         let moderator = try RunningModerator(Setting(hostname: "asked", directory: directory, control: listener.fd))

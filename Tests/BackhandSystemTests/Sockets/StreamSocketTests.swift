@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandTestbed
 import Testing
 
 @testable import BackhandSystem
@@ -8,7 +9,7 @@ import Testing
     try withTemporaryDirectory { directory in
         let path = Path(directory).appending("socket")
         #expect(throws: SystemError.missing) { try StreamSocket(connectingTo: path) }
-        let listener = try StreamSocket(listeningAt: path)
+        let listener = StreamSocket(fd: listen(at: directory + "/socket"))
         defer { listener.close() }
         try listener.setNonblocking()
         #expect(throws: SystemError.self) { try listener.accept() }
