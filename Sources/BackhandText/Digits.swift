@@ -1,16 +1,20 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 /// Digits that are read as a decimal number, byte after byte. Any bytes will do: nothing here traps.
+///
+/// Inlinable, because requests have numbers too.
 public struct Digits {
     /// The number so far. What does not fit is the largest number.
-    public private(set) var value: UInt64 = 0
+    public var value: UInt64 = 0
     /// How many digits it has.
-    public private(set) var count = 0
+    public var count = 0
 
     /// Before the first digit.
+    @inlinable
     public init() {}
 
     /// Takes the byte if it is a digit.
+    @inlinable
     public mutating func take(_ byte: UInt8) -> Bool {
         guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return false }
         value = value.saturatingTimes(10).saturatingPlus(UInt64(byte &- UInt8(ascii: "0")))
@@ -43,18 +47,21 @@ public struct Decimal {
 
 extension UInt64 {
     /// The sum, or the largest number where it does not fit.
+    @inlinable
     public func saturatingPlus(_ other: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
     }
 
     /// The product, or the largest number where it does not fit.
+    @inlinable
     public func saturatingTimes(_ other: UInt64) -> UInt64 {
         let (product, overflow) = multipliedReportingOverflow(by: other)
         return overflow ? .max : product
     }
 
     /// The difference, or 0 where it would be negative.
+    @inlinable
     public func saturatingMinus(_ other: UInt64) -> UInt64 {
         self > other ? self &- other : 0
     }
