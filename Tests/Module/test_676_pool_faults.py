@@ -13,6 +13,7 @@ from harness import modules
 from harness.announce import FREE, WORKER
 from harness.backend import Reply
 from harness.front import announcement_of, front_of, row
+from harness.listening import Listener
 from harness.load import Load
 from harness.wait import wait_for
 
@@ -238,19 +239,13 @@ class Raw:
 
     def __init__(self, address, extra, delay):
         self.extra, self.delay, self.connections, self.answers = extra, delay, 0, 0
-        self._listener = socket.create_server((address, 0))
-        self.address, self.port = self._listener.getsockname()
+        self._listener = Listener(self._serve, address, accepted=self._count)
+        self.address, self.port = address, self._listener.port
         self.id = f"{self.address}:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+    def _count(self, connection):
+        self.connections += 1
+        return ()
 
     def _serve(self, connection):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -272,7 +267,6 @@ class Raw:
             connection.sendall(self.extra)
 
     def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

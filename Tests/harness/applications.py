@@ -3,9 +3,9 @@
 
 import socket
 import struct
-import threading
 
 from . import ports
+from .listening import Listener
 
 
 class _Application:
@@ -14,25 +14,13 @@ class _Application:
     def __init__(self, address, text):
         self.address, self.port, self.text = address, ports.free_port(address), text
         self.paths, self.bodies = [], []
-        self._listen(socket.create_server((address, self.port), backlog=64))
-
-    def _listen(self, listener):
-        self._listener = listener
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve, address, self.port)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
         try:
@@ -121,12 +109,7 @@ class LocalApplication(_Application):
         listener.bind(str(path))
         path.chmod(0o777)
         listener.listen(16)
-        self._listen(listener)
-
-    def __exit__(self, *_):
-        # close() alone does not wake up the thread.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._listener = Listener(self._serve, listener=listener)
 
     def converse(self, connection, stream):
         header = b""

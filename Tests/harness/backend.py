@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import ports
+from .listening import Listener
 
 
 @dataclass
@@ -66,9 +67,7 @@ class Backend:
         self.connections = 0
         self._open = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server((address, self.port), backlog=128)
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        self._listener = Listener(self._serve, address, self.port, accepted=self._count)
 
     @property
     def id(self):
@@ -82,11 +81,6 @@ class Backend:
 
     def close(self):
         """Stops listening and ends all connections."""
-        # Wakes the thread in accept().
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         with self._lock:
             for connection in self._open:
@@ -94,19 +88,12 @@ class Backend:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
-        self._thread.join(5)
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                self.connections += 1
-                number = self.connections
-                self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+    def _count(self, connection):
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+            return (self.connections,)
 
     def _serve(self, connection, number):
         try:

@@ -2,9 +2,9 @@
 """Servers and clients whose every byte the test writes: for what HTTP libraries hide."""
 
 import socket
-import threading
 
 from . import ports
+from .listening import Listener
 
 
 class Server:
@@ -12,20 +12,11 @@ class Server:
 
     def __init__(self, talk, address="127.0.9.2"):
         self.address, self.port, self.talk = address, ports.free_port(address), talk
-        self._listener = socket.create_server((address, self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve, address, self.port)
 
     @property
     def id(self):
         return f"{self.address}:{self.port}"
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection, stream):
         """One connection: request after request."""
@@ -42,11 +33,6 @@ class Server:
 
     def close(self):
         """Takes no more connections."""
-        # Wakes the thread in accept(): until then the kernel takes one more.
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
 
 
