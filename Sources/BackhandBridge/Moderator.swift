@@ -16,6 +16,12 @@ public func bh_moderator_address(
 }
 
 @c @implementation
+public func bh_moderator_has_address(_ address: UnsafePointer<bh_address_t>?) -> Bool {
+    guard let address else { return false }
+    return isLocal(address.pointee)
+}
+
+@c @implementation
 public func bh_sockets_open(
     _ sockets: UnsafeMutablePointer<OpaquePointer?>?, _ errorText: UnsafeMutablePointer<CChar>?, _ errorSize: Int
 ) -> bh_status_t {

@@ -540,6 +540,8 @@ static void moderator(void) {
     CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low >> 24 == 0xffff7f);
     CHECK(bh_destination_parse("10.0.0.4:80", "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
     CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low == UINT64_C(0xffff0a000004));
+    CHECK(bh_address_parse("127.0.0.9", &address) == BH_OK && bh_moderator_has_address(&address));
+    CHECK(bh_address_parse("192.0.2.9", &address) == BH_OK && !bh_moderator_has_address(&address) && !bh_moderator_has_address(NULL));
     bh_moderator_free(NULL);
     CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
     bh_moderator_free(made);

@@ -4,25 +4,11 @@
 
 #include "config/mb_config.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-/* Whether the address is one of this machine's: a socket can be bound to it. Also where the kernel lets any address be bound to. */
-static int is_ours(apr_pool_t *pool, const char *text) {
-    apr_sockaddr_t *name;
-    apr_socket_t *probe;
-    if (apr_sockaddr_info_get(&name, text, APR_UNSPEC, 0, 0, pool) != APR_SUCCESS) return 1;
-    if (apr_socket_create(&probe, name->family, SOCK_DGRAM, 0, pool) != APR_SUCCESS) return 1;
-    apr_status_t status = apr_socket_bind(probe, name);
-    apr_socket_close(probe);
-    return status != EADDRNOTAVAIL;
-}
-
-static void look_at_own(apr_pool_t *pool, server_rec *server, const bh_destination_t *line) {
+static void look_at_own(server_rec *server, const bh_destination_t *line) {
     const apr_array_header_t *networks = mb_vhost_networks(server);
     char text[BH_ADDRESS_SIZE];
     if (bh_address_is_zero(line->own) || bh_address_format(&line->own, text, sizeof text) != BH_OK) return;
-    if (!is_ours(pool, text))
+    if (!bh_moderator_has_address(&line->own))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0142: MulticastStats announces %s, which is not an address of this machine now: nothing is announced there until it is", text);
     /* Those that one address is told of may have other roles, and other lines. */
@@ -40,7 +26,7 @@ static void look_at_shared(server_rec *server) {
                      "have one thread, have connections in common", mb_line_first(MB_FIRST_SHARED));
 }
 
-void mb_advice_warn(apr_pool_t *pool, server_rec *server) {
+void mb_advice_warn(server_rec *server) {
     const mb_server *main = mb_main_server();
     int announced = 0;
     look_at_shared(server);
@@ -48,7 +34,7 @@ void mb_advice_warn(apr_pool_t *pool, server_rec *server) {
         const mb_server *settings = mb_server_of(each);
         if (each->is_virtual && settings == main) continue;
         for (int i = 0; i < settings->destinations->nelts; i++)
-            look_at_own(pool, each, &APR_ARRAY_IDX(settings->destinations, i, bh_destination_t));
+            look_at_own(each, &APR_ARRAY_IDX(settings->destinations, i, bh_destination_t));
         announced |= settings->destinations->nelts != 0;
     }
     if (!announced && mb_line_first(MB_FIRST_CHAIN))

@@ -151,7 +151,7 @@ void mb_gaps_warn(server_rec *server);
 /* Of chains that a ProxyPass line hides. */
 void mb_covered_warn(apr_pool_t *pool, server_rec *server);
 /* Of what leaves a server alone. */
-void mb_advice_warn(apr_pool_t *pool, server_rec *server);
+void mb_advice_warn(server_rec *server);
 /* Of a UnixSocketDir that is missing. */
 void mb_advice_warn_of_directory(apr_pool_t *pool, server_rec *server);
 

@@ -10,7 +10,7 @@
 static void warn_at_check(apr_pool_t *pool, server_rec *server) {
     mb_gaps_warn(server);
     mb_covered_warn(pool, server);
-    mb_advice_warn(pool, server);
+    mb_advice_warn(server);
     mb_advice_warn_of_directory(pool, server);
 }
 
@@ -20,7 +20,7 @@ static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
     mb_gaps_warn(server);
     mb_covered_warn(ptemp, server);
-    mb_advice_warn(ptemp, server);
+    mb_advice_warn(server);
     return OK;
 }
 

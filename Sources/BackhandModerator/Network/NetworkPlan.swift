@@ -39,6 +39,11 @@ public func announcedAddress(_ destination: bh_destination_t) -> bh_address_t? {
     }
 }
 
+/// Whether the address, an IPv4 one, is of this machine now; true where that cannot be found out.
+public func isLocal(_ address: bh_address_t) -> Bool {
+    address.ipv4.map { whyNotLocal($0) != .addressNotHere } ?? true
+}
+
 /// Which sockets the lines of MulticastStats need now, and which lines have to wait.
 struct NetworkPlan: Equatable {
     /// A line that cannot work now.

@@ -344,6 +344,10 @@ typedef struct bh_moderator bh_moderator_t;
 /* The address that this server announces along a line of MulticastStats: the one given there, or the local one from which packets leave. */
 bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
+/* Whether the address, an IPv4 one, is of this machine now: a socket can be bound to it. Also where the kernel lets any address be bound to, and
+ * where there is no socket to try it. */
+bool bh_moderator_has_address(const bh_address_t *_Nullable address);
+
 /* Makes a place for sockets, with none in it. Call it in the parent, before it forks a moderator. The parent never looks into it, and holds no socket
  * itself: a moderator that opens other sockets, because the network has changed, puts those in and takes the old ones out. */
 bh_status_t bh_sockets_open(bh_sockets_t *_Nullable *_Nullable sockets, char *_Nullable error, size_t error_size);
