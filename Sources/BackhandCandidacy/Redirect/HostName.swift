@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 internal import CBackhand
 
 /// Whether the byte may stand in a name that a client is sent to. The underscore is in no host name by the book, but in some by habit.
@@ -41,18 +42,14 @@ private func address(_ text: UnsafePointer<UInt8>) -> bh_address_t? {
     parseAddress(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))
 }
 
-/// "[2001:db8::4]". The address is copied: what reads it wants it to end with a NUL.
+/// "[2001:db8::4]".
 private func isBracketed(_ text: UnsafePointer<UInt8>) -> Bool {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_ADDRESS_SIZE)) { copy in
-        var length = 0
-        while text[length + 1] != 0, text[length + 1] != UInt8(ascii: "]") {
-            guard length < copy.count - 1 else { return false }
-            copy[length] = text[length + 1]
-            length += 1
-        }
-        copy[length] = 0
-        guard let start = copy.baseAddress, text[length + 1] != 0, text[length + 2] == 0, let address = address(UnsafePointer(start))
-        else { return false }
-        return address.ipv4 == nil
+    var length = 0
+    while text[length + 1] != 0, text[length + 1] != UInt8(ascii: "]") {
+        guard length < Int(BH_ADDRESS_SIZE) else { return false }
+        length += 1
     }
+    guard text[length + 1] != 0, text[length + 2] == 0, let address = Word(UnsafeBufferPointer(start: text + 1, count: length)).address
+    else { return false }
+    return address.ipv4 == nil
 }
