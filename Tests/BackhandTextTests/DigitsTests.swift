@@ -16,7 +16,10 @@ private func withWord<Result>(_ text: String, _ body: (Word) -> Result) -> Resul
     ] as [(String, UInt64)])
     func areANumber(text: String, expected: UInt64) {
         var digits = Digits()
-        for byte in text.utf8 { #expect(digits.take(byte)) }
+        for byte in text.utf8 {
+            let isTaken = digits.take(byte)
+            #expect(isTaken)
+        }
         #expect(digits.value == expected)
         #expect(digits.count == text.utf8.count)
     }
@@ -25,7 +28,8 @@ private func withWord<Result>(_ text: String, _ body: (Word) -> Result) -> Resul
     func nothingElseIsTaken(byte: UInt8) {
         var digits = Digits()
         _ = digits.take(UInt8(ascii: "7"))
-        #expect(!digits.take(byte))
+        let isTaken = digits.take(byte)
+        #expect(!isTaken)
         #expect(digits.value == 7)
         #expect(digits.count == 1)
     }
