@@ -29,5 +29,6 @@ enum ArgumentRule {
 struct TextRule {
     /// With its article, as the sentence "... is not" goes on.
     let what: StaticString
-    let allows: (UnsafePointer<CChar>) -> Bool
+    /// Of C, so that a rule has nothing to release: a decision makes the rules of its functions, and drops them.
+    let allows: @convention(c) (UnsafePointer<CChar>) -> Bool
 }
