@@ -9,9 +9,11 @@ import PackageDescription
 
 let embedded = Context.environment["BACKHAND_EMBEDDED"] != nil
 
-let settings: [SwiftSetting] = [.swiftLanguageMode(.v6)] + (embedded
-    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"])]
-    : [])
+let settings: [SwiftSetting] =
+    [.swiftLanguageMode(.v6)]
+    + (embedded
+        ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"])]
+        : [])
 
 /// A layer of the core: may import only what is listed.
 func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -28,7 +30,9 @@ let layers: [Target] = [
     core("BackhandHTTP", ["BackhandServerStats", "CSystem"]),
     core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "BackhandText", "CSystem"]),
     core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"]),
-    core("BackhandBridge", ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandText"]),
+    core(
+        "BackhandBridge",
+        ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandText"]),
 ]
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -46,7 +50,8 @@ let hosted: [Target] = [
     tool("backhandctl", ["BackhandSystem", "CBackhand"]),
     tool("backhand-simulate", ["BackhandWire", "BackhandSystem", "BackhandSimulator", "CBackhand"]),
     .target(
-        name: "BackhandSimulator", dependencies: ["BackhandCandidacy", "BackhandServerStats", "BackhandTestbed", "CBackhand", "CSystem"],
+        name: "BackhandSimulator",
+        dependencies: ["BackhandCandidacy", "BackhandServerStats", "BackhandTestbed", "CBackhand", "CSystem"],
         swiftSettings: settings),
     core("BackhandTestbed", ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"]),
     tests(of: "BackhandText"),
@@ -60,12 +65,16 @@ let hosted: [Target] = [
     tests(of: "BackhandSimulator"),
 ]
 
-// BACKHAND_FUZZ=1: the fuzzers instead of tools and tests. A library: libFuzzer brings the main function (scripts/fuzz).
+// BACKHAND_FUZZ=1: the fuzzers instead of tools and tests. A library: libFuzzer brings the main function
+// (scripts/fuzz).
 let fuzzing: [Target] = [
     .target(
         name: "BackhandFuzz",
-        dependencies: ["BackhandBridge", "BackhandHTTP", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem"],
-        path: "Tests/Fuzz/Sources", swiftSettings: settings),
+        dependencies: [
+            "BackhandBridge", "BackhandHTTP", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand",
+            "CSystem",
+        ],
+        path: "Tests/Fuzz/Sources", swiftSettings: settings)
 ]
 let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
 

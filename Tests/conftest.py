@@ -78,7 +78,8 @@ def mpm_stage(module_mpm, request):
 
 
 def _what_tells(log):
-    """The end of an error log, after the last lines that are no debug ones: under load these would be far above the end."""
+    """The end of an error log, after the last lines that are no debug ones: under load these would be far above the
+    end."""
     warnings = "\n".join(line for line in log.splitlines() if ":debug]" not in line and ":trace" not in line)
     return f"{warnings[-4000:]}\n[…] its end:\n{log[-4000:]}"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -ES
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""make demo: a balancer and three servers, four real httpds, find each other by multicast and share requests by their resources.
+"""make demo: a balancer and three servers, four real httpds, find each other by multicast and share requests by their
+resources.
 
 All of it lives on loopback addresses and in one temporary folder; nothing is left behind, however it ends.
 """
@@ -8,8 +9,8 @@ All of it lives on loopback addresses and in one temporary folder; nothing is le
 import _signal
 import sys
 
-# A signal while what is imported below is read, which takes half a second on a busy machine, ends Python without a traceback. (signal itself is
-# one of the modules that take time; _signal is a part of the interpreter.)
+# A signal while what is imported below is read, which takes half a second on a busy machine, ends Python without a
+# traceback. (signal itself is one of the modules that take time; _signal is a part of the interpreter.)
 _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 import signal
@@ -61,7 +62,9 @@ AcceptStats 127.0.0.0/29
 Header setifempty X-Served-By "%s"
 """
 
-BALANCER = MEMBER % "balancer" + """
+BALANCER = (
+    MEMBER % "balancer"
+    + """
 <Location />
     Backhand removeSelf
     Backhand byAge 6
@@ -73,6 +76,7 @@ BALANCER = MEMBER % "balancer" + """
     Backhand off
 </Location>
 """
+)
 
 # A download of 1 kB/s: holds a worker until its client leaves.
 SLOW = """
@@ -89,6 +93,7 @@ def say(text=""):
 
 def send_requests(balancer):
     """Who served how many; a request that nobody served counts for its status."""
+
     def work(number):
         served = Counter()
         with Client(balancer.address, balancer.port) as client:
@@ -99,6 +104,7 @@ def send_requests(balancer):
                 answer = client.request("/")
                 served[answer.header("X-Served-By") if answer.status == 200 else f"status {answer.status}"] += 1
         return served
+
     with ThreadPoolExecutor(CLIENTS) as threads:
         return sum(threads.map(work, range(CLIENTS)), Counter())
 
@@ -118,9 +124,19 @@ def hold(server, count):
 
 def perform(stage):
     balancer = stage.httpd(BALANCER, name="balancer", address="127.0.0.1", workers=32, start=False)
-    servers = {name: stage.httpd(MEMBER % name + SLOW, name=name, address=f"127.0.0.{number}", workers=workers, children=1,
-                                 modules=["ratelimit"], files={"slow": "x" * 200_000}, start=False)
-               for number, (name, workers) in enumerate(SIZES.items(), 2)}
+    servers = {
+        name: stage.httpd(
+            MEMBER % name + SLOW,
+            name=name,
+            address=f"127.0.0.{number}",
+            workers=workers,
+            children=1,
+            modules=["ratelimit"],
+            files={"slow": "x" * 200_000},
+            start=False,
+        )
+        for number, (name, workers) in enumerate(SIZES.items(), 2)
+    }
     for server in stage.httpds:
         # With all but one worker held, httpd itself says that it has few left.
         server.log.allow("AH00484|AH10159|AH00286")
@@ -141,9 +157,11 @@ def perform(stage):
 
     held = SIZES[HELD] - 1
     holders = hold(servers[HELD], held)
+
     def is_seen():
         row = balancer.status().servers[servers[HELD].id]
         return row["workers"] - row["workers_idle"] >= held
+
     wait_for(is_seen, 10, f"the balancer to hear that {HELD} is busy", show=balancer.status)
     say(f"\n  Now slow downloads hold {held} of the {SIZES[HELD]} workers of {HELD}. {REQUESTS} more were served by\n")
     second = send_requests(balancer)
@@ -167,7 +185,11 @@ def perform(stage):
 
 
 def main():
-    missing = [str(path) for path in (BUILD / "mod_backhand.so", BUILD / "backhandctl", pathlib.Path(BINARY)) if not path.exists()]
+    missing = [
+        str(path)
+        for path in (BUILD / "mod_backhand.so", BUILD / "backhandctl", pathlib.Path(BINARY))
+        if not path.exists()
+    ]
     if missing:
         return f"Missing: {', '.join(missing)}. Run make first."
     try:

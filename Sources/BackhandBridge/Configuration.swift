@@ -65,7 +65,8 @@ public func bh_destination_parse(
 
 @c @implementation
 public func bh_number_parse(
-    _ text: UnsafePointer<CChar>?, _ unit: bh_unit_t, _ least: UInt32, _ most: UInt32, _ number: UnsafeMutablePointer<UInt32>?,
+    _ text: UnsafePointer<CChar>?, _ unit: bh_unit_t, _ least: UInt32, _ most: UInt32,
+    _ number: UnsafeMutablePointer<UInt32>?,
     _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
 ) -> bh_status_t {
     guard let text, let number, least <= most else { return BH_EINVAL }

@@ -32,7 +32,8 @@ public func bh_counter_name(_ counter: UInt32) -> UnsafePointer<CChar>? {
 
 @c @implementation
 public func bh_row_reason(
-    _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ longest: UInt64, _ now: UInt64, _ text: UnsafeMutablePointer<CChar>?, _ size: Int
+    _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ longest: UInt64, _ now: UInt64,
+    _ text: UnsafeMutablePointer<CChar>?, _ size: Int
 ) -> Int {
     guard let segment, let text, id < UInt32(BH_ROWS), size >= Int(BH_REASON_SIZE) else { return 0 }
     return text.withMemoryRebound(to: UInt8.self, capacity: size) {
@@ -60,7 +61,9 @@ public func bh_segment_json(
 }
 
 @c @implementation
-public func bh_feedback_report(_ segment: UnsafeMutablePointer<bh_segment_t>?, _ result: UnsafePointer<bh_result_t>?) -> UInt32 {
+public func bh_feedback_report(
+    _ segment: UnsafeMutablePointer<bh_segment_t>?, _ result: UnsafePointer<bh_result_t>?
+) -> UInt32 {
     guard let segment, let result, result.pointee.id < UInt32(BH_ROWS) else { return 0 }
     return report(result, to: segment)
 }

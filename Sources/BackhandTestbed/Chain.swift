@@ -14,7 +14,9 @@ public final class Chain {
     /// - Parameters:
     ///   - loaded: functions in the place of a line's own.
     ///   - broken: the word that says of them that they have damaged memory.
-    public init(_ lines: [String], loaded: [Int: bh_candidacy_fn] = [:], broken: UnsafeMutablePointer<UInt32>? = nil) throws {
+    public init(
+        _ lines: [String], loaded: [Int: bh_candidacy_fn] = [:], broken: UnsafeMutablePointer<UInt32>? = nil
+    ) throws {
         let room = UnsafeMutableBufferPointer<bh_step_t>.allocate(capacity: lines.count)
         room.initialize(repeating: bh_step_t())
         steps = UnsafeBufferPointer(room)

@@ -2,7 +2,8 @@
 
 internal import CSystem
 
-/// A stream socket that listens at the path, as httpd's parent makes the control socket (`socket`, `bind`, `listen`); -1 if that fails.
+/// A stream socket that listens at the path, as httpd's parent makes the control socket (`socket`, `bind`, `listen`);
+/// -1 if that fails.
 public func listen(at path: String) -> Int32 {
     var name = sockaddr_un()
     name.sun_family = sa_family_t(AF_UNIX)

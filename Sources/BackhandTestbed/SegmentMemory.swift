@@ -17,5 +17,7 @@ public final class SegmentMemory: @unchecked Sendable {  // what is in it is rea
     deinit { bytes.deallocate() }
 
     /// The segment.
-    public var segment: UnsafeMutablePointer<bh_segment_t> { bytes.baseAddress!.assumingMemoryBound(to: bh_segment_t.self) }
+    public var segment: UnsafeMutablePointer<bh_segment_t> {
+        bytes.baseAddress!.assumingMemoryBound(to: bh_segment_t.self)
+    }
 }

@@ -13,7 +13,8 @@ public struct Message {
         for index in 0..<text.utf8CodeUnitCount { bytes.append(text.utf8Start[index]) }
     }
 
-    /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not cut.
+    /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not
+    /// cut.
     @inline(never)
     public mutating func quote(_ word: Word, most: Int = 64) {
         bytes.append(UInt8(ascii: "'"))

@@ -13,7 +13,8 @@ public struct NumberRule {
     /// The largest number.
     public let through: UInt32
 
-    /// A range in units of what is written. Inlined: a decision makes the rules of its functions, and needs none of them.
+    /// A range in units of what is written. Inlined: a decision makes the rules of its functions, and needs none of
+    /// them.
     @inlinable @inline(__always)
     public init(what: StaticString, decimals: Int = 0, above: UInt32? = nil, from: UInt32, through: UInt32) {
         self.what = what
@@ -30,11 +31,13 @@ public struct NumberRule {
         return least...max(least, UInt64(through) * scale)
     }
 
-    /// The number that the word means, as stored; nil if it means none, or one out of range: no sign, no exponent, no blanks.
+    /// The number that the word means, as stored; nil if it means none, or one out of range: no sign, no exponent, no
+    /// blanks.
     public func read(_ word: Word) -> UInt64? {
         var scanner = Scanner(word.bytes)
         // 15 digits: more than any range has.
-        guard let number = scanner.decimal(places: decimals), scanner.isAtEnd, number.skipped == 0, number.places != 0, number.count <= 15
+        guard let number = scanner.decimal(places: decimals), scanner.isAtEnd, number.skipped == 0, number.places != 0,
+            number.count <= 15
         else { return nil }
         let stored = number.scaled(to: decimals)
         return range.contains(stored) ? stored : nil

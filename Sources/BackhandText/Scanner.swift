@@ -28,7 +28,9 @@ public struct Scanner {
     /// Takes the word if it is next, as a whole: behind it must come a blank, a line's end or nothing.
     public mutating func take(word: StaticString) -> Bool {
         let start = position
-        if take(prefix: word), isAtEnd || next == Ascii.space || next == Ascii.tab || next == Ascii.newline { return true }
+        if take(prefix: word), isAtEnd || next == Ascii.space || next == Ascii.tab || next == Ascii.newline {
+            return true
+        }
         position = start
         return false
     }
@@ -74,7 +76,8 @@ public struct Scanner {
         return digits.count > 0 ? digits.value : nil
     }
 
-    /// Digits, and perhaps a point and more digits, of which so many are wanted; nil if there is no digit before the point.
+    /// Digits, and perhaps a point and more digits, of which so many are wanted; nil if there is no digit before the
+    /// point.
     ///
     /// With no places wanted, a point is not taken.
     public mutating func decimal(places most: Int) -> Decimal? {
@@ -82,7 +85,9 @@ public struct Scanner {
         take(&digits)
         let whole = digits.count
         guard whole > 0 else { return nil }
-        guard most > 0, take(Ascii.point) else { return Decimal(value: digits.value, count: whole, places: nil, skipped: 0) }
+        guard most > 0, take(Ascii.point) else {
+            return Decimal(value: digits.value, count: whole, places: nil, skipped: 0)
+        }
         take(&digits, most: whole + most)
         var rest = Digits()
         take(&rest)

@@ -45,7 +45,8 @@ enum Tag {
     static let state = UInt16(6)
     /// u64: the sender's clock, milliseconds; in signed ones.
     static let time = UInt16(7)
-    /// What a connection costs that is kept: u8 bh_idle_t, u8 0, u16 0, u32 keepalive_ms, u32 keepalive_requests, i32 kept_workers.
+    /// What a connection costs that is kept: u8 bh_idle_t, u8 0, u16 0, u32 keepalive_ms, u32 keepalive_requests, i32
+    /// kept_workers.
     static let idle = UInt16(8)
     /// u32: milliseconds for which all of the sender's processes have been stopped; left out if one can work.
     static let stalled = UInt16(9)

@@ -25,7 +25,8 @@ public func decodeAnnouncement(_ bytes: UnsafeRawBufferPointer) -> Decoded {
 
 /// Why this is no announcement of this version; nil if it has a whole header and the length that the header says.
 private func checkEnvelope(_ bytes: UnsafeRawBufferPointer) -> bh_counter_t? {
-    for index in 0..<min(4, bytes.count) where bytes[index] != UInt8(truncatingIfNeeded: magic >> (24 - 8 * UInt32(index))) {
+    for index in 0..<min(4, bytes.count)
+    where bytes[index] != UInt8(truncatingIfNeeded: magic >> (24 - 8 * UInt32(index))) {
         return BH_COUNT_FOREIGN
     }
     if bytes.count > Field.version, bytes[Field.version] != protocolVersion { return BH_COUNT_VERSION }

@@ -20,9 +20,12 @@ public func encodeAnnouncement(
         var name = UnsafeRawBufferPointer(rebasing: room.prefix { $0 != 0 })
         if name.isEmpty { name = UnsafeRawBufferPointer(start: unnamed.utf8Start, count: unnamed.utf8CodeUnitCount) }
         name = UnsafeRawBufferPointer(rebasing: name.prefix(Int(BH_HOSTNAME_SIZE) - 1))
-        let length = Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
-            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1) + (facts.stalled_ms == 0 ? 0 : 4 + 4)
-            + (facts.slashes == 0 ? 0 : 4 + 2) + (facts.idle_cost == 0 ? 0 : 4 + idleSize) + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
+        let length =
+            Field.extensions + 4 + name.count + (facts.worker_memory == 0 ? 0 : 4 + 8)
+            + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1)
+            + (facts.stalled_ms == 0 ? 0 : 4 + 4)
+            + (facts.slashes == 0 ? 0 : 4 + 2) + (facts.idle_cost == 0 ? 0 : 4 + idleSize)
+            + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         var end = encodeExtensions(facts, name: name, into: buffer)
@@ -59,7 +62,8 @@ private func encodeHeader(_ facts: bh_facts_t, length: UInt16, into buffer: Unsa
     buffer.store(facts.arrivals, at: Field.arrivals)
 }
 
-/// Hostname, the workers' memory, state, whether they stand still, slashes, and what a kept connection costs; returns where they end.
+/// Hostname, the workers' memory, state, whether they stand still, slashes, and what a kept connection costs; returns
+/// where they end.
 private func encodeExtensions(
     _ facts: bh_facts_t, name: UnsafeRawBufferPointer, into buffer: UnsafeMutableRawBufferPointer
 ) -> Int {
@@ -76,10 +80,14 @@ private func encodeExtensions(
 }
 
 /// An extension that is one number, unless that is 0; returns where it ends.
-private func encodeNumber(_ number: UInt64, tagged tag: UInt16, size: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+private func encodeNumber(
+    _ number: UInt64, tagged tag: UInt16, size: Int, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+) -> Int {
     guard number != 0 else { return offset }
     let value = encodeHead(tag, size: size, into: buffer, at: offset)
-    for place in 0..<size { buffer[value + place] = UInt8(truncatingIfNeeded: number >> UInt64(8 * (size - 1 - place))) }
+    for place in 0..<size {
+        buffer[value + place] = UInt8(truncatingIfNeeded: number >> UInt64(8 * (size - 1 - place)))
+    }
     return value + size
 }
 
@@ -115,7 +123,8 @@ private func encodeMeans(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBuffe
 
 extension bh_facts_t {
     fileprivate var hasMeans: Bool {
-        dispatched != 0 || mean_in_flight != 0 || arrival_rate != 0 || first_byte_us != 0 || latency_us != 0 || cpu_used != 0
+        dispatched != 0 || mean_in_flight != 0 || arrival_rate != 0 || first_byte_us != 0 || latency_us != 0
+            || cpu_used != 0
             || capacity != 0 || error_ppm != 0
     }
 }

@@ -144,7 +144,8 @@ int csystem_udp_multicast(int fd, uint32_t interface_address, uint32_t index, in
     interface.imr_address.s_addr = htonl(interface_address);
     interface.imr_ifindex = (int)index;
     int on = 1;
-    if ((interface_address || index) && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) < 0) return -1;
+    if ((interface_address || index) && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof interface) < 0)
+        return -1;
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl) < 0) return -1;
     return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof on);
 }
@@ -228,7 +229,8 @@ int csystem_udp_receive_batch(int fd, void *room, size_t size, csystem_datagram_
     }
     int got = recvmmsg(fd, messages, (unsigned int)count, MSG_DONTWAIT | MSG_TRUNC, NULL);
     for (int i = 0; i < got; i++)
-        datagrams[i] = (csystem_datagram_t){messages[i].msg_len, ntohl(from[i].sin_addr.s_addr), ntohs(from[i].sin_port)};
+        datagrams[i] =
+            (csystem_datagram_t){messages[i].msg_len, ntohl(from[i].sin_addr.s_addr), ntohs(from[i].sin_port)};
     return got;
 #else
     int got = 0;
@@ -244,10 +246,12 @@ int csystem_udp_receive_batch(int fd, void *room, size_t size, csystem_datagram_
 
 int csystem_udp_filter(int fd, const csystem_filter_step_t *steps, size_t count) {
 #ifdef SO_ATTACH_FILTER
-    _Static_assert(sizeof(csystem_filter_step_t) == sizeof(struct sock_filter), "the kernel's own is handed over as ours");
+    _Static_assert(sizeof(csystem_filter_step_t) == sizeof(struct sock_filter),
+                   "the kernel's own is handed over as ours");
     struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)(uintptr_t)steps};
     int unused = 0;
-    if (!count) return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT ? -1 : 0;
+    if (!count)
+        return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) < 0 && errno != ENOENT ? -1 : 0;
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 #else
     (void)fd;
@@ -283,8 +287,7 @@ int csystem_local_address(uint32_t destination, uint32_t *address) {
     socklen_t length = sizeof name;
     /* A broadcast destination needs the permission even for connect. */
     if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof on) < 0
-        || connect(fd, (struct sockaddr *)&to, sizeof to) < 0
-        || getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+        || connect(fd, (struct sockaddr *)&to, sizeof to) < 0 || getsockname(fd, (struct sockaddr *)&name, &length) < 0)
         return give_up(fd);
     *address = ntohl(name.sin_addr.s_addr);
     close(fd);
@@ -307,11 +310,13 @@ int csystem_address_check(uint32_t address) {
 }
 
 static bool is_link(const struct ifaddrs *one, const char *name, size_t length) {
-    return one->ifa_addr && one->ifa_addr->sa_family == AF_PACKET && strncmp(one->ifa_name, name, length) == 0 && !one->ifa_name[length];
+    return one->ifa_addr && one->ifa_addr->sa_family == AF_PACKET && strncmp(one->ifa_name, name, length) == 0
+           && !one->ifa_name[length];
 }
 
-/* The index of the interface with the name; a label as eth0:1 names eth0. at: where the one before was found: the system names interfaces in the same
- * order each time, so that the next is near, and a machine with a thousand of them is read once. */
+/* The index of the interface with the name; a label as eth0:1 names eth0. at: where the one before was found: the
+ * system names interfaces in the same order each time, so that the next is near, and a machine with a thousand of them
+ * is read once. */
 static uint32_t index_of(const struct ifaddrs *all, const struct ifaddrs **at, const char *name) {
     size_t length = strcspn(name, ":");
     const struct ifaddrs *found = *at;
@@ -411,7 +416,8 @@ typedef union csystem_rights {
 } csystem_rights;
 
 int csystem_store_put(int in, int fd, const uint32_t *words, int count) {
-    uint32_t room[CSYSTEM_STORE_WORDS + 1]; /* the first says how many follow: no message is empty, which would look like the end */
+    /* the first says how many follow: no message is empty, which would look like the end */
+    uint32_t room[CSYSTEM_STORE_WORDS + 1];
     csystem_rights rights;
     struct iovec piece = {room, ((size_t)count + 1) * sizeof room[0]};
     struct msghdr message;
@@ -449,10 +455,12 @@ int csystem_store_take(int out, int *fd, uint32_t *words) {
     ssize_t got = recvmsg(out, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0) return -1;
     for (struct cmsghdr *each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each))
-        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS && each->cmsg_len == CMSG_LEN(sizeof *fd) && *fd < 0)
+        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS && each->cmsg_len == CMSG_LEN(sizeof *fd)
+            && *fd < 0)
             memcpy(fd, CMSG_DATA(each), sizeof *fd);
     /* What came is what was sent, or nothing: a count that is not the length's is taken for none. */
-    if ((size_t)got < sizeof room[0] || room[0] > CSYSTEM_STORE_WORDS || (size_t)got != (room[0] + 1) * sizeof room[0]) return 0;
+    if ((size_t)got < sizeof room[0] || room[0] > CSYSTEM_STORE_WORDS || (size_t)got != (room[0] + 1) * sizeof room[0])
+        return 0;
     memcpy(words, room + 1, room[0] * sizeof room[0]);
     return (int)room[0];
 }
@@ -469,17 +477,13 @@ int csystem_unix_connect(const char *path) {
     return fd;
 }
 
-int csystem_accept_nonblocking(int fd) {
-    return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
+int csystem_accept_nonblocking(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 ssize_t csystem_stream_send(int fd, const void *bytes, size_t count) {
     return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-ssize_t csystem_stream_receive(int fd, void *bytes, size_t capacity) {
-    return recv(fd, bytes, capacity, MSG_DONTWAIT);
-}
+ssize_t csystem_stream_receive(int fd, void *bytes, size_t capacity) { return recv(fd, bytes, capacity, MSG_DONTWAIT); }
 
 static volatile sig_atomic_t stop_requested, stop_is_parents;
 

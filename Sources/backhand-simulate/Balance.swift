@@ -9,8 +9,10 @@ struct Balance: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compares ways of choosing a server in simulated clusters. mod_backhand's run with their real code.",
         discussion: """
-            Nothing is sent and nothing is served, because time is simulated. The same seed gives the same table on every machine. \
-            Figures are 99th percentiles of the latency in milliseconds, unless --figure says otherwise. A failed request counts as 20 s.
+            Nothing is sent and nothing is served, because time is simulated. The same seed gives the same table on \
+            every machine. \
+            Figures are 99th percentiles of the latency in milliseconds, unless --figure says otherwise. A failed \
+            request counts as 20 s.
             """)
 
     @Option(help: "Only the scenarios whose names begin with this. May be given again.")
@@ -19,12 +21,15 @@ struct Balance: ParsableCommand {
     @Option(help: "Only the rules whose names begin with this. May be given again.")
     var rule: [String] = []
 
-    @Option(help: ArgumentHelp("A chain of candidacy functions as one more rule, with commas between its lines.", valueName: "lines"))
+    @Option(
+        help: ArgumentHelp(
+            "A chain of candidacy functions as one more rule, with commas between its lines.", valueName: "lines"))
     var chain: [String] = []
 
     @Option(
         help: """
-            mean, p50, p90, p99, p999, failures or sent. In a symmetric cluster, sent is the percentage of the requests that a server \
+            mean, p50, p90, p99, p999, failures or sent. In a symmetric cluster, sent is the percentage of the \
+            requests that a server \
             sends on to another one.
             """)
     var figure: Figure = .p99
@@ -41,7 +46,10 @@ struct Balance: ParsableCommand {
     @Option(help: "A file for all figures, with commas between them.")
     var csv: String?
 
-    @Option(help: ArgumentHelp("Read the figures from a file that --csv has written, and simulate nothing. May be given again.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Read the figures from a file that --csv has written, and simulate nothing. May be given again.",
+            valueName: "file"))
     var from: [String] = []
 
     @Option(help: "A file for the plot.")
@@ -67,7 +75,9 @@ struct Balance: ParsableCommand {
         if rule.isEmpty, !chain.isEmpty { contenders = [] }
         contenders += chain.map { text in .chain(text, text.split(separator: ",").map(Self.trimmed)) }
         if list { return tellNames() }
-        guard !scenarios.isEmpty, !contenders.isEmpty else { throw ValidationError("nothing has that name; see --list") }
+        guard !scenarios.isEmpty, !contenders.isEmpty else {
+            throw ValidationError("nothing has that name; see --list")
+        }
         let table = try from.isEmpty ? simulate(scenarios, contenders) : Self.read(from)
         print(markdown ? table.markdown(figure) : table.text(figure))
         if goals { print("\n" + table.goals()) }
@@ -91,7 +101,9 @@ struct Balance: ParsableCommand {
                 throw ValidationError("cannot read \(path): \(error.text)")
             }
         }
-        guard let table = Table(csv: text) else { throw ValidationError("that is not what --csv writes, or cells are missing") }
+        guard let table = Table(csv: text) else {
+            throw ValidationError("that is not what --csv writes, or cells are missing")
+        }
         return table
     }
 

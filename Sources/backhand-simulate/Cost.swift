@@ -8,7 +8,8 @@ struct Cost: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Repeats the published experiment that byCost comes from, with its real code.",
         discussion: """
-            It places jobs on six machines in turn (PVM) or by byCost (E-PVM). The papers report 15.404 and 10.701 by job, 14.334 and \
+            It places jobs on six machines in turn (PVM) or by byCost (E-PVM). The papers report 15.404 and 10.701 by \
+            job, 14.334 and \
             9.795 by execution. They do not print all of their constants, so compare the ratio of the two.
             """)
 
@@ -28,7 +29,8 @@ struct Cost: ParsableCommand {
             let result = try replayCost(executions: executions, seed: seed, as: reading)
             let (turn, cost) = (result.inTurn, result.byCost)
             print(
-                "\(decimal(turn.byJob)) \(decimal(cost.byJob)) \(decimal(turn.byJob / cost.byJob)); \(decimal(turn.byExecution)) "
+                "\(decimal(turn.byJob)) \(decimal(cost.byJob)) \(decimal(turn.byJob / cost.byJob)); "
+                    + "\(decimal(turn.byExecution)) "
                     + "\(decimal(cost.byExecution)) \(decimal(turn.byExecution / cost.byExecution)): \(reading.name)")
         }
     }

@@ -35,7 +35,8 @@ struct Crowd {
                 send(servers.index(servers.startIndex, offsetBy: Int(turn % UInt64(servers.count))), with: socket)
                 turn += 1
             }
-            readiness.wait(milliseconds: Int(clamping: min(due(turn), milliseconds).saturatingMinus(elapsed, atLeast: 1)))
+            readiness.wait(
+                milliseconds: Int(clamping: min(due(turn), milliseconds).saturatingMinus(elapsed, atLeast: 1)))
         }
     }
 

@@ -12,7 +12,8 @@ struct Simulate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhand-simulate",
         abstract: "Simulates clusters, to try mod_backhand on one machine.",
-        version: BACKHAND_VERSION, subcommands: [Announce.self, Balance.self, Cost.self], defaultSubcommand: Announce.self)
+        version: BACKHAND_VERSION, subcommands: [Announce.self, Balance.self, Cost.self],
+        defaultSubcommand: Announce.self)
 }
 
 /// Pretends to be many servers of a cluster, on loopback addresses.
@@ -20,7 +21,8 @@ struct Announce: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Announces servers that do not exist, to try mod_backhand on one machine.",
         discussion: """
-            Each server announces from a separate address in 127.0.0.0/8. Nothing leaves this machine, because the destination must \
+            Each server announces from a separate address in 127.0.0.0/8. Nothing leaves this machine, because the \
+            destination must \
             be a loopback address, or a multicast group, which is then used on the loopback interface only.
             """)
 
@@ -96,7 +98,8 @@ struct Announce: ParsableCommand {
             throw ValidationError("--destination \(error.text)")
         }
         guard let group = target.group.ipv4, target.group.isMulticast || group >> 24 == 127 else {
-            throw ValidationError("--destination \(destination): only loopback addresses and multicast groups are sent to")
+            throw ValidationError(
+                "--destination \(destination): only loopback addresses and multicast groups are sent to")
         }
         let start = try loopback(first, "--first")
         guard UInt64(start) + UInt64(peers) <= 0x7fff_ffff else {

@@ -8,7 +8,8 @@ private let patience: UInt64 = 6000
 /// A full table has 3 MB.
 private let mostBytes = 16 << 20
 
-/// Milliseconds after which a missing socket is looked for once more: a graceful restart replaces it, which takes a few.
+/// Milliseconds after which a missing socket is looked for once more: a graceful restart replaces it, which takes a
+/// few.
 let restartPause: UInt32 = 200
 
 /// Sends a line to the moderator and returns all that it answers.
@@ -65,7 +66,9 @@ private func readAll(_ socket: StreamSocket, from path: String) throws -> [UInt8
         readiness.wait(milliseconds: Int(deadline - now))
         guard let count = try receive(socket, into: room) else { continue }
         guard count > 0 else { return answer }
-        guard answer.count + count <= mostBytes else { throw Complaint("\(path) answers with more than \(mostBytes >> 20) MB: it is not a moderator's") }
+        guard answer.count + count <= mostBytes else {
+            throw Complaint("\(path) answers with more than \(mostBytes >> 20) MB: it is not a moderator's")
+        }
         answer += room[..<count]
     }
 }
@@ -83,15 +86,19 @@ private func receive(_ socket: StreamSocket, into room: UnsafeMutableRawBufferPo
 /// systemd gives a service with PrivateTmp, as Debian's apache2 has it, folders of its own in these places.
 private func hiddenTemporary(_ path: String) -> String {
     guard path.hasPrefix("/tmp/") || path.hasPrefix("/var/tmp/") else { return "" }
-    return " If systemd starts httpd with PrivateTmp, other programs do not see what it has below /tmp and /var/tmp: choose another UnixSocketDir, such as "
+    return
+        " If systemd starts httpd with PrivateTmp, other programs do not see what it has below /tmp and /var/tmp: "
+        + "choose another UnixSocketDir, such as "
         + SocketChoice.directory
 }
 
 private func complaint(about path: String, _ error: SystemError) -> Complaint {
     switch error {
     case .missing:
-        Complaint("there is no socket \(path): is httpd running, and is this its UnixSocketDir? If its moderator cannot start, its error log has a line with "
-            + "BH0201 to BH0208." + hiddenTemporary(path))
+        Complaint(
+            "there is no socket \(path): is httpd running, and is this its UnixSocketDir? If its moderator cannot "
+                + "start, its error log has a line with "
+                + "BH0201 to BH0208." + hiddenTemporary(path))
     case .refused:
         Complaint("no process answers at \(path): the httpd that made it is gone")
     case .denied:

@@ -6,9 +6,11 @@ import FoundationEssentials
 
 /// What all orders have in common.
 struct OrderArguments: ParsableArguments {
-    @Argument(help: ArgumentHelp(
-        "The server, by address:port or by a name in the table. The order then holds for this httpd only. Without a server, the order is for this "
-            + "httpd itself, and it is announced to all others.", valueName: "server"))
+    @Argument(
+        help: ArgumentHelp(
+            "The server, by address:port or by a name in the table. The order then holds for this httpd only. Without "
+                + "a server, the order is for this "
+                + "httpd itself, and it is announced to all others.", valueName: "server"))
     var server: String?
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The moderator's control socket.", valueName: "path"))
@@ -23,7 +25,8 @@ struct WaitArguments: ParsableArguments {
     @Option(
         defaultAsFlag: WaitArguments.usual,
         help: ArgumentHelp(
-            "Wait until no request is under way, at most this long (default \(WaitArguments.usual)).", valueName: "seconds"))
+            "Wait until no request is under way, at most this long (default \(WaitArguments.usual)).",
+            valueName: "seconds"))
     var wait: Int?
 
     func validate() throws {
@@ -75,12 +78,15 @@ struct OrderAnswer: Decodable {
 
 /// Milliseconds between two looks at what is under way.
 private let lookPause: UInt32 = 100
-/// After an order, requests may still be on their way: balancers have heard of it within moments, and their requests come after.
+/// After an order, requests may still be on their way: balancers have heard of it within moments, and their requests
+/// come after.
 private let settling: UInt64 = 250
 
 private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throws {
     let path = try SocketChoice.find(given: order.socket)
-    if order.server?.contains("\n") == true { throw Complaint("a server is an address and port, such as 10.0.0.4:80, or a name of the table") }
+    if order.server?.contains("\n") == true {
+        throw Complaint("a server is an address and port, such as 10.0.0.4:80, or a name of the table")
+    }
     let server = try order.server.map { try ServerChoice.find($0, askedAt: path) }
     let target = server.map { " " + $0 } ?? ""
     let begin = monotonicMilliseconds()

@@ -14,7 +14,10 @@ enum ServerChoice {
             (port == nil || port == server.port) && (server.address == name || isSame(server.hostname, name))
         }
         guard let first = meant.first else {
-            throw Complaint("no server of the table has the name or address \(text): backhandctl status shows them; otherwise give address:port")
+            throw Complaint(
+                "no server of the table has the name or address \(text): backhandctl status shows them; otherwise "
+                    + "give address:port"
+            )
         }
         guard meant.count == 1 else {
             throw Complaint("several servers are \(text): choose one of \(meant.map(endpoint).joined(separator: ", "))")
@@ -35,7 +38,8 @@ enum ServerChoice {
 
     /// A name or address, and the port behind it. An IPv6 address without brackets has no port.
     private static func parts(_ text: String) -> (name: String, port: Int?) {
-        guard let colon = text.lastIndex(of: ":"), text.firstIndex(of: ":") == colon, let port = Int(text[text.index(after: colon)...])
+        guard let colon = text.lastIndex(of: ":"), text.firstIndex(of: ":") == colon,
+            let port = Int(text[text.index(after: colon)...])
         else { return (text, nil) }
         return (String(text[..<colon]), port)
     }

@@ -22,7 +22,8 @@ enum SocketChoice {
     static func onlyOne(of names: [String], in directory: String) throws -> String {
         guard let name = names.first else {
             throw Complaint(
-                "there is no backhand-*.sock in \(directory): is httpd running with mod_backhand? If its moderator cannot start, its error log has a line "
+                "there is no backhand-*.sock in \(directory): is httpd running with mod_backhand? If its moderator "
+                    + "cannot start, its error log has a line "
                     + "with BH0201 to BH0208. If its UnixSocketDir is another one, name the socket with -s")
         }
         guard names.count == 1 else {

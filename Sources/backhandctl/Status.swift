@@ -8,7 +8,8 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the table of all known servers.",
         discussion: """
-            The socket is the one of -s. Otherwise it is the one in the environment variable BACKHAND_SOCKET, or the only \
+            The socket is the one of -s. Otherwise it is the one in the environment variable BACKHAND_SOCKET, or the \
+            only \
             backhand-*.sock in \(SocketChoice.directory).
             """)
 
@@ -30,7 +31,9 @@ struct Status: ParsableCommand {
         let answer = try ask(path, "status\n")
         let document = try StatusDocument(answer, from: path)
         try output(json ? answer : Array(((means ? meansTable(document) : statusTable(document)) + "\n").utf8))
-        if let trouble = document.trouble, !trouble.isEmpty { throw Complaint("\(path): this table is not up to date: \(trouble)") }
+        if let trouble = document.trouble, !trouble.isEmpty {
+            throw Complaint("\(path): this table is not up to date: \(trouble)")
+        }
     }
 
     private func output(_ bytes: [UInt8]) throws {

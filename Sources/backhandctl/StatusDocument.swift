@@ -103,7 +103,8 @@ private func decode<Answer: Decodable>(_ answer: [UInt8], from path: String) thr
     do {
         return try JSONDecoder().decode(Answer.self, from: data)
     } catch {
-        throw Complaint("\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
+        throw Complaint(
+            "\(path) gave an answer that this backhandctl does not understand; are both of the same version?")
     }
 }
 

@@ -6,31 +6,42 @@ private let staleMilliseconds: UInt64 = 20_000
 /// The table of the status page, for a terminal.
 func statusTable(_ document: StatusDocument) -> String {
     let header = [
-        "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
+        "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba",
+        "CPUs",
         "Load/HWM", "CPU Idle", "Kept", "State", "Why",
     ]
     let refused = (document.notInTable ?? []).map { sender in
-        "not in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last \(sender.ageMilliseconds / 1000) s ago)"
+        "not in the table: \(sender.address): \(sender.reason) (\(sender.times) datagrams, the last "
+            + "\(sender.ageMilliseconds / 1000) s ago)"
     }
-    return ([table(header, document.servers, leftBound: [1, 3, 13, 14], cells)] + slashesLines(document.servers) + refused).joined(separator: "\n")
+    return
+        ([table(header, document.servers, leftBound: [1, 3, 13, 14], cells)] + slashesLines(document.servers) + refused)
+        .joined(separator: "\n")
 }
 
 /// What the servers have of AllowEncodedSlashes and MergeSlashes, where that differs.
 private func slashesLines(_ servers: [StatusDocument.Server]) -> [String] {
     let known = servers.filter { ($0.encodedSlashes ?? "unknown") != "unknown" }
-    let values = Dictionary(grouping: known) { "AllowEncodedSlashes \($0.encodedSlashes ?? ""), MergeSlashes \($0.mergeSlashes ?? "")" }
+    let values = Dictionary(grouping: known) {
+        "AllowEncodedSlashes \($0.encodedSlashes ?? ""), MergeSlashes \($0.mergeSlashes ?? "")"
+    }
     guard values.count > 1 else { return [] }
-    return values.keys.sorted().map { value in "\(value): " + (values[value] ?? []).map(address).joined(separator: " ") }
+    return values.keys.sorted().map { value in "\(value): " + (values[value] ?? []).map(address).joined(separator: " ")
+    }
 }
 
 /// What the servers announced of their last second.
 func meansTable(_ document: StatusDocument) -> String {
-    let header = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched"]
+    let header = [
+        "Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity",
+        "Errors", "Dispatched",
+    ]
     return table(header, document.servers, leftBound: [1, 3], meansCells)
 }
 
 private func table(
-    _ header: [String], _ servers: [StatusDocument.Server], leftBound: Set<Int>, _ cells: (StatusDocument.Server) -> [String]
+    _ header: [String], _ servers: [StatusDocument.Server], leftBound: Set<Int>,
+    _ cells: (StatusDocument.Server) -> [String]
 ) -> String {
     let rows = servers.map(cells)
     let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }

@@ -22,7 +22,8 @@ struct FakeServer {
     var backoff: UInt64 = 0
     /// Refusals in a row.
     var refused: UInt32 = 0
-    /// Why it is asked last by chains without a slot of their own: bits of bh_doubt_t; and when the next request may look whether it works.
+    /// Why it is asked last by chains without a slot of their own: bits of bh_doubt_t; and when the next request may
+    /// look whether it works.
     var doubts: [bh_doubt_t] = []
     var probe: UInt64 = FakeTable.now + 1000
     /// Whether it is this httpd itself.
@@ -93,7 +94,9 @@ final class FakeTable {
         extended.pointee.in_flight = server.inFlight
         extended.pointee.sent_mean = UInt32(server.sentMean * 1000)
         if server.time > 0 { bh_mean_add(&extended.pointee.latency, Self.now * 1000, server.time, 1, 0) }
-        if server.errors > 0 { bh_word_store(bh_row_failing(extended, 0), bh_mean_word(server.errors, Self.now * 1000)) }
+        if server.errors > 0 {
+            bh_word_store(bh_row_failing(extended, 0), bh_mean_word(server.errors, Self.now * 1000))
+        }
     }
 
     /// Fills the segment with random bytes.
@@ -125,7 +128,8 @@ final class FakeTable {
 
     func decide(
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
-        context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [], own: UInt32 = 0, number: UInt32 = 0,
+        context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [],
+        own: UInt32 = 0, number: UInt32 = 0,
         accepted: [bh_network_t] = [], once: Bool = false,
         idle: (@convention(c) (UInt32) -> UInt32)? = nil
     ) -> Outcome {

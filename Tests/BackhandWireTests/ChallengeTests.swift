@@ -19,8 +19,11 @@ import Testing
     /// As docs/protocol.md draws it.
     @Test func bytes() {
         #expect(
-            Self.encoded() == [0x42, 0x4b, 0x48, 0x44, 1, 1, 0, 68, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
-                0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66, 0x77, 0x77, 0x88, 0x88, 0, 3, 0, 32]
+            Self.encoded() == [
+                0x42, 0x4b, 0x48, 0x44, 1, 1, 0, 68, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+                0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x66, 0x66, 0x77, 0x77, 0x88, 0x88, 0, 3, 0,
+                32,
+            ]
                 + [UInt8](repeating: 0xee, count: 32))
         #expect(decode(Self.encoded()) == Self.sample)
     }
@@ -66,7 +69,9 @@ import Testing
 
     private func encoded(answering: Nonce?, signed: Bool) -> [UInt8] {
         var room = [UInt8](repeating: 0xee, count: announcementLimit)
-        let length = room.withUnsafeMutableBytes { encodeAnnouncement(facts(), answering: answering, signed: signed, into: $0) }
+        let length = room.withUnsafeMutableBytes {
+            encodeAnnouncement(facts(), answering: answering, signed: signed, into: $0)
+        }
         return Array(room.prefix(length))
     }
 
@@ -75,7 +80,10 @@ import Testing
         let plain = encoded(answering: nil, signed: false), signed = encoded(answering: nil, signed: true)
         #expect(signed.count == plain.count + 24 + 36)
         #expect(Array(signed[plain.count..<(plain.count + 12)]) == [0, 7, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8])
-        #expect(Array(signed[(plain.count + 12)..<(plain.count + 24)]) == [0, 11, 0, 8, 255, 255, 255, 255, 255, 255, 255, 254])
+        #expect(
+            Array(signed[(plain.count + 12)..<(plain.count + 24)]) == [
+                0, 11, 0, 8, 255, 255, 255, 255, 255, 255, 255, 254,
+            ])
         #expect(Array(signed[96..<plain.count]) == Array(plain[96...]))
         #expect(Int(signed[6]) << 8 | Int(signed[7]) == signed.count)
         #expect(Array(signed.suffix(36)) == [0, 3, 0, 32] + [UInt8](repeating: 0xee, count: 32))

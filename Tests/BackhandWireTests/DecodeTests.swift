@@ -4,8 +4,8 @@ import BackhandServerStats
 import BackhandWire
 import Testing
 
-/// Reads the datagram from memory that is exactly as long, so that a sanitizer sees a read behind it. What is accepted must
-/// be what the rules promise to the table.
+/// Reads the datagram from memory that is exactly as long, so that a sanitizer sees a read behind it. What is accepted
+/// must be what the rules promise to the table.
 private func check(_ bytes: [UInt8]) {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
     defer { memory.deallocate() }
@@ -57,8 +57,8 @@ private func check(_ bytes: [UInt8]) {
         }
     }
 
-    /// Bytes changed, removed, put in, doubled, in all vectors; the length field put right in half of the cases, so that what
-    /// stands behind it is reached.
+    /// Bytes changed, removed, put in, doubled, in all vectors; the length field put right in half of the cases, so
+    /// that what stands behind it is reached.
     @Test func mutations() {
         var numbers = SplitMix64(state: 20_000_401)
         for _ in 0..<20_000 {

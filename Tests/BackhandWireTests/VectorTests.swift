@@ -41,7 +41,8 @@ struct Vector: Sendable, CustomTestStringConvertible {
                 return Vector(
                     name: String(name.dropLast(4)), bytes: try bytes(String(contentsOf: file, encoding: .utf8)),
                     expectation: try JSONDecoder().decode(
-                        Expectation.self, from: Data(contentsOf: file.deletingPathExtension().appendingPathExtension("json"))))
+                        Expectation.self,
+                        from: Data(contentsOf: file.deletingPathExtension().appendingPathExtension("json"))))
             } catch {
                 fatalError("\(name): \(error)")
             }
@@ -60,9 +61,12 @@ struct Vector: Sendable, CustomTestStringConvertible {
 
 extension Vector.Facts {
     init(_ facts: bh_facts_t) {
-        let means = [facts.dispatched] + [
-            facts.mean_in_flight, facts.arrival_rate, facts.first_byte_us, facts.latency_us, facts.cpu_used, facts.capacity, facts.error_ppm,
-        ].map(UInt64.init)
+        let means =
+            [facts.dispatched]
+            + [
+                facts.mean_in_flight, facts.arrival_rate, facts.first_byte_us, facts.latency_us, facts.cpu_used,
+                facts.capacity, facts.error_ppm,
+            ].map(UInt64.init)
         self.init(
             boot_id: String(repeating: "0", count: facts.boot_id.leadingZeroBitCount / 4 - (facts.boot_id == 0 ? 1 : 0))
                 + String(facts.boot_id, radix: 16),
@@ -75,7 +79,11 @@ extension Vector.Facts {
             stalled: facts.stalled_ms == 0 ? nil : facts.stalled_ms,
             slashes: facts.slashes == 0 ? nil : [facts.slashes >> 8, facts.slashes & 0xff],
             idle: facts.idle_cost == 0
-                ? nil : [facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, UInt32(bitPattern: facts.kept_workers)],
+                ? nil
+                : [
+                    facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests,
+                    UInt32(bitPattern: facts.kept_workers),
+                ],
             means: means.allSatisfy { $0 == 0 } ? nil : means)
     }
 }
@@ -95,7 +103,9 @@ func encode(_ facts: bh_facts_t) -> [UInt8] {
     @Test func vectorsExist() {
         #expect(Vector.all.count >= 40)
         #expect(
-            Set(Vector.all.compactMap(\.expectation.counter)) == ["truncated", "oversized", "foreign", "version", "nonsense"])
+            Set(Vector.all.compactMap(\.expectation.counter)) == [
+                "truncated", "oversized", "foreign", "version", "nonsense",
+            ])
     }
 
     @Test(arguments: Vector.all)

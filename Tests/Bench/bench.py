@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What the module costs: `make bench`, or one part: `bench.py instructions|throughput|moderator`.
 
-Instructions are counted by callgrind (prefork -X): the same on every run. Throughput is compared within one run, in interleaved
-pairs, beside the spread of one contender against itself. Microseconds and requests a second depend on the machine and are printed
-only for orientation.
+Instructions are counted by callgrind (prefork -X): the same on every run. Throughput is compared within one run, in
+interleaved pairs, beside the spread of one contender against itself. Microseconds and requests a second depend on the
+machine and are printed only for orientation.
 """
 
 import itertools
@@ -36,8 +36,20 @@ MODERATOR_SECONDS = 30
 MOST_UNTOUCHED, MOST_HERE, MOST_WALKED_RATIO, MOST_PASSING_RATIO, MOST_MODERATOR = 500, 20000, 1.03, 1.06, 0.05
 
 # What Debian loads when it is installed, beside the harness's own: the cost is told in relation to what people run.
-USUAL_OF_DEBIAN = ("access_compat", "auth_basic", "authn_core", "authn_file", "authz_user", "autoindex", "deflate", "filter",
-                   "negotiation", "reqtimeout", "setenvif", "status")
+USUAL_OF_DEBIAN = (
+    "access_compat",
+    "auth_basic",
+    "authn_core",
+    "authn_file",
+    "authz_user",
+    "autoindex",
+    "deflate",
+    "filter",
+    "negotiation",
+    "reqtimeout",
+    "setenvif",
+    "status",
+)
 
 # And how it sets directories up.
 DEBIAN = """\
@@ -52,13 +64,17 @@ LogLevel warn
 </FilesMatch>
 """
 
-BACKHAND = DEBIAN + """\
+BACKHAND = (
+    DEBIAN
+    + """\
 UnixSocketDir ${sockets}
 MulticastStats ${address}:${port} ${group},1
 AcceptStats 127.0.0.0/16 127.9.0.0/16
 """
+)
 
-# A client like any other: an httpd of one process has no idle worker, and answers hosts inside AcceptStats with "Connection: close".
+# A client like any other: an httpd of one process has no idle worker, and answers hosts inside AcceptStats with
+# "Connection: close".
 CLIENT = "127.1.0.1"
 
 
@@ -70,8 +86,18 @@ class Counted(Httpd):
 
     def command(self, *arguments):
         arguments = [argument for argument in arguments if argument != "-DFOREGROUND"]
-        return ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-                BINARY, "-X", "-d", str(self.root), "-f", str(self.conf), *arguments]
+        return [
+            "valgrind",
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            BINARY,
+            "-X",
+            "-d",
+            str(self.root),
+            "-f",
+            str(self.conf),
+            *arguments,
+        ]
 
     def _is_up(self, before):
         # With -X httpd does not say that it is ready; a connection waits until it is.
@@ -86,10 +112,13 @@ class Counted(Httpd):
 def many(address, port, path, count):
     """Requests on kept-alive connections, a hundred on each; every answer must be 200."""
     # What a browser sends, for a cost that users see.
-    request = (f"GET {path} HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 "
-               "Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
-               "Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: identity\r\nReferer: http://bench.test/\r\n"
-               "Cookie: session=0123456789abcdef\r\nCache-Control: max-age=0\r\n\r\n").encode()
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) "
+        "Gecko/20100101 "
+        "Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+        "Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: identity\r\nReferer: http://bench.test/\r\n"
+        "Cookie: session=0123456789abcdef\r\nCache-Control: max-age=0\r\n\r\n"
+    ).encode()
     done = 0
     while done < count:
         with socket.create_connection((address, port), timeout=60, source_address=(CLIENT, 0)) as connection:
@@ -108,8 +137,15 @@ def many(address, port, path, count):
 
 def counted_run(stage, config, path, count, *, planted=0, **how):
     """Instructions of an httpd that serves so many requests."""
-    server = Counted(stage.folder, next(NAMES), group=ports.free_group(), mpm="prefork", config=config,
-                     modules=USUAL_OF_DEBIAN, **how)
+    server = Counted(
+        stage.folder,
+        next(NAMES),
+        group=ports.free_group(),
+        mpm="prefork",
+        config=config,
+        modules=USUAL_OF_DEBIAN,
+        **how,
+    )
     stage.httpds.append(server)
     server.start()
     if planted:
@@ -147,8 +183,12 @@ def per_request(stage, config, path, **how):
 
 def judge(text, value, most, unit=""):
     verdict = "ok" if value < most else "TOO MUCH"
-    print(f"{text}: {value:,.3f}{unit} (budget {most:,}{unit}) {verdict}" if isinstance(most, float)
-          else f"{text}: {value:,.0f}{unit} (budget {most:,}{unit}) {verdict}", flush=True)
+    print(
+        f"{text}: {value:,.3f}{unit} (budget {most:,}{unit}) {verdict}"
+        if isinstance(most, float)
+        else f"{text}: {value:,.0f}{unit} (budget {most:,}{unit}) {verdict}",
+        flush=True,
+    )
     return value < most
 
 
@@ -161,25 +201,47 @@ def bench_instructions():
         untouched = statistics.median(per_request(stage, BACKHAND, "/index.html") for _ in range(5))
         good &= judge("a request that no chain touches, more than without", untouched - without, MOST_UNTOUCHED)
         here = per_request(
-            stage, BACKHAND + "<Location />\nBackhand byAge 3600\nBackhand byRandom\nBackhand addSelf\nBackhand byLoad 1000\n</Location>\n",
-            "/index.html", planted=SERVERS - 1)
-        good &= judge(f"a request whose chain of {SERVERS} servers says here, more than without", here - without, MOST_HERE)
+            stage,
+            BACKHAND + "<Location />\nBackhand byAge 3600\nBackhand byRandom\nBackhand addSelf\nBackhand byLoad "
+            "1000\n</Location>\n",
+            "/index.html",
+            planted=SERVERS - 1,
+        )
+        good &= judge(
+            f"a request whose chain of {SERVERS} servers says here, more than without", here - without, MOST_HERE
+        )
 
         # SetHandler proxy: asks for the name of the file on the front.
-        backend = stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n"
-                              "AliasMatch ^/.+/htdocs/(.*)$ ${root}/htdocs/$1\n", name="backend", mpm="event")
+        backend = stage.httpd(
+            BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\nAliasMatch ^/.+/htdocs/(.*)$ ${root}/htdocs/$1\n",
+            name="backend",
+            mpm="event",
+        )
         target = f"http://{backend.id}"
         plain = per_request(stage, f"{DEBIAN}ProxyPass /p/ {target}/\nProxyPreserveHost On\n", "/p/index.html")
-        section = per_request(stage, f"{DEBIAN}<Location /p/>\nProxyPass {target}/\nProxyPreserveHost On\n</Location>\n",
-                              "/p/index.html")
-        handler = per_request(stage, f'{DEBIAN}<Proxy {target}>\nProxySet enablereuse=on\n</Proxy>\nProxyPreserveHost On\n'
-                              f'<Location />\nSetHandler "proxy:{target}"\n</Location>\n', "/index.html")
+        section = per_request(
+            stage, f"{DEBIAN}<Location /p/>\nProxyPass {target}/\nProxyPreserveHost On\n</Location>\n", "/p/index.html"
+        )
+        handler = per_request(
+            stage,
+            f"{DEBIAN}<Proxy {target}>\nProxySet enablereuse=on\n</Proxy>\nProxyPreserveHost On\n"
+            f'<Location />\nSetHandler "proxy:{target}"\n</Location>\n',
+            "/index.html",
+        )
         stage.group = backend.group
 
         def ours(count, walk, backend=backend, key="", section="<Location />\n%s</Location>\n"):
-            server = Counted(stage.folder, next(NAMES), group=backend.group, mpm="prefork",
-                             modules=USUAL_OF_DEBIAN, config=BACKHAND + key + section % (
-                                 f"BackhandDirectoryWalk {walk}\nBackhand removeSelf\nBackhand byAge 3600\nBackhand byLoad\n"))
+            server = Counted(
+                stage.folder,
+                next(NAMES),
+                group=backend.group,
+                mpm="prefork",
+                modules=USUAL_OF_DEBIAN,
+                config=BACKHAND
+                + key
+                + section
+                % (f"BackhandDirectoryWalk {walk}\nBackhand removeSelf\nBackhand byAge 3600\nBackhand byLoad\n"),
+            )
             stage.httpds.append(server)
             server.start()
             server.knows(backend, deadline=60)
@@ -190,12 +252,21 @@ def bench_instructions():
         walked, passing = ((ours(2 * REQUESTS, walk) - ours(REQUESTS, walk)) / REQUESTS for walk in ("On", "Off"))
         # Like ProxyPass outside of all sections.
         outside = (ours(2 * REQUESTS, "Off", section="%s") - ours(REQUESTS, "Off", section="%s")) / REQUESTS
-        print(f"a proxied request: {walked:,.0f} instructions, with BackhandDirectoryWalk Off {passing:,.0f}, outside of all sections {outside:,.0f}; "
-              f"ProxyPass {plain:,.0f}, in a Location {section:,.0f}; SetHandler proxy: {handler:,.0f}", flush=True)
-        print(f"with the walk, ratio to ProxyPass, which walks never: {walked / plain:.3f}, in a Location: {walked / section:.3f}",
-              flush=True)
+        print(
+            f"a proxied request: {walked:,.0f} instructions, with BackhandDirectoryWalk Off {passing:,.0f}, outside "
+            f"of all sections {outside:,.0f}; "
+            f"ProxyPass {plain:,.0f}, in a Location {section:,.0f}; SetHandler proxy: {handler:,.0f}",
+            flush=True,
+        )
+        print(
+            f"with the walk, ratio to ProxyPass, which walks never: {walked / plain:.3f}, in a Location: "
+            f"{walked / section:.3f}",
+            flush=True,
+        )
         good &= judge("with the walk, ratio to SetHandler proxy:, which walks too", walked / handler, MOST_WALKED_RATIO)
-        good &= judge("without the walk, both outside of all sections, ratio to ProxyPass", outside / plain, MOST_PASSING_RATIO)
+        good &= judge(
+            "without the walk, both outside of all sections, ratio to ProxyPass", outside / plain, MOST_PASSING_RATIO
+        )
         good &= judge("without the walk, both in a Location, ratio to ProxyPass", passing / section, MOST_PASSING_RATIO)
 
         # Signs the header of each request; the server that gets it checks it for about the same.
@@ -203,18 +274,26 @@ def bench_instructions():
         file.write_text("k" * 64)
         file.chmod(0o600)
         key = f"BackhandKey {file}\n"
-        friend = stage.httpd(BACKHAND + key + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", name="friend", mpm="event",
-                             group=stage.new_group())
+        friend = stage.httpd(
+            BACKHAND + key + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n",
+            name="friend",
+            mpm="event",
+            group=stage.new_group(),
+        )
         signing = (ours(2 * REQUESTS, "Off", friend, key) - ours(REQUESTS, "Off", friend, key)) / REQUESTS
-        print(f"a proxied request with a key: {signing:,.0f} instructions, {signing - passing:,.0f} more than without; "
-              f"ratio to ProxyPass {signing / plain:.3f}", flush=True)
+        print(
+            f"a proxied request with a key: {signing:,.0f} instructions, {signing - passing:,.0f} more than without; "
+            f"ratio to ProxyPass {signing / plain:.3f}",
+            flush=True,
+        )
     return good
 
 
 def wrk(url):
     """Requests a second."""
     result = subprocess.run(
-        ["wrk", "-t1", f"-c{WRK_CONNECTIONS}", f"-d{WRK_SECONDS}s", url], capture_output=True, text=True, check=True)
+        ["wrk", "-t1", f"-c{WRK_CONNECTIONS}", f"-d{WRK_SECONDS}s", url], capture_output=True, text=True, check=True
+    )
     # Not "Socket errors": the event MPM of 2.4 resets a few connections of a new httpd under load, with any handler.
     assert "Non-2xx" not in result.stdout, result.stdout
     return float(re.search(r"Requests/sec:\s*([\d.]+)", result.stdout)[1])
@@ -223,8 +302,7 @@ def wrk(url):
 def bench_throughput():
     """Ours against balancer:// bybusyness: the same httpd, the same backend."""
     with Stage("bench") as stage:
-        backends = [stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", mpm="event",
-                                workers=32)]
+        backends = [stage.httpd(BACKHAND + "KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", mpm="event", workers=32)]
         for backend in backends:
             for folder in ("ours", "busy"):
                 backend.put(f"{folder}/index.html", "x" * 70)
@@ -234,7 +312,10 @@ def bench_throughput():
             "Backhand byRandom\nBackhand byLoad\n</Location>\n"
             f"<Proxy balancer://servers>\n{members}ProxySet lbmethod=bybusyness\n</Proxy>\n"
             "ProxyPass /busy/ balancer://servers/busy/\nProxyPreserveHost On\n",
-            mpm="event", workers=32, modules=("proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"))
+            mpm="event",
+            workers=32,
+            modules=("proxy_balancer", "lbmethod_bybusyness", "slotmem_shm"),
+        )
         front.put("ours/index.html", "x" * 70)  # without the file, httpd looks at each folder on the way to it
         front.knows(*backends, deadline=20)
         urls = {name: f"http://{front.id}/{name}/index.html" for name in ("ours", "busy")}
@@ -249,9 +330,12 @@ def bench_throughput():
             ratios.append(our / statistics.mean(busy))
             same.append(busy[0] / busy[1])
         median, spread = statistics.median(ratios), statistics.median(abs(ratio - 1) for ratio in same)
-        print(f"throughput against balancer:// bybusyness, median of {PAIRS} pairs: {median:.3f} "
-              f"(spread of the balancer against itself {spread:.3f}; ours last {our:,.0f}/s) "
-              f"{'ok' if median >= 1 - spread else 'TOO SLOW'}", flush=True)
+        print(
+            f"throughput against balancer:// bybusyness, median of {PAIRS} pairs: {median:.3f} "
+            f"(spread of the balancer against itself {spread:.3f}; ours last {our:,.0f}/s) "
+            f"{'ok' if median >= 1 - spread else 'TOO SLOW'}",
+            flush=True,
+        )
         return median >= 1 - spread
 
 
@@ -268,8 +352,17 @@ def bench_moderator():
         server.log.allow("BH0316")  # row 0 is ours: the last of them finds the table full
         group = "{}:{}".format(*server.group)
         peers = subprocess.Popen(
-            [BUILD / "backhand-simulate", "--peers", str(PEERS), "--destination", group,
-             "--seconds", str(MODERATOR_SECONDS + 15)], stdout=subprocess.DEVNULL)
+            [
+                BUILD / "backhand-simulate",
+                "--peers",
+                str(PEERS),
+                "--destination",
+                group,
+                "--seconds",
+                str(MODERATOR_SECONDS + 15),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
         try:
             deadline = time.monotonic() + 12
             while len(server.status().servers) < PEERS - 1 and time.monotonic() < deadline:

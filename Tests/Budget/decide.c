@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Decides so many times over a table of so many servers: `decide SERVERS TIMES`. Run under callgrind with two values of TIMES, the difference
- * is what a decision costs. Exits with 1 if deciding allocates: malloc and its kin are wrapped by the linker (Tests/Budget/README.md). */
+/* Decides so many times over a table of so many servers: `decide SERVERS TIMES`. Run under callgrind with two values of
+ * TIMES, the difference is what a decision costs. Exits with 1 if deciding allocates: malloc and its kin are wrapped by
+ * the linker (Tests/Budget/README.md). */
 
 #include "backhand.h"
 
@@ -38,9 +39,10 @@ int __wrap_posix_memalign(void **result, size_t alignment, size_t size) {
     return __real_posix_memalign(result, alignment, size);
 }
 
-/* The chain of old, or with a third argument the recommended one; what is not as usual, by a fourth: "untimed" (of a third of the servers no time is
- * known) or "newcomers" (all have come in the last 10 s, one after the other). */
-static const char *const functions[][2] = {{"byAge", "6"}, {"byRandom", NULL}, {"byLogWindow", NULL}, {"byLoad", NULL}, {"default", NULL}};
+/* The chain of old, or with a third argument the recommended one; what is not as usual, by a fourth: "untimed" (of a
+ * third of the servers no time is known) or "newcomers" (all have come in the last 10 s, one after the other). */
+static const char *const functions[][2] = {
+    {"byAge", "6"}, {"byRandom", NULL}, {"byLogWindow", NULL}, {"byLoad", NULL}, {"default", NULL}};
 #define STEPS 4u
 #define NOW 1000000u
 
@@ -60,7 +62,8 @@ static bh_segment_t *table(uint32_t servers, const char *state) {
         row->in_flight = id % 3;
         if (is_untimed && id % 3 == 0) continue;
         row->facts.latency_us = 15000;
-        bh_mean_add(&row->latency, NOW * UINT64_C(1000), 10000 + id * 104729 % 20000, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
+        bh_mean_add(&row->latency, NOW * UINT64_C(1000), 10000 + id * 104729 % 20000, BH_LATENCY_TAU_US,
+                    BH_LATENCY_CLIP);
         bh_mean_add(&row->first_byte, NOW * UINT64_C(1000), 1000, BH_LATENCY_TAU_US, BH_LATENCY_CLIP);
         /* Not so many that the server is dropped: it is to cost something. */
         if (id % 5 == 0) bh_word_store(bh_row_failing(row, 0), bh_mean_word(300000, NOW * UINT64_C(1000)));

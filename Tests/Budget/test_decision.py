@@ -23,8 +23,23 @@ def decide(tmp_path_factory):
     program = tmp_path_factory.mktemp("budget") / "decide"
     wrapped = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "posix_memalign")]
     subprocess.run(
-        ["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{REPOSITORY}/Sources/CBackhand/include",
-         HERE / "decide.c", CORE, *wrapped, "-lm", "-o", program], check=True)
+        [
+            "cc",
+            "-std=gnu11",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            f"-I{REPOSITORY}/Sources/CBackhand/include",
+            HERE / "decide.c",
+            CORE,
+            *wrapped,
+            "-lm",
+            "-o",
+            program,
+        ],
+        check=True,
+    )
     return program
 
 
@@ -32,12 +47,20 @@ def instructions(program, *arguments):
     """Instructions that one run executes."""
     result = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, *map(str, arguments)],
-        capture_output=True, text=True, check=True)
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return int(re.search(r"Collected\s*:\s*(\d+)", result.stderr)[1])
 
 
 # Chain and state of the table as decide.c takes them, and the name of their thresholds.
-CASES = {"decision": [], "default": ["default"], "default_untimed": ["default", "untimed"], "default_newcomers": ["default", "newcomers"]}
+CASES = {
+    "decision": [],
+    "default": ["default"],
+    "default_untimed": ["default", "untimed"],
+    "default_newcomers": ["default", "newcomers"],
+}
 CHAINS = pytest.mark.parametrize("case", CASES)
 
 
@@ -61,10 +84,28 @@ def test_allocates_nothing(decide, servers, case):
 def test_counts_allocations(tmp_path):
     """The counter sees an allocation made in the core: parsing a wrong name builds a text."""
     program = tmp_path / "counts"
-    source = (HERE / "decide.c").read_text().replace(
-        "    counting = 0;\n", '    bh_step_parse("nonsense", NULL, chain, error, sizeof error);\n    counting = 0;\n')
+    source = (
+        (HERE / "decide.c")
+        .read_text()
+        .replace(
+            "    counting = 0;\n",
+            '    bh_step_parse("nonsense", NULL, chain, error, sizeof error);\n    counting = 0;\n',
+        )
+    )
     (tmp_path / "counts.c").write_text(source)
     wrapped = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc", "posix_memalign")]
-    subprocess.run(["cc", "-std=gnu11", f"-I{REPOSITORY}/Sources/CBackhand/include", tmp_path / "counts.c", CORE, *wrapped,
-                    "-lm", "-o", program], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-std=gnu11",
+            f"-I{REPOSITORY}/Sources/CBackhand/include",
+            tmp_path / "counts.c",
+            CORE,
+            *wrapped,
+            "-lm",
+            "-o",
+            program,
+        ],
+        check=True,
+    )
     assert subprocess.run([program, "16", "1"], capture_output=True, check=False).returncode == 1

@@ -8,8 +8,8 @@ from harness import announce, ports
 from harness.announce import Announcement
 from harness.wait import wait_for
 
-# The kernel gives mod_proxy's connections on the loopback interface the address 127.0.0.1. Clients of the tests come from
-# 127.0.0.50: no peer.
+# The kernel gives mod_proxy's connections on the loopback interface the address 127.0.0.1. Clients of the tests come
+# from 127.0.0.50: no peer.
 MEMBER = """
 UnixSocketDir ${sockets}
 MulticastStats ${address}:${port} ${group},1
@@ -26,8 +26,10 @@ THREE_ANNOUNCEMENTS = 3 * INTERVAL
 
 
 def members(stage, count, config, **how):
-    return [stage.httpd(MEMBER + config, name=f"member{number}", address=f"127.0.9.{number}", **how)
-            for number in range(1, count + 1)]
+    return [
+        stage.httpd(MEMBER + config, name=f"member{number}", address=f"127.0.9.{number}", **how)
+        for number in range(1, count + 1)
+    ]
 
 
 def wait_until_all_know_all(servers, deadline=10):
@@ -54,7 +56,8 @@ def test_convergence_within_three_announcements(stage, mpm):
     for server in servers:
         row, own = late.status().servers[server.id], server.status().self
         assert [row[key] for key in ("hostname", "ncpu", "memory_total", "workers", "arriba")] == [
-            own[key] for key in ("hostname", "ncpu", "memory_total", "workers", "arriba")]
+            own[key] for key in ("hostname", "ncpu", "memory_total", "workers", "arriba")
+        ]
 
 
 def test_a_symmetric_cluster(stage, mpm):
@@ -65,20 +68,28 @@ def test_a_symmetric_cluster(stage, mpm):
     for front in servers:
         served = shares(front, 60)
         assert set(served) == ids and min(served.values()) >= 3, served
+
     def lines():
         return [line for server in servers for line in server.access_log()]
+
     def actions():
         return Counter(line.split("action=")[1].split()[0] for line in lines())
+
     # A request is logged after its answer; one that was passed on is logged twice.
-    wait_for(lambda: actions()["proxy"] + actions()["local"] == 240 and actions()["looped"] == actions()["proxy"], 5,
-             "240 requests in the logs", show=actions)
+    wait_for(
+        lambda: actions()["proxy"] + actions()["local"] == 240 and actions()["looped"] == actions()["proxy"],
+        5,
+        "240 requests in the logs",
+        show=actions,
+    )
     assert set(actions()) == {"proxy", "local", "looped"}
     # Each line has the client's address, also where a peer passed its request on.
     assert {line.split()[0] for line in lines()} == {CLIENT}
 
 
 def test_a_stopped_server_loses_its_traffic_and_gets_it_back(stage, mpm):
-    """SIGSTOP: the kernel still takes connections for it, so only its silence tells. byAge 2 drops it after two seconds."""
+    """SIGSTOP: the kernel still takes connections for it, so only its silence tells. byAge 2 drops it after two
+    seconds."""
     servers = members(stage, 4, "Backhand removeSelf\nBackhand byAge 2\nBackhand byRandom\n", mpm=mpm)
     wait_until_all_know_all(servers)
     front, stopped = servers[0], servers[2]
@@ -117,7 +128,9 @@ def test_a_foreign_sender_is_ignored(stage):
     # Claiming to be a member does not help: the sender counts.
     announce.send(Announcement(servers[1].address, servers[1].port, "imposter").encode(), stage.group, "127.0.0.66")
     for server, count in zip(servers, before):
-        wait_for(lambda server=server, count=count: server.status().counters["not_accepted"] >= count + 6, 5, "the count")
+        wait_for(
+            lambda server=server, count=count: server.status().counters["not_accepted"] >= count + 6, 5, "the count"
+        )
         assert set(server.status().servers) == {member.id for member in servers}
         assert "imposter" not in server.status().text
         server.log.allow("BH03")
@@ -132,8 +145,12 @@ def test_two_networks_are_one_server(stage):
     other = stage.httpd(both, name="other", address="127.0.9.2")
     left = stage.httpd(MEMBER, name="left", address="127.0.9.3")
     right = stage.httpd(MEMBER.replace("${group}", f"{second[0]}:{second[1]}"), name="right", address="127.0.9.4")
-    for server, known in ((first, (other, left, right)), (other, (first, left, right)), (left, (first, other)),
-                          (right, (first, other))):
+    for server, known in (
+        (first, (other, left, right)),
+        (other, (first, left, right)),
+        (left, (first, other)),
+        (right, (first, other)),
+    ):
         server.knows(*known)
     # The second datagram of a round is the same news: it counts as repeated, and the table stays as it is.
     repeated = left.status().counters["repeated"], first.status().counters["repeated"]
@@ -147,17 +164,28 @@ def test_two_networks_are_one_server(stage):
 def test_two_networks_with_two_addresses_are_one_server(stage):
     """A machine with a leg in each network announces another address in each: still one row, one of its addresses."""
     second = ports.free_group()
-    front = stage.httpd(MEMBER + f"MulticastStats 127.0.9.1:${{port}} {second[0]}:{second[1]},1\n"
-                        "Backhand removeSelf\nBackhand byRandom\n", name="front", address="127.0.9.1")
+    front = stage.httpd(
+        MEMBER + f"MulticastStats 127.0.9.1:${{port}} {second[0]}:{second[1]},1\n"
+        "Backhand removeSelf\nBackhand byRandom\n",
+        name="front",
+        address="127.0.9.1",
+    )
     others = []
     for number in (2, 3, 4):
-        others.append(stage.httpd(
-            f"Listen 127.0.9.{number}2:${{port}}\n" + MEMBER
-            + f"MulticastStats 127.0.9.{number}2:${{port}} {second[0]}:{second[1]},1\n",
-            name=f"member{number}", address=f"127.0.9.{number}"))
+        others.append(
+            stage.httpd(
+                f"Listen 127.0.9.{number}2:${{port}}\n"
+                + MEMBER
+                + f"MulticastStats 127.0.9.{number}2:${{port}} {second[0]}:{second[1]},1\n",
+                name=f"member{number}",
+                address=f"127.0.9.{number}",
+            )
+        )
+
     def all_heard():
         table = front.status()
         return {row["hostname"] for row in table.others.values()} == {f"{other.name}.test" for other in others}
+
     wait_for(all_heard, 10, "the others", show=front.status)
     announced = front.status().counters["announced"]
     wait_for(lambda: front.status().counters["announced"] >= announced + 6, 8, "three more rounds on both networks")
@@ -170,8 +198,10 @@ def test_two_networks_with_two_addresses_are_one_server(stage):
 
 
 def test_two_httpds_of_one_address_are_two_servers(stage):
-    servers = [stage.httpd(MEMBER + "Backhand removeSelf\nBackhand byRandom\n", name=f"member{number}", address=address)
-               for number, address in enumerate(("127.0.9.1", "127.0.9.2", "127.0.9.2", "127.0.9.2"))]
+    servers = [
+        stage.httpd(MEMBER + "Backhand removeSelf\nBackhand byRandom\n", name=f"member{number}", address=address)
+        for number, address in enumerate(("127.0.9.1", "127.0.9.2", "127.0.9.2", "127.0.9.2"))
+    ]
     wait_until_all_know_all(servers)
     assert len({server.port for server in servers[1:]}) == 3
     assert set(shares(servers[0], 60)) == {server.id for server in servers[1:]}
@@ -182,27 +212,37 @@ def test_two_httpds_of_one_address_are_two_servers(stage):
 def test_unicast_destinations(stage):
     """Two httpds that announce to each other's address and port: no multicast at all."""
     port = ports.free_port("127.0.9.1", "127.0.9.2")
-    config = MEMBER.replace("MulticastStats ${address}:${port} ${group},1", f"""
+    config = MEMBER.replace(
+        "MulticastStats ${address}:${port} ${group},1",
+        f"""
         MulticastStats ${{address}}:${{port}} 127.0.9.1:{port}
         MulticastStats ${{address}}:${{port}} 127.0.9.2:{port}
-    """)
+    """,
+    )
     servers = [stage.httpd(config, name=f"member{number}", address=f"127.0.9.{number}") for number in (1, 2)]
     wait_until_all_know_all(servers)
 
 
 def test_resources_decide(stage):
     """byBusyChildren sees workers that are held busy, and leaves their server alone."""
-    servers = members(stage, 4, "Backhand removeSelf\nBackhand byAge 6\nBackhand byRandom\nBackhand byBusyChildren\n"
-                                "<Location /slow>\nBackhand off\nSetOutputFilter RATE_LIMIT\nSetEnv rate-limit 1\n</Location>\n",
-                      modules=["ratelimit"], files={"slow": "x" * 60_000})
+    servers = members(
+        stage,
+        4,
+        "Backhand removeSelf\nBackhand byAge 6\nBackhand byRandom\nBackhand byBusyChildren\n"
+        "<Location /slow>\nBackhand off\nSetOutputFilter RATE_LIMIT\nSetEnv rate-limit 1\n</Location>\n",
+        modules=["ratelimit"],
+        files={"slow": "x" * 60_000},
+    )
     wait_until_all_know_all(servers)
     front, busy = servers[0], servers[1]
     clients = [busy.client(source=CLIENT) for _ in range(6)]
     for client in clients:
         client.send("/slow")
+
     def seen():
         row = front.status().servers[busy.id]
         return row["workers"] - row["workers_idle"] >= 6
+
     wait_for(seen, 5, "its busy workers", show=front.status)
     served = shares(front, 40)
     assert set(served) == {server.id for server in servers[2:]}, served

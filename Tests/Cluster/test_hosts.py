@@ -27,13 +27,14 @@ ProxyTimeout 2
 Backhand removeSelf
 Backhand byRandom
 """
-# A server whose last four announcements are missing is gone; the longest silence that this bears is told in docs/functions/byAge.md.
+# A server whose last four announcements are missing is gone; the longest silence that this bears is told in
+# docs/functions/byAge.md.
 AGE = 4
 
 # Tables are whole again so many seconds after a fault.
 CONVERGENCE = 5.0
-# What a client waits at most for one server that has gone: ProxyTimeout on a connection that was there, or 3 s for a new one; then for the server
-# that answers, on a machine that does other things too.
+# What a client waits at most for one server that has gone: ProxyTimeout on a connection that was there, or 3 s for a
+# new one; then for the server that answers, on a machine that does other things too.
 WAIT, SLACK = 3.0, 1.0
 # The longest back-off: four times the wait of 3 s for a connection.
 BACKOFF = 12.0
@@ -54,9 +55,11 @@ def network(stage):
 @pytest.fixture
 def member(network, stage):
     """Starts httpds on hosts of their own."""
+
     def start(number, config="", host=None, age=AGE):
         host = host or network.host(f"member{number}", f"10.99.0.{number}")
         return stage.httpd(MEMBER + f"Backhand byAge {age}\n" + (config or ANNOUNCED), name=host.name, host=host)
+
     return start
 
 
@@ -85,9 +88,12 @@ def found_each_other(members):
 
 def whole(servers):
     """Whether each of the servers has heard each other one a moment ago, and knows it up."""
-    return all(set(rows) == {other.id for other in servers if other is not server}
-               and all(row["age_ms"] < 1500 and row["state"] == "up" for row in rows.values())
-               for server in servers for rows in [server.status().others])
+    return all(
+        set(rows) == {other.id for other in servers if other is not server}
+        and all(row["age_ms"] < 1500 and row["state"] == "up" for row in rows.values())
+        for server in servers
+        for rows in [server.status().others]
+    )
 
 
 def converges(servers):
@@ -101,7 +107,8 @@ def silent(table, *servers):
 
 
 class Watch(Load):
-    """Load from the client's host that notes who served, and how many servers byAge left of those that were not in back-off."""
+    """Load from the client's host that notes who served, and how many servers byAge left of those that were not in
+    back-off."""
 
     def __init__(self, network, front):
         self.network, self.front, self.seen = network, front, []
@@ -123,8 +130,13 @@ class Watch(Load):
 
     def until(self, condition, seconds, what):
         """Waits for the condition; returns the time."""
-        wait_for(condition, seconds, what, every=0.05,
-                 show=lambda: (self.served(time.monotonic() - 2), self.left(time.monotonic() - 2), self.front.show_status()))
+        wait_for(
+            condition,
+            seconds,
+            what,
+            every=0.05,
+            show=lambda: (self.served(time.monotonic() - 2), self.left(time.monotonic() - 2), self.front.show_status()),
+        )
         return time.monotonic()
 
     def nobody_noticed(self, gone=1):
@@ -140,16 +152,23 @@ class Watch(Load):
 
 # ---- Announcements that do not come, come twice, late, or in another order ----
 
-def test_a_fifth_of_the_announcements_is_lost(network, member, key, stage):
-    """With byAge 6 nobody leaves, and nobody has to prove itself; the losses are chosen so that four in a row are among them.
 
-    Two balancers; the third server announces to the group, the fourth by unicast to each of the two, and they to it: without a key it
-    serves those that it hears.
+def test_a_fifth_of_the_announcements_is_lost(network, member, key, stage):
+    """With byAge 6 nobody leaves, and nobody has to prove itself; the losses are chosen so that four in a row are among
+    them.
+
+    Two balancers; the third server announces to the group, the fourth by unicast to each of the two, and they to it:
+    without a key it serves those that it hears.
     """
     port = stage.group[1]
     unicast = "".join(f"MulticastStats ${{address}}:${{port}} 10.99.0.{number}:{port}\n" for number in (1, 2))
     back = f"MulticastStats ${{address}}:${{port}} 10.99.0.4:{port}\n"
-    members = [member(1, ANNOUNCED + back + key, age=6), member(2, ANNOUNCED + back + key, age=6), member(3, ANNOUNCED + key), member(4, unicast + key)]
+    members = [
+        member(1, ANNOUNCED + back + key, age=6),
+        member(2, ANNOUNCED + back + key, age=6),
+        member(3, ANNOUNCED + key),
+        member(4, unicast + key),
+    ]
     balancers, others = members[:2], {front: [one for one in members if one is not front] for front in members[:2]}
     for front in balancers:
         front.knows(*others[front])
@@ -179,21 +198,29 @@ def test_a_fifth_of_the_announcements_is_lost(network, member, key, stage):
 
 
 def test_announcements_come_twice_late_and_in_another_order(network, member, key, stage):
-    """The second server's come twice. Of the third one's some take 2.5 s, so that later ones overtake them, and requests take 0.1 s there and back."""
+    """The second server's come twice. Of the third one's some take 2.5 s, so that later ones overtake them, and
+    requests take 0.1 s there and back."""
     front, doubled = member(1, ANNOUNCED + key), member(2, ANNOUNCED + key)
     cable = stage.enter(SlowCable(network, "member3", "10.99.0.3", every_third_late(late=2.5, usual=0.05)))
     far = member(3, ANNOUNCED + key, host=cable.host)
     front.knows(doubled, far)
     before, overtaken, ages = front.status(), cable.overtaken, []
     with Watch(network, front) as watch, network.double(doubled.host, stage.group[1]) as fault:
+
         def four_of_each():
             table = front.status()
             ages.append(table.servers[far.id]["age_ms"])
             return fault.hits() >= 4 * 3 and cable.overtaken >= overtaken + 4
+
         # A server that has not heard the front for a while turns it away, and the next one is asked.
         far.log.allow("BH0432")
         wait_for(four_of_each, 20, "twins and late ones", every=0.1, show=lambda: (fault.hits(), cable.overtaken))
-        wait_for(lambda: front.status().counters["repeated"] >= before.counters["repeated"] + 4, 3, "the count", show=front.status)
+        wait_for(
+            lambda: front.status().counters["repeated"] >= before.counters["repeated"] + 4,
+            3,
+            "the count",
+            show=front.status,
+        )
     after = front.status()
     assert watch.wrong == [] and set(watch.left()) == {2} and set(watch.served()) == {doubled.id, far.id}
     assert watch.longest >= 0.1
@@ -210,15 +237,20 @@ def test_announcements_come_twice_late_and_in_another_order(network, member, key
 
 # ---- Hosts that do not reach each other ----
 
+
 def test_a_server_is_cut_off_and_another_one_freezes(network, cluster):
-    """Nothing reaches the second server or comes from it. All processes of the third one stand still; its kernel takes connections all the same."""
+    """Nothing reaches the second server or comes from it. All processes of the third one stand still; its kernel takes
+    connections all the same."""
     front, cut, frozen, well = cluster
     with Watch(network, front) as watch:
         watch.until(lambda: {cut.id, frozen.id} <= set(watch.served()), 5, "their shares")
         with network.cut(cut.host) as fault:
             frozen.pause()
-            noticed = watch.until(lambda: silent(front.status(), cut, frozen) and silent(cut.status(), front, frozen, well), AGE + 3,
-                                  "both sides to notice")
+            noticed = watch.until(
+                lambda: silent(front.status(), cut, frozen) and silent(cut.status(), front, frozen, well),
+                AGE + 3,
+                "both sides to notice",
+            )
             # All clients may be waiting in vain just now.
             watch.until(lambda: watch.served(noticed)[well.id] > 10, 2 * WAIT + SLACK, "somebody to serve")
             assert set(watch.served(noticed)) == {well.id} and fault.hits() > 0
@@ -231,14 +263,21 @@ def test_a_server_is_cut_off_and_another_one_freezes(network, cluster):
 
 
 def test_one_sends_in_vain_and_one_hears_nobody(network, cluster):
-    """Nothing comes from the second server, announcements neither; nothing reaches the third one, which announces as if nothing were wrong."""
+    """Nothing comes from the second server, announcements neither; nothing reaches the third one, which announces as if
+    nothing were wrong."""
     front, mute, deaf, well = cluster
     with Watch(network, front) as watch:
         with network.mute(mute.host), network.deaf(deaf.host):
             begin = time.monotonic()
-            watch.until(lambda: silent(front.status(), mute) and silent(deaf.status(), front, mute, well), AGE + 3, "both to be noticed")
+            watch.until(
+                lambda: silent(front.status(), mute) and silent(deaf.status(), front, mute, well),
+                AGE + 3,
+                "both to be noticed",
+            )
             # The mute one hears the others as ever, but the one that hears nobody: for the front it is well by its age.
-            assert all(row["age_ms"] < 2000 for row in (*mute.status().others.values(), front.status().servers[deaf.id]))
+            assert all(
+                row["age_ms"] < 2000 for row in (*mute.status().others.values(), front.status().servers[deaf.id])
+            )
             # Those under way when it began have been answered by then.
             answered = begin + 2 * WAIT
             watch.until(lambda: watch.served(answered)[well.id] > 10, 4 * WAIT, "somebody to serve")
@@ -249,18 +288,28 @@ def test_one_sends_in_vain_and_one_hears_nobody(network, cluster):
 
 
 def test_only_announcements_or_only_connections_pass(network, cluster):
-    """The second server's announcements are lost, but it would serve; the third one's come, but its packet filter refuses connections."""
+    """The second server's announcements are lost, but it would serve; the third one's come, but its packet filter
+    refuses connections."""
     front, unheard, closed, well = cluster
     with Watch(network, front) as watch:
-        with network.mute(unheard.host, f"udp dport {front.group[1]}"), network.refuse(closed.host, closed.port) as fault:
+        with (
+            network.mute(unheard.host, f"udp dport {front.group[1]}"),
+            network.refuse(closed.host, closed.port) as fault,
+        ):
             begin = watch.until(lambda: fault.hits() > 0, 3, "a refused connection")
             # Connections that were there are refused, too, at their next packet.
-            watch.until(lambda: unheard.id in watch.served(begin) and closed.id not in watch.served(time.monotonic() - 0.3), 3, "its back-off")
+            watch.until(
+                lambda: unheard.id in watch.served(begin) and closed.id not in watch.served(time.monotonic() - 0.3),
+                3,
+                "its back-off",
+            )
             away = watch.until(lambda: silent(front.status(), unheard), AGE + 3, "its silence")
             # Back-off of the third one ends meanwhile, and begins again: that costs no request.
             watch.until(lambda: watch.served(away + 0.1)[well.id] > 50, 5, "somebody to serve")
             assert set(watch.served(away + 0.1)) == {well.id}
-            assert all(row["age_ms"] < 2000 for row in (*unheard.status().others.values(), front.status().servers[closed.id]))
+            assert all(
+                row["age_ms"] < 2000 for row in (*unheard.status().others.values(), front.status().servers[closed.id])
+            )
             healed = time.monotonic()
         converges(cluster)
         watch.until(lambda: {unheard.id, closed.id} <= set(watch.served(healed)), 9, "both to serve again")

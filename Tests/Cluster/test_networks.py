@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The network is not as it was at the start: it comes after httpd, goes, comes back as another interface, or with another address.
+"""The network is not as it was at the start: it comes after httpd, goes, comes back as another interface, or with
+another address.
 
-Each test has a host whose cable is plugged in and out, and one that is there all the time. However it is, no httpd and no moderator ends, and within
-three seconds of a change the two know each other.
+Each test has a host whose cable is plugged in and out, and one that is there all the time. However it is, no httpd and
+no moderator ends, and within three seconds of a change the two know each other.
 """
 
 import os
@@ -39,9 +40,15 @@ KINDS = {
     "broadcast": ("MulticastStats 10.99.0.255:PORT\n", "MulticastStats 10.99.0.255:PORT\n"),
     # It looks like one server's address until its network is there.
     "broadcast of a small network": ("MulticastStats 10.99.0.15:PORT\n", "MulticastStats 10.99.0.15:PORT\n"),
-    "virtual host": ("MulticastStats 127.0.0.1:80 127.0.0.1:PORT\nListen 0.0.0.0:81\n<VirtualHost *:81>\nServerName site\n"
-                     "MulticastStats ${group},1\nBackhand addSelf\nBackhand byLoad 1000\n</VirtualHost>\n", GROUP),
-    "virtual host with an address": ("<VirtualHost 10.99.0.1:80>\nServerName site\nMulticastStats ${group},1\n</VirtualHost>\n", GROUP),
+    "virtual host": (
+        "MulticastStats 127.0.0.1:80 127.0.0.1:PORT\nListen 0.0.0.0:81\n<VirtualHost *:81>\nServerName site\n"
+        "MulticastStats ${group},1\nBackhand addSelf\nBackhand byLoad 1000\n</VirtualHost>\n",
+        GROUP,
+    ),
+    "virtual host with an address": (
+        "<VirtualHost 10.99.0.1:80>\nServerName site\nMulticastStats ${group},1\n</VirtualHost>\n",
+        GROUP,
+    ),
 }
 
 
@@ -68,7 +75,8 @@ class Cluster:
     def start(self):
         self.httpd = self.stage.httpd(self.config, name="plugged", host=self.plugged, listen="0.0.0.0", mpm=self.mpm)
         self.moderator = self.httpd.moderator()
-        # The check of the configuration says that an address is missing, and one test has one that no AcceptStats line accepts.
+        # The check of the configuration says that an address is missing, and one test has one that no AcceptStats line
+        # accepts.
         self.httpd.log.allow("BH0335|BH014[23]")
         return self
 
@@ -100,8 +108,13 @@ class Cluster:
     def meets(self, since, who=None, seconds=SOON):
         """Both have heard each other since that time, and soon."""
         who = who or self.id
-        wait_for(lambda: self.heard(self.steady, who, since) and self.heard(self.httpd, self.steady.id, since), seconds + SLACK,
-                 "both to hear each other", every=0.05, show=lambda: (self.steady.show_status(), self.httpd.show_status(), self.httpd.log.text()))
+        wait_for(
+            lambda: self.heard(self.steady, who, since) and self.heard(self.httpd, self.steady.id, since),
+            seconds + SLACK,
+            "both to hear each other",
+            every=0.05,
+            show=lambda: (self.steady.show_status(), self.httpd.show_status(), self.httpd.log.text()),
+        )
         return time.monotonic() - since
 
     def is_deaf(self, seconds=2.5):
@@ -117,9 +130,12 @@ class Cluster:
             return client.request("127.0.0.1", port, path)
 
     def sockets(self):
-        """Local addresses of the UDP sockets of the plugged host, as often as they are bound, on the port of the cluster."""
+        """Local addresses of the UDP sockets of the plugged host, as often as they are bound, on the port of the
+        cluster."""
         words = [line.split()[1] for line in self.plugged.run("cat", "/proc/thread-self/net/udp").splitlines()[1:]]
-        places = [(bytes.fromhex(address)[::-1], int(port, 16)) for address, port in (word.split(":") for word in words)]
+        places = [
+            (bytes.fromhex(address)[::-1], int(port, 16)) for address, port in (word.split(":") for word in words)
+        ]
         return sorted(".".join(map(str, address)) for address, port in places if port == self.stage.group[1])
 
 
@@ -187,7 +203,9 @@ def test_another_address(stage, kind):
     new = cluster.id.replace("10.99.0.1:", "10.99.0.11:")
     if kind == "unicast":
         # The others are told of the new address, too.
-        cluster.steady.configure(BASE + "".join(f"MulticastStats 10.99.0.{host}:{stage.group[1]}\n" for host in (1, 11)))
+        cluster.steady.configure(
+            BASE + "".join(f"MulticastStats 10.99.0.{host}:{stage.group[1]}\n" for host in (1, 11))
+        )
         cluster.steady.restart()
     begin = time.monotonic()
     cluster.plugged.run("ip", "address", "add", "10.99.0.11/24", "broadcast", "+", "dev", "eth0")
@@ -196,7 +214,12 @@ def test_another_address(stage, kind):
     cluster.route(cluster.plugged)
     took = cluster.meets(begin, new)
     print(f"{kind}: {took:.1f} s")
-    wait_for(lambda: cluster.id not in cluster.steady.status().servers, SLACK, "the old address to go", show=cluster.steady.show_status)
+    wait_for(
+        lambda: cluster.id not in cluster.steady.status().servers,
+        SLACK,
+        "the old address to go",
+        show=cluster.steady.show_status,
+    )
     assert [key for key, row in cluster.httpd.status().servers.items() if row["own"] and key == new] == [new]
     if kind == "virtual host":
         assert cluster.get(port=81).trace.server == new
@@ -222,10 +245,14 @@ def test_another_route(stage):
 
 
 def test_one_dead_line_among_several(stage):
-    """An address that never comes, a network without a route, and a port that another program has: the rest works, each is said once."""
+    """An address that never comes, a network without a route, and a port that another program has: the rest works, each
+    is said once."""
     port = stage.group[1]
-    cluster = Cluster(stage, more=f"MulticastStats 10.77.0.1:80 239.255.9.9:{port}\nMulticastStats 10.66.0.7:{port}\n"
-                                  f"MulticastStats 127.0.0.1:80 127.0.0.1:{port + 1}\n")
+    cluster = Cluster(
+        stage,
+        more=f"MulticastStats 10.77.0.1:80 239.255.9.9:{port}\nMulticastStats 10.66.0.7:{port}\n"
+        f"MulticastStats 127.0.0.1:80 127.0.0.1:{port + 1}\n",
+    )
     cluster.plug()
     with cluster.plugged.inside():
         foreign = socket_at("127.0.0.1", port + 1)
@@ -296,7 +323,8 @@ def test_the_moderator_is_killed_after_it_has_opened_its_sockets_anew(stage, kin
 
 
 def test_a_pure_balancer_in_the_order_of_a_boot(stage, mpm):
-    """apache2.service waits for no address. Whoever asks is told to come again, never given what the balancer's own folder has."""
+    """apache2.service waits for no address. Whoever asks is told to come again, never given what the balancer's own
+    folder has."""
     cluster = Cluster(stage)
     cluster.config = example("single-balancer", OWN="10.99.0.1:80", NETWORK="10.99.0.0/24", GROUP="${group}")
     cluster.mpm = mpm

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""docs/high-availability.md, with the examples that it shows: two balancers, one shared address, three servers, each on a host of its own."""
+"""docs/high-availability.md, with the examples that it shows: two balancers, one shared address, three servers, each on
+a host of its own."""
 
 import shutil
 import time
@@ -22,8 +23,8 @@ SERVERS = {"server1": "10.58.4.17", "server2": "10.58.4.18", "server3": "10.58.4
 SHARED = SimpleNamespace(address="10.58.4.10", port=80)
 CLIENT = "10.58.4.100"
 
-# Seconds, as docs/high-availability.md says. Until the other one has the address after the last announcement of the first one that counts:
-# three intervals, and 156/256.
+# Seconds, as docs/high-availability.md says. Until the other one has the address after the last announcement of the
+# first one that counts: three intervals, and 156/256.
 TAKEOVER = 3.61
 # Until two checks in a row have failed.
 CHECKED = 2.0
@@ -37,7 +38,9 @@ SLACK = 2.0
 
 def example(name, address, **defines):
     defines = {"OWN": address, "SOCKETS": "${sockets}", **defines}
-    return "\n".join([*(f"Define BACKHAND_{key} {value}" for key, value in defines.items()), f"Include {EXAMPLES / name}.conf", ""])
+    return "\n".join(
+        [*(f"Define BACKHAND_{key} {value}" for key, value in defines.items()), f"Include {EXAMPLES / name}.conf", ""]
+    )
 
 
 class Pair:
@@ -45,18 +48,35 @@ class Pair:
 
     def __init__(self, stage, network):
         self.network, self.client = network, network.host("client", CLIENT)
-        self.servers = [stage.httpd(example("shared-address-server", address) + 'Header set X-Served-By "${address}"\n', name=name,
-                                    host=network.host(name, address)) for name, address in SERVERS.items()]
-        self.balancers = [stage.httpd(example("shared-address", address, DOCUMENTS="${root}/htdocs"), name=name, listen="0.0.0.0",
-                                      host=network.host(name, address)) for name, address in BALANCERS.items()]
+        self.servers = [
+            stage.httpd(
+                example("shared-address-server", address) + 'Header set X-Served-By "${address}"\n',
+                name=name,
+                host=network.host(name, address),
+            )
+            for name, address in SERVERS.items()
+        ]
+        self.balancers = [
+            stage.httpd(
+                example("shared-address", address, DOCUMENTS="${root}/htdocs"),
+                name=name,
+                listen="0.0.0.0",
+                host=network.host(name, address),
+            )
+            for name, address in BALANCERS.items()
+        ]
         for balancer in self.balancers:
             balancer.knows(*self.servers)
             # Connections that were kept over a fault, and requests that were under way in one.
             balancer.log.always("AH00898|AH00957|AH01102|AH01114|BH04")
         # The user that runs the script must be able to.
         check = shutil.copy(EXAMPLES / "keepalived/backhand-check", stage.folder)
-        text = (EXAMPLES / "keepalived/keepalived.conf").read_text().replace("/etc/keepalived/backhand-check", str(check))
-        self.keepaliveds = [Keepalived(balancer.host, stage.folder / f"keepalived-{balancer.name}", text) for balancer in self.balancers]
+        text = (
+            (EXAMPLES / "keepalived/keepalived.conf").read_text().replace("/etc/keepalived/backhand-check", str(check))
+        )
+        self.keepaliveds = [
+            Keepalived(balancer.host, stage.folder / f"keepalived-{balancer.name}", text) for balancer in self.balancers
+        ]
 
     def holders(self):
         """Who has the shared address."""
@@ -64,20 +84,36 @@ class Pair:
 
     def holder(self, deadline, other_than=None):
         """Waits until one has it alone."""
+
         def one():
             now = self.holders()
             return now[0] if len(now) == 1 and now[0] is not other_than else None
-        return wait_for(one, deadline, "one holder of the shared address", show=lambda: [(k.host, k.log()) for k in self.keepaliveds])
+
+        return wait_for(
+            one,
+            deadline,
+            "one holder of the shared address",
+            show=lambda: [(k.host, k.log()) for k in self.keepaliveds],
+        )
 
     def taker(self, other, deadline):
         """Waits until the other one of the two has the address; what this one thinks does not count."""
         taker = next(one for one in self.keepaliveds if one is not other)
-        return wait_for(lambda: taker.has(SHARED.address) and taker, deadline, "the other one to take over",
-                        show=lambda: [one.log() for one in self.keepaliveds])
+        return wait_for(
+            lambda: taker.has(SHARED.address) and taker,
+            deadline,
+            "the other one to take over",
+            show=lambda: [one.log() for one in self.keepaliveds],
+        )
 
     def recover(self):
         """Waits until both are well again for keepalived."""
-        wait_for(lambda: all(one.is_well() for one in self.keepaliveds), 10, "both to be well", show=lambda: [one.log() for one in self.keepaliveds])
+        wait_for(
+            lambda: all(one.is_well() for one in self.keepaliveds),
+            10,
+            "both to be well",
+            show=lambda: [one.log() for one in self.keepaliveds],
+        )
 
     def balancer_of(self, holder):
         return self.balancers[self.keepaliveds.index(holder)]
@@ -93,7 +129,8 @@ def pair(module_stage):
 
 
 class Clients(Load):
-    """From their host to the shared address: two that open a connection for each request, one that keeps its. They wait long for an answer."""
+    """From their host to the shared address: two that open a connection for each request, one that keeps its. They wait
+    long for an answer."""
 
     def __init__(self, pair):
         self.pair, self.seen = pair, set()
@@ -112,14 +149,22 @@ class Clients(Load):
         return self.wrong[-1][0] - self.wrong[0][0] if self.wrong else 0.0
 
     def lost_only_what_was_under_way(self):
-        """Each of the three has waited in vain for one answer at most, or has found its connection gone: one that was opened just before, and whose
-        request met the other balancer, which knows of no such connection, was reset."""
-        assert set(self.kinds()) <= {"TimeoutError", "ConnectionResetError"} and len(self.wrong) + self.repeated <= 3, (self.wrong, self.repeated)
+        """Each of the three has waited in vain for one answer at most, or has found its connection gone: one that was
+        opened just before, and whose request met the other balancer, which knows of no such connection, was reset."""
+        assert set(self.kinds()) <= {"TimeoutError", "ConnectionResetError"} and len(self.wrong) + self.repeated <= 3, (
+            self.wrong,
+            self.repeated,
+        )
 
     def go_on(self, count=20):
         """Waits until so many more requests were answered well."""
         before = self.count - len(self.wrong)
-        wait_for(lambda: self.count - len(self.wrong) >= before + count, WAIT + SLACK, "requests to be served", show=self.kinds)
+        wait_for(
+            lambda: self.count - len(self.wrong) >= before + count,
+            WAIT + SLACK,
+            "requests to be served",
+            show=self.kinds,
+        )
 
     def __enter__(self):
         with self.pair.client.inside():
@@ -139,7 +184,8 @@ def test_one_has_the_address_and_all_servers_serve(pair):
 
 
 def test_the_balancer_is_cut_off(pair):
-    """What clients have sent is sent again by their kernel, and then somebody is there. Only answers that were under way are lost."""
+    """What clients have sent is sent again by their kernel, and then somebody is there. Only answers that were under
+    way are lost."""
     first = pair.holder(1)
     with Clients(pair) as clients:
         with pair.network.cut(first.host):

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Virtual hosts with addresses of their own: each is one more server of the cluster, as IP-based hosts were with mod_backhand."""
+"""Virtual hosts with addresses of their own: each is one more server of the cluster, as IP-based hosts were with
+mod_backhand."""
 
 import socket
 from collections import Counter
@@ -11,8 +12,8 @@ from harness.wait import wait_for
 
 CLIENT = "127.0.0.50"
 
-# The machines are 127.0.9.x, the site "red" has 127.0.10.x on them and "blue" 127.0.11.x. The kernel gives connections on the loopback
-# interface the address 127.0.0.1.
+# The machines are 127.0.9.x, the site "red" has 127.0.10.x on them and "blue" 127.0.11.x. The kernel gives connections
+# on the loopback interface the address 127.0.0.1.
 MACHINE = """
 UnixSocketDir ${{sockets}}
 MulticastStats ${{address}}:${{port}} ${{group}},1
@@ -49,8 +50,12 @@ SetEnv SERVED machine{n}
 
 
 def machines(stage, chain, count=2, **how):
-    servers = [stage.httpd(MACHINE.format(n=n, chain=chain), name=f"machine{n}", address=f"127.0.9.{n}", modules=["setenvif"], **how)
-               for n in range(1, count + 1)]
+    servers = [
+        stage.httpd(
+            MACHINE.format(n=n, chain=chain), name=f"machine{n}", address=f"127.0.9.{n}", modules=["setenvif"], **how
+        )
+        for n in range(1, count + 1)
+    ]
     ids = [site_id(server, net, n) for n, server in enumerate(servers, 1) for net in (9, 10, 11)]
     for server in servers:
         server.knows(*ids)
@@ -84,7 +89,8 @@ def test_each_site_has_its_own_rows(stage):
         assert len({(row["arriba"], row["ncpu"], row["memory_total"], row["workers"]) for row in own.values()}) == 1
     page = first.get("/status").text
     assert [f'<tr class="own"><td>{row["id"]}</td>' in page for row in first.status().json["servers"]] == [
-        row["own"] for row in first.status().json["servers"]]
+        row["own"] for row in first.status().json["servers"]
+    ]
     # They never grow old, and the neighbour hears each of them by itself.
     before = second.status().counters["accepted"], first.status().counters["announced"]
     wait_for(lambda: first.status().counters["announced"] >= before[1] + 9, 8, "three rounds")
@@ -111,10 +117,13 @@ def test_requests_of_the_main_server_stay_with_main_servers(stage):
 
 def test_a_site_without_a_list_has_the_main_servers(stage):
     """One list for all: whoever is heard is a candidate, sites of other machines among them, but no other self."""
+
     def without_lists(n):
         lines = MACHINE.format(n=n, chain="Backhand byAge 6\nBackhand byRandom").splitlines()
         return "\n".join(line for line in lines if not line.startswith("    AcceptStats")).replace(
-            "AcceptStats 127.0.9.0/24", "AcceptStats 127.0.0.0/16")
+            "AcceptStats 127.0.9.0/24", "AcceptStats 127.0.0.0/16"
+        )
+
     servers = [stage.httpd(without_lists(n), name=f"machine{n}", address=f"127.0.9.{n}") for n in (1, 2)]
     ids = [site_id(server, net, n) for n, server in enumerate(servers, 1) for net in (9, 10, 11)]
     for server in servers:
@@ -124,16 +133,19 @@ def test_a_site_without_a_list_has_the_main_servers(stage):
     assert {answer.header("X-Served-By") for answer in answers} == {"red1", "machine2", "red2", "blue2"}
 
 
-@pytest.mark.parametrize("chain, served_by", [
-    ("Backhand byAge 6\nBackhand removeSelf", {"red2"}),
-    ("Backhand byAge 6\nBackhandFromSO ${build}/byHostname.so byHostname machine9\nBackhand addSelf", {"red1"}),
-    ("Backhand byAge 6\nBackhand byLoad 1000", {"red1"}),
-    ("Backhand byAge 6\nBackhand byBusyChildren 1000", {"red1"}),
-    ("BackhandFromSO ${build}/byHostname.so byHostname machine2", {"red2"}),
-    ("BackhandFromSO ${build}/byHostname.so byHostname machine1", {"red1"}),
-    ("BackhandDirectoryWalk Off\nBackhand removeSelf\nBackhand byRandom", {"red2"}),
-    ("BackhandDirectoryWalk Off\nBackhand byLoad 1000", {"red1"}),
-])
+@pytest.mark.parametrize(
+    "chain, served_by",
+    [
+        ("Backhand byAge 6\nBackhand removeSelf", {"red2"}),
+        ("Backhand byAge 6\nBackhandFromSO ${build}/byHostname.so byHostname machine9\nBackhand addSelf", {"red1"}),
+        ("Backhand byAge 6\nBackhand byLoad 1000", {"red1"}),
+        ("Backhand byAge 6\nBackhand byBusyChildren 1000", {"red1"}),
+        ("BackhandFromSO ${build}/byHostname.so byHostname machine2", {"red2"}),
+        ("BackhandFromSO ${build}/byHostname.so byHostname machine1", {"red1"}),
+        ("BackhandDirectoryWalk Off\nBackhand removeSelf\nBackhand byRandom", {"red2"}),
+        ("BackhandDirectoryWalk Off\nBackhand byLoad 1000", {"red1"}),
+    ],
+)
 def test_self_is_the_site(stage, chain, served_by):
     """What functions do with the local server, they do with the site's row."""
     first, _ = machines(stage, chain)
@@ -148,12 +160,16 @@ def test_self_is_the_site(stage, chain, served_by):
 
 def test_a_site_believes_its_own_list(stage):
     """The guard's header: from the site's networks, not from the main server's."""
-    server = stage.httpd(MACHINE.format(n=1, chain="").replace("AcceptStats 127.0.0.1\n", ""), name="machine1", address="127.0.9.1")
+    server = stage.httpd(
+        MACHINE.format(n=1, chain="").replace("AcceptStats 127.0.0.1\n", ""), name="machine1", address="127.0.9.1"
+    )
     stage.plant(server, *(Announcement(address, state=MAINTENANCE) for address in ("127.0.9.9", "127.0.10.9")))
+
     def action(net, source):
         path = f"/?{net}-{source}"
         client.request(f"127.0.{net}.1", server.port, path, source=source, headers={"Backhand-Proxied": "192.0.2.7"})
         return server.logged(path).split()[0]
+
     assert action(10, "127.0.10.9") == "192.0.2.7"
     assert action(10, "127.0.9.9") == "127.0.9.9"
     assert action(11, "127.0.10.9") == "127.0.10.9"
@@ -164,8 +180,11 @@ def test_a_site_believes_its_own_list(stage):
 
 def test_the_moderator_hears_from_all_lists(stage):
     """A site's neighbours need not be the main server's."""
-    server = stage.httpd(MACHINE.format(n=1, chain="Backhand removeSelf\nBackhand byRandom").replace("AcceptStats 127.0.0.1\n", ""),
-                         name="machine1", address="127.0.9.1")
+    server = stage.httpd(
+        MACHINE.format(n=1, chain="Backhand removeSelf\nBackhand byRandom").replace("AcceptStats 127.0.0.1\n", ""),
+        name="machine1",
+        address="127.0.9.1",
+    )
     backends = {net: stage.backend(f"127.0.{net}.7") for net in (9, 10, 11)}
     for net, backend in backends.items():
         stage.plant(server, Announcement(f"127.0.{net}.7", backend.port), source=f"127.0.{net}.7")
@@ -205,7 +224,8 @@ def test_restarts_keep_and_drop_sites(stage):
 def test_name_based_hosts_share_the_main_servers_row(stage):
     """MulticastStats in a host without an address of its own announces the same server: no second self."""
     second = ports.free_group()
-    server = stage.httpd(f"""
+    server = stage.httpd(
+        f"""
         UnixSocketDir ${{sockets}}
         MulticastStats ${{address}}:${{port}} ${{group}},1
         AcceptStats 127.0.9.0/24
@@ -216,9 +236,14 @@ def test_name_based_hosts_share_the_main_servers_row(stage):
             MulticastStats ${{address}}:${{port}} {second[0]}:{second[1]},1
             Backhand byLoad
         </VirtualHost>
-    """, address="127.0.9.1")
-    other = stage.httpd(f"UnixSocketDir ${{sockets}}\nMulticastStats ${{address}}:${{port}} {second[0]}:{second[1]},1\n"
-                        "AcceptStats 127.0.9.0/24\n", address="127.0.9.2")
+    """,
+        address="127.0.9.1",
+    )
+    other = stage.httpd(
+        f"UnixSocketDir ${{sockets}}\nMulticastStats ${{address}}:${{port}} {second[0]}:{second[1]},1\n"
+        "AcceptStats 127.0.9.0/24\n",
+        address="127.0.9.2",
+    )
     server.knows(other)
     other.knows(server)
     assert server.get("/", headers={"Host": "one.test"}).trace
@@ -227,7 +252,8 @@ def test_name_based_hosts_share_the_main_servers_row(stage):
 
 def test_own_address_and_port_are_found(stage):
     """A line without them in <VirtualHost *>: the way to the destination, and the first Listen."""
-    server = stage.httpd(f"""
+    server = stage.httpd(
+        f"""
         UnixSocketDir ${{sockets}}
         MulticastStats ${{address}}:8099 ${{group}},1
         AcceptStats 127.0.0.0/8
@@ -235,10 +261,14 @@ def test_own_address_and_port_are_found(stage):
             DocumentRoot ${{root}}/htdocs
             MulticastStats 127.0.0.3:{ports.free_port("127.0.0.3")}
         </VirtualHost>
-    """, address="127.0.9.1")
+    """,
+        address="127.0.9.1",
+    )
+
     def own():
         rows = [row for row in status.over_socket(server.sockets / "backhand-8099.sock").json["servers"] if row["own"]]
         return rows if len(rows) == 2 else None
+
     rows = wait_for(own, 5, "its rows")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("127.0.0.3", 1))

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Links and calls every function of the border, as the shim does, under AddressSanitizer: NULLs, impossible sizes, and one good use of
- * each. A function that the header promises and Swift does not define fails to link here. */
+/* Links and calls every function of the border, as the shim does, under AddressSanitizer: NULLs, impossible sizes, and
+ * one good use of each. A function that the header promises and Swift does not define fails to link here. */
 
 #include "backhand.h"
 
@@ -103,7 +103,8 @@ static void numbers(void) {
     CHECK(bh_number_parse("", BH_UNIT_NONE, 0, 9, &number, NULL, 0) == BH_ESYNTAX);
     CHECK(bh_number_parse("-1", BH_UNIT_NONE, 0, UINT32_MAX, &number, NULL, 0) == BH_ESYNTAX);
     CHECK(bh_number_parse("4294967296", BH_UNIT_NONE, 0, UINT32_MAX, &number, NULL, 0) == BH_ESYNTAX);
-    CHECK(bh_number_parse("4294967295", BH_UNIT_NONE, 0, UINT32_MAX, &number, error, sizeof error) == BH_OK && number == UINT32_MAX);
+    CHECK(bh_number_parse("4294967295", BH_UNIT_NONE, 0, UINT32_MAX, &number, error, sizeof error) == BH_OK
+          && number == UINT32_MAX);
 }
 
 static void segments(void) {
@@ -146,7 +147,13 @@ static void children(void) {
 }
 
 static void evidence(void) {
-    bh_result_t result = {.outcome = BH_OUTCOME_FAILED, .id = BH_ROWS, .chain = 2, .began_us = 1000000, .ended_us = 1001000, .asked = {1, 1}, .free = true};
+    bh_result_t result = {.outcome = BH_OUTCOME_FAILED,
+                          .id = BH_ROWS,
+                          .chain = 2,
+                          .began_us = 1000000,
+                          .ended_us = 1001000,
+                          .asked = {1, 1},
+                          .free = true};
     CHECK(bh_feedback_report(NULL, &result) == 0);
     CHECK(bh_feedback_report(segment, NULL) == 0);
     CHECK(bh_feedback_report(segment, &result) == 0);
@@ -168,7 +175,8 @@ static void retries(void) {
     bh_retry_t retry;
     ServerSlot left[] = {{.id = 3, .mode = BACKHAND_MODE_PROXY}};
     bh_decision_t decision = {.servers = left, .count = 1, .choices = 1, .decided_ms = NOW};
-    bh_failure_t failure = {.outcome = BH_OUTCOME_REFUSED, .id = BH_ROWS, .began_us = NOW * 1000u, .now_us = NOW * 1000u};
+    bh_failure_t failure = {
+        .outcome = BH_OUTCOME_REFUSED, .id = BH_ROWS, .began_us = NOW * 1000u, .now_us = NOW * 1000u};
     row(3, 1000, NOW);
     bh_retry_begin(&retry, (bh_retry_rules_t){.most_us = 1000000, .retries = 2, .chain = 2, .repeatable = true});
     CHECK(bh_retry_next(NULL, segment, &decision, 0) == BH_RETRY_GIVE_UP);
@@ -181,8 +189,10 @@ static void retries(void) {
     CHECK(bh_retry_failed(&retry, segment, NULL) == BH_RETRY_GIVE_UP);
     CHECK(bh_retry_failed(&retry, segment, &failure) == BH_RETRY_GIVE_UP && retry.tried_count == 0);
     failure.id = 3;
-    CHECK(bh_retry_failed(&retry, segment, &failure) == BH_RETRY_NEXT && bh_retry_has_tried(&retry, 3) && !bh_retry_has_tried(&retry, 4));
-    CHECK(bh_retry_needs_time(&retry, false) && bh_retry_next(&retry, segment, &decision, NOW * 1000u) == BH_RETRY_DECIDE);
+    CHECK(bh_retry_failed(&retry, segment, &failure) == BH_RETRY_NEXT && bh_retry_has_tried(&retry, 3)
+          && !bh_retry_has_tried(&retry, 4));
+    CHECK(bh_retry_needs_time(&retry, false)
+          && bh_retry_next(&retry, segment, &decision, NOW * 1000u) == BH_RETRY_DECIDE);
     bh_retry_end_rounds(&retry);
     CHECK(bh_retry_next(&retry, segment, &decision, NOW * 1000u) == BH_RETRY_GIVE_UP);
     bh_row_t *gone = bh_segment_row_mutable(segment, 3);
@@ -246,9 +256,11 @@ static void sites(const bh_step_t *chain, bh_request_t *request, void *workspace
     for (uint32_t id = 0; id < 2; id++) bh_half_store(&bh_segment_row_mutable(segment, id)->own, 0);
 }
 
-/* What the children's user may write into the segment leads neither parent nor child behind the mapping, where a page that nobody may touch stands. */
+/* What the children's user may write into the segment leads neither parent nor child behind the mapping, where a page
+ * that nobody may touch stands. */
 static void children_of_noise(void) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = bh_segment_size(CHILD_SLOTS), room = (size + page - 1) / page * page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = bh_segment_size(CHILD_SLOTS),
+           room = (size + page - 1) / page * page;
     char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED && mprotect(memory + room, page, PROT_NONE) == 0);
     bh_segment_t *noise = (bh_segment_t *)(void *)(memory + room - size);
@@ -291,7 +303,8 @@ static void decisions(void) {
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, NULL) == BH_EINVAL);
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, 1, &decision) == BH_ESPACE);
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
-    CHECK(decision.count == 3 && decision.servers[0].id == 3 && decision.servers[1].id == 1 && decision.servers[2].id == 0);
+    CHECK(decision.count == 3 && decision.servers[0].id == 3 && decision.servers[1].id == 1
+          && decision.servers[2].id == 0);
     CHECK(decision.counts[0] == 4 && decision.counts[1] == 3 && decision.counts[2] == 3);
     const uint32_t tried[] = {3, 1};
     request.tried = tried, request.tried_count = 2;
@@ -321,10 +334,13 @@ static void sessions(void) {
     bh_step_t chain[2];
     bh_decision_t decision = {0};
     char error[BH_ERROR_SIZE] = "";
-    bh_request_t request = {.now_ms = NOW, .seed = 42, .cookie = "a=b, sid=7f000001-0052-c3", .query = "sid=7f000001-0051-"};
-    CHECK(bh_step_parse("bySession", "s;d", &chain[0], error, sizeof error) == BH_ESYNTAX && strstr(error, "s;d") != NULL);
+    bh_request_t request = {
+        .now_ms = NOW, .seed = 42, .cookie = "a=b, sid=7f000001-0052-c3", .query = "sid=7f000001-0051-"};
+    CHECK(bh_step_parse("bySession", "s;d", &chain[0], error, sizeof error) == BH_ESYNTAX
+          && strstr(error, "s;d") != NULL);
     CHECK(bh_step_parse("bySession", "sid=", &chain[0], error, sizeof error) == BH_OK);
-    CHECK(bh_step_parse("HTTPRedirectToName", "%S", &chain[1], error, sizeof error) == BH_ESYNTAX && strstr(error, "%S") != NULL);
+    CHECK(bh_step_parse("HTTPRedirectToName", "%S", &chain[1], error, sizeof error) == BH_ESYNTAX
+          && strstr(error, "%S") != NULL);
     CHECK(bh_step_parse("HTTPRedirectToName", "%-2S.%-2H", &chain[1], error, sizeof error) == BH_OK);
     size_t size = bh_chain_workspace(segment, chain, 2);
     void *workspace = malloc(size);
@@ -347,7 +363,8 @@ static void redirects(void) {
     CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, 443, true, &to) == BH_OK);
     CHECK(strcmp(to.origin, "https://www3.sanfran.client1.com") == 0 && to.named);
     client.host = "www.client1.com\r\n";
-    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, 443, true, &to) == BH_OK && strcmp(to.origin, "https://10.0.0.4") == 0 && !to.named);
+    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, 443, true, &to) == BH_OK
+          && strcmp(to.origin, "https://10.0.0.4") == 0 && !to.named);
     client.host = NULL;
     CHECK(bh_redirect_make("%-2H", &server, &client, 443, true, &to) == BH_OK && !to.named);
 }
@@ -371,7 +388,8 @@ static void claims(void) {
     CHECK(claim.client.length == 7 && bh_claim_write(&claim, text, sizeof text) == 7 + 4 + 19 + 4 + 32);
     CHECK(strncmp(text, "fe80::1; t=9223372036854775807; s=0000", 38) == 0);
     CHECK(bh_claim_write(&claim, text, 8) == 66 && bh_claim_make(NULL, -1).client.length == 0);
-    CHECK(bh_hops_read(NULL, 3) == 0 && bh_hops_read("2", 3) == 2 && bh_hops_read("7", 3) == 3 && bh_hops_read("", 3) == 3);
+    CHECK(bh_hops_read(NULL, 3) == 0 && bh_hops_read("2", 3) == 2 && bh_hops_read("7", 3) == 3
+          && bh_hops_read("", 3) == 3);
 }
 
 static void request_headers(void) {
@@ -379,13 +397,18 @@ static void request_headers(void) {
     char text[64] = "";
     bh_piece_t path = bh_target_path("http://host?q#f");
     CHECK(path.length == 2 && strncmp(path.start, "?q", 2) == 0 && bh_target_path(NULL).length == 0);
-    CHECK(bh_max_forwards("7") == 7 && bh_max_forwards("0") == 0 && bh_max_forwards(NULL) == 0 && bh_max_forwards("99999999999999999999") == 0);
-    CHECK(bh_tokens_name("x, BC", names) && !bh_tokens_name("x", names) && !bh_tokens_name(NULL, names) && !bh_tokens_name("a", NULL));
+    CHECK(bh_max_forwards("7") == 7 && bh_max_forwards("0") == 0 && bh_max_forwards(NULL) == 0
+          && bh_max_forwards("99999999999999999999") == 0);
+    CHECK(bh_tokens_name("x, BC", names) && !bh_tokens_name("x", names) && !bh_tokens_name(NULL, names)
+          && !bh_tokens_name("a", NULL));
     CHECK(bh_tokens_without("x;y,A", names, text, sizeof text) == 4 && strcmp(text, "x, y") == 0);
-    CHECK(bh_tokens_without("a", names, text, sizeof text) == 0 && bh_tokens_without(NULL, names, text, 9) + bh_tokens_without("x", NULL, text, 9) == 0);
+    CHECK(bh_tokens_without("a", names, text, sizeof text) == 0
+          && bh_tokens_without(NULL, names, text, 9) + bh_tokens_without("x", NULL, text, 9) == 0);
     CHECK(bh_dav_url("https://shop/a", "shop", false, text, sizeof text) == 13 && strcmp(text, "http://shop/a") == 0);
-    CHECK(bh_dav_url("http://shop/a", "shop", false, text, sizeof text) + bh_dav_url(NULL, "shop", false, text, 9) == 0);
-    CHECK(bh_dav_tags("<http://shop/a> (<x>)", "shop", true, text, sizeof text) == 22 && strcmp(text, "<https://shop/a> (<x>)") == 0);
+    CHECK(bh_dav_url("http://shop/a", "shop", false, text, sizeof text) + bh_dav_url(NULL, "shop", false, text, 9)
+          == 0);
+    CHECK(bh_dav_tags("<http://shop/a> (<x>)", "shop", true, text, sizeof text) == 22
+          && strcmp(text, "<https://shop/a> (<x>)") == 0);
     CHECK(bh_dav_tags("(<x>)", "shop", true, text, sizeof text) + bh_dav_tags("<x>", NULL, true, text, 9) == 0);
 }
 
@@ -397,15 +420,20 @@ static void answer_headers(void) {
     uint32_t seconds = 0;
     CHECK(bh_location_path(url, &server, "shop", false) == url + 16 && !bh_location_path(url, &server, "shop", true));
     CHECK(!bh_location_path(NULL, &server, "shop", false) && !bh_location_path(url, NULL, NULL, false));
-    CHECK(bh_cookie_domain(cookie, &server, "shop").start == cookie + 13 && bh_cookie_domain(cookie, &server, "shop").length == 4);
-    CHECK(!bh_cookie_domain(cookie, &server, NULL).start && !bh_cookie_domain(NULL, &server, "shop").start && !bh_cookie_domain(cookie, NULL, "a").start);
+    CHECK(bh_cookie_domain(cookie, &server, "shop").start == cookie + 13
+          && bh_cookie_domain(cookie, &server, "shop").length == 4);
+    CHECK(!bh_cookie_domain(cookie, &server, NULL).start && !bh_cookie_domain(NULL, &server, "shop").start
+          && !bh_cookie_domain(cookie, NULL, "a").start);
     CHECK(bh_cookie_is_same(cookie, "a=2; domain=WEB4; path=/") && !bh_cookie_is_same(cookie, NULL));
     CHECK(bh_cookie_with("a=1", "a=2; Secure", text, sizeof text) == 11 && strcmp(text, "a=1; Secure") == 0);
-    CHECK(bh_cookie_with(NULL, NULL, NULL, 0) == 0 && bh_list_has("a, B=1", "b=2", true) && !bh_list_has("a", NULL, false));
+    CHECK(bh_cookie_with(NULL, NULL, NULL, 0) == 0 && bh_list_has("a, B=1", "b=2", true)
+          && !bh_list_has("a", NULL, false));
     CHECK(bh_list_beyond("A, c, c", lines, 2, false, text, sizeof text) == 1 && strcmp(text, "c") == 0);
-    CHECK(bh_list_beyond("a", NULL, 1, false, text, sizeof text) == 1 && bh_list_beyond(NULL, lines, 2, false, text, sizeof text) == 0);
+    CHECK(bh_list_beyond("a", NULL, 1, false, text, sizeof text) == 1
+          && bh_list_beyond(NULL, lines, 2, false, text, sizeof text) == 0);
     CHECK(bh_keepalive_timeout("Keep-Alive: max=9, Timeout=5\r\n", &seconds) && seconds == 5);
-    CHECK(!bh_keepalive_timeout("max=9", &seconds) && !bh_keepalive_timeout(NULL, &seconds) && !bh_keepalive_timeout("timeout=1", NULL));
+    CHECK(!bh_keepalive_timeout("max=9", &seconds) && !bh_keepalive_timeout(NULL, &seconds)
+          && !bh_keepalive_timeout("timeout=1", NULL));
 }
 
 static char json[1 << 16];
@@ -460,7 +488,8 @@ static int hear(bh_destination_t *line) {
     socklen_t size = sizeof name;
     char text[32], error[BH_ERROR_SIZE];
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0 && getsockname(fd, (struct sockaddr *)&name, &size) == 0);
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&name, size) == 0
+          && getsockname(fd, (struct sockaddr *)&name, &size) == 0);
     CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
     snprintf(text, sizeof text, "127.0.0.9:%d", ntohs(name.sin_port));
     CHECK(bh_destination_parse("127.0.0.10:80", text, line, error, sizeof error) == BH_OK);
@@ -490,7 +519,8 @@ static void keyed_moderator(bh_moderator_config_t config) {
     ssize_t length = recv(fd, datagram, sizeof datagram, 0);
     static const uint8_t head[] = {0, 3, 0, BH_SIGNATURE_SIZE};
     CHECK(length > BH_SIGNATURE_SIZE + 4 && memcmp(datagram + length - BH_SIGNATURE_SIZE - 4, head, sizeof head) == 0);
-    CHECK(length > BH_SIGNATURE_SIZE && verify("k", datagram, (size_t)length - BH_SIGNATURE_SIZE, datagram + length - BH_SIGNATURE_SIZE));
+    CHECK(length > BH_SIGNATURE_SIZE
+          && verify("k", datagram, (size_t)length - BH_SIGNATURE_SIZE, datagram + length - BH_SIGNATURE_SIZE));
     CHECK(kill(pid, SIGTERM) == 0);
     int state = -1;
     CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0);
@@ -520,7 +550,8 @@ static void sockets(bh_moderator_config_t config) {
     /* Without a port to announce there is nothing to wait for. */
     made = NULL;
     config.port = 0;
-    CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_EINVAL && made == NULL && strstr(error, "127.0.0.1"));
+    CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_EINVAL && made == NULL
+          && strstr(error, "127.0.0.1"));
     bh_sockets_close(held);
 }
 
@@ -528,8 +559,13 @@ static void sockets(bh_moderator_config_t config) {
 static void moderator(void) {
     bh_moderator_t *made = NULL;
     char error[BH_ERROR_SIZE] = "";
-    bh_moderator_config_t config = {.segment = segment, .hostname = "contract", .control_fd = -1, .port = 8080,
-                                    .interval_ms = 100, .log = log_line, .workers = workers};
+    bh_moderator_config_t config = {.segment = segment,
+                                    .hostname = "contract",
+                                    .control_fd = -1,
+                                    .port = 8080,
+                                    .interval_ms = 100,
+                                    .log = log_line,
+                                    .workers = workers};
     CHECK(bh_moderator_new(NULL, &made, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_new(&config, NULL, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_run(NULL) == BH_EINVAL);
@@ -541,7 +577,8 @@ static void moderator(void) {
     CHECK(bh_destination_parse("10.0.0.4:80", "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
     CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low == UINT64_C(0xffff0a000004));
     CHECK(bh_address_parse("127.0.0.9", &address) == BH_OK && bh_moderator_has_address(&address));
-    CHECK(bh_address_parse("192.0.2.9", &address) == BH_OK && !bh_moderator_has_address(&address) && !bh_moderator_has_address(NULL));
+    CHECK(bh_address_parse("192.0.2.9", &address) == BH_OK && !bh_moderator_has_address(&address)
+          && !bh_moderator_has_address(NULL));
     bh_moderator_free(NULL);
     CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
     bh_moderator_free(made);

@@ -7,8 +7,10 @@ from collections import namedtuple
 from pathlib import Path
 
 # After these words, "who" is for a person that the sentence has just named.
-PERSONS = ("administrators?|anybody|anyone|attackers?|authors?|contributors?|customers?|developers?|everybody|everyone|guy|"
-           "man|men|people|persons?|readers?|someone|sponsors|those|us|users?")
+PERSONS = (
+    "administrators?|anybody|anyone|attackers?|authors?|contributors?|customers?|developers?|everybody|everyone|guy|"
+    "man|men|people|persons?|readers?|someone|sponsors|those|us|users?"
+)
 # What a server may stand behind: that is a place, not an order.
 PLACES = r"accelerators?|balancers?|firewalls?|fronts?|httpd|NAT|proxy|proxies|routers?"
 

@@ -13,8 +13,7 @@ NOT_OURS = {"build", ".git"}
 def files(pattern):
     """Paths of our files that match, relative to the repository, sorted."""
     found = (path.relative_to(ROOT) for path in ROOT.rglob(pattern) if path.is_file())
-    return sorted(path for path in found
-                  if path.parts[0] not in NOT_OURS and not path.parts[0].startswith(".build"))
+    return sorted(path for path in found if path.parts[0] not in NOT_OURS and not path.parts[0].startswith(".build"))
 
 
 def read(path):
@@ -37,4 +36,6 @@ def without_code(markdown):
 def fields(markdown):
     """A page's fields: the bold words that begin lines, in order, with the text up to the next one."""
     parts = re.split(r"^\*\*([A-Z][A-Za-z /]*)\.?\*\*:?", markdown, flags=re.M)
-    return dict(zip(parts[1::2], (text.strip(" \n") if text.startswith(" ") else text.strip("\n") for text in parts[2::2])))
+    return dict(
+        zip(parts[1::2], (text.strip(" \n") if text.startswith(" ") else text.strip("\n") for text in parts[2::2]))
+    )

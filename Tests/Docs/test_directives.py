@@ -9,7 +9,18 @@ from harness.stage import Stage
 
 # Pages for what is not in the command table.
 OTHERS = {"backhand-handler", "environment"}
-FIELDS = ["Description", "Syntax", "Default", "Context", "Override", "Since", "Validation", "Example", "Notes", "See also"]
+FIELDS = [
+    "Description",
+    "Syntax",
+    "Default",
+    "Context",
+    "Override",
+    "Since",
+    "Validation",
+    "Example",
+    "Notes",
+    "See also",
+]
 OPTIONAL = {"Override"}
 
 
@@ -58,8 +69,14 @@ def test_syntax_has_as_many_arguments_as_the_directive_takes(name):
     syntax = fields(read(f"docs/directives/{name}.md"))["Syntax"]
     forms = re.findall(r"^    (\S.*)$", syntax, flags=re.M) or re.findall(r"`(\w.*)`", syntax)
     macro, _ = TABLE[name]
-    # Of those that take any number, each more is as the second: ITERATE; Backhand counts its words itself, for the text of its complaint.
-    allowed = {"FLAG": {1}, "ITERATE": {1, 2}, "TAKE_ARGV": {1, 2}, **{f"TAKE{digits}": {int(digit) for digit in digits} for digits in ("1", "2", "12", "23", "123")}}[macro]
+    # Of those that take any number, each more is as the second: ITERATE; Backhand counts its words itself, for the text
+    # of its complaint.
+    allowed = {
+        "FLAG": {1},
+        "ITERATE": {1, 2},
+        "TAKE_ARGV": {1, 2},
+        **{f"TAKE{digits}": {int(digit) for digit in digits} for digits in ("1", "2", "12", "23", "123")},
+    }[macro]
     seen = set()
     for form in forms:
         words = form.split()
@@ -77,37 +94,85 @@ def test_index_names_every_page():
 
 # One bad line for each text of the Validation fields that a configuration can cause.
 BAD = [
-    "Backhand", "Backhand byHostname www", "Backhand byAge byLoad", "Backhand byResource amem > 512", "BackhandFromSO libexec/byNothing.so f",
-    "BackhandKey " + "4f3c2a1b" * 8, "BackhandKey key Required",
+    "Backhand",
+    "Backhand byHostname www",
+    "Backhand byAge byLoad",
+    "Backhand byResource amem > 512",
+    "BackhandFromSO libexec/byNothing.so f",
+    "BackhandKey " + "4f3c2a1b" * 8,
+    "BackhandKey key Required",
     "UnixSocketDir /" + "d" * 120,
-    "MulticastStats 10.0.0.255", "MulticastStats 239.255.1.1:0", "MulticastStats 239.255.1.1:1023", "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
-    "MulticastStats 239.255.1.1:4445,0", "MulticastStats nowhere.invalid:4445", "MulticastStats 10.0.255:4445",
-    "MulticastStats ::1 239.255.1.1:4445", "MulticastStats 10.0.4 239.255.1.1:4445",
-    "MulticastStats 255.255.255.255 239.255.1.1:4445", "MulticastStats 0.0.0.1:4445",
-    "AcceptStats name", "AcceptStats 10.0.0", "AcceptStats 10.0.0.0/33", "AcceptStats ::/129", "AcceptStats 10.0.0.0/255.0.255.0",
-    "BackhandSocketGroup no-such-group", 'BackhandSocketGroup "#x"',
-    "Backhand byLod", "Backhand somethingelse", "Backhand byRandom 3", "Backhand off 3", "Backhand byAge six",
-    "Backhand byLoad -1", "Backhand byBusyChildren 1.5", "\n".join(["Backhand byLoad"] * 65),
-    "BackhandFromSO missing.so f", "BackhandFromSO ${build}/byHostname.so no_such_function",
+    "MulticastStats 10.0.0.255",
+    "MulticastStats 239.255.1.1:0",
+    "MulticastStats 239.255.1.1:1023",
+    "MulticastStats 10.0.0.4:0 239.255.1.1:4445",
+    "MulticastStats 239.255.1.1:4445,0",
+    "MulticastStats nowhere.invalid:4445",
+    "MulticastStats 10.0.255:4445",
+    "MulticastStats ::1 239.255.1.1:4445",
+    "MulticastStats 10.0.4 239.255.1.1:4445",
+    "MulticastStats 255.255.255.255 239.255.1.1:4445",
+    "MulticastStats 0.0.0.1:4445",
+    "AcceptStats name",
+    "AcceptStats 10.0.0",
+    "AcceptStats 10.0.0.0/33",
+    "AcceptStats ::/129",
+    "AcceptStats 10.0.0.0/255.0.255.0",
+    "BackhandSocketGroup no-such-group",
+    'BackhandSocketGroup "#x"',
+    "Backhand byLod",
+    "Backhand somethingelse",
+    "Backhand byRandom 3",
+    "Backhand off 3",
+    "Backhand byAge six",
+    "Backhand byLoad -1",
+    "Backhand byBusyChildren 1.5",
+    "\n".join(["Backhand byLoad"] * 65),
+    "BackhandFromSO missing.so f",
+    "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandModeratorPIDFile /",
-    "BackhandKey missing", "BackhandKey /dev/null", "BackhandKey httpd.conf", "BackhandKey ../large", "BackhandKey ../short",
-    "BackhandKey ../three", "BackhandKey ../none", "BackhandKey ../good\nBackhandKey ../good", "BackhandExpire 59",
-    "BackhandRetries 17", "BackhandRetryTimeout 0", "BackhandScheme ftp",
-    "BackhandConnectionPools Maybe", "BackhandSlowStart 3601", "BackhandFilters Maybe", "BackhandResponseFieldSize 8191",
-    "BackhandTrace Maybe", "BackhandLogLevel dcsn1", "BackhandMode Look", "BackhandNoCandidate Nobody",
-    "Backhand backhand_off 3", "Backhand bySession a;b", "Backhand HTTPRedirectToName %S",
+    "BackhandKey missing",
+    "BackhandKey /dev/null",
+    "BackhandKey httpd.conf",
+    "BackhandKey ../large",
+    "BackhandKey ../short",
+    "BackhandKey ../three",
+    "BackhandKey ../none",
+    "BackhandKey ../good\nBackhandKey ../good",
+    "BackhandExpire 59",
+    "BackhandRetries 17",
+    "BackhandRetryTimeout 0",
+    "BackhandScheme ftp",
+    "BackhandConnectionPools Maybe",
+    "BackhandSlowStart 3601",
+    "BackhandFilters Maybe",
+    "BackhandResponseFieldSize 8191",
+    "BackhandTrace Maybe",
+    "BackhandLogLevel dcsn1",
+    "BackhandMode Look",
+    "BackhandNoCandidate Nobody",
+    "Backhand backhand_off 3",
+    "Backhand bySession a;b",
+    "Backhand HTTPRedirectToName %S",
     "BackhandModeratorPIDFile /",
-    "BackhandCapacity 0", 'Backhand byResource "cpu >> 5"', "Backhand byResource",
-    "BackhandSelfRedirect Maybe", "BackhandRedirectStatus 301",
+    "BackhandCapacity 0",
+    'Backhand byResource "cpu >> 5"',
+    "Backhand byResource",
+    "BackhandSelfRedirect Maybe",
+    "BackhandRedirectStatus 301",
 ]
 # Key files beside each server's folder.
 KEYS = {"good": "k" * 32, "short": "k" * 31, "none": "# no key", "large": "k" * 5000, "three": ("k" * 32 + "\n") * 3}
 # What no configuration can cause: httpd makes a path of any text, and 64 functions are counted in one place for both.
-NOT_CAUSED = {"UnixSocketDir: '…' is not a valid path", "BackhandModeratorPIDFile: '…' is not a valid path",
-              "BackhandFromSO: '…' is not a valid path", "BackhandKey: '…' is not a valid path",
-              # Module/test_440_key.py gives a file away, which only root can.
-              "BackhandKey: '…': it belongs neither to root nor to the user that starts httpd",
-              "BackhandFromSO: more than 64 functions in one chain"}
+NOT_CAUSED = {
+    "UnixSocketDir: '…' is not a valid path",
+    "BackhandModeratorPIDFile: '…' is not a valid path",
+    "BackhandFromSO: '…' is not a valid path",
+    "BackhandKey: '…' is not a valid path",
+    # Module/test_440_key.py gives a file away, which only root can.
+    "BackhandKey: '…': it belongs neither to root nor to the user that starts httpd",
+    "BackhandFromSO: more than 64 functions in one chain",
+}
 
 
 def validation_texts(name):
@@ -143,6 +208,9 @@ def test_complaint_is_the_one_of_the_page(complaints, line):
 
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_each_text_of_the_page_is_heard(complaints, name):
-    unheard = {text for text in validation_texts(name)
-               if not any(re.fullmatch(pattern(text), said) for said in complaints.values())}
+    unheard = {
+        text
+        for text in validation_texts(name)
+        if not any(re.fullmatch(pattern(text), said) for said in complaints.values())
+    }
     assert unheard - NOT_CAUSED == set()

@@ -28,19 +28,24 @@ def lines_of_c(path):
         level = re.search(r"\bAPLOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE)\b", call)
         # Adjacent literals make one text; a macro between them is a number's format.
         literals = re.search(r'"(?:[^"\\]|\\.)*"(?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_]+_FMT))*', call)[0]
-        text = "".join("d" if macro else literal
-                       for literal, macro in re.findall(r'"((?:[^"\\]|\\.)*)"|\b[A-Z_]+(_FMT)\b', literals))
+        text = "".join(
+            "d" if macro else literal
+            for literal, macro in re.findall(r'"((?:[^"\\]|\\.)*)"|\b[A-Z_]+(_FMT)\b', literals)
+        )
         number = re.match(r"BH(\d{4}): ", text)
         if not number:
             assert not level, f"{path}: a line at {level[1]} without a number: {text}"
             continue
         assert level, f"{path}: a numbered line without a grave level: {text}"
-        found.append(Line(number[1], LEVELS[level[1]], re.split(r"%[-0-9.l]*[a-z]", text[len("BH0000: "):]), str(path)))
+        found.append(
+            Line(number[1], LEVELS[level[1]], re.split(r"%[-0-9.l]*[a-z]", text[len("BH0000: ") :]), str(path))
+        )
     return found
 
 
 def swift_text(source, start):
-    """The literal that begins at the quote, with NUL for each interpolation and each {} of a form; literals behind a + belong to it."""
+    """The literal that begins at the quote, with NUL for each interpolation and each {} of a form; literals behind a +
+    belong to it."""
     text, place = "", start + 1
     while (letter := source[place]) != '"':
         if source.startswith("\\(", place):
@@ -107,9 +112,16 @@ def entries():
 
 
 # By folder of module/; then numbers and files that are about something else than their folder.
-RANGES = {"0482": range(400, 500), "config": range(100, 200), "module/proxy/mb_mod_proxy.c": range(100, 200),
-          "table": range(200, 300), "moderator": range(200, 300),
-          **dict.fromkeys(["connections", "request", "message", "proxy", "balance", "module/config/mb_loaded.c"], range(400, 500))}
+RANGES = {
+    "0482": range(400, 500),
+    "config": range(100, 200),
+    "module/proxy/mb_mod_proxy.c": range(100, 200),
+    "table": range(200, 300),
+    "moderator": range(200, 300),
+    **dict.fromkeys(
+        ["connections", "request", "message", "proxy", "balance", "module/config/mb_loaded.c"], range(400, 500)
+    ),
+}
 
 LINES = lines_of_sources()
 ENTRIES = entries()
@@ -118,8 +130,11 @@ ENTRIES = entries()
 def test_no_number_is_used_twice():
     """In C each call has a number of its own; in Swift each name, whose calls differ in the reason only."""
     numbers = [line.number for line in LINES if line.place.startswith("module/")]
-    names = re.findall(r"static let \w+: Int32 = (\d{3})$", "".join(
-        read(path) for path in files("*.swift") if path.parts[0] == "Sources"), flags=re.M)
+    names = re.findall(
+        r"static let \w+: Int32 = (\d{3})$",
+        "".join(read(path) for path in files("*.swift") if path.parts[0] == "Sources"),
+        flags=re.M,
+    )
     numbers += ["0" + number for number in names]
     assert sorted({number for number in numbers if numbers.count(number) > 1}) == []
 
@@ -155,5 +170,7 @@ def test_number_is_of_the_range_of_its_source(line):
     if int(line.number) in range(370, 376):  # of all sources
         return
     keys = [line.number, line.place, line.place.split("/")[1]]
-    wanted = range(300, 400) if line.place.startswith("Sources/") else next(RANGES[key] for key in keys if key in RANGES)
+    wanted = (
+        range(300, 400) if line.place.startswith("Sources/") else next(RANGES[key] for key in keys if key in RANGES)
+    )
     assert int(line.number) in wanted, line.place

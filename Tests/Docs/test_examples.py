@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The examples of httpd-conf-examples/: as they are for httpd's check, and with addresses of their own as clusters of real httpds."""
+"""The examples of httpd-conf-examples/: as they are for httpd's check, and with addresses of their own as clusters of
+real httpds."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ def all_serve(server, names):
         # Equal machines announce equal loads, but for up to a second when the system has just counted them anew.
         seen.update(served_by(server, 20))
         return seen >= names
+
     wait_for(more, 15, f"{sorted(names)} to serve", show=lambda: seen)
     assert seen == names
 
@@ -54,11 +56,23 @@ def test_example_is_accepted_as_it_is(stage, name):
 
 def test_single_balancer(stage):
     network = "127.0.0.0/8"
-    balancer = serve(stage, "balancer", "127.0.41.1", example(
-        "single-balancer", OWN="${address}:${port}", NETWORK=network, GROUP="${group}"))
-    servers = [serve(stage, f"server{number}", f"127.0.41.{number}", example(
-        "single-balancer-server", OWN="${address}:${port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None))
-        for number in (2, 3, 4)]
+    balancer = serve(
+        stage,
+        "balancer",
+        "127.0.41.1",
+        example("single-balancer", OWN="${address}:${port}", NETWORK=network, GROUP="${group}"),
+    )
+    servers = [
+        serve(
+            stage,
+            f"server{number}",
+            f"127.0.41.{number}",
+            example(
+                "single-balancer-server", OWN="${address}:${port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None
+            ),
+        )
+        for number in (2, 3, 4)
+    ]
     balancer.knows(*servers)
     names = {server.name for server in servers}
     # Without load one server may get everything; with some, all of them get their share, and the balancer none.
@@ -83,8 +97,15 @@ def test_single_balancer(stage):
 
 
 def test_symmetric_cluster(stage):
-    servers = [serve(stage, f"server{number}", f"127.0.42.{number}", example(
-        "symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP="${group}")) for number in (1, 2, 3, 4)]
+    servers = [
+        serve(
+            stage,
+            f"server{number}",
+            f"127.0.42.{number}",
+            example("symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP="${group}"),
+        )
+        for number in (1, 2, 3, 4)
+    ]
     for server in servers:
         server.knows(*servers)
     names = {server.name for server in servers}
@@ -96,14 +117,16 @@ def test_symmetric_cluster(stage):
         # A line is written behind the answer.
         actions = Counter(line.split("action=")[1].split()[0] for server in servers for line in server.access_log())
         return actions["proxy"] == actions["looped"] > 0
+
     wait_for(each_is_sent_once, 5, "as many requests to arrive as were sent")
 
 
 def test_symmetric_cluster_finds_its_own_address(stage):
     """Without BACKHAND_OWN: the address of the way to the group, here a destination on the loopback interface."""
     port = ports.free_port("127.0.0.1", "0.0.0.0")
-    server = serve(stage, "server1", "127.0.0.1", example(
-        "symmetric-cluster", NETWORK="127.0.0.0/8", GROUP=f"127.0.0.1:{port}"))
+    server = serve(
+        stage, "server1", "127.0.0.1", example("symmetric-cluster", NETWORK="127.0.0.0/8", GROUP=f"127.0.0.1:{port}")
+    )
     assert server.knows().self["address"] == "127.0.0.1"
     assert set(served_by(server, 10)) == {"server1"}
 
@@ -113,14 +136,30 @@ def test_two_networks(stage):
 
     def both(name, number):
         port = ports.free_port(f"127.0.43.{number}", f"127.0.44.{number}")
-        return stage.httpd(example(
-            "two-networks", OWN_A="${address}:${port}", OWN_B=f"127.0.44.{number}:${{port}}", TO_A=f"{group_a},1",
-            TO_B=f"{group_b},1", NETWORK_A="127.0.43.0/24", NETWORK_B="127.0.0.0/8") + f"Listen 127.0.44.{number}:${{port}}\n",
-            name=name, address=f"127.0.43.{number}", port=port, files={"page.html": name})
+        return stage.httpd(
+            example(
+                "two-networks",
+                OWN_A="${address}:${port}",
+                OWN_B=f"127.0.44.{number}:${{port}}",
+                TO_A=f"{group_a},1",
+                TO_B=f"{group_b},1",
+                NETWORK_A="127.0.43.0/24",
+                NETWORK_B="127.0.0.0/8",
+            )
+            + f"Listen 127.0.44.{number}:${{port}}\n",
+            name=name,
+            address=f"127.0.43.{number}",
+            port=port,
+            files={"page.html": name},
+        )
 
     def one(name, address, group):
-        return serve(stage, name, address, example(
-            "symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP=group))
+        return serve(
+            stage,
+            name,
+            address,
+            example("symmetric-cluster", OWN="${address}:${port}", NETWORK="127.0.0.0/8", GROUP=group),
+        )
 
     middle, twin = both("middle", 4), both("twin", 5)
     in_a, in_b = one("in-a", "127.0.43.6", group_a), one("in-b", "127.0.44.8", group_b)
@@ -140,16 +179,32 @@ def test_light_front_and_heavy_back(stage):
         address = f"127.0.49.{number}"
         port = ports.free_port(address)
         # An httpd without the module for scripts: the source is what must not come out of a front.
-        back = stage.httpd(example("heavy-back", NETWORK=network, SOCKETS=None, DOCUMENTS=None), name=f"back{number}", address=address,
-                           port=port, files={"page.php": f"back{number}", "page.html": "from the back"})
-        front = stage.httpd(example("light-front", BACK=f"${{address}}:{port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None),
-                            name=f"front{number}", address=address, files={"page.php": "source", "page.html": f"front{number}"})
+        back = stage.httpd(
+            example("heavy-back", NETWORK=network, SOCKETS=None, DOCUMENTS=None),
+            name=f"back{number}",
+            address=address,
+            port=port,
+            files={"page.php": f"back{number}", "page.html": "from the back"},
+        )
+        front = stage.httpd(
+            example("light-front", BACK=f"${{address}}:{port}", NETWORK=network, GROUP="${group}", DOCUMENTS=None),
+            name=f"front{number}",
+            address=address,
+            files={"page.php": "source", "page.html": f"front{number}"},
+        )
         return front, back
 
     (front1, back1), (front2, back2) = machine(1), machine(2)
     for front in (front1, front2):
-        table = wait_for(lambda: (now := over_socket(front.sockets / f"backhand-{(back1 if front is front1 else back2).port}.sock"))
-                         and set(now.servers) == {back1.id, back2.id} and now, 10, "both machines")
+        table = wait_for(
+            lambda: (
+                (now := over_socket(front.sockets / f"backhand-{(back1 if front is front1 else back2).port}.sock"))
+                and set(now.servers) == {back1.id, back2.id}
+                and now
+            ),
+            10,
+            "both machines",
+        )
         assert table.self["port"] == (back1 if front is front1 else back2).port
     # Files come from the front, pages from its back while the machines are equally loaded.
     assert set(served_by(front1, 10)) == {"front1"}
@@ -165,6 +220,9 @@ def test_light_front_and_heavy_back(stage):
 
 
 def _table_of(server, count):
-    return wait_for(lambda: (rows := server.status().json["servers"]) and len(rows) == count and rows, 10,
-                    f"{count} servers", show=server.status)
-
+    return wait_for(
+        lambda: (rows := server.status().json["servers"]) and len(rows) == count and rows,
+        10,
+        f"{count} servers",
+        show=server.status,
+    )

@@ -16,7 +16,8 @@ FOLDERS = {"Sources", "module", "Tests", "httpd-conf-examples"}
 
 
 def long_functions(text, begins, most=MOST):
-    """First lines of functions with more lines than that: a function ends with a brace in the column in which it begins."""
+    """First lines of functions with more lines than that: a function ends with a brace in the column in which it
+    begins."""
     lines, found = text.split("\n"), []
     for number, line in enumerate(lines):
         if not begins.match(line):

@@ -22,8 +22,15 @@ def check(tmp_path, *parts, **programs):
         path = tmp_path / name
         path.write_text(text)
         path.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "CHECK_LOGS": str(tmp_path / "logs"), "CC": "cc"}
-    return subprocess.run(["scripts/check", *parts], cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "CHECK_LOGS": str(tmp_path / "logs"),
+        "CC": "cc",
+    }
+    return subprocess.run(
+        ["scripts/check", *parts], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def test_a_failing_part_does_not_hide_the_next(tmp_path):
@@ -37,7 +44,9 @@ def test_a_failing_part_does_not_hide_the_next(tmp_path):
 @pytest.mark.parametrize("broken", ["unit", "contract"])
 def test_one_failing_part_is_enough(tmp_path, broken):
     good = "#!/bin/sh\nexit 0\n"
-    result = check(tmp_path, broken, swift=SWIFT if broken == "unit" else good, cc=COMPILER if broken == "contract" else good)
+    result = check(
+        tmp_path, broken, swift=SWIFT if broken == "unit" else good, cc=COMPILER if broken == "contract" else good
+    )
     assert result.returncode == 1 and f"== Failed: {broken}\n" in result.stdout
 
 
@@ -46,11 +55,12 @@ def test_a_good_part_passes(tmp_path):
     assert result.returncode == 0 and "Failed" not in result.stdout
 
 
-SAYS = "#!/bin/sh\necho \"$0 $*\" >> \"$SAID\"\n"
+SAYS = '#!/bin/sh\necho "$0 $*" >> "$SAID"\n'
 
 
 def test_swift_may_be_elsewhere(tmp_path, monkeypatch):
-    """What scripts/needs advises, make SWIFT=/path/to/swift, is for the tests too; it may be a command with arguments."""
+    """What scripts/needs advises, make SWIFT=/path/to/swift, is for the tests too; it may be a command with
+    arguments."""
     monkeypatch.setenv("SAID", str(tmp_path / "said"))
     monkeypatch.setenv("SWIFT", f"env {tmp_path}/another")
     assert check(tmp_path, "unit", another=SAYS, swift="#!/bin/sh\nexit 1\n").returncode == 0
@@ -64,11 +74,21 @@ def test_fuzzing_links_with_the_compiler_beside_swift(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(SAYS)
         path.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SWIFT": f"{tmp_path}/other/swift", "SAID": str(tmp_path / "said")}
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SWIFT": f"{tmp_path}/other/swift",
+        "SAID": str(tmp_path / "said"),
+    }
     # A word that it does not know ends it after the build, before it fuzzes.
-    result = subprocess.run([ROOT / "scripts/fuzz", "nothing"], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    result = subprocess.run(
+        [ROOT / "scripts/fuzz", "nothing"], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
     assert result.returncode == 2
-    assert [line.split()[0] for line in (tmp_path / "said").read_text().splitlines()] == [f"{tmp_path}/other/swift", f"{tmp_path}/other/swiftc"]
+    assert [line.split()[0] for line in (tmp_path / "said").read_text().splitlines()] == [
+        f"{tmp_path}/other/swift",
+        f"{tmp_path}/other/swiftc",
+    ]
 
 
 def test_an_unknown_part(tmp_path):

@@ -1,13 +1,15 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The prose of documents, help texts and log lines has no more of some habits than a manual that administrators read well."""
+"""The prose of documents, help texts and log lines has no more of some habits than a manual that administrators read
+well."""
 
 import re
 
 from Docs.language import HABITS, measure, rates
 from Docs.repository import files, read
 
-# How often the habits occur in 1,000 words of Varnish's documentation: varnishcache/varnish-cache, doc/sphinx, commit 27d2ce15b20b of
-# 12 February 2026, without its folder phk, which holds one author's essays; measured on 27 November 2026 by
+# How often the habits occur in 1,000 words of Varnish's documentation: varnishcache/varnish-cache, doc/sphinx, commit
+# 27d2ce15b20b of 12 February 2026, without its folder phk, which holds one author's essays; measured on 27 November
+# 2026 by
 #     python3 Tests/Docs/language.py doc/sphinx
 VARNISH = {"who": 0.096, "behind": 0.043, "anew": 0.011, "likewise": 0.064, "dear": 0.0, "nobody, somebody": 0.032}
 
@@ -34,16 +36,26 @@ def help_texts():
         elif path.parts[0] != "Sources" or not path.parts[1].startswith("backhand"):
             continue
         texts = re.findall(r'"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', without_comments(source), flags=re.S)
-        yield str(path), "", "\n".join(re.sub(r"\\\([^)]*\)", "", text) for pair in texts for text in pair if " " in text)
+        yield (
+            str(path),
+            "",
+            "\n".join(re.sub(r"\\\([^)]*\)", "", text) for pair in texts for text in pair if " " in text),
+        )
 
 
 def excess(texts):
     """Of each habit that occurs more often than in Varnish's documentation, the rates and where it occurs."""
     words, hits = measure(texts)
     found = rates(words, hits)
-    return [line for habit in HABITS if found[habit] > VARNISH[habit]
-            for line in [f"{habit}: {found[habit]:.3f} of 1,000 words, the bound is {VARNISH[habit]}",
-                         *(f"    {hit.path}:{hit.line}: {hit.text}" for hit in hits if hit.habit == habit)]]
+    return [
+        line
+        for habit in HABITS
+        if found[habit] > VARNISH[habit]
+        for line in [
+            f"{habit}: {found[habit]:.3f} of 1,000 words, the bound is {VARNISH[habit]}",
+            *(f"    {hit.path}:{hit.line}: {hit.text}" for hit in hits if hit.habit == habit),
+        ]
+    ]
 
 
 def test_documents_and_help_texts_read_like_a_manual():
@@ -53,12 +65,22 @@ def test_documents_and_help_texts_read_like_a_manual():
 
 
 def test_each_habit_is_found_where_it_stands():
-    page = ("# Title\n\nA server who sends, likewise, to\nnobody. `who` is code.\n\n    who: behind\n\n```\nsomebody\n```\n\n"
-            "- a server behind a balancer\n\n  A user who asks stands behind others, anew, which is dear. Whoever waits.\n")
+    page = (
+        "# Title\n\nA server who sends, likewise, to\nnobody. `who` is code.\n\n    who: "
+        "behind\n\n```\nsomebody\n```\n\n"
+        "- a server behind a balancer\n\n  A user who asks stands behind others, anew, which is dear. Whoever waits.\n"
+    )
     words, hits = measure([("page.md", ".md", page)])
     assert words == 28
     assert sorted((hit.line, hit.habit) for hit in hits) == [
-        (3, "likewise"), (3, "who"), (4, "nobody, somebody"), (14, "anew"), (14, "behind"), (14, "dear"), (14, "who")]
+        (3, "likewise"),
+        (3, "who"),
+        (4, "nobody, somebody"),
+        (14, "anew"),
+        (14, "behind"),
+        (14, "dear"),
+        (14, "who"),
+    ]
     assert len(excess([("page.md", ".md", page)])) == len(HABITS) + len(hits)
 
 

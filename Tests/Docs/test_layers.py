@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The folders of module/ are layers: the table of architecture.md says which may include which, and no file calls in a circle."""
+"""The folders of module/ are layers: the table of architecture.md says which may include which, and no file calls in a
+circle."""
 
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -45,7 +46,11 @@ def wrong_faces(sources):
     """Folders that have not just the one header that is named after them."""
     found = faces(sources)
     folders = {folder_of(path) for path in sources} - {None}
-    wrong = [f"{folder} has {found.get(folder)}" for folder in sorted(folders) if found.get(folder) != [f"module/{folder}/mb_{folder}.h"]]
+    wrong = [
+        f"{folder} has {found.get(folder)}"
+        for folder in sorted(folders)
+        if found.get(folder) != [f"module/{folder}/mb_{folder}.h"]
+    ]
     return wrong + [f"{path} is in no folder" for path in found.get(None, [])]
 
 
@@ -72,7 +77,11 @@ def definitions(sources):
     for path, source in sources.items():
         if path.endswith(".c"):
             plain = without_comments_and_texts(source)
-            for name in re.findall(r"^(?!static\b|extern\b|typedef\b)[A-Za-z_][\w \t*]*\b(mb_\w+)(?=\([^;{]*\{|\[| =|;$)", plain, flags=re.M):
+            for name in re.findall(
+                r"^(?!static\b|extern\b|typedef\b)[A-Za-z_][\w \t*]*\b(mb_\w+)(?=\([^;{]*\{|\[| =|;$)",
+                plain,
+                flags=re.M,
+            ):
                 assert found.setdefault(name, path) == path, f"{name} is defined twice"
     return found
 
@@ -83,7 +92,9 @@ def circles(sources):
     graph = {}
     for path, source in sources.items():
         if path.endswith(".c"):
-            used = {places[name] for name in re.findall(r"\bmb_\w+", without_comments_and_texts(source)) if name in places}
+            used = {
+                places[name] for name in re.findall(r"\bmb_\w+", without_comments_and_texts(source)) if name in places
+            }
             graph[path] = used - {path}
     try:
         TopologicalSorter(graph).prepare()
@@ -93,14 +104,19 @@ def circles(sources):
 
 
 def smuggled(sources):
-    """Names that a source declares itself, or that its folder's header does not declare: what uses them would pass the headers by."""
+    """Names that a source declares itself, or that its folder's header does not declare: what uses them would pass the
+    headers by."""
     wrong = []
     for path, source in sources.items():
         if path.endswith(".c"):
             plain = without_comments_and_texts(source)
-            wrong += [f"{path} declares {name}"
-                      for name in re.findall(r"^(?!static\b)(?:extern\b.*|[A-Za-z_][\w \t*]*)\b(mb_\w+)\b[^{=]*;$", plain, flags=re.M)
-                      if name not in definitions({path: source})]
+            wrong += [
+                f"{path} declares {name}"
+                for name in re.findall(
+                    r"^(?!static\b)(?:extern\b.*|[A-Za-z_][\w \t*]*)\b(mb_\w+)\b[^{=]*;$", plain, flags=re.M
+                )
+                if name not in definitions({path: source})
+            ]
     for name, path in definitions(sources).items():
         folder = folder_of(path)
         if not re.search(rf"\b{name}\b", sources.get(f"module/{folder}/mb_{folder}.h", "")):
@@ -140,20 +156,71 @@ def test_each_file_that_a_page_or_a_comment_names_is_there():
         assert not missing, f"{path} names {missing}"
 
 
-@pytest.mark.parametrize("check, path, line, found", [
-    (wrong_arrows, "module/table/mb_self.c", '#include "request/mb_request.h"', ["module/table/mb_self.c includes request/mb_request.h"]),
-    (wrong_arrows, "module/base/mb_base.h", '#include <config/mb_config.h>', ["module/base/mb_base.h includes config/mb_config.h"]),
-    (wrong_arrows, "module/status/mb_status.c", '# include "moderator/mb_moderator.h"',
-     ["module/status/mb_status.c includes moderator/mb_moderator.h"]),
-    (wrong_arrows, "module/proxy/mb_worker.c", '#include "../balance/mb_balance.h"', ["module/proxy/mb_worker.c includes ../balance/mb_balance.h"]),
-    (wrong_faces, "module/table/mb_other.h", "", ["table has ['module/table/mb_other.h', 'module/table/mb_table.h']"]),
-    (wrong_faces, "module/mb_module.h", "", ["module/mb_module.h is in no folder"]),
-    (circles, "module/table/mb_segment.c", "static void circle(void) { (void)mb_self_is(1); }",
-     ["module/table/mb_segment.c", "module/table/mb_self.c", "module/table/mb_segment.c"]),
-    (smuggled, "module/table/mb_self.c", "extern int mb_scope_can_decide(void);", ["module/table/mb_self.c declares mb_scope_can_decide"]),
-    (smuggled, "module/table/mb_self.c", "int mb_self_secret(void) { return 1; }",
-     ["module/table/mb_self.c defines mb_self_secret, which its folder's header does not declare"]),
-], ids=["an arrow up", "the lowest", "beside", "by a path", "two headers", "a header outside", "a circle", "extern", "undeclared"])
+@pytest.mark.parametrize(
+    "check, path, line, found",
+    [
+        (
+            wrong_arrows,
+            "module/table/mb_self.c",
+            '#include "request/mb_request.h"',
+            ["module/table/mb_self.c includes request/mb_request.h"],
+        ),
+        (
+            wrong_arrows,
+            "module/base/mb_base.h",
+            "#include <config/mb_config.h>",
+            ["module/base/mb_base.h includes config/mb_config.h"],
+        ),
+        (
+            wrong_arrows,
+            "module/status/mb_status.c",
+            '# include "moderator/mb_moderator.h"',
+            ["module/status/mb_status.c includes moderator/mb_moderator.h"],
+        ),
+        (
+            wrong_arrows,
+            "module/proxy/mb_worker.c",
+            '#include "../balance/mb_balance.h"',
+            ["module/proxy/mb_worker.c includes ../balance/mb_balance.h"],
+        ),
+        (
+            wrong_faces,
+            "module/table/mb_other.h",
+            "",
+            ["table has ['module/table/mb_other.h', 'module/table/mb_table.h']"],
+        ),
+        (wrong_faces, "module/mb_module.h", "", ["module/mb_module.h is in no folder"]),
+        (
+            circles,
+            "module/table/mb_segment.c",
+            "static void circle(void) { (void)mb_self_is(1); }",
+            ["module/table/mb_segment.c", "module/table/mb_self.c", "module/table/mb_segment.c"],
+        ),
+        (
+            smuggled,
+            "module/table/mb_self.c",
+            "extern int mb_scope_can_decide(void);",
+            ["module/table/mb_self.c declares mb_scope_can_decide"],
+        ),
+        (
+            smuggled,
+            "module/table/mb_self.c",
+            "int mb_self_secret(void) { return 1; }",
+            ["module/table/mb_self.c defines mb_self_secret, which its folder's header does not declare"],
+        ),
+    ],
+    ids=[
+        "an arrow up",
+        "the lowest",
+        "beside",
+        "by a path",
+        "two headers",
+        "a header outside",
+        "a circle",
+        "extern",
+        "undeclared",
+    ],
+)
 def test_a_wrong_line_is_found(check, path, line, found):
     """Each check, with a line that it must not accept."""
     planted = dict(sorted({**SOURCES, path: SOURCES.get(path, "") + "\n" + line + "\n"}.items()))

@@ -14,7 +14,9 @@ needs_mandoc = pytest.mark.skipif(not shutil.which("mandoc"), reason="the Debian
 
 def lint(page):
     """What mandoc warns of, and its exit code."""
-    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning", page], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return result.returncode, result.stdout + result.stderr
 
 

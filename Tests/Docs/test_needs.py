@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a build asks for: a compiler, httpd's headers and Swift. It installs what is missing of that, and nothing else."""
+"""What a build asks for: a compiler, httpd's headers and Swift. It installs what is missing of that, and nothing
+else."""
 
 import re
 import shutil
@@ -9,16 +10,22 @@ import pytest
 from Docs.repository import ROOT, read
 
 WANTED = re.match(r"// swift-tools-version: (\S+)", read("Package.swift"))[1]
-# Everything that a build needs, and a package manager that notes what it was asked for. `apt-get` makes what it installs.
+# Everything that a build needs, and a package manager that notes what it was asked for. `apt-get` makes what it
+# installs.
 TOOLS = {
-    "swift": f"#!/bin/sh\necho 'Swift version {WANTED}.1 (swift-{WANTED}.1-RELEASE)'\necho 'Target: x86_64-unknown-linux-gnu'\n",
+    "swift": f"#!/bin/sh\necho 'Swift version {WANTED}.1 (swift-{WANTED}.1-RELEASE)'\necho 'Target: "
+    "x86_64-unknown-linux-gnu'\n",
     "cc": "#!/bin/sh\nread -r _ header\n[ -e include/openssl/evp.h ]\n",
     "apxs": "#!/bin/sh\necho include\n",
-    "apr-1-config": "#!/bin/sh\n", "apu-1-config": "#!/bin/sh\n", "ld": "#!/bin/sh\n", "git": "#!/bin/sh\n",
+    "apr-1-config": "#!/bin/sh\n",
+    "apu-1-config": "#!/bin/sh\n",
+    "ld": "#!/bin/sh\n",
+    "git": "#!/bin/sh\n",
     "make": "#!/bin/sh\n[ -e built ]\n",
     "id": "#!/bin/sh\necho 0\n",
     "dpkg-query": "#!/bin/sh\nexit 1\n",
-    "apt-get": "#!/bin/sh\necho \"$*\" >> asked\ncase $* in *apache2-dev*) touch include/httpd.h ;; *ca-certificates*) touch certificates ;; esac\n",
+    "apt-get": '#!/bin/sh\necho "$*" >> asked\ncase $* in *apache2-dev*) touch include/httpd.h ;; *ca-certificates*) '
+    "touch certificates ;; esac\n",
     "tee": "#!/bin/sh\ncat > /dev/null\n",
     "chmod": "#!/bin/sh\n",
 }
@@ -53,8 +60,19 @@ class Machine:
 
     def needs(self, *arguments, **environment):
         """The script's result, and what apt-get was asked to install."""
-        result = subprocess.run(["scripts/needs", *(arguments or ["build/mod_backhand.so"])], cwd=self.folder, text=True, capture_output=True,
-                                check=False, env={"PATH": f"{self.folder}/bin", "POLICY_RC_D": "policy", "CA_CERTIFICATES": "certificates", **environment})
+        result = subprocess.run(
+            ["scripts/needs", *(arguments or ["build/mod_backhand.so"])],
+            cwd=self.folder,
+            text=True,
+            capture_output=True,
+            check=False,
+            env={
+                "PATH": f"{self.folder}/bin",
+                "POLICY_RC_D": "policy",
+                "CA_CERTIFICATES": "certificates",
+                **environment,
+            },
+        )
         asked = self.folder / "asked"
         lines = asked.read_text().splitlines() if asked.exists() else []
         return result, [line.split("--no-install-recommends ")[1] for line in lines if line.startswith("install")]
@@ -66,7 +84,8 @@ def machine(tmp_path):
 
 
 def refuses(machine, problem, *arguments, **environment):
-    """One line says what the matter is with Swift, which version is needed, and where it comes from; nothing is installed."""
+    """One line says what the matter is with Swift, which version is needed, and where it comes from; nothing is
+    installed."""
     machine.without("include/httpd.h")
     result, asked = machine.needs(*arguments, **environment)
     assert (result.returncode, result.stdout, asked) == (2, "", [])
@@ -98,8 +117,15 @@ def test_an_old_swift_is_one_line(machine, version):
     refuses(machine, f"Swift {version} is too old: ")
 
 
-@pytest.mark.parametrize("version", [f"Swift version {WANTED} (swift-{WANTED}-RELEASE)", "Swift version 6.10.1 (swift-6.10.1-RELEASE)",
-                                     "Apple Swift version 7.0.1 (swiftlang-7.0.1 clang-1700)", "Swift version 6.4-dev (LLVM 1, Swift 2)"])
+@pytest.mark.parametrize(
+    "version",
+    [
+        f"Swift version {WANTED} (swift-{WANTED}-RELEASE)",
+        "Swift version 6.10.1 (swift-6.10.1-RELEASE)",
+        "Apple Swift version 7.0.1 (swiftlang-7.0.1 clang-1700)",
+        "Swift version 6.4-dev (LLVM 1, Swift 2)",
+    ],
+)
 def test_newer_swifts_are_accepted(machine, version):
     machine.tool("swift", f"#!/bin/sh\necho '{version}'\n")
     assert machine.needs()[0].returncode == 0
@@ -134,7 +160,10 @@ def test_a_package_that_does_not_help_is_an_error(machine):
     machine.without("bin/apxs")
     result, asked = machine.needs()
     assert result.returncode == 2 and asked == ["apache2-dev"]
-    assert result.stderr == "The build does not find what Debian has in: apache2-dev. If it is elsewhere, set PATH, CC or APXS.\n"
+    assert (
+        result.stderr
+        == "The build does not find what Debian has in: apache2-dev. If it is elsewhere, set PATH, CC or APXS.\n"
+    )
 
 
 def test_another_system_is_told_what_is_missing(machine):
@@ -163,10 +192,18 @@ def copy(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("target", ["all", "install", "demo", "check", "build/backhandctl", ".build-embedded/release/libBackhandBridge.a"])
+@pytest.mark.parametrize(
+    "target", ["all", "install", "demo", "check", "build/backhandctl", ".build-embedded/release/libBackhandBridge.a"]
+)
 def test_make_says_that_swift_is_missing(copy, target):
     """And says nothing else, before it installs or compiles anything."""
-    result = subprocess.run(["make", "--no-print-directory", "SWIFT=no-such-swift", "DEPS=no", target], cwd=copy, text=True, capture_output=True, check=False)
+    result = subprocess.run(
+        ["make", "--no-print-directory", "SWIFT=no-such-swift", "DEPS=no", target],
+        cwd=copy,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert result.returncode != 0 and result.stdout == ""
     lines = [line for line in result.stderr.splitlines() if not line.startswith("make")]
     assert len(lines) == 1 and lines[0].startswith("Swift is missing") and "swift.org/install" in lines[0]

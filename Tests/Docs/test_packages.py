@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Packages that the Makefile's targets need: what is missing is installed, and apache2's OpenSSL is no older than the one it was built against."""
+"""Packages that the Makefile's targets need: what is missing is installed, and apache2's OpenSSL is no older than the
+one it was built against."""
 
 import os
 import signal
@@ -45,20 +46,33 @@ def machine(tmp_path):
         (tmp_path / "mod_ssl.so").write_bytes(b"\0OpenSSL %s 25 Aug 2026\0" % built.encode())
         (tmp_path / "version").write_text(installed)
         (tmp_path / "archive").write_text(archive)
-        result = subprocess.run([f"scripts/{script}", *arguments], cwd=tmp_path, text=True, capture_output=True, check=False,
-                                env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "POLICY_RC_D": "policy", **environment},
-                                # A shell's background job is born with it ignored, and a script cannot catch what is.
-                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        result = subprocess.run(
+            [f"scripts/{script}", *arguments],
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "POLICY_RC_D": "policy", **environment},
+            # A shell's background job is born with it ignored, and a script cannot catch what is.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         asked = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
         return result, asked
+
     return run
 
 
 def test_an_older_openssl_is_upgraded_with_its_sisters_and_said(machine):
     result, asked = machine("up-to-date", "mod_ssl.so")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == "Upgrading: libssl3 libssl-dev: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1\n"
-    assert asked == ["update -qq -o DPkg::Lock::Timeout=300", "install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends --only-upgrade libssl3 libssl-dev"]
+    assert (
+        result.stdout
+        == "Upgrading: libssl3 libssl-dev: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1\n"
+    )
+    assert asked == [
+        "update -qq -o DPkg::Lock::Timeout=300",
+        "install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends --only-upgrade libssl3 libssl-dev",
+    ]
 
 
 @pytest.mark.parametrize("installed", ["3.0.22-1~deb12u2", "3.0.23-1", "3.5.1-1"])
@@ -76,8 +90,10 @@ def test_nothing_is_upgraded_where_that_is_forbidden(machine):
     """Nothing is missing: `make check DEPS=no` goes on."""
     result, asked = machine("up-to-date", "mod_ssl.so", DEPS="no")
     assert (result.returncode, result.stdout, asked) == (0, "", [])
-    assert result.stderr == ("DEPS=no forbids to upgrade libssl3: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1, "
-                             "so mod_ssl will warn (AH01882)\n")
+    assert result.stderr == (
+        "DEPS=no forbids to upgrade libssl3: apache2 was built against OpenSSL 3.0.22, and libssl3 is 3.0.19-1, "
+        "so mod_ssl will warn (AH01882)\n"
+    )
 
 
 def test_without_mod_ssl_nothing_is_to_do(machine):
@@ -108,7 +124,9 @@ def test_an_interruption_leaves_no_policy_behind(machine, tmp_path, name, code):
 
 
 def test_two_at_once_install_one_after_the_other(machine, tmp_path):
-    (tmp_path / "bin/apt-get").write_text("#!/bin/sh\nmkdir busy || echo overlap >> asked\nsleep 0.2\nrmdir busy\necho $* >> asked\n")
+    (tmp_path / "bin/apt-get").write_text(
+        "#!/bin/sh\nmkdir busy || echo overlap >> asked\nsleep 0.2\nrmdir busy\necho $* >> asked\n"
+    )
     threads = [threading.Thread(target=machine, args=("deps", name)) for name in ("wrk", "socat")]
     for thread in threads:
         thread.start()

@@ -31,7 +31,9 @@ def test_links_lead_somewhere(page):
         target = (ROOT / page).parent / name if name else ROOT / page
         if not target.resolve().exists():
             dead.append(link)
-        elif part and part not in [anchor(heading) for heading in re.findall(r"^#+ (.*)$", without_code(target.read_text()), flags=re.M)]:
+        elif part and part not in [
+            anchor(heading) for heading in re.findall(r"^#+ (.*)$", without_code(target.read_text()), flags=re.M)
+        ]:
             dead.append(link)
     assert dead == []
 

@@ -13,14 +13,20 @@ from harness.httpd import BUILD
 UNITS = ROOT / "httpd-conf-examples/systemd"
 SERVICE = Path("/lib/systemd/system/apache2.service")
 
-pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze") or not SERVICE.exists(),
-                                reason="needs Debian's systemd and apache2.service")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("systemd-analyze") or not SERVICE.exists(), reason="needs Debian's systemd and apache2.service"
+)
 
 
 def verify(folder, unit):
     """What systemd has to say against a unit of the folder."""
-    result = subprocess.run(["systemd-analyze", "verify", folder / unit], capture_output=True, text=True, check=False,
-                            env={**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"})
+    result = subprocess.run(
+        ["systemd-analyze", "verify", folder / unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"},
+    )
     said = [line for line in (result.stdout + result.stderr).splitlines() if "backhand" in line or unit in line]
     return result.returncode, said
 
@@ -35,7 +41,9 @@ def put(folder, name, source, **replaced):
     (folder / name).write_text(text)
 
 
-@pytest.mark.parametrize("replaced, good", [({}, True), ({"ExecStop": "ExecHalt"}, False), ({"/backhandctl": "/backhandcontrol"}, False)])
+@pytest.mark.parametrize(
+    "replaced, good", [({}, True), ({"ExecStop": "ExecHalt"}, False), ({"/backhandctl": "/backhandcontrol"}, False)]
+)
 def test_maintenance(tmp_path, replaced, good):
     put(tmp_path, "backhand-maintenance.service", UNITS / "backhand-maintenance.service", **replaced)
     code, said = verify(tmp_path, "backhand-maintenance.service")

@@ -1,8 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Fuzzes targets, all at once, until each stands still: scripts/fuzz still.
 
-A target ends when it has used an hour of CPU at least, and ten minutes of CPU since it last reached code that it had not reached before. Both are time
-of the process itself, so that a busy machine does not count as standing still.
+A target ends when it has used an hour of CPU at least, and ten minutes of CPU since it last reached code that it had
+not reached before. Both are time of the process itself, so that a busy machine does not count as standing still.
 """
 
 import argparse
@@ -27,8 +27,18 @@ class Run:
         self.log = Path(f"build/fuzz/{target}.txt")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, f"-artifact_prefix=build/fuzz/{target}-", f"-max_len={length}", "-print_final_stats=1", found, corpus],
-                stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "FUZZ_TARGET": target})
+                [
+                    PROGRAM,
+                    f"-artifact_prefix=build/fuzz/{target}-",
+                    f"-max_len={length}",
+                    "-print_final_stats=1",
+                    found,
+                    corpus,
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "FUZZ_TARGET": target},
+            )
         self.read = 0
         self.coverage, self.runs, self.cpu, self.reached_at = 0, 0, 0.0, 0.0
 
@@ -42,7 +52,7 @@ class Run:
         with self.log.open("rb") as log:
             log.seek(self.read)
             lines = log.read()
-        lines = lines[:lines.rfind(b"\n") + 1]
+        lines = lines[: lines.rfind(b"\n") + 1]
         self.read += len(lines)
         for runs, coverage in re.findall(rb"^#(\d+)\s.*\bcov: (\d+)", lines, re.MULTILINE):
             self.runs = int(runs)
@@ -55,8 +65,10 @@ class Run:
         return self.cpu >= cpu and self.cpu - self.reached_at >= still
 
     def line(self):
-        return (f"{self.target:9} cov {self.coverage:5}   runs {self.runs:12,}   CPU {self.cpu:7.0f} s   "
-                f"nothing new for {self.cpu - self.reached_at:6.0f} s of CPU")
+        return (
+            f"{self.target:9} cov {self.coverage:5}   runs {self.runs:12,}   CPU {self.cpu:7.0f} s   "
+            f"nothing new for {self.cpu - self.reached_at:6.0f} s of CPU"
+        )
 
     def end(self):
         """Ends it in an orderly way, and says whether nothing was found."""
@@ -64,7 +76,9 @@ class Run:
             self.process.send_signal(signal.SIGUSR1)
         good = self.process.wait() == 0
         self.look()
-        print(self.line() if good else f"{self.line()}\nfuzz: {self.target} failed; {self.log} has everything", flush=True)
+        print(
+            self.line() if good else f"{self.line()}\nfuzz: {self.target} failed; {self.log} has everything", flush=True
+        )
         return good
 
 

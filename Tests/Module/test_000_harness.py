@@ -18,7 +18,7 @@ PLAIN = ("backhand", "proxy", "proxy_http")
 
 
 def test_serves_and_leaves_nothing(stage, mpm):
-    server = stage.httpd('Header set X-Name plain\n', mpm=mpm, without=PLAIN)
+    server = stage.httpd("Header set X-Name plain\n", mpm=mpm, without=PLAIN)
     answer = server.get("/")
     assert (answer.status, answer.body, answer.header("x-name")) == (200, b"httpd1\n", "plain")
     pids = [process.pid for process in server.processes()]
@@ -74,8 +74,18 @@ def test_what_outlives_its_httpd_is_a_failure_and_is_ended(stage):
 LINE = "[Sat Nov 21 02:24:01.000001 2026] [backhand:{}] [pid 12:tid 34] BH0301: text"
 
 
-@pytest.mark.parametrize("level, grave", [("debug", False), ("info", False), ("notice", False), ("warn", True),
-                                          ("error", True), ("crit", True), ("nonsense", True)])
+@pytest.mark.parametrize(
+    "level, grave",
+    [
+        ("debug", False),
+        ("info", False),
+        ("notice", False),
+        ("warn", True),
+        ("error", True),
+        ("crit", True),
+        ("nonsense", True),
+    ],
+)
 def test_levels_of_lines(level, grave):
     assert errorlog.parse(LINE.format(level)).is_grave is grave
 
@@ -92,23 +102,39 @@ CRASH = "AH00052: child pid 13 exit signal Segmentation fault (11)"
 STOPPED = "AH00491: caught SIGTERM, shutting down"
 
 
-@pytest.mark.parametrize("text, grave", [
-    (CRASH, True), ("AH00051: child pid 13 exit signal Illegal instruction (4), possible coredump in /tmp", True), ("AH00052: child pid 13 exit signal Aborted (6)", True),
-    ("AH00052: child pid 13 exit signal Killed (9)", False), ("AH00052: child pid 13 exit signal Terminated (15)", False),
-])
+@pytest.mark.parametrize(
+    "text, grave",
+    [
+        (CRASH, True),
+        ("AH00051: child pid 13 exit signal Illegal instruction (4), possible coredump in /tmp", True),
+        ("AH00052: child pid 13 exit signal Aborted (6)", True),
+        ("AH00052: child pid 13 exit signal Killed (9)", False),
+        ("AH00052: child pid 13 exit signal Terminated (15)", False),
+    ],
+)
 def test_crashes_are_grave(text, grave):
     assert errorlog.parse(log_line(1, "core:notice", text)).is_grave is grave
 
 
-@pytest.mark.parametrize("crash, graves", [(-3, 1), (3, 0), (5, 0), (7, 1)], ids=["before", "while ending", "at the end", "afterwards"])
-@pytest.mark.parametrize("what", [("core:notice", CRASH), ("mpm_event:error", "(9)Bad file descriptor: AH00468: error closing socket")], ids=["crash", "closed twice"])
+@pytest.mark.parametrize(
+    "crash, graves", [(-3, 1), (3, 0), (5, 0), (7, 1)], ids=["before", "while ending", "at the end", "afterwards"]
+)
+@pytest.mark.parametrize(
+    "what",
+    [("core:notice", CRASH), ("mpm_event:error", "(9)Bad file descriptor: AH00468: error closing socket")],
+    ids=["crash", "closed twice"],
+)
 @pytest.mark.parametrize("end", [STOPPED, "AH00494: SIGHUP received.  Attempting to restart"])
 def test_crashes_while_children_are_ended(tmp_path, crash, graves, end, what):
     path = tmp_path / "error_log"
     log = errorlog.ErrorLog(path)
     log.ending()
     now = time.time()
-    said = [(crash, log_line(now + crash, *what)), (4, log_line(now + 4, "core:info", "AH00096: removed PID file")), (5, log_line(now + 5, "mpm_event:notice", end))]
+    said = [
+        (crash, log_line(now + crash, *what)),
+        (4, log_line(now + 4, "core:info", "AH00096: removed PID file")),
+        (5, log_line(now + 5, "mpm_event:notice", end)),
+    ]
     path.write_text("".join(f"{text}\n" for _, text in sorted(said)))
     assert len(log.grave()) == graves
     assert len(log.grave("AH00052|AH00468")) == graves
@@ -121,7 +147,14 @@ def test_crashes_while_children_are_ended(tmp_path, crash, graves, end, what):
 
 def test_a_crash_before_the_stop(stage):
     server = stage.httpd()
-    os.kill(next(process.pid for process in server.processes() if process.pid != server.pid and process.name != httpd.MODERATOR), signal.SIGSEGV)
+    os.kill(
+        next(
+            process.pid
+            for process in server.processes()
+            if process.pid != server.pid and process.name != httpd.MODERATOR
+        ),
+        signal.SIGSEGV,
+    )
     wait_for(lambda: server.log.count("exit signal Segmentation"), 5, "the line", show=server.log.text)
     server.stop()
     assert len(server.log.grave("exit signal")) == 1
@@ -132,14 +165,17 @@ def test_what_a_script_writes_is_grave():
     assert errorlog.parse("sh: 1: syntax error").level == "raw"
 
 
-@pytest.mark.parametrize("needed, allowed, level, failure", [
-    ([], [], "warn", "unexpected: .*BH0301"),
-    ([], [], "info", None),
-    (["BH0301"], [], "warn", None),
-    ([], ["BH0301"], "warn", None),
-    (["BH0302"], ["BH0301"], "warn", "missing: a line with BH0302"),
-    (["BH0302"], [], "warn", "unexpected: .*BH0301"),
-])
+@pytest.mark.parametrize(
+    "needed, allowed, level, failure",
+    [
+        ([], [], "warn", "unexpected: .*BH0301"),
+        ([], [], "info", None),
+        (["BH0301"], [], "warn", None),
+        ([], ["BH0301"], "warn", None),
+        (["BH0302"], ["BH0301"], "warn", "missing: a line with BH0302"),
+        (["BH0302"], [], "warn", "unexpected: .*BH0301"),
+    ],
+)
 def test_the_checker_trips(tmp_path, needed, allowed, level, failure):
     path = tmp_path / "error_log"
     path.write_text(LINE.format(level) + "\n")
@@ -161,18 +197,27 @@ def test_the_gate_fails_a_test_of_pytest(tmp_path):
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     (tmp_path / "conftest.py").write_text("from conftest_of_backhand import *\n")
     (tmp_path / "conftest_of_backhand.py").write_text(open(os.path.join(here, "conftest.py")).read())
-    (tmp_path / "test_trips.py").write_text(textwrap.dedent("""
+    (tmp_path / "test_trips.py").write_text(
+        textwrap.dedent("""
         def test_logs_an_error(stage):
             server = stage.httpd(without=("backhand", "proxy", "proxy_http"), cgi=True)
             assert server.get("/cgi-bin/missing").status == 404
-    """))
-    result = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)], text=True, timeout=60,
-                            capture_output=True, env={**os.environ, "PYTHONPATH": f"{here}:{tmp_path}"}, check=False)
+    """)
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)],
+        text=True,
+        timeout=60,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": f"{here}:{tmp_path}"},
+        check=False,
+    )
     assert result.returncode == 1, result.stdout
     assert "LogFailure" in result.stdout and "script not found" in result.stdout
 
 
 # ---- Small tools ----
+
 
 def test_waiting_tells_the_last_state():
     with pytest.raises(Late, match="three things; last state: 2"):
@@ -190,7 +235,7 @@ def test_ports_do_not_run_out(monkeypatch):
     monkeypatch.setattr(ports, "PORTS", ports.ALL_PORTS[:40])
     monkeypatch.setattr(ports, "_chosen", collections.deque(maxlen=20))
     taken = [ports.free_port() for _ in range(200)]
-    assert all(len(set(taken[place:place + 20])) == 20 for place in range(180))
+    assert all(len(set(taken[place : place + 20])) == 20 for place in range(180))
 
 
 def test_announcement_bytes():
@@ -210,4 +255,6 @@ def test_backend_keeps_what_it_gets(stage):
         assert connection.request("/a%2Fb//c?", method="POST", chunks=[b"one", b"two"]).text == backend.id
         assert connection.request("/d", method="HEAD").body == b""
     assert [(request.line, request.body, request.connection) for request in backend.requests] == [
-        ("POST /a%2Fb//c? HTTP/1.1", b"onetwo", 1), ("HEAD /d HTTP/1.1", b"", 1)]
+        ("POST /a%2Fb//c? HTTP/1.1", b"onetwo", 1),
+        ("HEAD /d HTTP/1.1", b"", 1),
+    ]

@@ -68,7 +68,10 @@ def test_the_moderator_does_not_hold_what_clients_use(stage, mpm):
     pid = server.moderator()
     server.knows()
     inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-    listening = {f"socket:[{fields[9]}]" for fields in map(str.split, open("/proc/net/tcp", encoding="ascii").readlines()[1:])}
+    listening = {
+        f"socket:[{fields[9]}]" for fields in map(str.split, open("/proc/net/tcp", encoding="ascii").readlines()[1:])
+    }
     assert not inodes & listening
-    # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait for the next moderator.
+    # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait
+    # for the next moderator.
     assert len(inodes) < 16

@@ -8,8 +8,20 @@ from harness import ports, status
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
-FUNCTIONS = ("addSelf", "removeSelf", "byAge", "byLoad", "byBusyChildren", "byCPU", "byLogWindow", "byRandom", "byCost",
-             "bySession", "HTTPRedirectToIP", "HTTPRedirectToName")
+FUNCTIONS = (
+    "addSelf",
+    "removeSelf",
+    "byAge",
+    "byLoad",
+    "byBusyChildren",
+    "byCPU",
+    "byLogWindow",
+    "byRandom",
+    "byCost",
+    "bySession",
+    "HTTPRedirectToIP",
+    "HTTPRedirectToName",
+)
 
 GOOD = [
     "UnixSocketDir ${sockets}",
@@ -22,7 +34,8 @@ GOOD = [
     "MulticastStats 10.0.0.255:4445",
     "MulticastStats 10.0.0.7 10.0.0.255:65535",
     "MulticastStats 127.0.0.3:1024",
-    "<VirtualHost 127.0.0.9:80>\nServerName site.test\nMulticastStats 239.255.1.1:4445\nAcceptStats 10.0.0.4\n</VirtualHost>",
+    "<VirtualHost 127.0.0.9:80>\nServerName site.test\nMulticastStats 239.255.1.1:4445\nAcceptStats "
+    "10.0.0.4\n</VirtualHost>",
     "AcceptStats 10.0.0.4",
     "AcceptStats 10.0.0.0/24",
     "AcceptStats 10.0.0.0/255.255.255.0",
@@ -30,25 +43,43 @@ GOOD = [
     "AcceptStats 2001:db8::/32",
     "AcceptStats 10.0.0.4\nAcceptStats 10.0.0.5",
     *(f"Backhand {name}" for name in FUNCTIONS),
-    "Backhand off", "Backhand backhand_off",
+    "Backhand off",
+    "Backhand backhand_off",
     "Backhand bySession JSESSIONID=",
-    "Backhand HTTPRedirectToName %-2S.%-2H", "Backhand HTTPRedirectToName %1S.example.com",
-    "BackhandSelfRedirect On", "BackhandSelfRedirect Off", "<Location /a>\nBackhandSelfRedirect On\n</Location>",
-    "BackhandRedirectStatus 302", "BackhandRedirectStatus 307", "<Directory />\nBackhandRedirectStatus 308\n</Directory>",
+    "Backhand HTTPRedirectToName %-2S.%-2H",
+    "Backhand HTTPRedirectToName %1S.example.com",
+    "BackhandSelfRedirect On",
+    "BackhandSelfRedirect Off",
+    "<Location /a>\nBackhandSelfRedirect On\n</Location>",
+    "BackhandRedirectStatus 302",
+    "BackhandRedirectStatus 307",
+    "<Directory />\nBackhandRedirectStatus 308\n</Directory>",
     "Backhand byAge 6",
     "Backhand byLoad 0.5",
     "Backhand byBusyChildren 5",
     "BackhandFromSO ${build}/byHostname.so byHostname www",
-    "MulticastStats localhost 239.255.1.1:4445,1", "MulticastStats localhost:80 localhost:4445",
-    "BackhandModeratorPIDFile moderator.pid", "BackhandLogLevel +mbcs1", "BackhandLogLevel -netall",
+    "MulticastStats localhost 239.255.1.1:4445,1",
+    "MulticastStats localhost:80 localhost:4445",
+    "BackhandModeratorPIDFile moderator.pid",
+    "BackhandLogLevel +mbcs1",
+    "BackhandLogLevel -netall",
     # Sections of other modules do not have the core's settings when ours are read.
-    "<Proxy *>\nBackhandLogLevel +dcsn1\n</Proxy>", '<If "true">\nBackhandLogLevel +dcsn1\n</If>',
-    "BackhandTrace On", "BackhandTrace Off",
-    "BackhandMode Act", "BackhandMode Observe", "BackhandMode observe",
-    "BackhandNoCandidate Local", "BackhandNoCandidate Unavailable",
-    "BackhandSocketGroup daemon", "BackhandSocketGroup #33",
-    *(f"<{section}>\nBackhand byLoad\nBackhandTrace On\nBackhandMode Observe\nBackhandNoCandidate Local\n</{section.split()[0]}>"
-      for section in ("VirtualHost *", "Directory /", "Location /", "Files *.html", 'If "true"', "LocationMatch ^/a")),
+    "<Proxy *>\nBackhandLogLevel +dcsn1\n</Proxy>",
+    '<If "true">\nBackhandLogLevel +dcsn1\n</If>',
+    "BackhandTrace On",
+    "BackhandTrace Off",
+    "BackhandMode Act",
+    "BackhandMode Observe",
+    "BackhandMode observe",
+    "BackhandNoCandidate Local",
+    "BackhandNoCandidate Unavailable",
+    "BackhandSocketGroup daemon",
+    "BackhandSocketGroup #33",
+    *(
+        f"<{section}>\nBackhand byLoad\nBackhandTrace On\nBackhandMode Observe\nBackhandNoCandidate "
+        f"Local\n</{section.split()[0]}>"
+        for section in ("VirtualHost *", "Directory /", "Location /", "Files *.html", 'If "true"', "LocationMatch ^/a")
+    ),
     "<Location />\nBackhandFromSO ${build}/byHostname.so byHostname (sun|alpha)\n</Location>",
 ]
 
@@ -151,7 +182,8 @@ def test_bad(stage, config, words):
 
 def test_in_htaccess(stage):
     """AllowOverride FileInfo admits Backhand; never BackhandFromSO, which loads code."""
-    server = stage.httpd("""
+    server = stage.httpd(
+        """
         <Directory ${root}/htdocs>
             AllowOverride FileInfo
         </Directory>
@@ -159,12 +191,19 @@ def test_in_htaccess(stage):
             AllowOverride Indexes
         </Directory>
         BackhandTrace On
-    """ + CLUSTER, files={
-        "good/.htaccess": "Backhand byLoad\nBackhand byCPU\n", "good/page.html": "good",
-        "code/.htaccess": "BackhandFromSO ${build}/byHostname.so byHostname www\n", "code/page.html": "code",
-        "closed/.htaccess": "Backhand byLoad\n", "closed/page.html": "closed",
-        "wrong/.htaccess": "Backhand byLod\n", "wrong/page.html": "wrong",
-    })
+    """
+        + CLUSTER,
+        files={
+            "good/.htaccess": "Backhand byLoad\nBackhand byCPU\n",
+            "good/page.html": "good",
+            "code/.htaccess": "BackhandFromSO ${build}/byHostname.so byHostname www\n",
+            "code/page.html": "code",
+            "closed/.htaccess": "Backhand byLoad\n",
+            "closed/page.html": "closed",
+            "wrong/.htaccess": "Backhand byLod\n",
+            "wrong/page.html": "wrong",
+        },
+    )
     server.knows()
     assert server.get("/good/page.html").trace.left == [("byLoad", 1), ("byCPU", 1)]
     for folder in ("code", "closed", "wrong"):
@@ -199,8 +238,10 @@ def address_towards(destination):
 @pytest.mark.parametrize("destination", ["127.0.0.1", "127.0.0.2"])
 def test_own_address_and_port_are_found(stage, destination):
     """What a line does not give: the address of a socket connected there, and the port of the first plain Listen."""
-    server = stage.httpd(f"UnixSocketDir ${{sockets}}\nMulticastStats {destination}:{ports.free_port(destination)}\n"
-                         "AcceptStats 127.0.0.0/8\n")
+    server = stage.httpd(
+        f"UnixSocketDir ${{sockets}}\nMulticastStats {destination}:{ports.free_port(destination)}\n"
+        "AcceptStats 127.0.0.0/8\n"
+    )
     row = wait_for(lambda: server.status().self, 5, "its own row")
     assert (row["address"], row["port"]) == (address_towards(destination), server.port)
 
@@ -213,6 +254,8 @@ def test_own_port_is_found(stage):
 
 def test_own_port_can_be_another(stage):
     """As behind a port that is forwarded: what is given is announced, and names the control socket."""
-    server = stage.httpd("UnixSocketDir ${sockets}\nMulticastStats 127.0.0.7:8099 ${group},1\nAcceptStats 127.0.0.0/8\n")
+    server = stage.httpd(
+        "UnixSocketDir ${sockets}\nMulticastStats 127.0.0.7:8099 ${group},1\nAcceptStats 127.0.0.0/8\n"
+    )
     row = wait_for(lambda: status.over_socket(server.sockets / "backhand-8099.sock").self, 5, "its own row")
     assert (row["address"], row["port"]) == ("127.0.0.7", 8099)

@@ -1,10 +1,13 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Which chain is in force where: the trace tells its functions. The table holds this server alone, so all is served here."""
+"""Which chain is in force where: the trace tells its functions. The table holds this server alone, so all is served
+here."""
 
 import pytest
 from harness.stage import CLUSTER
 
-CONFIG = CLUSTER + """
+CONFIG = (
+    CLUSTER
+    + """
 BackhandTrace On
 Backhand byRandom
 
@@ -65,10 +68,25 @@ Backhand byRandom
     Backhand byCost
 </If>
 """
+)
 
-PAGES = ("page.html", "special.html", "dir/page.html", "dir/below/page.html", "dir/special.html", "dir/place/page.html",
-         "dir/off/page.html", "dir/off/on/page.html", "open/page.html", "open/own/page.html", "open/off/page.html",
-         "quiet/page.html", "place/page.html", "twice/page.html", "shut/page.html")
+PAGES = (
+    "page.html",
+    "special.html",
+    "dir/page.html",
+    "dir/below/page.html",
+    "dir/special.html",
+    "dir/place/page.html",
+    "dir/off/page.html",
+    "dir/off/on/page.html",
+    "open/page.html",
+    "open/own/page.html",
+    "open/off/page.html",
+    "quiet/page.html",
+    "place/page.html",
+    "twice/page.html",
+    "shut/page.html",
+)
 FILES = dict.fromkeys(PAGES, "here") | {
     "open/own/.htaccess": "Backhand byLoad\n",
     "open/off/.htaccess": "Backhand off\n",
@@ -83,29 +101,32 @@ def server(module_stage):
     return server
 
 
-@pytest.mark.parametrize("path, host, functions", [
-    ("/page.html", "inherits.test", ["byRandom"]),
-    ("/page.html", "replaces.test", ["byLoad", "byCPU"]),
-    ("/page.html", "off.test", None),
-    ("/dir/page.html", "inherits.test", ["byCPU"]),
-    ("/dir/page.html", "replaces.test", ["byCPU"]),
-    ("/dir/page.html", "off.test", ["byCPU"]),
-    ("/dir/below/page.html", "inherits.test", ["byCPU"]),
-    ("/dir/off/page.html", "inherits.test", None),
-    ("/dir/off/on/page.html", "inherits.test", ["byAge"]),
-    ("/open/page.html", "inherits.test", ["byCPU"]),
-    ("/open/own/page.html", "inherits.test", ["byLoad"]),
-    ("/open/off/page.html", "inherits.test", None),
-    ("/shut/page.html", "inherits.test", ["byRandom"]),
-    ("/quiet/page.html", "inherits.test", None),
-    ("/special.html", "inherits.test", ["byBusyChildren"]),
-    ("/dir/special.html", "inherits.test", ["byBusyChildren"]),
-    ("/place/page.html", "inherits.test", ["byCost"]),
-    ("/dir/place/page.html", "inherits.test", ["byCost", "byLoad"]),
-    ("/twice/page.html", "inherits.test", ["byCPU"]),
-    ("/page.html?if", "inherits.test", ["byRandom", "byCost"]),
-    ("/place/page.html?if", "inherits.test", ["byRandom", "byCost"]),
-])
+@pytest.mark.parametrize(
+    "path, host, functions",
+    [
+        ("/page.html", "inherits.test", ["byRandom"]),
+        ("/page.html", "replaces.test", ["byLoad", "byCPU"]),
+        ("/page.html", "off.test", None),
+        ("/dir/page.html", "inherits.test", ["byCPU"]),
+        ("/dir/page.html", "replaces.test", ["byCPU"]),
+        ("/dir/page.html", "off.test", ["byCPU"]),
+        ("/dir/below/page.html", "inherits.test", ["byCPU"]),
+        ("/dir/off/page.html", "inherits.test", None),
+        ("/dir/off/on/page.html", "inherits.test", ["byAge"]),
+        ("/open/page.html", "inherits.test", ["byCPU"]),
+        ("/open/own/page.html", "inherits.test", ["byLoad"]),
+        ("/open/off/page.html", "inherits.test", None),
+        ("/shut/page.html", "inherits.test", ["byRandom"]),
+        ("/quiet/page.html", "inherits.test", None),
+        ("/special.html", "inherits.test", ["byBusyChildren"]),
+        ("/dir/special.html", "inherits.test", ["byBusyChildren"]),
+        ("/place/page.html", "inherits.test", ["byCost"]),
+        ("/dir/place/page.html", "inherits.test", ["byCost", "byLoad"]),
+        ("/twice/page.html", "inherits.test", ["byCPU"]),
+        ("/page.html?if", "inherits.test", ["byRandom", "byCost"]),
+        ("/place/page.html?if", "inherits.test", ["byRandom", "byCost"]),
+    ],
+)
 def test_chain_in_force(server, path, host, functions):
     answer = server.get(path, headers={"Host": host})
     assert (answer.status, answer.body) == (200, b"here")

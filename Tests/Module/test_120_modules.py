@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""mod_proxy and mod_proxy_http: needed as soon as some chain can proxy; where their LoadModule lines stand does not matter."""
+"""mod_proxy and mod_proxy_http: needed as soon as some chain can proxy; where their LoadModule lines stand does not
+matter."""
 
 import pytest
 from harness.announce import Announcement
@@ -24,8 +25,14 @@ def test_order_of_load_module(stage, order):
 
 
 @pytest.mark.parametrize("missing", ["mod_proxy", "mod_proxy_http"])
-@pytest.mark.parametrize("config", ["Backhand byLoad", "<Location /deep>\nBackhand byLoad\n</Location>",
-                                    "<VirtualHost *>\nBackhand byLoad\n</VirtualHost>"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "Backhand byLoad",
+        "<Location /deep>\nBackhand byLoad\n</Location>",
+        "<VirtualHost *>\nBackhand byLoad\n</VirtualHost>",
+    ],
+)
 def test_missing_module_is_told_in_one_line(stage, missing, config):
     without = ("proxy", "proxy_http") if missing == "mod_proxy" else ("proxy_http",)
     server = stage.httpd(config + "\n", without=without, start=False)

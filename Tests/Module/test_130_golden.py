@@ -1,9 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Published configurations of mod_backhand, word for word, after the edits of docs/upgrading-from-mod_backhand.md.
 
-Each is checked by httpd as its administrator would copy it. Each that has a chain or a cluster is then started, with this machine's
-addresses in the place of theirs, and asked for its chain. Sources: the project's pages, the technical report CNDS-2000-2,
-"Apache: The Definitive Guide" (3rd edition), a wiki page, and mails.
+Each is checked by httpd as its administrator would copy it. Each that has a chain or a cluster is then started, with
+this machine's addresses in the place of theirs, and asked for its chain. Sources: the project's pages, the technical
+report CNDS-2000-2, "Apache: The Definitive Guide" (3rd edition), a wiki page, and mails.
 """
 
 import re
@@ -122,7 +122,8 @@ Backhand backhand_off
 </Location>
 """
 
-# The edits, in the order and with the numbers of the guide. Here the folder is that of this build; the guide has "modules/".
+# The edits, in the order and with the numbers of the guide. Here the folder is that of this build; the guide has
+# "modules/".
 EDITS = {
     1: [(r"(?m)^LoadModule backhand_module .*\n", f"LoadModule backhand_module {BUILD}/mod_backhand.so\n")],
     2: [(r"(?m)^AddModule mod_backhand\.c\n", "")],
@@ -148,7 +149,8 @@ def edited(config, *others):
 
 
 def check(stage, config):
-    """What httpd -t says. The module is loaded by the example's own line if it has one; LoadModule twice is a warning only."""
+    """What httpd -t says. The module is loaded by the example's own line if it has one; LoadModule twice is a warning
+    only."""
     server = stage.httpd(config, start=False, **without_backhand(config))
     return server.test_config()
 
@@ -162,18 +164,21 @@ FIXED_TYPO = (r"BackhandbyAge 6", "Backhand byAge 6")
 DATA = (r"/usr/local/www/data", "${root}/htdocs")
 
 
-@pytest.mark.parametrize("config", [
-    pytest.param(edited(CNDS), id="cnds"),
-    pytest.param(edited(AD3, ROOT, FIXED_TYPO), id="ad3"),
-    pytest.param(edited(TR_LEAST_LOADED), id="tr-least-loaded"),
-    pytest.param(edited(TR_WINDOW), id="tr-window"),
-    pytest.param(edited(WLUG_BALANCER, DATA), id="wlug-balancer"),
-    pytest.param(edited(AD3_TWO_NETS), id="ad3-two-nets"),
-    pytest.param(edited(AD3_HOSTNAME), id="ad3-hostname"),
-    pytest.param(edited(PERL), id="perl"),
-    pytest.param(edited(SELF_REDIRECT), id="selfredirect"),
-    pytest.param(edited(USER_2001), id="user-2001"),
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(edited(CNDS), id="cnds"),
+        pytest.param(edited(AD3, ROOT, FIXED_TYPO), id="ad3"),
+        pytest.param(edited(TR_LEAST_LOADED), id="tr-least-loaded"),
+        pytest.param(edited(TR_WINDOW), id="tr-window"),
+        pytest.param(edited(WLUG_BALANCER, DATA), id="wlug-balancer"),
+        pytest.param(edited(AD3_TWO_NETS), id="ad3-two-nets"),
+        pytest.param(edited(AD3_HOSTNAME), id="ad3-hostname"),
+        pytest.param(edited(PERL), id="perl"),
+        pytest.param(edited(SELF_REDIRECT), id="selfredirect"),
+        pytest.param(edited(USER_2001), id="user-2001"),
+    ],
+)
 def test_example_is_accepted(stage, config):
     assert check(stage, config) == (0, "Syntax OK\n")
 
@@ -185,15 +190,28 @@ def test_reserved_groups_are_accepted_with_a_warning(stage):
     assert len(lines) == 3 and all("BH0104: MulticastStats at " in line for line in lines[:2])
 
 
-@pytest.mark.parametrize("config, reasons", [
-    pytest.param(edited(AD3, ROOT), ["Invalid command 'BackhandbyAge'"], id="the typo"),
-    pytest.param(CNDS, ["libexec/mod_backhand.so", "No such file"], id="1 LoadModule"),
-    pytest.param(re.sub(*EDITS[1][0], CNDS), ["Invalid command 'AddModule'"], id="2 AddModule"),
-    pytest.param(edited(WLUG_BALANCER).replace("Require all granted", "Order allow,deny"), ["Invalid command 'Order'"], id="3 Order"),
-    pytest.param(edited(WLUG_BALANCER).replace("Require all granted", "Allow from all"), ["Invalid command 'Allow'"], id="3 Allow"),
-    pytest.param(PERL, ["Invalid command 'PerlModule'"], id="5 PerlModule"),
-    pytest.param(re.sub(*EDITS[5][0], PERL), ["BackhandFromSO: ", "libexec/byPerl.so", "it is not there"], id="5 byPerl"),
-])
+@pytest.mark.parametrize(
+    "config, reasons",
+    [
+        pytest.param(edited(AD3, ROOT), ["Invalid command 'BackhandbyAge'"], id="the typo"),
+        pytest.param(CNDS, ["libexec/mod_backhand.so", "No such file"], id="1 LoadModule"),
+        pytest.param(re.sub(*EDITS[1][0], CNDS), ["Invalid command 'AddModule'"], id="2 AddModule"),
+        pytest.param(
+            edited(WLUG_BALANCER).replace("Require all granted", "Order allow,deny"),
+            ["Invalid command 'Order'"],
+            id="3 Order",
+        ),
+        pytest.param(
+            edited(WLUG_BALANCER).replace("Require all granted", "Allow from all"),
+            ["Invalid command 'Allow'"],
+            id="3 Allow",
+        ),
+        pytest.param(PERL, ["Invalid command 'PerlModule'"], id="5 PerlModule"),
+        pytest.param(
+            re.sub(*EDITS[5][0], PERL), ["BackhandFromSO: ", "libexec/byPerl.so", "it is not there"], id="5 byPerl"
+        ),
+    ],
+)
 def test_what_was_not_edited_is_refused_with_the_reason(stage, config, reasons):
     code, text = check(stage, config)
     assert code == 1
@@ -217,11 +235,14 @@ def start(stage, config, **how):
     return server
 
 
-@pytest.mark.parametrize("config, expected", [
-    pytest.param(TR_LEAST_LOADED, ["byAge", "byLoad"], id="tr-least-loaded"),
-    pytest.param(TR_WINDOW, ["byAge", "byHostname", "byRandom", "byLogWindow", "byLoad"], id="tr-window"),
-    pytest.param(AD3_HOSTNAME, ["byHostname"], id="ad3-hostname"),
-])
+@pytest.mark.parametrize(
+    "config, expected",
+    [
+        pytest.param(TR_LEAST_LOADED, ["byAge", "byLoad"], id="tr-least-loaded"),
+        pytest.param(TR_WINDOW, ["byAge", "byHostname", "byRandom", "byLogWindow", "byLoad"], id="tr-window"),
+        pytest.param(AD3_HOSTNAME, ["byHostname"], id="ad3-hostname"),
+    ],
+)
 def test_chain_runs(stage, config, expected):
     """An example without statistics lines gets those of the stage."""
     server = start(stage, CLUSTER + edited(config))
@@ -237,20 +258,46 @@ def test_user_2001_runs(stage):
 
 
 def test_cnds_runs(stage):
-    server = start(stage, edited(CNDS, (r"/var/backhand/backhand", "${sockets}"), (r"MulticastStats 239\.", "MulticastStats ${address} 239."),
-                                 *HERE, (r"AcceptStats 128\.220\.221\.0", "AcceptStats 127.0.9.0")), address="127.0.9.1")
-    other = stage.httpd("UnixSocketDir ${sockets}\nMulticastStats ${address} ${group}\nAcceptStats 127.0.9.0/24\n", address="127.0.9.2")
+    server = start(
+        stage,
+        edited(
+            CNDS,
+            (r"/var/backhand/backhand", "${sockets}"),
+            (r"MulticastStats 239\.", "MulticastStats ${address} 239."),
+            *HERE,
+            (r"AcceptStats 128\.220\.221\.0", "AcceptStats 127.0.9.0"),
+        ),
+        address="127.0.9.1",
+    )
+    other = stage.httpd(
+        "UnixSocketDir ${sockets}\nMulticastStats ${address} ${group}\nAcceptStats 127.0.9.0/24\n", address="127.0.9.2"
+    )
     server.knows(other)
     assert "<h1>Backhand status</h1>" in server.get("/backhand/").text
 
 
-@pytest.mark.parametrize("folder, expected", [("${root}/cgi-bin", ["byAge", "byHostname", "byRandom", "byLogWindow", "byLoad"]),
-                                              ("cgi-bin", None)])
+@pytest.mark.parametrize(
+    "folder, expected",
+    [("${root}/cgi-bin", ["byAge", "byHostname", "byRandom", "byLogWindow", "byLoad"]), ("cgi-bin", None)],
+)
 def test_ad3_runs(stage, folder, expected):
     """With the typo mended. A relative <Directory> is read without complaint, and matches nothing: edit 6."""
-    config = edited(AD3, (r"@@ServerRoot@@/backhand", "${sockets}"), FIXED_TYPO, (r"MulticastStats 225\.", "MulticastStats ${address} 225."),
-                    *HERE, (r"AcceptStats 128\.220\.221\.0", "AcceptStats 127.0.9.0"), (r"<Directory .*>", f"<Directory {folder}>"))
-    server = start(stage, config, address="127.0.9.1", cgi=True, files={"cgi-bin/x": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nx'\n"})
+    config = edited(
+        AD3,
+        (r"@@ServerRoot@@/backhand", "${sockets}"),
+        FIXED_TYPO,
+        (r"MulticastStats 225\.", "MulticastStats ${address} 225."),
+        *HERE,
+        (r"AcceptStats 128\.220\.221\.0", "AcceptStats 127.0.9.0"),
+        (r"<Directory .*>", f"<Directory {folder}>"),
+    )
+    server = start(
+        stage,
+        config,
+        address="127.0.9.1",
+        cgi=True,
+        files={"cgi-bin/x": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nx'\n"},
+    )
     answer = server.get("/cgi-bin/x")
     assert answer.status == 200
     assert (answer.trace and [name for name, _ in answer.trace.left]) == expected
@@ -258,12 +305,22 @@ def test_ad3_runs(stage, folder, expected):
 
 def test_wlug_balancer_runs(stage):
     """The wiki's balancer with a server behind it: everything goes there."""
-    config = edited(WLUG_BALANCER, (r"/var/backhand/", "${sockets}"), (r"MulticastStats 10\.58\.4\.1", "MulticastStats ${address}"), *HERE,
-                    (r"AcceptStats 10\.58\.4\.0", "AcceptStats 127.0.9.0"), (r"/usr/local/www/htdocs/", "${root}/htdocs/"),
-                    DATA)
+    config = edited(
+        WLUG_BALANCER,
+        (r"/var/backhand/", "${sockets}"),
+        (r"MulticastStats 10\.58\.4\.1", "MulticastStats ${address}"),
+        *HERE,
+        (r"AcceptStats 10\.58\.4\.0", "AcceptStats 127.0.9.0"),
+        (r"/usr/local/www/htdocs/", "${root}/htdocs/"),
+        DATA,
+    )
     balancer = start(stage, config, address="127.0.9.1", files={"page.html": "balancer"})
-    server = stage.httpd("UnixSocketDir ${sockets}\nMulticastStats ${address} ${group},1\nAcceptStats 127.0.9.0/24\nAcceptStats 127.0.0.1\n",
-                         address="127.0.9.2", files={"page.html": "server"})
+    server = stage.httpd(
+        "UnixSocketDir ${sockets}\nMulticastStats ${address} ${group},1\nAcceptStats 127.0.9.0/24\nAcceptStats "
+        "127.0.0.1\n",
+        address="127.0.9.2",
+        files={"page.html": "server"},
+    )
     balancer.knows(server)
     server.knows(balancer)
     answer = balancer.get("/page.html", source="127.0.0.50")

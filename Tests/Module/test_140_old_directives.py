@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Directives of mod_backhand that ask for httpd's own means today: names, logs, the moderator's pid, the version string."""
+"""Directives of mod_backhand that ask for httpd's own means today: names, logs, the moderator's pid, the version
+string."""
 
 import os
 import signal
@@ -16,18 +17,23 @@ from harness.wait import wait_for
 def test_names_are_resolved(stage):
     """localhost is 127.0.0.1 for both: announced there, and as that."""
     port = ports.free_port()
-    server = stage.httpd(f"UnixSocketDir ${{sockets}}\nMulticastStats localhost:8097 localhost:{port}\nAcceptStats 127.0.0.0/8\n")
+    server = stage.httpd(
+        f"UnixSocketDir ${{sockets}}\nMulticastStats localhost:8097 localhost:{port}\nAcceptStats 127.0.0.0/8\n"
+    )
     row = wait_for(lambda: status.over_socket(server.sockets / "backhand-8097.sock").self, 5, "its own row")
     assert (row["address"], row["port"]) == ("127.0.0.1", 8097)
     assert server.log.count(rf"announcing 127\.0\.0\.1:8097 to 127\.0\.0\.1:{port}") == 1
 
 
-@pytest.mark.parametrize("line, name", [
-    ("MulticastStats nowhere.invalid:4445,1", "nowhere.invalid"),
-    ("MulticastStats nowhere.invalid 239.255.1.1:4445", "nowhere.invalid"),
-    ("MulticastStats nowhere.invalid:80 239.255.1.1:4445", "nowhere.invalid"),
-    ("MulticastStats 10.0.0.4 nowhere.invalid:4445", "nowhere.invalid"),
-])
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        ("MulticastStats nowhere.invalid:4445,1", "nowhere.invalid"),
+        ("MulticastStats nowhere.invalid 239.255.1.1:4445", "nowhere.invalid"),
+        ("MulticastStats nowhere.invalid:80 239.255.1.1:4445", "nowhere.invalid"),
+        ("MulticastStats 10.0.0.4 nowhere.invalid:4445", "nowhere.invalid"),
+    ],
+)
 def test_a_name_that_does_not_resolve_is_refused(stage, line, name):
     code, text = stage.httpd(line + "\n", start=False).test_config()
     assert code == 1
@@ -39,7 +45,11 @@ def test_reserved_addresses_are_warned_of(stage):
     code, text = server.test_config()
     assert code == 0
     assert f"BH0104: MulticastStats at {server.conf}:" in text and text.count("BH0104") == 1
-    for line in ("MulticastStats 255.255.255.255:4445", "MulticastStats 239.255.255.255:4445", "MulticastStats 225.1.1.1:4445"):
+    for line in (
+        "MulticastStats 255.255.255.255:4445",
+        "MulticastStats 239.255.255.255:4445",
+        "MulticastStats 225.1.1.1:4445",
+    ):
         assert stage.httpd(line + "\n", start=False).test_config() == (0, "Syntax OK\n")
 
 
@@ -59,21 +69,24 @@ def decided(server, path):
     return server.log.count("action=local") > 0
 
 
-@pytest.mark.parametrize("lines, seen", [
-    ("", False),
-    ("BackhandLogLevel +dcsn1", False),
-    ("BackhandLogLevel +dcsn2", True),
-    ("BackhandLogLevel +DCSN3", True),
-    ("BackhandLogLevel +mbcsall", True),
-    ("BackhandLogLevel +net4", True),
-    ("BackhandLogLevel +dcsnall\nBackhandLogLevel -dcsnall", False),
-    ("BackhandLogLevel +dcsnall\nBackhandLogLevel -netall", True),
-    ("BackhandLogLevel +dcsn2\nBackhandLogLevel +net1\nBackhandLogLevel -dcsn2", False),
-    ("BackhandLogLevel -dcsnall", False),
-    ("LogLevel backhand:debug\nBackhandLogLevel +dcsn1", True),
-    ("LogLevel backhand:debug\nBackhandLogLevel +dcsn1\nBackhandLogLevel -dcsn1", True),
-    ("LogLevel backhand:debug\nBackhandLogLevel -dcsnall", True),
-])
+@pytest.mark.parametrize(
+    "lines, seen",
+    [
+        ("", False),
+        ("BackhandLogLevel +dcsn1", False),
+        ("BackhandLogLevel +dcsn2", True),
+        ("BackhandLogLevel +DCSN3", True),
+        ("BackhandLogLevel +mbcsall", True),
+        ("BackhandLogLevel +net4", True),
+        ("BackhandLogLevel +dcsnall\nBackhandLogLevel -dcsnall", False),
+        ("BackhandLogLevel +dcsnall\nBackhandLogLevel -netall", True),
+        ("BackhandLogLevel +dcsn2\nBackhandLogLevel +net1\nBackhandLogLevel -dcsn2", False),
+        ("BackhandLogLevel -dcsnall", False),
+        ("LogLevel backhand:debug\nBackhandLogLevel +dcsn1", True),
+        ("LogLevel backhand:debug\nBackhandLogLevel +dcsn1\nBackhandLogLevel -dcsn1", True),
+        ("LogLevel backhand:debug\nBackhandLogLevel -dcsnall", True),
+    ],
+)
 def test_log_level_of_the_server(stage, lines, seen):
     server = stage.httpd(CLUSTER + LEVELS + lines + "\n")
     server.knows()
@@ -82,7 +95,10 @@ def test_log_level_of_the_server(stage, lines, seen):
 
 def test_log_level_of_a_section(stage):
     """Only there; a section within inherits it, and may have less by LogLevel."""
-    server = stage.httpd(CLUSTER + LEVELS + """
+    server = stage.httpd(
+        CLUSTER
+        + LEVELS
+        + """
         <Location /loud>
             BackhandLogLevel +dcsn2
         </Location>
@@ -92,7 +108,9 @@ def test_log_level_of_a_section(stage):
         <Directory ${root}/htdocs/folder>
             BackhandLogLevel +dcsnall
         </Directory>
-    """, files={"loud/a.txt": "a", "loud/quiet/b.txt": "b", "folder/c.txt": "c"})
+    """,
+        files={"loud/a.txt": "a", "loud/quiet/b.txt": "b", "folder/c.txt": "c"},
+    )
     server.knows()
     for path, lines in (("/", 0), ("/loud/quiet/b.txt", 0), ("/loud/a.txt", 1), ("/folder/c.txt", 2), ("/", 2)):
         assert server.get(path).trace
@@ -100,7 +118,10 @@ def test_log_level_of_a_section(stage):
 
 
 def test_log_level_of_a_virtual_host(stage):
-    server = stage.httpd(CLUSTER + LEVELS + """
+    server = stage.httpd(
+        CLUSTER
+        + LEVELS
+        + """
         <VirtualHost *>
             ServerName quiet.test
             DocumentRoot ${root}/htdocs
@@ -110,7 +131,8 @@ def test_log_level_of_a_virtual_host(stage):
             DocumentRoot ${root}/htdocs
             BackhandLogLevel +dcsn2
         </VirtualHost>
-    """)
+    """
+    )
     server.knows()
     for host, lines in (("quiet.test", 0), ("loud.test", 1)):
         assert server.get("/", headers={"Host": host}).trace
@@ -170,7 +192,9 @@ def test_pid_file_replaces_a_link(stage):
 
 
 def test_pid_file_that_cannot_be_written(stage):
-    server = stage.httpd(CLUSTER + "BackhandModeratorPIDFile /proc/nowhere/moderator.pid\nBackhand byLoad\nBackhandTrace On\n")
+    server = stage.httpd(
+        CLUSTER + "BackhandModeratorPIDFile /proc/nowhere/moderator.pid\nBackhand byLoad\nBackhandTrace On\n"
+    )
     server.knows()
     assert server.get("/").trace
     server.log.expect(r":warn\] .*BH0209: .*/proc/nowhere/moderator\.pid")
@@ -197,8 +221,10 @@ def test_version_string(stage, tokens, told):
 def test_status_page_under_a_chain_of_the_server(stage, walk):
     """It is this server's own, without any Backhand off; also where it is found late."""
     backend = stage.backend("127.0.9.7")
-    server = stage.httpd(CLUSTER + walk + "Backhand removeSelf\nBackhandTrace On\n<Location \"/backhand/\">\n"
-                         "SetHandler backhand-handler\n</Location>\n")
+    server = stage.httpd(
+        CLUSTER + walk + 'Backhand removeSelf\nBackhandTrace On\n<Location "/backhand/">\n'
+        "SetHandler backhand-handler\n</Location>\n"
+    )
     stage.plant(server, Announcement("127.0.9.7", backend.port))
     assert server.get("/").header("Backhand-Trace").startswith("action=proxy")
     for path in ("/backhand/", "/backhand/x"):

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The decision for a planted table. BackhandMode Observe decides, tells, and serves here: no server behind is needed."""
+"""The decision for a planted table. BackhandMode Observe decides, tells, and serves here: no server behind is
+needed."""
 
 import itertools
 import math
@@ -14,16 +15,40 @@ from harness.wait import wait_for
 GIB = 1 << 30
 
 # Each of the first four is the best in one respect only.
-IDLE = Announcement("127.0.9.11", 81, "least-load", load=100, workers=100, idle=40, cpu=300, load_hwm=8000,
-                    total_memory=8 * GIB, free_memory=GIB // 2, worker_memory=GIB)
+IDLE = Announcement(
+    "127.0.9.11",
+    81,
+    "least-load",
+    load=100,
+    workers=100,
+    idle=40,
+    cpu=300,
+    load_hwm=8000,
+    total_memory=8 * GIB,
+    free_memory=GIB // 2,
+    worker_memory=GIB,
+)
 FREE = Announcement("127.0.9.12", 82, "fewest-busy", load=4000, workers=100, idle=98, cpu=400, load_hwm=8000)
 CALM = Announcement("127.0.9.13", 83, "most-idle-cpu", load=6000, workers=100, idle=60, cpu=950, load_hwm=8000)
-ROOM = Announcement("127.0.9.14", 84, "least-cost", load=1000, workers=100, idle=50, cpu=350, load_hwm=8000,
-                    total_memory=8 * GIB, free_memory=7 * GIB, worker_memory=GIB // 16)
+ROOM = Announcement(
+    "127.0.9.14",
+    84,
+    "least-cost",
+    load=1000,
+    workers=100,
+    idle=50,
+    cpu=350,
+    load_hwm=8000,
+    total_memory=8 * GIB,
+    free_memory=7 * GIB,
+    worker_memory=GIB // 16,
+)
 LAST = Announcement("127.0.9.15", 85, "nowhere-best", load=7000, workers=100, idle=30, cpu=200, load_hwm=8000)
 TABLE = (IDLE, FREE, CALM, ROOM, LAST)
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 BackhandMode Observe
 <Location /self>
@@ -89,27 +114,46 @@ BackhandMode Observe
     Backhand byCPU
 </Location>
 """
+)
 
 
 @pytest.fixture(scope="module")
 def server(module_stage):
-    pages = ("self", "others", "nobody", "back", "twice", "load", "biased-load", "busy", "biased-busy", "cpu", "cost", "named",
-             "random", "window", "cascade")
+    pages = (
+        "self",
+        "others",
+        "nobody",
+        "back",
+        "twice",
+        "load",
+        "biased-load",
+        "busy",
+        "biased-busy",
+        "cpu",
+        "cost",
+        "named",
+        "random",
+        "window",
+        "cascade",
+    )
     server = module_stage.httpd(CONFIG, files=dict.fromkeys(pages, "here"))
     module_stage.plant(server, *TABLE)
     return server
 
 
-@pytest.mark.parametrize("path, best, left", [
-    ("/load", IDLE, [("removeSelf", 5), ("byLoad", 5)]),
-    ("/busy", FREE, [("removeSelf", 5), ("byBusyChildren", 5)]),
-    ("/cpu", CALM, [("removeSelf", 5), ("byCPU", 5)]),
-    ("/cost", ROOM, [("removeSelf", 5), ("byCost", 5)]),
-    ("/named", CALM, [("byHostname", 2), ("byLoad", 2)]),
-    ("/back", IDLE, [("removeSelf", 5), ("byLoad", 5), ("addSelf", 6)]),
-    # The two of least load are left; one of them has the calmer CPU.
-    ("/cascade", ROOM, [("byAge", 6), ("removeSelf", 5), ("byLoad", 5), ("byLogWindow", 2), ("byCPU", 2)]),
-])
+@pytest.mark.parametrize(
+    "path, best, left",
+    [
+        ("/load", IDLE, [("removeSelf", 5), ("byLoad", 5)]),
+        ("/busy", FREE, [("removeSelf", 5), ("byBusyChildren", 5)]),
+        ("/cpu", CALM, [("removeSelf", 5), ("byCPU", 5)]),
+        ("/cost", ROOM, [("removeSelf", 5), ("byCost", 5)]),
+        ("/named", CALM, [("byHostname", 2), ("byLoad", 2)]),
+        ("/back", IDLE, [("removeSelf", 5), ("byLoad", 5), ("addSelf", 6)]),
+        # The two of least load are left; one of them has the calmer CPU.
+        ("/cascade", ROOM, [("byAge", 6), ("removeSelf", 5), ("byLoad", 5), ("byLogWindow", 2), ("byCPU", 2)]),
+    ],
+)
 def test_choice(server, path, best, left):
     answer = server.get(path)
     assert answer.body == b"here"
@@ -117,11 +161,14 @@ def test_choice(server, path, best, left):
     assert answer.trace.left == left
 
 
-@pytest.mark.parametrize("path, left", [
-    ("/self", [("addSelf", 6)]),
-    ("/biased-load", [("byLoad", 6)]),
-    ("/biased-busy", [("byBusyChildren", 6)]),
-])
+@pytest.mark.parametrize(
+    "path, left",
+    [
+        ("/self", [("addSelf", 6)]),
+        ("/biased-load", [("byLoad", 6)]),
+        ("/biased-busy", [("byBusyChildren", 6)]),
+    ],
+)
 def test_choice_of_self(server, path, left):
     trace = server.get(path).trace
     assert (trace.action, trace.server, trace.left) == ("local", server.id, left)
@@ -137,7 +184,8 @@ def test_trace_shows_two_counts_only_where_they_differ(server):
     header = server.get("/cascade").header("Backhand-Trace")
     # What is said of the other servers follows.
     assert header.partition(" why=")[0].endswith(
-        f"action=proxy server={ROOM.id} chain=byAge:6,removeSelf:6>5,byLoad:5,byLogWindow:5>2,byCPU:2"), header
+        f"action=proxy server={ROOM.id} chain=byAge:6,removeSelf:6>5,byLoad:5,byLogWindow:5>2,byCPU:2"
+    ), header
 
 
 def test_nobody_left(server):
@@ -184,13 +232,17 @@ def test_observed_decisions_are_logged(server):
 
 # ---- Ages, and what is decided without servers ----
 
+
 def test_by_age_drops_who_is_silent(stage):
-    server = stage.httpd(CLUSTER_OF_9 + """
+    server = stage.httpd(
+        CLUSTER_OF_9
+        + """
         BackhandTrace On
         BackhandMode Observe
         Backhand removeSelf
         Backhand byAge 1
-    """)
+    """
+    )
     talking, silent = Announcement("127.0.9.21"), Announcement("127.0.9.22")
     stage.plant(server, talking, silent)
     assert server.get("/").trace.left == [("removeSelf", 2), ("byAge", 2)]
@@ -198,6 +250,7 @@ def test_by_age_drops_who_is_silent(stage):
     def only_one_left():
         stage.announce(talking)
         return server.get("/").trace.left == [("removeSelf", 2), ("byAge", 1)]
+
     wait_for(only_one_left, 5, "byAge 1 to drop one", every=0.2)
     assert server.get("/").trace.server == talking.id
     # An announcement brings it back.
@@ -205,7 +258,9 @@ def test_by_age_drops_who_is_silent(stage):
     assert server.get("/").trace.left == [("removeSelf", 2), ("byAge", 2)]
 
 
-@pytest.mark.parametrize("choice, status", [("", 200), ("BackhandNoCandidate Local", 200), ("BackhandNoCandidate Unavailable", 503)])
+@pytest.mark.parametrize(
+    "choice, status", [("", 200), ("BackhandNoCandidate Local", 200), ("BackhandNoCandidate Unavailable", 503)]
+)
 def test_no_candidate(stage, choice, status):
     server = stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhand removeSelf\n{choice}\n")
     server.knows()
@@ -223,19 +278,50 @@ def test_before_anything_is_known_requests_are_served_here(stage, mpm):
 
 def test_odd_rows_are_survived(stage):
     """Zero cores, negative loads, extreme numbers: counted on by no function, fatal to none."""
-    names = ("byLoad", "byLoad 1000", "byBusyChildren", "byBusyChildren 1000", "byCPU", "byLogWindow", "byRandom", "byCost",
-             "byAge 5", "addSelf", "removeSelf")
-    places = "".join(f"<Location /{number}>\nBackhand {name}\nBackhand byCost\n</Location>\n" for number, name in enumerate(names))
-    server = stage.httpd(CLUSTER_OF_9 + "BackhandTrace On\nBackhandMode Observe\n" + places,
-                         files={str(number): "here" for number in range(len(names))})
-    extremes = (-2**31, -1, 0, 1, 2**31 - 1)
-    odd = [Announcement("127.0.9.31", 100 + number, load=a, load_hwm=b, cpu=a, ncpu=b, workers=a, idle=b, arriba=b,
-                        total_memory=abs(a), free_memory=2**64 - 1 if b > 0 else 0, worker_memory=2**64 - 1,
-                        arrivals=2**64 - 1)
-           for number, (a, b) in enumerate(itertools.product(extremes, extremes))]
+    names = (
+        "byLoad",
+        "byLoad 1000",
+        "byBusyChildren",
+        "byBusyChildren 1000",
+        "byCPU",
+        "byLogWindow",
+        "byRandom",
+        "byCost",
+        "byAge 5",
+        "addSelf",
+        "removeSelf",
+    )
+    places = "".join(
+        f"<Location /{number}>\nBackhand {name}\nBackhand byCost\n</Location>\n" for number, name in enumerate(names)
+    )
+    server = stage.httpd(
+        CLUSTER_OF_9 + "BackhandTrace On\nBackhandMode Observe\n" + places,
+        files={str(number): "here" for number in range(len(names))},
+    )
+    extremes = (-(2**31), -1, 0, 1, 2**31 - 1)
+    odd = [
+        Announcement(
+            "127.0.9.31",
+            100 + number,
+            load=a,
+            load_hwm=b,
+            cpu=a,
+            ncpu=b,
+            workers=a,
+            idle=b,
+            arriba=b,
+            total_memory=abs(a),
+            free_memory=2**64 - 1 if b > 0 else 0,
+            worker_memory=2**64 - 1,
+            arrivals=2**64 - 1,
+        )
+        for number, (a, b) in enumerate(itertools.product(extremes, extremes))
+    ]
+
     def told():
         stage.announce(*odd)
         return set(server.status().others) == {announcement.id for announcement in odd}
+
     wait_for(told, 5, "the odd rows", every=0.1)
     children = server.children()
     for number, name in enumerate(names):

@@ -69,8 +69,10 @@ int send_away(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 int behind(request_rec *r, ServerSlot *servers, int *n, char *arg) { servers[MAXSERVERS].id = 1; return *n; }
 """
 
-SERVERS = [Announcement(f"127.0.9.{number}", 80, f"host-{number}", load=load, arriba=2_000_000_000 + number)
-           for number, load in ((41, 1000), (42, 5000), (43, 9000))]
+SERVERS = [
+    Announcement(f"127.0.9.{number}", 80, f"host-{number}", load=load, arriba=2_000_000_000 + number)
+    for number, load in ((41, 1000), (42, 5000), (43, 9000))
+]
 FIRST, SECOND, THIRD = SERVERS
 
 
@@ -78,52 +80,75 @@ FIRST, SECOND, THIRD = SERVERS
 def shared_object(module_stage):
     source, result = module_stage.folder / "own.c", module_stage.folder / "own.so"
     source.write_text(SOURCE)
-    subprocess.run(["cc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include",
-                    "-o", str(result), str(source)], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-O1",
+            "-Wall",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            f"-I{REPOSITORY}/Sources/CBackhand/include",
+            "-o",
+            str(result),
+            str(source),
+        ],
+        check=True,
+    )
     return result
 
 
 @pytest.fixture(scope="module")
 def serve(module_stage, shared_object):
     """An httpd with a chain of these lines, with $so for the object."""
+
     def start(*lines):
         chain = "\n".join(lines).replace("$so", str(shared_object))
-        server = module_stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhand removeSelf\n{chain}\n",
-                                    group=module_stage.new_group())
+        server = module_stage.httpd(
+            CLUSTER_OF_9 + f"BackhandTrace On\nBackhand removeSelf\n{chain}\n", group=module_stage.new_group()
+        )
         module_stage.plant(server, *SERVERS)
         return server
+
     return start
 
 
 @pytest.fixture(scope="module")
 def ask(serve):
     """Runs a chain of these lines, with $so for the object; returns the trace."""
+
     def run(*lines):
         run.server = serve("BackhandMode Observe", *lines)
         answer = run.server.get("/")
         assert answer.status == 200
         return answer.trace
+
     return run
 
 
-@pytest.mark.parametrize("lines, best, count", [
-    (["BackhandFromSO $so keep_last"], THIRD, 1),
-    (["BackhandFromSO $so named host-42"], SECOND, 1),
-    (["BackhandFromSO $so without_argument"], FIRST, 3),
-    (["BackhandFromSO $so fastest"], THIRD, 1),
-    (["BackhandFromSO $so have_speed"], FIRST, 3),
-    (["BackhandFromSO $so fill"], FIRST, 3),
-    # What it adds is there, in its order: self first.
-    (["BackhandFromSO $so all", "Backhand removeSelf"], FIRST, 3),
-    # What it writes counts until the next announcement.
-    (["BackhandFromSO $so make_idle", "Backhand byLoad"], SECOND, 3),
-])
+@pytest.mark.parametrize(
+    "lines, best, count",
+    [
+        (["BackhandFromSO $so keep_last"], THIRD, 1),
+        (["BackhandFromSO $so named host-42"], SECOND, 1),
+        (["BackhandFromSO $so without_argument"], FIRST, 3),
+        (["BackhandFromSO $so fastest"], THIRD, 1),
+        (["BackhandFromSO $so have_speed"], FIRST, 3),
+        (["BackhandFromSO $so fill"], FIRST, 3),
+        # What it adds is there, in its order: self first.
+        (["BackhandFromSO $so all", "Backhand removeSelf"], FIRST, 3),
+        # What it writes counts until the next announcement.
+        (["BackhandFromSO $so make_idle", "Backhand byLoad"], SECOND, 3),
+    ],
+)
 def test_results(ask, lines, best, count):
     trace = ask(*lines)
     assert (trace.server, trace.chain[-1].after) == (best.id, count)
 
 
-@pytest.mark.parametrize("function", ["too_many", "negative", "no_such_id", "huge_id", "negative_id", "twice", "strange_mode"])
+@pytest.mark.parametrize(
+    "function", ["too_many", "negative", "no_such_id", "huge_id", "negative_id", "twice", "strange_mode"]
+)
 def test_faults_are_ignored_and_told_once(ask, function):
     """The step is as if it were not there, and a line says so, once a minute in each child."""
     trace = ask(f"BackhandFromSO $so {function}", "Backhand byLoad")
@@ -139,9 +164,12 @@ def test_faults_are_ignored_and_told_once(ask, function):
 def test_who_damages_memory_is_not_called_again(stage, shared_object, mpm):
     """In no child and no section, until the next restart; one line tells."""
     line = f"BackhandFromSO {shared_object} behind\n"
-    server = stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhandMode Observe\nBackhand removeSelf\n{line}"
-                         f"<Location /other>\nBackhand removeSelf\n{line}Backhand byLoad\n</Location>\n",
-                         mpm=mpm, files={"other": "other"})
+    server = stage.httpd(
+        CLUSTER_OF_9 + f"BackhandTrace On\nBackhandMode Observe\nBackhand removeSelf\n{line}"
+        f"<Location /other>\nBackhand removeSelf\n{line}Backhand byLoad\n</Location>\n",
+        mpm=mpm,
+        files={"other": "other"},
+    )
     stage.plant(server, *SERVERS)
     server.log.expect(r":error\].*BH0420: candidacy function behind wrote past the end of the list")
     for _ in range(30):
@@ -154,6 +182,7 @@ def test_who_damages_memory_is_not_called_again(stage, shared_object, mpm):
         """By a child of the new generation: one of the old may still take a request."""
         assert server.get("/").trace.left == [("removeSelf", 3), ("behind", 3)]
         return server.log.count("BH0420") == 2
+
     wait_for(is_called_again, 5, "the next call")
 
 
@@ -164,10 +193,14 @@ def test_another_function_of_the_same_object_is_called(ask):
     assert ask.server.get("/").trace.left == trace.left
 
 
-@pytest.mark.parametrize("name, location", [
-    ("www.example.com", "http://www.example.com/a?b=c"), ("%1S.example.com", "http://host-41.example.com/a?b=c"),
-    ("[2001:db8::7]", "http://[2001:db8::7]/a?b=c"),
-])
+@pytest.mark.parametrize(
+    "name, location",
+    [
+        ("www.example.com", "http://www.example.com/a?b=c"),
+        ("%1S.example.com", "http://host-41.example.com/a?b=c"),
+        ("[2001:db8::7]", "http://[2001:db8::7]/a?b=c"),
+    ],
+)
 def test_may_redirect(serve, name, location):
     server = serve(f"BackhandFromSO $so send_away {name}", "Backhand byLoad")
     answer = server.get("/a?b=c")

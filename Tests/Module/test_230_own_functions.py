@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What the documents for authors of candidacy functions promise: each example is built as its page says, and decides."""
+"""What the documents for authors of candidacy functions promise: each example is built as its page says, and
+decides."""
 
 import re
 import shutil
@@ -14,10 +15,13 @@ HEADERS = f"-I{REPOSITORY}/Sources/CBackhand/include"
 PAGE = REPOSITORY / "docs/writing-a-candidacy-function.md"
 TEMPLATE = REPOSITORY / "httpd-conf-examples/swift-function"
 
-SERVERS = [Announcement(f"127.0.9.{number}", 80, f"host-{number}", free_memory=megabytes << 20)
-           for number, megabytes in ((51, 100), (52, 512), (53, 4096))]
+SERVERS = [
+    Announcement(f"127.0.9.{number}", 80, f"host-{number}", free_memory=megabytes << 20)
+    for number, megabytes in ((51, 100), (52, 512), (53, 4096))
+]
 
-# As somebody wrote it for Apache 1.3: every field of serverstat, the constants, and a declaration of what the header declares too.
+# As somebody wrote it for Apache 1.3: every field of serverstat, the constants, and a declaration of what the header
+# declares too.
 OF_OLD = r"""
 #include "httpd.h"
 #include "http_config.h"
@@ -68,22 +72,24 @@ def compiled(folder, name, source, *flags):
 @pytest.fixture
 def ask(stage):
     """Runs a chain of one line over self and SERVERS; returns the trace."""
+
     def run(line):
         server = stage.httpd(CLUSTER_OF_9 + f"BackhandTrace On\nBackhandMode Observe\nBackhand removeSelf\n{line}\n")
         stage.plant(server, *SERVERS)
         return server.get("/").trace
+
     return run
 
 
 def test_the_pages_function(stage, ask):
-    source, = re.findall(r"```c\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (source,) = re.findall(r"```c\n(.*?)```", PAGE.read_text(), re.DOTALL)
     trace = ask(f"BackhandFromSO {compiled(stage.folder, 'byMemory', source)} byMemory 512")
     assert (trace.left[-1], trace.server) == (("byMemory", 2), SERVERS[1].id)
 
 
 def test_the_pages_line_installs_it(stage):
     """apxs as the page has it, but for the place."""
-    line, = re.findall(r"^    (apxs .* byMemory\.c)$", PAGE.read_text(), re.MULTILINE)
+    (line,) = re.findall(r"^    (apxs .* byMemory\.c)$", PAGE.read_text(), re.MULTILINE)
     (stage.folder / "byMemory.c").write_text("int byMemory(void);\nint byMemory(void) { return 0; }\n")
     libexec = stage.folder / "modules"
     libexec.mkdir()
@@ -98,7 +104,9 @@ def test_the_swift_template(stage, ask):
     shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns(".build"))
     subprocess.run(["swift", "build", "-c", "release", "-Xcc", HEADERS], cwd=folder, check=True, capture_output=True)
     built = folder / ".build/release/libbyMemory.so"
-    needed = re.findall(r"NEEDED.*\[(.*)\]", subprocess.run(["readelf", "-d", built], capture_output=True, text=True, check=True).stdout)
+    needed = re.findall(
+        r"NEEDED.*\[(.*)\]", subprocess.run(["readelf", "-d", built], capture_output=True, text=True, check=True).stdout
+    )
     assert needed == ["libc.so.6"]
     trace = ask(f"BackhandFromSO {built} byMemory 512")
     assert (trace.left[-1], trace.server) == (("byMemory", 2), SERVERS[1].id)

@@ -9,7 +9,9 @@ from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Location /default>
     Backhand removeSelf
@@ -27,6 +29,7 @@ BackhandTrace On
     Backhand addSelf
 </Location>
 """
+)
 
 
 def answering(delay, status=200):
@@ -48,11 +51,20 @@ class Farm:
 MEANS = (0, 2000, 100_000, 20_000, 20_000, 500, 1600, 0)
 
 
-@pytest.mark.parametrize("path, means", [("/default", MEANS), ("/default", ()), ("/least", ())], ids=["forecast", "without means", "least time"])
+@pytest.mark.parametrize(
+    "path, means",
+    [("/default", MEANS), ("/default", ()), ("/least", ())],
+    ids=["forecast", "without means", "least time"],
+)
 def test_the_slow_one_gets_little(mpm_stage, module_mpm, path, means):
     farm = Farm(mpm_stage, module_mpm, [answering(0.004), answering(0.08)], means)
     # A busy machine may have made the quick one's first answer the slowest: it is asked again.
-    wait_for(lambda: farm.shares(path)[farm.backends[0].id] >= 50, 20, "the slow one to get little", show=lambda: farm.shares(path))
+    wait_for(
+        lambda: farm.shares(path)[farm.backends[0].id] >= 50,
+        20,
+        "the slow one to get little",
+        show=lambda: farm.shares(path),
+    )
 
 
 def test_fast_errors_repel(mpm_stage, module_mpm):
@@ -76,5 +88,6 @@ def test_what_is_served_here_counts_in_row_0(mpm_stage, module_mpm):
     def own():
         row = front.status().servers[front.id]
         return row["in_flight"], row["served"], row["failed"]
+
     # A request is over when its last byte is gone, which the client may notice before httpd.
     wait_for(lambda: own() == (0, 5, 0), 3, "five were served, none is left", show=own)

@@ -5,22 +5,30 @@ from harness.announce import Announcement
 from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Location />
     Backhand removeSelf
     Backhand byHealth
 </Location>
 """
+)
 
 
 def farm(stage, mpm, statuses, errors):
     """A front, and servers that answer so and announce so many millionths of errors."""
-    backends = [stage.backend(f"127.0.9.{2 + number}", reply=lambda _, status=status: Reply(status, b""))
-                for number, status in enumerate(statuses)]
+    backends = [
+        stage.backend(f"127.0.9.{2 + number}", reply=lambda _, status=status: Reply(status, b""))
+        for number, status in enumerate(statuses)
+    ]
     front = stage.httpd(CONFIG, mpm=mpm, group=stage.new_group())
     for backend, share in zip(backends, errors):
-        stage.plant(front, Announcement(backend.address, backend.port, means=(0, 1000, 1000, 0, 1000, 0, 1600, share), arriba=400_000))
+        stage.plant(
+            front,
+            Announcement(backend.address, backend.port, means=(0, 1000, 1000, 0, 1000, 0, 1600, share), arriba=400_000),
+        )
     return front, backends
 
 
@@ -31,7 +39,9 @@ def test_errors_repel(mpm_stage, module_mpm):
         assert answer.status == 500 and answer.trace.server == bad.id
     for _ in range(5):
         answer = front.get("/")
-        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 2), answer
+        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 2), (
+            answer
+        )
 
 
 def test_who_announces_errors_gets_nothing_at_first(mpm_stage, module_mpm):
@@ -39,7 +49,9 @@ def test_who_announces_errors_gets_nothing_at_first(mpm_stage, module_mpm):
     # One in 64 that may be repeated looks all the same.
     for _ in range(5):
         answer = front.get("/", method="POST", body=b"x")
-        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 1), answer
+        assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 1), (
+            answer
+        )
     assert not bad.requests
 
 

@@ -7,7 +7,9 @@ from harness.announce import Announcement
 from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Location /search>
     Backhand removeSelf
@@ -18,8 +20,11 @@ BackhandTrace On
     Backhand byLeastTime
 </Location>
 """
+)
 
-OTHERS = "".join(f"<Location /other{number}>\nBackhand removeSelf\nBackhand byLeastTime\n</Location>\n" for number in range(8))
+OTHERS = "".join(
+    f"<Location /other{number}>\nBackhand removeSelf\nBackhand byLeastTime\n</Location>\n" for number in range(8)
+)
 
 
 def slow(prefix):

@@ -17,7 +17,9 @@ from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 AllowEncodedSlashes NoDecode
 BackhandTrace On
 Backhand removeSelf
@@ -26,6 +28,7 @@ Backhand byLoad
     Backhand off
 </Location>
 """
+)
 
 
 def reply(request):
@@ -66,7 +69,10 @@ def pair(mpm_stage, module_mpm):
 
 def test_trace_and_log(pair):
     answer, _ = pair.send("/for-the-log")
-    assert answer.header("Backhand-Trace").partition(" why=")[0] == f"action=proxy server={pair.backend.id} chain=removeSelf:2>1,byLoad:1"
+    assert (
+        answer.header("Backhand-Trace").partition(" why=")[0]
+        == f"action=proxy server={pair.backend.id} chain=removeSelf:2>1,byLoad:1"
+    )
     assert answer.header("X-Server") == pair.backend.id
     assert pair.front.logged("for-the-log").endswith(f"action=proxy server={pair.backend.id}")
 
@@ -77,11 +83,37 @@ def test_what_no_chain_touches_stays_here(pair):
     assert (answer.body, answer.trace, len(pair.backend.requests)) == (b"here", None, before)
 
 
-@pytest.mark.parametrize("path", [
-    "/plain", "/?", "/?a=b", "/page?", "/page?a=%20b&c=%2F&d=+", "/page??", "/page?a?b", "/a%2Fb", "/a%2fb", "/a%20b", "/a%C3%A9b",
-    "/a;b=1/c", "//a//b", "/a//b/", "/a%3Fb", "/a%23b", "/a%25b", "/a%3Bb", "/a%7Eb/~", "/a:b@c", "/a+b,c!d*e'(f)", "/%61",
-    "/a|b", "/a[b]", "/a/./b", "/a/%2e%2e/b",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/plain",
+        "/?",
+        "/?a=b",
+        "/page?",
+        "/page?a=%20b&c=%2F&d=+",
+        "/page??",
+        "/page?a?b",
+        "/a%2Fb",
+        "/a%2fb",
+        "/a%20b",
+        "/a%C3%A9b",
+        "/a;b=1/c",
+        "//a//b",
+        "/a//b/",
+        "/a%3Fb",
+        "/a%23b",
+        "/a%25b",
+        "/a%3Bb",
+        "/a%7Eb/~",
+        "/a:b@c",
+        "/a+b,c!d*e'(f)",
+        "/%61",
+        "/a|b",
+        "/a[b]",
+        "/a/./b",
+        "/a/%2e%2e/b",
+    ],
+)
 def test_path_and_query_arrive_exactly(pair, path):
     _, request = pair.send(path)
     assert request.target == path
@@ -90,8 +122,9 @@ def test_path_and_query_arrive_exactly(pair, path):
 @pytest.mark.parametrize("path", ["/a%2Fb?c=%20", "/a%20b", "/a%25b%3Fc", "/a%0d%0aX-Injected:%20y", "/a/./b//../c"])
 def test_absolute_request_target(pair, path):
     before = len(pair.backend.requests)
-    text = pair.front.raw(f"GET http://{pair.front.id}{path} HTTP/1.1\r\nHost: {pair.front.id}\r\n"
-                          "Connection: close\r\n\r\n".encode())
+    text = pair.front.raw(
+        f"GET http://{pair.front.id}{path} HTTP/1.1\r\nHost: {pair.front.id}\r\nConnection: close\r\n\r\n".encode()
+    )
     assert text.startswith(b"HTTP/1.1 200")
     assert [request.target for request in pair.backend.requests[before:]] == [path]
     assert pair.backend.requests[-1].header("X-Injected") is None
@@ -100,8 +133,9 @@ def test_absolute_request_target(pair, path):
 @pytest.mark.parametrize("target, path", [("", "/"), ("?a=b", "/?a=b")])
 def test_absolute_request_target_without_a_path(pair, target, path):
     before = len(pair.backend.requests)
-    text = pair.front.raw(f"GET http://{pair.front.id}{target} HTTP/1.1\r\nHost: {pair.front.id}\r\n"
-                          "Connection: close\r\n\r\n".encode())
+    text = pair.front.raw(
+        f"GET http://{pair.front.id}{target} HTTP/1.1\r\nHost: {pair.front.id}\r\nConnection: close\r\n\r\n".encode()
+    )
     assert text.startswith(b"HTTP/1.1 200")
     assert [request.target for request in pair.backend.requests[before:]] == [path]
 
@@ -144,7 +178,12 @@ def test_trace_method_is_not_balanced(pair):
 
 def test_head(pair):
     answer, request = pair.send("/large", method="HEAD")
-    assert (request.method, answer.status, answer.body, answer.header("Content-Length")) == ("HEAD", 200, b"", "1048576")
+    assert (request.method, answer.status, answer.body, answer.header("Content-Length")) == (
+        "HEAD",
+        200,
+        b"",
+        "1048576",
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000, 1 << 20])
@@ -152,7 +191,7 @@ def test_head(pair):
 def test_bodies(pair, size, how):
     body = os.urandom(size)
     if how == "chunked":
-        chunks = [body[start:start + 70000] for start in range(0, size, 70000)]
+        chunks = [body[start : start + 70000] for start in range(0, size, 70000)]
         answer, request = pair.send("/post", method="POST", chunks=chunks)
     else:
         headers = {"Expect": "100-continue"} if how == "expect" else {}
@@ -181,7 +220,9 @@ def test_headers_come_back(pair):
 
 
 def test_host_and_forwarded_headers(pair):
-    _, request = pair.send("/", source="127.0.0.77", headers={"Host": "Shop.Example:8080", "X-Anything": "kept", "Cookie": "c=1"})
+    _, request = pair.send(
+        "/", source="127.0.0.77", headers={"Host": "Shop.Example:8080", "X-Anything": "kept", "Cookie": "c=1"}
+    )
     assert request.header("Host") == "Shop.Example:8080"
     assert request.header("X-Anything") == "kept"
     assert request.header("Cookie") == "c=1"
@@ -203,7 +244,9 @@ def test_connections_to_the_server_are_kept(pair):
 def test_pipelined_requests(pair):
     one = f"GET /{{}} HTTP/1.1\r\nHost: {pair.front.id}\r\n{{}}\r\n"
     before = len(pair.backend.requests)
-    text = pair.front.raw((one.format("p1", "") + one.format("here/page", "") + one.format("p2", "Connection: close\r\n")).encode())
+    text = pair.front.raw(
+        (one.format("p1", "") + one.format("here/page", "") + one.format("p2", "Connection: close\r\n")).encode()
+    )
     assert text.count(b"HTTP/1.1 200") == 3
     assert [request.target for request in pair.backend.requests[before:]] == ["/p1", "/p2"]
 
@@ -211,6 +254,7 @@ def test_pipelined_requests(pair):
 def test_in_flight_counts_what_is_under_way(pair):
     def in_flight():
         return pair.front.status().servers[pair.backend.id]["in_flight"]
+
     assert in_flight() == 0
     with ThreadPoolExecutor(3) as threads:
         answers = [threads.submit(pair.front.get, "/slow") for _ in range(3)]
@@ -222,6 +266,7 @@ def test_in_flight_counts_what_is_under_way(pair):
 def test_a_client_that_leaves_is_not_in_flight(pair):
     def in_flight():
         return pair.front.status().servers[pair.backend.id]["in_flight"]
+
     clients = [pair.front.client() for _ in range(3)]
     for connection in clients:
         connection.send("/slow")
@@ -236,10 +281,16 @@ def test_a_client_that_leaves_while_it_sends(pair):
     connection = socket.create_connection((pair.front.address, pair.front.port))
     connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nonly this")
     connection.close()
-    wait_for(lambda: [line for line in pair.front.access_log() if '"POST / ' in line and '" 200 ' not in line], 5, "the end of it")
+    wait_for(
+        lambda: [line for line in pair.front.access_log() if '"POST / ' in line and '" 200 ' not in line],
+        5,
+        "the end of it",
+    )
     pair.front.log.allow("AH01095|AH02609|AH10154")  # mod_proxy_http says that the client left
     # Slow requests of earlier tests, whose clients have left too, may still be there.
-    row = wait_for(lambda: (row := pair.front.status().servers[pair.backend.id])["in_flight"] == 0 and row, 5, "nothing in flight")
+    row = wait_for(
+        lambda: (row := pair.front.status().servers[pair.backend.id])["in_flight"] == 0 and row, 5, "nothing in flight"
+    )
     assert (row["refused"], row["served"]) == (0, before["served"])
 
 
@@ -252,12 +303,15 @@ def test_served_requests_are_counted(pair):
 
 # ---- Fronts that need more ----
 
+
 def test_a_server_that_is_too_slow_is_told(stage):
     """It has taken the request: no other server gets it."""
     slow = stage.backend("127.0.9.3", reply=lambda request: Reply(delay=3))
     other = stage.backend("127.0.9.2")
     front = stage.httpd(CONFIG + "ProxyTimeout 1\n")
-    stage.plant(front, Announcement(slow.address, slow.port, load=0), Announcement(other.address, other.port, load=9000))
+    stage.plant(
+        front, Announcement(slow.address, slow.port, load=0), Announcement(other.address, other.port, load=9000)
+    )
     assert front.get("/", method="POST", body=b"once").status in (502, 504)
     assert (len(slow.requests), other.requests) == (1, [])
     row = front.status().servers[slow.id]
@@ -291,7 +345,8 @@ def test_kept_connections_of_clients_end_when_they_should(stage, mpm):
 
 
 def test_name_based_virtual_hosts_behind(stage):
-    behind = stage.httpd("""
+    behind = stage.httpd(
+        """
         <VirtualHost *>
             ServerName one.test
             Header always set X-Host one
@@ -300,31 +355,65 @@ def test_name_based_virtual_hosts_behind(stage):
             ServerName two.test
             Header always set X-Host two
         </VirtualHost>
-    """, name="behind", address="127.0.9.2", without=("backhand",))
+    """,
+        name="behind",
+        address="127.0.9.2",
+        without=("backhand",),
+    )
     front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", name="front")
     stage.plant(front, Announcement(behind.address, behind.port))
-    assert [front.get("/", headers={"Host": host}).header("X-Host") for host in ("one.test", "two.test")] == ["one", "two"]
+    assert [front.get("/", headers={"Host": host}).header("X-Host") for host in ("one.test", "two.test")] == [
+        "one",
+        "two",
+    ]
 
 
 def test_forwarded_protocol_of_a_front_with_tls(stage):
     key, certificate = stage.folder / "key.pem", stage.folder / "certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=front.test",
-                    "-addext", "subjectAltName=DNS:front.test", "-addext", "basicConstraints=critical,CA:FALSE",
-                    "-keyout", str(key), "-out", str(certificate)],
-                   check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=front.test",
+            "-addext",
+            "subjectAltName=DNS:front.test",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
     backend = stage.backend("127.0.9.2", reply=reply)
-    front = stage.httpd(CLUSTER_OF_9 + f"""
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + f"""
         SSLEngine on
         SSLCertificateFile {certificate}
         SSLCertificateKeyFile {key}
         Backhand removeSelf
         SSLSessionCache none
-    """, name="front", modules=["ssl"])
+    """,
+        name="front",
+        modules=["ssl"],
+    )
     front.log.allow("AH01873")  # no session cache
     stage.plant(front, Announcement(backend.address, backend.port))
     context = ssl.create_default_context(cafile=str(certificate))
-    with socket.create_connection((front.address, front.port), 10) as plain, \
-            context.wrap_socket(plain, server_hostname="front.test") as secure:
+    with (
+        socket.create_connection((front.address, front.port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="front.test") as secure,
+    ):
         secure.sendall(b"GET /a HTTP/1.1\r\nHost: front.test\r\nX-Forwarded-Proto: http\r\nConnection: close\r\n\r\n")
         response = http.client.HTTPResponse(secure)
         response.begin()
@@ -335,11 +424,15 @@ def test_forwarded_protocol_of_a_front_with_tls(stage):
 def test_rewritten_urls_are_not_what_is_forwarded(stage):
     """What mod_rewrite made of it counts here; the server behind does its own rewriting."""
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + """
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + """
         Backhand removeSelf
         RewriteEngine On
         RewriteRule ^/pretty/(.*)$ /ugly.html?name=$1 [QSA]
-    """, modules=["rewrite"])
+    """,
+        modules=["rewrite"],
+    )
     stage.plant(front, Announcement(backend.address, backend.port))
     assert front.get("/pretty/a;b?x=%201").text == backend.id
     assert backend.requests[0].target == "/pretty/a;b?x=%201"
@@ -347,7 +440,9 @@ def test_rewritten_urls_are_not_what_is_forwarded(stage):
 
 def test_directory_index_is_forwarded_as_the_directory(stage):
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + "DirectoryIndex index.html\nBackhand removeSelf\n", files={"folder/index.html": "here"})
+    front = stage.httpd(
+        CLUSTER_OF_9 + "DirectoryIndex index.html\nBackhand removeSelf\n", files={"folder/index.html": "here"}
+    )
     stage.plant(front, Announcement(backend.address, backend.port))
     for path in ("/", "/folder/", "/folder/?a=b"):
         assert front.get(path).text == backend.id
@@ -356,7 +451,9 @@ def test_directory_index_is_forwarded_as_the_directory(stage):
 
 def test_subrequests_and_internal_redirects_stay_here(stage):
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + """
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + """
         <Location /balanced>
             Backhand removeSelf
         </Location>
@@ -365,9 +462,14 @@ def test_subrequests_and_internal_redirects_stay_here(stage):
         <Directory ${root}/htdocs>
             Options +Includes
         </Directory>
-    """, modules=["include"], files={
-        "balanced/missing.html": "error page", "balanced/part.html": "part",
-        "page.shtml": 'a <!--#include virtual="/balanced/part.html" --> b'})
+    """,
+        modules=["include"],
+        files={
+            "balanced/missing.html": "error page",
+            "balanced/part.html": "part",
+            "page.shtml": 'a <!--#include virtual="/balanced/part.html" --> b',
+        },
+    )
     stage.plant(front, Announcement(backend.address, backend.port))
     assert (front.get("/no-such-page").status, front.get("/no-such-page").text) == (404, "error page")
     assert front.get("/page.shtml").text == "a part b"
@@ -377,12 +479,15 @@ def test_subrequests_and_internal_redirects_stay_here(stage):
 
 def test_access_control_comes_first(stage):
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + """
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + """
         Backhand removeSelf
         <Location /closed>
             Require all denied
         </Location>
-    """)
+    """
+    )
     stage.plant(front, Announcement(backend.address, backend.port))
     assert front.get("/closed").status == 403
     assert backend.requests == []
@@ -390,9 +495,12 @@ def test_access_control_comes_first(stage):
 
 
 def test_set_handler_proxy_is_no_obstacle(stage):
-    """As with PHP-FPM: where the chain says "here", the handler of the section serves; elsewhere the chosen server does."""
+    """As with PHP-FPM: where the chain says "here", the handler of the section serves; elsewhere the chosen server
+    does."""
     backend, application = stage.backend("127.0.9.2"), stage.backend("127.0.0.8")
-    front = stage.httpd(CLUSTER_OF_9 + f"""
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + f"""
         <Location /away>
             Backhand removeSelf
             SetHandler "proxy:http://{application.id}"
@@ -403,7 +511,9 @@ def test_set_handler_proxy_is_no_obstacle(stage):
             BackhandFromSO ${{build}}/byHostname.so byHostname ^front
             SetHandler "proxy:http://{application.id}"
         </Location>
-    """, name="front")
+    """,
+        name="front",
+    )
     stage.plant(front, Announcement(backend.address, backend.port, "backend"))
     assert front.get("/away").text == backend.id
     assert front.get("/here").text == application.id
@@ -420,12 +530,14 @@ def test_the_chain_decides_before_a_proxypass(stage):
 
 
 def test_own_error_pages_do_not_hide_a_servers_503(stage):
-    """ProxyErrorOverride makes mod_proxy answer with a page from here; the server has not refused the connection, so it gets
-    the request once and keeps getting requests."""
+    """ProxyErrorOverride makes mod_proxy answer with a page from here; the server has not refused the connection, so it
+    gets the request once and keeps getting requests."""
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(503, b"own page"))
     other = stage.backend("127.0.9.3")
     front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\nProxyErrorOverride On\n")
-    stage.plant(front, Announcement(backend.address, backend.port, load=0), Announcement(other.address, other.port, load=9000))
+    stage.plant(
+        front, Announcement(backend.address, backend.port, load=0), Announcement(other.address, other.port, load=9000)
+    )
     for _ in range(3):
         assert front.get("/", method="POST", body=b"once").status == 503
     assert (len(backend.requests), len(other.requests)) == (3, 0)
@@ -446,6 +558,7 @@ def test_many_clients_at_once(stage, mpm):
                 answer = connection.request("/", method="POST", body=body)
                 if answer.text != hashlib.sha256(body).hexdigest():
                     wrong.append(answer)
+
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
@@ -458,13 +571,24 @@ def test_many_clients_at_once(stage, mpm):
     assert backend.connections <= 16
 
 
-@pytest.mark.parametrize("target, sent", [
-    (b"http:/open?x://y/secret", "/open?x://y/secret"), (b"http:/open", "/open"), (b"http://a/open?b://c/d", "/open?b://c/d"),
-    (b"http://a?x", "/?x"), (b"http://a", "/"), (b"http://a:81/o%2Fp", "/o%2Fp")])
+@pytest.mark.parametrize(
+    "target, sent",
+    [
+        (b"http:/open?x://y/secret", "/open?x://y/secret"),
+        (b"http:/open", "/open"),
+        (b"http://a/open?b://c/d", "/open?b://c/d"),
+        (b"http://a?x", "/?x"),
+        (b"http://a", "/"),
+        (b"http://a:81/o%2Fp", "/o%2Fp"),
+    ],
+)
 def test_no_target_has_two_paths(stage, target, sent):
     """What is forwarded is the path that access was decided for."""
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + "AllowEncodedSlashes NoDecode\nBackhand removeSelf\n<Location /secret>\nRequire ip 203.0.113.1\n</Location>\n")
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + "AllowEncodedSlashes NoDecode\nBackhand removeSelf\n<Location /secret>\nRequire ip 203.0.113.1\n</Location>\n"
+    )
     front.log.allow("AH01630")
     stage.plant(front, Announcement(backend.address, backend.port))
     front.raw(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

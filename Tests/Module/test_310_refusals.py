@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A server that refuses connections costs the requests nothing: the next candidate gets them, and all children spare it for a while."""
+"""A server that refuses connections costs the requests nothing: the next candidate gets them, and all children spare it
+for a while."""
 
 import os
 import socket
@@ -13,12 +14,15 @@ from harness.backend import Backend, Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 AllowEncodedSlashes NoDecode
 BackhandTrace On
 Backhand removeSelf
 Backhand byLoad
 """
+)
 
 
 def gone(address="127.0.9.3", **values):
@@ -50,7 +54,9 @@ def test_the_next_of_a_window_of_one(stage, mpm):
     front.log.expect(REFUSED)
     stage.plant(front, gone(load=0), *(Announcement(backend.address, backend.port, load=9000) for backend in backends))
     answer = front.get("/", method="POST", body=b"body")
-    assert (answer.status, answer.text) == (200, answer.trace.server) and answer.text in {backend.id for backend in backends}
+    assert (answer.status, answer.text) == (200, answer.trace.server) and answer.text in {
+        backend.id for backend in backends
+    }
 
 
 def test_the_body_goes_to_the_next_candidate(stage, mpm):
@@ -65,7 +71,8 @@ def test_the_body_goes_to_the_next_candidate(stage, mpm):
 
 
 def test_a_connection_that_is_not_answered(stage):
-    """A host that is gone says nothing at all: after three seconds it is as one that refuses, also for an unsafe request, and is spared for long."""
+    """A host that is gone says nothing at all: after three seconds it is as one that refuses, also for an unsafe
+    request, and is spared for long."""
     backend = stage.backend("127.0.9.2")
     front = stage.httpd(CONFIG)
     front.log.allow(REFUSED)
@@ -99,7 +106,8 @@ def test_all_children_leave_it_out(stage, mpm):
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda _: front.get("/"), range(30)))
     assert {answer.text for answer in answers} == {backend.id}
-    # Requests that were decided before the first refusal was known may have tried it as well; together they are one refusal.
+    # Requests that were decided before the first refusal was known may have tried it as well; together they are one
+    # refusal.
     assert front.status().servers[dead.id]["refused"] == 1
     left = [answer.trace.left[0] for answer in answers]
     assert left.count(("removeSelf", 1)) > 15, left
@@ -129,6 +137,7 @@ def test_back_off_doubles(stage):
     def refused():
         assert front.get("/").text == other.id
         return front.status().servers[dead.id]
+
     assert 0 < refused()["backoff_ms"] <= 1000
     row = wait_for(lambda: (row := refused())["refused"] == 2 and row, 5, "the second refusal", every=0.05)
     assert 1000 < row["backoff_ms"] <= 2000
@@ -191,7 +200,7 @@ def test_the_second_server_gets_what_the_first_would_have(stage):
     stage.plant(front, gone(load=0), Announcement(backend.address, backend.port, load=9000))
     headers = {"Host": "shop.example", "X-Forwarded-For": "198.51.100.1", "Expect": "100-continue"}
     assert front.get("/a%2Fb?", method="POST", body=b"body", headers=headers).text == backend.id
-    request, = backend.requests
+    (request,) = backend.requests
     assert (request.line, request.body) == ("POST /a%2Fb? HTTP/1.1", b"body")
     assert request.header("Host") == "shop.example"
     assert request.header("X-Forwarded-For") == "198.51.100.1, 127.0.0.1"
@@ -206,14 +215,23 @@ wc -c
 """
 
 
-@pytest.mark.parametrize("config", [
-    "<Directory ${root}/htdocs>\nRewriteEngine On\nRewriteRule ^pretty$ /cgi-bin/echo [PT]\n</Directory>\n",
-    "<Location /pretty>\nSetHandler front-controller\n</Location>\nAction front-controller /cgi-bin/echo virtual\n"],
-    ids=["RewriteRule", "Action"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "<Directory ${root}/htdocs>\nRewriteEngine On\nRewriteRule ^pretty$ /cgi-bin/echo [PT]\n</Directory>\n",
+        "<Location /pretty>\nSetHandler front-controller\n</Location>\nAction front-controller /cgi-bin/echo virtual\n",
+    ],
+    ids=["RewriteRule", "Action"],
+)
 def test_the_body_survives_an_internal_redirect(stage, config, mpm):
     """A front controller of this server reads the whole body, although another server was asked before."""
-    front = stage.httpd(CONFIG + "Backhand addSelf\n" + config, mpm=mpm, cgi=True, modules=("rewrite", "actions"),
-                        files={"cgi-bin/echo": ECHO})
+    front = stage.httpd(
+        CONFIG + "Backhand addSelf\n" + config,
+        mpm=mpm,
+        cgi=True,
+        modules=("rewrite", "actions"),
+        files={"cgi-bin/echo": ECHO},
+    )
     front.log.expect(REFUSED)
     for number, size in enumerate((5, 20_000, 200_000)):
         stage.plant(front, gone(f"127.0.9.{10 + number}"))
@@ -227,7 +245,10 @@ def test_the_body_is_filtered_once(stage):
     """What was read has passed the request's input filters already."""
     front = stage.httpd(
         CONFIG + "Backhand addSelf\n<Location /cgi-bin/>\nSetInputFilter Sed\nInputSed s/a/ab/g\n</Location>\n",
-        cgi=True, modules=("sed",), files={"cgi-bin/cat": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ncat\n"})
+        cgi=True,
+        modules=("sed",),
+        files={"cgi-bin/cat": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ncat\n"},
+    )
     front.log.expect(REFUSED)
     assert front.get("/cgi-bin/cat", method="POST", body=b"xax").text == "xabx\n"
     stage.plant(front, gone())
@@ -260,6 +281,7 @@ def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
         time.sleep(0.7)
         stage.backend(address, port)
         stage.plant(front, away)
+
     with ThreadPoolExecutor() as pool:
         back = pool.submit(come_back)
         answer = front.get("/")
@@ -269,13 +291,18 @@ def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_one_whose_network_is_back(stage, mpm, hangs):
-    """It neither answered nor announced itself, and then it does: it is asked again. One that announces itself all the time hangs: it is not."""
+    """It neither answered nor announced itself, and then it does: it is asked again. One that announces itself all the
+    time hangs: it is not."""
     asked = []
 
     def reply(request):
         asked.append(request)
         return Reply(delay=6) if len(asked) == 1 else Reply(body=b"back")
-    away, silent = stage.backend("127.0.9.3", reply=reply), stage.backend("127.0.9.2", reply=lambda request: Reply(delay=6))
+
+    away, silent = (
+        stage.backend("127.0.9.3", reply=reply),
+        stage.backend("127.0.9.2", reply=lambda request: Reply(delay=6)),
+    )
     front = stage.httpd(CONFIG + "ProxyTimeout 2\nBackhandRetries 4\n", mpm=mpm)
     front.log.allow(REFUSED + "|AH01102|AH01110|AH00898")
     front.log.expect("BH0408") if hangs else None
@@ -287,6 +314,7 @@ def test_one_whose_network_is_back(stage, mpm, hangs):
         for at in ([0.5, 1.3] if hangs else []) + [2.5, 3.2]:
             time.sleep(max(0.0, begin + at - time.monotonic()))
             stage.announce(told, group=front.group)
+
     begin = time.monotonic()
     with ThreadPoolExecutor() as pool:
         done = pool.submit(announce)

@@ -27,7 +27,11 @@ def addresses(wave):
 
 def resident(pid):
     """Kilobytes."""
-    return next(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
+    return next(
+        int(line.split()[1])
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    )
 
 
 def descriptors(pid):
@@ -42,6 +46,7 @@ def move(stage, front, servers, wave):
         stage.announce(*moved, group=front.group)
         known = set(front.status().servers)
         return all(server.id in known for server in moved)
+
     wait_for(told, 30, f"wave {wave}", every=0.5)
     return moved
 
@@ -62,7 +67,8 @@ def figures(front):
 
 
 def swept(front, backend, most_held):
-    """The figures, and connections a child, when what is gone is closed. Requests do that, once a second, and on a busy machine not in one second."""
+    """The figures, and connections a child, when what is gone is closed. Requests do that, once a second, and on a busy
+    machine not in one second."""
     deadline = time.monotonic() + 6
     while True:
         time.sleep(1.1)
@@ -75,15 +81,20 @@ def swept(front, backend, most_held):
 
 def test_waves(stage, mpm):
     backend = stage.backend("0.0.0.0")
-    front = stage.httpd(CLUSTER + "MaxKeepAliveRequests 0\nLogLevel warn\nBackhand removeSelf\nBackhand byRandom\n",
-                        mpm=mpm, children=1, workers=1 if mpm == "prefork" else 4)
+    front = stage.httpd(
+        CLUSTER + "MaxKeepAliveRequests 0\nLogLevel warn\nBackhand removeSelf\nBackhand byRandom\n",
+        mpm=mpm,
+        children=1,
+        workers=1 if mpm == "prefork" else 4,
+    )
     front.log.allow("AH00957|AH01114")
     servers = [Announcement(address, backend.port) for address in addresses(0)]
     seen, full = [], None
     for wave in [*range(WAVES), 0]:
         servers = move(stage, front, servers, wave)
         assert ask(front, REQUESTS) == {200}
-        # With connections to all servers of one wave; those that are not used for a second are closed before the figures are taken.
+        # With connections to all servers of one wave; those that are not used for a second are closed before the
+        # figures are taken.
         full = full or figures(front)
         seen.append(swept(front, backend, 1.1 * full[1] + 2))
     print(f"{mpm}: kB, descriptors and connections after each wave of {SERVERS}: {seen}")
@@ -104,14 +115,24 @@ def test_a_tunnel_holds_its_server(stage, mpm):
         socket = WebSocket(front)
         assert socket.say("before") == "before"
         here = gone.with_(address=other.address, port=other.port)
-        wait_for(lambda: stage.announce(here, group=front.group) or here.id in front.status().servers, 8, "the server at its new address", every=0.3)
+        wait_for(
+            lambda: stage.announce(here, group=front.group) or here.id in front.status().servers,
+            8,
+            "the server at its new address",
+            every=0.3,
+        )
         for _ in range(3):
             assert front.get("/").text == other.id
             assert socket.say("after") == "after"
             time.sleep(0.6)
         assert socket.close()
         # Its old address is another peer, and found again when it comes back.
-        wait_for(lambda: stage.announce(gone, group=front.group) or gone.id in front.status().servers, 8, "the server at its old address", every=0.3)
+        wait_for(
+            lambda: stage.announce(gone, group=front.group) or gone.id in front.status().servers,
+            8,
+            "the server at its old address",
+            every=0.3,
+        )
         again = WebSocket(front)
         assert again.say("again") == "again"
         assert again.close()

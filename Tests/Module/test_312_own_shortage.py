@@ -17,8 +17,10 @@ from harness.wait import wait_for
 
 FAILED = r"AH00957|AH00952|AH01114|AH00959|AH00898|DNS lookup"
 # Without the section httpd itself answers 403: it cannot look for /.htaccess.
-CONFIG = CLUSTER_OF_9 + "<Directory />\nAllowOverride None\n</Directory>\nBackhandTrace On\nBackhandConnectionPools Off\n" \
+CONFIG = (
+    CLUSTER_OF_9 + "<Directory />\nAllowOverride None\n</Directory>\nBackhandTrace On\nBackhandConnectionPools Off\n"
     "Backhand removeSelf\nBackhand byRandom\n"
+)
 
 
 OPEN = "<Directory />\nAllowOverride None\n</Directory>\n"
@@ -26,14 +28,22 @@ OPEN = "<Directory />\nAllowOverride None\n</Directory>\n"
 
 def spared(front, servers):
     rows = front.status().servers
-    return all((rows[server.id]["refused"], rows[server.id]["backoff_ms"], rows[server.id]["in_flight"]) == (0, 0, 0) for server in servers)
+    return all(
+        (rows[server.id]["refused"], rows[server.id]["backoff_ms"], rows[server.id]["in_flight"]) == (0, 0, 0)
+        for server in servers
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_no_descriptor(stage, mpm, method):
     backends = [stage.backend(f"127.0.9.{number}") for number in range(2, 7)]
     # A second child of prefork's would take the next client.
-    front = stage.httpd(CONFIG + ("MaxRequestWorkers 1\n" if mpm == "prefork" else ""), mpm=mpm, children=1, workers=1 if mpm == "prefork" else 8)
+    front = stage.httpd(
+        CONFIG + ("MaxRequestWorkers 1\n" if mpm == "prefork" else ""),
+        mpm=mpm,
+        children=1,
+        workers=1 if mpm == "prefork" else 8,
+    )
     front.log.allow(FAILED + "|AH02179|AH00161")
     stage.plant(front, *(Announcement(each.address, each.port) for each in backends))
     front.log.expect(r"BH0411: .*lacks descriptors")
@@ -41,7 +51,7 @@ def test_no_descriptor(stage, mpm, method):
         with front.client() as client:
             client.request("/", method="OPTIONS")  # the connection has its descriptor
             # A prefork child that cannot accept ends, and another takes its place.
-            child, = wait_for(lambda: len(found := front.children()) == 1 and found, 5, "one child")
+            (child,) = wait_for(lambda: len(found := front.children()) == 1 and found, 5, "one child")
             before = processes.leave_descriptors(child, 0)
             answer = client.request("/", method=method, **({"body": b"body"} if method == "POST" else {}))
             with contextlib.suppress(OSError):
@@ -61,7 +71,7 @@ def test_it_waits_for_a_descriptor(stage, method):
     stage.plant(front, Announcement(backend.address, backend.port))
     with front.client() as client:
         client.request("/", method="OPTIONS")
-        child, = front.children()
+        (child,) = front.children()
         before = processes.leave_descriptors(child, 0)
         begin = time.monotonic()
         threading.Timer(0.7, processes.limit_descriptors, (child, before)).start()
@@ -72,8 +82,12 @@ def test_it_waits_for_a_descriptor(stage, method):
 
 def test_a_server_without_descriptors(stage, mpm):
     """It cannot open the file: a front hears of 503, and asks another server. What anybody else hears is httpd's."""
-    poor, rich = (stage.httpd(CLUSTER_OF_9 + OPEN, mpm=mpm, name=name, address=address, children=1, workers=1 if mpm == "prefork" else 8)
-                  for name, address in (("poor", "127.0.9.2"), ("rich", "127.0.9.3")))
+    poor, rich = (
+        stage.httpd(
+            CLUSTER_OF_9 + OPEN, mpm=mpm, name=name, address=address, children=1, workers=1 if mpm == "prefork" else 8
+        )
+        for name, address in (("poor", "127.0.9.2"), ("rich", "127.0.9.3"))
+    )
     front = stage.httpd(CLUSTER_OF_9 + OPEN + "Backhand removeSelf\nBackhand byBusyChildren\n", address="127.0.9.4")
     for server in (poor, rich, front):
         server.knows(*({poor, rich, front} - {server}))
@@ -82,7 +96,7 @@ def test_a_server_without_descriptors(stage, mpm):
     # Spoken to as the front does, over a connection that is there: the child cannot accept others.
     with poor.client(source="127.0.9.4") as client:
         client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
-        child, = poor.children()
+        (child,) = poor.children()
         before = processes.leave_descriptors(child, 0)
         answer = client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
@@ -93,15 +107,20 @@ def test_a_server_without_descriptors(stage, mpm):
 
 def test_what_is_forbidden_stays_forbidden(stage):
     """With a descriptor, and without for a client of its own."""
-    server = stage.httpd(CLUSTER_OF_9 + OPEN + "<Location /secret>\nRequire all denied\n</Location>\n", mpm="worker", address="127.0.9.2", children=1,
-                         workers=8)
+    server = stage.httpd(
+        CLUSTER_OF_9 + OPEN + "<Location /secret>\nRequire all denied\n</Location>\n",
+        mpm="worker",
+        address="127.0.9.2",
+        children=1,
+        workers=8,
+    )
     peer = stage.httpd(CLUSTER_OF_9, address="127.0.9.4")
     server.knows(peer)
     server.log.allow("AH01630|AH00132|AH02179")
     with server.client(source="127.0.9.4") as client, server.client() as stranger:
         assert client.request("/secret", headers={"Backhand-Proxied": "127.0.0.7"}).status == 403
         stranger.request("/")
-        child, = server.children()
+        (child,) = server.children()
         before = processes.leave_descriptors(child, 0)
         assert stranger.request("/").status == 403
         processes.limit_descriptors(child, before)
@@ -117,20 +136,24 @@ def test_other_children_go_on(stage):
 
     def descriptors():
         return [len(os.listdir(f"/proc/{child}/fd")) for child in children]
+
     before, clients = descriptors(), []
 
     def both_have_one():
         clients.append(front.client())
         assert clients[-1].request("/").status == 200
         return all(now > then for now, then in zip(descriptors(), before))
+
     wait_for(both_have_one, 10, "a client of each child")
     limit = processes.leave_descriptors(children[0], 0)
+
     def ask(client):
         """An event child that cannot accept ends, with its other clients' connections."""
         try:
             return client.request("/").status
         except OSError:
             return None
+
     # At once: each waits for a descriptor, and kept connections end meanwhile.
     with ThreadPoolExecutor(len(clients)) as pool:
         statuses = list(pool.map(ask, clients))
@@ -165,11 +188,18 @@ def test_no_port(stage):
     machine, other = network.host("front", "10.99.0.1"), network.host("other", "10.99.0.2")
     with other.inside():
         one, two = stage.backend("10.99.0.2", 8001), stage.backend("10.99.0.2", 8002)
-    front = stage.httpd(CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24") + "Backhand removeSelf\nBackhand byLoad\n", host=machine)
+    front = stage.httpd(
+        CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24") + "Backhand removeSelf\nBackhand byLoad\n", host=machine
+    )
     front.log.allow(FAILED)
     front.log.expect(r"BH0411: .*lacks a port of its own")
     with other.inside():
-        stage.plant(front, Announcement(one.address, one.port, load=0), Announcement(two.address, two.port, load=9000), source="10.99.0.2")
+        stage.plant(
+            front,
+            Announcement(one.address, one.port, load=0),
+            Announcement(two.address, two.port, load=9000),
+            source="10.99.0.2",
+        )
     machine.run("sysctl", "-q", "net.ipv4.ip_local_port_range=40000 40003")
     with machine.inside():
         taken = [socket.create_connection((one.address, one.port)) for _ in range(4)]

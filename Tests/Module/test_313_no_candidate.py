@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""BackhandNoCandidate Unavailable holds whatever the reason; a candidate is looked at again before it is asked; pages about a server stay on it."""
+"""BackhandNoCandidate Unavailable holds whatever the reason; a candidate is looked at again before it is asked; pages
+about a server stay on it."""
 
 import socket
 import threading
@@ -20,6 +21,7 @@ def is_unavailable(server, answer):
 
 # ---- Nothing to decide with ----
 
+
 def no_segment(stage, choice, chain, **how):
     """No line says that there is a moderator."""
     return stage.httpd("AcceptStats 127.0.9.0/24\n" + choice + chain, **how)
@@ -37,8 +39,12 @@ def no_moderator(stage, choice, chain, **how):
 
 def no_proxy(stage, choice, chain, **how):
     """Only a chain of an .htaccess file comes so far."""
-    server = stage.httpd(CLUSTER_OF_9 + choice + "<Directory ${root}/htdocs>\nAllowOverride All\n</Directory>\n", without=("proxy", "proxy_http"),
-                         files={".htaccess": chain, "index.html": "here"}, **how)
+    server = stage.httpd(
+        CLUSTER_OF_9 + choice + "<Directory ${root}/htdocs>\nAllowOverride All\n</Directory>\n",
+        without=("proxy", "proxy_http"),
+        files={".htaccess": chain, "index.html": "here"},
+        **how,
+    )
     server.knows()
     server.log.expect("BH0405")
     return server
@@ -53,21 +59,30 @@ def test_without_a_moderator(stage, mpm, made, chain):
 
 
 @pytest.mark.parametrize("made", [no_segment, no_moderator, no_proxy])
-@pytest.mark.parametrize("choice", ["BackhandNoCandidate Local\n", "BackhandMode Observe\nBackhandNoCandidate Unavailable\n"])
+@pytest.mark.parametrize(
+    "choice", ["BackhandNoCandidate Local\n", "BackhandMode Observe\nBackhandNoCandidate Unavailable\n"]
+)
 def test_without_a_moderator_others_serve(stage, made, choice):
     server = made(stage, choice, "Backhand removeSelf\n")
     assert server.get("/").status == 200
-    assert server.logged().split("action=")[1].split()[0] in ("local", "none")  # none: the moderator has not said yet that it cannot start
+    assert server.logged().split("action=")[1].split()[0] in (
+        "local",
+        "none",
+    )  # none: the moderator has not said yet that it cannot start
 
 
 @pytest.mark.parametrize("walk", ["On", "Off"])
 def test_a_stranger_cannot_say_that_it_has_gone_round(stage, mpm, walk):
-    server = stage.httpd(CLUSTER_OF_9 + f"""
+    server = stage.httpd(
+        CLUSTER_OF_9
+        + f"""
         <Location />
             BackhandDirectoryWalk {walk}
             BackhandNoCandidate Unavailable
             Backhand removeSelf
-        </Location>""", mpm=mpm)
+        </Location>""",
+        mpm=mpm,
+    )
     server.knows()
     server.log.allow("BH0407")
     said = {"Backhand-Proxied": "203.0.113.7", "Backhand-Hops": "3"}
@@ -77,15 +92,22 @@ def test_a_stranger_cannot_say_that_it_has_gone_round(stage, mpm, walk):
 
 # ---- Pages about this server ----
 
+
 @pytest.mark.parametrize("walk", ["On", "Off"])
 @pytest.mark.parametrize("choice", ["Local", "Unavailable"])
 @pytest.mark.parametrize("known", [True, False])
 def test_pages_about_this_server_stay(stage, mpm, walk, choice, known):
     backend = stage.backend("127.0.9.2")
-    handlers = {"server-status": "Apache Server Status", "server-info": "Apache Server Information",
-                "balancer-manager": "Load Balancer Manager", "backhand-handler": "Backhand"}
+    handlers = {
+        "server-status": "Apache Server Status",
+        "server-info": "Apache Server Information",
+        "balancer-manager": "Load Balancer Manager",
+        "backhand-handler": "Backhand",
+    }
     modules = ("status", "info", "slotmem_shm", "lbmethod_byrequests", "proxy_balancer")
-    server = stage.httpd(CLUSTER_OF_9 + f"""
+    server = stage.httpd(
+        CLUSTER_OF_9
+        + f"""
         BackhandTrace On
         <Proxy balancer://one>
             BalancerMember http://127.0.9.9
@@ -95,7 +117,11 @@ def test_pages_about_this_server_stay(stage, mpm, walk, choice, known):
             BackhandNoCandidate {choice}
             Backhand removeSelf
         </Location>
-""" + "".join(f"<Location /{name}>\nSetHandler {name}\n</Location>\n" for name in handlers), mpm=mpm, modules=modules)
+"""
+        + "".join(f"<Location /{name}>\nSetHandler {name}\n</Location>\n" for name in handlers),
+        mpm=mpm,
+        modules=modules,
+    )
     server.log.allow("AH10187")  # balancer-manager's, about a request without a Referer
     if known:
         stage.plant(server, Announcement(backend.address, backend.port))
@@ -108,6 +134,7 @@ def test_pages_about_this_server_stay(stage, mpm, walk, choice, known):
 
 
 # ---- A second look ----
+
 
 class Silent:
     """A listener that answers no connection: a request waits three seconds for it."""
@@ -138,7 +165,12 @@ def test_a_candidate_that_went_into_maintenance_meanwhile_is_not_asked(stage, mp
     front.log.allow(REFUSED)
     with Silent("127.0.9.3") as silent:
         second = Announcement(one.address, one.port, load=1000)
-        stage.plant(front, Announcement(silent.address, silent.port, load=0), second, Announcement(two.address, two.port, load=9000))
+        stage.plant(
+            front,
+            Announcement(silent.address, silent.port, load=0),
+            second,
+            Announcement(two.address, two.port, load=9000),
+        )
         answers = []
         asking = threading.Thread(target=lambda: answers.append(front.get("/", method=method)))
         asking.start()

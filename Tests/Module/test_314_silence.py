@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A server that is silent on a request is waited for; one that shows no other sign of life is left within eight seconds."""
+"""A server that is silent on a request is waited for; one that shows no other sign of life is left within eight
+seconds."""
 
 import contextlib
 import signal
@@ -18,7 +19,8 @@ from harness.httpd import MODERATOR
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.websocket import TEXT, WebSocket, accept_key, frame, header
 
-# Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements is waited for.
+# Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements
+# is waited for.
 REPORT, POLL, PAUSE, UPLOAD = (45, 50, 45, 120) if ENDURANCE else (9, 9, 9, 9)
 # A server that is gone is left within this.
 LEFT = 8
@@ -35,6 +37,7 @@ def announcing(stage, front, *servers):
     def announce():
         while not ended.wait(1):
             stage.announce(*servers, group=front.group)
+
     stage.plant(front, *servers)
     thread = threading.Thread(target=announce)
     thread.start()
@@ -55,7 +58,9 @@ def timed(ask):
 @pytest.fixture
 def pair(stage, mpm):
     """A server that is silent for long, and another one behind it."""
-    silent = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"report", delay=REPORT if "report" in request.target else 30))
+    silent = stage.backend(
+        "127.0.9.2", reply=lambda request: Reply(body=b"report", delay=REPORT if "report" in request.target else 30)
+    )
     other = stage.backend("127.0.9.3")
     front = stage.httpd(CHAIN, mpm=mpm)
     front.log.allow(FAILED)
@@ -64,9 +69,17 @@ def pair(stage, mpm):
 
 def test_a_report_runs_once(stage, pair):
     front, silent, other = pair
-    with announcing(stage, front, Announcement(silent.address, silent.port, load=0), Announcement(other.address, other.port, load=9000)):
+    with announcing(
+        stage,
+        front,
+        Announcement(silent.address, silent.port, load=0),
+        Announcement(other.address, other.port, load=9000),
+    ):
         with ThreadPoolExecutor(2) as threads:
-            asked = [threads.submit(timed, lambda method=method: front.get("/report", method=method, timeout=90)) for method in ("GET", "POST")]
+            asked = [
+                threads.submit(timed, lambda method=method: front.get("/report", method=method, timeout=90))
+                for method in ("GET", "POST")
+            ]
         for answer, took in (each.result() for each in asked):
             assert (answer.status, answer.text) == (200, "report") and took >= REPORT
     assert (len(silent.requests), len(other.requests)) == (2, 0)
@@ -80,7 +93,10 @@ def test_without_announcements_it_is_left(stage, pair):
     stage.plant(front, Announcement(silent.address, silent.port, load=0))
     front.log.expect("BH0412")
     with announcing(stage, front, alive), ThreadPoolExecutor(2) as threads:
-        get, post = (threads.submit(timed, lambda method=method: front.get("/", method=method, timeout=40)) for method in ("GET", "POST"))
+        get, post = (
+            threads.submit(timed, lambda method=method: front.get("/", method=method, timeout=40))
+            for method in ("GET", "POST")
+        )
         (answer, took), (refusal, waited) = get.result(), post.result()
     assert (answer.status, answer.text) == (200, other.id) and 5 < took < LEFT
     assert refusal.status == 504 and 5 < waited < LEFT
@@ -115,8 +131,15 @@ def test_one_whose_port_refuses(stage):
     other = stage.backend("127.0.9.3")
     front = stage.httpd(CHAIN)
     front.log.allow(FAILED + "|BH0412")
-    with announcing(stage, front, Announcement(server.address, server.port, load=0), Announcement(other.address, other.port, load=9000)), \
-            ThreadPoolExecutor(1) as threads:
+    with (
+        announcing(
+            stage,
+            front,
+            Announcement(server.address, server.port, load=0),
+            Announcement(other.address, other.port, load=9000),
+        ),
+        ThreadPoolExecutor(1) as threads,
+    ):
         get = threads.submit(timed, lambda: front.get("/", timeout=40))
         time.sleep(1)
         server.close()
@@ -142,10 +165,19 @@ def test_a_large_body_that_nobody_reads(stage, mpm):
 def test_a_stopped_server(stage, mpm, forward, with_moderator):
     """SIGSTOP: the kernel accepts connections for it, and announcements may go on."""
     modules, protocols = (("http2", "proxy_http2"), "Protocols h2c http/1.1\n") if forward == "h2c" else ((), "")
-    front = stage.httpd(CLUSTER + f"BackhandScheme {forward}\nBackhand removeSelf\nBackhand byRandom\n", mpm=mpm, modules=modules, name="front",
-                        workers=20)
-    servers = [stage.httpd(CLUSTER + protocols, address=f"127.0.0.{number}", mpm="event", modules=modules, name=f"server{number}")
-               for number in (2, 3)]
+    front = stage.httpd(
+        CLUSTER + f"BackhandScheme {forward}\nBackhand removeSelf\nBackhand byRandom\n",
+        mpm=mpm,
+        modules=modules,
+        name="front",
+        workers=20,
+    )
+    servers = [
+        stage.httpd(
+            CLUSTER + protocols, address=f"127.0.0.{number}", mpm="event", modules=modules, name=f"server{number}"
+        )
+        for number in (2, 3)
+    ]
     front.knows(*servers)
     front.log.allow(FAILED + "|BH0412")
     stopped, other = servers
@@ -158,8 +190,9 @@ def test_a_stopped_server(stage, mpm, forward, with_moderator):
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _: timed(lambda: front.get("/", timeout=40)), range(12)))
     stopped.resume()
-    assert {(answer.status, answer.text) for answer, _ in answers} == {(200, other.name + "\n")} or \
-        {answer.status for answer, _ in answers} == {200}
+    assert {(answer.status, answer.text) for answer, _ in answers} == {(200, other.name + "\n")} or {
+        answer.status for answer, _ in answers
+    } == {200}
     assert max(took for _, took in answers) < LEFT
     assert max(took for _, took in answers) > 1, "none went to the stopped one"
 
@@ -172,13 +205,17 @@ def test_a_host_without_a_cable(stage):
     config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
     slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 2\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
     front = stage.httpd(config + "Backhand removeSelf\nBackhand byRandom\n", host=machines[0], name="front", cgi=True)
-    servers = [stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}") for number, machine in enumerate(machines[1:])]
+    servers = [
+        stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}")
+        for number, machine in enumerate(machines[1:])
+    ]
     front.knows(*servers)
     front.log.allow(FAILED + "|BH0412")
 
     def ask():
         with machines[0].inside():
             return timed(lambda: front.get("/cgi-bin/slow", timeout=40))
+
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask) for _ in range(8)]
         time.sleep(1)
@@ -189,6 +226,7 @@ def test_a_host_without_a_cable(stage):
 
 
 # ---- Silence in the middle, and of the client ----
+
 
 def stream(connection, _, head):
     """An event each PAUSE seconds."""
@@ -202,20 +240,30 @@ def stream(connection, _, head):
 
 
 def test_a_stream_a_poll_and_an_upload(stage, mpm):
-    events, poll = Server(stream, "127.0.9.2"), stage.backend("127.0.9.3", reply=lambda request: Reply(body=request.body, delay=POLL))
+    events, poll = (
+        Server(stream, "127.0.9.2"),
+        stage.backend("127.0.9.3", reply=lambda request: Reply(body=request.body, delay=POLL)),
+    )
     fronts = [stage.httpd(CHAIN, mpm=mpm, group=stage.new_group(), name=f"front{number}") for number in range(2)]
     for front in fronts:
         front.log.allow("AH")
-    with announcing(stage, fronts[0], Announcement(events.address, events.port)), \
-            announcing(stage, fronts[1], Announcement(poll.address, poll.port)), ThreadPoolExecutor(3) as threads:
+    with (
+        announcing(stage, fronts[0], Announcement(events.address, events.port)),
+        announcing(stage, fronts[1], Announcement(poll.address, poll.port)),
+        ThreadPoolExecutor(3) as threads,
+    ):
+
         def upload():
             body = bytes(1000)
             with socket.create_connection((fronts[1].address, fronts[1].port), timeout=UPLOAD + POLL + 30) as client:
-                client.sendall(f"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+                client.sendall(
+                    f"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                )
                 for start in range(0, len(body), 100):
                     time.sleep(UPLOAD / 10)
-                    client.sendall(body[start:start + 100])
+                    client.sendall(body[start : start + 100])
                 return b"".join(iter(lambda: client.recv(65536), b""))
+
         got = threads.submit(lambda: fronts[0].get("/events", timeout=2 * PAUSE + 30))
         polled = threads.submit(lambda: fronts[1].get("/poll", timeout=POLL + 30))
         uploaded = threads.submit(upload)
@@ -243,18 +291,22 @@ def talk(socket, seconds):
 
 
 def test_tunnels(stage, mpm):
-    """A client that goes on talking keeps no tunnel to a server that is gone, and the handshake is not repeated; one to a server that only has nothing
-    to say stays."""
+    """A client that goes on talking keeps no tunnel to a server that is gone, and the handshake is not repeated; one to
+    a server that only has nothing to say stays."""
     end, handshakes = threading.Event(), []
 
     def listen(connection, stream, head):
         handshakes.append(head)
-        connection.sendall("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           f"Sec-WebSocket-Accept: {accept_key(header(head, 'Sec-WebSocket-Key'))}\r\n\r\n".encode())
+        connection.sendall(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept_key(header(head, 'Sec-WebSocket-Key'))}\r\n\r\n".encode()
+        )
         end.wait(60)
 
     gone, quiet = Server(listen, "127.0.9.2"), Server(listen, "127.0.9.3")
-    front = stage.httpd(CHAIN + "<Location /quiet>\nBackhand byLogWindow\nBackhand byBusyChildren\n</Location>\nTimeout 60\n", mpm=mpm)
+    front = stage.httpd(
+        CHAIN + "<Location /quiet>\nBackhand byLogWindow\nBackhand byBusyChildren\n</Location>\nTimeout 60\n", mpm=mpm
+    )
     front.log.allow(FAILED + "|AH03307|AH03308")
     front.log.expect(r"BH0412: http://127.0.9.2:\d+ is silent")
     stage.plant(front, Announcement(gone.address, gone.port, load=9000))

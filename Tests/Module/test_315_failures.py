@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a client notices when the server that was chosen fails: nothing, where the request may be done again; never twice, where not."""
+"""What a client notices when the server that was chosen fails: nothing, where the request may be done again; never
+twice, where not."""
 
 import http.client
 import os
@@ -15,7 +16,9 @@ from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 ProxyTimeout 1
 <Location />
@@ -26,6 +29,7 @@ ProxyTimeout 1
     Backhand off
 </Location>
 """
+)
 
 # What mod_proxy says of its own accord about each kind of failure.
 PROXY_LINES = r"AH00957|AH01114|AH01102|AH01110|AH00898|AH01084|AH00959|proxy:error"
@@ -39,7 +43,12 @@ FAULTS = {
     "hang": Reply(200, b"late", delay=2.5),
     "die midway": Reply(200, b"x" * 100_000, cut=50_000),
 }
-REQUESTS = {"GET": ("GET", None), "HEAD": ("HEAD", None), "POST 4 kB": ("POST", os.urandom(4096)), "POST 1 MB": ("POST", os.urandom(1 << 20))}
+REQUESTS = {
+    "GET": ("GET", None),
+    "HEAD": ("HEAD", None),
+    "POST 4 kB": ("POST", os.urandom(4096)),
+    "POST 1 MB": ("POST", os.urandom(1 << 20)),
+}
 
 
 def by_new_connection(front, method, body):
@@ -65,7 +74,9 @@ def by_http2(front, method, body):
     if body is not None:
         (front.root / "body").write_bytes(body)
         command += ["--data-binary", f"@{front.root}/body", "-H", "Content-Type: application/octet-stream"]
-    result = subprocess.run([*command, f"http://{front.id}/page?a=b%20c"], capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(
+        [*command, f"http://{front.id}/page?a=b%20c"], capture_output=True, text=True, timeout=30, check=False
+    )
     status, version = result.stdout.split()
     if result.returncode:
         raise Curl(f"curl: {result.returncode}")
@@ -74,6 +85,7 @@ def by_http2(front, method, body):
 
     class Answer:
         pass
+
     Answer.status, Answer.text = int(status), text
     return Answer
 
@@ -94,8 +106,11 @@ class Pair:
         self.tell_again(stage)
 
     def tell_again(self, stage):
-        stage.plant(self.front, Announcement("127.0.9.2", self.bad_port, load=0),
-                    Announcement(self.good.address, self.good.port, load=9000))
+        stage.plant(
+            self.front,
+            Announcement("127.0.9.2", self.bad_port, load=0),
+            Announcement(self.good.address, self.good.port, load=9000),
+        )
 
     @property
     def counts(self):
@@ -111,8 +126,12 @@ class Pair:
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_matrix(stage, fault, client, request_):
     method, body = REQUESTS[request_]
-    pair = Pair(stage, FAULTS[fault], "Protocols h2c http/1.1\n" if client == "HTTP/2" else "",
-                modules=("http2",) if client == "HTTP/2" else ())
+    pair = Pair(
+        stage,
+        FAULTS[fault],
+        "Protocols h2c http/1.1\n" if client == "HTTP/2" else "",
+        modules=("http2",) if client == "HTTP/2" else (),
+    )
     try:
         answer = CLIENTS[client](pair.front, method, body)
     except BROKEN as error:
@@ -127,7 +146,7 @@ def test_matrix(stage, fault, client, request_):
         assert answer.status == 200
         assert method == "HEAD" or answer.text == pair.good.id
         assert pair.counts == (had_it, 1)
-        request, = pair.good.requests
+        (request,) = pair.good.requests
         assert (request.line, request.body) == (f"{method} /page?a=b%20c HTTP/1.1", body or b"")
     else:
         assert answer.status == (503 if fault == "503" else 502)
@@ -137,7 +156,8 @@ def test_matrix(stage, fault, client, request_):
 
 
 def test_a_stale_connection_is_not_noticed(stage, mpm):
-    """The server hangs up on a connection that the front has kept: the request goes on another one, or to another server."""
+    """The server hangs up on a connection that the front has kept: the request goes on another one, or to another
+    server."""
     pair = Pair(stage, Reply(200, b"first"), mpm=mpm)
     answers = [pair.front.get("/").text]
     pair.bad.reply = lambda request: Reply(reset=True)
@@ -147,14 +167,20 @@ def test_a_stale_connection_is_not_noticed(stage, mpm):
 
 @pytest.mark.parametrize("fault", ["reset", "503"])
 def test_unsafe_requests_keep_away_from_what_fails(stage, fault):
-    """Whether it works again is found out by requests that may be repeated, one a second; four good answers in a row tell."""
+    """Whether it works again is found out by requests that may be repeated, one a second; four good answers in a row
+    tell."""
     pair = Pair(stage, FAULTS[fault])
     assert [pair.front.get("/").text for _ in range(3)] == [pair.good.id] * 3
     assert [pair.front.get("/", method="POST", body=b"x").text for _ in range(3)] == [pair.good.id] * 3
     assert pair.counts == (3, 6)
     pair.bad.reply = lambda request: Reply(200, b"works again")
     wait_for(lambda: pair.front.get("/").text == "works again", 3, "a look", every=0.05)
-    wait_for(lambda: pair.front.get("/", method="POST", body=b"x").text == "works again" or not pair.front.get("/"), 3, "the end of the doubt", every=0.05)
+    wait_for(
+        lambda: pair.front.get("/", method="POST", body=b"x").text == "works again" or not pair.front.get("/"),
+        3,
+        "the end of the doubt",
+        every=0.05,
+    )
 
 
 def test_what_cannot_be_repeated_does_not_find_out(stage):
@@ -171,8 +197,11 @@ def test_what_cannot_be_repeated_does_not_find_out(stage):
 def test_nobody_drains_for_a_doubt(stage):
     """What may fail comes before who takes requests only if there is nobody else."""
     pair = Pair(stage, FAULTS["503"])
-    stage.plant(pair.front, Announcement("127.0.9.2", pair.bad_port, load=9000),
-                Announcement(pair.good.address, pair.good.port, load=0, state=announce.DRAINING))
+    stage.plant(
+        pair.front,
+        Announcement("127.0.9.2", pair.bad_port, load=9000),
+        Announcement(pair.good.address, pair.good.port, load=0, state=announce.DRAINING),
+    )
     wait_for(lambda: pair.row(pair.good.id)["state"] == "draining", 2, "draining", show=pair.front.status)
     assert [pair.front.get("/").text for _ in range(2)] == [pair.good.id] * 2
     pair.bad.reply = lambda request: Reply(200, b"works again")
@@ -180,7 +209,8 @@ def test_nobody_drains_for_a_doubt(stage):
 
 
 def test_unsafe_requests_alone(stage):
-    """Three of them fail, and no other one for half a minute: none finds out meanwhile whether the server works again."""
+    """Three of them fail, and no other one for half a minute: none finds out meanwhile whether the server works
+    again."""
     pair = Pair(stage, FAULTS["503"])
     end = time.monotonic() + 1.8
     statuses = []
@@ -233,14 +263,17 @@ def test_a_late_failure_is_not_repeated(stage):
     pair = Pair(stage, Reply(503, b"slow", delay=0.8), "BackhandRetryTimeout 1\nBackhandRetries 9\n")
     third = stage.backend("127.0.9.4", reply=lambda request: Reply(503, b"slower", delay=0.8))
     fourth = stage.backend("127.0.9.5")
-    stage.plant(pair.front, Announcement(third.address, third.port, load=1), Announcement(fourth.address, fourth.port, load=2))
+    stage.plant(
+        pair.front, Announcement(third.address, third.port, load=1), Announcement(fourth.address, fourth.port, load=2)
+    )
     answer = pair.front.get("/")
     assert (answer.status, answer.text) == (503, "slower")
     assert (len(pair.bad.requests), len(third.requests), len(fourth.requests)) == (1, 1, 0)
 
 
 def test_error_override_stays_what_it_is(stage):
-    """With ProxyErrorOverride the front's own page is shown for a 500, and a 503 goes to the next server all the same."""
+    """With ProxyErrorOverride the front's own page is shown for a 500, and a 503 goes to the next server all the
+    same."""
     pair = Pair(stage, FAULTS["503"], "ProxyErrorOverride On\n")
     assert pair.front.get("/").text == pair.good.id
     for status in (500, 502):
@@ -251,7 +284,8 @@ def test_error_override_stays_what_it_is(stage):
 
 @pytest.mark.parametrize("fault", ["reset", "503"])
 def test_three_failures_in_a_row_are_a_doubt(stage, fault):
-    """One failure may be the request's fault; three in a row, of all clients that there are, are the server's. Whatever works in between begins anew."""
+    """One failure may be the request's fault; three in a row, of all clients that there are, are the server's. Whatever
+    works in between begins anew."""
     pair = Pair(stage, FAULTS[fault])
     bad = f"127.0.9.2:{pair.bad_port}"
     for _ in range(2):
@@ -261,7 +295,9 @@ def test_three_failures_in_a_row_are_a_doubt(stage, fault):
     pair.bad.reply = lambda request: FAULTS[fault]
     for _ in range(5):
         assert pair.front.get("/").text == pair.good.id
-    assert (pair.row(bad)["failed"], pair.row(bad)["refused"], pair.row(bad)["backoff_ms"]) == (5, 0, 0), "no back-off: it takes connections"
+    assert (pair.row(bad)["failed"], pair.row(bad)["refused"], pair.row(bad)["backoff_ms"]) == (5, 0, 0), (
+        "no back-off: it takes connections"
+    )
     assert len(pair.bad.requests) == 6
     time.sleep(1.1)
     for _ in range(3):
@@ -286,16 +322,23 @@ def test_many_at_once_lose_nothing(stage, mpm):
     assert len(pair.good.requests) == 200
 
 
-@pytest.mark.parametrize("replies, status, text, retry_after", [
-    (["reset", "reset", "reset"], 503, None, "1"),
-    (["503", "503", "reset"], 503, BODY, None),
-    (["503", "reset", "reset"], 503, BODY, None),
-    (["reset", "503", "503"], 503, BODY, None),
-    (["reset", "reset"], 503, None, "1"),
-    (["503", "refuse"], 503, BODY, None)])
+@pytest.mark.parametrize(
+    "replies, status, text, retry_after",
+    [
+        (["reset", "reset", "reset"], 503, None, "1"),
+        (["503", "503", "reset"], 503, BODY, None),
+        (["503", "reset", "reset"], 503, BODY, None),
+        (["reset", "503", "503"], 503, BODY, None),
+        (["reset", "reset"], 503, None, "1"),
+        (["503", "refuse"], 503, BODY, None),
+    ],
+)
 def test_what_is_left_when_everybody_fails(stage, replies, status, text, retry_after):
     """A server's own 503 if there was one, else ours; however many there are."""
-    servers = [stage.backend(f"127.0.9.{place + 2}", reply=lambda request, name=name: FAULTS[name]) for place, name in enumerate(replies)]
+    servers = [
+        stage.backend(f"127.0.9.{place + 2}", reply=lambda request, name=name: FAULTS[name])
+        for place, name in enumerate(replies)
+    ]
     front = stage.httpd(CONFIG)
     front.log.allow(PROXY_LINES + "|BH0408")
     stage.plant(front, *(Announcement(server.address, server.port, load=place) for place, server in enumerate(servers)))
@@ -336,7 +379,8 @@ def test_a_lone_server_is_asked_once(stage, fault, asked):
 
 
 def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
-    """The first hung up on a kept connection, the second hangs, and nobody else is left: the first is asked again, over a new one."""
+    """The first hung up on a kept connection, the second hangs, and nobody else is left: the first is asked again, over
+    a new one."""
     pending = [Reply(200, b"first"), Reply(drop=True)]
     one = stage.backend("127.0.9.2", reply=lambda request: pending.pop(0) if pending else Reply(200, b"again"))
     two = stage.backend("127.0.9.3", reply=lambda request: FAULTS["hang"])
@@ -350,14 +394,25 @@ def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
 
 
 def test_all_connections_are_stale(stage):
-    """As when all servers restart at once: after one stale connection the next server is asked over a new one, which cannot be stale."""
-    servers = [stage.backend(f"127.0.9.{number}", reply=lambda request: Reply(200, b"whole") if request.connection > 1 or request.target == "/first"
-                             else Reply(drop=True)) for number in range(2, 6)]
+    """As when all servers restart at once: after one stale connection the next server is asked over a new one, which
+    cannot be stale."""
+    servers = [
+        stage.backend(
+            f"127.0.9.{number}",
+            reply=lambda request: (
+                Reply(200, b"whole") if request.connection > 1 or request.target == "/first" else Reply(drop=True)
+            ),
+        )
+        for number in range(2, 6)
+    ]
     front = stage.httpd(CONFIG, workers=8, children=1)
     front.log.allow(PROXY_LINES)
     with front.client() as client:
         for first in servers:
-            stage.plant(front, *(Announcement(server.address, server.port, load=0 if server is first else 9000) for server in servers))
+            stage.plant(
+                front,
+                *(Announcement(server.address, server.port, load=0 if server is first else 9000) for server in servers),
+            )
             assert client.request("/first").text == "whole"
         assert [server.connections for server in servers] == [1, 1, 1, 1]
         assert client.request("/page").text == "whole"
@@ -397,8 +452,18 @@ def test_a_server_that_has_come_back_meanwhile(stage, boots, answered):
     assert (answer.status, len(server.requests)) == ((200, 2) if answered == 200 else (503, 1))
 
 
-@pytest.mark.parametrize("line", ["BackhandRetries -1", "BackhandRetries 17", "BackhandRetries two", "BackhandRetries 1x",
-                                  "BackhandRetryTimeout 0", "BackhandRetryTimeout 3601", "BackhandRetryTimeout 1s"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "BackhandRetries -1",
+        "BackhandRetries 17",
+        "BackhandRetries two",
+        "BackhandRetries 1x",
+        "BackhandRetryTimeout 0",
+        "BackhandRetryTimeout 3601",
+        "BackhandRetryTimeout 1s",
+    ],
+)
 def test_bad_limits(stage, line):
     server = stage.httpd(line + "\n", start=False)
     code, text = server.test_config()

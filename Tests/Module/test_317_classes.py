@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A quick wrong answer attracts nothing: classes of answers tell of speed only where all servers give them alike.
 
-Several chains are under test at once: each has evidence and times of its own. Shares are of so many requests, however long those take.
+Several chains are under test at once: each has evidence and times of its own. Shares are of so many requests, however
+long those take.
 """
 
 import contextlib
@@ -41,12 +42,17 @@ def pages(path):
 def wait_for_answers(crowds, count, deadline=60):
     """Until each crowd has had so many more answers; these, by name."""
     begun = {name: len(crowd.asked) for name, crowd in crowds.items()}
-    wait_for(lambda: all(len(crowd.asked) >= begun[name] + count for name, crowd in crowds.items()), deadline, f"{count} answers of each")
-    return {name: crowd.asked[begun[name]:begun[name] + count] for name, crowd in crowds.items()}
+    wait_for(
+        lambda: all(len(crowd.asked) >= begun[name] + count for name, crowd in crowds.items()),
+        deadline,
+        f"{count} answers of each",
+    )
+    return {name: crowd.asked[begun[name] : begun[name] + count] for name, crowd in crowds.items()}
 
 
 def settle(crowds):
-    """Until the servers have been compared: once a second, and from twenty answers of each on; a quick wrong one may have had all before."""
+    """Until the servers have been compared: once a second, and from twenty answers of each on; a quick wrong one may
+    have had all before."""
     time.sleep(4)
     wait_for_answers(crowds, 60)
 
@@ -62,10 +68,13 @@ def is_back(farm, crowd):
 
 
 def test_quick_wrong_answers(stage):
-    """At most one in a hundred, of one server or two of three; and half of its share is back ten seconds after the application is deployed."""
+    """At most one in a hundred, of one server or two of three; and half of its share is back ten seconds after the
+    application is deployed."""
     chains = {f"{name}-{number}": lines for name, lines in CHAINS.items() for number in ("one", "two")}
     with Farm(stage, chains) as farm, contextlib.ExitStack() as stack:
-        farm.answer = lambda number, request: wrong(request) if number == 2 or (number == 1 and "-two/" in request.target) else good()
+        farm.answer = lambda number, request: (
+            wrong(request) if number == 2 or (number == 1 and "-two/" in request.target) else good()
+        )
         crowds = {name: stack.enter_context(Crowd(farm.front, 8, pages(name), rate=70)) for name in chains}
         settle(crowds)
         counts = {name: wrong_answers(asked) for name, asked in wait_for_answers(crowds, MEASURED).items()}
@@ -73,7 +82,12 @@ def test_quick_wrong_answers(stage):
         assert 2 * MOST <= MEASURED / 100
         farm.answer = lambda number, request: good()
         for name, crowd in crowds.items():
-            wait_for(lambda: is_back(farm, crowd), 10, f"the servers' shares of {name}", show=lambda: shares(crowd.asked[-60:]))
+            wait_for(
+                lambda: is_back(farm, crowd),
+                10,
+                f"the servers' shares of {name}",
+                show=lambda: shares(crowd.asked[-60:]),
+            )
 
 
 def test_one_client_and_one_page(stage):
@@ -108,24 +122,35 @@ ALIKE = {
 
 def answer_alike(number, request):
     """All servers give the same statuses; they differ by their times."""
-    return Reply(ALIKE[request.target.split("/")[1]](), b"", delay=(0.02, 0.04, 0.08)[number] * random.uniform(0.9, 1.1))
+    return Reply(
+        ALIKE[request.target.split("/")[1]](), b"", delay=(0.02, 0.04, 0.08)[number] * random.uniform(0.9, 1.1)
+    )
 
 
 def wait_for_quickest(farm, name, crowd):
     """The first answer of a server may have been its slowest: one request in eight asks until twenty are known."""
-    wait_for(lambda: len(crowd.asked) >= 200 and shares(crowd.asked[-100:]).get(farm.ids[0], 0) > 0.5, 30,
-             f"the quickest to be found by {name}", show=lambda: shares(crowd.asked[-100:]))
+    wait_for(
+        lambda: len(crowd.asked) >= 200 and shares(crowd.asked[-100:]).get(farm.ids[0], 0) > 0.5,
+        30,
+        f"the quickest to be found by {name}",
+        show=lambda: shares(crowd.asked[-100:]),
+    )
 
 
 def differences(farm, asked):
     """By class and server: by how much its share is another one than with 2xx only."""
     parts = {name: shares(answers) for name, answers in asked.items()}
-    return {(name, server): abs(part.get(server, 0) - parts["all-200"].get(server, 0)) for name, part in parts.items() for server in farm.ids}
+    return {
+        (name, server): abs(part.get(server, 0) - parts["all-200"].get(server, 0))
+        for name, part in parts.items()
+        for server in farm.ids
+    }
 
 
 @pytest.mark.alone
 def test_alike_on_all_servers(stage):
-    """No server is in doubt, and the quickest is found by whatever it answers. One class after the other: at the same time one displaces the other."""
+    """No server is in doubt, and the quickest is found by whatever it answers. One class after the other: at the same
+    time one displaces the other."""
     with Farm(stage, dict.fromkeys(ALIKE, "default")) as farm:
         farm.answer = answer_alike
         asked = {}
@@ -138,7 +163,8 @@ def test_alike_on_all_servers(stage):
 
 @pytest.mark.skipif(not ENDURANCE, reason="make endurance")
 def test_alike_for_long(stage):
-    """At the same servers and time, shares and p99 are within five hundredths of those with 2xx only. It needs a quiet machine."""
+    """At the same servers and time, shares and p99 are within five hundredths of those with 2xx only. It needs a quiet
+    machine."""
     with Farm(stage, dict.fromkeys(ALIKE, "default")) as farm, contextlib.ExitStack() as stack:
         farm.answer = answer_alike
         crowds = {name: stack.enter_context(Crowd(farm.front, 4, pages(name))) for name in ALIKE}
@@ -151,11 +177,15 @@ def test_alike_for_long(stage):
 
 
 def test_one_client_moves_nobody(stage):
-    """39 requests a second of one URL that one server answers so: four fifths of the others' requests there stay at least."""
+    """39 requests a second of one URL that one server answers so: four fifths of the others' requests there stay at
+    least."""
     chains = {f"{name}-{status}": CHAINS[name] for name in ("default", "random") for status in (404, 401, 403)}
     with Farm(stage, chains) as farm, contextlib.ExitStack() as stack:
-        farm.answer = lambda number, request: Reply(int(request.target[1:].split("/")[0][-3:]), b"") \
-            if number == 0 and request.target.endswith("/bad") else good()
+        farm.answer = lambda number, request: (
+            Reply(int(request.target[1:].split("/")[0][-3:]), b"")
+            if number == 0 and request.target.endswith("/bad")
+            else good()
+        )
         crowds = {name: stack.enter_context(Crowd(farm.front, 6, pages(name), rate=50)) for name in chains}
         wait_for_answers(crowds, 50)
         for name in chains:
@@ -165,16 +195,24 @@ def test_one_client_moves_nobody(stage):
         for chain in ("default", "random"):
             of_chain = [one for name, some in asked.items() if name.startswith(chain) for one in some]
             assert {one.status for one in of_chain} == {200}
-            assert Counter(one.server for one in of_chain)[farm.ids[0]] > at_least(0.8 / 3, len(of_chain)), (chain, shares(of_chain))
+            assert Counter(one.server for one in of_chain)[farm.ids[0]] > at_least(0.8 / 3, len(of_chain)), (
+                chain,
+                shares(of_chain),
+            )
 
 
 def test_a_session_stays(stage):
     """A server that gives wrong answers keeps the sessions that it has."""
     with Farm(stage, {"app": "bySession\n    Backhand default"}) as farm:
-        farm.answer = lambda number, request: wrong(request) if number == 0 and request.target != "/app/mine" else good()
+        farm.answer = lambda number, request: (
+            wrong(request) if number == 0 and request.target != "/app/mine" else good()
+        )
         octets = "".join(f"{int(number):02x}" for number in farm.backends[0].address.split("."))
         cookie = f"PHPSESSID={octets}-{farm.backends[0].port:04x}-5f"
-        with Crowd(farm.front, 8, pages("app")) as others, Crowd(farm.front, 1, ("/app/mine",), network=7, rate=20, cookie=lambda _: cookie) as owner:
+        with (
+            Crowd(farm.front, 8, pages("app")) as others,
+            Crowd(farm.front, 1, ("/app/mine",), network=7, rate=20, cookie=lambda _: cookie) as owner,
+        ):
             farm.wait_until_avoided((0, "/app/0", others))
             assert shares(others.for_requests(200)).get(farm.ids[0], 0) < 0.03
             assert len(owner.asked) > 20 and {(one.status, one.server) for one in owner.asked} == {(200, farm.ids[0])}

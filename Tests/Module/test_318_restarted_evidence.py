@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What answers said of servers before a new moderator took over is the past: neither does it speak against a server today, nor does it hide what does."""
+"""What answers said of servers before a new moderator took over is the past: neither does it speak against a server
+today, nor does it hide what does."""
 
 import os
 import random
@@ -13,7 +14,9 @@ from harness.backend import Reply
 from harness.crowd import Crowd, shares
 from harness.stage import CLUSTER_OF_9
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Location />
     Backhand removeSelf
@@ -24,11 +27,15 @@ BackhandTrace On
     SetHandler history
 </Location>
 """
+)
 
 MEANS = (0, 2000, 100_000, 40_000, 40_000, 500, 1600, 0)
 
-# Runs in a child of httpd, which counts answers: adds as many as weeks bring. "?404": of the server whose row is the first one, wrong answers.
-HISTORY = modules.FIND_SEGMENT + r"""
+# Runs in a child of httpd, which counts answers: adds as many as weeks bring. "?404": of the server whose row is the
+# first one, wrong answers.
+HISTORY = (
+    modules.FIND_SEGMENT
+    + r"""
 #include "evidence.h"
 
 static int add(request_rec *r) {
@@ -52,6 +59,7 @@ static void hooks(apr_pool_t *p) { ap_hook_handler(add, NULL, NULL, APR_HOOK_REA
 
 AP_DECLARE_MODULE(history) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +83,17 @@ class Farm:
         self.teller.start()
 
     def _reply(self, number):
-        return lambda request: Reply(404, b"") if number == 0 and random.random() < self.wrong else Reply(200, b"", delay=random.uniform(0.03, 0.05))
+        return lambda request: (
+            Reply(404, b"")
+            if number == 0 and random.random() < self.wrong
+            else Reply(200, b"", delay=random.uniform(0.03, 0.05))
+        )
 
     def _announcements(self):
-        return [Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
-                for number, backend in enumerate(self.backends)]
+        return [
+            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
+            for number, backend in enumerate(self.backends)
+        ]
 
     def _announce(self, stage):
         while not self.rest.wait(1):
@@ -107,7 +121,8 @@ class Farm:
 
 @pytest.mark.parametrize("how", ["killed", "graceful"])
 def test_an_old_history_does_not_hide_what_is_wrong_today(stage, history, how):
-    """After years of good answers a server lacks the application: what it takes to see that is some seconds, as ever."""
+    """After years of good answers a server lacks the application: what it takes to see that is some seconds, as
+    ever."""
     with Farm(stage, history + CONFIG) as farm, Crowd(farm.front, 10) as crowd:
         crowd.for_seconds(2)
         farm.succeed(how, crowd, "200")
@@ -120,7 +135,8 @@ def test_an_old_history_does_not_hide_what_is_wrong_today(stage, history, how):
 
 @pytest.mark.parametrize("how", ["killed", "graceful"])
 def test_an_old_history_is_no_doubt(stage, history, how):
-    """A server that once gave wrong answers only, and now gives one in ten, gets its share without a break: a doubt would leave it out for a second."""
+    """A server that once gave wrong answers only, and now gives one in ten, gets its share without a break: a doubt
+    would leave it out for a second."""
     with Farm(stage, history + CONFIG) as farm, Crowd(farm.front, 10) as crowd:
         farm.wrong = 0.1
         crowd.for_seconds(2)

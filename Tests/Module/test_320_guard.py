@@ -18,7 +18,9 @@ echo
 echo "address=$REMOTE_ADDR header=$HTTP_BACKHAND_PROXIED action=$BACKHAND_ACTION"
 """
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 Backhand removeSelf
 <Location /cgi-bin/here>
@@ -32,15 +34,22 @@ Backhand removeSelf
     Backhand off
 </Location>
 """
+)
 
 
 class Members:
     def __init__(self, stage, mpm):
         self.backend = stage.backend("127.0.9.2")
-        self.front = stage.httpd(CONFIG, mpm=mpm, cgi=True, files={
-            "cgi-bin/who": SCRIPT, "cgi-bin/here": SCRIPT, "private": "secret", "private-here": "secret"})
+        self.front = stage.httpd(
+            CONFIG,
+            mpm=mpm,
+            cgi=True,
+            files={"cgi-bin/who": SCRIPT, "cgi-bin/here": SCRIPT, "private": "secret", "private-here": "secret"},
+        )
         # The peer is a server that gets no requests.
-        stage.plant(self.front, Announcement(self.backend.address, self.backend.port), Announcement(PEER, state=MAINTENANCE))
+        stage.plant(
+            self.front, Announcement(self.backend.address, self.backend.port), Announcement(PEER, state=MAINTENANCE)
+        )
 
     def get(self, path, source, value):
         before = len(self.backend.requests)
@@ -84,9 +93,12 @@ def test_a_strangers_header_is_removed_and_not_believed(members):
 def test_a_strangers_two_headers_are_both_removed(members):
     members.front.log.allow("BH0407")
     before = len(members.backend.requests)
-    members.front.raw(b"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
-                      b"Connection: close\r\n\r\n", source=STRANGER)
-    request, = members.backend.requests[before:]
+    members.front.raw(
+        b"GET / HTTP/1.1\r\nHost: a\r\nBackhand-Proxied: 203.0.113.7\r\nbackhand-proxied: 203.0.113.8\r\n"
+        b"Connection: close\r\n\r\n",
+        source=STRANGER,
+    )
+    (request,) = members.backend.requests[before:]
     assert request.header("Backhand-Proxied") == STRANGER
 
 
@@ -96,9 +108,25 @@ def test_without_the_header_a_peer_is_a_client(members):
     assert members.backend.requests[before].header("Backhand-Proxied") == PEER
 
 
-@pytest.mark.parametrize("value", ["", "garbage", "localhost", "203.0.113.7, 203.0.113.8", "203.0.113.7:80", "203.0.113.256",
-                                   "-1", "0", "203.0.113.0/24", "[2001:db8::7]", "203.0.113.7%lo", "%s%n", "9" * 4000],
-                         ids=lambda value: value[:20] or "nothing")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "garbage",
+        "localhost",
+        "203.0.113.7, 203.0.113.8",
+        "203.0.113.7:80",
+        "203.0.113.256",
+        "-1",
+        "0",
+        "203.0.113.0/24",
+        "[2001:db8::7]",
+        "203.0.113.7%lo",
+        "%s%n",
+        "9" * 4000,
+    ],
+    ids=lambda value: value[:20] or "nothing",
+)
 def test_what_is_no_address_is_refused(members, value):
     """Served with the sender's address, it would be the sender's request."""
     members.front.log.allow("BH0431")
@@ -127,8 +155,10 @@ def test_two_members_do_not_pass_a_request_round(stage, mpm):
     """Both send everything away: a request goes over once, and its client's address with it."""
     # The kernel gives mod_proxy's connections on the loopback interface the address 127.0.0.1.
     config = CLUSTER_OF_9 + "AcceptStats 127.0.0.1\nBackhand removeSelf\n"
-    first, second = (stage.httpd(config, mpm=mpm, address=address, cgi=True, files={"cgi-bin/who": SCRIPT}, name=name)
-                     for name, address in (("first", "127.0.9.2"), ("second", "127.0.9.3")))
+    first, second = (
+        stage.httpd(config, mpm=mpm, address=address, cgi=True, files={"cgi-bin/who": SCRIPT}, name=name)
+        for name, address in (("first", "127.0.9.2"), ("second", "127.0.9.3"))
+    )
     for server in (first, second):
         server.knows(first, second)
     answer = first.get("/cgi-bin/who", source=STRANGER)
@@ -140,13 +170,24 @@ def test_two_members_do_not_pass_a_request_round(stage, mpm):
 
 
 @pytest.mark.parametrize("header", ["Connection", "Proxy-Connection"])
-@pytest.mark.parametrize("tokens", ["close, Backhand-Proxied", "backhand-proxied", "X-A , BACKHAND-PROXIED,x-forwarded-proto, Backhand-Hops",
-                                    "close;q=1, Backhand-Proxied", ";,; Backhand-Proxied ;;", '"Backhand-Proxied, Backhand-Proxied', "Backhand-Proxied" + ", a" * 2000])
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        "close, Backhand-Proxied",
+        "backhand-proxied",
+        "X-A , BACKHAND-PROXIED,x-forwarded-proto, Backhand-Hops",
+        "close;q=1, Backhand-Proxied",
+        ";,; Backhand-Proxied ;;",
+        '"Backhand-Proxied, Backhand-Proxied',
+        "Backhand-Proxied" + ", a" * 2000,
+    ],
+)
 def test_a_client_cannot_strip_the_guard(members, header, tokens):
-    """mod_proxy drops the headers that Connection names: not ours, or the server would take the request for the balancer's own."""
+    """mod_proxy drops the headers that Connection names: not ours, or the server would take the request for the
+    balancer's own."""
     before = len(members.backend.requests)
     answer = members.front.get("/page", source=STRANGER, headers={header: tokens, "X-A": "1"})
-    request, = members.backend.requests[before:]
+    (request,) = members.backend.requests[before:]
     assert answer.status == 200
     assert request.header("Backhand-Proxied") == STRANGER
     if header == "Connection" and tokens.startswith("X-A"):
@@ -154,16 +195,23 @@ def test_a_client_cannot_strip_the_guard(members, header, tokens):
 
 
 def test_a_ring_of_strangers_ends(stage, mpm):
-    """Two servers that hear each other, but whose connections come from another address than they announce: a request does not go
-    round without end."""
-    pair = [stage.httpd(f"""
+    """Two servers that hear each other, but whose connections come from another address than they announce: a request
+    does not go round without end."""
+    pair = [
+        stage.httpd(
+            f"""
 UnixSocketDir ${{sockets}}
 MulticastStats ${{address}}:${{port}} ${{group}},1
 AcceptStats {other}
 ProxySourceAddress 127.0.0.1
 BackhandTrace On
 Backhand removeSelf
-""", address=own, mpm=mpm) for own, other in (("127.0.9.61", "127.0.9.62"), ("127.0.9.62", "127.0.9.61"))]
+""",
+            address=own,
+            mpm=mpm,
+        )
+        for own, other in (("127.0.9.61", "127.0.9.62"), ("127.0.9.62", "127.0.9.61"))
+    ]
     for server in pair:
         server.log.expect("BH0407")
     pair[0].knows(pair[1])
@@ -173,6 +221,7 @@ Backhand removeSelf
 
     def passed():
         return [line for server in pair for line in server.access_log() if "/index.html" in line]
+
     wait_for(lambda: len(passed()) == 4, 5, "four lines", show=passed)
     assert sum("action=looped" in line for line in passed()) == 1
 
@@ -194,8 +243,14 @@ def keyed(mpm_stage, module_mpm):
     path = mpm_stage.folder / "key"
     path.write_text(f"{KEY}\n{SECOND_KEY}\n")
     path.chmod(0o600)
-    return mpm_stage.httpd(CONFIG + f"BackhandKey {path}\n", mpm=module_mpm, cgi=True, files={
-        "cgi-bin/here": SCRIPT, "private-here": "secret"}, address="127.0.9.1", group=mpm_stage.new_group())
+    return mpm_stage.httpd(
+        CONFIG + f"BackhandKey {path}\n",
+        mpm=module_mpm,
+        cgi=True,
+        files={"cgi-bin/here": SCRIPT, "private-here": "secret"},
+        address="127.0.9.1",
+        group=mpm_stage.new_group(),
+    )
 
 
 @pytest.mark.parametrize("key", [KEY, SECOND_KEY])
@@ -209,7 +264,10 @@ def test_a_signed_header_is_believed(keyed, key, client):
 
 def test_each_method_has_a_signature_of_its_own(keyed):
     value = signed("/cgi-bin/here", "203.0.113.7", method="POST")
-    assert "address=203.0.113.7 " in keyed.get("/cgi-bin/here", source=PEER, method="POST", body=b"", headers={"Backhand-Proxied": value}).text
+    assert (
+        "address=203.0.113.7 "
+        in keyed.get("/cgi-bin/here", source=PEER, method="POST", body=b"", headers={"Backhand-Proxied": value}).text
+    )
     assert keyed.get("/cgi-bin/here", source=PEER, headers={"Backhand-Proxied": value}).status == 503
     keyed.log.expect("BH0430: .* none of our keys has signed it for this request")
 
@@ -237,13 +295,19 @@ FORGED = {
 def test_a_forged_header_of_a_peer_is_not_believed(keyed, make):
     for path in ("/private-here", "/cgi-bin/here"):
         answer = keyed.get(path, source=PEER, headers={"Backhand-Proxied": make(path)})
-        assert (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (503, "1", "unknown-server")
+        assert (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (
+            503,
+            "1",
+            "unknown-server",
+        )
     keyed.log.allow("BH0430")
 
 
 def test_a_key_is_no_pass_for_strangers(keyed):
     """Who is outside AcceptStats is not believed, whatever it has got hold of."""
-    answer = keyed.get("/cgi-bin/here", source=STRANGER, headers={"Backhand-Proxied": signed("/cgi-bin/here", "203.0.113.7")})
+    answer = keyed.get(
+        "/cgi-bin/here", source=STRANGER, headers={"Backhand-Proxied": signed("/cgi-bin/here", "203.0.113.7")}
+    )
     assert f"address={STRANGER} " in answer.text
     keyed.log.allow("BH0407")
 
@@ -253,18 +317,25 @@ def test_without_a_key_a_signature_does_not_matter(members):
     assert "address=203.0.113.7 header=203.0.113.7 " in answer.text
 
 
-@pytest.mark.parametrize("path", ["/cgi-bin/who", "/cgi-bin/who?", "/cgi-bin/who?a=%2f%20;b==&c#d", "//cgi-bin/../cgi-bin/who/%7Etail;x?y"])
+@pytest.mark.parametrize(
+    "path", ["/cgi-bin/who", "/cgi-bin/who?", "/cgi-bin/who?a=%2f%20;b==&c#d", "//cgi-bin/../cgi-bin/who/%7Etail;x?y"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_two_members_with_a_key(stage, path, method):
     config = CLUSTER_OF_9 + "AcceptStats 127.0.0.1\nBackhand removeSelf\n"
     file = stage.folder / "key"
     file.write_text(KEY)
     file.chmod(0o600)
-    first, second = (stage.httpd(config + f"BackhandKey {file}\n", address=address, cgi=True, files={"cgi-bin/who": SCRIPT})
-                     for address in ("127.0.9.2", "127.0.9.3"))
+    first, second = (
+        stage.httpd(config + f"BackhandKey {file}\n", address=address, cgi=True, files={"cgi-bin/who": SCRIPT})
+        for address in ("127.0.9.2", "127.0.9.3")
+    )
     first.knows(second)
     second.knows(first)
-    answer = first.raw(f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode(), source=STRANGER)
+    answer = first.raw(
+        f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode(),
+        source=STRANGER,
+    )
     if b"400 Bad Request" not in answer:
         assert f"address={STRANGER} header={STRANGER} action=looped\n".encode() in answer
     else:

@@ -29,14 +29,21 @@ Listen [::]:8080
     Require ip fe80::/10
 </Location>
 """
-FRONT = MEMBER.replace("<Location /cluster>\n    Require ip 10.99.0.0/28", "<Location /cluster>\n    Require all granted") + "Backhand removeSelf\n"
+FRONT = (
+    MEMBER.replace("<Location /cluster>\n    Require ip 10.99.0.0/28", "<Location /cluster>\n    Require all granted")
+    + "Backhand removeSelf\n"
+)
 
 
 def link_local(host):
     """The host's link-local address; waits until it is nobody else's."""
+
     def found():
-        listed = json.loads(host.run("ip", "-json", "-6", "address", "show", "dev", "eth0", "scope", "link", "-tentative"))
+        listed = json.loads(
+            host.run("ip", "-json", "-6", "address", "show", "dev", "eth0", "scope", "link", "-tentative")
+        )
         return [entry["local"] for interface in listed for entry in interface.get("addr_info", ())]
+
     return wait_for(found, 8, "a link-local address")[0]
 
 
@@ -50,8 +57,16 @@ def test_a_link_local_client(stage, key):
         file.write_text(key)
         file.chmod(0o600)
         key = f"BackhandKey {file}\n"
-    front, server = (stage.httpd(config + key, name=host.name, host=host, cgi=True, files={
-        "cgi-bin/who": SCRIPT, "cluster": "secret", "link": "for neighbours"}) for config, host in zip((FRONT, MEMBER), hosts))
+    front, server = (
+        stage.httpd(
+            config + key,
+            name=host.name,
+            host=host,
+            cgi=True,
+            files={"cgi-bin/who": SCRIPT, "cluster": "secret", "link": "for neighbours"},
+        )
+        for config, host in zip((FRONT, MEMBER), hosts)
+    )
     front.knows(server)
     server.knows(front)
     own, target = link_local(asking), link_local(hosts[0])
@@ -59,6 +74,7 @@ def test_a_link_local_client(stage, key):
     def get(path):
         with asking.inside():
             return client.request(f"{target}%eth0", 8080, path, headers={"Host": "front.test"})
+
     assert get("/cgi-bin/who").text == f"address={own} header={own}\n"
     assert get("/cluster").status == 403
     assert (get("/link").status, get("/link").text) == (200, "for neighbours")

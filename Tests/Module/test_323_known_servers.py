@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Without a key, Backhand-Proxied is believed from known servers: hosts inside AcceptStats that are none get 503, and our fronts go on."""
+"""Without a key, Backhand-Proxied is believed from known servers: hosts inside AcceptStats that are none get 503, and
+our fronts go on."""
 
 import contextlib
 import socket
@@ -33,10 +34,15 @@ FILES = {"cgi-bin/who": SCRIPT, "private": "secret", "page.php": "source"}
 
 
 def is_turned_away(answer):
-    return (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (503, "1", "unknown-server")
+    return (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (
+        503,
+        "1",
+        "unknown-server",
+    )
 
 
 # ---- What comes from a host that is no server ----
+
 
 def test_a_host_that_is_no_server(stage, mpm):
     """It is not served as the client that it names, nor as its own, whatever the page."""
@@ -51,7 +57,9 @@ def test_a_host_that_is_no_server(stage, mpm):
     assert server.get("/", source=BALANCER).status == 200
     # As soon as it announces itself, it is a server.
     stage.plant(server, Announcement(BALANCER, 8080, state=MAINTENANCE))
-    assert f"address={FORGED} " in server.get("/cgi-bin/who", source=BALANCER, headers={"Backhand-Proxied": FORGED}).text
+    assert (
+        f"address={FORGED} " in server.get("/cgi-bin/who", source=BALANCER, headers={"Backhand-Proxied": FORGED}).text
+    )
 
 
 def test_one_line_for_many_requests(stage):
@@ -64,16 +72,25 @@ def test_one_line_for_many_requests(stage):
 
 def test_its_error_page_does_not_open_doors(stage):
     """ErrorDocument is an internal redirect: neither of the two addresses may be in it."""
-    server = stage.httpd(CLUSTER_OF_9 + PRIVATE + "ErrorDocument 503 /cgi-bin/who\n", cgi=True, address="127.0.9.1", files=FILES)
+    server = stage.httpd(
+        CLUSTER_OF_9 + PRIVATE + "ErrorDocument 503 /cgi-bin/who\n", cgi=True, address="127.0.9.1", files=FILES
+    )
     server.log.allow("BH0432")
-    assert server.get("/", source=BALANCER, headers={"Backhand-Proxied": FORGED}).text == "address=0.0.0.0 header= proto=\n"
+    assert (
+        server.get("/", source=BALANCER, headers={"Backhand-Proxied": FORGED}).text
+        == "address=0.0.0.0 header= proto=\n"
+    )
 
 
 def test_a_light_front_does_not_send_sources(stage):
     """It has the application's files and cannot run them: a forged header must not have them served."""
     back = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + "<LocationMatch \\.php$>\nBackhand removeSelf\nBackhandNoCandidate Unavailable\n</LocationMatch>\n",
-                        address="127.0.9.1", files=FILES)
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + "<LocationMatch \\.php$>\nBackhand removeSelf\nBackhandNoCandidate Unavailable\n</LocationMatch>\n",
+        address="127.0.9.1",
+        files=FILES,
+    )
     stage.plant(front, Announcement(back.address, back.port))
     front.log.allow("BH0432")
     answer = front.get("/page.php", source=BALANCER, headers={"Backhand-Proxied": FORGED})
@@ -98,6 +115,7 @@ def test_other_addresses_of_a_server(stage, mpm):
 
     def is_believed():
         return server.get("/cgi-bin/who", source=BALANCER, headers={"Backhand-Proxied": FORGED}).status == 200
+
     server.log.allow("BH0432")
     assert not is_believed()
 
@@ -108,6 +126,7 @@ def test_other_addresses_of_a_server(stage, mpm):
         for address in (SERVER, BALANCER):
             send(data.with_(address=address).encode(), server.group, address)
         return is_believed()
+
     announced.sequence = table.servers[first.id]["sequence"] + 1 if "sequence" in table.servers[first.id] else 1 << 62
     wait_for(announced, 5, "the second address to be known")
     assert set(server.status().servers) == {server.id, first.id}
@@ -124,16 +143,24 @@ RemoteIPInternalProxy 127.0.9.60
 
 
 def test_a_load_balancer_with_mod_remoteip(stage, mpm):
-    """It passes on what its client has made up: that does not pass Require ip, whatever mod_remoteip makes of the address."""
-    server = stage.httpd(CLUSTER_OF_9 + PRIVATE + REMOTEIP, mpm=mpm, cgi=True, address="127.0.9.1", files=FILES, modules=("remoteip",))
+    """It passes on what its client has made up: that does not pass Require ip, whatever mod_remoteip makes of the
+    address."""
+    server = stage.httpd(
+        CLUSTER_OF_9 + PRIVATE + REMOTEIP, mpm=mpm, cgi=True, address="127.0.9.1", files=FILES, modules=("remoteip",)
+    )
     stage.plant(server, Announcement(SERVER, state=MAINTENANCE))
     server.log.expect("BH0432")
     for forwarded in (CLIENT, SERVER):
         for value in (FORGED, SERVER):
-            answer = server.get("/private", source=BALANCER, headers={"X-Forwarded-For": forwarded, "Backhand-Proxied": value})
+            answer = server.get(
+                "/private", source=BALANCER, headers={"X-Forwarded-For": forwarded, "Backhand-Proxied": value}
+            )
             assert is_turned_away(answer)
     # Its honest clients are served as themselves.
-    assert f"address={CLIENT} header= " in server.get("/cgi-bin/who", source=BALANCER, headers={"X-Forwarded-For": CLIENT}).text
+    assert (
+        f"address={CLIENT} header= "
+        in server.get("/cgi-bin/who", source=BALANCER, headers={"X-Forwarded-For": CLIENT}).text
+    )
     # Names a server as its client: a client all the same.
     assert server.get("/private", source=BALANCER, headers={"X-Forwarded-For": CLIENT}).status == 403
     server.log.expect("AH01630")
@@ -142,7 +169,10 @@ def test_a_load_balancer_with_mod_remoteip(stage, mpm):
 def proxied(server, source, client, path, headers=""):
     """A request over a connection with the PROXY protocol."""
     with socket.create_connection((server.address, server.port), 10, (source, 0)) as connection:
-        connection.sendall(f"PROXY TCP4 {client} 127.0.9.1 1234 80\r\nGET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n".encode())
+        connection.sendall(
+            f"PROXY TCP4 {client} 127.0.9.1 1234 80\r\nGET {path} HTTP/1.1\r\nHost: a\r\nConnection: "
+            f"close\r\n{headers}\r\n".encode()
+        )
         data = b""
         while piece := connection.recv(65536):
             data += piece
@@ -153,10 +183,19 @@ def proxied(server, source, client, path, headers=""):
 @pytest.mark.parametrize("sender", [BALANCER, SERVER])
 @pytest.mark.parametrize("client", [CLIENT, SERVER])
 def test_the_proxy_protocol(stage, sender, client):
-    """Who speaks is the client behind: balanced as any other, with the address that the protocol says, even if the relay runs on a server."""
+    """Who speaks is the client behind: balanced as any other, with the address that the protocol says, even if the
+    relay runs on a server."""
     back = stage.backend("127.0.9.2")
-    front = stage.httpd(CLUSTER_OF_9 + PRIVATE + "RemoteIPProxyProtocol On\nRemoteIPProxyProtocolExceptions 127.0.9.1\nBackhand removeSelf\n"
-                        "<Location /cgi-bin>\nBackhand off\n</Location>\n", cgi=True, address="127.0.9.1", files=FILES, modules=("remoteip",))
+    front = stage.httpd(
+        CLUSTER_OF_9
+        + PRIVATE
+        + "RemoteIPProxyProtocol On\nRemoteIPProxyProtocolExceptions 127.0.9.1\nBackhand removeSelf\n"
+        "<Location /cgi-bin>\nBackhand off\n</Location>\n",
+        cgi=True,
+        address="127.0.9.1",
+        files=FILES,
+        modules=("remoteip",),
+    )
     stage.plant(front, Announcement(back.address, back.port), Announcement(SERVER, state=MAINTENANCE))
     claim = f"Backhand-Proxied: {FORGED}\r\n"
     before = len(back.requests)
@@ -181,7 +220,9 @@ def test_a_front_connects_from_the_address_that_it_announces(stage, mpm):
         front.configure(FRONT + f"BackhandConnectionPools {scheme}\n")
         front.restart()
         for method in ("GET", "POST"):
-            answer = front.get("/cgi-bin/who", source=STRANGER, method=method, body=b"x" * 9000 if method == "POST" else None)
+            answer = front.get(
+                "/cgi-bin/who", source=STRANGER, method=method, body=b"x" * 9000 if method == "POST" else None
+            )
             assert answer.text == f"address={STRANGER} header={STRANGER} proto=\n"
 
 
@@ -198,13 +239,29 @@ def test_an_administrators_source_address_counts(stage):
 def test_a_front_of_two_addresses(stage, mpm):
     """Two lines, two addresses, one server: each is enough."""
     other, group = "127.0.9.33", stage.new_group()
-    front = stage.httpd(FRONT + f"MulticastStats {other}:${{port}} {group[0]}:{group[1]},1\n", mpm=mpm, address="127.0.9.3", name="front")
-    servers = [stage.httpd(CLUSTER_OF_9, mpm=mpm, cgi=True, address=f"127.0.9.{number}", files=FILES, name=f"server{number}", group=where)
-               for number, where in ((4, stage.group), (5, group))]
+    front = stage.httpd(
+        FRONT + f"MulticastStats {other}:${{port}} {group[0]}:{group[1]},1\n",
+        mpm=mpm,
+        address="127.0.9.3",
+        name="front",
+    )
+    servers = [
+        stage.httpd(
+            CLUSTER_OF_9,
+            mpm=mpm,
+            cgi=True,
+            address=f"127.0.9.{number}",
+            files=FILES,
+            name=f"server{number}",
+            group=where,
+        )
+        for number, where in ((4, stage.group), (5, group))
+    ]
     front.knows(*servers)
     servers[0].knows(front)
     servers[1].knows(f"{other}:{front.port}")
-    # A server has heard the front, but not yet by all of its addresses: it turns a request away, which the other one answers.
+    # A server has heard the front, but not yet by all of its addresses: it turns a request away, which the other one
+    # answers.
     for server in servers:
         server.log.allow("BH0432")
     seen = set()
@@ -229,11 +286,17 @@ def test_a_light_front_on_loopback(stage):
 @pytest.mark.parametrize("override", ["", "ProxyErrorOverride On\n"])
 def test_the_next_candidate_takes_what_one_turns_away(stage, method, override):
     """The request was not processed: whatever its method, another server gets it, and nobody is blamed."""
+
     def refuse(request):
         return Reply(503, b"no", {"Backhand-Refused": "unknown-server", "Retry-After": "1"})
+
     stern, kind = stage.backend("127.0.9.2", reply=refuse), stage.backend("127.0.9.4")
-    front = stage.httpd(CLUSTER_OF_9 + override + "BackhandTrace On\nBackhand removeSelf\nBackhand byLoad\n", address="127.0.9.3")
-    stage.plant(front, Announcement(stern.address, stern.port, load=0), Announcement(kind.address, kind.port, load=9000))
+    front = stage.httpd(
+        CLUSTER_OF_9 + override + "BackhandTrace On\nBackhand removeSelf\nBackhand byLoad\n", address="127.0.9.3"
+    )
+    stage.plant(
+        front, Announcement(stern.address, stern.port, load=0), Announcement(kind.address, kind.port, load=9000)
+    )
     for _ in range(6):
         answer = front.get("/", method=method)
         assert (answer.status, answer.text, answer.header("Backhand-Refused")) == (200, kind.id, None)
@@ -246,6 +309,7 @@ def test_the_next_candidate_takes_what_one_turns_away(stage, method, override):
 def test_nobody_knows_the_front(stage):
     def refuse(request):
         return Reply(503, b"no", {"Backhand-Refused": "unknown-server", "Retry-After": "1"})
+
     backend = stage.backend("127.0.9.2", reply=refuse)
     front = stage.httpd(FRONT, address="127.0.9.3")
     stage.plant(front, Announcement(backend.address, backend.port))
@@ -262,6 +326,7 @@ def test_posts_go_elsewhere_while_a_server_does_not_know_the_front(stage, mpm):
 
     def answer(request):
         return Reply() if knows else Reply(503, b"no", {"Backhand-Refused": "unknown-server", "Retry-After": "1"})
+
     deaf, good = stage.backend("127.0.9.2", reply=answer), stage.backend("127.0.9.4")
     front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byRandom\n", address="127.0.9.3", mpm=mpm)
     stage.plant(front, Announcement(deaf.address, deaf.port), Announcement(good.address, good.port))
@@ -269,6 +334,7 @@ def test_posts_go_elsewhere_while_a_server_does_not_know_the_front(stage, mpm):
 
     def posts(count):
         return [front.get("/", method="POST", body=b"x" * 100).status for _ in range(count)]
+
     while not deaf.requests:
         assert front.get("/").status == 200
     assert posts(30) == [200] * 30
@@ -298,10 +364,15 @@ DOWN = "AH00957|AH01114|AH00959|AH01102|AH00898|AH10154|BH0432|BH0434|BH0408"
 
 
 def test_rolling_cold_restarts_under_load(stage, mpm):
-    """A server that starts with an empty table knows nobody for a moment: no client notices, and none is taken for the front."""
+    """A server that starts with an empty table knows nobody for a moment: no client notices, and none is taken for the
+    front."""
     front = stage.httpd(FRONT + "Backhand byRandom\n", mpm=mpm, address="127.0.9.3", name="front", workers=16)
-    servers = [stage.httpd(CLUSTER_OF_9 + OURS, mpm=mpm, address=f"127.0.9.{number}", files=FILES, name=f"server{number}", workers=16)
-               for number in (4, 5, 6)]
+    servers = [
+        stage.httpd(
+            CLUSTER_OF_9 + OURS, mpm=mpm, address=f"127.0.9.{number}", files=FILES, name=f"server{number}", workers=16
+        )
+        for number in (4, 5, 6)
+    ]
     front.knows(*servers)
     for server in (front, *servers):
         server.log.always(DOWN)
@@ -337,8 +408,14 @@ AcceptStats 10.99.0.0/28
 </Location>
 """
     front, *servers = (
-        stage.httpd(config + ("Backhand removeSelf\nBackhand byRandom\n" if number == 1 else ""), name=f"member{number}", files=FILES,
-                    host=network.host(f"member{number}", f"10.99.0.{number}")) for number in (1, 2, 3))
+        stage.httpd(
+            config + ("Backhand removeSelf\nBackhand byRandom\n" if number == 1 else ""),
+            name=f"member{number}",
+            files=FILES,
+            host=network.host(f"member{number}", f"10.99.0.{number}"),
+        )
+        for number in (1, 2, 3)
+    )
     for server in (front, *servers):
         server.knows(front, *servers)
         server.log.always(DOWN)
@@ -360,12 +437,17 @@ AcceptStats 10.99.0.0/28
 
 # ---- X-Forwarded-Proto ----
 
-@pytest.mark.parametrize("remoteip, source, expected", [("", STRANGER, None), ("", SERVER, None), (REMOTEIP, STRANGER, None),
-                                                        (REMOTEIP, BALANCER, "https")])
+
+@pytest.mark.parametrize(
+    "remoteip, source, expected",
+    [("", STRANGER, None), ("", SERVER, None), (REMOTEIP, STRANGER, None), (REMOTEIP, BALANCER, "https")],
+)
 def test_a_clients_scheme_is_not_passed_on(stage, remoteip, source, expected):
     """Only that of a proxy which may say who its client is, too."""
     backend = stage.backend("127.0.9.2")
     front = stage.httpd(FRONT + remoteip, address="127.0.9.3", modules=("remoteip",))
     stage.plant(front, Announcement(backend.address, backend.port))
-    assert front.get("/", source=source, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": CLIENT}).status == 200
+    assert (
+        front.get("/", source=source, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": CLIENT}).status == 200
+    )
     assert backend.requests[0].header("X-Forwarded-Proto") == expected

@@ -8,7 +8,9 @@ from harness.stage import CLUSTER_OF_9
 
 REFUSED = r"AH00957|AH01114|AH00959"
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Directory ${root}/htdocs/app>
     Require ip 203.0.113.0/24
@@ -22,6 +24,7 @@ BackhandTrace On
     Require ip 203.0.113.0/24
 </Location>
 """
+)
 
 
 def front(stage, mpm, first="Backhand removeSelf", **how):
@@ -41,13 +44,24 @@ def test_another_servers_request_passes_by(stage, mpm):
     assert backend.requests[-1].body == body
 
 
-@pytest.mark.parametrize("module, line", [("dir", "FallbackResource /index.html"), ("speling", "CheckSpelling On"),
-                                          ("negotiation", "Options +MultiViews"), ("dir", "DirectoryIndex page")])
+@pytest.mark.parametrize(
+    "module, line",
+    [
+        ("dir", "FallbackResource /index.html"),
+        ("speling", "CheckSpelling On"),
+        ("negotiation", "Options +MultiViews"),
+        ("dir", "DirectoryIndex page"),
+    ],
+)
 def test_what_helps_out_for_missing_files_keeps_quiet(stage, mpm, module, line):
     """Nobody has looked for the file: it is not missing."""
     backend = stage.backend("127.0.9.2")
-    server = stage.httpd(CONFIG % f"Backhand removeSelf\n    {line}", mpm=mpm, modules=(module,),
-                         files={"app/page": "local", "app/name.txt": "local"})
+    server = stage.httpd(
+        CONFIG % f"Backhand removeSelf\n    {line}",
+        mpm=mpm,
+        modules=(module,),
+        files={"app/page": "local", "app/name.txt": "local"},
+    )
     stage.plant(server, Announcement(backend.address, backend.port))
     for path in ("/app/pgae", "/app/name", "/app/"):
         answer = server.get(path)
@@ -84,8 +98,13 @@ def test_what_ends_here_is_guarded(stage, mpm, method, size):
 
 def test_what_ends_here_is_served(stage, mpm):
     """As before, but with leave: the file, and the log tells what happened."""
-    server = stage.httpd((CONFIG % "Backhand addSelf").replace("Require ip 203.0.113.0/24\n</Directory>", "Require all granted\n</Directory>"),
-                         mpm=mpm, files={"app/page": "local"})
+    server = stage.httpd(
+        (CONFIG % "Backhand addSelf").replace(
+            "Require ip 203.0.113.0/24\n</Directory>", "Require all granted\n</Directory>"
+        ),
+        mpm=mpm,
+        files={"app/page": "local"},
+    )
     server.log.expect(REFUSED)
     stage.plant(server, Announcement("127.0.9.3", ports.free_port("127.0.9.3"), load=-1_000_000))
     answer = server.get("/app/page")
@@ -95,8 +114,12 @@ def test_what_ends_here_is_served(stage, mpm):
 
 def test_nobody_left_is_served_here(stage):
     """removeSelf, and the only other server is too old: Local, with the sections."""
-    server = stage.httpd((CONFIG % "Backhand removeSelf").replace("Require ip 203.0.113.0/24\n</Directory>", "Require all granted\n</Directory>"),
-                         files={"app/page": "local"})
+    server = stage.httpd(
+        (CONFIG % "Backhand removeSelf").replace(
+            "Require ip 203.0.113.0/24\n</Directory>", "Require all granted\n</Directory>"
+        ),
+        files={"app/page": "local"},
+    )
     answer = server.get("/app/page")
     assert (answer.status, answer.text, answer.trace.action) == (200, "local", "none")
 
@@ -104,10 +127,15 @@ def test_nobody_left_is_served_here(stage):
 def test_a_chain_that_is_turned_off_after_all(stage, mpm):
     """<If> is evaluated after the decision: the request is served here, and the sections are asked."""
     backend = stage.backend("127.0.9.2")
-    server = stage.httpd(CONFIG % """Backhand removeSelf
+    server = stage.httpd(
+        CONFIG
+        % """Backhand removeSelf
     <If "%{HTTP:X-Here} == 'yes'">
         Backhand off
-    </If>""", mpm=mpm, files={"app/page": "local"})
+    </If>""",
+        mpm=mpm,
+        files={"app/page": "local"},
+    )
     stage.plant(server, Announcement(backend.address, backend.port))
     assert server.get("/app/page").text == backend.id
     assert server.get("/app/page", headers={"X-Here": "yes"}).status == 403
@@ -118,9 +146,13 @@ def test_a_chain_that_is_turned_off_after_all(stage, mpm):
 def test_a_rewritten_url_is_walked(stage):
     """What another module makes of the URL belongs to other sections than those that were decided on."""
     backend = stage.backend("127.0.9.2")
-    server = stage.httpd("RewriteEngine On\nRewriteRule ^/app/moved$ /private [PT]\n" + CONFIG % "Backhand removeSelf"
-                         + "<Directory ${root}/htdocs>\n<Files private>\nRequire all denied\n</Files>\n</Directory>\n",
-                         modules=("rewrite",), files={"private": "secret"})
+    server = stage.httpd(
+        "RewriteEngine On\nRewriteRule ^/app/moved$ /private [PT]\n"
+        + CONFIG % "Backhand removeSelf"
+        + "<Directory ${root}/htdocs>\n<Files private>\nRequire all denied\n</Files>\n</Directory>\n",
+        modules=("rewrite",),
+        files={"private": "secret"},
+    )
     stage.plant(server, Announcement(backend.address, backend.port))
     assert server.get("/app/moved").status == 403
     assert backend.requests == []

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""HTTPRedirectToIP and HTTPRedirectToName: where clients are sent, where not, and that nobody puts words into the answer."""
+"""HTTPRedirectToIP and HTTPRedirectToName: where clients are sent, where not, and that nobody puts words into the
+answer."""
 
 import re
 import socket
@@ -12,7 +13,9 @@ from harness.announce import Announcement
 from harness.httpd import REPOSITORY
 from harness.stage import CLUSTER, CLUSTER_OF_9
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 AllowEncodedSlashes NoDecode
 BackhandTrace On
 <Location /ip>
@@ -63,6 +66,7 @@ BackhandTrace On
     Backhand HTTPRedirectToName
 </Location>
 """
+)
 
 # The least loaded machine there is: it is chosen, not the one that runs the test.
 WWW3 = Announcement("127.0.9.3", 81, "www3.sanfran.hosting.com", load=-1_000_000)
@@ -70,17 +74,30 @@ WWW3 = Announcement("127.0.9.3", 81, "www3.sanfran.hosting.com", load=-1_000_000
 
 @pytest.fixture(scope="module")
 def server(module_stage):
-    server = module_stage.httpd(CONFIG, files={name: name for name in ("observe", "self", "back", "back-name", "stay-name")})
+    server = module_stage.httpd(
+        CONFIG, files={name: name for name in ("observe", "self", "back", "back-name", "stay-name")}
+    )
     module_stage.plant(server, WWW3)
     return server
 
 
 # ---- Where to ----
 
-@pytest.mark.parametrize("path", [
-    "/ip", "/ip/", "/ip?", "/ip/a%2Fb%20c?d=%26&e=+%0d%0a&f=http://x/", "/ip//x/./y/../z;p=1", "/ip/" + "x" * 3000, "/ip/%C3%A4?%",
-    "/ip/a%0d%0aSet-Cookie:%20x=y", "/ip/é'\"<>",
-])
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ip",
+        "/ip/",
+        "/ip?",
+        "/ip/a%2Fb%20c?d=%26&e=+%0d%0a&f=http://x/",
+        "/ip//x/./y/../z;p=1",
+        "/ip/" + "x" * 3000,
+        "/ip/%C3%A4?%",
+        "/ip/a%0d%0aSet-Cookie:%20x=y",
+        "/ip/é'\"<>",
+    ],
+)
 def test_path_and_query_as_sent(server, path):
     answer = raw(server, f"GET {path} HTTP/1.1\r\nHost: www.client.com\r\nConnection: close\r\n\r\n".encode())
     assert answer.status == 302
@@ -94,11 +111,17 @@ def test_what_is_told(server):
     assert " 302 action=redirect server=127.0.9.3:81" in server.logged("/ip/told")
 
 
-@pytest.mark.parametrize("path, host, location", [
-    ("/name", "www.client.com", "www3.sanfran.hosting.com"), ("/left", "www.client.com", "www3.sanfran.client.com"),
-    ("/left", "www.client.com:8080", "www3.sanfran.client.com"), ("/left", "client.com", "www3.sanfran.client.com"),
-    ("/left", "WWW.Client.COM", "www3.sanfran.client.com"), ("/left1", "www.client.com", "www3.client.com"),
-])
+@pytest.mark.parametrize(
+    "path, host, location",
+    [
+        ("/name", "www.client.com", "www3.sanfran.hosting.com"),
+        ("/left", "www.client.com", "www3.sanfran.client.com"),
+        ("/left", "www.client.com:8080", "www3.sanfran.client.com"),
+        ("/left", "client.com", "www3.sanfran.client.com"),
+        ("/left", "WWW.Client.COM", "www3.sanfran.client.com"),
+        ("/left1", "www.client.com", "www3.client.com"),
+    ],
+)
 def test_names(server, path, host, location):
     answer = server.get(path, headers={"Host": host})
     assert answer.status == 302
@@ -154,10 +177,38 @@ def raw(server, data):
     return client.Response(int(lines[0].split(" ")[1]), [tuple(line.split(": ", 1)) for line in lines[1:]], body)
 
 
-EVIL = [b"evil.com\rSet-Cookie: x=y", b"evil.com%0d%0aSet-Cookie: x=y", b"evil.com/", b"evil.com/..", b"a@evil.com", b"evil.com?x", b"evil.com#x",
-        b"evil com", b"evil.com\t", b"\x01evil.com", b"evil.com\x7f", b"evil\xc3\xa9.com", b"evil.com\\@x.com", b".", b"..", b".com", b"..com",
-        b"a..com", b"x.com..", b"<b>.com", b"\"a\".com", b"evil.com:80:80", b"evil.com:x", b"[::1]", b"[::1", b"::1", b"10.0.0.4", b"%2e.com", b"a,b.com",
-        b"x" * 3000 + b".com"]
+EVIL = [
+    b"evil.com\rSet-Cookie: x=y",
+    b"evil.com%0d%0aSet-Cookie: x=y",
+    b"evil.com/",
+    b"evil.com/..",
+    b"a@evil.com",
+    b"evil.com?x",
+    b"evil.com#x",
+    b"evil com",
+    b"evil.com\t",
+    b"\x01evil.com",
+    b"evil.com\x7f",
+    b"evil\xc3\xa9.com",
+    b"evil.com\\@x.com",
+    b".",
+    b"..",
+    b".com",
+    b"..com",
+    b"a..com",
+    b"x.com..",
+    b"<b>.com",
+    b'"a".com',
+    b"evil.com:80:80",
+    b"evil.com:x",
+    b"[::1]",
+    b"[::1",
+    b"::1",
+    b"10.0.0.4",
+    b"%2e.com",
+    b"a,b.com",
+    b"x" * 3000 + b".com",
+]
 
 
 @pytest.mark.parametrize("options", ["Strict", "Unsafe"])
@@ -166,7 +217,9 @@ def test_evil_hosts(module_stage, evil, path, options):
     """Refused by httpd, or sent to the address, or to a name that has nothing evil in it."""
     server = evil(options)
     for host in EVIL:
-        answer = raw(server, b"GET " + path.encode() + b"?x HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+        answer = raw(
+            server, b"GET " + path.encode() + b"?x HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
+        )
         if answer.status == 400:
             continue
         assert answer.status == 302
@@ -182,17 +235,30 @@ def evil(module_stage):
 
     def serve(options):
         if options not in servers:
-            servers[options] = module_stage.httpd(f"HttpProtocolOptions {options}\n" + CONFIG, group=module_stage.new_group())
+            servers[options] = module_stage.httpd(
+                f"HttpProtocolOptions {options}\n" + CONFIG, group=module_stage.new_group()
+            )
             module_stage.plant(servers[options], WWW3)
         return servers[options]
+
     return serve
 
 
 @pytest.mark.parametrize("options", ["Strict", "Unsafe"])
-@pytest.mark.parametrize("target", [
-    b"/ip/a\rSet-Cookie:x=y", b"/ip/a\x0bb", b"/ip/\x7f", b"/ip?a\rSet-Cookie:x", b"/ip\tx", b"http://h.i/ip/a%0d%0aSet-Cookie:%20x=y",
-    b"http://h.i/ip\rSet-Cookie:x=y", b"http://user@h.i/ip", b"http://h.i:1/ip?x",
-])
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/ip/a\rSet-Cookie:x=y",
+        b"/ip/a\x0bb",
+        b"/ip/\x7f",
+        b"/ip?a\rSet-Cookie:x",
+        b"/ip\tx",
+        b"http://h.i/ip/a%0d%0aSet-Cookie:%20x=y",
+        b"http://h.i/ip\rSet-Cookie:x=y",
+        b"http://user@h.i/ip",
+        b"http://h.i:1/ip?x",
+    ],
+)
 def test_evil_targets(evil, options, target):
     server = evil(options)
     server.log.allow(r"AH\d+")
@@ -208,13 +274,17 @@ def test_without_a_name_to_the_address(stage):
     """HTTP/1.0 has no Host. One line tells, once a minute."""
     server = stage.httpd(CONFIG)
     stage.plant(server, WWW3)
-    server.log.expect(r":warn\].*BH0421: '%1S\.%1H' makes no host name of the server name 'www3\.sanfran\.hosting\.com' and the Host header ''")
+    server.log.expect(
+        r":warn\].*BH0421: '%1S\.%1H' makes no host name of the server name 'www3\.sanfran\.hosting\.com' and the "
+        r"Host header ''"
+    )
     for _ in range(30):
         assert raw(server, b"GET /left1 HTTP/1.0\r\n\r\n").header("Location") == "http://127.0.9.3:81/left1"
     assert server.log.count("BH0421") <= len(server.children())
 
 
 # ---- Who is not sent away ----
+
 
 def test_chosen_self_serves(server):
     answer = server.get("/self")
@@ -226,7 +296,7 @@ def test_who_asks_for_this_server_stays(server):
     assert server.get("/back", headers={"Host": "www.site.test"}).header("Location") == "http://127.0.9.3:81/back"
     answer = server.get("/back")  # by address and port
     assert (answer.status, answer.text, answer.trace.action, answer.trace.server) == (200, "back", "local", server.id)
-    assert "action=local" in server.logged("/back HTTP/1.1\" 200")
+    assert "action=local" in server.logged('/back HTTP/1.1" 200')
     # With another port it is another server.
     assert server.get("/back", headers={"Host": server.address}).status == 302
 
@@ -244,7 +314,10 @@ def test_who_asks_for_this_server_by_name_stays(server):
 def test_the_name_is_that_of_the_rule_which_redirects(server):
     """addSelf comes behind: this server has no rule of its own, and clients are sent here by the others' rule."""
     host = f"{server.name}.site.test:{server.port}"
-    assert server.get("/back-name", headers={"Host": "www.test"}).header("Location") == "http://www3.site.test:81/back-name"
+    assert (
+        server.get("/back-name", headers={"Host": "www.test"}).header("Location")
+        == "http://www3.site.test:81/back-name"
+    )
     assert server.get("/back-name", headers={"Host": host}).text == "back-name"
     assert server.get("/back-name", headers={"Host": f"www.site.test:{server.port}"}).status == 302
 
@@ -259,7 +332,11 @@ def test_who_asks_for_the_other_server_is_proxied(stage):
     backend = stage.backend("127.0.9.2")
     server = stage.httpd(CONFIG)
     stage.plant(server, Announcement(backend.address, backend.port, "www9.site.test"))
-    for path, host in (("/ip", backend.id), ("/name", f"www9.site.test:{backend.port}"), ("/name", f"WWW9.Site.test:{backend.port}")):
+    for path, host in (
+        ("/ip", backend.id),
+        ("/name", f"www9.site.test:{backend.port}"),
+        ("/name", f"WWW9.Site.test:{backend.port}"),
+    ):
         answer = server.get(path, headers={"Host": host})
         assert (answer.status, answer.text, answer.trace.action) == (200, backend.id, "proxy")
     assert server.get("/ip", headers={"Host": backend.address}).status == 302
@@ -290,7 +367,12 @@ def test_no_ping_pong(stage, mpm):
 
 def test_observe(server):
     answer = server.get("/observe")
-    assert (answer.status, answer.text, answer.trace.action, answer.trace.server) == (200, "observe", "redirect", WWW3.id)
+    assert (answer.status, answer.text, answer.trace.action, answer.trace.server) == (
+        200,
+        "observe",
+        "redirect",
+        WWW3.id,
+    )
     assert "action=local server=127.0.9.3:81" in server.logged("/observe")
 
 
@@ -303,7 +385,9 @@ def test_a_peers_request_stays(stage):
 
 # ---- Together with proxying, and with the walk left out ----
 
-MIXED = CLUSTER_OF_9 + """
+MIXED = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Location /mixed>
     Backhand removeSelf
@@ -311,6 +395,7 @@ BackhandTrace On
     Backhand byLoad
 </Location>
 """
+)
 SOURCE = """
 #include <string.h>
 #include "mod_backhand.h"
@@ -333,8 +418,20 @@ int by_hostname(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 def away(module_stage):
     source, result = module_stage.folder / "away.c", module_stage.folder / "away.so"
     source.write_text(SOURCE)
-    subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", str(result),
-                    str(source)], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-Wall",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            f"-I{REPOSITORY}/Sources/CBackhand/include",
+            "-o",
+            str(result),
+            str(source),
+        ],
+        check=True,
+    )
     return result
 
 
@@ -363,19 +460,26 @@ def test_each_has_a_name_of_its_own(stage, away):
     server = stage.httpd(CLUSTER_OF_9 + f"Backhand byLoad\nBackhandFromSO {away} by_hostname\n", files={"page": "here"})
     stage.plant(server, WWW3)
     assert server.get("/page", headers={"Host": f"{server.name}.test:{server.port}"}).text == "here"
-    assert server.get("/page", headers={"Host": "a.test"}).header("Location") == "http://www3.sanfran.hosting.com:81/page"
+    assert (
+        server.get("/page", headers={"Host": "a.test"}).header("Location") == "http://www3.sanfran.hosting.com:81/page"
+    )
 
 
 def test_redirect_before_proxy(stage, away):
     backend = stage.backend("127.0.9.2")
     server = stage.httpd(MIXED % away)
-    stage.plant(server, Announcement(backend.address, backend.port, "proxied", load=2000),
-                Announcement("127.0.9.4", 81, "redirected", load=1000))
+    stage.plant(
+        server,
+        Announcement(backend.address, backend.port, "proxied", load=2000),
+        Announcement("127.0.9.4", 81, "redirected", load=1000),
+    )
     assert server.get("/mixed").header("Location") == "http://127.0.9.4:81/mixed"
     assert backend.requests == []
 
 
-WALK = CLUSTER_OF_9 + """
+WALK = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 <Directory ${root}/htdocs/app>
     Require ip 203.0.113.0/24
@@ -390,6 +494,7 @@ BackhandTrace On
     Require ip 203.0.113.0/24
 </Location>
 """
+)
 
 
 def test_without_the_walk(stage, mpm):
@@ -408,7 +513,9 @@ def test_without_the_walk(stage, mpm):
 
 # ---- TLS ----
 
-TLS = CLUSTER_OF_9 + """
+TLS = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 Listen ${address}:%(tls)s https
 Backhand removeSelf
@@ -425,18 +532,42 @@ Backhand HTTPRedirectToName %%1S.%%1H
     SSLCertificateKeyFile %(folder)s/key.pem
 </VirtualHost>
 """
+)
 
 
 def make_certificate(folder, name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}",
-                    "-addext", f"subjectAltName=DNS:{name}", "-addext", "basicConstraints=critical,CA:FALSE",
-                    "-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            f"subjectAltName=DNS:{name}",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            str(folder / "key.pem"),
+            "-out",
+            str(folder / "certificate.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 def ask_by_tls(server, port, path, host, certificate):
     context = ssl.create_default_context(cafile=str(certificate))
-    with (socket.create_connection((server.address, port), 20) as plain,
-          context.wrap_socket(plain, server_hostname="front.test") as connection):
+    with (
+        socket.create_connection((server.address, port), 20) as plain,
+        context.wrap_socket(plain, server_hostname="front.test") as connection,
+    ):
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         text = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = text.partition(b"\r\n\r\n")
@@ -454,6 +585,7 @@ def test_tls(stage, mpm):
 
     def ask(path, host):
         return ask_by_tls(server, tls, path, host, stage.folder / "certificate.pem")
+
     assert ask("/a%20b?c", "www.client.com").header("Location") == f"https://www3.client.com:{tls}/a%20b?c"
     assert ask("/ip", "www.client.com").header("Location") == f"https://127.0.9.3:{tls}/ip"
     assert server.get("/ip", headers={"Host": "www.client.com"}).header("Location") == "http://127.0.9.3:81/ip"
@@ -462,7 +594,10 @@ def test_tls(stage, mpm):
     assert ask("/ip", server.id).status == 302
 
 
-@pytest.mark.parametrize("name, port", [("https://www.site.test", ""), ("https://www.site.test:443", ""), ("https://www.site.test:8443", ":8443")])
+@pytest.mark.parametrize(
+    "name, port",
+    [("https://www.site.test", ""), ("https://www.site.test:443", ""), ("https://www.site.test:8443", ":8443")],
+)
 def test_tls_that_ends_before_us(stage, name, port):
     """ServerName says what clients see."""
     server = stage.httpd(f"ServerName {name}\n" + CONFIG)
@@ -471,6 +606,7 @@ def test_tls_that_ends_before_us(stage, name, port):
 
 
 # ---- The configuration ----
+
 
 def test_add_prediction_warns_once(stage):
     line = "Backhand addPrediction\n"
@@ -484,6 +620,9 @@ def test_add_prediction_warns_once(stage):
 
 
 def test_backhand_off(stage):
-    server = stage.httpd(CLUSTER_OF_9 + "BackhandTrace On\nBackhand byLoad\n<Location /off>\nBackhand backhand_off\n</Location>\n", files={"off": ""})
+    server = stage.httpd(
+        CLUSTER_OF_9 + "BackhandTrace On\nBackhand byLoad\n<Location /off>\nBackhand backhand_off\n</Location>\n",
+        files={"off": ""},
+    )
     assert server.get("/").trace is not None
     assert server.get("/off").trace is None

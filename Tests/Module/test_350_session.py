@@ -7,7 +7,9 @@ import pytest
 from harness.announce import Announcement
 from harness.stage import CLUSTER_OF_9
 
-CONFIG = CLUSTER_OF_9 + """
+CONFIG = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 Backhand removeSelf
 Backhand byLoad
@@ -28,6 +30,7 @@ Backhand bySession
     Backhand bySession
 </Location>
 """
+)
 
 
 def in_hex(address, port=None):
@@ -41,8 +44,13 @@ class Farm:
     def __init__(self, stage, mpm="event"):
         self.backends = [stage.backend(address) for address in ("127.0.9.15", "127.0.9.16", "127.0.9.16")]
         self.front = stage.httpd(CONFIG, mpm=mpm, files={"self": "self", "redirect": "redirect"})
-        stage.plant(self.front, *(Announcement(backend.address, backend.port, load=number - 1_000_000)
-                                  for number, backend in enumerate(self.backends)))
+        stage.plant(
+            self.front,
+            *(
+                Announcement(backend.address, backend.port, load=number - 1_000_000)
+                for number, backend in enumerate(self.backends)
+            ),
+        )
 
     def serves(self, path="/", **how):
         """Which backend has answered, and what it got."""
@@ -72,16 +80,25 @@ def test_comes_back(stage, mpm):
 
 
 def test_the_request_arrives_untouched(farm):
-    value = f"a=b; PHPSESSID={in_hex('127.0.9.16')}x; c=\"d\""
+    value = f'a=b; PHPSESSID={in_hex("127.0.9.16")}x; c="d"'
     number, request = farm.serves("/p?PHPSESSID=x&y", **cookie(value))
     assert (number, request.target, request.header("Cookie")) == (1, "/p?PHPSESSID=x&y", value)
 
 
-@pytest.mark.parametrize("value, number", [
-    (in_hex("127.0.9.16"), 1), (in_hex("127.0.9.16").upper() + "xyz", 1), (f'"{in_hex("127.0.9.16")}"', 1),
-    (in_hex("127.0.9.16")[:7], 0), ("", 0), (in_hex("127.0.9.99"), 0), ("c4ca4238a0b923820dcc509a6f75849b", 0), ("127.0.9.16", 0),
-    (in_hex("127.0.9.16", 1), 0),
-])
+@pytest.mark.parametrize(
+    "value, number",
+    [
+        (in_hex("127.0.9.16"), 1),
+        (in_hex("127.0.9.16").upper() + "xyz", 1),
+        (f'"{in_hex("127.0.9.16")}"', 1),
+        (in_hex("127.0.9.16")[:7], 0),
+        ("", 0),
+        (in_hex("127.0.9.99"), 0),
+        ("c4ca4238a0b923820dcc509a6f75849b", 0),
+        ("127.0.9.16", 0),
+        (in_hex("127.0.9.16", 1), 0),
+    ],
+)
 def test_ids(farm, value, number):
     assert farm.serves(**cookie(f"PHPSESSID={value}"))[0] == number
     assert farm.serves(f"/?a=b&PHPSESSID={value.strip(chr(34))}&c")[0] == number
@@ -89,9 +106,15 @@ def test_ids(farm, value, number):
 
 def test_several_headers(farm):
     """httpd joins them."""
-    for lines in (b"Cookie: a=b\r\nCookie: PHPSESSID=%s\r\n", b"Cookie: PHPSESSID=%s\r\nCookie: a=b\r\n",
-                  b"Cookie: PHPSESSID=0b000001\r\nCookie: PHPSESSID=%s\r\n", b"COOKIE: x=y;PHPSESSID=%s;z\r\n"):
-        text = farm.front.raw(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + lines % in_hex("127.0.9.16").encode() + b"\r\n")
+    for lines in (
+        b"Cookie: a=b\r\nCookie: PHPSESSID=%s\r\n",
+        b"Cookie: PHPSESSID=%s\r\nCookie: a=b\r\n",
+        b"Cookie: PHPSESSID=0b000001\r\nCookie: PHPSESSID=%s\r\n",
+        b"COOKIE: x=y;PHPSESSID=%s;z\r\n",
+    ):
+        text = farm.front.raw(
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + lines % in_hex("127.0.9.16").encode() + b"\r\n"
+        )
         assert text.endswith(farm.backends[1].id.encode()), lines
 
 
@@ -110,7 +133,9 @@ def test_cookie_before_query(farm):
 
 def test_trace(farm):
     front = farm.front
-    known, unknown = (front.get("/", **cookie(f"PHPSESSID={in_hex(address)}")).trace for address in ("127.0.9.16", "127.0.9.99"))
+    known, unknown = (
+        front.get("/", **cookie(f"PHPSESSID={in_hex(address)}")).trace for address in ("127.0.9.16", "127.0.9.99")
+    )
     assert known.left == [("removeSelf", 3), ("byLoad", 3), ("bySession", 1)]
     assert unknown.left == [("removeSelf", 3), ("byLoad", 3), ("bySession", 3)]
 

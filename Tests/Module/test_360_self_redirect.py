@@ -32,9 +32,14 @@ class Machine:
 
     def __init__(self, stage, chain="Backhand byAge 6", mpm="event", back=True, more="", address="127.0.48.1"):
         self.port = ports.free_port(address)
-        self.back = stage.httpd(BACK, name="back", address=address, port=self.port, mpm=mpm,
-                                files={"app/page": "made"}) if back else None
-        self.front = stage.httpd(FRONT % {"back": self.port, "chain": chain} + more, name="front", address=address, mpm=mpm, files=FILES)
+        self.back = (
+            stage.httpd(BACK, name="back", address=address, port=self.port, mpm=mpm, files={"app/page": "made"})
+            if back
+            else None
+        )
+        self.front = stage.httpd(
+            FRONT % {"back": self.port, "chain": chain} + more, name="front", address=address, mpm=mpm, files=FILES
+        )
         self.id = f"{address}:{self.port}"
         wait_for(lambda: self.table().self, 8, "the front's own row")
 
@@ -45,7 +50,11 @@ class Machine:
 def test_front_and_back(stage, mpm):
     machine = Machine(stage, mpm=mpm)
     client = "127.0.48.77"
-    for path, method, body in (("/app/page", "GET", None), ("/app/page?a=b%2Fc", "GET", None), ("/app/page", "HEAD", None)):
+    for path, method, body in (
+        ("/app/page", "GET", None),
+        ("/app/page?a=b%2Fc", "GET", None),
+        ("/app/page", "HEAD", None),
+    ):
         answer = machine.front.get(path, method=method, body=body, source=client)
         assert (answer.status, answer.text) == (200, "" if method == "HEAD" else "made")
         assert (answer.trace.action, answer.trace.server) == ("proxy", machine.id)
@@ -62,7 +71,9 @@ def test_front_and_back(stage, mpm):
 def test_the_back_is_balanced_by_others(stage):
     """Another server sends to the announced address: to the back at once."""
     machine = Machine(stage)
-    other = stage.httpd(CLUSTER + "BackhandTrace On\nBackhand removeSelf\nBackhand byAge 6\n", name="other", address="127.0.48.2")
+    other = stage.httpd(
+        CLUSTER + "BackhandTrace On\nBackhand removeSelf\nBackhand byAge 6\n", name="other", address="127.0.48.2"
+    )
     other.knows(machine.id)
     answer = other.get("/app/page", source="127.0.48.77")
     assert (answer.text, answer.trace.server) == ("made", machine.id)
@@ -81,8 +92,16 @@ def test_unavailable_stays_unavailable(stage):
     assert (answer.status, answer.trace.action, answer.header("Retry-After")) == (503, "none", "1")
 
 
-@pytest.mark.parametrize("chain", ["Backhand byAge 6", "Backhand removeSelf", "Backhand removeSelf\nBackhand HTTPRedirectToIP\nBackhand addSelf",
-                                   "BackhandDirectoryWalk Off\nBackhand byAge 6", "BackhandDirectoryWalk Off\nBackhand removeSelf"])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "Backhand byAge 6",
+        "Backhand removeSelf",
+        "Backhand removeSelf\nBackhand HTTPRedirectToIP\nBackhand addSelf",
+        "BackhandDirectoryWalk Off\nBackhand byAge 6",
+        "BackhandDirectoryWalk Off\nBackhand removeSelf",
+    ],
+)
 def test_the_front_never_serves_what_is_not_its_own(stage, chain):
     """The back is gone: 503, and not the source."""
     machine = Machine(stage, chain, back=False)
@@ -135,6 +154,7 @@ def plant(stage, machine, announcement):
     def heard():
         stage.announce(announcement, group=machine.front.group)
         return announcement.id in machine.table().servers
+
     wait_for(heard, 8, "the server to be heard", every=0.1)
 
 
@@ -153,31 +173,53 @@ def test_observe_of_nobody_serves_here(stage):
 @pytest.mark.parametrize("chain", ["Backhand byAge 6", "Backhand removeSelf"])
 def test_without_the_walk(stage, chain):
     """The front has no leave to serve the files, and needs none."""
-    machine = Machine(stage, f"BackhandDirectoryWalk Off\n{chain}",
-                      more="<Directory ${root}/htdocs/app>\nRequire all denied\n</Directory>\n")
+    machine = Machine(
+        stage,
+        f"BackhandDirectoryWalk Off\n{chain}",
+        more="<Directory ${root}/htdocs/app>\nRequire all denied\n</Directory>\n",
+    )
     assert machine.front.get("/app/page").text == "made"
 
 
 @pytest.mark.parametrize("cluster, bounded", [(CLUSTER, 1), (CLUSTER_OF_9, 3)])
 def test_own_address_is_the_front_itself(stage, mpm, cluster, bounded):
     """A request that comes back from a peer is served. From a stranger it is not: it has gone round, and ends."""
-    server = stage.httpd(cluster + "BackhandTrace On\nBackhandSelfRedirect On\nBackhand byAge 6\n", mpm=mpm, files={"page": "page"})
+    server = stage.httpd(
+        cluster + "BackhandTrace On\nBackhandSelfRedirect On\nBackhand byAge 6\n", mpm=mpm, files={"page": "page"}
+    )
     server.knows()
     answer = server.get("/page")
     server.log.allow("BH0407")
-    lines = wait_for(lambda: [line for line in server.access_log() if "/page" in line][bounded:] and server.access_log(), 5, "the log")
+    lines = wait_for(
+        lambda: [line for line in server.access_log() if "/page" in line][bounded:] and server.access_log(),
+        5,
+        "the log",
+    )
     assert sorted(line.split("action=")[1].split()[0] for line in lines) == ["looped", *["proxy"] * bounded]
     assert (answer.status, answer.text) == (200, "page") if cluster == CLUSTER else answer.status == 508
 
 
-@pytest.mark.parametrize("headers", [{"Backhand-Proxied": "192.0.2.1"}, {"Backhand-Proxied": "192.0.2.1", "Backhand-Hops": "3"},
-                                     {"Backhand-Proxied": "x", "Backhand-Hops": "-1"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Backhand-Proxied": "192.0.2.1"},
+        {"Backhand-Proxied": "192.0.2.1", "Backhand-Hops": "3"},
+        {"Backhand-Proxied": "x", "Backhand-Hops": "-1"},
+    ],
+)
 def test_no_stranger_gets_the_source(stage, headers):
-    """Who says that a server has sent the request, and that it has gone round, is not served what is not to be served."""
+    """Who says that a server has sent the request, and that it has gone round, is not served what is not to be
+    served."""
     port = ports.free_port("127.0.48.1")
-    front = stage.httpd((FRONT % {"back": port, "chain": "Backhand byAge 6"}).replace("127.0.0.0/8", "127.0.48.0/24"), name="front",
-                        address="127.0.48.1", files=FILES)
-    back = stage.httpd("AcceptStats 127.0.48.0/24\n", name="back", address="127.0.48.1", port=port, files={"app/page": "made"})
+    front = stage.httpd(
+        (FRONT % {"back": port, "chain": "Backhand byAge 6"}).replace("127.0.0.0/8", "127.0.48.0/24"),
+        name="front",
+        address="127.0.48.1",
+        files=FILES,
+    )
+    back = stage.httpd(
+        "AcceptStats 127.0.48.0/24\n", name="back", address="127.0.48.1", port=port, files={"app/page": "made"}
+    )
     wait_for(lambda: status.over_socket(front.sockets / f"backhand-{port}.sock").self, 8, "the front's own row")
     for server in (front, back):
         server.log.allow("BH0407")
@@ -188,7 +230,9 @@ def test_no_stranger_gets_the_source(stage, headers):
 
 def test_without_a_moderator(stage):
     """No table, no address: 503, and one line."""
-    server = stage.httpd("BackhandTrace On\n<Location /app>\nBackhandSelfRedirect On\nBackhand byAge 6\n</Location>\n", files=FILES)
+    server = stage.httpd(
+        "BackhandTrace On\n<Location /app>\nBackhandSelfRedirect On\nBackhand byAge 6\n</Location>\n", files=FILES
+    )
     server.log.expect(r":error\].*BH0422")
     for _ in range(20):
         answer = server.get("/app/page")
@@ -207,13 +251,20 @@ def test_off_again(stage):
     assert machine.front.get("/app/sub/page").text == "sub"
 
 
-PAGES = {"app/page": "source", "plain": "plain", "app/x.php": "source", "page.shtml": '<!--#include virtual="/app/x.php" -->'}
+PAGES = {
+    "app/page": "source",
+    "plain": "plain",
+    "app/x.php": "source",
+    "page.shtml": '<!--#include virtual="/app/x.php" -->',
+}
 
 
 def test_no_way_round_to_the_source(stage, mpm):
     """What httpd makes of a request inside is not served here either: rewritten URLs, parts of pages, error pages."""
     port = ports.free_port("127.0.48.1")
-    front = stage.httpd(FRONT % {"back": port, "chain": "Backhand byAge 6"} + """
+    front = stage.httpd(
+        FRONT % {"back": port, "chain": "Backhand byAge 6"}
+        + """
 <Directory ${root}/htdocs>
     RewriteEngine On
     RewriteRule ^pretty$ /app/x.php [L]
@@ -221,8 +272,16 @@ def test_no_way_round_to_the_source(stage, mpm):
     Options +Includes +FollowSymLinks
 </Directory>
 ErrorDocument 404 /app/x.php
-""", name="front", address="127.0.48.1", mpm=mpm, files=PAGES, modules=("rewrite", "include"))
-    back = stage.httpd(BACK, name="back", address="127.0.48.1", port=port, mpm=mpm, files={"pretty": "made", "app/page": "made"})
+""",
+        name="front",
+        address="127.0.48.1",
+        mpm=mpm,
+        files=PAGES,
+        modules=("rewrite", "include"),
+    )
+    back = stage.httpd(
+        BACK, name="back", address="127.0.48.1", port=port, mpm=mpm, files={"pretty": "made", "app/page": "made"}
+    )
     wait_for(lambda: status.over_socket(front.sockets / f"backhand-{port}.sock").self, 8, "the front's own row")
     assert front.get("/pretty?a=1").text == "made"
     assert "GET /pretty?a=1 HTTP" in back.logged("pretty")

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What httpd makes of one request inside itself (subrequests, fast and internal redirects), and memory that is gone at its end.
+"""What httpd makes of one request inside itself (subrequests, fast and internal redirects), and memory that is gone at
+its end.
 
 No child crashes, and each request counts once, however many requests httpd makes of it.
 """

@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The same over HTTP/2, where each request has a connection of its own inside httpd, and memory that goes when its stream does; children that come and
-go under load."""
+"""The same over HTTP/2, where each request has a connection of its own inside httpd, and memory that goes when its
+stream does; children that come and go under load."""
 
 import re
 import subprocess
@@ -11,8 +11,13 @@ from harness.wait import wait_for
 
 H2C = "Protocols h2c http/1.1\n"
 
-# Without our module too, mod_http2 breaks the streams of a HEAD of a filtered page, and of a POST whose body no handler reads.
-NAMES = [name for name, (_, how, status, _) in SITUATIONS.items() if status < 500 and name not in ("HEAD", "OPTIONS", "ErrorDocument, of a POST")]
+# Without our module too, mod_http2 breaks the streams of a HEAD of a filtered page, and of a POST whose body no handler
+# reads.
+NAMES = [
+    name
+    for name, (_, how, status, _) in SITUATIONS.items()
+    if status < 500 and name not in ("HEAD", "OPTIONS", "ErrorDocument, of a POST")
+]
 
 
 @pytest.fixture(scope="module", params=["worker", "event"])
@@ -47,14 +52,29 @@ def test_a_situation(site, name):
     site.expect(before, 0 if status in (301, 403) and not site.front else 2)
 
 
-PATHS = ("/fast/", "/views/page", "/controller/x", "/ssi/folder.shtml", "/ssi/rewritten.shtml", "/nowhere", "/map.var", "/cgi-bin/local")
+PATHS = (
+    "/fast/",
+    "/views/page",
+    "/controller/x",
+    "/ssi/folder.shtml",
+    "/ssi/rewritten.shtml",
+    "/nowhere",
+    "/map.var",
+    "/cgi-bin/local",
+)
 
 
 def h2load(site, count, *arguments):
     """Asks for all of PATHS in turn; returns how many were answered with 2xx and 4xx."""
     urls = "".join(f"http://{site.asked.id}{path}\n" for path in PATHS)
-    text = subprocess.run(["h2load", "-n", str(count), "-i", "-", *arguments], input=urls, capture_output=True, text=True, timeout=120,
-                          check=True).stdout
+    text = subprocess.run(
+        ["h2load", "-n", str(count), "-i", "-", *arguments],
+        input=urls,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
     return tuple(int(found) for found in re.search(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx", text).groups())
 
 
@@ -67,8 +87,20 @@ def test_many_streams_at_once(site):
 def test_clients_that_go_in_the_middle(site):
     before = site.counted()
     for _ in range(5):
-        with subprocess.Popen(["h2load", "-n", "400", "-c", "2", "-m", "16", *(f"http://{site.asked.id}{path}" for path in ("/large.bin", "/fast/"))],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        with subprocess.Popen(
+            [
+                "h2load",
+                "-n",
+                "400",
+                "-c",
+                "2",
+                "-m",
+                "16",
+                *(f"http://{site.asked.id}{path}" for path in ("/large.bin", "/fast/")),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as client:
             wait_for(lambda: sum(site.counted()[0][:2]) > sum(before[0][:2]), 10, "the first answer")
             client.kill()
         before = site.counted()
@@ -77,7 +109,8 @@ def test_clients_that_go_in_the_middle(site):
 
 
 def test_children_come_and_go(stage, threaded):
-    """Each serves twenty connections, those of three rounds: many requests come to a child that has just begun, or that ends."""
+    """Each serves twenty connections, those of three rounds: many requests come to a child that has just begun, or that
+    ends."""
     site = Site(stage, threaded, "self", H2C + "MaxConnectionsPerChild 20\n")
     before = site.counted()
     for _ in range(15):

@@ -14,17 +14,91 @@ from harness.announce import Announcement
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
-COLUMNS = ["Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-           "Load/HWM", "CPU Idle", "Kept", "State", "Why"]
+COLUMNS = [
+    "Entry",
+    "Hostname",
+    "Age",
+    "Address",
+    "Total Mem",
+    "Avail Mem",
+    "Ready/Total",
+    "~ms/req [#req]",
+    "Arriba",
+    "CPUs",
+    "Load/HWM",
+    "CPU Idle",
+    "Kept",
+    "State",
+    "Why",
+]
 
-MEANS = ["Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched"]
+MEANS = [
+    "Entry",
+    "Hostname",
+    "Age",
+    "Address",
+    "In Flight",
+    "Req/s",
+    "First Byte",
+    "Whole",
+    "CPU Used",
+    "Capacity",
+    "Errors",
+    "Dispatched",
+]
 
-ROW_FIELDS = {"id", "hostname", "address", "port", "age_ms", "load", "load_hwm", "cpu_idle", "ncpu", "arriba", "memory_total",
-              "memory_available", "workers", "workers_idle", "idle_cost", "keepalive_ms", "keepalive_requests", "workers_kept", "arrivals", "dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms",
-              "latency_ms", "cpu_used", "capacity", "error_share", "room", "in_flight", "kept", "served", "failed", "refused", "mean_ms", "state", "announced", "ordered", "reason", "up_ms",
-              "backoff_ms", "last_announced", "clock_ahead_s", "encoded_slashes", "merge_slashes", "self", "own"}
+ROW_FIELDS = {
+    "id",
+    "hostname",
+    "address",
+    "port",
+    "age_ms",
+    "load",
+    "load_hwm",
+    "cpu_idle",
+    "ncpu",
+    "arriba",
+    "memory_total",
+    "memory_available",
+    "workers",
+    "workers_idle",
+    "idle_cost",
+    "keepalive_ms",
+    "keepalive_requests",
+    "workers_kept",
+    "arrivals",
+    "dispatched",
+    "mean_in_flight",
+    "arrival_rate",
+    "first_byte_ms",
+    "latency_ms",
+    "cpu_used",
+    "capacity",
+    "error_share",
+    "room",
+    "in_flight",
+    "kept",
+    "served",
+    "failed",
+    "refused",
+    "mean_ms",
+    "state",
+    "announced",
+    "ordered",
+    "reason",
+    "up_ms",
+    "backoff_ms",
+    "last_announced",
+    "clock_ahead_s",
+    "encoded_slashes",
+    "merge_slashes",
+    "self",
+    "own",
+}
 
-CONFIG = CLUSTER + """
+CONFIG = (
+    CLUSTER
+    + """
 BackhandTrace On
 <Location />
     Backhand removeSelf
@@ -33,6 +107,7 @@ BackhandTrace On
     SetHandler backhand-handler
 </Location>
 """
+)
 
 SLOW = """#!/bin/sh
 printf 'Content-Type: text/plain\n\nfirst\n'
@@ -40,8 +115,22 @@ sleep 0.3
 echo last
 """
 
-OTHER = Announcement("127.0.9.7", 8087, "other-7", load=1234, load_hwm=4000, cpu=876, ncpu=3, workers=50, idle=49, arriba=654321,
-                     total_memory=6 << 30, free_memory=5 << 30, arrivals=12345, means=(77, 2500, 125_250, 12_345, 20_001, 1750, 2939, 15_999))
+OTHER = Announcement(
+    "127.0.9.7",
+    8087,
+    "other-7",
+    load=1234,
+    load_hwm=4000,
+    cpu=876,
+    ncpu=3,
+    workers=50,
+    idle=49,
+    arriba=654321,
+    total_memory=6 << 30,
+    free_memory=5 << 30,
+    arrivals=12345,
+    means=(77, 2500, 125_250, 12_345, 20_001, 1750, 2939, 15_999),
+)
 
 
 class Table(HTMLParser):
@@ -118,11 +207,33 @@ def test_json(server):
         assert set(row) >= ROW_FIELDS
     row = rows[OTHER.address]
     assert (row["hostname"], row["port"], row["ncpu"], row["arriba"], row["workers"], row["workers_idle"]) == (
-        "other-7", 8087, 3, 654321, 50, 49)
-    assert (row["memory_total"], row["memory_available"], row["arrivals"], row["self"]) == (6 << 30, 5 << 30, 12345, False)
+        "other-7",
+        8087,
+        3,
+        654321,
+        50,
+        49,
+    )
+    assert (row["memory_total"], row["memory_available"], row["arrivals"], row["self"]) == (
+        6 << 30,
+        5 << 30,
+        12345,
+        False,
+    )
     assert (row["load"], row["load_hwm"], row["cpu_idle"]) == (1.234, 4, 0.876)
-    assert [row[name] for name in ("dispatched", "mean_in_flight", "arrival_rate", "first_byte_ms", "latency_ms", "cpu_used", "capacity",
-                                   "error_share")] == [77, 2.5, 125.25, 12.345, 20.001, 1.75, 2939, 0.015]
+    assert [
+        row[name]
+        for name in (
+            "dispatched",
+            "mean_in_flight",
+            "arrival_rate",
+            "first_byte_ms",
+            "latency_ms",
+            "cpu_used",
+            "capacity",
+            "error_share",
+        )
+    ] == [77, 2.5, 125.25, 12.345, 20.001, 1.75, 2939, 0.015]
     assert 0 <= row["age_ms"] < 600_000
     assert rows[server.address]["self"] is True and rows[server.address]["id"] == 0
 
@@ -153,18 +264,25 @@ def test_own_arrivals_grow(server):
 
 def test_own_times(stage):
     """Of what is served here, until its first byte and until its end."""
-    server = stage.httpd(CLUSTER + "<Location /cgi-bin>\n    Backhand byAge\n</Location>\n", cgi=True, files={"cgi-bin/slow": SLOW})
+    server = stage.httpd(
+        CLUSTER + "<Location /cgi-bin>\n    Backhand byAge\n</Location>\n", cgi=True, files={"cgi-bin/slow": SLOW}
+    )
     server.knows()
+
     def times():
         assert server.get("/cgi-bin/slow").text == "first\nlast\n"
         row = server.status().self
         return row["latency_ms"] and (row["first_byte_ms"], row["latency_ms"])
+
     first, whole = wait_for(times, 10, "times", every=0)
     assert 0 < first < 200 and 300 <= whole < 1000, (first, whole)
 
 
 def test_head_and_other_methods(server):
-    assert (server.get("/backhand-status", method="HEAD").status, server.get("/backhand-status", method="HEAD").body) == (200, b"")
+    assert (
+        server.get("/backhand-status", method="HEAD").status,
+        server.get("/backhand-status", method="HEAD").body,
+    ) == (200, b"")
     answer = server.get("/backhand-status", method="POST", body=b"x")
     assert answer.status == 405 and "GET" in answer.header("Allow")
 
@@ -172,10 +290,11 @@ def test_head_and_other_methods(server):
 def test_nothing_on_the_page_runs_or_comes_from_elsewhere(server):
     """The policy allows the page's own style by its number, and nothing else at all."""
     answer = server.get("/backhand-status?<script>alert(1)</script>", headers={"User-Agent": "<b>", "Referer": '"><b>'})
-    style, = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
     number = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert answer.header("Content-Security-Policy") == (
-        f"default-src 'none'; style-src 'sha256-{number}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+        f"default-src 'none'; style-src 'sha256-{number}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     assert answer.header("X-Content-Type-Options") == "nosniff" and answer.header("Cache-Control") == "no-store"
     assert not re.search(r"style=|<script|<b>|\bon\w+=|src=|href=|<form|http:", answer.text)
 
@@ -199,8 +318,11 @@ def test_no_request_changes_anything(server, method, query):
     assert set(server.status().servers) == set(before.servers)
 
 
-@pytest.mark.parametrize("name", ['<script>alert(1)</script>', 'a"onload="x', "a&b", "a b", "a\nb", "a\0b", "", "x" * 64, "a'b", "é"],
-                         ids=("tag", "attribute", "ampersand", "blank", "line", "zero", "empty", "long", "quote", "accent"))
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>", 'a"onload="x', "a&b", "a b", "a\nb", "a\0b", "", "x" * 64, "a'b", "é"],
+    ids=("tag", "attribute", "ampersand", "blank", "line", "zero", "empty", "long", "quote", "accent"),
+)
 def test_hostnames_that_are_none_reach_no_page(stage, server, name):
     evil = Announcement("127.0.9.66", 80)
     before = server.status().counters["nonsense"]

@@ -39,7 +39,11 @@ def test_a_server_s_whole_life_is_told(stage, mpm):
 
 
 def test_refusing_and_failing_servers_are_told(stage):
-    bad, gone, good = stage.backend("127.0.9.2", reply=lambda request: Reply(500)), stage.backend("127.0.9.3"), stage.backend("127.0.9.4")
+    bad, gone, good = (
+        stage.backend("127.0.9.2", reply=lambda request: Reply(500)),
+        stage.backend("127.0.9.3"),
+        stage.backend("127.0.9.4"),
+    )
     gone.close()
     # The good one is the most loaded: it gets what the others do not.
     front = front_of(stage, announcement_of(gone), bad, good)
@@ -51,7 +55,15 @@ def test_refusing_and_failing_servers_are_told(stage):
     assert line(front, f"BH0364: server {gone.id} refuses connections: left out for [0-9]+ s").level == "notice"
     # What a server did before the moderator's first look at it is not counted.
     asked = itertools.count()
-    wait_for(lambda: front.get(f"/page{next(asked) % 12}", source=f"127.0.0.{2 + next(asked) % 10}") and "BH0365" in front.log.text(), 15, "a line", every=0.02)
+    wait_for(
+        lambda: (
+            front.get(f"/page{next(asked) % 12}", source=f"127.0.0.{2 + next(asked) % 10}")
+            and "BH0365" in front.log.text()
+        ),
+        15,
+        "a line",
+        every=0.02,
+    )
     assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
 
 

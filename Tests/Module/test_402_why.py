@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Why does a server get nothing? One word beside its state, the same in page, terminal, JSON and trace; and a page without a working moderator says so."""
+"""Why does a server get nothing? One word beside its state, the same in page, terminal, JSON and trace; and a page
+without a working moderator says so."""
 
 import json
 import os
@@ -32,6 +33,7 @@ class Kept:
         def work():
             while not self.over.wait(0.5):
                 stage.announce(*announcements, group=group)
+
         self.thread = threading.Thread(target=work, daemon=True)
 
     def __enter__(self):
@@ -58,16 +60,22 @@ def words(front, server):
     in_page = next(row["reason"] for row in page["servers"] if f"{row['address']}:{row['port']}" == server.id)
     row = next(row for row in front.get("/backhand-status").text.split("<tr") if f">{server.id}<" in row)
     html = re.findall(r"<td[^>]*>(.*?)</td>", row)[14]
-    line = next(line for line in run("status", "-s", str(front.control_socket)).stdout.splitlines() if f"{server.id} " in line)
+    line = next(
+        line for line in run("status", "-s", str(front.control_socket)).stdout.splitlines() if f"{server.id} " in line
+    )
     terminal = re.split(r"  +", line.strip())[-1]
     why = re.search(r' why="(.*)"', front.get("/trace").header("Backhand-Trace") or "")
-    traced = [text.partition(" ")[2] for text in (why[1] if why else "").split(", ") if text.startswith(server.id + " ")]
+    traced = [
+        text.partition(" ")[2] for text in (why[1] if why else "").split(", ") if text.startswith(server.id + " ")
+    ]
     return [kind(word) for word in (control, in_page, html, terminal, *traced)]
 
 
 def told(front, server, word):
     """All five places say it."""
-    return wait_for(lambda: words(front, server) == [word] * 5, 15, f"{word} everywhere", show=lambda: words(front, server))
+    return wait_for(
+        lambda: words(front, server) == [word] * 5, 15, f"{word} everywhere", show=lambda: words(front, server)
+    )
 
 
 TRACE = """
@@ -100,6 +108,7 @@ def test_each_word_is_the_same_everywhere(stage):
         def refused():
             front.get("/page")
             return words(front, gone)[0] == "back-off N s"
+
         wait_for(refused, 15, "a refusal", show=front.show_status)
         told(front, gone, "no connection")
 
@@ -114,6 +123,7 @@ def test_a_server_that_fails_and_one_that_gives_wrong_answers(stage):
             for number in range(60):
                 front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
             return front.status().servers[bad.id]["reason"].startswith("failing ")
+
         wait_for(failed, 30, "failures", show=front.show_status)
         share = int(front.status().servers[bad.id]["reason"].split()[1])
         assert 30 <= share <= 100
@@ -128,17 +138,28 @@ def test_a_killed_server_is_not_just_up(stage, mpm):
     server.log.allow("BH0310")  # the front is at 127.0.0.1, as an ordinary client is
     server.kill_parent()
     server.end_everything()
-    row = wait_for(lambda: (row := front.status().servers[server.id])["reason"].startswith("silent ") and row, 20, "the word", show=front.show_status)
+    row = wait_for(
+        lambda: (row := front.status().servers[server.id])["reason"].startswith("silent ") and row,
+        20,
+        "the word",
+        show=front.show_status,
+    )
     assert int(row["reason"].split()[1]) == row["age_ms"] // 1000
 
 
 # ---- Heard, but not in the table ----
 
+
 def senders(front):
     """As page and control socket say alike; one may be forgotten between the two."""
+
     def same():
-        page = {sender["address"]: sender for sender in json.loads(front.get("/backhand-status?format=json").body)["not_in_table"]}
+        page = {
+            sender["address"]: sender
+            for sender in json.loads(front.get("/backhand-status?format=json").body)["not_in_table"]
+        }
         return [page] if set(page) == {sender["address"] for sender in front.status().json["not_in_table"]} else None
+
     return wait_for(same, 5, "the same senders in page and control socket")[0]
 
 
@@ -156,12 +177,17 @@ def test_who_is_refused_is_shown(stage):
     announce.send(late.encode(key=KEY), front.group, late.address)
     announce.send(Announcement("127.0.8.5").encode(key=KEY), front.group, "127.0.8.5")
     expected = {"127.0.9.2": "no key", "127.0.9.3": "wrong key", "127.0.9.4": "not proven", "127.0.8.5": "not accepted"}
-    found = wait_for(lambda: senders(front) if len(senders(front)) == 4 else None, 10, "four senders", show=front.show_status)
+    found = wait_for(
+        lambda: senders(front) if len(senders(front)) == 4 else None, 10, "four senders", show=front.show_status
+    )
     assert {address: sender["reason"] for address, sender in found.items()} == expected
     assert found["127.0.9.2"]["times"] == 2 and found["127.0.9.2"]["age_ms"] < 20_000
     text, terminal = front.get("/backhand-status").text, run("status", "-s", str(front.control_socket))
     for address, reason in expected.items():
-        assert re.search(f">{address}</td><td[^>]*>{reason}</td>", text) and f"not in the table: {address}: {reason} (" in terminal.stdout
+        assert (
+            re.search(f">{address}</td><td[^>]*>{reason}</td>", text)
+            and f"not in the table: {address}: {reason} (" in terminal.stdout
+        )
     assert terminal.returncode == 0
     # Who proves that it has the key is in the table.
     with Peer(late, front.group, KEY) as peer:
@@ -176,11 +202,16 @@ def test_who_is_refused_is_shown(stage):
 
 # ---- Without a moderator that works ----
 
+
 def unavailable(server, why):
     """Page and JSON are a 503 with the reason."""
     page, text = server.get("/backhand-status"), server.get("/backhand-status?format=json")
     assert (page.status, text.status) == (503, 503)
-    assert re.search(why, page.text) and page.text.startswith("<!DOCTYPE html>") and page.header("Content-Type").startswith("text/html")
+    assert (
+        re.search(why, page.text)
+        and page.text.startswith("<!DOCTYPE html>")
+        and page.header("Content-Type").startswith("text/html")
+    )
     assert re.search(why, json.loads(text.body)["trouble"]) and text.header("Content-Type") == "application/json"
     return True
 
@@ -207,7 +238,10 @@ def test_a_moderator_that_stands_still(stage, mpm):
     server = stage.httpd(CLUSTER + PAGE, mpm=mpm)
     server.knows()
     server.log.allow("BH0410")
-    assert server.get("/backhand-status").status == 200 and json.loads(server.get("/backhand-status?format=json").body)["trouble"] == ""
+    assert (
+        server.get("/backhand-status").status == 200
+        and json.loads(server.get("/backhand-status?format=json").body)["trouble"] == ""
+    )
     moderator = server.moderator()
     os.kill(moderator, signal.SIGSTOP)
     try:
@@ -221,7 +255,11 @@ def test_a_moderator_that_stands_still(stage, mpm):
     # One that is killed is replaced.
     os.kill(server.moderator(), signal.SIGKILL)
     server.log.allow("BH0206")
-    wait_for(lambda: server.status().json["trouble"] == "" and server.get("/backhand-status").status == 200, 15, "the next one")
+    wait_for(
+        lambda: server.status().json["trouble"] == "" and server.get("/backhand-status").status == 200,
+        15,
+        "the next one",
+    )
 
 
 def test_nothing_is_announced(stage):
@@ -248,19 +286,29 @@ def test_formats_that_there_are_not(stage, value):
 
 # ---- The chain has left nobody ----
 
+
 @pytest.mark.parametrize("choice, done", [("Local", "served here"), ("Unavailable", "answered with 503")])
 def test_the_chain_left_nobody(stage, mpm, choice, done):
     gone = Announcement("127.0.9.2", 8080)
-    front = stage.httpd(CLUSTER_OF_9 + f"BackhandNoCandidate {choice}\n<Location /app>\n    Backhand byAge 3\n    Backhand removeSelf\n</Location>\n",
-                        mpm=mpm, children=1, files={"app": "here"})
+    front = stage.httpd(
+        CLUSTER_OF_9 + f"BackhandNoCandidate {choice}\n<Location /app>\n    Backhand byAge 3\n    Backhand "
+        "removeSelf\n</Location>\n",
+        mpm=mpm,
+        children=1,
+        files={"app": "here"},
+    )
     stage.plant(front, gone)
     wait_for(lambda: front.status().servers[gone.id]["age_ms"] > 6500, 15, "silence", every=0.3)
     for _ in range(5):
         assert front.get("/app").status == (200 if choice == "Local" else 503)
     lines = front.log.lines("BH0490")
     assert [line.level for line in lines] == ["notice"] * len(lines) and 1 <= len(lines) <= 5
-    assert re.search(rf"BH0490: the Backhand chain at \S+:[0-9]+ left no server \(1 times since the last line\): {done}; chain=byAge:2>1,removeSelf:1>0; "
-                     rf"of the others: {gone.id} silent [0-9]+ s", lines[0].text), lines[0].text
+    assert re.search(
+        rf"BH0490: the Backhand chain at \S+:[0-9]+ left no server \(1 times since the last line\): {done}; "
+        r"chain=byAge:2>1,removeSelf:1>0; "
+        rf"of the others: {gone.id} silent [0-9]+ s",
+        lines[0].text,
+    ), lines[0].text
     place = re.search(r"at (\S+):([0-9]+) left", lines[0].text)
     assert open(place[1], encoding="ascii").read().splitlines()[int(place[2]) - 1].strip() == "Backhand byAge 3"
     # Once a minute in each process.

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A request that all servers refuse is one line of the error log, with the system's reasons; mod_proxy's own lines come back at LogLevel proxy:info."""
+"""A request that all servers refuse is one line of the error log, with the system's reasons; mod_proxy's own lines come
+back at LogLevel proxy:info."""
 
 import re
 
@@ -29,9 +30,11 @@ def test_one_line_for_seven_refusals(stage, mpm, method, body):
     backends, front = farm(stage, WARN, mpm=mpm)
     front.log.expect("BH0404")
     assert front.get("/page", method=method, body=body).status == 503
-    line, = errors(front)
+    (line,) = errors(front)
     assert "BH0404: every candidate refused the connection: answered with 503; no connection to " in line.text
-    assert sorted(re.findall(r"127\.0\.9\.[0-9]:[0-9]+ \(Connection refused\)", line.text)) == sorted(f"{backend.id} (Connection refused)" for backend in backends)
+    assert sorted(re.findall(r"127\.0\.9\.[0-9]:[0-9]+ \(Connection refused\)", line.text)) == sorted(
+        f"{backend.id} (Connection refused)" for backend in backends
+    )
     # And from now on, too: the servers are in back-off, and tried as the last resort.
     assert front.get("/page").status == 503
     assert len(errors(front)) == 2
@@ -39,11 +42,15 @@ def test_one_line_for_seven_refusals(stage, mpm, method, body):
 
 @pytest.mark.parametrize("scheme, modules", [("h2c", ("proxy_http2",)), ("https", ("ssl",))])
 def test_one_line_with_other_schemes(stage, scheme, modules):
-    _, front = farm(stage, WARN + f"BackhandScheme {scheme}\n" + ("SSLProxyEngine On\n" if "ssl" in modules else ""), modules=modules)
+    _, front = farm(
+        stage,
+        WARN + f"BackhandScheme {scheme}\n" + ("SSLProxyEngine On\n" if "ssl" in modules else ""),
+        modules=modules,
+    )
     front.log.allow("AH01873")
     front.log.expect("BH0404")
     assert front.get("/page").status == 503
-    line, = [line for line in errors(front) if "AH01873" not in line.text]
+    (line,) = [line for line in errors(front) if "AH01873" not in line.text]
     assert len(re.findall("Connection refused", line.text)) == 7
 
 
@@ -67,7 +74,11 @@ def test_who_asks_for_mod_proxys_lines_gets_them(stage, level):
 
 def test_a_section_with_a_level_of_its_own(stage):
     """A request's level is that of its section; the connection's is that of the server."""
-    _, front = farm(stage, WARN + "<Location /page>\n    LogLevel error\n</Location>\n<Location /loud>\n    LogLevel proxy:info\n</Location>\n")
+    _, front = farm(
+        stage,
+        WARN
+        + "<Location /page>\n    LogLevel error\n</Location>\n<Location /loud>\n    LogLevel proxy:info\n</Location>\n",
+    )
     front.log.expect("BH0404")
     front.log.expect("AH01114")
     assert front.get("/page").status == 503
@@ -84,7 +95,7 @@ def test_another_server_takes_it(stage, config):
     front = front_of(stage, announcement_of(gone), good, config=WARN + config)
     front.log.expect("BH0491")
     assert front.get("/page").text == "good"
-    line, = errors(front)
+    (line,) = errors(front)
     assert f"BH0491: the next candidate was asked; no connection to {gone.id} (Connection refused)" in line.text
     for _ in range(5):
         assert front.get("/page").text == "good"
@@ -94,7 +105,10 @@ def test_another_server_takes_it(stage, config):
 @pytest.mark.parametrize("kept", [False, True])
 def test_what_mod_proxy_says_of_a_connection_that_was_made_is_not_lost(stage, mpm, kept):
     """Over a new connection, and over one that was kept."""
-    bad = stage.backend("127.0.9.2", reply=lambda request: Reply(drop=True) if request.target.startswith("/bad") else Reply(200, b"good"))
+    bad = stage.backend(
+        "127.0.9.2",
+        reply=lambda request: Reply(drop=True) if request.target.startswith("/bad") else Reply(200, b"good"),
+    )
     front = front_of(stage, bad, config=WARN + "BackhandRetries 0\n", mpm=mpm, children=1)
     front.log.allow("BH04")
     front.log.expect("AH01102|AH00898")

@@ -10,7 +10,9 @@ from harness.wait import wait_for
 
 def announced(server):
     """Its own row, once the speed is measured."""
-    return wait_for(lambda: (row := server.status().self) and row["arriba"] and row["capacity"] and row, 10, "the first sample")
+    return wait_for(
+        lambda: (row := server.status().self) and row["arriba"] and row["capacity"] and row, 10, "the first sample"
+    )
 
 
 def test_measured_it_is_the_speed_of_all_cores(stage):

@@ -51,8 +51,11 @@ def test_group_can_be_set(stage):
     assert (grp.getgrgid(about.st_gid).gr_name, stat.S_IMODE(about.st_mode)) == ("daemon", 0o660)
 
 
-@pytest.mark.parametrize("line", ["", "\n", "nonsense\n", "status extra\n", "STATUS\n", "x" * 100_000 + "\n", b"\xff\0\n", "status"],
-                         ids=("nothing", "empty", "nonsense", "argument", "capitals", "long", "bytes", "no end"))
+@pytest.mark.parametrize(
+    "line",
+    ["", "\n", "nonsense\n", "status extra\n", "STATUS\n", "x" * 100_000 + "\n", b"\xff\0\n", "status"],
+    ids=("nothing", "empty", "nonsense", "argument", "capitals", "long", "bytes", "no end"),
+)
 def test_bad_lines_do_no_harm(server, line):
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -164,16 +167,20 @@ def whole_answer(server):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
-@pytest.mark.parametrize("answer,complaint", [
-    (b"", "gave no answer"),
-    (b'{"version":"0.1.0","servers":[', "is cut"),
-    (b'{"error":"unknown command"}\n', "refuses: unknown command"),
-    (b'{"error":"line too long"}\n', "refuses: line too long"),
-    (b"{}\n", "does not understand"),
-    (b"nonsense\n", "does not understand"),
-    (b"\xff\0\n", "does not understand"),
-    (b'{"servers":[{"id":"0"}]}\n', "does not understand"),
-], ids=("none", "cut", "error", "other error", "empty", "no JSON", "bytes", "other types"))
+@pytest.mark.parametrize(
+    "answer,complaint",
+    [
+        (b"", "gave no answer"),
+        (b'{"version":"0.1.0","servers":[', "is cut"),
+        (b'{"error":"unknown command"}\n', "refuses: unknown command"),
+        (b'{"error":"line too long"}\n', "refuses: line too long"),
+        (b"{}\n", "does not understand"),
+        (b"nonsense\n", "does not understand"),
+        (b"\xff\0\n", "does not understand"),
+        (b'{"servers":[{"id":"0"}]}\n', "does not understand"),
+    ],
+    ids=("none", "cut", "error", "other error", "empty", "no JSON", "bytes", "other types"),
+)
 def test_backhandctl_wants_a_whole_good_answer(tmp_path, answer, complaint, arguments):
     result = pretend(tmp_path / "s", answer, *arguments)
     assert (result.returncode, result.stdout) == (1, "")
@@ -217,14 +224,22 @@ def test_backhandctl_json_is_the_answer_as_it_is(tmp_path, whole_answer):
 @pytest.mark.parametrize("arguments", [(), ("--json",)], ids=("table", "json"))
 def test_backhandctl_tells_that_it_cannot_write(server, arguments):
     with open("/dev/full", "wb") as full:
-        result = subprocess.run([str(CTL), "status", "-s", str(server.control_socket), *arguments], stdout=full,
-                                stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+        result = subprocess.run(
+            [str(CTL), "status", "-s", str(server.control_socket), *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
     assert result.returncode == 1 and "cannot write the answer: No space left on device" in result.stderr
 
 
 def restarted(path, answer, arguments):
     """Exit code and output of backhandctl if the socket comes once it has looked for it in vain."""
-    with subprocess.Popen([str(CTL), "status", "-s", str(path), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as asking:
+    with subprocess.Popen(
+        [str(CTL), "status", "-s", str(path), *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as asking:
         about = Path(f"/proc/{asking.pid}/stat")
         # It sleeps when it waits for its second look, and not before.
         wait_for(lambda: about.read_text().rsplit(")", 1)[1].split()[0] in "SZ", 5, "backhandctl to wait", every=0.001)

@@ -16,7 +16,7 @@ NAME = extension(1, b"good")
 
 
 def changed(offset, value):
-    return ENCODED[:offset] + value + ENCODED[offset + len(value):]
+    return ENCODED[:offset] + value + ENCODED[offset + len(value) :]
 
 
 V4 = b"\0" * 10 + b"\xff\xff"
@@ -70,7 +70,9 @@ def test_dropped_and_counted(server, data, counter):
     wait_for(lambda: count(server, counter) == before[counter] + 1, 3, f"the counter {counter}", show=server.status)
     after = server.status()
     kinds = ("not_accepted", "truncated", "oversized", "foreign", "version", "nonsense", "repeated", "table_full")
-    assert {kind: after.counters[kind] - before[kind] for kind in kinds if after.counters[kind] != before[kind]} == {counter: 1}
+    assert {kind: after.counters[kind] - before[kind] for kind in kinds if after.counters[kind] != before[kind]} == {
+        counter: 1
+    }
     assert after.counters["received"] > before["received"]
     assert after.others == {}
     server.log.allow("BH03")
@@ -86,10 +88,12 @@ def test_strangers(server):
 
 def test_unknown_extensions_are_skipped(stage):
     server = stage.httpd(CLUSTER_OF_9)
+
     def heard():
         data = GOOD.encode(extensions=extension(77, b"anything") + NAME + extension(65535, b""))
         announce.send(data, server.group, GOOD.address)
         return GOOD.id in server.status().servers
+
     wait_for(heard, 5, "the row", every=0.2)
 
 
@@ -125,13 +129,19 @@ def test_a_flood_is_told_once_a_kind(stage):
         for data in kinds.values():
             announce.send(data, server.group, PEER)
         announce.send(ENCODED, server.group, STRANGER)
-    wait_for(lambda: all(count(server, kind) >= 20 for kind in (*kinds, "not_accepted")), 5, "the counters", show=server.status)
+    wait_for(
+        lambda: all(count(server, kind) >= 20 for kind in (*kinds, "not_accepted")),
+        5,
+        "the counters",
+        show=server.status,
+    )
     told = [line.text for line in server.log.lines("BH03") if line.is_grave]
     assert 1 <= len(told) <= len(kinds) + 1, told
 
 
 def test_noise(stage):
-    """Random bytes, and announcements with random bytes in them: the moderator lives on and the table holds who spoke well."""
+    """Random bytes, and announcements with random bytes in them: the moderator lives on and the table holds who spoke
+    well."""
     server = stage.httpd(CLUSTER_OF_9 + "BackhandMode Observe\nBackhand byCost\nBackhand byLoad\n")
     stage.plant(server, GOOD)
     server.log.allow("BH03")
@@ -151,22 +161,27 @@ def test_noise(stage):
 
 def test_a_full_table_is_counted(stage):
     """Room for 2048 servers, self among them."""
-    server = stage.httpd(CLUSTER_OF_9 + """
+    server = stage.httpd(
+        CLUSTER_OF_9
+        + """
         BackhandTrace On
         BackhandMode Observe
         Backhand byAge 60
         Backhand byRandom
         Backhand byLogWindow
         Backhand byLoad
-    """)
+    """
+    )
     server.knows()
     # No sender may bring more than 32.
     crowd = [Announcement(f"127.0.9.{100 + number % 100}", 1000 + number, "c") for number in range(2100)]
+
     def told():
         for announcement in crowd:
             stage.announce(announcement)
         status = server.status()
         return len(status.servers) == 2048 and status.counters["table_full"] > 0
+
     wait_for(told, 20, "a full table", every=0.5, show=lambda: (len(server.status().servers), server.status().counters))
     assert server.get("/").trace.left == [("byAge", 2048), ("byRandom", 2048), ("byLogWindow", 11), ("byLoad", 11)]
     server.log.allow("BH03")

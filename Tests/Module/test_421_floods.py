@@ -84,18 +84,23 @@ def test_the_filter_goes_with_the_flood(stage):
         sent()
     before = server.status().counters
     assert before["filtered"] > 10_000
+
     def counted():
         announce.send(b"y" * 200, server.group, MEMBERS[0])
         before = server.status().counters["foreign"]
         announce.send(b"y" * 200, server.group, MEMBERS[0])
         time.sleep(0.1)
         return server.status().counters["foreign"] > before
+
     wait_for(counted, 12, "the filter's end", every=0.5, show=server.status)
     assert len(server.log.lines("BH0350")) == 1
 
 
-@pytest.mark.parametrize("rate, sources", [(20_000, ["127.0.9.77"]), (20_000, ["127.0.9.2"]), (20_000, MEMBERS)],
-                         ids=["by another host", "by the server's own", "by four hosts"])
+@pytest.mark.parametrize(
+    "rate, sources",
+    [(20_000, ["127.0.9.77"]), (20_000, ["127.0.9.2"]), (20_000, MEMBERS)],
+    ids=["by another host", "by the server's own", "by four hosts"],
+)
 def test_a_recording_does_not_use_up_the_challenges(stage, keyed, rate, sources):
     """Of an announcement of an earlier start of a server that is known."""
     server, known = (stage.httpd(keyed, address=f"127.0.9.{number}") for number in (1, 2))

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""BackhandKey where there was none: no request is lost, and what is wrong with keys and clocks is said where servers are used."""
+"""BackhandKey where there was none: no request is lost, and what is wrong with keys and clocks is said where servers
+are used."""
 
 import time
 
@@ -33,13 +34,17 @@ def test_the_documented_steps_lose_nothing(stage, mpm):
     """First all sign and accept what is not signed, one server after the other; then all demand it."""
     line = f"BackhandKey {key_file(stage, KEY)}"
     names = ("balancer", "one", "two")
-    servers = [stage.httpd(CLUSTER + BALANCED * (name == "balancer"), address=f"127.0.9.{number}", name=name, mpm=mpm)
-               for number, name in enumerate(names, 1)]
+    servers = [
+        stage.httpd(CLUSTER + BALANCED * (name == "balancer"), address=f"127.0.9.{number}", name=name, mpm=mpm)
+        for number, name in enumerate(names, 1)
+    ]
     balancer = servers[0]
     for server in servers:
         server.log.allow("BH0353|BH0121|BH0110|BH0323|AH01102|AH00898|AH00045")
         server.knows(*(other for other in servers if other is not server))
-    with Load(balancer, new=2, kept=2, good=lambda answer: answer.status == 200 and answer.text in ("one\n", "two\n")) as load:
+    with Load(
+        balancer, new=2, kept=2, good=lambda answer: answer.status == 200 and answer.text in ("one\n", "two\n")
+    ) as load:
         for step in (f"{line} Optional\n", f"{line}\n"):
             for server in (servers[1], balancer, servers[2]):
                 server.configure(CLUSTER + step + BALANCED * (server is balancer))
@@ -73,7 +78,9 @@ def test_optional_says_so(optional):
     assert optional.log.lines("BH0110") == []
 
 
-@pytest.mark.parametrize("key, counter", [(None, "accepted"), (KEY, "accepted"), (OTHER, "bad_signature")], ids=["none", "ours", "another"])
+@pytest.mark.parametrize(
+    "key, counter", [(None, "accepted"), (KEY, "accepted"), (OTHER, "bad_signature")], ids=["none", "ours", "another"]
+)
 def test_what_an_optional_key_accepts(stage, optional, key, counter):
     optional.log.allow("BH0324")
     before = optional.status().counters[counter]
@@ -101,7 +108,12 @@ def test_whoever_has_proved_nothing_is_no_candidate_once_it_is_demanded(stage, o
         peer.answer(*peer.challenged())
     announce.send(recorded.encode(key=KEY), optional.group, recorded.address)
     announce.send(plain.encode(), optional.group, plain.address)
-    wait_for(lambda: {proven.id, recorded.id, plain.id} <= set(optional.status().servers), 3, "the rows", show=optional.status)
+    wait_for(
+        lambda: {proven.id, recorded.id, plain.id} <= set(optional.status().servers),
+        3,
+        "the rows",
+        show=optional.status,
+    )
     time.sleep(0.2)  # for the answer, which has been sent before them
     optional.configure(CLUSTER_OF_9 + f"BackhandKey {stage.folder / 'key'}\n")
     optional.restart()
@@ -109,7 +121,10 @@ def test_whoever_has_proved_nothing_is_no_candidate_once_it_is_demanded(stage, o
     assert set(optional.status().others) == {proven.id}
 
 
-@pytest.mark.parametrize("ahead, said", [(0, None), (25, None), (40, "40 seconds ahead of|39 seconds ahead of"), (-90, "9[01] seconds behind")])
+@pytest.mark.parametrize(
+    "ahead, said",
+    [(0, None), (25, None), (40, "40 seconds ahead of|39 seconds ahead of"), (-90, "9[01] seconds behind")],
+)
 def test_a_wrong_clock_shows_where_the_server_is_used(stage, ahead, said):
     server = stage.httpd(CLUSTER_OF_9 + f"BackhandKey {key_file(stage, KEY)}\n", address="127.0.9.1")
     server.knows()

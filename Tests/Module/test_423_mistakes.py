@@ -47,13 +47,24 @@ def test_a_file_that_is_not_there_is_named(stage, name):
 
 
 LINES = {
-    "byHostname": ("Backhand byHostname www", "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
-                                              "BackhandFromSO modules/byHostname.so byHostname"),
+    "byHostname": (
+        "Backhand byHostname www",
+        "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
+        "BackhandFromSO modules/byHostname.so byHostname",
+    ),
     "another's": ("Backhand bySomethingOfOurOwn", "; others are loaded by BackhandFromSO"),
-    "an expression": ("Backhand byResource amem > 512", 'byResource takes one argument, but got 3 words: put quotes around them: '
-                                                        'Backhand byResource "amem > 512"'),
-    "two functions": ("Backhand byAge byLoad", "'byLoad' after 'byAge': each function needs a Backhand line of its own"),
-    "two with arguments": ("Backhand byAge 6 byLoad", "'byLoad' after 'byAge': each function needs a Backhand line of its own"),
+    "an expression": (
+        "Backhand byResource amem > 512",
+        'byResource takes one argument, but got 3 words: put quotes around them: Backhand byResource "amem > 512"',
+    ),
+    "two functions": (
+        "Backhand byAge byLoad",
+        "'byLoad' after 'byAge': each function needs a Backhand line of its own",
+    ),
+    "two with arguments": (
+        "Backhand byAge 6 byLoad",
+        "'byLoad' after 'byAge': each function needs a Backhand line of its own",
+    ),
     "no word": ("Backhand", "Backhand: it needs a candidacy function and perhaps its argument, or off"),
     "off and more": ("Backhand off byAge", "'byAge' after 'off': each function needs a Backhand line of its own"),
 }
@@ -70,10 +81,18 @@ def test_networks_on_one_line(stage):
     stage.plant(server, Announcement("127.0.9.70"))
 
 
-@pytest.mark.parametrize("section, warns", [
-    ('<Directory "{folder}/nowhere">', True), ('<Directory "{folder}">', False), ('<Directory "{folder}/nowhere*">', False),
-    ('<Directory ~ "{folder}/nowhere">', False), ('<DirectoryMatch "{folder}/nowhere">', False), ('<Location "/nowhere">', False),
-    ('<Directory "{folder}/nowhere">\n<Files "x">', True)])
+@pytest.mark.parametrize(
+    "section, warns",
+    [
+        ('<Directory "{folder}/nowhere">', True),
+        ('<Directory "{folder}">', False),
+        ('<Directory "{folder}/nowhere*">', False),
+        ('<Directory ~ "{folder}/nowhere">', False),
+        ('<DirectoryMatch "{folder}/nowhere">', False),
+        ('<Location "/nowhere">', False),
+        ('<Directory "{folder}/nowhere">\n<Files "x">', True),
+    ],
+)
 def test_a_chain_of_a_directory_that_does_not_exist(stage, section, warns):
     section = section.format(folder=stage.folder)
     ends = "\n".join(f"</{line[1:].split()[0]}>" for line in reversed(section.splitlines()))
@@ -84,7 +103,9 @@ def test_a_chain_of_a_directory_that_does_not_exist(stage, section, warns):
 
 
 def test_a_path_of_old_is_found_in_the_folder_of_modules(stage):
-    server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhandFromSO libexec/byHostname.so byHostname ^good$\nBackhandTrace On\n")
+    server = stage.httpd(
+        CLUSTER_OF_9 + "Backhand removeSelf\nBackhandFromSO libexec/byHostname.so byHostname ^good$\nBackhandTrace On\n"
+    )
     backend = stage.backend("127.0.9.2")
     stage.plant(server, Announcement(backend.address, backend.port, "good"), Announcement("127.0.9.3", 80, "bad"))
     assert server.get("/").trace.server == backend.id
@@ -103,21 +124,31 @@ def test_what_is_below_serverroot_comes_first(stage):
 def test_where_an_object_was_looked_for(stage, path):
     server = stage.httpd(f"BackhandFromSO {path} f\n", start=False)
     code, text = server.test_config()
-    places = [path] if path.startswith("/") else [f"{server.root}/{path}", f"{BUILD}/byNothing.so", "/modules/byNothing.so"]
+    places = (
+        [path] if path.startswith("/") else [f"{server.root}/{path}", f"{BUILD}/byNothing.so", "/modules/byNothing.so"]
+    )
     assert code == 1 and all(place in text for place in places), text
 
 
 # ---- backhandctl ----
 
+
 @pytest.fixture(scope="module")
 def server(module_stage):
     server = module_stage.httpd(CLUSTER)
-    module_stage.plant(server, Announcement("127.0.9.7", 8087, "app2.example.net"), Announcement("127.0.9.8", 80, "app3"), Announcement("127.0.9.8", 81, "app3"))
+    module_stage.plant(
+        server,
+        Announcement("127.0.9.7", 8087, "app2.example.net"),
+        Announcement("127.0.9.8", 80, "app3"),
+        Announcement("127.0.9.8", 81, "app3"),
+    )
     return server
 
 
 def order(server, target):
-    return subprocess.run([CTL, "drain", target, "-s", server.control_socket], capture_output=True, text=True, timeout=10, check=False)
+    return subprocess.run(
+        [CTL, "drain", target, "-s", server.control_socket], capture_output=True, text=True, timeout=10, check=False
+    )
 
 
 @pytest.mark.parametrize("target", ["app2.example.net", "app2", "APP2", "127.0.9.7", "app2:8087", "127.0.9.7:8087"])
@@ -126,10 +157,18 @@ def test_an_order_for_a_name(server, target):
     assert (result.returncode, result.stderr) == (0, "") and result.stdout.startswith("127.0.9.7:8087: draining")
 
 
-@pytest.mark.parametrize("target, why", [
-    ("app9", "no server of the table has the name or address app9"), ("app3", "several servers are app3: choose one of 127.0.9.8:80, 127.0.9.8:81"),
-    ("127.0.9.8", "several servers are 127.0.9.8: choose one of 127.0.9.8:80, 127.0.9.8:81"), ("app2:80", "no server of the table"),
-    ("127.0.9.9", "no server of the table"), ("127.0.9.9:80", "no such server"), ("", "no server of the table")])
+@pytest.mark.parametrize(
+    "target, why",
+    [
+        ("app9", "no server of the table has the name or address app9"),
+        ("app3", "several servers are app3: choose one of 127.0.9.8:80, 127.0.9.8:81"),
+        ("127.0.9.8", "several servers are 127.0.9.8: choose one of 127.0.9.8:80, 127.0.9.8:81"),
+        ("app2:80", "no server of the table"),
+        ("127.0.9.9", "no server of the table"),
+        ("127.0.9.9:80", "no such server"),
+        ("", "no server of the table"),
+    ],
+)
 def test_an_order_for_nobody(server, target, why):
     result = order(server, target)
     assert (result.returncode, result.stdout) == (1, "") and why in result.stderr
@@ -137,7 +176,15 @@ def test_an_order_for_nobody(server, target, why):
 
 def test_a_socket_that_systemd_hides(server):
     """With PrivateTmp httpd has a /tmp of its own."""
-    result = subprocess.run([CTL, "status", "-s", "/tmp/backhand-nowhere/backhand-80.sock"], capture_output=True, text=True, timeout=10, check=False)
+    result = subprocess.run(
+        [CTL, "status", "-s", "/tmp/backhand-nowhere/backhand-80.sock"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
     assert result.returncode == 1 and "PrivateTmp" in result.stderr
-    result = subprocess.run([CTL, "status", "-s", "/nowhere/backhand-80.sock"], capture_output=True, text=True, timeout=10, check=False)
+    result = subprocess.run(
+        [CTL, "status", "-s", "/nowhere/backhand-80.sock"], capture_output=True, text=True, timeout=10, check=False
+    )
     assert result.returncode == 1 and "PrivateTmp" not in result.stderr

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""ChrootDir: the moderator and the children see another root directory than the parent, which makes the control socket and reads the configuration."""
+"""ChrootDir: the moderator and the children see another root directory than the parent, which makes the control socket
+and reads the configuration."""
 
 import os
 import shutil
@@ -57,7 +58,8 @@ def jail(stage, mpm):
 
 
 def test_it_works(stage, jail):
-    """Both ways, with a key, over restarts, and with another moderator: it announces figures of the machine, and keeps its speed inside."""
+    """Both ways, with a key, over restarts, and with another moderator: it announces figures of the machine, and keeps
+    its speed inside."""
     folder = jail.make_folder()
     free = stage.httpd(CLUSTER + jail.key, name="free", address="127.0.0.5")
     free.put("index.html", "free")

@@ -99,7 +99,9 @@ def test_a_row_comes_with_the_answer(stage, server):
         before = server.status().counters
         for _ in range(3):
             peer.announce()
-        wait_for(lambda: count(server, "accepted") >= before["accepted"] + 3, 2, "the announcements", show=server.status)
+        wait_for(
+            lambda: count(server, "accepted") >= before["accepted"] + 3, 2, "the announcements", show=server.status
+        )
         assert count(server, "challenged") == before["challenged"]
 
 
@@ -141,7 +143,11 @@ def listener(stage):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
         heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         heard.bind(stage.group)
-        heard.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(stage.group[0]) + socket.inet_aton("127.0.9.9"))
+        heard.setsockopt(
+            socket.IPPROTO_IP,
+            socket.IP_ADD_MEMBERSHIP,
+            socket.inet_aton(stage.group[0]) + socket.inet_aton("127.0.9.9"),
+        )
         heard.settimeout(5)
         yield heard
 
@@ -179,13 +185,20 @@ def test_a_recording_of_a_server_that_was_cut_off(stage, server, listener):
         peer.answer(*peer.challenged())
         wait_for(lambda: announcement.id in server.status().servers, 2, "the row", show=server.status)
         later = [announcement.with_(sequence=next(announce._sequence)).encode(key=OLD) for _ in range(3)]
+
     def silent():
         return server.status().servers[announcement.id]["age_ms"] >= 3500
+
     wait_for(silent, 6, "three seconds and a half of silence", every=0.2)
     before = server.status()
     for data in later:
         announce.send(data, server.group, announcement.address)
-    wait_for(lambda: count(server, "challenged") >= before.counters["challenged"] + 3, 3, "the challenges", show=server.status)
+    wait_for(
+        lambda: count(server, "challenged") >= before.counters["challenged"] + 3,
+        3,
+        "the challenges",
+        show=server.status,
+    )
     assert server.status().servers[announcement.id]["age_ms"] >= 3500
 
 
@@ -207,14 +220,16 @@ def test_what_was_lost_between_needs_no_proof(stage, server):
 def test_who_is_answered(server, listener, what):
     """A challenge is answered if it is signed, meant for us, and comes from AcceptStats."""
     data, where = listener.recvfrom(2000)
-    boot_id, = struct.unpack(">Q", data[8:16])
+    (boot_id,) = struct.unpack(">Q", data[8:16])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.bind(("127.0.0.9" if what == "outside" else "127.0.9.60", 0))
         asker.settimeout(0.5)
-        wrong = {"another key": announce.challenge(boot_id, b"n" * 16, NEW),
-                 "not signed": announce.challenge(boot_id, b"n" * 16, OLD)[:-36],
-                 "another boot id": announce.challenge(boot_id ^ 1, b"n" * 16, OLD),
-                 "outside": announce.challenge(boot_id, b"n" * 16, OLD)}[what]
+        wrong = {
+            "another key": announce.challenge(boot_id, b"n" * 16, NEW),
+            "not signed": announce.challenge(boot_id, b"n" * 16, OLD)[:-36],
+            "another boot id": announce.challenge(boot_id ^ 1, b"n" * 16, OLD),
+            "outside": announce.challenge(boot_id, b"n" * 16, OLD),
+        }[what]
         asker.sendto(wrong, where)
         with pytest.raises(TimeoutError):
             asker.recv(2000)

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Names that mean another machine to everybody: neither announced nor where clients are sent. And times of today, not of all days."""
+"""Names that mean another machine to everybody: neither announced nor where clients are sent. And times of today, not
+of all days."""
 
 import re
 import socket
@@ -33,8 +34,10 @@ def named(stage, name):
     return server.start()
 
 
-@pytest.mark.parametrize("name, announced", [("127.0.1.1", None), ("127.0.0.1", None), ("www.example.com", "www.example.com"),
-                                             ("10.0.0.7", "10.0.0.7")])
+@pytest.mark.parametrize(
+    "name, announced",
+    [("127.0.1.1", None), ("127.0.0.1", None), ("www.example.com", "www.example.com"), ("10.0.0.7", "10.0.0.7")],
+)
 def test_the_systems_name_is_announced_instead_of_loopback(stage, name, announced):
     server = named(stage, name)
     server.knows()
@@ -70,8 +73,12 @@ def test_nobody_is_sent_to_loopback_by_name(stage, name, client):
 
 def test_a_loopback_name_of_a_server_with_an_address(stage):
     """The client is sent to the address instead."""
-    front = stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.0.0/8\nAcceptStats 192.0.2.0/24") + REMOTE + f"Backhand removeSelf\n{BYNAME}\nBackhandKey {key(stage)} Optional\n",
-                        modules=["remoteip"])
+    front = stage.httpd(
+        CLUSTER.replace("127.0.0.0/8", "127.0.0.0/8\nAcceptStats 192.0.2.0/24")
+        + REMOTE
+        + f"Backhand removeSelf\n{BYNAME}\nBackhandKey {key(stage)} Optional\n",
+        modules=["remoteip"],
+    )
     front.log.allow("BH0121")
     front.log.expect("BH0421: .* makes no host name of the server name '127.0.1.1'")
     announcement = Announcement("192.0.2.7", 81, "127.0.1.1")
@@ -79,6 +86,7 @@ def test_a_loopback_name_of_a_server_with_an_address(stage):
     def planted():
         announce.send(announcement.encode(key=KEY), front.group, "127.0.9.2")
         return announcement.id in front.status().servers
+
     wait_for(planted, 5, "the row", every=0.2)
     answer = front.get("/page?x", headers={"X-Client": FAR})
     assert (answer.status, answer.header("Location")) == (302, "http://192.0.2.7:81/page?x")

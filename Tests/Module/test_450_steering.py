@@ -20,7 +20,9 @@ NOT_SERVERS = {
 
 @pytest.fixture(params=["without a key", "with a key"])
 def server(request, stage):
-    config = CLUSTER_OF_9.replace("AcceptStats 127", "AcceptStats 169.254.0.0/16\nAcceptStats fe80::/10\nAcceptStats 127")
+    config = CLUSTER_OF_9.replace(
+        "AcceptStats 127", "AcceptStats 169.254.0.0/16\nAcceptStats fe80::/10\nAcceptStats 127"
+    )
     if request.param == "with a key":
         path = stage.folder / "key"
         path.write_text(KEY)

@@ -56,6 +56,7 @@ def test_no_request_is_lost_in_graceful_restarts(stage, mpm):
             except OSError as error:
                 wrong.append(error)
             count[0] += 1
+
     thread = threading.Thread(target=work)
     thread.start()
     try:
@@ -81,6 +82,7 @@ def test_requests_under_way(stage, mpm, how):
 
     def in_flight():
         return server.status().servers[backend.id]["in_flight"]
+
     clients = [server.client() for _ in range(3)]
     for each in clients:
         each.send("/")

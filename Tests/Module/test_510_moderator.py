@@ -82,8 +82,10 @@ Backhand removeSelf
 
 def starts_without_a_moderator(server, *words):
     """httpd runs, one error line names the trouble, requests are served here, and nothing is tried again and again."""
+
     def told():
         return server.log.grave(r"BH\d{4}")
+
     wait_for(told, 5, "the error line", show=server.log.text)
     assert [server.get("/").status for _ in range(5)] == [200] * 5
     # Three seconds are enough for a restarted moderator to complain again: httpd looks after its children each second.
@@ -123,7 +125,8 @@ def test_socket_directory_not_writable(stage, mpm):
 
 
 def test_port_taken_by_a_foreign_program(stage, mpm):
-    """The moderator stays, says so once, tries again each second, and has the port when it is free: no restart is needed."""
+    """The moderator stays, says so once, tries again each second, and has the port when it is free: no restart is
+    needed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
         foreign.bind(("", stage.group[1]))
         server = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED, mpm=mpm)
@@ -143,7 +146,9 @@ def test_two_httpds_with_one_control_socket(stage):
     """The second does not take the socket from the first."""
     first = stage.httpd("UnixSocketDir ${sockets}\n" + BALANCED)
     first.knows()
-    second = stage.httpd(f"UnixSocketDir {first.sockets}\n" + BALANCED.replace("${port}", str(first.port)), address="127.0.0.3")
+    second = stage.httpd(
+        f"UnixSocketDir {first.sockets}\n" + BALANCED.replace("${port}", str(first.port)), address="127.0.0.3"
+    )
     starts_without_a_moderator(second, str(first.control_socket))
     first.knows()
 
@@ -160,6 +165,7 @@ def test_after_the_cause_is_gone_a_restart_helps(stage):
 
 # ---- Requests of children that die ----
 
+
 def test_in_flight_of_killed_children(stage, mpm):
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=3 if "slow" in request.target else 0))
     server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", mpm=mpm)
@@ -167,6 +173,7 @@ def test_in_flight_of_killed_children(stage, mpm):
 
     def in_flight():
         return server.status().servers[backend.id]["in_flight"]
+
     clients = [server.client() for _ in range(4)]
     for client in clients:
         client.send("/slow")
@@ -209,8 +216,11 @@ def test_arriba_is_planted(stage):
     assert own_arriba(server) == 777777
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", "-5\n", "0\n", "99999999999999999999\n", "12abc\n", "\0" * 100, "1\n" * 100_000],
-                         ids=("empty", "word", "negative", "zero", "huge", "number and word", "zero bytes", "long"))
+@pytest.mark.parametrize(
+    "text",
+    ["", "nonsense\n", "-5\n", "0\n", "99999999999999999999\n", "12abc\n", "\0" * 100, "1\n" * 100_000],
+    ids=("empty", "word", "negative", "zero", "huge", "number and word", "zero bytes", "long"),
+)
 def test_arriba_nonsense_is_measured_again(stage, text):
     server = stage.httpd(CLUSTER_OF_9, start=False)
     path = server.sockets / ARRIBA

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Eight functions from five shared objects over fifty graceful restarts under load: nothing is lost, and nothing grows."""
+"""Eight functions from five shared objects over fifty graceful restarts under load: nothing is lost, and nothing
+grows."""
 
 import subprocess
 import threading
@@ -27,12 +28,31 @@ int NAME_alive(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 def objects(folder):
     for name in ("one", "two", "three", "four", "five"):
         (folder / f"{name}.c").write_text(SOURCE.replace("NAME", name))
-        subprocess.run(["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", folder / f"{name}.so",
-                        folder / f"{name}.c"], check=True)
+        subprocess.run(
+            [
+                "cc",
+                "-shared",
+                "-fPIC",
+                f"-I{REPOSITORY}/Sources/CBackhand/include",
+                "-o",
+                folder / f"{name}.so",
+                folder / f"{name}.c",
+            ],
+            check=True,
+        )
 
 
 def chain(folder):
-    functions = ["one_keep", "two_alive", "three_keep", "four_alive", "five_keep", "one_alive", "two_keep", "three_alive"]
+    functions = [
+        "one_keep",
+        "two_alive",
+        "three_keep",
+        "four_alive",
+        "five_keep",
+        "one_alive",
+        "two_keep",
+        "three_alive",
+    ]
     lines = [f"BackhandFromSO {folder}/{function.partition('_')[0]}.so {function}" for function in functions]
     return "\n".join(["Backhand removeSelf", *lines, ""])
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from harness.announce import DRAINING, SHUTDOWN, MAINTENANCE, Announcement
+from harness.announce import DRAINING, MAINTENANCE, SHUTDOWN, Announcement
 from harness.stage import CLUSTER
 from harness.status import ask
 from harness.wait import wait_for
@@ -51,6 +51,7 @@ def pair(stage):
         server = stage.httpd(CLUSTER, name="server", address="127.0.0.2", mpm=mpm, **how)
         balancer.knows(server)
         return balancer, server
+
     return make
 
 
@@ -84,10 +85,16 @@ def test_a_restart_is_not(pair, mpm, how):
 
 def test_a_graceful_stop_with_a_long_request(pair, stage):
     """It takes minutes perhaps; all that time the port is closed and nothing says "up"."""
-    balancer, server = pair(cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 3\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+    balancer, server = pair(
+        cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 3\nprintf 'Content-Type: text/plain\\n\\ndone'\n"}
+    )
     with server.client() as client:
         client.send("/cgi-bin/slow")
-        wait_for(lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1, 3, "the request to be under way")
+        wait_for(
+            lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1,
+            3,
+            "the request to be under way",
+        )
         with Watch(balancer, server) as watch:
             server.process.send_signal(signal.SIGWINCH)
             assert client.receive().text == "done"
@@ -102,7 +109,9 @@ def test_a_child_too_many_is_no_stop(pair):
     server.restart()
     with Watch(balancer, server) as watch:
         begin = set(server.children())
-        wait_for(lambda: server.get("/") and not begin & set(server.children()), 20, "other children", show=server.children)
+        wait_for(
+            lambda: server.get("/") and not begin & set(server.children()), 20, "other children", show=server.children
+        )
         time.sleep(0.5)
     assert watch.seen == ["up"]
 
@@ -120,6 +129,7 @@ def test_requests_in_the_first_moment(pair, stage):
             if answer.status != 200:
                 wrong.append(answer)
             done[0] += 1
+
     thread = threading.Thread(target=work)
     thread.start()
     wait_for(lambda: done[0] > 20, 5, "requests")
@@ -135,8 +145,16 @@ def test_requests_in_the_first_moment(pair, stage):
 
 # ---- What announcements do ----
 
-@pytest.mark.parametrize("how,name,serves", [(DRAINING, "draining", True), (MAINTENANCE, "maintenance", False),
-                                             (SHUTDOWN, "shutdown", True), (200, "shutdown", True)])
+
+@pytest.mark.parametrize(
+    "how,name,serves",
+    [
+        (DRAINING, "draining", True),
+        (MAINTENANCE, "maintenance", False),
+        (SHUTDOWN, "shutdown", True),
+        (200, "shutdown", True),
+    ],
+)
 def test_states_that_are_announced(stage, how, name, serves):
     one, two = (stage.backend(f"127.0.9.{number}") for number in (2, 3))
     server = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n")
@@ -155,11 +173,14 @@ def test_states_that_are_announced(stage, how, name, serves):
 
 # ---- What has just come ----
 
+
 def test_slow_start(stage):
     """A server with the lowest load gets next to nothing in its first moment, and everything without a slow start."""
     new = stage.backend("127.0.9.2")
-    server = stage.httpd(CLUSTER + "Backhand byLoad\nBackhandSlowStart 3600\n<Location /at-once>\nBackhandSlowStart 0\n</Location>\n",
-                         files={"at-once/index.html": "x"})
+    server = stage.httpd(
+        CLUSTER + "Backhand byLoad\nBackhandSlowStart 3600\n<Location /at-once>\nBackhandSlowStart 0\n</Location>\n",
+        files={"at-once/index.html": "x"},
+    )
     wait_for(lambda: server.status().self["up_ms"] > 4000, 8, "the server to have been there for a while")
     stage.plant(server, Announcement(new.address, new.port, load=-1000))
     first = [server.get("/").text for _ in range(20)]

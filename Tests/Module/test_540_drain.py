@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""backhandctl drain, maintenance and resume: of this httpd for everybody, and of another server for this httpd alone."""
+"""backhandctl drain, maintenance and resume: of this httpd for everybody, and of another server for this httpd
+alone."""
 
 import json
 import os
@@ -8,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from harness.announce import DRAINING, SHUTDOWN, MAINTENANCE, Announcement
+from harness.announce import DRAINING, MAINTENANCE, SHUTDOWN, Announcement
 from harness.backend import Reply
 from harness.httpd import BUILD
 from harness.stage import CLUSTER
@@ -21,8 +22,13 @@ BALANCED = CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\n"
 
 
 def ctl(server, *arguments, code=0):
-    result = subprocess.run([str(CTL), *arguments, "-s", str(server.control_socket)], capture_output=True, text=True, timeout=30,
-                            check=False)
+    result = subprocess.run(
+        [str(CTL), *arguments, "-s", str(server.control_socket)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert result.returncode == code, result
     return result.stdout if code == 0 else result.stderr
 
@@ -37,7 +43,10 @@ def served_by(balancer, count=12):
 
 @pytest.fixture
 def cluster(stage):
-    servers = [stage.httpd(CLUSTER, name=f"server{number}", address=f"127.0.0.{number}", cgi=True, files=SLOW) for number in (2, 3)]
+    servers = [
+        stage.httpd(CLUSTER, name=f"server{number}", address=f"127.0.0.{number}", cgi=True, files=SLOW)
+        for number in (2, 3)
+    ]
     balancer = stage.httpd(BALANCED + "Backhand byRandom\n", name="balancer")
     balancer.knows(*servers)
     return balancer, *servers
@@ -111,8 +120,10 @@ def test_when_there_is_nobody_else(cluster):
 
 def test_a_draining_self(stage):
     """It sends its own chains' requests to others, and serves them if there is nobody else."""
-    one, two = (stage.httpd(CLUSTER + "Backhand byAge\nBackhand addSelf\n", name=f"server{number}", address=f"127.0.0.{number}")
-                for number in (2, 3))
+    one, two = (
+        stage.httpd(CLUSTER + "Backhand byAge\nBackhand addSelf\n", name=f"server{number}", address=f"127.0.0.{number}")
+        for number in (2, 3)
+    )
     one.knows(two)
     ctl(one, "drain")
     assert {one.get("/", source="127.0.45.1").text for _ in range(10)} == {"server3\n"}
@@ -144,15 +155,26 @@ def test_waiting_for_another_server(stage):
         client.send("/")
         wait_for(lambda: row(balancer, slow)["in_flight"] == 1, 3, "the request")
         begin = time.monotonic()
-        assert ctl(balancer, "maintenance", slow.id, "--wait", "20") == f"{slow.id}: maintenance, 0 requests under way\n"
+        assert (
+            ctl(balancer, "maintenance", slow.id, "--wait", "20") == f"{slow.id}: maintenance, 0 requests under way\n"
+        )
         assert 0.5 < time.monotonic() - begin < 4
         assert client.receive().text == "done"
 
 
-@pytest.mark.parametrize("line,answer", [
-    ("drain 127.0.0.77:1\n", "no such server"), ("drain 127.0.0.2\n", "not an address and port"), ("drain \n", "not an address and port"),
-    ("drain web1:80\n", "not an address and port"), ("drain 127.0.0.2:80 \n", "not an address and port"),
-    ("drain [::1]:99999\n", "not an address and port"), ("drained\n", "unknown command"), ("state 127.0.0.2:0\n", "not an address and port")])
+@pytest.mark.parametrize(
+    "line,answer",
+    [
+        ("drain 127.0.0.77:1\n", "no such server"),
+        ("drain 127.0.0.2\n", "not an address and port"),
+        ("drain \n", "not an address and port"),
+        ("drain web1:80\n", "not an address and port"),
+        ("drain 127.0.0.2:80 \n", "not an address and port"),
+        ("drain [::1]:99999\n", "not an address and port"),
+        ("drained\n", "unknown command"),
+        ("state 127.0.0.2:0\n", "not an address and port"),
+    ],
+)
 def test_what_is_refused(cluster, line, answer):
     assert json.loads(ask(cluster[0].control_socket, line)) == {"error": answer}
 
@@ -160,9 +182,25 @@ def test_what_is_refused(cluster, line, answer):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_who_may(cluster):
     """The socket's owner and group, nobody else."""
+
     def order(user):
-        return subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", CTL, "drain", "-s", cluster[1].control_socket],
-                              capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(
+            [
+                "setpriv",
+                f"--reuid={user}",
+                f"--regid={user}",
+                "--clear-groups",
+                CTL,
+                "drain",
+                "-s",
+                cluster[1].control_socket,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
     assert order("nobody").returncode == 1
     assert cluster[1].status().self["state"] == "up"
     assert order("www-data").returncode == 0
@@ -183,7 +221,9 @@ def test_the_page_tells(cluster, stage):
     balancer.configure(BALANCED + "<Location /status>\nSetHandler backhand-handler\n</Location>\n")
     balancer.restart()
     page = wait_for(lambda: (answer := balancer.get("/status")).status == 200 and answer.text, 5, "the page")
-    assert "<td class=\"text\">draining</td>" in page and "<th class=\"text\">State</th>" in page
-    stage.plant(balancer, *(Announcement(f"127.0.9.{state}", state=state) for state in (DRAINING, MAINTENANCE, SHUTDOWN)))
+    assert '<td class="text">draining</td>' in page and '<th class="text">State</th>' in page
+    stage.plant(
+        balancer, *(Announcement(f"127.0.9.{state}", state=state) for state in (DRAINING, MAINTENANCE, SHUTDOWN))
+    )
     page = balancer.get("/status").text
-    assert all(f"<td class=\"text\">{word}</td>" in page for word in ("draining", "maintenance", "shutdown", "up"))
+    assert all(f'<td class="text">{word}</td>' in page for word in ("draining", "maintenance", "shutdown", "up"))

@@ -39,8 +39,11 @@ def test_killed_at_random_times(stage, other):
             time.sleep(random.uniform(0, 0.7))
             os.kill(old, signal.SIGKILL)
         balancer.moderator(other_than=old)
-    print(f"kill -9 of the moderator: {KILLS} times in {time.monotonic() - begin:.0f} s, {load.count} requests, {len(load.wrong)} failed, "
-          f"{load.repeated} repeated")
+    print(
+        f"kill -9 of the moderator: {KILLS} times in {time.monotonic() - begin:.0f} s, {load.count} requests, "
+        f"{len(load.wrong)} failed, "
+        f"{load.repeated} repeated"
+    )
     assert load.wrong == [] and load.count > 35 * KILLS
     assert set(balancer.status().servers) == {balancer.id, other.id}
     balancer.log.allow("BH0206|AH0005[12]")
@@ -102,25 +105,32 @@ int break_row(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 
 @pytest.mark.parametrize("copy", ["facts", "before"])
 def test_a_row_that_is_half_written(stage, copy):
-    """The server keeps its requests: the other copy of its facts is whole. So it is for a new moderator, and with the next announcement both are."""
+    """The server keeps its requests: the other copy of its facts is whole. So it is for a new moderator, and with the
+    next announcement both are."""
     source = stage.folder / "breaker.c"
     source.write_text(BREAKER)
     library = stage.folder / "breaker.so"
-    subprocess.run(["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True)
-    server = stage.httpd(CLUSTER + f"""
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True
+    )
+    server = stage.httpd(
+        CLUSTER
+        + f"""
 Backhand removeSelf
 BackhandNoCandidate Unavailable
 <Location /break>
     BackhandFromSO {library} break_row {copy}
     BackhandNoCandidate Local
 </Location>
-""")
+"""
+    )
     backend = stage.backend("127.0.9.2")
     there = Announcement(backend.address, backend.port)
     stage.plant(server, there)
 
     def is_asked():
         return there.id in server.status().servers and {server.get("/").text for _ in range(5)} == {backend.id}
+
     server.get("/break")
     assert is_asked()
     old = server.moderator()

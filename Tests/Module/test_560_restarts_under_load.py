@@ -51,6 +51,7 @@ def without_moderator(server, old, epoch):
             return server.status().json["self"]["moderator_starts"] == epoch + 1
         except (OSError, ValueError):
             return False  # its socket is not there yet
+
     wait_for(is_next_there, 10, "the next moderator", every=0.005)
     return time.monotonic() - begin
 
@@ -72,8 +73,12 @@ def test_every_second(stage, mpm, whom):
             sizes.append((kept(restarted.pid), kept(restarted.moderator())))
             assert set(balancer.status().servers) == {balancer.id, server.id}
             time.sleep(max(0, EVERY_S - (time.monotonic() - begin)))
-    print(f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, {load.repeated} repeated, "
-          f"at most {max(gaps):.2f} s without a moderator; descriptors and mappings {sizes[2] == sizes[-1] and 'the same' or sizes}")
+    print(
+        f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, "
+        f"{load.repeated} repeated, "
+        f"at most {max(gaps):.2f} s without a moderator; descriptors and mappings "
+        f"{sizes[2] == sizes[-1] and 'the same' or sizes}"
+    )
     assert load.wrong == [] and load.count > 200
     assert max(gaps) < 1, gaps
     # The first restart may settle; after that nothing grows.
@@ -107,14 +112,17 @@ def test_back_off_is_kept(stage):
 
 
 def test_another_configuration_and_back(stage):
-    """Another group, no module at all, and the first one again, all by graceful restarts under load of its own pages."""
+    """Another group, no module at all, and the first one again, all by graceful restarts under load of its own
+    pages."""
     server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
     stage.plant(server, Announcement("127.0.9.81", 80))
     usual = server.conf.read_text()
     with Load(server) as load:
         other = stage.new_group()
         old = server.moderator()
-        server.conf.write_text(usual.replace(f"Define group {server.group[0]}:{server.group[1]}", "Define group {}:{}".format(*other)))
+        server.conf.write_text(
+            usual.replace(f"Define group {server.group[0]}:{server.group[1]}", "Define group {}:{}".format(*other))
+        )
         server.restart()
         server.moderator(other_than=old)
         # It keeps what it knew, and hears the others of the new group.
@@ -122,11 +130,16 @@ def test_another_configuration_and_back(stage):
         first, server.group = server.group, other
         stage.plant(server, Announcement("127.0.9.82", 80))
         server.group = first
-        without = "\n".join(re.sub(r" backhand:debug", "", line) for line in usual.splitlines()
-                            if not re.search(r"backhand_module|^Backhand|^UnixSocketDir|^MulticastStats|^AcceptStats", line))
+        without = "\n".join(
+            re.sub(r" backhand:debug", "", line)
+            for line in usual.splitlines()
+            if not re.search(r"backhand_module|^Backhand|^UnixSocketDir|^MulticastStats|^AcceptStats", line)
+        )
         server.conf.write_text(without)
         server.restart()
-        wait_for(lambda: not server.moderators() and not processes.unix_sockets(server.sockets), 5, "the moderator to end")
+        wait_for(
+            lambda: not server.moderators() and not processes.unix_sockets(server.sockets), 5, "the moderator to end"
+        )
         server.conf.write_text(usual)
         server.restart()
         server.moderator()
@@ -152,16 +165,24 @@ def test_another_layout_of_the_segment(stage, mpm):
     source = stage.folder / "other.c"
     source.write_text(OTHER_BUILD)
     library = stage.folder / "other.so"
-    subprocess.run(["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True
+    )
     server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
     # The balancer may be heard anew a moment after its first request: the server turns that away.
     server.log.always("BH0432")
-    balancer = stage.httpd(CLUSTER + f"""
+    balancer = stage.httpd(
+        CLUSTER
+        + f"""
 Backhand removeSelf
 <Location /other>
     BackhandFromSO {library} another_layout
 </Location>
-""", name="balancer", mpm=mpm, workers=16)
+""",
+        name="balancer",
+        mpm=mpm,
+        workers=16,
+    )
     balancer.knows(server)
     with Load(balancer) as load:
         boot, old = balancer.status().json["self"]["boot_id"], balancer.moderator()

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Somebody sets the clock, by an hour either way: ages, back-off and requests do not notice. Debian's libfaketime plays the clock."""
+"""Somebody sets the clock, by an hour either way: ages, back-off and requests do not notice. Debian's libfaketime plays
+the clock."""
 
 import time
 from pathlib import Path
@@ -30,16 +31,26 @@ def clock(tmp_path_factory):
 
 
 def environment(clock):
-    return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
+    return {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DONT_RESET": "1",
+    }
 
 
-@pytest.mark.parametrize("steps", [(HOUR, 0), (-HOUR, 0), (HOUR, -HOUR)], ids=lambda steps: "then".join(map(str, steps)))
+@pytest.mark.parametrize(
+    "steps", [(HOUR, 0), (-HOUR, 0), (HOUR, -HOUR)], ids=lambda steps: "then".join(map(str, steps))
+)
 def test_steps(stage, clock, steps):
     one = stage.backend("127.0.9.2")
     gone = Announcement("127.0.9.9", 1)
-    server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 5\nBackhandNoCandidate Unavailable\n",
-                         environment=environment(clock))
+    server = stage.httpd(
+        CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 5\nBackhandNoCandidate Unavailable\n",
+        environment=environment(clock),
+    )
     there = Announcement(one.address, one.port)
     stage.plant(server, gone)
     assert server.get("/").status == 503
@@ -48,8 +59,12 @@ def test_steps(stage, clock, steps):
     for step in steps:
         clock.write_text(f"{step:+d}\n")
         # The step is there: the moderator's own wall clock tells.
-        table = wait_for(lambda: (now := server.status()) and abs(now.json["now"] - time.time() - step) < 5 and now, 5, "the step",
-                         show=lambda: server.status().json["now"] - time.time())
+        table = wait_for(
+            lambda: (now := server.status()) and abs(now.json["now"] - time.time() - step) < 5 and now,
+            5,
+            "the step",
+            show=lambda: server.status().json["now"] - time.time(),
+        )
         assert table.servers[one.id]["age_ms"] < 5000 and table.json["self"]["moderator_age_ms"] < 1500
         assert table.servers[gone.id]["backoff_ms"] <= before.servers[gone.id]["backoff_ms"] <= 16_000
         assert [server.get("/").text for _ in range(5)] == [one.id] * 5
@@ -63,7 +78,9 @@ def test_a_step_while_a_request_waits(stage, clock):
     """It goes to the next candidate all the same, though by the wall clock an hour has passed."""
     slow = stage.backend("127.0.9.2", reply=lambda request: Reply(drop=True, delay=1.5))
     good = stage.backend("127.0.9.3")
-    server = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\nBackhandRetryTimeout 10\n", environment=environment(clock))
+    server = stage.httpd(
+        CLUSTER_OF_9 + "Backhand removeSelf\nBackhandRetryTimeout 10\n", environment=environment(clock)
+    )
     stage.plant(server, Announcement(slow.address, slow.port))
     stage.plant(server, Announcement(slow.address, slow.port), Announcement(good.address, good.port))
     with server.client() as client:

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The end of one child, or of the moderator, is no proof that httpd stops; neither is a restart. A stop is announced all the same."""
+"""The end of one child, or of the moderator, is no proof that httpd stops; neither is a restart. A stop is announced
+all the same."""
 
 import contextlib
 import os
@@ -15,7 +16,8 @@ from Module.test_530_shutdown import Watch, state
 
 WORKERS = 6
 
-# What httpd says of children that come and go faster than it looks, with this module or without, and of those that the test kills.
+# What httpd says of children that come and go faster than it looks, with this module or without, and of those that the
+# test kills.
 HURRIED = r"AH0028[68]:|AH0016[12]:|AH0048[45]:|AH00045:|AH0005[12]: child pid \d+ exit signal Killed"
 # What the balancer says of connections that ended with their child.
 BROKEN = "AH01102|AH00898|AH01114|AH00957"
@@ -24,6 +26,7 @@ BROKEN = "AH01102|AH00898|AH01114|AH00957"
 @pytest.fixture
 def pair(stage, mpm):
     """A balancer, and a server under each MPM with these settings, beside an equal one."""
+
     def make(settings="", **how):
         balancer = stage.httpd(CLUSTER + "Backhand removeSelf\nBackhand byRandom\nBackhandTrace On\n", name="balancer")
         server = stage.httpd(CLUSTER + settings, name="server", address="127.0.0.2", mpm=mpm, workers=WORKERS, **how)
@@ -32,6 +35,7 @@ def pair(stage, mpm):
         server.log.always(HURRIED)
         balancer.knows(server, other)
         return balancer, server
+
     return make
 
 
@@ -43,6 +47,7 @@ def load(balancer, clients=3):
     def work():
         while not end.is_set():
             answers.append(balancer.get("/"))
+
     threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
         thread.start()
@@ -110,7 +115,11 @@ def test_the_only_child(stage, mpm):
 
 def test_spare_children(pair, mpm):
     """The parent ends one after the other, until few enough are idle."""
-    few = "StartServers 8\nMaxSpareServers 2\n" if mpm == "prefork" else "StartServers 8\nServerLimit 8\nMaxSpareThreads 4\n"
+    few = (
+        "StartServers 8\nMaxSpareServers 2\n"
+        if mpm == "prefork"
+        else "StartServers 8\nServerLimit 8\nMaxSpareThreads 4\n"
+    )
     balancer, server = pair(few, children=2)
     begin = len(server.children())
     with Watch(balancer, server) as watch:
@@ -189,7 +198,9 @@ def test_a_stop_of_the_whole_group(pair, mpm):
 
 def test_a_graceful_stop_that_a_request_holds_up(pair):
     """The parent and all children have closed the port; the child that still serves is no reason to wait."""
-    balancer, server = pair(cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+    balancer, server = pair(
+        cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"}
+    )
     with server.client() as client, Watch(balancer, server) as watch:
         client.send("/cgi-bin/slow")
         time.sleep(0.3)

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Root's parent and the children's user: what that user may write to shared memory, or put into its folders, gives it nothing of root's."""
+"""Root's parent and the children's user: what that user may write to shared memory, or put into its folders, gives it
+nothing of root's."""
 
 import os
 import shutil
@@ -30,7 +31,9 @@ def pid_in(path):
 # ---- Shared memory ----
 
 # Runs in a child of httpd, as the children's user: writes into the segment, by its layout in serverstats.h.
-NOISE = modules.FIND_SEGMENT + r"""
+NOISE = (
+    modules.FIND_SEGMENT
+    + r"""
 static int spoil(request_rec *r) {
     if (!r->handler || strcmp(r->handler, "spoil")) return DECLINED;
     bh_segment_t *segment = find();
@@ -56,12 +59,16 @@ static void hooks(apr_pool_t *p) { ap_hook_handler(spoil, NULL, NULL, APR_HOOK_M
 
 AP_DECLARE_MODULE(spoil) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
 """
+)
 
 
 @pytest.fixture(scope="module")
 def spoil(tmp_path_factory):
     """The module's line for the configuration."""
-    return modules.build(tmp_path_factory.mktemp("spoil"), "spoil", NOISE) + "<Location /spoil>\nSetHandler spoil\n</Location>\n"
+    return (
+        modules.build(tmp_path_factory.mktemp("spoil"), "spoil", NOISE)
+        + "<Location /spoil>\nSetHandler spoil\n</Location>\n"
+    )
 
 
 @pytest.mark.parametrize("how", ["counts", "all"])
@@ -74,7 +81,9 @@ def test_noise_in_the_segment(stage, mpm, spoil, how):
         assert server.get(f"/spoil?{how}").text == "done\n"
         children = server.children()
         os.kill(children[number % len(children)], signal.SIGKILL)
-        wait_for(lambda: children[number % len(children)] not in server.children() and server.children(), 10, "another child")
+        wait_for(
+            lambda: children[number % len(children)] not in server.children() and server.children(), 10, "another child"
+        )
         # It goes its rounds, and answers: with how much sense, is the children's user's business.
         server.status()
     time.sleep(1.2)
@@ -90,6 +99,7 @@ def test_noise_in_the_segment(stage, mpm, spoil, how):
 
 # ---- Paths ----
 
+
 @pytest.fixture
 def precious(stage):
     """A folder of root's, and a file in it that must stay as it is."""
@@ -101,6 +111,7 @@ def precious(stage):
         file.write_text("precious")
         file.chmod(0o644)
         return file
+
     return make
 
 
@@ -203,7 +214,9 @@ def test_a_race_for_the_socket(stage, precious):
     file = precious("file")
     file.chmod(0o666)  # the kernel's protected_hardlinks lets them link what they may write
     os.chown(file, 0, 0)
-    racer = subprocess.Popen([sys.executable, "-c", RACE, server.control_socket, file, "15"], user=USER, group=USER, extra_groups=[])
+    racer = subprocess.Popen(
+        [sys.executable, "-c", RACE, server.control_socket, file, "15"], user=USER, group=USER, extra_groups=[]
+    )
     try:
         for _ in range(20):
             server.restart()

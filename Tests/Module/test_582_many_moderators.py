@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What ends moderators again and again does not make the parent fork in a loop: httpd's parent sleeps for a second when it finds no process that has
-ended, and a moderator that was just forked has not."""
+"""What ends moderators again and again does not make the parent fork in a loop: httpd's parent sleeps for a second when
+it finds no process that has ended, and a moderator that was just forked has not."""
 
 import contextlib
 import os
@@ -14,7 +14,9 @@ from harness.stage import CLUSTER
 from harness.wait import wait_for
 
 # Another epoch in the segment says that another moderator has taken over.
-USURPER = modules.FIND_SEGMENT + r"""
+USURPER = (
+    modules.FIND_SEGMENT
+    + r"""
 static int usurp(request_rec *r) {
     if (!r->handler || strcmp(r->handler, "usurp")) return DECLINED;
     bh_segment_t *segment = find();
@@ -29,11 +31,15 @@ static void hooks(apr_pool_t *p) { ap_hook_handler(usurp, NULL, NULL, APR_HOOK_M
 
 AP_DECLARE_MODULE(usurp) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
 """
+)
 
 
 @pytest.fixture(scope="module")
 def usurper(tmp_path_factory):
-    return modules.build(tmp_path_factory.mktemp("usurp"), "usurp", USURPER) + "<Location /usurp>\nSetHandler usurp\n</Location>\n"
+    return (
+        modules.build(tmp_path_factory.mktemp("usurp"), "usurp", USURPER)
+        + "<Location /usurp>\nSetHandler usurp\n</Location>\n"
+    )
 
 
 def starts(server):
@@ -47,7 +53,12 @@ def is_bounded(server, seconds):
 
 def recovers(server):
     """As soon as it is let alone, there is a moderator that works, and stays."""
-    wait_for(lambda: server.status().json["self"]["moderator_age_ms"] < 1000, 5, "a moderator that works", show=server.log.text)
+    wait_for(
+        lambda: server.status().json["self"]["moderator_age_ms"] < 1000,
+        5,
+        "a moderator that works",
+        show=server.log.text,
+    )
     pid = server.moderator()
     time.sleep(1.5)
     assert server.moderator() == pid
@@ -77,6 +88,7 @@ def test_a_moderator_that_is_killed_again_and_again(stage, mpm):
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             end.wait(0.005)
+
     thread = threading.Thread(target=kill)
     thread.start()
     begin = time.monotonic()

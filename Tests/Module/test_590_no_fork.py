@@ -13,7 +13,8 @@ from harness.wait import wait_for
 
 pytestmark = pytest.mark.skipif(bool(PRELOADED), reason="another library is preloaded")
 
-# httpd's parent looks after its children's number every ten seconds or so; children that end meanwhile bring that forward.
+# httpd's parent looks after its children's number every ten seconds or so; children that end meanwhile bring that
+# forward.
 LOOK = 15
 
 # fork(2) fails while the file is there.
@@ -39,7 +40,9 @@ def test_a_refused_fork_is_tried_again(stage, mpm):
     source, library, refused = (stage.folder / name for name in ("refuse.c", "refuse.so", "no-fork"))
     source.write_text(REFUSES)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    server = stage.httpd(CLUSTER_OF_9 + "Backhand addSelf\n", mpm=mpm, environment={"LD_PRELOAD": str(library), "NO_FORK": str(refused)})
+    server = stage.httpd(
+        CLUSTER_OF_9 + "Backhand addSelf\n", mpm=mpm, environment={"LD_PRELOAD": str(library), "NO_FORK": str(refused)}
+    )
     server.knows()
     old = server.moderator()
     refused.touch()
@@ -50,7 +53,9 @@ def test_a_refused_fork_is_tried_again(stage, mpm):
     refused.unlink()
     server.moderator(deadline=LOOK + 2, other_than=old)
     wait_for(lambda: server.log.lines("BH0221"), 2, "the line", show=server.log.text)
-    wait_for(lambda: server.status().json["self"]["unattended"] is False, 3, "an attended table", show=server.show_status)
+    wait_for(
+        lambda: server.status().json["self"]["unattended"] is False, 3, "an attended table", show=server.show_status
+    )
     server.knows()
     assert len(server.log.lines("BH0207")) == 1
     # It is looked after as any other is.

@@ -60,6 +60,7 @@ def test_a_gigabyte_goes_up_in_constant_memory(sink, how):
                 connection.sendall(b"0\r\n\r\n")
             assert stream.readline().startswith(b"HTTP/1.1 200")
             assert stream.read().endswith(b"\r\n\r\n%d" % GIGABYTE)
+
     assert growth(sink.front, upload) < MOST_GROWTH
 
 
@@ -69,6 +70,7 @@ def test_a_gigabyte_comes_down_in_constant_memory(sink):
         with connection:
             connection.sendall(b"GET /gigabyte HTTP/1.1\r\nHost: a\r\n\r\n")
             assert count_body(stream, read_head(stream)) == GIGABYTE
+
     assert growth(sink.front, download) < MOST_GROWTH
 
 
@@ -84,6 +86,7 @@ def test_two_requests_in_one_write_are_answered_in_order(sink):
 
 # ---- At its own pace ----
 
+
 def test_each_event_arrives_before_the_next_is_sent(stage):
     """Server-sent events: the server sends one when the client has seen the one before."""
     seen = threading.Semaphore(0)
@@ -96,8 +99,11 @@ def test_each_event_arrives_before_the_next_is_sent(stage):
             assert seen.acquire(timeout=10)
         connection.sendall(b"0\r\n\r\n")
         return True
+
     server = Server(events)
-    front = front_of(stage, server, config="AddOutputFilterByType DEFLATE text/event-stream\n", modules=["deflate", "filter"])
+    front = front_of(
+        stage, server, config="AddOutputFilterByType DEFLATE text/event-stream\n", modules=["deflate", "filter"]
+    )
     connection, stream = connect(front)
     with connection:
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,11 +129,14 @@ def test_a_body_is_passed_on_while_it_comes(stage):
             if length >= 40000:
                 arrived.set()
         return say(connection, str(length))
+
     server = Server(talk)
     front = front_of(stage, server)
     connection, stream = connect(front)
     with connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9c40\r\n" + b"x" * 40000 + b"\r\n")
+        connection.sendall(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9c40\r\n" + b"x" * 40000 + b"\r\n"
+        )
         assert arrived.wait(5)
         connection.sendall(b"2\r\nyz\r\n0\r\n\r\n")
         assert "200" in read_head(stream)
@@ -138,7 +147,9 @@ def test_a_body_is_passed_on_while_it_comes(stage):
 def test_a_slow_client_holds_no_answer_back(stage):
     """A client that reads late gets everything; others are served meanwhile."""
     body = bytes(range(256)) * 40000  # 10 MB: more than all buffers on the way
-    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(body=body if request.target == "/large" else b"small"))
+    backend = stage.backend(
+        "127.0.9.2", reply=lambda request: Reply(body=body if request.target == "/large" else b"small")
+    )
     front = front_of(stage, backend, workers=4, children=1)
     slow = socket.socket()
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -167,6 +178,7 @@ def test_a_client_that_sends_byte_by_byte(stage):
 
 # ---- Around the body ----
 
+
 def test_the_server_decides_on_100_continue(stage):
     """The client sends its body when the server has said so, and not before."""
     asked = threading.Event()
@@ -179,6 +191,7 @@ def test_the_server_decides_on_100_continue(stage):
             return False
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         return say(connection, str(count_body(stream, head)))
+
     server = Server(talk)
     front = front_of(stage, server)
     connection, stream = connect(front)
@@ -197,18 +210,32 @@ def test_the_server_decides_on_100_continue(stage):
 
 def test_trailers_of_the_server(stage):
     """As mod_proxy treats them: they arrive, unless MergeTrailers says otherwise."""
+
     def talk(connection, stream, head):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n"
+        )
         return True
+
     server = Server(talk)
-    front = front_of(stage, server, config=f"<Location /plain>\nProxyPass http://127.0.9.2:{server.port}/plain\n</Location>\n")
+    front = front_of(
+        stage, server, config=f"<Location /plain>\nProxyPass http://127.0.9.2:{server.port}/plain\n</Location>\n"
+    )
     seen = []
     for path in ("/ours", "/plain/theirs"):
         connection, stream = connect(front)
         with connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close\r\n\r\n".encode())
-            seen.append((sorted(line.split(":")[0] for line in read_head(stream).splitlines() if not line.startswith("Backhand-")),
-                         stream.read()))
+            seen.append(
+                (
+                    sorted(
+                        line.split(":")[0]
+                        for line in read_head(stream).splitlines()
+                        if not line.startswith("Backhand-")
+                    ),
+                    stream.read(),
+                )
+            )
     assert seen[0] == seen[1]
     assert seen[0][1].startswith(b"3\r\nabc\r\n0\r\n")
     server.close()
@@ -229,6 +256,7 @@ def test_a_client_that_leaves(stage, when):
         for _ in range(100):
             connection.sendall(PIECE[:1000000])
         return False
+
     server = Server(talk)
     front = front_of(stage, server)
     connection, stream = connect(front)

@@ -63,7 +63,9 @@ def test_other_protocols_are_not_asked_for(stage):
     heads = []
     server = Server(lambda connection, stream, head: (heads.append(head), say(connection, "plain"))[1])
     front = front_of(stage, server)
-    answer = front.get("/", headers={"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABk"})
+    answer = front.get(
+        "/", headers={"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABk"}
+    )
     assert answer.text == "plain"
     assert (header(heads[0], "Upgrade"), header(heads[0], "HTTP2-Settings")) == (None, None)
     server.close()

@@ -38,7 +38,17 @@ def digest(body):
 
 def curl(url, *arguments, body=None):
     """Status, headers in lower case and body of an answer; over HTTP/2 if the server is known to speak it."""
-    command = ["curl", "-sS", "-i", "--raw", "--max-time", "20", *arguments, *(["--data-binary", "@-"] if body is not None else []), url]
+    command = [
+        "curl",
+        "-sS",
+        "-i",
+        "--raw",
+        "--max-time",
+        "20",
+        *arguments,
+        *(["--data-binary", "@-"] if body is not None else []),
+        url,
+    ]
     answer = subprocess.run(command, input=body, capture_output=True, check=True).stdout
     while True:
         head, _, answer = answer.partition(b"\r\n\r\n")
@@ -50,11 +60,16 @@ def curl(url, *arguments, body=None):
 
 # ---- Clients in front ----
 
+
 @pytest.mark.parametrize("mpm", THREADED)
 def test_clients_may_speak_it(stage, mpm):
     """What they send goes on as HTTP/1.1, with the client's address; what they get is whole."""
-    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(
-        body=digest(request.body).encode() if request.body else b"0123456789abcdef" * 65536))
+    backend = stage.backend(
+        "127.0.9.2",
+        reply=lambda request: Reply(
+            body=digest(request.body).encode() if request.body else b"0123456789abcdef" * 65536
+        ),
+    )
     front = front_of(stage, backend, config=H2C, mpm=mpm, modules=["http2"])
     base = ["--http2-prior-knowledge", "--interface", "127.0.0.77"]
     status, headers, body = curl(f"http://{front.id}/large?a=%2F", *base)
@@ -84,9 +99,14 @@ def test_a_stream_that_is_reset(stage):
         if request.target == "/slow":
             go_on.wait(5)
         return Reply(body=b"fast")
+
     backend = stage.backend("127.0.9.2", reply=reply)
     front = front_of(stage, backend, config=H2C, modules=["http2"])
-    late = subprocess.run(["curl", "-sS", "--http2-prior-knowledge", "--max-time", "0.5", f"http://{front.id}/slow"], capture_output=True, check=False)
+    late = subprocess.run(
+        ["curl", "-sS", "--http2-prior-knowledge", "--max-time", "0.5", f"http://{front.id}/slow"],
+        capture_output=True,
+        check=False,
+    )
     assert late.returncode == 28
     assert curl(f"http://{front.id}/fast", "--http2-prior-knowledge")[2] == b"fast"
     go_on.set()
@@ -97,12 +117,20 @@ def test_a_stream_that_is_reset(stage):
 
 # ---- Servers behind ----
 
+
 class Pair:
     """A front and a server that is asked by HTTP/2."""
 
     def __init__(self, stage, mpm="event"):
-        self.server = stage.httpd(H2C + SLASHES, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",), cgi=True,
-                                  files={"cgi-bin/echo": SCRIPT, "page": "page", "large": b"0123456789abcdef" * 65536})
+        self.server = stage.httpd(
+            H2C + SLASHES,
+            name="server",
+            address="127.0.9.2",
+            modules=["http2"],
+            without=("backhand",),
+            cgi=True,
+            files={"cgi-bin/echo": SCRIPT, "page": "page", "large": b"0123456789abcdef" * 65536},
+        )
         self.front = front_of(stage, self.server, config=FORWARD + SLASHES, mpm=mpm, modules=["proxy_http2"])
 
     def seen(self, answer):
@@ -118,11 +146,18 @@ def pair(mpm_stage, module_mpm):
 def test_requests_arrive_by_http2(pair):
     answer = pair.front.get("/cgi-bin/echo", source="127.0.0.77", headers={"Host": "shop.test:81"})
     assert answer.trace.server == pair.server.id
-    assert pair.seen(answer) == {"protocol": "HTTP/2.0", "target": "/cgi-bin/echo", "host": "shop.test:81",
-                                 "proxied": "127.0.0.77", "method": "GET"}
+    assert pair.seen(answer) == {
+        "protocol": "HTTP/2.0",
+        "target": "/cgi-bin/echo",
+        "host": "shop.test:81",
+        "proxied": "127.0.0.77",
+        "method": "GET",
+    }
 
 
-@pytest.mark.parametrize("query", ["?", "?a=b", "?a=%20b&c=%2F&d=+", "??", "?a?b", "?a|b", "/more%2Fa%20b;c=1//d", "/%61~"])
+@pytest.mark.parametrize(
+    "query", ["?", "?a=b", "?a=%20b&c=%2F&d=+", "??", "?a?b", "?a|b", "/more%2Fa%20b;c=1//d", "/%61~"]
+)
 def test_path_and_query_arrive_exactly(pair, query):
     path = "/cgi-bin/echo" + query
     assert pair.seen(pair.front.get(path))["target"] == path
@@ -133,7 +168,9 @@ def test_path_and_query_arrive_exactly(pair, query):
 def test_bodies(pair, size, how):
     body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     if how == "chunked":
-        answer = pair.front.get("/cgi-bin/echo", method="POST", chunks=[body[start:start + 70000] for start in range(0, size, 70000)])
+        answer = pair.front.get(
+            "/cgi-bin/echo", method="POST", chunks=[body[start : start + 70000] for start in range(0, size, 70000)]
+        )
     else:
         answer = pair.front.get("/cgi-bin/echo", method="POST", body=body)
     assert (pair.seen(answer)["method"], answer.text.splitlines()[1]) == ("POST", digest(body) + "  -")
@@ -152,16 +189,25 @@ def test_answers_come_back(pair):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_proxy_error_override(stage, method):
-    """As for ProxyPass to the same server: mod_proxy_http2 gives our page, or an empty one if it has ended the answer before."""
+    """As for ProxyPass to the same server: mod_proxy_http2 gives our page, or an empty one if it has ended the answer
+    before."""
     server = stage.httpd(H2C, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",))
-    front = front_of(stage, server, modules=["proxy_http2"], config=FORWARD + f"""
+    front = front_of(
+        stage,
+        server,
+        modules=["proxy_http2"],
+        config=FORWARD
+        + f"""
         ProxyErrorOverride On
         ErrorDocument 404 "page of the front"
         <Location /theirs>
             ProxyPass h2c://{server.id}/
         </Location>
-    """)
-    ours, theirs = (front.get(path, method=method, body=b"x" if method == "POST" else None) for path in ("/none", "/theirs/none"))
+    """,
+    )
+    ours, theirs = (
+        front.get(path, method=method, body=b"x" if method == "POST" else None) for path in ("/none", "/theirs/none")
+    )
     for answer in (ours, theirs):
         assert answer.status == 404 and answer.text in ("page of the front", "")
     assert ours.trace.server == server.id
@@ -171,20 +217,37 @@ def test_over_tls(stage):
     """BackhandScheme h2: the server must agree on HTTP/2 in its handshake."""
     authority = Authority(stage.folder)
     pair = authority.sign("shop.test")
-    secure, old = (stage.httpd(f"Protocols {protocols}\n{pair.server}", name=f"server{number}", address=f"127.0.9.{number}", cgi=True,
-                               modules=["http2", "ssl"], without=("backhand",), files={"cgi-bin/echo": SCRIPT})
-                   for number, protocols in ((2, "h2 http/1.1"), (3, "http/1.1")))
-    front = front_of(stage, secure, old, modules=["proxy_http2", "ssl"], config=f"""
+    secure, old = (
+        stage.httpd(
+            f"Protocols {protocols}\n{pair.server}",
+            name=f"server{number}",
+            address=f"127.0.9.{number}",
+            cgi=True,
+            modules=["http2", "ssl"],
+            without=("backhand",),
+            files={"cgi-bin/echo": SCRIPT},
+        )
+        for number, protocols in ((2, "h2 http/1.1"), (3, "http/1.1"))
+    )
+    front = front_of(
+        stage,
+        secure,
+        old,
+        modules=["proxy_http2", "ssl"],
+        config=f"""
         BackhandScheme h2
         SSLProxyEngine On
         SSLProxyVerify require
         SSLProxyCACertificateFile {authority.certificate}
         Backhand byAge 60
-    """)
+    """,
+    )
     for server in (secure, old, front):
         server.log.always("AH01873|AH01909|AH02008|BH0416")
     for method in ("GET", "POST"):
-        answer = front.get("/cgi-bin/echo", method=method, headers={"Host": "shop.test"}, body=b"body" if method == "POST" else None)
+        answer = front.get(
+            "/cgi-bin/echo", method=method, headers={"Host": "shop.test"}, body=b"body" if method == "POST" else None
+        )
         assert answer.trace.server == secure.id
         assert answer.text.startswith("protocol=HTTP/2.0 target=/cgi-bin/echo host=shop.test ")
     secure.stop()
@@ -205,7 +268,15 @@ def test_websocket_goes_by_http_1(stage):
 
 
 def test_both_ways(stage):
-    server = stage.httpd(H2C, name="server", address="127.0.9.2", modules=["http2"], without=("backhand",), cgi=True, files={"cgi-bin/echo": SCRIPT})
+    server = stage.httpd(
+        H2C,
+        name="server",
+        address="127.0.9.2",
+        modules=["http2"],
+        without=("backhand",),
+        cgi=True,
+        files={"cgi-bin/echo": SCRIPT},
+    )
     front = front_of(stage, server, config=H2C + FORWARD, modules=["http2", "proxy_http2"])
     body = b"abc" * 100000
     answer = curl(f"http://{front.id}/cgi-bin/echo?x", "--http2-prior-knowledge", body=body)[2].decode()
@@ -213,6 +284,7 @@ def test_both_ways(stage):
 
 
 # ---- When servers fail ----
+
 
 class Failing(Server):
     """Speaks HTTP/2 so far as to count requests; what it does with one is `reaction`."""
@@ -255,7 +327,9 @@ class Failing(Server):
 
     def say_503(self, connection):
         # HPACK: a literal without indexing, name ":status" of the static table.
-        connection.sendall(len(b"\x08\x03503").to_bytes(3, "big") + bytes([self.HEADERS, 5]) + (1).to_bytes(4, "big") + b"\x08\x03503")
+        connection.sendall(
+            len(b"\x08\x03503").to_bytes(3, "big") + bytes([self.HEADERS, 5]) + (1).to_bytes(4, "big") + b"\x08\x03503"
+        )
         connection.recv(1)
 
 
@@ -267,8 +341,15 @@ class Failures:
 
     def __init__(self, stage, reaction, early=False):
         self.bad = Failing(getattr(Failing, reaction), "127.0.9.3", early)
-        self.good = stage.httpd(H2C, name="good", address="127.0.9.2", modules=["http2"], without=("backhand",), cgi=True,
-                                files={"cgi-bin/echo": SCRIPT, "page": "page"})
+        self.good = stage.httpd(
+            H2C,
+            name="good",
+            address="127.0.9.2",
+            modules=["http2"],
+            without=("backhand",),
+            cgi=True,
+            files={"cgi-bin/echo": SCRIPT, "page": "page"},
+        )
         self.front = front_of(stage, self.bad, self.good, config=FORWARD, modules=["proxy_http2"])
         self.front.log.always("AH0335|AH10|AH01|AH00957")
 
@@ -284,7 +365,11 @@ def test_what_is_safe_goes_to_the_next(stage, reaction):
 
 
 @pytest.mark.parametrize("reaction", REACTIONS)
-@pytest.mark.parametrize("body, early", [(b"once", False), (b"once", True), (b"", False), (None, False)], ids=["body", "early", "empty", "none"])
+@pytest.mark.parametrize(
+    "body, early",
+    [(b"once", False), (b"once", True), (b"", False), (None, False)],
+    ids=["body", "early", "empty", "none"],
+)
 def test_what_is_not_safe_is_sent_once(stage, reaction, body, early):
     """mod_proxy_http2 would send it again by itself as long as no body has gone."""
     failures = Failures(stage, reaction, early)
@@ -342,7 +427,10 @@ def test_a_client_that_leaves_is_no_failure(stage):
     silent, other = Failing(Failing.say_nothing, "127.0.9.2"), stage.backend("127.0.9.3")
     front = front_of(stage, silent, other, config=H2C + FORWARD + "ProxyTimeout 1\n", modules=["http2", "proxy_http2"])
     front.log.always("AH")
-    clients = [subprocess.Popen(["curl", "-s", "--http2-prior-knowledge", "--max-time", "0.3", f"http://{front.id}/page"]) for _ in range(4)]
+    clients = [
+        subprocess.Popen(["curl", "-s", "--http2-prior-knowledge", "--max-time", "0.3", f"http://{front.id}/page"])
+        for _ in range(4)
+    ]
     assert [client.wait() for client in clients] == [28] * 4
     idle(front, silent)
     assert (row(front, silent)["failed"], row(front, silent)["backoff_ms"], other.connections) == (0, 0, 0)

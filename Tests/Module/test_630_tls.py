@@ -30,13 +30,25 @@ class Members:
 
     def server(self, address, certificate, config="", **how):
         modules = ["ssl", *how.pop("modules", ())]
-        server = self.stage.httpd(certificate.server + config, address=address, without=("backhand",), modules=modules,
-                                  name=how.pop("name", "server-" + address.replace(".", "-")), files={"page": "page", "cgi-bin/echo": ECHO}, cgi=True, **how)
-        server.log.always("AH01873|AH01909|AH02008")  # no session cache; a name that is not ServerName's; a client that does not trust it
+        server = self.stage.httpd(
+            certificate.server + config,
+            address=address,
+            without=("backhand",),
+            modules=modules,
+            name=how.pop("name", "server-" + address.replace(".", "-")),
+            files={"page": "page", "cgi-bin/echo": ECHO},
+            cgi=True,
+            **how,
+        )
+        server.log.always(
+            "AH01873|AH01909|AH02008"
+        )  # no session cache; a name that is not ServerName's; a client that does not trust it
         return server
 
     def front(self, *servers, config="", **how):
-        made = front_of(self.stage, *servers, config=SECURE.format(ca=self.authority.certificate) + config, modules=["ssl"], **how)
+        made = front_of(
+            self.stage, *servers, config=SECURE.format(ca=self.authority.certificate) + config, modules=["ssl"], **how
+        )
         made.log.always("AH01873")
         return made
 
@@ -104,7 +116,9 @@ def test_a_server_of_another_ca_is_no_candidate(members):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_where_nobody_is_trusted(members, method):
     """503, and the server stays in the table without back-off: that is for servers that are not there."""
-    stranger = members.server("127.0.9.4", Authority(members.stage.folder, f"other-{method}").sign(SITE), name="stranger-" + method)
+    stranger = members.server(
+        "127.0.9.4", Authority(members.stage.folder, f"other-{method}").sign(SITE), name="stranger-" + method
+    )
     front = members.front(stranger)
     front.log.expect(UNTRUSTED)
     front.log.expect("BH0404: every candidate refused the connection")
@@ -114,7 +128,8 @@ def test_where_nobody_is_trusted(members, method):
 
 
 def test_the_name_is_that_of_the_site(members, front):
-    """What is compared with the certificate is the Host that the client sent: servers of one site have certificates of the site."""
+    """What is compared with the certificate is the Host that the client sent: servers of one site have certificates of
+    the site."""
     front.log.expect("BH0404")
     front.log.expect(UNTRUSTED)
     assert get(front, host="elsewhere.test").status == 503
@@ -158,13 +173,18 @@ def test_sections_may_differ(members):
     front = members.front(both, config="<Location /plain>\nBackhandScheme http\n</Location>\n")
     assert get(front).text == "page"
     answer = get(front, "/plain")
-    assert (answer.status, answer.trace.server) == (400, both.id)  # "You're speaking plain HTTP to an SSL-enabled server port"
+    assert (answer.status, answer.trace.server) == (
+        400,
+        both.id,
+    )  # "You're speaking plain HTTP to an SSL-enabled server port"
 
 
 def test_websocket_over_tls(members):
     """As wss:// to the server."""
     application = Server(echo, "127.0.0.8")
-    secure = members.server("127.0.9.9", members.authority.sign(SITE), f"ProxyPass / http://{application.id}/ upgrade=websocket\n")
+    secure = members.server(
+        "127.0.9.9", members.authority.sign(SITE), f"ProxyPass / http://{application.id}/ upgrade=websocket\n"
+    )
     front = members.front(secure, config="SSLProxyCheckPeerName Off\n")
     client = WebSocket(front)
     assert client.say("secret") == "secret"
@@ -175,7 +195,9 @@ def test_websocket_over_tls(members):
 
 def test_without_ssl_proxy_engine(members):
     """mod_ssl is loaded, but was not told to speak to servers."""
-    front = members.stage.httpd(CHAIN + "BackhandScheme https\n", modules=["ssl"], name="no-engine", group=members.stage.new_group())
+    front = members.stage.httpd(
+        CHAIN + "BackhandScheme https\n", modules=["ssl"], name="no-engine", group=members.stage.new_group()
+    )
     front.log.allow("AH01873")
     members.stage.plant(front, announcement_of(members.good))
     front.log.expect("AH00961")
@@ -185,10 +207,14 @@ def test_without_ssl_proxy_engine(members):
 
 def test_lines_of_a_virtual_host(members):
     """mod_ssl's lines may differ from site to site, as for ProxyPass."""
-    front = members.stage.httpd(CHAIN + "BackhandScheme https\n<VirtualHost *>\nServerName other.test\n</VirtualHost>\n<VirtualHost *>\n"
-                                f"ServerName {SITE}\nSSLProxyEngine On\nSSLProxyVerify require\n"
-                                f"SSLProxyCACertificateFile {members.authority.certificate}\n</VirtualHost>\n",
-                                modules=["ssl"], name="hosts", group=members.stage.new_group())
+    front = members.stage.httpd(
+        CHAIN + "BackhandScheme https\n<VirtualHost *>\nServerName other.test\n</VirtualHost>\n<VirtualHost *>\n"
+        f"ServerName {SITE}\nSSLProxyEngine On\nSSLProxyVerify require\n"
+        f"SSLProxyCACertificateFile {members.authority.certificate}\n</VirtualHost>\n",
+        modules=["ssl"],
+        name="hosts",
+        group=members.stage.new_group(),
+    )
     front.log.always("AH01873")
     members.stage.plant(front, announcement_of(members.good))
     assert get(front).text == "page"
@@ -199,8 +225,11 @@ def test_lines_of_a_virtual_host(members):
 
 def test_certificate_of_the_front(members):
     """Servers may ask the front for one."""
-    mutual = members.server("127.0.9.10", members.authority.sign(SITE),
-                            f"SSLCACertificateFile {members.authority.certificate}\nSSLVerifyClient require\n")
+    mutual = members.server(
+        "127.0.9.10",
+        members.authority.sign(SITE),
+        f"SSLCACertificateFile {members.authority.certificate}\nSSLVerifyClient require\n",
+    )
     mutual.log.allow("AH02261|AH02008|AH10158")
     own = members.authority.sign("front.test")
     whole = members.stage.folder / "front.pem"
@@ -213,18 +242,26 @@ def test_certificate_of_the_front(members):
 
 # ---- Configurations that are refused ----
 
-@pytest.mark.parametrize("line, missing, modules", [
-    ("BackhandScheme https", "mod_ssl", []),
-    ("BackhandScheme h2c", "mod_proxy_http2", []),
-    ("BackhandScheme h2", "mod_proxy_http2 and mod_ssl", []),
-    ("BackhandScheme H2", "mod_ssl", ["proxy_http2"]),
-])
+
+@pytest.mark.parametrize(
+    "line, missing, modules",
+    [
+        ("BackhandScheme https", "mod_ssl", []),
+        ("BackhandScheme h2c", "mod_proxy_http2", []),
+        ("BackhandScheme h2", "mod_proxy_http2 and mod_ssl", []),
+        ("BackhandScheme H2", "mod_ssl", ["proxy_http2"]),
+    ],
+)
 def test_missing_modules(stage, line, missing, modules):
     server = stage.httpd(CHAIN + line + "\n", start=False, modules=modules)
     code, text = server.test_config()
     scheme = line.split()[1].lower()
     assert code == 1
-    assert [line for line in text.splitlines() if "BH0" in line and f"BackhandScheme {scheme} at " in line and f" needs {missing}:" in line]
+    assert [
+        line
+        for line in text.splitlines()
+        if "BH0" in line and f"BackhandScheme {scheme} at " in line and f" needs {missing}:" in line
+    ]
 
 
 def test_bad_scheme(stage):

@@ -15,10 +15,16 @@ class Pair:
     """A front, and an httpd behind that has the files and compresses."""
 
     def __init__(self, stage):
-        self.server = stage.httpd("SetOutputFilter DEFLATE\nDeflateAlterETag NoChange\nFileETag MTime Size\n<Files *.gz>\nSetEnv no-gzip 1\nHeader set Content-Encoding gzip\n"
-                                  "</Files>\nHeader set Cache-Control max-age=60\n",
-                                  name="server", address="127.0.9.2", modules=["deflate", "filter", "setenvif"], without=("backhand",),
-                                  files={"page.txt": TEXT, "packed.gz": gzip.compress(b"packed before"), "empty": ""})
+        self.server = stage.httpd(
+            "SetOutputFilter DEFLATE\nDeflateAlterETag NoChange\nFileETag MTime Size\n<Files *.gz>\nSetEnv no-gzip "
+            "1\nHeader set Content-Encoding gzip\n"
+            "</Files>\nHeader set Cache-Control max-age=60\n",
+            name="server",
+            address="127.0.9.2",
+            modules=["deflate", "filter", "setenvif"],
+            without=("backhand",),
+            files={"page.txt": TEXT, "packed.gz": gzip.compress(b"packed before"), "empty": ""},
+        )
         # What has changed within the last second has a weak ETag, which no range may go by.
         os.utime(self.server.root / "htdocs/page.txt", (1.7e9, 1.7e9))
         self.front = front_of(stage, self.server)
@@ -37,23 +43,31 @@ def pair(module_stage):
 def facts(answer):
     """What must be the same on both ways; times of the answer, connections and our trace are not."""
     other = {"date", "backhand-trace", "connection", "keep-alive", "transfer-encoding"}
-    return answer.status, sorted((name.lower(), value) for name, value in answer.headers if name.lower() not in other), answer.body
+    return (
+        answer.status,
+        sorted((name.lower(), value) for name, value in answer.headers if name.lower() not in other),
+        answer.body,
+    )
 
 
-@pytest.mark.parametrize("path, headers", [
-    ("/page.txt", {}),
-    ("/page.txt", {"Accept_Encoding": "gzip"}),
-    ("/packed.gz", {}),
-    ("/packed.gz", {"Accept_Encoding": "gzip"}),
-    ("/empty", {}),
-    ("/none", {}),
-    ("/page.txt", {"Range": "bytes=0-4"}),
-    ("/page.txt", {"Range": "bytes=-10"}),
-    ("/page.txt", {"Range": "bytes=99999999-"}),
-    ("/page.txt", {"If_Modified_Since": "Thu, 31 Dec 2099 00:00:00 GMT"}),
-    ("/page.txt", {"If_Unmodified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"}),
-    ("/page.txt", {"If_Match": '"nothing"'}),
-], ids=str)
+@pytest.mark.parametrize(
+    "path, headers",
+    [
+        ("/page.txt", {}),
+        ("/page.txt", {"Accept_Encoding": "gzip"}),
+        ("/packed.gz", {}),
+        ("/packed.gz", {"Accept_Encoding": "gzip"}),
+        ("/empty", {}),
+        ("/none", {}),
+        ("/page.txt", {"Range": "bytes=0-4"}),
+        ("/page.txt", {"Range": "bytes=-10"}),
+        ("/page.txt", {"Range": "bytes=99999999-"}),
+        ("/page.txt", {"If_Modified_Since": "Thu, 31 Dec 2099 00:00:00 GMT"}),
+        ("/page.txt", {"If_Unmodified_Since": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+        ("/page.txt", {"If_Match": '"nothing"'}),
+    ],
+    ids=str,
+)
 def test_answers_are_the_servers(pair, path, headers):
     through, direct = pair.both(path, **headers)
     assert facts(through) == facts(direct)
@@ -90,8 +104,15 @@ def test_ranges(pair):
 
 def test_a_cache_in_front_asks_once(stage):
     """mod_cache keeps what other servers answer: the second client is answered without them."""
-    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"cached", headers={"ETag": '"v1"', "Cache-Control": "max-age=60"}))
-    front = front_of(stage, backend, modules=["cache", "cache_socache", "socache_shmcb"],
-                     config="CacheEnable socache /\nCacheSocache shmcb\n")
+    backend = stage.backend(
+        "127.0.9.2",
+        reply=lambda request: Reply(body=b"cached", headers={"ETag": '"v1"', "Cache-Control": "max-age=60"}),
+    )
+    front = front_of(
+        stage,
+        backend,
+        modules=["cache", "cache_socache", "socache_shmcb"],
+        config="CacheEnable socache /\nCacheSocache shmcb\n",
+    )
     assert [front.get("/page", headers={"Host": "shop.test"}).text for _ in range(3)] == ["cached"] * 3
     assert len(backend.requests) == 1

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Long lines in an answer's header pass up to BackhandResponseFieldSize; a longer one is an answer that cannot be read, not a failed server."""
+"""Long lines in an answer's header pass up to BackhandResponseFieldSize; a longer one is an answer that cannot be read,
+not a failed server."""
 
 import time
 
@@ -35,6 +36,7 @@ class Servers:
                 time.sleep(1.5 if answer.endswith(b"silent") else 0)
                 return False
             return True
+
         return talk
 
     def evidence(self):
@@ -63,6 +65,7 @@ def servers(stage):
     def make(*arguments, **how):
         made.append(Servers(stage, *arguments, **how))
         return made[-1]
+
     yield make
     for each in made:
         each.close()
@@ -82,8 +85,15 @@ def test_a_long_line_passes(servers, mpm, size):
 
 def test_long_lines_among_others(servers):
     """Each is whole, in its place, and what begins a line is changed as that of a short one is."""
-    lines = b"\r\n".join([b"Set-Cookie: a=1", b"Set-Cookie: b=" + b"b" * 9000 + b"; Domain=127.0.9.2", b"X-A: b",
-                          b"Location: http://application.test/" + b"x" * 20_000 + b"?end  ", b"Set-Cookie: c=" + b"c" * 9001])
+    lines = b"\r\n".join(
+        [
+            b"Set-Cookie: a=1",
+            b"Set-Cookie: b=" + b"b" * 9000 + b"; Domain=127.0.9.2",
+            b"X-A: b",
+            b"Location: http://application.test/" + b"x" * 20_000 + b"?end  ",
+            b"Set-Cookie: c=" + b"c" * 9001,
+        ]
+    )
     pair = servers(answer_with(lines, "302 Found"), "ProxyPassReverse /there/ http://application.test/\n")
     answer = pair.front.get("/", headers={"Host": "shop.test"})
     cookies = [value for name, value in answer.headers if name == "Set-Cookie"]
@@ -101,21 +111,36 @@ def test_from_a_server_with_tls(stage):
     authority = Authority(stage.folder)
     program = "#!/usr/bin/python3\nprint('Content-Type: text/plain\\nX-Other: b\\n\\nbody')\n"
     lines = "".join(f'Header always append X-Long "{letter * 7000}"\n' for letter in "abcdefgh")
-    server = stage.httpd(authority.sign("shop.test").server + lines, name="server", address="127.0.9.2", without=("backhand",),
-                         modules=["ssl"], cgi=True, files={"cgi-bin/long": program})
+    server = stage.httpd(
+        authority.sign("shop.test").server + lines,
+        name="server",
+        address="127.0.9.2",
+        without=("backhand",),
+        modules=["ssl"],
+        cgi=True,
+        files={"cgi-bin/long": program},
+    )
     server.log.always("AH01873|AH01909|AH02008")
-    front = front_of(stage, server, modules=["ssl"], chain=CHAIN, config=f"""
+    front = front_of(
+        stage,
+        server,
+        modules=["ssl"],
+        chain=CHAIN,
+        config=f"""
         BackhandScheme https
         SSLProxyEngine On
         SSLProxyCACertificateFile {authority.certificate}
-    """)
+    """,
+    )
     front.log.always("AH01873")
     answer = front.get("/cgi-bin/long", headers={"Host": "shop.test"})
     assert (answer.text.strip(), answer.header("X-Long")) == ("body", ", ".join(letter * 7000 for letter in "abcdefgh"))
 
 
 @pytest.mark.parametrize("method, body", [("GET", None), ("HEAD", None), ("POST", b"x")])
-@pytest.mark.parametrize("line", [field(64 * KB + 1), field(300 * KB), b"no header at all"], ids=["just", "far", "none"])
+@pytest.mark.parametrize(
+    "line", [field(64 * KB + 1), field(300 * KB), b"no header at all"], ids=["just", "far", "none"]
+)
 def test_what_cannot_be_read_is_asked_once(servers, mpm, method, body, line):
     """The other server would do the work again, for the same answer; and nothing is wrong with the one that did it."""
     pair = servers(answer_with(line), mpm=mpm)
@@ -139,9 +164,16 @@ def test_a_status_line_that_is_too_long(servers):
     assert (pair.asked, pair.evidence()) == ([2], (0, 0, 0))
 
 
-@pytest.mark.parametrize("broken", [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-A: b", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n",
-                                    b"HTTP/1.1 200 OK\r\n" + field(70 * KB), b"HTTP/1.1 200 OK\r\nX-A: silent"],
-                         ids=["in a line", "between lines", "in a long line", "silent"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-A: b",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n",
+        b"HTTP/1.1 200 OK\r\n" + field(70 * KB),
+        b"HTTP/1.1 200 OK\r\nX-A: silent",
+    ],
+    ids=["in a line", "between lines", "in a long line", "silent"],
+)
 def test_a_connection_that_ends_in_the_header_is_a_failure(servers, mpm, broken):
     """The next server has the request, where it may be repeated."""
     pair = servers(lambda number: broken if number == 2 else answer_with(b"X-A: b"), mpm=mpm)
@@ -170,8 +202,15 @@ def test_the_limit_is_the_directives(servers, size, longest):
     assert found == [200, 502]
 
 
-@pytest.mark.parametrize("line", ["BackhandResponseFieldSize 8191", "BackhandResponseFieldSize 1048577", "BackhandResponseFieldSize 64k",
-                                  "BackhandResponseFieldSize -1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "BackhandResponseFieldSize 8191",
+        "BackhandResponseFieldSize 1048577",
+        "BackhandResponseFieldSize 64k",
+        "BackhandResponseFieldSize -1",
+    ],
+)
 def test_bad_sizes(stage, line):
     code, text = stage.httpd(line + "\n", start=False).test_config()
     name, value = line.split()
@@ -179,15 +218,25 @@ def test_bad_sizes(stage, line):
 
 
 def test_only_for_the_whole_server(stage):
-    code, text = stage.httpd("<VirtualHost *>\nBackhandResponseFieldSize 9000\n</VirtualHost>\n", start=False).test_config()
+    code, text = stage.httpd(
+        "<VirtualHost *>\nBackhandResponseFieldSize 9000\n</VirtualHost>\n", start=False
+    ).test_config()
     assert code == 1 and "BackhandResponseFieldSize" in text
 
 
 @pytest.mark.parametrize("lines, status", [(4, 200), (10, 503)])
 def test_http2_to_servers(stage, lines, status):
-    """There the limit is nghttp2's, 64 kB for all lines together, and what is beyond breaks the stream off: a failure as any other."""
-    server = stage.httpd("Protocols h2c http/1.1\n", name="server", address="127.0.9.2", without=("backhand",), modules=["http2"], cgi=True,
-                         files={"cgi-bin/long": f"#!/usr/bin/python3\nprint(('X-Long: ' + 'x' * 7000 + '\\n') * {lines} + '\\nbody')\n"})
+    """There the limit is nghttp2's, 64 kB for all lines together, and what is beyond breaks the stream off: a failure
+    as any other."""
+    server = stage.httpd(
+        "Protocols h2c http/1.1\n",
+        name="server",
+        address="127.0.9.2",
+        without=("backhand",),
+        modules=["http2"],
+        cgi=True,
+        files={"cgi-bin/long": f"#!/usr/bin/python3\nprint(('X-Long: ' + 'x' * 7000 + '\\n') * {lines} + '\\nbody')\n"},
+    )
     front = front_of(stage, server, chain=CHAIN + "BackhandScheme h2c\n", modules=["proxy_http2"])
     front.log.allow("AH|BH0408")
     server.log.allow("AH")

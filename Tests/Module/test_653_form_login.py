@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""mod_auth_form on every node: a login that is posted to the page itself reaches the server, although the front has read it."""
+"""mod_auth_form on every node: a login that is posted to the page itself reaches the server, although the front has
+read it."""
 
 import base64
 import hashlib
@@ -22,7 +23,9 @@ CONFIG = """
 """
 
 
-ECHO = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s %s %s ' $REQUEST_METHOD $CONTENT_TYPE $CONTENT_LENGTH\ncat\n"
+ECHO = (
+    "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s %s %s ' $REQUEST_METHOD $CONTENT_TYPE $CONTENT_LENGTH\ncat\n"
+)
 
 
 def users():
@@ -30,15 +33,31 @@ def users():
 
 
 def cluster(stage, lines, mpm="event"):
-    return Cluster(stage, CONFIG % lines, mpm=mpm, modules=MODULES, files={"private/page.html": "the page", "users": users(), "cgi-bin/echo": ECHO})
+    return Cluster(
+        stage,
+        CONFIG % lines,
+        mpm=mpm,
+        modules=MODULES,
+        files={"private/page.html": "the page", "users": users(), "cgi-bin/echo": ECHO},
+    )
 
 
 def log_in(httpd, form=FORM, path="/private/page.html", **how):
-    return httpd.get(path, method="POST", body=form, headers={"Host": "shop.test", "Content-Type": "application/x-www-form-urlencoded"}, **how)
+    return httpd.get(
+        path,
+        method="POST",
+        body=form,
+        headers={"Host": "shop.test", "Content-Type": "application/x-www-form-urlencoded"},
+        **how,
+    )
 
 
 def session(answer):
-    return [value.partition(";")[0] for name, value in answer.headers if name.lower() == "set-cookie" and value.startswith("session=")]
+    return [
+        value.partition(";")[0]
+        for name, value in answer.headers
+        if name.lower() == "set-cookie" and value.startswith("session=")
+    ]
 
 
 def test_a_login_that_is_posted_to_the_page(stage, mpm):
@@ -53,7 +72,8 @@ def test_a_login_that_is_posted_to_the_page(stage, mpm):
 
 
 def test_a_form_that_brings_another_body(stage):
-    """The one that was asked for before the login; mod_auth_form puts it in the form's place, which the server does itself."""
+    """The one that was asked for before the login; mod_auth_form puts it in the form's place, which the server does
+    itself."""
     pair = cluster(stage, "KeptBodySize 8192")
     form = FORM + b"&httpd_method=POST&httpd_mimetype=text/plain&httpd_body=hello"
     alone, front = (log_in(httpd, form, "/cgi-bin/echo") for httpd in (pair.alone, pair.front))
@@ -62,8 +82,12 @@ def test_a_form_that_brings_another_body(stage):
 
 def test_in_chunks(stage):
     pair = cluster(stage, "KeptBodySize 8192")
-    answer = pair.front.get("/private/page.html", method="POST", chunks=[FORM[:100], FORM[100:]],
-                            headers={"Host": "shop.test", "Content-Type": "application/x-www-form-urlencoded"})
+    answer = pair.front.get(
+        "/private/page.html",
+        method="POST",
+        chunks=[FORM[:100], FORM[100:]],
+        headers={"Host": "shop.test", "Content-Type": "application/x-www-form-urlencoded"},
+    )
     assert (answer.status, answer.text) == (200, "the page")
 
 
@@ -71,7 +95,11 @@ def test_a_wrong_password(stage):
     pair = cluster(stage, "KeptBodySize 8192")
     for httpd in (pair.front, pair.alone):
         httpd.log.allow("AH0|password mismatch")
-    assert log_in(pair.front, FORM.replace(b"secret", b"wrong")).status == log_in(pair.alone, FORM.replace(b"secret", b"wrong")).status == 401
+    assert (
+        log_in(pair.front, FORM.replace(b"secret", b"wrong")).status
+        == log_in(pair.alone, FORM.replace(b"secret", b"wrong")).status
+        == 401
+    )
 
 
 def test_without_a_kept_body_the_log_says_what_helps(stage):
@@ -85,5 +113,7 @@ def test_other_posts_are_what_they_were(stage):
     """Who has a session sends what it likes, read by nobody on the way."""
     pair = cluster(stage, "KeptBodySize 8192")
     cookie = session(log_in(pair.front))[0]
-    answer = pair.front.get("/private/page.html", method="POST", body=b"x" * 5000, headers={"Host": "shop.test", "Cookie": cookie})
+    answer = pair.front.get(
+        "/private/page.html", method="POST", body=b"x" * 5000, headers={"Host": "shop.test", "Cookie": cookie}
+    )
     assert (answer.status, answer.text) == (200, "the page")

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Connections to servers: as many are kept as a server can spare, and none is used when the server is about to close it."""
+"""Connections to servers: as many are kept as a server can spare, and none is used when the server is about to close
+it."""
 
 import base64
 import hashlib
@@ -18,7 +19,8 @@ from harness.wait import wait_for
 
 
 def front_to(stage, backend, cost, idle=16, **how):
-    """A front that knows a backend, which announces what a kept connection costs it, and how many of its workers are idle."""
+    """A front that knows a backend, which announces what a kept connection costs it, and how many of its workers are
+    idle."""
     return front_of(stage, announcement_of(backend, idle_cost=cost, workers=16, idle=idle), **{"workers": 16, **how})
 
 
@@ -77,7 +79,15 @@ def test_servers_that_say_nothing(stage, slow):
     assert slow.connections == made + 1
 
 
-@pytest.mark.parametrize(("said", "connections"), [("timeout=3, max=100", [1, 1, 2]), ("max=9, Timeout=30", [1, 1, 1]), ("timeout=1", [1, 2, 3]), ("timeout=", [1, 2, 3])])
+@pytest.mark.parametrize(
+    ("said", "connections"),
+    [
+        ("timeout=3, max=100", [1, 1, 2]),
+        ("max=9, Timeout=30", [1, 1, 1]),
+        ("timeout=1", [1, 2, 3]),
+        ("timeout=", [1, 2, 3]),
+    ],
+)
 def test_servers_whose_answers_alone_say_it(stage, mpm, said, connections):
     """As long as they say, but for the last second, or half of what is less than two."""
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(headers={"Keep-Alive": said}))
@@ -112,17 +122,22 @@ def test_a_killed_child_gives_its_rights_back(stage, mpm, slow):
     for child in front.children():
         os.kill(child, signal.SIGKILL)
     wait_for(lambda: kept(front, slow) == 0, 15, "no right", show=lambda: kept(front, slow))
+
     def again():
         together(front, 8)
         return kept(front, slow) == 4
+
     # prefork makes new children as there are requests: one, then two, and so on.
     wait_for(again, 15, "four rights", show=lambda: kept(front, slow))
 
 
 def test_children_are_killed_under_load(stage, mpm):
-    """One after the other, whatever they do at that moment: what is counted is what is open, and goes with its child."""
+    """One after the other, whatever they do at that moment: what is counted is what is open, and goes with its
+    child."""
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=0.02))
-    front = front_to(stage, backend, (WORKER, 60_000, 0, 0), 32, mpm=mpm, children=1 if mpm == "prefork" else 3, workers=12)
+    front = front_to(
+        stage, backend, (WORKER, 60_000, 0, 0), 32, mpm=mpm, children=1 if mpm == "prefork" else 3, workers=12
+    )
     front.log.allow("AH00052|AH00051|AH1039[123]|reached MaxRequestWorkers")
     end = time.monotonic() + 4
 
@@ -145,7 +160,12 @@ def test_children_are_killed_under_load(stage, mpm):
     for client in clients:
         client.join()
     assert killed >= 3
-    wait_for(lambda: kept(front, backend) == backend.open <= 8, 5, "what is open is counted", show=lambda: (kept(front, backend), backend.open))
+    wait_for(
+        lambda: kept(front, backend) == backend.open <= 8,
+        5,
+        "what is open is counted",
+        show=lambda: (kept(front, backend), backend.open),
+    )
     for child in front.children():
         os.kill(child, signal.SIGKILL)
     wait_for(lambda: kept(front, backend) == 0, 15, "no right", show=lambda: kept(front, backend))
@@ -168,7 +188,12 @@ def test_fewer_than_before(stage, slow):
     assert kept(front, slow) == 4
     stage.plant(front, announcement.with_(idle=4))
     together(front, 6)
-    wait_for(lambda: kept(front, slow) == slow.open == 1, 5, "one open connection", show=lambda: (kept(front, slow), slow.open))
+    wait_for(
+        lambda: kept(front, slow) == slow.open == 1,
+        5,
+        "one open connection",
+        show=lambda: (kept(front, slow), slow.open),
+    )
 
 
 def test_servers_say_what_a_connection_costs(stage, mpm):
@@ -192,7 +217,9 @@ def test_a_long_request_keeps_no_idle_connections_open(stage, cost):
     for number, thread in enumerate(long, 1):
         thread.start()
         together(front, 6, "/short")
-        wait_for(lambda: backend.open <= 6 + number, 2, "no more connections than are of use", show=lambda: backend.open)
+        wait_for(
+            lambda: backend.open <= 6 + number, 2, "no more connections than are of use", show=lambda: backend.open
+        )
         time.sleep(2.1)
         stage.plant(front, says)
     for thread in long:
@@ -202,7 +229,10 @@ def test_a_long_request_keeps_no_idle_connections_open(stage, cost):
 def test_a_server_that_is_not_asked_any_more(stage, mpm):
     """A child that has other requests closes what that server is about to close."""
     quiet, other = stage.backend("127.0.9.2"), stage.backend("127.0.9.3")
-    says = {backend: announcement_of(backend, idle_cost=(WORKER, 3000, 0, 0), workers=16, idle=16) for backend in (quiet, other)}
+    says = {
+        backend: announcement_of(backend, idle_cost=(WORKER, 3000, 0, 0), workers=16, idle=16)
+        for backend in (quiet, other)
+    }
     front = front_of(stage, says[quiet], mpm=mpm, children=1, workers=1)
     assert front.get("/").status == 200 and kept(front, quiet) == 1
     stage.plant(front, says[other], says[quiet].with_(load=9))
@@ -210,19 +240,28 @@ def test_a_server_that_is_not_asked_any_more(stage, mpm):
     def is_closed():
         assert front.get("/").text == other.id
         return quiet.open == 0 and kept(front, quiet) == 0
+
     wait_for(is_closed, 8, "the connection to be closed", every=0.3)
 
 
 # ---- A server whose workers are scarce ----
 
+
 def test_a_server_with_scarce_workers_closes(stage, mpm):
     """To hosts inside AcceptStats, whatever they are; not to others."""
     config = CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24") + "KeepAliveTimeout 60\n"
-    server = stage.httpd(config, mpm=mpm, workers=8, cgi=True, address="127.0.0.2",
-                         files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"})
+    server = stage.httpd(
+        config,
+        mpm=mpm,
+        workers=8,
+        cgi=True,
+        address="127.0.0.2",
+        files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"},
+    )
 
     def says(source):
         return (server.get("/", source=source, headers={"Connection": "keep-alive"}).header("Connection") or "").lower()
+
     assert says("127.0.9.7") != "close"
     # Of prefork's workers more may come; all of these have a request.
     begun = [threading.Thread(target=lambda: server.get("/cgi-bin/slow")) for _ in range(15 if mpm == "prefork" else 7)]
@@ -236,10 +275,13 @@ def test_a_server_with_scarce_workers_closes(stage, mpm):
 
 
 def test_a_connection_that_begins_with_a_refusal(stage):
-    """Where its client is is looked up when that matters: before, it was what the thread knew of the connection before."""
+    """Where its client is is looked up when that matters: before, it was what the thread knew of the connection
+    before."""
     accounts = stage.folder / "accounts"
     accounts.write_text("u:{SHA}" + base64.b64encode(hashlib.sha1(b"p").digest()).decode() + "\n")
-    config = CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24") + f"""KeepAliveTimeout 60
+    config = (
+        CLUSTER.replace("127.0.0.0/8", "127.0.9.0/24")
+        + f"""KeepAliveTimeout 60
 <Location /secret>
 AuthType Basic
 AuthName x
@@ -248,7 +290,14 @@ AuthUserFile {accounts}
 Require valid-user
 </Location>
 """
-    server = stage.httpd(config, mpm="prefork", workers=1, address="127.0.0.2", modules=("authn_core", "authn_file", "authz_user", "auth_basic"))
+    )
+    server = stage.httpd(
+        config,
+        mpm="prefork",
+        workers=1,
+        address="127.0.0.2",
+        modules=("authn_core", "authn_file", "authz_user", "auth_basic"),
+    )
     inside, outside = "127.0.9.7", "127.0.0.9"
     for before, source, is_closed in ((inside, outside, False), (outside, inside, True)):
         with server.client(source=before) as client:

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Servers with few workers, each of which an idle connection holds: a balancer that keeps connections serves as much as one that keeps none."""
+"""Servers with few workers, each of which an idle connection holds: a balancer that keeps connections serves as much as
+one that keeps none."""
 
 import pytest
 from Bench.Connections.cell import load
@@ -14,10 +15,15 @@ ROUNDS, SECONDS, CLIENTS, THINK = 3, 2, 16, 0.05
 @pytest.mark.alone
 def test_as_much_as_without_kept_connections(stage):
     """Three prefork servers of four workers; an event balancer of 64 threads; clients with think times."""
-    servers = [stage.httpd(CLUSTER + FOUR_WORKERS, mpm="prefork", workers=4, address=f"127.0.9.{number}") for number in (2, 3, 4)]
+    servers = [
+        stage.httpd(CLUSTER + FOUR_WORKERS, mpm="prefork", workers=4, address=f"127.0.9.{number}")
+        for number in (2, 3, 4)
+    ]
     # They do not hear each other: one is no server of the other.
-    fronts = {word: stage.httpd(CLUSTER_OF_9 + CHAIN + line, mpm="event", workers=64, children=8)
-              for word, line in (("nothing", ""), ("Off", "BackhandConnectionPools Off\n"))}
+    fronts = {
+        word: stage.httpd(CLUSTER_OF_9 + CHAIN + line, mpm="event", workers=64, children=8)
+        for word, line in (("nothing", ""), ("Off", "BackhandConnectionPools Off\n"))
+    }
     for server in servers:
         server.log.allow("AH00161")
     for front in fronts.values():

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Small cells of the matrix in Tests/Bench/Connections: nothing configured serves as much as what an administrator could configure."""
+"""Small cells of the matrix in Tests/Bench/Connections: nothing configured serves as much as what an administrator
+could configure."""
 
 import time
 
@@ -18,8 +19,9 @@ def fronts_of(stage, servers, balancer, words=WORDS, count=1):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("balancer, mpm, workers, clients, kept", [
-    ("event", "prefork", 4, 16, True), ("prefork", "event", 4, 16, False)])
+@pytest.mark.parametrize(
+    "balancer, mpm, workers, clients, kept", [("event", "prefork", 4, 16, True), ("prefork", "event", 4, 16, False)]
+)
 def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
     servers = servers_of(stage, mpm, workers, 3)
     fronts = fronts_of(stage, servers, balancer)
@@ -43,7 +45,8 @@ def test_as_much_as_the_best(stage, balancer, mpm, workers, clients, kept):
 def test_many_balancers_leave_workers_to_others(stage):
     """Ten balancers, none of which hears the others: idle connections hold no more than half of any server's workers.
 
-    But at first: how many balancers there are is known from two announcements of this load, and a child closes what is too much at its next request.
+    But at first: how many balancers there are is known from two announcements of this load, and a child closes what is
+    too much at its next request.
     """
     servers = servers_of(stage, "prefork", 16, 2)
     targets = fronts_of(stage, servers, "event", ("Auto",), 10)["Auto"]
@@ -58,8 +61,13 @@ def test_many_balancers_leave_workers_to_others(stage):
 def test_a_short_timeout(stage, pause, connections):
     """With all connections kept: of a KeepAliveTimeout of a second, half is used."""
     backend = stage.backend("127.0.9.2")
-    front = front_of(stage, announcement_of(backend, idle_cost=(WORKER, 1000, 0, 0), workers=16, idle=16), config="BackhandConnectionPools On\n",
-                     children=1, workers=16)
+    front = front_of(
+        stage,
+        announcement_of(backend, idle_cost=(WORKER, 1000, 0, 0), workers=16, idle=16),
+        config="BackhandConnectionPools On\n",
+        children=1,
+        workers=16,
+    )
     front.get("/")
     time.sleep(pause)
     front.get("/")

@@ -16,7 +16,8 @@ SHARED = "BackhandConnectionPools Shared\n"
 
 
 def front_to(stage, backend, cost=(FREE, 60_000, 0, 0), idle=64, config=SHARED, **how):
-    """A prefork balancer that knows a backend, which announces what a kept connection costs it, and how many of its workers are idle."""
+    """A prefork balancer that knows a backend, which announces what a kept connection costs it, and how many of its
+    workers are idle."""
     says = announcement_of(backend, idle_cost=cost, workers=64, idle=idle)
     return front_of(stage, says, mpm="prefork", config=config, **{"workers": 16, "children": 16, **how})
 
@@ -52,8 +53,13 @@ def test_connections_outlive_restarts(stage):
 
 def test_it_goes_with_its_line(stage):
     """A graceful restart without it: what waited is closed, and counts no more; no process has its queues."""
+
     def queues():
-        return {pid: sum(os.readlink(one.path).startswith("socket:") for one in os.scandir(f"/proc/{pid}/fd")) for pid in [front.pid, *front.children()]}
+        return {
+            pid: sum(os.readlink(one.path).startswith("socket:") for one in os.scandir(f"/proc/{pid}/fd"))
+            for pid in [front.pid, *front.children()]
+        }
+
     backend = stage.backend("127.0.9.2")
     front = front_to(stage, backend)
     front.get("/")
@@ -62,7 +68,9 @@ def test_it_goes_with_its_line(stage):
     before = set(front.children())
     front.restart()
     wait_for(lambda: not before & set(front.children()), 10, "other children")
-    wait_for(lambda: kept(front, backend) == backend.open == 0, 5, "none", show=lambda: (kept(front, backend), backend.open))
+    wait_for(
+        lambda: kept(front, backend) == backend.open == 0, 5, "none", show=lambda: (kept(front, backend), backend.open)
+    )
     assert max(queues().values()) < 16, queues()
 
 
@@ -73,9 +81,16 @@ def test_as_many_as_the_server_can_spare(stage):
     front = front_of(stage, says, mpm="prefork", config=SHARED, workers=16, children=16)
     for _ in range(2):
         together(front, 8)
-        wait_for(lambda: kept(front, backend) == backend.open == 4, 5, "four", show=lambda: (kept(front, backend), backend.open))
+        wait_for(
+            lambda: kept(front, backend) == backend.open == 4,
+            5,
+            "four",
+            show=lambda: (kept(front, backend), backend.open),
+        )
     stage.plant(front, says.with_(idle=4))
-    wait_for(lambda: kept(front, backend) == backend.open == 1, 5, "one", show=lambda: (kept(front, backend), backend.open))
+    wait_for(
+        lambda: kept(front, backend) == backend.open == 1, 5, "one", show=lambda: (kept(front, backend), backend.open)
+    )
 
 
 def test_no_quiet_child_keeps_one_too_long(stage):

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The pool of all children, when a child puts in what does not belong there, when answers are not read to their end, and when processes are killed."""
+"""The pool of all children, when a child puts in what does not belong there, when answers are not read to their end,
+and when processes are killed."""
 
 import os
 import re
@@ -19,8 +20,11 @@ from harness.wait import wait_for
 
 SHARED = "BackhandConnectionPools Shared\n"
 
-# Runs in a child: finds the pool's queues among its descriptors, and puts something in front of what waits there. ?kind=…&port=…&id=…&seconds=…
-THROW = modules.FIND_SEGMENT + r"""
+# Runs in a child: finds the pool's queues among its descriptors, and puts something in front of what waits there.
+# ?kind=…&port=…&id=…&seconds=…
+THROW = (
+    modules.FIND_SEGMENT
+    + r"""
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -115,18 +119,24 @@ static void hooks(apr_pool_t *p) { ap_hook_handler(throw_it, NULL, NULL, APR_HOO
 
 AP_DECLARE_MODULE(throw) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
 """
+)
 
 
 @pytest.fixture(scope="module")
 def throw(tmp_path_factory):
     """The module's line for the configuration."""
-    return (modules.build(tmp_path_factory.mktemp("throw"), "throw", THROW)
-            + "<Location /throw>\nSetHandler throw\nBackhand off\n</Location>\n")
+    return (
+        modules.build(tmp_path_factory.mktemp("throw"), "throw", THROW)
+        + "<Location /throw>\nSetHandler throw\nBackhand off\n</Location>\n"
+    )
 
 
 def front_to(stage, *backends, cost=(FREE, 60_000, 0, 0), config="", **how):
     """A prefork balancer that knows backends with workers to spare."""
-    says = [announcement_of(backend, idle_cost=cost, workers=64, idle=64, load=1000 * number) for number, backend in enumerate(backends)]
+    says = [
+        announcement_of(backend, idle_cost=cost, workers=64, idle=64, load=1000 * number)
+        for number, backend in enumerate(backends)
+    ]
     return front_of(stage, *says, mpm="prefork", config=SHARED + config, **{"workers": 8, "children": 8, **how})
 
 
@@ -138,7 +148,10 @@ def thrown(front, kind, backend, other=None, seconds=0):
     """Has a child put this in front of what waits for the backend; returns how many waited."""
     other = other or backend
     id = list(front.status().servers).index(backend.id)
-    answer = front.get(f"/throw?{kind},{backend.address},{backend.port},{other.address},{other.port},{id},{seconds}", timeout=seconds + 10)
+    answer = front.get(
+        f"/throw?{kind},{backend.address},{backend.port},{other.address},{other.port},{id},{seconds}",
+        timeout=seconds + 10,
+    )
     assert answer.status == 200
     return int(answer.text)
 
@@ -154,7 +167,10 @@ KINDS = ["text", "short", "none", "row", "queue", "pipe", "two", "udp", "other",
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_connection_is_closed_and_counted(stage, throw, kind):
     """The next request has the connection behind it, and none is worse off."""
-    backend, other = stage.backend("127.0.9.2"), stage.backend("127.0.9.3", reply=lambda request: Reply(body=b"another's"))
+    backend, other = (
+        stage.backend("127.0.9.2"),
+        stage.backend("127.0.9.3", reply=lambda request: Reply(body=b"another's")),
+    )
     front = front_to(stage, backend, other, config=throw)
     front.log.allow("BH0480")
     front.get("/")
@@ -164,7 +180,12 @@ def test_what_is_no_connection_is_closed_and_counted(stage, throw, kind):
     wait_for(lambda: front.status().counters["not_connections"] == 1, 3, "it is counted", show=front.status)
     assert {request.connection for request in backend.requests if request.target == "/"} == {1}
     # What was put in is open nowhere any more; the connection itself waits in the pool.
-    wait_for(lambda: kept(front, backend) == 1 and other.open == 0, 5, "one kept", show=lambda: (kept(front, backend), other.open))
+    wait_for(
+        lambda: kept(front, backend) == 1 and other.open == 0,
+        5,
+        "one kept",
+        show=lambda: (kept(front, backend), other.open),
+    )
     # A child may still have been closing its client's connection.
     after = descriptors(*front.children())
     assert all(after[pid] <= before[pid] for pid in before if pid in after), (before, after)
@@ -206,14 +227,18 @@ def test_a_child_that_hangs_delays_no_other(stage):
     long.start()
     wait_for(lambda: backend.requests[-1].target == "/long", 2, "it is under way")
     # It may have two copies for a moment, in the child that has put it into the pool, too.
-    busy = wait_for(lambda: [found for found in [connected(front, backend)] if len(found) == 1], 3, "one child has the connection")[0]
+    busy = wait_for(
+        lambda: [found for found in [connected(front, backend)] if len(found) == 1], 3, "one child has the connection"
+    )[0]
     os.kill(busy[0], signal.SIGSTOP)
     try:
         begin = time.monotonic()
         for _ in range(20):
             assert front.get("/").status == 200
         assert time.monotonic() - begin < 2, begin - began
-        assert (kept(front, backend), backend.open) == (2, 2), [(one.target, one.connection) for one in backend.requests]
+        assert (kept(front, backend), backend.open) == (2, 2), [
+            (one.target, one.connection) for one in backend.requests
+        ]
     finally:
         os.kill(busy[0], signal.SIGCONT)
     long.join()
@@ -223,7 +248,9 @@ def test_a_child_that_hangs_delays_no_other(stage):
 def connected(front, backend):
     """The children that have a TCP connection to the backend."""
     with open("/proc/net/tcp", encoding="ascii") as table:
-        inodes = {f"socket:[{fields[9]}]" for fields in map(str.split, table) if fields[2].endswith(f":{backend.port:04X}")}
+        inodes = {
+            f"socket:[{fields[9]}]" for fields in map(str.split, table) if fields[2].endswith(f":{backend.port:04X}")
+        }
     return [pid for pid in front.children() if inodes & {readlink(one.path) for one in os.scandir(f"/proc/{pid}/fd")}]
 
 
@@ -288,7 +315,8 @@ def test_what_is_left_of_an_answer_reaches_no_other_client(stage, extra, delay):
 
 
 def test_no_connection_is_with_two_children(stage):
-    """Many at once, over a pool that is smaller than they are many: each gets its own answer, and none is sent while another is under way."""
+    """Many at once, over a pool that is smaller than they are many: each gets its own answer, and none is sent while
+    another is under way."""
     early = []
 
     class Watching(Raw):
@@ -299,6 +327,7 @@ def test_no_connection_is_with_two_children(stage):
             except BlockingIOError:
                 pass
             super()._answer(connection, path)
+
     server = Watching("127.0.9.2", b"", 0)
     try:
         front = front_to(stage, server, workers=24, children=24)
@@ -310,6 +339,7 @@ def test_no_connection_is_with_two_children(stage):
                 times += 1
                 if front.get(f"/{number}/{times}").text != f"/{number}/{times}":
                     wrong.append((number, times))
+
         clients = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
         for client in clients:
             client.start()
@@ -323,8 +353,12 @@ def test_no_connection_is_with_two_children(stage):
 
 
 def test_an_answer_that_its_client_did_not_want(stage):
-    """Large, and its client is gone in the midst of it: the connection is closed, the next client has its own answer."""
-    backend = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"x" * (20 << 20) if request.target == "/large" else request.target.encode()))
+    """Large, and its client is gone in the midst of it: the connection is closed, the next client has its own
+    answer."""
+    backend = stage.backend(
+        "127.0.9.2",
+        reply=lambda request: Reply(body=b"x" * (20 << 20) if request.target == "/large" else request.target.encode()),
+    )
     front = front_to(stage, backend)
     for number in range(4):
         with socket.create_connection((front.address, front.port)) as client:
@@ -357,7 +391,13 @@ def test_programs_of_children_have_no_descriptor(stage):
     """A CGI script of the same user."""
     script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nfor one in /proc/self/fd/*; do readlink $one; done\n"
     backend = stage.backend("127.0.9.2")
-    front = front_to(stage, backend, cgi=True, files={"cgi-bin/fds": script}, config="<Location /cgi-bin/>\nBackhand off\n</Location>\n")
+    front = front_to(
+        stage,
+        backend,
+        cgi=True,
+        files={"cgi-bin/fds": script},
+        config="<Location /cgi-bin/>\nBackhand off\n</Location>\n",
+    )
     front.get("/")
     pids = front.children()
     assert sum("socket:" in os.readlink(f"/proc/{pids[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{pids[0]}/fd")) >= 32
@@ -375,7 +415,10 @@ def test_the_moderator_each_second(stage, what):
 
     def announce():
         while not stop.wait(1):
-            stage.announce(announcement_of(backend, idle_cost=(FREE, 60_000, 0, 0), workers=64, idle=64), group=front.group)
+            stage.announce(
+                announcement_of(backend, idle_cost=(FREE, 60_000, 0, 0), workers=64, idle=64), group=front.group
+            )
+
     teller = threading.Thread(target=announce)
     teller.start()
     parent = descriptors(front.pid)
@@ -396,7 +439,12 @@ def test_the_moderator_each_second(stage, what):
     assert load.longest < 2
     print(f"{load.count} requests, {backend.connections} connections")
     front.moderator(deadline=10)
-    wait_for(lambda: kept(front, backend) == backend.open, 10, "what is kept is open", show=lambda: (kept(front, backend), backend.open))
+    wait_for(
+        lambda: kept(front, backend) == backend.open,
+        10,
+        "what is kept is open",
+        show=lambda: (kept(front, backend), backend.open),
+    )
     assert descriptors(front.pid) == parent
 
 
@@ -414,7 +462,10 @@ def test_children_are_killed_under_load(stage):
             except (OSError, EOFError):
                 time.sleep(0.01)  # its child was killed
             except Exception as error:  # http.client's
-                assert "HTTP" in type(error).__mro__[1].__name__ or re.search("Disconnected|Incomplete|BadStatus", repr(error)), repr(error)
+                assert "HTTP" in type(error).__mro__[1].__name__ or re.search(
+                    "Disconnected|Incomplete|BadStatus", repr(error)
+                ), repr(error)
+
     clients = [threading.Thread(target=ask) for _ in range(8)]
     for client in clients:
         client.start()
@@ -427,4 +478,9 @@ def test_children_are_killed_under_load(stage):
     for client in clients:
         client.join()
     assert killed > 20
-    wait_for(lambda: kept(front, backend) == backend.open, 10, "what is counted is open", show=lambda: (kept(front, backend), backend.open))
+    wait_for(
+        lambda: kept(front, backend) == backend.open,
+        10,
+        "what is counted is open",
+        show=lambda: (kept(front, backend), backend.open),
+    )

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Many children of a prefork balancer, a few requests at a time: as many connections as requests, half as many more, and eight for each server."""
+"""Many children of a prefork balancer, a few requests at a time: as many connections as requests, half as many more,
+and eight for each server."""
 
 import pytest
 from Bench.Connections.shared import NEW, SPARE, front_of, measure, servers_of

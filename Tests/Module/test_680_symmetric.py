@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Clusters whose nodes both serve and balance: what is sent on must pay, and must not fill the nodes with each other's requests."""
+"""Clusters whose nodes both serve and balance: what is sent on must pay, and must not fill the nodes with each other's
+requests."""
 
 import time
 from collections import Counter
@@ -31,8 +32,16 @@ class Nodes:
         config = CLUSTER_OF_9 + pause(stage) + "BackhandTrace On\nKeepAliveTimeout 5\n" + sections + config + "\n"
         if mpm == "prefork":
             config += f"MaxRequestWorkers {workers}\nMaxSpareServers {workers}\n"
-        self.nodes = [stage.httpd(config + "<Location /status>\nSetHandler backhand-handler\n</Location>\n", mpm=mpm, workers=workers,
-                                  address=f"127.0.9.{2 + number}", **how) for number in range(count)]
+        self.nodes = [
+            stage.httpd(
+                config + "<Location /status>\nSetHandler backhand-handler\n</Location>\n",
+                mpm=mpm,
+                workers=workers,
+                address=f"127.0.9.{2 + number}",
+                **how,
+            )
+            for number in range(count)
+        ]
         for node in self.nodes:
             node.log.always("AH00161")  # all workers are taken: that is what it is about
             wait_for(lambda node=node: len(node.status().servers) == count, 10, "all to hear each other")
@@ -40,8 +49,12 @@ class Nodes:
 
     def ask(self, chain, clients, seconds, rate=None):
         """What so many clients of each node asked within that time."""
-        crowds = [Crowd(node, clients=number, paths=(f"/{chain}/{PAUSE_MS}",), network=20 + place, rate=rate and rate * number)
-                  for place, (node, number) in enumerate(zip(self.nodes, clients))]
+        crowds = [
+            Crowd(
+                node, clients=number, paths=(f"/{chain}/{PAUSE_MS}",), network=20 + place, rate=rate and rate * number
+            )
+            for place, (node, number) in enumerate(zip(self.nodes, clients))
+        ]
         for crowd in crowds:
             crowd.__enter__()
         time.sleep(seconds)
@@ -67,7 +80,8 @@ def prefork(module_stage):
 
 @pytest.mark.parametrize("chain", ["default", "wiki"])
 def test_prefork_nodes_do_not_fill_each_other(prefork, chain):
-    """As many clients as workers, on kept-alive connections: what is sent on waits until a client of the other node goes away."""
+    """As many clients as workers, on kept-alive connections: what is sent on waits until a client of the other node
+    goes away."""
     counts = {"off": 0, chain: 0}
     for _ in range(2):
         for name in counts:
@@ -78,11 +92,15 @@ def test_prefork_nodes_do_not_fill_each_other(prefork, chain):
 
 
 def test_a_full_prefork_node_is_helped(prefork):
-    """One node has all clients, for longer than announcements are old: the others, which have workers to spare, get some of its requests."""
+    """One node has all clients, for longer than announcements are old: the others, which have workers to spare, get
+    some of its requests."""
     asked = prefork.ask("wiki", (6, 0, 0), 7)
-    # What the others announce of the load before is forgotten in three seconds, and a new announcement is up to a second old.
+    # What the others announce of the load before is forgotten in three seconds, and a new announcement is up to a
+    # second old.
     late = [one for one in asked[0] if one.at > 4]
-    assert len(late) > 50 and sum(one.server != prefork.nodes[0].id for one in late) > 0.1 * len(late), Counter(one.server for one in late)
+    assert len(late) > 50 and sum(one.server != prefork.nodes[0].id for one in late) > 0.1 * len(late), Counter(
+        one.server for one in late
+    )
 
 
 def test_event_nodes_evenly_asked_send_little_on(stage):
@@ -92,6 +110,7 @@ def test_event_nodes_evenly_asked_send_little_on(stage):
     # Before the first announcements of this load it is not known that requests wait and do not compute.
     late = [[one for one in some if one.at > 4] for some in asked]
     assert len(everything(late)) > 200 and all(one.status == 200 for one in everything(late))
-    # Beside a busy machine all CPUs are taken: then more than usual are sent on. Equal servers in a random order are two thirds.
+    # Beside a busy machine all CPUs are taken: then more than usual are sent on. Equal servers in a random order are
+    # two thirds.
     idle = min(row["cpu_idle"] for row in nodes.nodes[0].status().servers.values())
     assert nodes.sent_on(late) <= (0.05 if idle > 0.5 else 0.4), (nodes.sent_on(late), idle)

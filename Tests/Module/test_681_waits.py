@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Requests that waited for a worker of a server, whose kernel had taken their connections, took long; its application did not. That is over soon."""
+"""Requests that waited for a worker of a server, whose kernel had taken their connections, took long; its application
+did not. That is over soon."""
 
 import contextlib
 import threading
@@ -41,10 +42,12 @@ HELD_MS = 1500
 @contextlib.contextmanager
 def full(server, rounds):
     """Somebody else's requests hold all of its workers, and as many wait behind them for each further round."""
+
     def hold():
         with server.client() as client:
             client.timeout = 30
             client.request(f"/?{HELD_MS}")
+
     threads = [threading.Thread(target=hold) for _ in range(WORKERS * rounds)]
     for thread in threads:
         thread.start()
@@ -56,14 +59,32 @@ def full(server, rounds):
 @pytest.mark.alone
 def test_a_wait_is_forgotten(stage):
     config = "<Location />\nSetHandler pause\n</Location>\n"
-    servers = [stage.httpd(CLUSTER + modules.build(stage.folder, "pause", PAUSE) + config + f"MaxRequestWorkers {WORKERS}\nMaxSpareServers {WORKERS}\n",
-                           mpm="prefork", workers=WORKERS, address=f"127.0.9.{number}") for number in (2, 3)]
+    servers = [
+        stage.httpd(
+            CLUSTER
+            + modules.build(stage.folder, "pause", PAUSE)
+            + config
+            + f"MaxRequestWorkers {WORKERS}\nMaxSpareServers {WORKERS}\n",
+            mpm="prefork",
+            workers=WORKERS,
+            address=f"127.0.9.{number}",
+        )
+        for number in (2, 3)
+    ]
     for server in servers:
         server.log.allow("AH00161")
-    front = stage.httpd(CLUSTER_OF_9 + "<Location />\nBackhand removeSelf\nBackhand default\n</Location>\nBackhandTrace On\n", mpm="event", workers=64)
+    front = stage.httpd(
+        CLUSTER_OF_9 + "<Location />\nBackhand removeSelf\nBackhand default\n</Location>\nBackhandTrace On\n",
+        mpm="event",
+        workers=64,
+    )
     front.knows(*servers)
     with Crowd(front, 8) as crowd:
-        wait_for(lambda: len(crowd.asked) > 100 and shares(crowd.asked[-100:]).get(servers[0].id, 0) > 0.3, 10, "both to be used")
+        wait_for(
+            lambda: len(crowd.asked) > 100 and shares(crowd.asked[-100:]).get(servers[0].id, 0) > 0.3,
+            10,
+            "both to be used",
+        )
         with full(servers[0], 3):
             time.sleep(1)
             busy = crowd.for_seconds(1)

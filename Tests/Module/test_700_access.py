@@ -18,13 +18,16 @@ echo "address=$REMOTE_ADDR user=$REMOTE_USER"
 """
 
 # The kernel gives connections on the loopback interface the address 127.0.0.1: the front is a peer.
-SERVER = CLUSTER_OF_9 + """
+SERVER = (
+    CLUSTER_OF_9
+    + """
 AcceptStats 127.0.0.1
 Backhand removeSelf
 <Location /only-77>
     Require ip 127.0.0.77
 </Location>
 """
+)
 
 PASSWORD = "sesam"
 PROTECTED = """
@@ -52,15 +55,28 @@ class Pair:
         users.write_text("anna:{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode() + "\n")
         users.chmod(0o644)
         files = {"only-77": "for 77", "private": "for anna", "cgi-bin/who": WHO, "cgi-bin/private": WHO, "open": "open"}
-        self.server = stage.httpd(SERVER + PROTECTED.format(users=users), name="server", address="127.0.9.2", modules=AUTH, cgi=True, files=files)
-        self.front = front_of(stage, self.server, modules=AUTH, config="""
+        self.server = stage.httpd(
+            SERVER + PROTECTED.format(users=users),
+            name="server",
+            address="127.0.9.2",
+            modules=AUTH,
+            cgi=True,
+            files=files,
+        )
+        self.front = front_of(
+            stage,
+            self.server,
+            modules=AUTH,
+            config="""
             <Location /not-for-78>
                 <RequireAll>
                     Require all granted
                     Require not ip 127.0.0.78
                 </RequireAll>
             </Location>
-        """ + PROTECTED.format(users=users))
+        """
+            + PROTECTED.format(users=users),
+        )
         # They are in groups of their own: the server has to hear of the front.
         stage.plant(self.server, Announcement(self.front.address, self.front.port, state=MAINTENANCE))
 
@@ -104,7 +120,10 @@ def test_a_password_is_checked_on_both(pair):
     assert pair.front.get("/private", headers=authorization("anna", "wrong")).status == 401
     pair.front.log.expect("AH01617")
     assert pair.front.get("/private", headers=authorization("anna", PASSWORD)).text == "for anna"
-    assert pair.front.get("/cgi-bin/private", headers=authorization("anna", PASSWORD), source=CLIENT).text == f"address={CLIENT} user=anna\n"
+    assert (
+        pair.front.get("/cgi-bin/private", headers=authorization("anna", PASSWORD), source=CLIENT).text
+        == f"address={CLIENT} user=anna\n"
+    )
 
 
 def test_a_password_that_only_the_server_asks_for(stage, pair):

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""mod_rewrite, mod_dir and their like on the front: what they decide counts; what they translate is not what is forwarded."""
+"""mod_rewrite, mod_dir and their like on the front: what they decide counts; what they translate is not what is
+forwarded."""
 
 import pytest
 from harness.front import front_of
@@ -9,7 +10,11 @@ class Pair:
     def __init__(self, stage):
         self.elsewhere = stage.backend("127.0.0.8")
         self.backend = stage.backend("127.0.9.2")
-        self.front = front_of(stage, self.backend, modules=["rewrite", "autoindex"], config=f"""
+        self.front = front_of(
+            stage,
+            self.backend,
+            modules=["rewrite", "autoindex"],
+            config=f"""
             RewriteEngine On
             RewriteRule ^/old/(.*)$ /new/$1 [R=301,L]
             RewriteRule ^/forbidden - [F]
@@ -28,9 +33,16 @@ class Pair:
                 RewriteRule ^gone - [G]
                 RewriteRule ^moved$ /application/here [R=302,L]
             </Directory>
-        """, files={"application/index.php": "the front's", "application/style.css": "the front's", "folder/readme": "the front's",
-                    "application/inner/.htaccess": "RewriteEngine On\nRewriteRule ^(.*)$ /application/index.php?inner=$1 [L]\n",
-                    "application/inner/page": "the front's"})
+        """,
+            files={
+                "application/index.php": "the front's",
+                "application/style.css": "the front's",
+                "folder/readme": "the front's",
+                "application/inner/.htaccess": "RewriteEngine On\nRewriteRule ^(.*)$ /application/index.php?inner=$1 "
+                "[L]\n",
+                "application/inner/page": "the front's",
+            },
+        )
         # A front without the site's files.
         (self.front.root / "htdocs/index.html").unlink()
 
@@ -47,20 +59,40 @@ def forwarded(pair, path, **how):
     return answer, [request.target for request in pair.backend.requests[before:]]
 
 
-@pytest.mark.parametrize("path", [
-    "/pretty/a%20b?x=1", "/marked/page",
-    "/application/some/route?x=%2F", "/application/style.css", "/application/", "/application/index.php", "/application/inner/page",
-    "/", "/?a=b", "/folder/", "/folder/readme", "/missing/", "/missing", "/a/b/c.php/info",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pretty/a%20b?x=1",
+        "/marked/page",
+        "/application/some/route?x=%2F",
+        "/application/style.css",
+        "/application/",
+        "/application/index.php",
+        "/application/inner/page",
+        "/",
+        "/?a=b",
+        "/folder/",
+        "/folder/readme",
+        "/missing/",
+        "/missing",
+        "/a/b/c.php/info",
+    ],
+)
 def test_what_the_client_sent_is_forwarded(pair, path):
     answer, targets = forwarded(pair, path)
     assert (answer.text, targets) == (pair.backend.id, [path])
 
 
-@pytest.mark.parametrize("path, status, location", [
-    ("/old/page?a=b", 301, "/new/page?a=b"), ("/forbidden", 403, None), ("/application/gone", 410, None), ("/application/moved", 302, "/application/here"),
-    ("/folder", 301, "/folder/"),  # mod_dir: the front has that folder
-])
+@pytest.mark.parametrize(
+    "path, status, location",
+    [
+        ("/old/page?a=b", 301, "/new/page?a=b"),
+        ("/forbidden", 403, None),
+        ("/application/gone", 410, None),
+        ("/application/moved", 302, "/application/here"),
+        ("/folder", 301, "/folder/"),  # mod_dir: the front has that folder
+    ],
+)
 def test_what_the_front_decides_is_not(pair, path, status, location):
     answer, targets = forwarded(pair, path, headers={"Host": "shop.test"})
     assert (answer.status, targets) == (status, [])
@@ -80,8 +112,13 @@ def test_variables_of_rules_arrive_as_headers(pair):
 
 def test_the_index_is_the_servers(stage):
     """mod_dir on the server finds index.php, of which the front has none."""
-    server = stage.httpd("DirectoryIndex index.php\n", name="server", address="127.0.9.2", without=("backhand",),
-                         files={"index.php": "home", "shop/index.php": "shop"})
+    server = stage.httpd(
+        "DirectoryIndex index.php\n",
+        name="server",
+        address="127.0.9.2",
+        without=("backhand",),
+        files={"index.php": "home", "shop/index.php": "shop"},
+    )
     front = front_of(stage, server, modules=["autoindex"], config="DirectoryIndex index.php index.html\n")
     (front.root / "htdocs/index.html").unlink()
     assert [front.get(path).text for path in ("/", "/shop/", "/shop/?a=b")] == ["home", "shop", "shop"]

@@ -25,8 +25,18 @@ def test_options_that_may_go_no_further_is_answered_here(pair, most):
     assert (answer.status, forwarded) == (200, []) and "GET" in answer.header("Allow")
 
 
-@pytest.mark.parametrize("sent, received", [("1", "0"), ("10", "9"), ("9223372036854775806", "9223372036854775805"),
-                                            ("99999999999999999999", "99999999999999999999"), ("-1", "-1"), ("1x", "1x"), ("", "")])
+@pytest.mark.parametrize(
+    "sent, received",
+    [
+        ("1", "0"),
+        ("10", "9"),
+        ("9223372036854775806", "9223372036854775805"),
+        ("99999999999999999999", "99999999999999999999"),
+        ("-1", "-1"),
+        ("1x", "1x"),
+        ("", ""),
+    ],
+)
 def test_options_is_counted_down(pair, sent, received):
     answer, forwarded = ask(pair, "OPTIONS", sent)
     assert (answer.status, forwarded) == (200, [received])
@@ -48,7 +58,10 @@ def test_each_attempt_counts_from_what_the_client_sent(stage):
 
 
 def test_nothing_runs_here_where_nothing_is_served_here(stage):
-    front = stage.httpd(CLUSTER_OF_9 + "<Location /cgi-bin>\nBackhand removeSelf\nBackhandSelfRedirect On\n</Location>\n", cgi=True,
-                        files={"cgi-bin/script": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nran here'\n"})
+    front = stage.httpd(
+        CLUSTER_OF_9 + "<Location /cgi-bin>\nBackhand removeSelf\nBackhandSelfRedirect On\n</Location>\n",
+        cgi=True,
+        files={"cgi-bin/script": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nran here'\n"},
+    )
     answer = front.get("/cgi-bin/script", method="OPTIONS", headers=[("Max-Forwards", "0")])
     assert (answer.status, answer.text) == (200, "") and "GET" in answer.header("Allow")

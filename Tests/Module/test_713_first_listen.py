@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The port that is announced where no line gives one: that of the first plain Listen in the configuration, whatever order httpd's list has."""
+"""The port that is announced where no line gives one: that of the first plain Listen in the configuration, whatever
+order httpd's list has."""
 
 import signal
 
@@ -32,13 +33,23 @@ def test_the_first_of_several(stage, mpm):
         assert own_port(server) == server.port
 
 
-@pytest.mark.parametrize("before", ["Listen {} https\n", "<IfModule core.c>\nListen {} https\n</IfModule>\n", 'Listen "{}" HTTPS\n', "Listen [::1]:{port} https\n"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Listen {} https\n",
+        "<IfModule core.c>\nListen {} https\n</IfModule>\n",
+        'Listen "{}" HTTPS\n',
+        "Listen [::1]:{port} https\n",
+    ],
+)
 def test_the_first_without_tls(stage, before):
     server = stage.httpd(CONFIG, start=False)
     port = ports.free_port("127.0.0.1")
     lines = before.format(f"127.0.0.1:{port}", port=port)
-    server._base = server._base.replace(f"Listen {server.listen}:{server.port}\n", lines + f"Listen {server.listen}:{server.port} http\n" + listen("").replace(
-        "${address}", server.address))
+    server._base = server._base.replace(
+        f"Listen {server.listen}:{server.port}\n",
+        lines + f"Listen {server.listen}:{server.port} http\n" + listen("").replace("${address}", server.address),
+    )
     server.configure(CONFIG)
     server.start()
     assert own_port(server) == server.port
@@ -48,7 +59,9 @@ def test_the_first_within_a_section_and_a_file(stage):
     """<IfModule> and Include are read in their place."""
     server = stage.httpd(CONFIG, start=False)
     (server.root / "ports.conf").write_text(f"<IfModule core.c>\nListen {server.listen}:{server.port}\n</IfModule>\n")
-    server._base = server._base.replace(f"Listen {server.listen}:{server.port}\n", f"Include {server.root}/ports.conf\n")
+    server._base = server._base.replace(
+        f"Listen {server.listen}:{server.port}\n", f"Include {server.root}/ports.conf\n"
+    )
     server.configure(CONFIG + listen(""))
     server.start()
     assert own_port(server) == server.port

@@ -15,7 +15,16 @@ CONFIG = """
 </Location>
 """
 
-FIGURES = ["ServersKnown", "ServersHeard", "ServersBackedOff", "Arrivals", "Proxied", "Failed", "InFlight", "Unattended"]
+FIGURES = [
+    "ServersKnown",
+    "ServersHeard",
+    "ServersBackedOff",
+    "Arrivals",
+    "Proxied",
+    "Failed",
+    "InFlight",
+    "Unattended",
+]
 
 
 def figures(text):
@@ -40,7 +49,11 @@ def test_the_figures(stage):
     assert front.get("/drop", method="POST", body=b"x").status == 502
     after = figures(front.get("/server-status?auto").text)
     assert {name: after[name] - before[name] for name in FIGURES if after[name] != before[name]} == {
-        "ServersBackedOff": 1, "Arrivals": 5, "Proxied": 3, "Failed": 2}
+        "ServersBackedOff": 1,
+        "Arrivals": 5,
+        "Proxied": 3,
+        "Failed": 2,
+    }
 
 
 def test_the_page(stage):
@@ -51,7 +64,8 @@ def test_the_page(stage):
     section = text.partition("<h1>Backhand</h1>")[2].partition("</dl>")[0]
     assert re.sub(r"<[^>]*>|\n", "", section) == (
         "Other servers: 1 known, 1 heard within 20 seconds, 0 left out for refused connections"
-        "Requests received: 2; sent to other servers: 1 answered, 0 failed, 0 under way")
+        "Requests received: 2; sent to other servers: 1 answered, 0 failed, 0 under way"
+    )
     assert "</body></html>" in text.partition("<h1>Backhand</h1>")[2]
 
 

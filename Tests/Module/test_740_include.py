@@ -7,7 +7,9 @@ from harness.stage import CLUSTER_OF_9
 
 def test_a_cluster_in_included_files(stage):
     backend = stage.backend("127.0.9.2")
-    front = stage.httpd("IncludeOptional ${root}/conf-enabled/*.conf\nInclude ${root}/conf-enabled/one.conf.part\n", start=False)
+    front = stage.httpd(
+        "IncludeOptional ${root}/conf-enabled/*.conf\nInclude ${root}/conf-enabled/one.conf.part\n", start=False
+    )
     folder = front.root / "conf-enabled"
     folder.mkdir()
     # In the order of their names; a chain may be continued by the next file, for it is the same server.

@@ -35,11 +35,14 @@ def temporary():
 
 def start(temporary, **how):
     # As the Makefile does it.
-    return subprocess.Popen([sys.executable, "-E", "-S", str(DEMO)], env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how)
+    return subprocess.Popen(
+        [sys.executable, "-E", "-S", str(DEMO)], env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how
+    )
 
 
 def leaves_nothing(temporary):
     wait_for(lambda: not folders(temporary), 5, "the folder to go", show=lambda: folders(temporary))
+
     def left():
         found = []
         for process in processes():
@@ -50,6 +53,7 @@ def leaves_nothing(temporary):
             if str(temporary).encode() + b"/backhand-demo-" in command:
                 found.append(process)
         return found
+
     wait_for(lambda: not left(), 5, "its processes to go", show=left)
 
 

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A bare Debian in a folder, with the release and the mirror of this machine.
 
-Its programs run in process, mount and network namespaces of their own, so that nothing of them is seen outside, and the kernel ends them and
-removes their mounts when the first of them ends. Only `prepare` has this machine's network: it installs packages of the archive.
+Its programs run in process, mount and network namespaces of their own, so that nothing of them is seen outside, and the
+kernel ends them and removes their mounts when the first of them ends. Only `prepare` has this machine's network: it
+installs packages of the archive.
 """
 
 import os
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from harness.namespaces import Namespace, why_none
 
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
 # The first process: it has the mounts, and reaps what has lost its parent, as a stopped httpd has.
 FIRST = 'mount -t proc proc "$1/proc" && echo ready && while :; do sleep 0.2; done'
 # Seconds that a slow mirror may take.
@@ -25,7 +31,9 @@ def why_not():
     """Why there can be no such Debian here; None if there can."""
     if os.geteuid() != 0:
         return "a bare Debian needs root"
-    if missing := [tool for tool in ("debootstrap", "dpkg-deb", "apt-get", "unshare", "nsenter", "ip") if not shutil.which(tool)]:
+    if missing := [
+        tool for tool in ("debootstrap", "dpkg-deb", "apt-get", "unshare", "nsenter", "ip") if not shutil.which(tool)
+    ]:
         return f"{' and '.join(missing)} not found: make check-packages installs it on Debian"
     return why_none()
 
@@ -37,7 +45,14 @@ def _said(*command):
 def _sources():
     """(URI, suite, component) of Debian's own sources on this machine, those of the release first."""
     codename = _said("sh", "-c", '. /etc/os-release && echo "$VERSION_CODENAME"').strip()
-    lines = _said("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT)", "Created-By: Packages", "Origin: Debian")
+    lines = _said(
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(CODENAME) $(SUITE) $(COMPONENT)",
+        "Created-By: Packages",
+        "Origin: Debian",
+    )
     found = []
     for line in lines.splitlines():
         uri, name, _, component = line.split()
@@ -65,7 +80,9 @@ class BareDebian:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self.root / "etc/apt/sources.list").write_text("".join(f"deb {' '.join(source)}\n" for source in sources))
         # How this machine reaches its mirror.
-        acquire = [line for line in _said("apt-config", "dump").splitlines() if line.lower().startswith("acquire::http")]
+        acquire = [
+            line for line in _said("apt-config", "dump").splitlines() if line.lower().startswith("acquire::http")
+        ]
         (self.root / "etc/apt/apt.conf.d/99mirror").write_text("\n".join(acquire) + "\n")
         certificates = Path("/etc/ssl/certs/ca-certificates.crt")
         if certificates.exists():
@@ -77,30 +94,61 @@ class BareDebian:
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
         for command in ("apt-get update -qq", f"apt-get install -y -qq --no-install-recommends {' '.join(packages)}"):
-            self._must("unshare", "--mount", "--pid", "--fork", "sh", "-c", 'mount -t proc proc "$1/proc" && exec chroot "$@"', "sh",
-                       str(self.root), *command.split())
+            self._must(
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "sh",
+                "-c",
+                'mount -t proc proc "$1/proc" && exec chroot "$@"',
+                "sh",
+                str(self.root),
+                *command.split(),
+            )
         # Without an init system Debian starts services only if the administrator says so.
         policy.write_text("#!/bin/sh\nexit 0\n")
 
     def _must(self, *command):
         proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-        result = subprocess.run(command, env={**proxies, **ENVIRONMENT}, capture_output=True, text=True, timeout=DOWNLOAD, check=False)
+        result = subprocess.run(
+            command, env={**proxies, **ENVIRONMENT}, capture_output=True, text=True, timeout=DOWNLOAD, check=False
+        )
         assert result.returncode == 0, f"{' '.join(command)}: {result.stdout[-2000:]}{result.stderr[-2000:]}"
 
     def boot(self):
         """From here on commands run in it."""
         with self.namespace.inside():
-            self.first = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", FIRST, "sh", str(self.root)],
-                                          env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+            self.first = subprocess.Popen(
+                ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", FIRST, "sh", str(self.root)],
+                env=ENVIRONMENT,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
         assert self.first.stdout.readline() == "ready\n"
 
     def run(self, *command, timeout=120):
-        """Runs a command in it: exit code, and what it wrote to both outputs. The output is a file, since daemons keep it open."""
+        """Runs a command in it: exit code, and what it wrote to both outputs. The output is a file, since daemons keep
+        it open."""
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             own = f"/proc/{self.first.pid}/ns"
             with self.namespace.inside():
-                code = subprocess.run(["nsenter", f"--mount={own}/mnt", f"--pid={own}/pid_for_children", "chroot", str(self.root), *command],
-                                      env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=timeout, check=False).returncode
+                code = subprocess.run(
+                    [
+                        "nsenter",
+                        f"--mount={own}/mnt",
+                        f"--pid={own}/pid_for_children",
+                        "chroot",
+                        str(self.root),
+                        *command,
+                    ],
+                    env=ENVIRONMENT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    timeout=timeout,
+                    check=False,
+                ).returncode
             output.seek(0)
             return code, output.read()
 

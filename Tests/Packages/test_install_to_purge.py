@@ -1,7 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The Debian packages in a bare Debian, as an administrator meets them: installed, configured, upgraded under load, removed, purged.
+"""The Debian packages in a bare Debian, as an administrator meets them: installed, configured, upgraded under load,
+removed, purged.
 
-The tests are one story: each begins where the one before it ended. `make check-packages` builds the packages and runs them.
+The tests are one story: each begins where the one before it ended. `make check-packages` builds the packages and runs
+them.
 """
 
 import json
@@ -19,7 +21,9 @@ from Packages.bare_debian import BareDebian, why_not
 
 MODULE, TOOLS, DEV = NAMES = ("libapache2-mod-backhand", "backhand-tools", "backhand-dev")
 PACKAGES = {name: path for path in (BUILD / "deb").glob("*.deb") if (name := path.name.split("_")[0]) in NAMES}
-VERSION = re.search(r'#define BACKHAND_VERSION "([^"]+)"', (REPOSITORY / "Sources/CBackhand/include/version.h").read_text())[1]
+VERSION = re.search(
+    r'#define BACKHAND_VERSION "([^"]+)"', (REPOSITORY / "Sources/CBackhand/include/version.h").read_text()
+)[1]
 # As long as the one of today, because it is written over it.
 NEXT = VERSION[:-1] + chr(ord(VERSION[-1]) + 1)
 REASON = why_not() or (None if PACKAGES.keys() == set(NAMES) else f"{BUILD}/deb has not the three packages: make deb")
@@ -40,7 +44,8 @@ AcceptStats 127.0.0.0/8
 # What programs write for themselves while packages come and go, and what the second instance has.
 NOT_PACKAGES = re.compile(
     r"(proc|sys|dev|run|tmp|root|usr/local|var/(cache|log|tmp|backups|www|lib/(back|dpkg|apt|apache2)))(/|$)"
-    r"|etc/.*-back(/|$)")
+    r"|etc/.*-back(/|$)"
+)
 # a2enmod has enabled these with the module, and they are apache2's own.
 LEFT_ENABLED = {f"etc/apache2/mods-enabled/{name}" for name in ("proxy.load", "proxy.conf", "proxy_http.load")}
 
@@ -66,7 +71,9 @@ def debian():
 
 def tree(bare):
     """Paths of everything that packages put somewhere."""
-    return {name for path in bare.root.rglob("*") if not NOT_PACKAGES.match(name := path.relative_to(bare.root).as_posix())}
+    return {
+        name for path in bare.root.rglob("*") if not NOT_PACKAGES.match(name := path.relative_to(bare.root).as_posix())
+    }
 
 
 def ask(bare, path="/", server=FRONT):
@@ -111,14 +118,20 @@ def next_version(bare):
             module.write_bytes(module.read_bytes().replace(said, says))
             sums = unpacked / "DEBIAN/md5sums"
             sums.write_text(re.sub(r".*mod_backhand\.so\n", "", sums.read_text()))
-        subprocess.run(["dpkg-deb", "--build", "--root-owner-group", unpacked, folder / f"{name}.deb"], check=True, capture_output=True)
+        subprocess.run(
+            ["dpkg-deb", "--build", "--root-owner-group", unpacked, folder / f"{name}.deb"],
+            check=True,
+            capture_output=True,
+        )
         shutil.rmtree(unpacked)
     return "/root/next"
 
 
 def test_lintian_finds_no_error():
     changes = list((BUILD / "deb").glob("*.changes"))
-    result = subprocess.run(["lintian", "--allow-root", "--fail-on", "error", *changes], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error", *changes], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0 and "E: " not in result.stdout, result.stdout + result.stderr
     print(result.stdout)
 
@@ -129,14 +142,24 @@ def test_install_enables_nothing(debian):
     assert parent(debian) == before and module_version(debian) is None
     assert not list(debian.path("/etc/apache2/mods-enabled").glob("backhand.*"))
     assert debian.run("a2query", "-m", "backhand")[0] != 0
-    for name in ("/etc/apache2/mods-available/backhand.load", "/etc/apache2/mods-available/backhand.conf", "/usr/lib/apache2/modules/mod_backhand.so",
-                 "/usr/lib/apache2/modules/byHostname.so", "/usr/share/doc/libapache2-mod-backhand/docs/deploying.md", "/usr/bin/backhandctl",
-                 "/usr/share/man/man1/backhandctl.1.gz", "/usr/share/bash-completion/completions/backhandctl", "/usr/include/apache2/mod_backhand.h"):
+    for name in (
+        "/etc/apache2/mods-available/backhand.load",
+        "/etc/apache2/mods-available/backhand.conf",
+        "/usr/lib/apache2/modules/mod_backhand.so",
+        "/usr/lib/apache2/modules/byHostname.so",
+        "/usr/share/doc/libapache2-mod-backhand/docs/deploying.md",
+        "/usr/bin/backhandctl",
+        "/usr/share/man/man1/backhandctl.1.gz",
+        "/usr/share/bash-completion/completions/backhandctl",
+        "/usr/include/apache2/mod_backhand.h",
+    ):
         assert debian.path(name).is_file(), name
     state = debian.path("/var/lib/backhand").stat()
     assert (state.st_uid, state.st_gid, state.st_mode & 0o777) == (33, 33, 0o750)
     # The folder of the pages, which the configuration names, is there.
-    pages = re.search(r"^#.*(/usr/share/doc/\S+)", debian.path("/etc/apache2/mods-available/backhand.conf").read_text(), flags=re.M)[1]
+    pages = re.search(
+        r"^#.*(/usr/share/doc/\S+)", debian.path("/etc/apache2/mods-available/backhand.conf").read_text(), flags=re.M
+    )[1]
     assert debian.path(pages).is_dir()
     assert debian.must("backhandctl", "--version").strip() == VERSION
 
@@ -151,11 +174,15 @@ def test_configured_it_balances(debian):
     """The other httpd of this Debian is a second instance, as README.multiple-instances of Debian's apache2 has it."""
     debian.write("/etc/apache2/mods-available/backhand.conf", CONFIGURATION.format(address=FRONT.address))
     debian.must("a2enmod", "-q", "backhand")
-    assert {"proxy.load", "proxy_http.load", "backhand.load"} <= {path.name for path in debian.path("/etc/apache2/mods-enabled").iterdir()}
+    assert {"proxy.load", "proxy_http.load", "backhand.load"} <= {
+        path.name for path in debian.path("/etc/apache2/mods-enabled").iterdir()
+    }
     debian.must("sh", "/usr/share/doc/apache2/examples/setup-instance", "back")
     debian.write("/etc/apache2-back/ports.conf", f"Listen {BACK.address}:80\nServerName back\n")
-    debian.write("/etc/apache2-back/mods-available/backhand.conf",
-                 CONFIGURATION.format(address=BACK.address).replace("/var/lib/backhand", "/var/lib/back"))
+    debian.write(
+        "/etc/apache2-back/mods-available/backhand.conf",
+        CONFIGURATION.format(address=BACK.address).replace("/var/lib/backhand", "/var/lib/back"),
+    )
     debian.must("install", "-d", "-o", "www-data", "/var/lib/back")
     site = debian.path("/etc/apache2-back/sites-available/000-default.conf")
     site.write_text(site.read_text().replace("/var/www/html", "/var/www/back"))
@@ -172,7 +199,9 @@ def test_configured_it_balances(debian):
 def test_an_upgrade_is_a_graceful_restart_that_loses_no_request(debian):
     before, folder = parent(debian), next_version(debian)
     with debian.namespace.inside():
-        load = Load(FRONT, "/app/page.html", new=2, kept=2, good=lambda answer: (answer.status, answer.text) == (200, "back"))
+        load = Load(
+            FRONT, "/app/page.html", new=2, kept=2, good=lambda answer: (answer.status, answer.text) == (200, "back")
+        )
         with load:
             wait_for(lambda: load.count > 200, 10, "load")
             install(debian, folder)
@@ -184,7 +213,9 @@ def test_an_upgrade_is_a_graceful_restart_that_loses_no_request(debian):
     assert load.wrong == []
     assert parent(debian) == before
     assert debian.must("dpkg-query", "-W", "-f", "${Version}", MODULE).startswith(NEXT)
-    assert debian.path("/etc/apache2/mods-available/backhand.conf").read_text() == CONFIGURATION.format(address=FRONT.address)
+    assert debian.path("/etc/apache2/mods-available/backhand.conf").read_text() == CONFIGURATION.format(
+        address=FRONT.address
+    )
     # The other instance is its administrator's own to restart.
     assert module_version(debian, BACK) == VERSION
     print(f"{load.count} requests, {load.repeated} repeated, the longest took {load.longest * 1000:.0f} ms")
@@ -208,7 +239,9 @@ def test_removed_it_is_disabled_and_the_configuration_stays(debian):
     wait_for(lambda: module_version(debian) is None, 20, "httpd without the module")
     assert "bh-moderator" not in debian.must("sh", "-c", "cat /proc/[0-9]*/comm")
     assert (ask(debian, "/app/page.html").text, ask(debian).status) == ("front", 200)
-    assert debian.path("/etc/apache2/mods-available/backhand.conf").exists() and debian.path("/var/lib/backhand").is_dir()
+    assert (
+        debian.path("/etc/apache2/mods-available/backhand.conf").exists() and debian.path("/var/lib/backhand").is_dir()
+    )
 
 
 def test_purged_nothing_is_left(debian):

@@ -1,9 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The same faults, under the same load, behind mod_backhand, httpd's balancer:// and HAProxy: make torture-compare SECONDS=60 SEED=n.
+"""The same faults, under the same load, behind mod_backhand, httpd's balancer:// and HAProxy: make torture-compare
+SECONDS=60 SEED=n.
 
-Each contender stands alone in front of the same four servers, in a run of its own. The seed determines which fault comes when: kill -9 of a server or of
-one of its children, stop, graceful stop, restart, graceful restart, SIGSTOP. Draining is left out, because each has its own way of it. At any
-time at least one server is whole. All wait a second for a connection and for an answer, and may try three times more.
+Each contender stands alone in front of the same four servers, in a run of its own. The seed determines which fault
+comes when: kill -9 of a server or of one of its children, stop, graceful stop, restart, graceful restart, SIGSTOP.
+Draining is left out, because each has its own way of it. At any time at least one server is whole. All wait a second
+for a connection and for an answer, and may try three times more.
 """
 
 import argparse
@@ -33,7 +35,9 @@ ADDRESS = "127.0.61.1"
 
 # ---- Contenders: each makes itself ready and has an address, a port and a close() ----
 
-BACKHAND = CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + """
+BACKHAND = (
+    CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24")
+    + """
 Timeout 3
 ProxyTimeout 1
 BackhandSlowStart 10
@@ -42,6 +46,7 @@ BackhandNoCandidate Unavailable
 Backhand removeSelf
 Backhand default
 """
+)
 
 
 def backhand(stage, servers):
@@ -67,7 +72,9 @@ MODULES = ("proxy_balancer", "lbmethod_byrequests", "slotmem_shm")
 
 def _balancer(stage, servers, member, modules):
     config = MEMBERS.format(members="\n".join(member.format(server=server) for server in servers))
-    return stage.httpd(config, name="front", address=ADDRESS, workers=32, children=2, without=("backhand",), modules=modules)
+    return stage.httpd(
+        config, name="front", address=ADDRESS, workers=32, children=2, without=("backhand",), modules=modules
+    )
 
 
 def balancer(stage, servers):
@@ -109,11 +116,21 @@ class HAProxy:
     def __init__(self, stage, servers):
         self.address, self.port = ADDRESS, ports.free_port(ADDRESS)
         config = stage.folder / "haproxy.cfg"
-        config.write_text(HAPROXY.format(address=self.address, port=self.port, servers="\n".join(
-            f"    server {server.name} {server.id}" for server in servers)))
+        config.write_text(
+            HAPROXY.format(
+                address=self.address,
+                port=self.port,
+                servers="\n".join(f"    server {server.name} {server.id}" for server in servers),
+            )
+        )
         self.log = (stage.folder / "haproxy.txt").open("wb")
-        self.process = subprocess.Popen(["haproxy", "-db", "-f", config], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, preexec_fn=processes.end_with_parent)
+        self.process = subprocess.Popen(
+            ["haproxy", "-db", "-f", config],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=processes.end_with_parent,
+        )
         wait_for(lambda: processes.is_listening(self.address, self.port), 15, "HAProxy to start")
 
     def close(self):
@@ -147,7 +164,9 @@ class Load:
         self.front, self.names = front, names
         self.notes, self.ordered, self.repeated = [], {}, 0
         self.end = threading.Event()
-        self.threads = [threading.Thread(target=work) for work in (self._new,) * 3 + (self._kept,) * 3 + (self._orders,)]
+        self.threads = [
+            threading.Thread(target=work) for work in (self._new,) * 3 + (self._kept,) * 3 + (self._orders,)
+        ]
         for thread in self.threads:
             thread.start()
 
@@ -198,7 +217,9 @@ class Load:
             if self.end.is_set():
                 return
             try:
-                answer = client.request(self.front.address, self.front.port, f"/cgi-bin/order?{number}", method="POST", body=b"x" * 4096)
+                answer = client.request(
+                    self.front.address, self.front.port, f"/cgi-bin/order?{number}", method="POST", body=b"x" * 4096
+                )
                 self.ordered[str(number)] = answer.status == 200
             except (OSError, http.client.HTTPException):
                 self.ordered[str(number)] = False
@@ -213,9 +234,9 @@ KINDS = ("kill a child", "kill all", "stop", "stop gracefully", "restart", "rest
 class Fault(NamedTuple):
     """One line of the plan."""
 
-    at: float    # seconds after the beginning
+    at: float  # seconds after the beginning
     kind: str
-    whom: list   # servers in the order of preference: the first that is whole
+    whom: list  # servers in the order of preference: the first that is whole
     lasts: float
 
 
@@ -323,9 +344,18 @@ def judge(contender, faults, load, ledger):
     ends = sorted(note.end for note in load.notes if not note.wrong)
     took = sorted(1000 * (note.end - note.begin) for note in load.notes)
     return Result(
-        contender, sum(faults.done.values()), len(load.notes), sum(bool(note.wrong) for note in load.notes), load.repeated,
-        len(load.ordered), sum(not good for good in load.ordered.values()), sum(times > 1 for times in done.values()),
-        max(after - before for before, after in zip(ends, ends[1:])), statistics.median(took), took[len(took) * 99 // 100])
+        contender,
+        sum(faults.done.values()),
+        len(load.notes),
+        sum(bool(note.wrong) for note in load.notes),
+        load.repeated,
+        len(load.ordered),
+        sum(not good for good in load.ordered.values()),
+        sum(times > 1 for times in done.values()),
+        max(after - before for before, after in zip(ends, ends[1:])),
+        statistics.median(took),
+        took[len(took) * 99 // 100],
+    )
 
 
 def tell_losses(load, faults):
@@ -346,9 +376,18 @@ def run(contender, seconds, seed):
         ledger.touch()
         ledger.chmod(0o666)
         names = [f"server{number}" for number in range(SERVERS)]
-        servers = [stage.httpd(SERVER, name=name, address=f"127.0.62.{number + 1}", workers=32, children=2, cgi=True,
-                               files={"index.html": name, "cgi-bin/order": ORDER.format(ledger=ledger, name=name)})
-                   for number, name in enumerate(names)]
+        servers = [
+            stage.httpd(
+                SERVER,
+                name=name,
+                address=f"127.0.62.{number + 1}",
+                workers=32,
+                children=2,
+                cgi=True,
+                files={"index.html": name, "cgi-bin/order": ORDER.format(ledger=ledger, name=name)},
+            )
+            for number, name in enumerate(names)
+        ]
         front = CONTENDERS[contender](stage, servers)
         load, faults = Load(front, names), Faults(servers)
         try:
@@ -369,11 +408,31 @@ def run(contender, seconds, seed):
 
 
 def table(results):
-    heads = ("", "faults", "safe", "lost", "repeated", "unsafe", "not answered", "doubled", "outage, s", "median, ms", "p99, ms")
+    heads = (
+        "",
+        "faults",
+        "safe",
+        "lost",
+        "repeated",
+        "unsafe",
+        "not answered",
+        "doubled",
+        "outage, s",
+        "median, ms",
+        "p99, ms",
+    )
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " --: |" * (len(heads) - 1)]
     for result in results:
-        cells = [f"{value:.1f}" if name.endswith("_ms") else f"{value:.2f}" if name.endswith("_s") else f"{value:,}" if isinstance(value, int)
-                 else value for name, value in result._asdict().items()]
+        cells = [
+            f"{value:.1f}"
+            if name.endswith("_ms")
+            else f"{value:.2f}"
+            if name.endswith("_s")
+            else f"{value:,}"
+            if isinstance(value, int)
+            else value
+            for name, value in result._asdict().items()
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -1,16 +1,18 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Random faults in a cluster of real httpds, under load: make torture SECONDS=60 SEED=n.
 
-Two balancers and four servers. A random generator, which the seed determines, kills, stops, restarts and drains them one after the other;
-at any time at least one server is whole. As root each is a host of its own, in a network namespace: interfaces go and come back, addresses change. One
-server runs prefork and ends each child after 50 connections. What must hold, whatever happens:
+Two balancers and four servers. A random generator, which the seed determines, kills, stops, restarts and drains them
+one after the other; at any time at least one server is whole. As root each is a host of its own, in a network
+namespace: interfaces go and come back, addresses change. One server runs prefork and ends each child after 50
+connections. What must hold, whatever happens:
 
 - every request that was answered was served by one server;
-- a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or stopped under it, or a kept-alive
-  connection was closed before any byte of an answer;
-- a request that is not safe is never done twice;
-  (a balancer knows only what its moderator has heard: while that is stopped, the servers that have been whole since then are not all broken)
-- within five seconds after the last fault, which kills three of the four servers, the tables of both balancers show all servers, up.
+- a request that is safe to repeat never fails, but for two races that nobody can avoid: its balancer was killed or
+  stopped under it, or a kept-alive connection was closed before any byte of an answer;
+- a request that is not safe is never done twice; (a balancer knows only what its moderator has heard: while that is
+  stopped, the servers that have been whole since then are not all broken)
+- within five seconds after the last fault, which kills three of the four servers, the tables of both balancers show all
+  servers, up.
 """
 
 import argparse
@@ -44,7 +46,8 @@ Backhand byAge 5
 Backhand byRandom
 BackhandNoCandidate Unavailable
 BackhandRetries 4
-# As in Debian's apache2.conf. Without it httpd looks for /.htaccess, and answers with 403 where it has no descriptor for that.
+# As in Debian's apache2.conf. Without it httpd looks for /.htaccess, and answers with 403 where it has no descriptor
+# for that.
 <Directory />
     AllowOverride None
 </Directory>
@@ -71,15 +74,16 @@ printf 'Content-Type: text/plain\\n\\n{name}'
 """
 
 BALANCERS, SERVERS = 2, 4
-# What one of the servers runs. Few children, and few requests on a connection: a child ends every second or so, and not twice a minute.
+# What one of the servers runs. Few children, and few requests on a connection: a child ends every second or so, and not
+# twice a minute.
 RECYCLING, RECYCLED = 1, {"mpm": "prefork", "workers": 8}
 RECYCLES = "MaxConnectionsPerChild 50\nMaxKeepAliveRequests 3\n"
 # Seconds without a free descriptor.
 STARVED = 1
 # What happens to a balancer breaks requests under way there; what comes within so many seconds of it is not counted.
 GRACE = 0.5
-# Seconds in which a server that restarts gracefully may be deaf: httpd's parent starts new children as old ones end, or after a second in which it has
-# seen none end. So long nobody accepts connections.
+# Seconds in which a server that restarts gracefully may be deaf: httpd's parent starts new children as old ones end, or
+# after a second in which it has seen none end. So long nobody accepts connections.
 RESTART = 1.5
 
 
@@ -92,7 +96,9 @@ class Loopback:
         return stage.httpd(CLUSTER + config, address=f"127.0.62.{number + 1}", **how)
 
     def balancer(self, stage, number, config="", **how):
-        return stage.httpd(CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER + config, address=f"127.0.61.{number + 1}", **how)
+        return stage.httpd(
+            CLUSTER.replace("127.0.0.0/8", "127.0.62.0/24") + BALANCER + config, address=f"127.0.61.{number + 1}", **how
+        )
 
     def clients(self):
         return contextlib.nullcontext()
@@ -135,6 +141,7 @@ class Hosts:
             self.network.switch.run("ip", "link", "set", server.host.port, "master", BRIDGE)
             server.host.configure()
             self._route(server.host)
+
         return plug
 
     def move(self, server):
@@ -151,8 +158,9 @@ class Hosts:
 
 
 def start_again(server):
-    """Starts a server that was told to stop. What is left of it is killed, as systemd does after a while: a child of the event MPM may miss the byte that
-    tells it to end, when another was killed, and then outlives a graceful stop for ever."""
+    """Starts a server that was told to stop. What is left of it is killed, as systemd does after a while: a child of
+    the event MPM may miss the byte that tells it to end, when another was killed, and then outlives a graceful stop for
+    ever."""
     server.end_everything()
     server.start()
 
@@ -169,10 +177,12 @@ class Torture:
         self.place = Loopback() if why_not() else Hosts(stage)
         self.servers = [self._server(number) for number in range(SERVERS)]
         how = {"workers": 32, "children": 2} | (SHARED if shared else {})
-        self.balancers = [self.place.balancer(stage, number, name=f"balancer{number}", **how) for number in range(BALANCERS)]
-        self.down = {}      # server -> when it must be mended, and how
+        self.balancers = [
+            self.place.balancer(stage, number, name=f"balancer{number}", **how) for number in range(BALANCERS)
+        ]
+        self.down = {}  # server -> when it must be mended, and how
         self.mended = dict.fromkeys(self.servers, 0.0)
-        self.frozen = {}    # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
+        self.frozen = {}  # balancer whose moderator is stopped -> since when, and the servers that it knew to be well
         self.happened = []
         self.disturbed = dict.fromkeys(self.balancers, 0.0)
         self.end = threading.Event()
@@ -180,7 +190,7 @@ class Torture:
         self.count = Counter()
         self.wrong = []
         self.wrong_spans = []  # balancer, and the wall clock before and after what went wrong there
-        self.ordered = {}   # id -> whether it was answered with 200
+        self.ordered = {}  # id -> whether it was answered with 200
         self.faults = Counter()
         # Children of the server that recycles them, at the last look; None: something else has ended them since.
         self.recycling = None
@@ -188,8 +198,15 @@ class Torture:
     def _server(self, number):
         name = f"server{number}"
         how = {"workers": 32, "children": 2} | (RECYCLED if number == RECYCLING else {})
-        return self.place.server(self.stage, number, ORDERS + (RECYCLES if number == RECYCLING else ""), name=name, cgi=True, files={
-            "index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)}, **how)
+        return self.place.server(
+            self.stage,
+            number,
+            ORDERS + (RECYCLES if number == RECYCLING else ""),
+            name=name,
+            cgi=True,
+            files={"index.html": name, "cgi-bin/order": ORDER.format(ledger=self.ledger, name=name)},
+            **how,
+        )
 
     # ---- The load ----
 
@@ -203,7 +220,9 @@ class Torture:
                 self.count[kind + " cut off with the balancer"] += 1
             else:
                 took = time.monotonic() - begin
-                self.wrong.append(f"{begin - self.began:.2f}..{begin - self.began + took:.2f} {kind} {balancer.name}: {what}")
+                self.wrong.append(
+                    f"{begin - self.began:.2f}..{begin - self.began + took:.2f} {kind} {balancer.name}: {what}"
+                )
                 self.wrong_spans.append((balancer, time.time() - took, time.time()))
 
     def _judge(self, kind, balancer, begin, answer):
@@ -214,7 +233,9 @@ class Torture:
         while not self.end.is_set():
             begin = time.monotonic()
             try:
-                self._judge("safe, new connection", balancer, begin, client.request(balancer.address, balancer.port, "/"))
+                self._judge(
+                    "safe, new connection", balancer, begin, client.request(balancer.address, balancer.port, "/")
+                )
             except (OSError, http.client.HTTPException) as error:
                 self._note("safe, new connection", balancer, begin, repr(error))
             self.end.wait(0.004)
@@ -228,8 +249,12 @@ class Torture:
                         answer = connection.request("/")
                     except (ConnectionError, http.client.RemoteDisconnected) as error:
                         # Closed before any byte, on a used connection: the client repeats.
-                        self._note("safe, kept alive, repeated" if used else "safe, kept alive", balancer, begin,
-                                   None if used else repr(error))
+                        self._note(
+                            "safe, kept alive, repeated" if used else "safe, kept alive",
+                            balancer,
+                            begin,
+                            None if used else repr(error),
+                        )
                         break
                     except (OSError, http.client.HTTPException) as error:
                         self._note("safe, kept alive", balancer, begin, repr(error))
@@ -244,7 +269,9 @@ class Torture:
                 return
             order = f"{number}-{count}"
             try:
-                answer = client.request(balancer.address, balancer.port, f"/cgi-bin/order?{order}", method="POST", body=b"x" * 4096)
+                answer = client.request(
+                    balancer.address, balancer.port, f"/cgi-bin/order?{order}", method="POST", body=b"x" * 4096
+                )
                 good = answer.status == 200
             except (OSError, http.client.HTTPException):
                 good = False
@@ -264,11 +291,15 @@ class Torture:
             rows = balancer.status().servers
         except OSError:
             return set()
-        return {server for server in self.servers
-                if server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] <= 1500}
+        return {
+            server
+            for server in self.servers
+            if server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] <= 1500
+        }
 
     def _trusted(self, server):
-        """Whether every balancer knows that the server is whole: one whose moderator is stopped knows what it knew then."""
+        """Whether every balancer knows that the server is whole: one whose moderator is stopped knows what it knew
+        then."""
         for balancer in self.balancers:
             since, known = self.frozen.get(balancer) or (self.mended[server], self._known(balancer))
             if server not in known or self.mended[server] > since:
@@ -280,15 +311,33 @@ class Torture:
         self.happened.append(f"{time.monotonic() - self.began:.2f} {kind}: {httpd.name}")
 
     def _ctl(self, httpd, *arguments):
-        subprocess.run([str(BUILD / "backhandctl"), *arguments, "-s", str(httpd.control_socket)], capture_output=True, timeout=10,
-                       check=False)
+        subprocess.run(
+            [str(BUILD / "backhandctl"), *arguments, "-s", str(httpd.control_socket)],
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
 
     def _break_server(self):
         server = self.random.choice(self._whole())
         if not any(self._trusted(other) for other in self._whole() if other is not server):
             return
-        kind = self.random.choice(["kill a child", "kill the moderator", "stop", "stop gracefully", "kill all", "freeze", "freeze the moderator",
-                                   "restart gracefully", "drain", "maintenance", "no descriptors", *self.place.faults])
+        kind = self.random.choice(
+            [
+                "kill a child",
+                "kill the moderator",
+                "stop",
+                "stop gracefully",
+                "kill all",
+                "freeze",
+                "freeze the moderator",
+                "restart gracefully",
+                "drain",
+                "maintenance",
+                "no descriptors",
+                *self.place.faults,
+            ]
+        )
         self._note_fault(kind, server)
         self._look_at_recycling()
         until = time.monotonic() + self.random.uniform(0.3, 3)
@@ -339,6 +388,7 @@ class Torture:
         def feed():
             with contextlib.suppress(OSError, subprocess.CalledProcessError):
                 processes.limit_descriptors(child, before)
+
         # A clock of its own: mending others takes seconds.
         timer = threading.Timer(STARVED, feed)
         timer.start()
@@ -362,8 +412,15 @@ class Torture:
 
     def _break_balancer(self):
         balancer = self.random.choice(self.balancers)
-        kind = self.random.choice(["balancer: kill a child", "balancer: kill the moderator", "balancer: restart gracefully", "balancer: freeze the moderator",
-                                   "balancer: no descriptors"])
+        kind = self.random.choice(
+            [
+                "balancer: kill a child",
+                "balancer: kill the moderator",
+                "balancer: restart gracefully",
+                "balancer: freeze the moderator",
+                "balancer: no descriptors",
+            ]
+        )
         self._note_fault(kind, balancer)
         if kind.endswith("a child"):
             children = balancer.children()
@@ -412,7 +469,10 @@ class Torture:
     def _know(self, balancer):
         """Whether its table shows all servers, fresh and up."""
         rows = balancer.status().servers
-        return all(server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] < 1000 for server in self.servers)
+        return all(
+            server.id in rows and rows[server.id]["state"] == "up" and rows[server.id]["age_ms"] < 1000
+            for server in self.servers
+        )
 
     def converge(self, deadline):
         for balancer in self.balancers:
@@ -422,8 +482,15 @@ class Torture:
         for balancer in self.balancers:
             balancer.knows(*self.servers, deadline=20)
         self.began = time.monotonic()
-        threads = [threading.Thread(target=work, args=arguments) for number, balancer in enumerate(self.balancers)
-                   for work, arguments in ((self._new, (balancer,)), (self._kept, (balancer,)), (self._orders, (balancer, number)))]
+        threads = [
+            threading.Thread(target=work, args=arguments)
+            for number, balancer in enumerate(self.balancers)
+            for work, arguments in (
+                (self._new, (balancer,)),
+                (self._kept, (balancer,)),
+                (self._orders, (balancer, number)),
+            )
+        ]
         with self.place.clients():
             for thread in threads:
                 thread.start()
@@ -459,15 +526,21 @@ class Torture:
         if self.wrong:
             print("the faults:\n  " + "\n  ".join(self.happened), flush=True)
             self._show_logs()
-        return self.wrong + [f"done {times} times: order {order}" for order, times in twice.items()] + [
-            f"answered, but not done: order {order}" for order in lost]
+        return (
+            self.wrong
+            + [f"done {times} times: order {order}" for order, times in twice.items()]
+            + [f"answered, but not done: order {order}" for order in lost]
+        )
 
     def _show_logs(self):
         """What the balancers said while something went wrong there."""
         for balancer in self.balancers:
             spans = [(begin, end) for where, begin, end in self.wrong_spans if where is balancer]
-            lines = [line.whole for line in balancer.log.lines("candidate|answered with|AH00489|AH00493|moderator")
-                     if any(begin - 0.2 <= line.when <= end + 0.2 for begin, end in spans)]
+            lines = [
+                line.whole
+                for line in balancer.log.lines("candidate|answered with|AH00489|AH00493|moderator")
+                if any(begin - 0.2 <= line.when <= end + 0.2 for begin, end in spans)
+            ]
             print(f"{balancer.name}:\n  " + "\n  ".join(lines[:200]), flush=True)
 
     def report(self):
@@ -482,7 +555,11 @@ def torture(seconds, seed, shared=False):
     try:
         run = Torture(stage, seed, shared)
         wrong = run.run(seconds)
-        print(f"torture: {seconds} s, seed {seed}{', shared pools' if shared else ''}: {'FAILED' if wrong else 'passed'}\n{run.report()}", flush=True)
+        print(
+            f"torture: {seconds} s, seed {seed}{', shared pools' if shared else ''}: "
+            f"{'FAILED' if wrong else 'passed'}\n{run.report()}",
+            flush=True,
+        )
         return wrong
     finally:
         # The logs are full of what was done on purpose.
@@ -495,7 +572,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--shared", action="store_true", help="balancers of prefork with BackhandConnectionPools Shared")
+    parser.add_argument(
+        "--shared", action="store_true", help="balancers of prefork with BackhandConnectionPools Shared"
+    )
     arguments = parser.parse_args()
     try:
         wrong = torture(arguments.seconds, arguments.seed, arguments.shared)

@@ -87,11 +87,30 @@ class Announcement:
             extensions += extension(TAG_WALL, struct.pack(">q", int(time.time()) + self.ahead))
             extensions += extension(TAG_SIGNATURE, b"\0" * 32)
         size = HEADER.size + len(extensions) if length is None else length
-        data = HEADER.pack(
-            magic, version, flags, size, self.boot_id, self.sequence or next(_sequence),
-            b"\0" * 10 + b"\xff\xff" + socket.inet_aton(self.address), self.port, 0,
-            self.arriba, self.load, self.load_hwm, self.cpu, self.ncpu, self.workers, self.idle,
-            self.total_memory, self.free_memory, self.arrivals) + extensions
+        data = (
+            HEADER.pack(
+                magic,
+                version,
+                flags,
+                size,
+                self.boot_id,
+                self.sequence or next(_sequence),
+                b"\0" * 10 + b"\xff\xff" + socket.inet_aton(self.address),
+                self.port,
+                0,
+                self.arriba,
+                self.load,
+                self.load_hwm,
+                self.cpu,
+                self.ncpu,
+                self.workers,
+                self.idle,
+                self.total_memory,
+                self.free_memory,
+                self.arrivals,
+            )
+            + extensions
+        )
         return data[:-32] + signature(key, data[:-32]) if key else data
 
     def with_(self, **changes):
@@ -111,7 +130,9 @@ def signature(key, data):
 
 def challenge(boot_id, nonce, key):
     """What asks the server with the boot id to repeat the nonce."""
-    head = CHALLENGE.pack(MAGIC, VERSION, 1, CHALLENGE.size + 36, boot_id, nonce) + struct.pack(">HH", TAG_SIGNATURE, 32)
+    head = CHALLENGE.pack(MAGIC, VERSION, 1, CHALLENGE.size + 36, boot_id, nonce) + struct.pack(
+        ">HH", TAG_SIGNATURE, 32
+    )
     return head + signature(key, head)
 
 
@@ -136,9 +157,17 @@ class Peer:
         while True:
             data, who = self.socket.recvfrom(2000)
             if len(data) == CHALLENGE.size + 36:
-                magic, version, kind, length, boot_id, nonce = CHALLENGE.unpack(data[:CHALLENGE.size])
-                assert (magic, version, kind, length, boot_id) == (MAGIC, VERSION, 1, len(data), self.announcement.boot_id)
-                assert data[-36:-32] == struct.pack(">HH", TAG_SIGNATURE, 32) and data[-32:] == signature(self.key, data[:-32])
+                magic, version, kind, length, boot_id, nonce = CHALLENGE.unpack(data[: CHALLENGE.size])
+                assert (magic, version, kind, length, boot_id) == (
+                    MAGIC,
+                    VERSION,
+                    1,
+                    len(data),
+                    self.announcement.boot_id,
+                )
+                assert data[-36:-32] == struct.pack(">HH", TAG_SIGNATURE, 32) and data[-32:] == signature(
+                    self.key, data[:-32]
+                )
                 return nonce, who
 
     def answer(self, nonce, who, **how):
@@ -161,7 +190,9 @@ def heard(group, address, *, listener="127.0.9.9"):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
         ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ear.bind(group)
-        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group[0]) + socket.inet_aton(listener))
+        ear.setsockopt(
+            socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group[0]) + socket.inet_aton(listener)
+        )
         ear.settimeout(5)
         while True:
             data, where = ear.recvfrom(2000)

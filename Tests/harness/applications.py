@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Applications behind an httpd that speak FastCGI or AJP: no more of the protocols than an answer needs. Each keeps what it was asked."""
+"""Applications behind an httpd that speak FastCGI or AJP: no more of the protocols than an answer needs. Each keeps
+what it was asked."""
 
 import socket
 import struct
@@ -53,18 +54,25 @@ class FastCGI(_Application):
         self.paths.append(_fastcgi_params(params)["REQUEST_URI"])
         self.bodies.append(body)
         answer = f"Content-Type: text/plain\r\n\r\n{self.text}".encode()
-        connection.sendall(struct.pack("!BBHHBB", 1, 6, number, len(answer), 0, 0) + answer + struct.pack("!BBHHBB", 1, 6, number, 0, 0, 0)
-                           + struct.pack("!BBHHBBIBBH", 1, 3, number, 8, 0, 0, 0, 0, 0, 0))
+        connection.sendall(
+            struct.pack("!BBHHBB", 1, 6, number, len(answer), 0, 0)
+            + answer
+            + struct.pack("!BBHHBB", 1, 6, number, 0, 0, 0)
+            + struct.pack("!BBHHBBIBBH", 1, 3, number, 8, 0, 0, 0, 0, 0, 0)
+        )
 
 
 def _fastcgi_params(data):
     def length(at):
-        return (data[at], at + 1) if data[at] < 128 else (struct.unpack("!I", data[at:at + 4])[0] & 0x7fffffff, at + 4)
+        return (
+            (data[at], at + 1) if data[at] < 128 else (struct.unpack("!I", data[at : at + 4])[0] & 0x7FFFFFFF, at + 4)
+        )
+
     found, at = {}, 0
     while at < len(data):
         name, at = length(at)
         value, at = length(at)
-        found[data[at:at + name].decode()] = data[at + name:at + name + value].decode()
+        found[data[at : at + name].decode()] = data[at + name : at + name + value].decode()
         at += name + value
     return found
 
@@ -82,8 +90,8 @@ class AJP(_Application):
                 continue
             protocol = struct.unpack("!H", packet[2:4])[0]
             at = 4 + protocol + 1
-            size = struct.unpack("!H", packet[at:at + 2])[0]
-            self.paths.append(packet[at + 2:at + 2 + size].decode())
+            size = struct.unpack("!H", packet[at : at + 2])[0]
+            self.paths.append(packet[at + 2 : at + 2 + size].decode())
             self.bodies.append(self._body(stream) if packet[1] == 4 else b"")
             self._answer(connection)
 
@@ -94,7 +102,15 @@ class AJP(_Application):
 
     def _answer(self, connection):
         body = self.text.encode()
-        headers = b"\x04" + struct.pack("!HH", 200, 2) + b"OK\0" + struct.pack("!H", 1) + b"\xa0\x01" + struct.pack("!H", 10) + b"text/plain\0"
+        headers = (
+            b"\x04"
+            + struct.pack("!HH", 200, 2)
+            + b"OK\0"
+            + struct.pack("!H", 1)
+            + b"\xa0\x01"
+            + struct.pack("!H", 10)
+            + b"text/plain\0"
+        )
         chunk = b"\x03" + struct.pack("!H", len(body)) + body + b"\0"
         for packet in (headers, chunk, b"\x05\x01"):
             connection.sendall(b"AB" + struct.pack("!H", len(packet)) + packet)

@@ -109,7 +109,9 @@ class Backend:
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     if reply.drop or reply.reset:
                         return
-                    connection.sendall(self._head(request, reply) + (b"" if request.method == "HEAD" else reply.body[:reply.cut]))
+                    connection.sendall(
+                        self._head(request, reply) + (b"" if request.method == "HEAD" else reply.body[: reply.cut])
+                    )
                     if reply.close or reply.cut is not None:
                         return
         except (OSError, ValueError):
@@ -140,7 +142,12 @@ class Backend:
         return request
 
     def _head(self, request, reply):
-        headers = {"Content-Type": "text/plain", "Content-Length": str(len(reply.body)), "X-Server": self.id, **reply.headers}
+        headers = {
+            "Content-Type": "text/plain",
+            "Content-Length": str(len(reply.body)),
+            "X-Server": self.id,
+            **reply.headers,
+        }
         if reply.close and reply.told:
             headers["Connection"] = "close"
         lines = [f"HTTP/1.1 {reply.status} Reply"] + [f"{name}: {value}" for name, value in headers.items()]

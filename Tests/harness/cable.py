@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A cable that delays and reorders what passes: a relay of whole frames, for kernels without `tc netem`.
 
-It lies between a host and the switch, in a namespace of its own. Frames are forwarded as they are, so nobody's address changes. The
-kernel leaves checksums of local traffic to the network card; with PACKET_VNET_HDR each frame carries what is left to do, both ways.
+It lies between a host and the switch, in a namespace of its own. Frames are forwarded as they are, so nobody's address
+changes. The kernel leaves checksums of local traffic to the network card; with PACKET_VNET_HDR each frame carries what
+is left to do, both ways.
 """
 
 import heapq
@@ -27,8 +28,8 @@ UDP = 17
 class SlowCable:
     """A host on the network, behind a relay.
 
-    delays() makes for each direction a function of whether the next frame is UDP, which gives the seconds that it waits; frames overtake each
-    other where it says so.
+    delays() makes for each direction a function of whether the next frame is UDP, which gives the seconds that it
+    waits; frames overtake each other where it says so.
     """
 
     def __init__(self, network, name, address, delays):
@@ -37,8 +38,20 @@ class SlowCable:
         self.host = Host(name, address, network.prefix)
         network.hosts.append(self.host)
         network.plug(self.host, self.middle)
-        network.switch.run("ip", "link", "add", "name", self.host.port, "type", "veth", "peer", "name", "uplink",
-                           "netns", self.middle.path)
+        network.switch.run(
+            "ip",
+            "link",
+            "add",
+            "name",
+            self.host.port,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "uplink",
+            "netns",
+            self.middle.path,
+        )
         network.switch.run("ip", "link", "set", self.host.port, "up", "master", BRIDGE)
         self.middle.run("ip", "link", "set", "uplink", "up")
         with self.middle.inside():
@@ -91,7 +104,7 @@ class SlowCable:
 
     @staticmethod
     def _is_udp(frame):
-        return frame[VNET_HEADER + ETHERNET_HEADER + IP_PROTOCOL:][:1] == bytes([UDP])
+        return frame[VNET_HEADER + ETHERNET_HEADER + IP_PROTOCOL :][:1] == bytes([UDP])
 
     def close(self):
         """Ends the relay; the host's namespace is the network's."""
@@ -111,8 +124,11 @@ class SlowCable:
 
 
 def every_third_late(late, usual):
-    """Delays for SlowCable: of three datagrams in a row one waits `late` seconds and two do not wait; everything else waits `usual` seconds."""
+    """Delays for SlowCable: of three datagrams in a row one waits `late` seconds and two do not wait; everything else
+    waits `usual` seconds."""
+
     def delays():
         waits = itertools.cycle((0.0, 0.0, late))
         return lambda is_udp: next(waits) if is_udp else usual
+
     return delays

@@ -14,7 +14,10 @@ class Pair(NamedTuple):
     @property
     def server(self):
         """Lines for an httpd that takes TLS with it."""
-        return f"SSLEngine On\nSSLCertificateFile {self.certificate}\nSSLCertificateKeyFile {self.key}\nSSLSessionCache none\n"
+        return (
+            f"SSLEngine On\nSSLCertificateFile {self.certificate}\nSSLCertificateKeyFile {self.key}\nSSLSessionCache "
+            "none\n"
+        )
 
 
 class Authority:
@@ -23,8 +26,19 @@ class Authority:
     def __init__(self, folder, name="ca"):
         self.folder, self.name = folder, name
         self.certificate, self._key = folder / f"{name}.pem", folder / f"{name}.key"
-        self._openssl("req", "-x509", *self._new_key(self._key), "-days", "2", "-subj", f"/CN={name}", "-out", self.certificate,
-                      "-addext", "basicConstraints=critical,CA:TRUE")
+        self._openssl(
+            "req",
+            "-x509",
+            *self._new_key(self._key),
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-out",
+            self.certificate,
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+        )
 
     def sign(self, name, *more, days=1):
         """A certificate for these host names, or addresses."""
@@ -34,8 +48,23 @@ class Authority:
         made = Pair(str(self.folder / f"{base.name}.pem"), str(self.folder / f"{base.name}.key"))
         extensions.write_text(f"subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n")
         self._openssl("req", *self._new_key(made.key), "-subj", f"/CN={name}", "-out", request)
-        self._openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial", "-days", str(days),
-                      "-extfile", extensions, "-out", made.certificate)
+        self._openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self._key,
+            "-CAcreateserial",
+            "-days",
+            str(days),
+            "-extfile",
+            extensions,
+            "-out",
+            made.certificate,
+        )
         return made
 
     @staticmethod

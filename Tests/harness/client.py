@@ -65,7 +65,8 @@ class Client:
 
     def __init__(self, address, port, source=None, timeout=20):
         self.connection = http.client.HTTPConnection(
-            address, port, timeout=timeout, source_address=(source, 0) if source else None)
+            address, port, timeout=timeout, source_address=(source, 0) if source else None
+        )
 
     def send(self, path="/", method="GET", headers=(), body=None, chunks=None):
         """Sends a request without waiting for its answer. The path goes out as it stands."""

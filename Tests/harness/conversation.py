@@ -58,7 +58,8 @@ def count_body(stream, head):
 
     def discard(length):
         while length:
-            length -= stream.readinto(memoryview(buffer)[:min(length, len(buffer))])
+            length -= stream.readinto(memoryview(buffer)[: min(length, len(buffer))])
+
     if "transfer-encoding: chunked" in head.lower():
         while size := int(stream.readline().split(b";")[0], 16):
             discard(size)
@@ -66,7 +67,9 @@ def count_body(stream, head):
             total += size
         read_head(stream)  # trailers
     else:
-        total = next((int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length:")), 0)
+        total = next(
+            (int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length:")), 0
+        )
         discard(total)
     return total
 

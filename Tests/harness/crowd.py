@@ -24,10 +24,14 @@ class Asked(NamedTuple):
 
 
 class Crowd:
-    """So many clients, from 127.0.`network`.1 on. `paths`: each client takes one after the other, beginning at another one."""
+    """So many clients, from 127.0.`network`.1 on. `paths`: each client takes one after the other, beginning at another
+    one."""
 
-    def __init__(self, front, clients=4, paths=("/a", "/b", "/c", "/d", "/e"), network=5, rate=None, cookie=None, **how):
-        """rate: requests a second of all together; None: each asks again as soon as it has an answer. cookie: of each client, by its number."""
+    def __init__(
+        self, front, clients=4, paths=("/a", "/b", "/c", "/d", "/e"), network=5, rate=None, cookie=None, **how
+    ):
+        """rate: requests a second of all together; None: each asks again as soon as it has an answer. cookie: of each
+        client, by its number."""
         self.front, self.paths, self.rate, self.how = front, paths, rate, how
         self.sources = [f"127.0.{network}.{number + 1}" for number in range(clients)]
         self.cookie = cookie

@@ -8,16 +8,32 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-LEVELS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
-          "trace1", "trace2", "trace3", "trace4", "trace5", "trace6", "trace7", "trace8")
+LEVELS = (
+    "emerg",
+    "alert",
+    "crit",
+    "error",
+    "warn",
+    "notice",
+    "info",
+    "debug",
+    "trace1",
+    "trace2",
+    "trace3",
+    "trace4",
+    "trace5",
+    "trace6",
+    "trace7",
+    "trace8",
+)
 GRAVE = frozenset(LEVELS[:5])
 
 # What httpd itself says now and then, with our module or without.
 KNOWN = (
     # Most tests run without a key, and that is worth a line; test_440_key.py looks for it.
     r"BH0110: no BackhandKey",
-    # Most fronts of the tests are announced at 127.0.0.1, as an ordinary client, and accept servers at 127.0.9.x; many chains of the tests have no
-    # cluster. test_106_advice.py looks for both.
+    # Most fronts of the tests are announced at 127.0.0.1, as an ordinary client, and accept servers at 127.0.9.x; many
+    # chains of the tests have no cluster. test_106_advice.py looks for both.
     r"BH0143: MulticastStats announces 127\.",
     r"BH0141: the Backhand chain",
     # event: a connection lingers while its child ends (once in a hundred stops right after a request).
@@ -30,11 +46,14 @@ _CRASHED = re.compile(r"AH0005[12]: child pid \d+ exit signal (?!Killed|Terminat
 
 _CLOSED_TWICE = re.compile(r"\(9\)Bad file descriptor: AH00468: error closing socket")
 
-_LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] \[pid (?P<pid>\d+)[^\]]*\] (?P<text>.*)")
+_LINE = re.compile(
+    r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] \[pid (?P<pid>\d+)[^\]]*\] (?P<text>.*)"
+)
 
 
 class Line(NamedTuple):
-    """One line of the log. What httpd's format does not explain (a child's stderr) has the level "raw", which is grave."""
+    """One line of the log. What httpd's format does not explain (a child's stderr) has the level "raw", which is
+    grave."""
 
     level: str
     module: str
@@ -82,7 +101,8 @@ class ErrorLog:
         self._endings = []
 
     def always(self, pattern):
-        """The server's configuration may cause lines that contain this regular expression, in all tests that share it."""
+        """The server's configuration may cause lines that contain this regular expression, in all tests that share
+        it."""
         self._always.append(pattern)
 
     def expect(self, pattern):
@@ -104,9 +124,10 @@ class ErrorLog:
     def ending(self):
         """From now on until httpd says that they have ended, its children are ended, not gracefully.
 
-        A child of the event MPM then closes the sockets of its workers, who may be closing them: event.c, close_worker_sockets, in httpd 2.4.71.
-        Once in fifteen times under load it crashes there, or finds one closed, which is no matter of ours. Without load it is one of a thousand, with the
-        module (747 restarts) and without (1007) alike.
+        A child of the event MPM then closes the sockets of its workers, who may be closing them: event.c,
+        close_worker_sockets, in httpd 2.4.71. Once in fifteen times under load it crashes there, or finds one closed,
+        which is no matter of ours. Without load it is one of a thousand, with the module (747 restarts) and without
+        (1007) alike.
         """
         self._endings.append(time.time())
 
@@ -114,12 +135,19 @@ class ErrorLog:
         """Leaves out what that race does to children that were being ended."""
         ends = [line.when for line in self.lines() if re.match("AH0049[14]: ", line.text)]
         spans = [(begin, next((end for end in ends if end >= begin), math.inf)) for begin in self._endings]
-        return [line for line in lines if not (line.may_be_ending and any(begin <= line.when <= end for begin, end in spans))]
+        return [
+            line
+            for line in lines
+            if not (line.may_be_ending and any(begin <= line.when <= end for begin, end in spans))
+        ]
 
     def grave(self, containing=""):
         """The lines that a test must name, and that contain the regular expression."""
-        return [line for line in self._without_endings(self.lines(containing))
-                if line.is_grave and not any(re.search(pattern, line.whole) for pattern in KNOWN)]
+        return [
+            line
+            for line in self._without_endings(self.lines(containing))
+            if line.is_grave and not any(re.search(pattern, line.whole) for pattern in KNOWN)
+        ]
 
     def count(self, containing):
         """How many lines contain the regular expression."""
@@ -139,14 +167,20 @@ class ErrorLog:
                 file.seek(self._checked[path])
                 text = file.read()
             # A line that is still being written belongs to the next check.
-            text = text[:text.rfind(b"\n") + 1]
+            text = text[: text.rfind(b"\n") + 1]
             self._checked[path] += len(text)
             new += [parse(line) for line in text.decode(errors="replace").splitlines() if line.strip()]
         needed, allowed = self._needed, [*self._needed, *self._allowed, *self._always, *KNOWN]
         self._needed, self._allowed = [], []
-        problems = [f"unexpected: {line.whole}" for line in self._without_endings(new)
-                    if line.is_grave and not any(re.search(pattern, line.whole) for pattern in allowed)]
-        problems += [f"missing: a line with {pattern}" for pattern in needed
-                     if not any(re.search(pattern, line.whole) for line in new)]
+        problems = [
+            f"unexpected: {line.whole}"
+            for line in self._without_endings(new)
+            if line.is_grave and not any(re.search(pattern, line.whole) for pattern in allowed)
+        ]
+        problems += [
+            f"missing: a line with {pattern}"
+            for pattern in needed
+            if not any(re.search(pattern, line.whole) for line in new)
+        ]
         if problems:
             raise LogFailure(f"{self.paths[0]}:\n  " + "\n  ".join(problems))

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""A front with a chain for each of some paths, and servers that announce themselves: what the front does with their answers."""
+"""A front with a chain for each of some paths, and servers that announce themselves: what the front does with their
+answers."""
 
 import math
 import threading
@@ -18,12 +19,14 @@ MOST = 7
 
 
 def at_least(share, count):
-    """What a server with this share of requests that are placed by chance has of so many: five standard deviations less, once in three million runs."""
+    """What a server with this share of requests that are placed by chance has of so many: five standard deviations
+    less, once in three million runs."""
     return share * count - 5 * math.sqrt(count * share * (1 - share))
 
 
 class Farm:
-    """`chains`: the lines of each, by name; the path /name has it. `answer(number, request)`: what a server answers; None: 200 after 40 ms."""
+    """`chains`: the lines of each, by name; the path /name has it. `answer(number, request)`: what a server answers;
+    None: 200 after 40 ms."""
 
     def __init__(self, stage, chains, servers=3, first="Backhand removeSelf", **how):
         assert len(chains) <= MOST
@@ -43,8 +46,10 @@ class Farm:
         return lambda request: self.answer(number, request) or Reply(200, b"", delay=0.04)
 
     def _announcements(self):
-        return [Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
-                for number, backend in enumerate(self.backends)]
+        return [
+            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
+            for number, backend in enumerate(self.backends)
+        ]
 
     def _announce(self, stage):
         while not self._rest.wait(1):
@@ -59,13 +64,22 @@ class Farm:
 
     def at(self, number, path, method=None, since=0):
         """Requests for the path that the server has got since then."""
-        return [one for one in self.backends[number].requests[since:] if one.target.startswith(path) and method in (None, one.method)]
+        return [
+            one
+            for one in self.backends[number].requests[since:]
+            if one.target.startswith(path) and method in (None, one.method)
+        ]
 
     def wait_until_avoided(self, *watched):
-        """Each a server's number, a path and the crowd that asks for it: until the server gets no more of them than what looks whether it works again."""
+        """Each a server's number, a path and the crowd that asks for it: until the server gets no more of them than
+        what looks whether it works again."""
         windows = [_Window(self, *one) for one in watched]
         # A list: each window is looked at each time.
-        wait_for(lambda: all([window.is_avoided() for window in windows]), 30, f"{[one[:2] for one in watched]} to be avoided")
+        wait_for(
+            lambda: all([window.is_avoided() for window in windows]),
+            30,
+            f"{[one[:2] for one in watched]} to be avoided",
+        )
 
     def nowhere_in_backoff(self):
         """No server has been left out for all: that is what refused connections do."""
@@ -81,7 +95,11 @@ class _Window:
         self._begin()
 
     def _begin(self):
-        self.begin, self.got, self.asked = time.monotonic(), len(self.farm.at(self.number, self.path)), len(self.crowd.asked)
+        self.begin, self.got, self.asked = (
+            time.monotonic(),
+            len(self.farm.at(self.number, self.path)),
+            len(self.crowd.asked),
+        )
 
     def is_avoided(self):
         seconds = time.monotonic() - self.begin

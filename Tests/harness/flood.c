@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Sends one datagram again and again: flood SOURCE DESTINATION PORT RATE SECONDS, the datagram comes from standard input. Says how many it has sent. */
+/* Sends one datagram again and again: flood SOURCE DESTINATION PORT RATE SECONDS, the datagram comes from standard
+ * input. Says how many it has sent. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,7 +22,8 @@ static double seconds(void) {
 
 static int open_from(const char *source, const char *destination, int port) {
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+    struct sockaddr_in from = {.sin_family = AF_INET},
+                       to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
     inet_pton(AF_INET, source, &from.sin_addr);
     inet_pton(AF_INET, destination, &to.sin_addr);
     if (bind(fd, (struct sockaddr *)&from, sizeof from) < 0

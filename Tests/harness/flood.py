@@ -9,10 +9,13 @@ from pathlib import Path
 
 @contextmanager
 def flood(stage, datagram, rate, *, sources, seconds=5, destination=None):
-    """Sends the datagram from each of the sources, together so many times a second; yields a function that tells how many were sent, once all have ended."""
+    """Sends the datagram from each of the sources, together so many times a second; yields a function that tells how
+    many were sent, once all have ended."""
     program = stage.folder / "flood"
     if not program.exists():
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, Path(__file__).with_name("flood.c")], check=True)
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-O2", "-o", program, Path(__file__).with_name("flood.c")], check=True
+        )
     address, port = destination or stage.group
     senders = []
     try:
@@ -26,6 +29,7 @@ def flood(stage, datagram, rate, *, sources, seconds=5, destination=None):
 
         def sent():
             return sum(int(sender.communicate(timeout=seconds + 20)[0]) for sender in senders)
+
         yield sent
     finally:
         for sender in senders:

@@ -7,11 +7,14 @@ from .announce import Announcement
 from .stage import CLUSTER_OF_9
 from .wait import wait_for
 
-CHAIN = CLUSTER_OF_9 + """
+CHAIN = (
+    CLUSTER_OF_9
+    + """
 BackhandTrace On
 Backhand removeSelf
 Backhand byLoad
 """
+)
 
 
 def announcement_of(server, **values):
@@ -33,7 +36,8 @@ def row(front, server):
 
 
 def idle(front, server, deadline=5):
-    """Waits until nothing of the front is under way at the server. An httpd that is stopped in a tunnel waits ten seconds for it."""
+    """Waits until nothing of the front is under way at the server. An httpd that is stopped in a tunnel waits ten
+    seconds for it."""
     wait_for(lambda: row(front, server)["in_flight"] == 0, deadline, "none in flight", show=lambda: row(front, server))
 
 

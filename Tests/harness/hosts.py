@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Several hosts on one machine: each a network namespace with one interface, eth0, all of them on one switch.
 
-The switch is a bridge in a namespace of its own: nothing of it is seen outside, and nothing in it has a way out. Faults are rules in the
-switch, as they are on a real network: what a host sends is lost on its way, and no system call of the host fails for it.
+The switch is a bridge in a namespace of its own: nothing of it is seen outside, and nothing in it has a way out. Faults
+are rules in the switch, as they are on a real network: what a host sends is lost on its way, and no system call of the
+host fails for it.
 """
 
 import contextlib
@@ -50,7 +51,9 @@ class Network:
         self._numbers = itertools.count(1)
         self.switch = Namespace()
         # With snooping a group needs a querier, which this network has not.
-        self.switch.run("ip", "link", "add", "name", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+        self.switch.run(
+            "ip", "link", "add", "name", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0"
+        )
         self.switch.run("ip", "link", "set", BRIDGE, "up")
 
     def host(self, name, address):
@@ -65,10 +68,26 @@ class Network:
     @staticmethod
     def plug(host, into):
         """A cable from the host's eth0 to its port in another namespace."""
-        # One host has one hardware address, as a machine has, also when its interface is made again. Another one would be unknown to the others, who
-        # keep the old one for up to 45 s, because nothing here sends the ARP that a DHCP client or ifup sends.
+        # One host has one hardware address, as a machine has, also when its interface is made again. Another one would
+        # be unknown to the others, who keep the old one for up to 45 s, because nothing here sends the ARP that a DHCP
+        # client or ifup sends.
         address = "02:" + zlib.crc32(host.name.encode()).to_bytes(5, "big").hex(":")
-        into.run("ip", "link", "add", "name", host.port, "type", "veth", "peer", "name", "eth0", "address", address, "netns", host.path)
+        into.run(
+            "ip",
+            "link",
+            "add",
+            "name",
+            host.port,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "address",
+            address,
+            "netns",
+            host.path,
+        )
         into.run("ip", "link", "set", host.port, "up")
 
     # ---- Faults: each is a table of nftables, there as long as the block runs ----
@@ -99,14 +118,19 @@ class Network:
 
     def refuse(self, host, port):
         """The host's packet filter refuses connections to this TCP port; announcements pass."""
-        return self._table("inet", "type filter hook input priority 0;", [f"tcp dport {port} counter reject with tcp reset"], host)
+        return self._table(
+            "inet", "type filter hook input priority 0;", [f"tcp dport {port} counter reject with tcp reset"], host
+        )
 
     def lose(self, losses, port):
         """Datagrams to this UDP port are lost as the Losses say."""
-        return self._forwarding(*(
-            f'iifname "{sender.port}" oifname "{receiver.port}" udp dport {port} numgen inc mod {SEQUENCE} '
-            f"{{ {', '.join(map(str, lost))} }} counter drop"
-            for (sender, receiver), lost in losses.by_pair.items()))
+        return self._forwarding(
+            *(
+                f'iifname "{sender.port}" oifname "{receiver.port}" udp dport {port} numgen inc mod {SEQUENCE} '
+                f"{{ {', '.join(map(str, lost))} }} counter drop"
+                for (sender, receiver), lost in losses.by_pair.items()
+            )
+        )
 
     def double(self, host, port):
         """All others get each of the host's datagrams to this UDP port twice."""
@@ -126,20 +150,25 @@ class Network:
 
 
 class Losses:
-    """Which datagrams are lost on the way from each host to each other one: so many of a hundred, chosen by the seed, each by itself.
+    """Which datagrams are lost on the way from each host to each other one: so many of a hundred, chosen by the seed,
+    each by itself.
 
     It is known beforehand, so that a test can say what must be noticed and what must not.
     """
 
     def __init__(self, hosts, percent, seed):
         dice = random.Random(seed)
-        self.by_pair = {pair: [number for number in range(SEQUENCE) if dice.randrange(100) < percent]
-                        for pair in itertools.permutations(hosts, 2)}
+        self.by_pair = {
+            pair: [number for number in range(SEQUENCE) if dice.randrange(100) < percent]
+            for pair in itertools.permutations(hosts, 2)
+        }
 
     def longest(self, sender, receiver, among):
         """The longest run of losses among the first so many datagrams."""
         lost = self.by_pair[sender, receiver]
-        return max(len(list(run)) if bad else 0 for bad, run in itertools.groupby(range(among), lambda number: number in lost))
+        return max(
+            len(list(run)) if bad else 0 for bad, run in itertools.groupby(range(among), lambda number: number in lost)
+        )
 
 
 class Fault:
@@ -150,7 +179,12 @@ class Fault:
 
     def begin(self, hook, rules):
         lines = "\n".join(f"    {rule}" for rule in rules)
-        self.where.run("nft", "-f", "-", text=f"table {self.family} {self.name} {{\n  chain faults {{\n    {hook}\n{lines}\n  }}\n}}\n")
+        self.where.run(
+            "nft",
+            "-f",
+            "-",
+            text=f"table {self.family} {self.name} {{\n  chain faults {{\n    {hook}\n{lines}\n  }}\n}}\n",
+        )
 
     def hits(self):
         """How many packets the rules met."""

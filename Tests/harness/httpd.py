@@ -27,8 +27,13 @@ BUILD = Path(os.environ.get("BACKHAND_BUILD", REPOSITORY / "build")).resolve()
 BINARY = os.environ.get("BACKHAND_HTTPD", "/usr/sbin/apache2")
 MODULES = Path(os.environ.get("BACKHAND_HTTPD_MODULES", "/usr/lib/apache2/modules"))
 
-# For a module that was built with AddressSanitizer: its library must be the first. What httpd keeps until it ends is no leak.
-PRELOADED = {"LD_PRELOAD": os.environ["BACKHAND_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"} if "BACKHAND_PRELOAD" in os.environ else {}
+# For a module that was built with AddressSanitizer: its library must be the first. What httpd keeps until it ends is no
+# leak.
+PRELOADED = (
+    {"LD_PRELOAD": os.environ["BACKHAND_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"}
+    if "BACKHAND_PRELOAD" in os.environ
+    else {}
+)
 
 MPMS = ("prefork", "worker", "event")
 MODERATOR = "bh-moderator"
@@ -71,8 +76,8 @@ TypesConfig /dev/null
 {settings}
 """
 
-# StartServers is the size from the start, so that it does not change under a test; ServerLimit leaves room for children of
-# an old generation.
+# StartServers is the size from the start, so that it does not change under a test; ServerLimit leaves room for children
+# of an old generation.
 MPM_PREFORK = """\
 StartServers {workers}
 MinSpareServers 1
@@ -111,12 +116,31 @@ class Leftover(AssertionError):
 class Httpd:
     """One httpd; `Stage.httpd` makes them. Nothing runs before `start`."""
 
-    def __init__(self, folder, name, *, group, address="127.0.0.1", port=None, host=None, listen=None, mpm="event", modules=(),
-                 without=(), order=None, config="", workers=None, children=2, cgi=False, files=None, environment=None):
+    def __init__(
+        self,
+        folder,
+        name,
+        *,
+        group,
+        address="127.0.0.1",
+        port=None,
+        host=None,
+        listen=None,
+        mpm="event",
+        modules=(),
+        without=(),
+        order=None,
+        config="",
+        workers=None,
+        children=2,
+        cgi=False,
+        files=None,
+        environment=None,
+    ):
         """modules: further ones by their short names; without: usual ones left out; order: the whole list instead.
 
-        workers: requests that it can serve at once, `children` processes with threads (prefork: one each).
-        host: a Host of a Network, which it runs on: its address, and port 80. listen: where it listens, if not at its address.
+        workers: requests that it can serve at once, `children` processes with threads (prefork: one each). host: a Host
+        of a Network, which it runs on: its address, and port 80. listen: where it listens, if not at its address.
         files: name below htdocs -> text; names that begin with "cgi-bin/" become scripts there.
         """
         self.name, self.group, self.mpm, self.host = name, group, mpm, host
@@ -171,14 +195,21 @@ class Httpd:
         names.insert(0, "mpm_" + self.mpm)
         self.conf = self.root / "httpd.conf"
         self._base = BASE.format(
-            root=self.root, name=self.name, address=self.address, port=self.port, listen=self.listen, build=BUILD,
-            group="{}:{}".format(*self.group), mpm=self._mpm_lines(workers, children),
+            root=self.root,
+            name=self.name,
+            address=self.address,
+            port=self.port,
+            listen=self.listen,
+            build=BUILD,
+            group="{}:{}".format(*self.group),
+            mpm=self._mpm_lines(workers, children),
             modules="\n".join(f"LoadModule {name}_module {self._module(name)}" for name in names),
             level=" backhand:debug" if "backhand" in names else "",
             # Planted servers have all just come: decisions are looked at without waiting for their shares to grow.
             settings="BackhandSlowStart 0" if "backhand" in names else "",
             user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
-            cgi=CGI.format(root=self.root) if cgi else "")
+            cgi=CGI.format(root=self.root) if cgi else "",
+        )
         if cgi and self.mpm != "prefork":
             self._base += f"ScriptSock {self.root}/run/cgi.sock\n"
         self.configure(config)
@@ -197,7 +228,9 @@ class Httpd:
             return MPM_PREFORK.format(workers=workers, most=2 * workers, limit=4 * workers)
         workers = workers or 8 * children
         threads = workers // children
-        return MPM_THREADED.format(limit=4 * children, threads=threads, children=children, workers=workers, spare=4 * workers)
+        return MPM_THREADED.format(
+            limit=4 * children, threads=threads, children=children, workers=workers, spare=4 * workers
+        )
 
     # ---- Life ----
 
@@ -205,14 +238,23 @@ class Httpd:
         return [BINARY, "-d", str(self.root), "-f", str(self.conf), *arguments]
 
     def test_config(self, advice=False):
-        """Runs httpd -t; returns its exit code and what it said, with warnings of what is allowed but hardly meant only if they are asked for."""
-        result = subprocess.run(self.command("-t"), capture_output=True, text=True, timeout=30, env=self._env(), check=False)
+        """Runs httpd -t; returns its exit code and what it said, with warnings of what is allowed but hardly meant only
+        if they are asked for."""
+        result = subprocess.run(
+            self.command("-t"), capture_output=True, text=True, timeout=30, env=self._env(), check=False
+        )
         said = (result.stdout + result.stderr).splitlines(keepends=True)
         return result.returncode, "".join(line for line in said if advice or not ADVICE.search(line))
 
     def _env(self):
         name, _, value = self.mark.partition("=")
-        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C", name: value, **PRELOADED, **self.environment}
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "LANG": "C",
+            name: value,
+            **PRELOADED,
+            **self.environment,
+        }
 
     def _there(self):
         """The block runs where the httpd does: on its host."""
@@ -229,12 +271,23 @@ class Httpd:
             # A session of its own: its id tells all descendants, whatever becomes of their parents.
             # Not from a thread that ends: the death signal comes with the thread that starts the process.
             self.process = subprocess.Popen(
-                self.command("-DFOREGROUND"), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=self._env(),
-                start_new_session=True, preexec_fn=processes.end_with_parent)
+                self.command("-DFOREGROUND"),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=self._env(),
+                start_new_session=True,
+                preexec_fn=processes.end_with_parent,
+            )
         if not wait:
             return self
         try:
-            wait_for(lambda: self.process.poll() is not None or self._is_up(before), START, "httpd to start", show=self.log.text)
+            wait_for(
+                lambda: self.process.poll() is not None or self._is_up(before),
+                START,
+                "httpd to start",
+                show=self.log.text,
+            )
         except Late:
             self.end_everything()
             raise
@@ -273,16 +326,22 @@ class Httpd:
         # Killed by the test, its children may be there: they are ended, not complained of.
         try:
             if clean:
-                wait_for(lambda: not self.processes(thorough=True), 3, "all processes to end",
-                         show=lambda: self.processes(thorough=True))
+                wait_for(
+                    lambda: not self.processes(thorough=True),
+                    3,
+                    "all processes to end",
+                    show=lambda: self.processes(thorough=True),
+                )
         except Late as late:
             raise Leftover(f"{self}: {late}") from None
         finally:
             self.end_everything()
+
         def sockets():
             with self._there():
                 taken = [self.id] if processes.is_listening(self.listen, self.port) else []
                 return processes.unix_sockets(self.root) + taken
+
         try:
             # The kernel closes a killed process's sockets a moment after the process is gone.
             wait_for(lambda: not sockets(), 2, "all sockets to close", show=sockets)
@@ -330,9 +389,12 @@ class Httpd:
         """Its living processes. thorough: those that left its session too."""
         if self.process is None:
             return []
-        return [process for process in processes.processes()
-                if self.pid in (process.pid, process.parent, process.session)
-                or (thorough and processes.has_environment(process.pid, self.mark))]
+        return [
+            process
+            for process in processes.processes()
+            if self.pid in (process.pid, process.parent, process.session)
+            or (thorough and processes.has_environment(process.pid, self.mark))
+        ]
 
     def moderators(self):
         """Process ids of its moderators."""
@@ -340,17 +402,22 @@ class Httpd:
 
     def moderator(self, deadline=5, other_than=None):
         """The process id of its one moderator; waits for it."""
+
         def one():
             pids = self.moderators()
             return pids[0] if len(pids) == 1 and pids[0] != other_than else None
+
         return wait_for(one, deadline, "exactly one moderator", show=self.processes)
 
     def children(self):
         """Process ids of the children that serve requests."""
         # With threads, mod_cgid's daemon is a child too; it has only one.
         least = 1 if self.mpm == "prefork" else 2
-        return [process.pid for process in self.processes()
-                if process.parent == self.pid and process.name != MODERATOR and processes.threads(process.pid) >= least]
+        return [
+            process.pid
+            for process in self.processes()
+            if process.parent == self.pid and process.name != MODERATOR and processes.threads(process.pid) >= least
+        ]
 
     def pause(self):
         """SIGSTOP for all its processes: a server that hangs."""
@@ -389,17 +456,19 @@ class Httpd:
     def knows(self, *servers, deadline=10):
         """Waits until its table holds exactly itself and these servers ("address:port"); returns the table."""
         wanted = {self.id, *(getattr(server, "id", server) for server in servers)}
+
         def found():
             table = self.status()
             return table if set(table.servers) == wanted else None
+
         table = wait_for(found, deadline, f"{self} to know {sorted(wanted)}", every=0.05, show=self.show_status)
         for server in servers:
             self._wait_to_be_known(server)
         return table
 
     def _wait_to_be_known(self, server):
-        """Servers turn away requests of a front that they have not heard (BH0432), and hear it up to a second later. Some tests have fronts that
-        announce nothing to them: then this ends by itself."""
+        """Servers turn away requests of a front that they have not heard (BH0432), and hear it up to a second later.
+        Some tests have fronts that announce nothing to them: then this ends by itself."""
         if not isinstance(server, Httpd):
             return
         with contextlib.suppress(Late, OSError, ValueError):  # the last two: it has no control socket
@@ -418,5 +487,6 @@ class Httpd:
         return path.read_text().splitlines() if path.exists() else []
 
     def logged(self, containing=""):
-        """The first line of the access log with this text; waits for it, because a request is logged after its answer."""
+        """The first line of the access log with this text; waits for it, because a request is logged after its
+        answer."""
         return wait_for(lambda: [line for line in self.access_log() if containing in line], 5, "the access log")[0]

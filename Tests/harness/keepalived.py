@@ -28,10 +28,29 @@ class Keepalived:
         before = self.log().count("Entering BACKUP STATE (init)")
         with self.host.inside(), open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "--dont-fork", "--vrrp", "--log-console", "--no-syslog", "--log-detail",
-                 f"--use-file={self.folder}/keepalived.conf", f"--pid={self.folder}/pid", f"--vrrp_pid={self.folder}/vrrp.pid"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=processes.end_with_parent)
-        wait_for(lambda: self.log().count("Entering BACKUP STATE (init)") > before, 5, "keepalived to take part", show=self.log)
+                [
+                    BINARY,
+                    "--dont-fork",
+                    "--vrrp",
+                    "--log-console",
+                    "--no-syslog",
+                    "--log-detail",
+                    f"--use-file={self.folder}/keepalived.conf",
+                    f"--pid={self.folder}/pid",
+                    f"--vrrp_pid={self.folder}/vrrp.pid",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=processes.end_with_parent,
+            )
+        wait_for(
+            lambda: self.log().count("Entering BACKUP STATE (init)") > before,
+            5,
+            "keepalived to take part",
+            show=self.log,
+        )
         return self
 
     def log(self):

@@ -8,7 +8,8 @@ import threading
 class Listener:
     """Serves each connection in a thread of its own, until it is closed.
 
-    accepted runs before the next connection is accepted; what it returns, a tuple, is handed to serve after the connection.
+    accepted runs before the next connection is accepted; what it returns, a tuple, is handed to serve after the
+    connection.
     """
 
     def __init__(self, serve, address=None, port=0, *, listener=None, accepted=lambda connection: ()):

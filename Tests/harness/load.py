@@ -11,18 +11,21 @@ from . import client
 class Load:
     """Safe requests to one httpd from a few threads, until the block ends.
 
-    A kept-alive connection that ends before the first byte of an answer is the one race that no server can avoid (RFC 9112, 9.5): its client
-    repeats the request on another connection, as browsers do. Such repetitions are counted; everything else goes to `wrong`.
-    `longest` is the longest time of an answered request, in seconds.
+    A kept-alive connection that ends before the first byte of an answer is the one race that no server can avoid (RFC
+    9112, 9.5): its client repeats the request on another connection, as browsers do. Such repetitions are counted;
+    everything else goes to `wrong`. `longest` is the longest time of an answered request, in seconds.
     """
 
-    def __init__(self, server, path="/", new=1, kept=1, pause=0.003, timeout=20, good=lambda answer: answer.status == 200):
+    def __init__(
+        self, server, path="/", new=1, kept=1, pause=0.003, timeout=20, good=lambda answer: answer.status == 200
+    ):
         """pause: after each request of a thread. timeout: that a client waits for anything. Both in seconds."""
         self.server, self.path, self.pause, self.timeout, self.good = server, path, pause, timeout, good
         self.count, self.repeated, self.wrong, self.longest = 0, 0, [], 0.0
         self._end = threading.Event()
-        self._threads = ([threading.Thread(target=self._on_new) for _ in range(new)]
-                         + [threading.Thread(target=self._on_kept) for _ in range(kept)])
+        self._threads = [threading.Thread(target=self._on_new) for _ in range(new)] + [
+            threading.Thread(target=self._on_kept) for _ in range(kept)
+        ]
 
     def _note(self, answer, begin):
         self.count += 1
@@ -39,7 +42,9 @@ class Load:
         while not self._end.is_set():
             begin = time.monotonic()
             try:
-                self._note(client.request(self.server.address, self.server.port, self.path, timeout=self.timeout), begin)
+                self._note(
+                    client.request(self.server.address, self.server.port, self.path, timeout=self.timeout), begin
+                )
             except (OSError, http.client.HTTPException) as error:
                 self._note_failure(error)
 

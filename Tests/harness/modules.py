@@ -12,10 +12,19 @@ def build(folder, name, source):
     (folder / f"mod_{name}.c").write_text(source)
 
     def apxs(*names):
-        return [subprocess.run(["apxs", "-q", each], capture_output=True, text=True, check=True).stdout.strip() for each in names]
+        return [
+            subprocess.run(["apxs", "-q", each], capture_output=True, text=True, check=True).stdout.strip()
+            for each in names
+        ]
+
     flags = [flag for flag in " ".join(apxs("CFLAGS", "EXTRA_CPPFLAGS")).split() if flag.startswith(("-D", "-pthread"))]
-    includes = ["-I" + path for path in (*apxs("INCLUDEDIR", "APR_INCLUDEDIR"), f"{REPOSITORY}/Sources/CBackhand/include")]
-    subprocess.run(["cc", "-shared", "-fPIC", *flags, *includes, "-o", folder / f"mod_{name}.so", folder / f"mod_{name}.c"], check=True)
+    includes = [
+        "-I" + path for path in (*apxs("INCLUDEDIR", "APR_INCLUDEDIR"), f"{REPOSITORY}/Sources/CBackhand/include")
+    ]
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", *flags, *includes, "-o", folder / f"mod_{name}.so", folder / f"mod_{name}.c"],
+        check=True,
+    )
     return f"LoadModule {name}_module {folder}/mod_{name}.so\n"
 
 

@@ -1,9 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Network namespaces: each has interfaces, addresses, ports and packet filters of its own.
 
-They have no names: an open descriptor keeps each alive, so that the kernel removes it, with all its interfaces, when it is closed or when
-this process ends, however it ends. A thread enters one with `with namespace.inside():`; its sockets, and the threads and processes it starts
-meanwhile, belong there for good. To look around from a shell while a test waits: nsenter --net=/proc/PID/fd/N.
+They have no names: an open descriptor keeps each alive, so that the kernel removes it, with all its interfaces, when it
+is closed or when this process ends, however it ends. A thread enters one with `with namespace.inside():`; its sockets,
+and the threads and processes it starts meanwhile, belong there for good. To look around from a shell while a test
+waits: nsenter --net=/proc/PID/fd/N.
 """
 
 import contextlib

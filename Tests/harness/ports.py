@@ -6,22 +6,24 @@ import os
 import random
 import socket
 
-# Below the range that the kernel gives to outgoing connections (32768 and up), so that none of these takes a port of ours
-# between its choice and its use; above the ports that programs are installed with.
+# Below the range that the kernel gives to outgoing connections (32768 and up), so that none of these takes a port of
+# ours between its choice and its use; above the ports that programs are installed with.
 ALL_PORTS = range(20000, 32000)
 
 
 def ports_of(worker, count):
-    """The share of one of so many processes that run tests side by side: none takes a port between another's choice and its use.
+    """The share of one of so many processes that run tests side by side: none takes a port between another's choice and
+    its use.
 
     worker: its name as pytest-xdist gives it, "gw0" and so on.
     """
-    return ALL_PORTS[int(worker.removeprefix("gw"))::count]
+    return ALL_PORTS[int(worker.removeprefix("gw")) :: count]
 
 
 PORTS = ports_of(os.environ.get("PYTEST_XDIST_WORKER", "gw0"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
-# Those given out last: servers that are just being started have them, but do not listen yet. Half of all are enough, and leave some to choose from.
+# Those given out last: servers that are just being started have them, but do not listen yet. Half of all are enough,
+# and leave some to choose from.
 _chosen = collections.deque(maxlen=len(PORTS) // 2)
 _random = random.SystemRandom()
 

@@ -98,6 +98,12 @@ def limit_descriptors(pid, soft):
 def leave_descriptors(pid, free):
     """Takes the process's descriptors away, but for so many. Returns its limit before."""
     used = sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
-    before = next(line.split()[3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max open files"))
-    limit_descriptors(pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free))
+    before = next(
+        line.split()[3]
+        for line in Path(f"/proc/{pid}/limits").read_text().splitlines()
+        if line.startswith("Max open files")
+    )
+    limit_descriptors(
+        pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free)
+    )
     return before

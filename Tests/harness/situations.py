@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A site in which httpd makes more than one request of one: subrequests, fast and internal redirects.
 
-MALLOC_PERTURB_ and MaxMemFree make reading what is gone end the child, and the error log's check takes a child's crash for a failure.
+MALLOC_PERTURB_ and MaxMemFree make reading what is gone end the child, and the error log's check takes a child's crash
+for a failure.
 """
 
 import time
@@ -64,17 +65,35 @@ ErrorDocument 500 /errors/broken.shtml
 
 SCRIPT = "#!/bin/sh\necho Content-Type: text/plain\necho\n"
 FILES = {
-    "fast/index.shtml": '<!--#echo var="DOCUMENT_NAME" -->, fast\n', "views/page.html": "a view\n", "views/page.html.gz": b"?",
-    "fallback/all.txt": "fallback\n", "controller/front.txt": "controller\n", "controller/file.txt": "a file\n", "scripted/file.txt": "a file\n",
-    "forbidden/secret.txt": "secret\n", "errors/missing.txt": "missing\n", "errors/broken.shtml": 'broken <!--#echo var="REDIRECT_STATUS" -->\n',
-    "ssi/part.txt": "part", "ssi/virtual.shtml": '[<!--#include virtual="part.txt" -->]\n', "ssi/script.shtml": '[<!--#include virtual="/cgi-bin/part" -->]\n',
-    "ssi/folder.shtml": '[<!--#include virtual="/fast/" -->]\n', "ssi/missing.shtml": '[<!--#include virtual="/nowhere" onerror="/ssi/part.txt" -->]\n',
-    "ssi/rewritten.shtml": '[<!--#include virtual="/controller/x" -->]\n', "ssi/view.shtml": '[<!--#include virtual="/views/page" -->]\n',
-    "map.var": "URI: map.txt\n\nURI: map.txt\nContent-type: text/plain\n", "map.txt": "mapped\n", "some.act": "not shown\n", "packed/text.txt": "packed\n" * 100,
-    "large.bin": b"0123456789abcdef" * 500_000, "listing/one.txt": "1",
-    "cgi-bin/acted": SCRIPT + 'echo "acted on $PATH_INFO"\n', "cgi-bin/error": SCRIPT + 'echo "error $REDIRECT_STATUS"\n',
-    "cgi-bin/echo": SCRIPT + 'echo "$REQUEST_METHOD $QUERY_STRING"\ncat\n', "cgi-bin/part": SCRIPT + "printf part\n",
-    "cgi-bin/broken": "#!/bin/sh\nexit 1\n", "cgi-bin/local": "#!/bin/sh\nprintf 'Location: /fast/\\n\\n'\n",
+    "fast/index.shtml": '<!--#echo var="DOCUMENT_NAME" -->, fast\n',
+    "views/page.html": "a view\n",
+    "views/page.html.gz": b"?",
+    "fallback/all.txt": "fallback\n",
+    "controller/front.txt": "controller\n",
+    "controller/file.txt": "a file\n",
+    "scripted/file.txt": "a file\n",
+    "forbidden/secret.txt": "secret\n",
+    "errors/missing.txt": "missing\n",
+    "errors/broken.shtml": 'broken <!--#echo var="REDIRECT_STATUS" -->\n',
+    "ssi/part.txt": "part",
+    "ssi/virtual.shtml": '[<!--#include virtual="part.txt" -->]\n',
+    "ssi/script.shtml": '[<!--#include virtual="/cgi-bin/part" -->]\n',
+    "ssi/folder.shtml": '[<!--#include virtual="/fast/" -->]\n',
+    "ssi/missing.shtml": '[<!--#include virtual="/nowhere" onerror="/ssi/part.txt" -->]\n',
+    "ssi/rewritten.shtml": '[<!--#include virtual="/controller/x" -->]\n',
+    "ssi/view.shtml": '[<!--#include virtual="/views/page" -->]\n',
+    "map.var": "URI: map.txt\n\nURI: map.txt\nContent-type: text/plain\n",
+    "map.txt": "mapped\n",
+    "some.act": "not shown\n",
+    "packed/text.txt": "packed\n" * 100,
+    "large.bin": b"0123456789abcdef" * 500_000,
+    "listing/one.txt": "1",
+    "cgi-bin/acted": SCRIPT + 'echo "acted on $PATH_INFO"\n',
+    "cgi-bin/error": SCRIPT + 'echo "error $REDIRECT_STATUS"\n',
+    "cgi-bin/echo": SCRIPT + 'echo "$REQUEST_METHOD $QUERY_STRING"\ncat\n',
+    "cgi-bin/part": SCRIPT + "printf part\n",
+    "cgi-bin/broken": "#!/bin/sh\nexit 1\n",
+    "cgi-bin/local": "#!/bin/sh\nprintf 'Location: /fast/\\n\\n'\n",
 }
 
 # Path, what the request has beside it, and status and text of its answer.
@@ -109,19 +128,36 @@ SITUATIONS = {
 
 
 class Site:
-    """An httpd with all of this: asked directly, with a chain that leaves the request here, or behind a front that sends all requests to it."""
+    """An httpd with all of this: asked directly, with a chain that leaves the request here, or behind a front that
+    sends all requests to it."""
 
     def __init__(self, stage, mpm, door, config=""):
-        self.server = stage.httpd(CLUSTER + SITE + "Backhand byAge 600\n" + config, mpm=mpm, cgi=True, modules=(*MODULES, *self.further(config)),
-                                  files=FILES, environment=ENVIRONMENT, group=stage.new_group(), address="127.0.9.2", children=1,
-                                  workers=16 if mpm != "prefork" else None)
+        self.server = stage.httpd(
+            CLUSTER + SITE + "Backhand byAge 600\n" + config,
+            mpm=mpm,
+            cgi=True,
+            modules=(*MODULES, *self.further(config)),
+            files=FILES,
+            environment=ENVIRONMENT,
+            group=stage.new_group(),
+            address="127.0.9.2",
+            children=1,
+            workers=16 if mpm != "prefork" else None,
+        )
         self.server.log.always(r"before headers: broken|AH01630|AH01374|unable to include|AH00128")
         self.asked = self.server
         self.front = None
         if door == "pair":
-            self.front = self.asked = stage.httpd(CLUSTER + "MaxMemFree 1\nBackhand removeSelf\nBackhand byAge 600\n" + config, mpm=mpm,
-                                                  environment=ENVIRONMENT, group=self.server.group, address="127.0.9.3", modules=self.further(config),
-                                                  children=1, workers=16 if mpm != "prefork" else None)
+            self.front = self.asked = stage.httpd(
+                CLUSTER + "MaxMemFree 1\nBackhand removeSelf\nBackhand byAge 600\n" + config,
+                mpm=mpm,
+                environment=ENVIRONMENT,
+                group=self.server.group,
+                address="127.0.9.3",
+                modules=self.further(config),
+                children=1,
+                workers=16 if mpm != "prefork" else None,
+            )
             self.front.knows(self.server)
             self.server.knows(self.front)
         self.server.status()

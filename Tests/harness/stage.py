@@ -30,7 +30,9 @@ class Stage:
     def __init__(self, label="stage"):
         # Paths of sockets have 107 characters at most: a long TMPDIR leaves too few.
         temporary = tempfile.gettempdir()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"backhand-{label}-", dir=temporary if len(temporary) < 25 else "/tmp"))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=f"backhand-{label}-", dir=temporary if len(temporary) < 25 else "/tmp")
+        )
         # User and Group of httpd must be able to come in.
         self.folder.chmod(0o755)
         self.group = ports.free_group()
@@ -83,6 +85,7 @@ class Stage:
                 return wait_for(all_heard, 0.25)
             except Late:
                 return None
+
         wanted = [announcement.id for announcement in announcements]
         return wait_for(told, deadline, f"{httpd} to hear {wanted}", show=httpd.show_status)
 

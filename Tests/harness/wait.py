@@ -11,7 +11,8 @@ class Late(AssertionError):
 def wait_for(condition, deadline=5.0, what="a condition", every=0.02, show=None):
     """Calls `condition` until it returns something true, which is returned; raises Late after `deadline` seconds.
 
-    `show` is called for the last state seen, for the failure's text. An OSError or KeyError of the condition counts as "not yet".
+    `show` is called for the last state seen, for the failure's text. An OSError or KeyError of the condition counts as
+    "not yet".
     """
     end = time.monotonic() + deadline
     seen = None

@@ -45,17 +45,17 @@ def read_frame(stream):
     start = stream.read(2)
     if len(start) < 2:
         return None, b""
-    size, masked = start[1] & 0x7f, start[1] & 0x80
+    size, masked = start[1] & 0x7F, start[1] & 0x80
     if size == 126:
-        size, = struct.unpack(">H", stream.read(2))
+        (size,) = struct.unpack(">H", stream.read(2))
     elif size == 127:
-        size, = struct.unpack(">Q", stream.read(8))
+        (size,) = struct.unpack(">Q", stream.read(8))
     mask = stream.read(4) if masked else bytes(4)
-    return start[0] & 0x0f, _masked(stream.read(size), mask)
+    return start[0] & 0x0F, _masked(stream.read(size), mask)
 
 
 def _masked(data, mask):
-    repeated = (mask * (len(data) // 4 + 1))[:len(data)]
+    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
     return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(len(data), "big")
 
 
@@ -65,8 +65,10 @@ def echo(connection, stream, head):
     if not key or (header(head, "Upgrade") or "").lower() != "websocket":
         connection.sendall(b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n")
         return True
-    connection.sendall("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode())
+    connection.sendall(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode()
+    )
     while True:
         kind, data = read_frame(stream)
         if kind is None:
@@ -82,8 +84,10 @@ class WebSocket:
     def __init__(self, front, path="/", headers=""):
         self.connection, self.stream = connect(front)
         key = base64.b64encode(os.urandom(16)).decode()
-        self.connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {front.id}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode())
+        self.connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: {front.id}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
+        )
         head = read_head(self.stream)
         assert head.startswith("HTTP/1.1 101"), head
         assert header(head, "Sec-WebSocket-Accept") == accept_key(key)

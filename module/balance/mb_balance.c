@@ -10,7 +10,8 @@
 static void complain_of_proxy(request_rec *r) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
                   "mod_proxy_http, which are not loaded: no chain is run");
 }
 
@@ -24,13 +25,17 @@ static void pass_on(request_rec *r) {
 }
 
 /* Whether nothing that has a chain is served here. */
-static int is_self_redirect(const mb_directory *settings) { return settings->self_redirect == MB_ON && settings->observe != MB_ON; }
+static int is_self_redirect(const mb_directory *settings) {
+    return settings->self_redirect == MB_ON && settings->observe != MB_ON;
+}
 
 /* Whether what no candidate takes is not served here. */
-static int is_unavailable(const mb_directory *settings) { return settings->unavailable == MB_ON && settings->observe != MB_ON; }
+static int is_unavailable(const mb_directory *settings) {
+    return settings->unavailable == MB_ON && settings->observe != MB_ON;
+}
 
-/* A request that no chain is run for: it has been passed on already. A stranger can say that, too: it is no way to files which this server must
- * not serve. */
+/* A request that no chain is run for: it has been passed on already. A stranger can say that, too: it is no way to
+ * files which this server must not serve. */
 static int stays_here(request_rec *r, const mb_directory *settings) {
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
     if (mb_request_find(r)->from_peer) return DECLINED;
@@ -46,21 +51,27 @@ static int is_undecided(request_rec *r, const mb_directory *settings, int walked
     return walked ? DECLINED : mb_early_serve_here(r);
 }
 
-/* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten one goes to the announced
- * address as its client sent it: there it is rewritten again. Parts of pages and error pages have no client who could be sent there. */
+/* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten
+ * one goes to the announced address as its client sent it: there it is rewritten again. Parts of pages and error pages
+ * have no client who could be sent there. */
 static int keep_from_files(request_rec *r, const mb_directory *settings) {
     static uint64_t next_ms;
     const mb_request *kept = mb_request_find(r);
     if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
-        || mb_scope_shows_this_server(r->handler)) return DECLINED;
-    if (!r->main && !ap_is_HTTP_ERROR(r->prev->status)) return mb_scope_can_decide() ? mb_dispatch_home(r, settings) : mb_dispatch_no_own_address(r);
+        || mb_scope_shows_this_server(r->handler))
+        return DECLINED;
+    if (!r->main && !ap_is_HTTP_ERROR(r->prev->status))
+        return mb_scope_can_decide() ? mb_dispatch_home(r, settings) : mb_dispatch_no_own_address(r);
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here", r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here",
+                      r->uri);
     return HTTP_SERVICE_UNAVAILABLE;
 }
 
 static int is_for_mod_proxy(const request_rec *r) {
-    return r->proxyreq != PROXYREQ_NONE || (r->handler && *r->handler == 'p' && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
+    return r->proxyreq != PROXYREQ_NONE
+           || (r->handler && *r->handler == 'p' && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
 }
 
 /* OPTIONS that may go no further, where nothing is served here: this httpd says what it can itself. */
@@ -80,13 +91,16 @@ static int balance(request_rec *r) {
     /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
     if (!settings->steps || !settings->steps->nelts) return walked ? DECLINED : mb_early_serve_here(r);
-    if (!mb_scope_is_clients_own(r)) return answer_options(r, settings) == DECLINED ? (walked ? DECLINED : mb_early_serve_here(r)) : OK;
+    if (!mb_scope_is_clients_own(r))
+        return answer_options(r, settings) == DECLINED ? (walked ? DECLINED : mb_early_serve_here(r)) : OK;
     if (mb_guard_stays_here(r)) return stays_here(r, settings);
     if (!mb_mod_proxy_available()) complain_of_proxy(r);
     bh_decision_t decision;
-    /* <If> may have brought another chain since: then what the first one has decided is void, and its figures are not this one's. */
+    /* <If> may have brought another chain since: then what the first one has decided is void, and its figures are not
+     * this one's. */
     if (!walked && kept->steps == settings->steps) decision = *kept->decided;
-    else if (!mb_scope_can_decide() || !mb_decide(r, settings, NULL, 0, &decision)) return is_undecided(r, settings, walked);
+    else if (!mb_scope_can_decide() || !mb_decide(r, settings, NULL, 0, &decision))
+        return is_undecided(r, settings, walked);
     return mb_dispatch(r, settings, &decision, walked);
 }
 

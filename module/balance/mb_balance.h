@@ -36,7 +36,8 @@ void mb_decide_register(apr_pool_t *pool);
 #define MB_TRACE_MOST_NAMED 8
 /* "byAge:8>6,byLogWindow:6>2,byLoad:2": each function with the servers before and after it. */
 const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const bh_decision_t *decision);
-/* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says; "": nothing. */
+/* "10.0.0.4:80 silent 7 s, 10.0.0.5:80 slow start": what speaks against the other servers now, whatever the chain says;
+ * "": nothing. */
 const char *mb_trace_servers(request_rec *r);
 
 /* ---- What happened to a request: mb_dispatch_log.c ---- */
@@ -58,7 +59,8 @@ typedef struct mb_dispatch_state {
 /* What is done with the request, for the environment and the trace. */
 void mb_dispatch_log_action(const mb_dispatch_state *about, const char *action, const char *server);
 /* An attempt that did not work. */
-void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, bh_outcome_t outcome, const mb_attempt *attempt);
+void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, bh_outcome_t outcome,
+                             const mb_attempt *attempt);
 /* Servers without a connection, once the request is over. */
 void mb_dispatch_log_refusals(const mb_dispatch_state *about);
 /* No server is left to try. */
@@ -88,9 +90,11 @@ int mb_early_serve_here(request_rec *r);
 
 /* How a candidate gets a request. */
 typedef enum mb_way { MB_WAY_HERE, MB_WAY_FORWARD, MB_WAY_REDIRECT } mb_way;
-/* The way of a candidate in the mode BACKHAND_MODE_REDIRECT. MB_WAY_FORWARD: the client has asked for that server by the name
- * that a redirect would have; MB_WAY_HERE: for this server, which is a candidate too and may have the request (may_stay). */
-mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts, int may_stay);
+/* The way of a candidate in the mode BACKHAND_MODE_REDIRECT. MB_WAY_FORWARD: the client has asked for that server by
+ * the name that a redirect would have; MB_WAY_HERE: for this server, which is a candidate too and may have the request
+ * (may_stay). */
+mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts,
+                       int may_stay);
 /* Redirects the client to the candidate; returns what a handler returns. status 0: 302. */
 int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status);
 

@@ -20,7 +20,8 @@ static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_R
 /* Stopped, starved of CPU, or hanging; a dead one is replaced within a second. One line a minute for all children. */
 static void tell_late(request_rec *r, uint64_t now) {
     if (!mb_minute_passed(&mb_segment->late_told_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0410: the moderator's last round was %lu ms ago: ages count to it",
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "BH0410: the moderator's last round was %lu ms ago: ages count to it",
                   (unsigned long)(now - bh_word_load(&mb_segment->beat_ms)));
 }
 
@@ -29,17 +30,25 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
     const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
     size_t count = (size_t)settings->steps->nelts;
     size_t size = bh_chain_workspace(mb_segment, steps, count);
-    bh_request_t request = {.now_ms = mb_now_ms(), .seed = next_seed(), .context = r, .cookie = apr_table_get(r->headers_in, "Cookie"),
-                            .query = r->parsed_uri.query, .tried = tried, .tried_count = tried_count, .chain = settings->chain,
+    bh_request_t request = {.now_ms = mb_now_ms(),
+                            .seed = next_seed(),
+                            .context = r,
+                            .cookie = apr_table_get(r->headers_in, "Cookie"),
+                            .query = r->parsed_uri.query,
+                            .tried = tried,
+                            .tried_count = tried_count,
+                            .chain = settings->chain,
                             .once = !mb_attempt_is_safe(r)};
-    request.slow_start_ms = 1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
+    request.slow_start_ms =
+        1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     /* With BackhandSelfRedirect what is served here takes a second worker of ours. */
     if (settings->self_redirect != MB_ON) request.idle_workers = mb_scoreboard_idle;
     request.self_id = mb_self_row(r);
     mb_vhost_restrict(r->server, &request);
     if (bh_segment_is_late(mb_segment, request.now_ms)) tell_late(r, request.now_ms);
     mod_backhand_personal_arriba = bh_segment_arriba(mb_segment); /* loaded functions may look at it */
-    if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK) return 0;
+    if (bh_chain_decide(mb_segment, steps, count, &request, apr_palloc(r->pool, size), size, decision) != BH_OK)
+        return 0;
     if (decision->fault) mb_loaded_fault(r, &steps[decision->fault_step], (bh_fault_t)decision->fault);
     return 1;
 }

@@ -1,20 +1,24 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* BackhandDirectoryWalk Off: what ProxyPass always does. httpd walks through the folders of each request, and merges <Directory> and
- * <Files> sections and .htaccess files on the way: a request for a server whose files are elsewhere needs none of it. Then the chain, which
- * a <Location> or a server has, is run before the walk; if another server comes first, the walk is left out. A request that ends here after
- * all begins anew, so that what protects local files is always asked.
+/* BackhandDirectoryWalk Off: what ProxyPass always does. httpd walks through the folders of each request, and merges
+ * <Directory> and <Files> sections and .htaccess files on the way: a request for a server whose files are elsewhere
+ * needs none of it. Then the chain, which a <Location> or a server has, is run before the walk; if another server comes
+ * first, the walk is left out. A request that ends here after all begins anew, so that what protects local files is
+ * always asked.
  */
 
 #include "balance/mb_balance.h"
 
-/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it. (httpd undoes escapes in both.) */
+/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it. (httpd
+ * undoes escapes in both.) */
 static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcmp(r->parsed_uri.path, r->uri) == 0; }
 
-/* The last moment at which <Location> sections are known and nothing has been walked. Others may still translate the URL after us. */
+/* The last moment at which <Location> sections are known and nothing has been walked. Others may still translate the
+ * URL after us. */
 static int decide_early(request_rec *r) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_scope_wants(r, settings)) return DECLINED;
+    if (settings->walk != MB_OFF || settings->observe == MB_ON || !is_as_sent(r) || !mb_scope_wants(r, settings))
+        return DECLINED;
     bh_decision_t *decision = apr_palloc(r->pool, sizeof *decision);
     if (!mb_decide(r, settings, NULL, 0, decision)) return DECLINED;
     /* With BackhandSelfRedirect nothing is served here, what is left to this server neither. */
@@ -35,9 +39,9 @@ static int is_left_out(request_rec *r) {
 /* Instead of the core's walk. */
 static int leave_out(request_rec *r) { return is_left_out(r) ? OK : DECLINED; }
 
-/* Nobody has looked whether the file exists. Modules that help out where one is missing (FallbackResource, CheckSpelling, MultiViews) must not
- * take that for a missing file: the other server's files are not ours, and the names of ours are nobody's business. "Something, but
- * neither file nor folder" makes all of them keep quiet. */
+/* Nobody has looked whether the file exists. Modules that help out where one is missing (FallbackResource,
+ * CheckSpelling, MultiViews) must not take that for a missing file: the other server's files are not ours, and the
+ * names of ours are nobody's business. "Something, but neither file nor folder" makes all of them keep quiet. */
 static int hide_file(request_rec *r) {
     if (is_left_out(r)) r->finfo.filetype = APR_CHR;
     return DECLINED;

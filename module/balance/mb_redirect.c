@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Candidates in the mode BACKHAND_MODE_REDIRECT: the client is told to ask the server itself. A redirect keeps the scheme that the client
- * came by, and path and query as it sent them. Clients that it would send round in a circle are not redirected.
+/* Candidates in the mode BACKHAND_MODE_REDIRECT: the client is told to ask the server itself. A redirect keeps the
+ * scheme that the client came by, and path and query as it sent them. Clients that it would send round in a circle are
+ * not redirected.
  */
 
 #include "balance/mb_balance.h"
@@ -14,9 +15,9 @@ typedef struct way_in {
     apr_port_t port;
 } way_in;
 
-/* Where BackhandScheme says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the client's: a server announces its
- * plain port; for TLS all servers have one port, the one that the client has reached here. ServerName https://name[:port] tells of TLS that ends before
- * this httpd: then that port is what clients see. */
+/* Where BackhandScheme says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the
+ * client's: a server announces its plain port; for TLS all servers have one port, the one that the client has reached
+ * here. ServerName https://name[:port] tells of TLS that ends before this httpd: then that port is what clients see. */
 static way_in choose_way_in(const request_rec *r, const bh_facts_t *facts) {
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     if (mb_scheme_is_tls((mb_scheme)settings->scheme)) return (way_in){true, facts->port};
@@ -46,9 +47,10 @@ static void choose(const request_rec *r, const char *format, const bh_facts_t *f
 static void complain_of_name(request_rec *r, const char *format, const bh_facts_t *facts) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                  "BH0421: '%s' makes no host name of the server name '%s' and the Host header '%s': redirected to the address", format,
-                  facts->hostname, r->hostname ? r->hostname : "");
+    ap_log_rerror(
+        APLOG_MARK, APLOG_WARNING, 0, r,
+        "BH0421: '%s' makes no host name of the server name '%s' and the Host header '%s': redirected to the address",
+        format, facts->hostname, r->hostname ? r->hostname : "");
 }
 
 /* This server among the candidates; NULL: it is not there. */
@@ -58,8 +60,8 @@ static const ServerSlot *find_self(const bh_decision_t *decision) {
     return NULL;
 }
 
-/* Whether the client has asked for this server by what a redirect to it would say: it was redirected here, or knows us. If this server is
- * not redirected to itself, the rule of the chosen one counts. */
+/* Whether the client has asked for this server by what a redirect to it would say: it was redirected here, or knows us.
+ * If this server is not redirected to itself, the rule of the chosen one counts. */
 static int has_arrived(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen) {
     const ServerSlot *self = find_self(decision);
     bh_facts_t facts;
@@ -69,14 +71,16 @@ static int has_arrived(request_rec *r, const bh_decision_t *decision, const Serv
     return to.asked;
 }
 
-mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts, int may_stay) {
+mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts,
+                       int may_stay) {
     bh_redirect_t to;
     choose(r, chosen->hostheader, facts, &to);
     if (to.asked || to.leads_home) return MB_WAY_FORWARD; /* its request can still be sent on */
     return may_stay && has_arrived(r, decision, chosen) ? MB_WAY_HERE : MB_WAY_REDIRECT;
 }
 
-/* httpd answers request lines with control bytes itself, in its unsafe mode too: what was sent cannot end the header. */
+/* httpd answers request lines with control bytes itself, in its unsafe mode too: what was sent cannot end the header.
+ */
 int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status) {
     bh_redirect_t to;
     choose(r, chosen->hostheader, facts, &to);

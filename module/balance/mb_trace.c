@@ -10,7 +10,8 @@ const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const b
     if (!decision->counts) return "-"; /* none was run */
     for (int i = 0; i < settings->steps->nelts; i++) {
         int from = decision->counts[i], to = decision->counts[i + 1];
-        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from, to);
+        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "", steps[i].name, from,
+                            to);
     }
     return text;
 }
@@ -23,9 +24,12 @@ const char *mb_trace_servers(request_rec *r) {
     for (uint32_t id = 1; id < rows; id++) {
         char why[BH_REASON_SIZE];
         bh_facts_t facts;
-        if (mb_self_is(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts)) continue;
+        if (mb_self_is(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts))
+            continue;
         if (named == MB_TRACE_MOST_NAMED) more++;
-        else text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port), " ", why, NULL);
+        else
+            text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port),
+                               " ", why, NULL);
     }
     return more ? apr_psprintf(r->pool, "%s and %u more", text, more) : text;
 }

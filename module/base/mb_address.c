@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Addresses between httpd and the core. As numbers: APR's text of a link-local address has a zone ("fe80::1%eth0"), which is only the sending
- * machine's own name for an interface. */
+/* Addresses between httpd and the core. As numbers: APR's text of a link-local address has a zone ("fe80::1%eth0"),
+ * which is only the sending machine's own name for an interface. */
 
 #include "base/mb_base.h"
 
@@ -17,7 +17,8 @@ int mb_address_of(const apr_sockaddr_t *name, bh_address_t *address) {
     return 1;
 }
 
-/* By hand: apr_sockaddr_info_get asks getaddrinfo, which takes longer than the rest of the request, and would look a name up. */
+/* By hand: apr_sockaddr_info_get asks getaddrinfo, which takes longer than the rest of the request, and would look a
+ * name up. */
 void mb_address_fill(apr_sockaddr_t *name, const bh_address_t *address, uint16_t port) {
     uint32_t words[4] = {htonl((uint32_t)(address->high >> 32)), htonl((uint32_t)address->high),
                          htonl((uint32_t)(address->low >> 32)), htonl((uint32_t)address->low)};

@@ -1,18 +1,18 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The lowest layer: httpd, the core, and what all other files need of the machine. httpd's types live in module/ and nowhere in the core; mb_ is
- * the shim's prefix, bh_ the core's. docs/architecture.md has the layers. */
+/* The lowest layer: httpd, the core, and what all other files need of the machine. httpd's types live in module/ and
+ * nowhere in the core; mb_ is the shim's prefix, bh_ the core's. docs/architecture.md has the layers. */
 #ifndef MB_BASE_H
 #define MB_BASE_H
 
-#include "httpd.h"
+#include "ap_mpm.h"
+#include "apr_strings.h"
 #include "http_config.h"
 #include "http_core.h"
 #include "http_log.h"
 #include "http_protocol.h"
 #include "http_request.h"
-#include "ap_mpm.h"
-#include "apr_strings.h"
+#include "httpd.h"
 
 #include "backhand.h"
 
@@ -25,8 +25,8 @@ APLOG_USE_MODULE(backhand);
 uint64_t mb_now_ms(void);
 /* Microseconds of it. */
 uint64_t mb_now_us(void);
-/* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will. One word for each
- * line, of each child. */
+/* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will.
+ * One word for each line, of each child. */
 int mb_minute_passed(uint64_t *next_ms);
 
 /* ---- Addresses between httpd and the core: mb_address.c ---- */

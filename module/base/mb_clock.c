@@ -17,5 +17,6 @@ uint64_t mb_now_ms(void) { return mb_now_us() / 1000; }
 int mb_minute_passed(uint64_t *next_ms) {
     uint64_t now = mb_now_ms(), next = bh_word_load(next_ms);
     /* Of threads that come at once, one writes the line. */
-    return next <= now && __atomic_compare_exchange_n(next_ms, &next, now + 60000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return next <= now
+           && __atomic_compare_exchange_n(next_ms, &next, now + 60000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

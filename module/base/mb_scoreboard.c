@@ -15,11 +15,8 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
         switch (score->status) {
         case SERVER_DEAD:
         case SERVER_STARTING:
-        case SERVER_IDLE_KILL:
-            break;
-        case SERVER_READY:
-            workers->idle++;
-            break;
+        case SERVER_IDLE_KILL: break;
+        case SERVER_READY: workers->idle++; break;
         case SERVER_BUSY_READ:
         case SERVER_BUSY_WRITE:
         case SERVER_BUSY_LOG:
@@ -31,8 +28,7 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
             workers->kept++;
             workers->busy++;
             break;
-        default:
-            workers->busy++;
+        default: workers->busy++;
         }
     }
 }
@@ -51,7 +47,9 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
     uint32_t idle = 0;
     for (int slot = 0; global && slot < global->server_limit && idle < enough; slot++) {
         const process_score *process = &ap_scoreboard_image->parent[slot];
-        if (!process->pid || process->quiescing || process->not_accepting || process->generation != global->running_generation) continue;
+        if (!process->pid || process->quiescing || process->not_accepting
+            || process->generation != global->running_generation)
+            continue;
         idle += idle_of(slot, global->thread_limit, enough - idle);
     }
     return idle;

@@ -11,7 +11,8 @@ static uint32_t chains;
 static const char *directory_around(const cmd_parms *cmd) {
     for (const ap_directive_t *section = cmd->directive->parent; section; section = section->parent) {
         if (ap_cstr_casecmp(section->directive, "<Directory") != 0) continue;
-        const char *end = strrchr(section->args, '>'), *rest = apr_pstrmemdup(cmd->temp_pool, section->args, end ? (apr_size_t)(end - section->args) : 0);
+        const char *end = strrchr(section->args, '>'),
+                   *rest = apr_pstrmemdup(cmd->temp_pool, section->args, end ? (apr_size_t)(end - section->args) : 0);
         const char *path = ap_getword_conf(cmd->temp_pool, &rest); /* "~" before an expression */
         return *path == '/' && !ap_is_matchexp(path) ? path : NULL;
     }
@@ -25,9 +26,10 @@ static void warn_of_missing(cmd_parms *cmd) {
     if (!path || mb_line_is_first_reading()) return;
     apr_status_t status = apr_stat(&info, path, APR_FINFO_TYPE, cmd->temp_pool);
     if (!APR_STATUS_IS_ENOENT(status) && !APR_STATUS_IS_ENOTDIR(status)) return;
-    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
-                 "BH0122: the Backhand chain at %s:%d is for the directory %s, which does not exist: no request comes to it", cmd->directive->filename,
-                 cmd->directive->line_num, path);
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+        "BH0122: the Backhand chain at %s:%d is for the directory %s, which does not exist: no request comes to it",
+        cmd->directive->filename, cmd->directive->line_num, path);
 }
 
 /* The section's own chain, made when its first line is read. */
@@ -37,7 +39,8 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
         return mb_line_complain(cmd, "more than %d functions in one chain", BH_STEPS_MAX);
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
     if (!settings->place) settings->place = mb_line_place(cmd);
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL; /* in .htaccess: it shares a slot with others */
+    /* in .htaccess: it shares a slot with others */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL;
     if (!settings->chain) {
         settings->chain = ++chains;
         warn_of_missing(cmd);
@@ -57,8 +60,7 @@ static const char *add_function(cmd_parms *cmd, void *directory, const char *nam
         settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
     }
-    if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK)
-        return mb_line_complain(cmd, "%s", error);
+    if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK) return mb_line_complain(cmd, "%s", error);
     return append(cmd, settings, &step);
 }
 
@@ -74,10 +76,11 @@ static const char *complain_of_words(cmd_parms *cmd, int count, char *const word
     const char *argument = words[1];
     for (int i = 1; i < count; i++)
         if (is_function(words[i]))
-            return mb_line_complain(cmd, "'%s' after '%s': each function needs a Backhand line of its own", words[i], words[0]);
+            return mb_line_complain(cmd, "'%s' after '%s': each function needs a Backhand line of its own", words[i],
+                                    words[0]);
     for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
-    return mb_line_complain(cmd, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"", words[0],
-                            count - 1, words[0], argument);
+    return mb_line_complain(cmd, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"",
+                            words[0], count - 1, words[0], argument);
 }
 
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
@@ -86,7 +89,8 @@ const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *
     return add_function(cmd, directory, words[0], count == 2 ? words[1] : NULL);
 }
 
-const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument) {
+const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name,
+                                const char *argument) {
     bh_step_t step;
     const char *wrong = mb_loaded_find(cmd, file, name, argument, &step);
     return wrong ? wrong : append(cmd, directory, &step);

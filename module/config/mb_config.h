@@ -18,20 +18,21 @@ typedef struct mb_log {
 
 /* Server-wide settings. Only the main server's count, but for those that a virtual host may have. */
 typedef struct mb_server {
-    const char *directory;             /* UnixSocketDir, absolute; NULL: not given */
-    const char *pid_file;              /* BackhandModeratorPIDFile, absolute; NULL: none */
-    mb_log log;                        /* BackhandLogLevel, of each virtual host */
-    apr_array_header_t *destinations;  /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
-    apr_array_header_t *accepted;      /* bh_network_t, one for each AcceptStats; of virtual hosts too */
-    bh_address_t own;                  /* mb_vhost.c: where a virtual host with MulticastStats lines takes requests; atomic words */
+    const char *directory;            /* UnixSocketDir, absolute; NULL: not given */
+    const char *pid_file;             /* BackhandModeratorPIDFile, absolute; NULL: none */
+    mb_log log;                       /* BackhandLogLevel, of each virtual host */
+    apr_array_header_t *destinations; /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
+    apr_array_header_t *accepted;     /* bh_network_t, one for each AcceptStats; of virtual hosts too */
+    /* mb_vhost.c: where a virtual host with MulticastStats lines takes requests; atomic words */
+    bh_address_t own;
     uint16_t own_port;
-    uint64_t own_next_ms;              /* table/mb_self.c: when it may be looked for again */
-    uint32_t own_row;                  /* table/mb_self.c: where this child found it in the table the last time */
-    gid_t socket_group;                /* BackhandSocketGroup; (gid_t)-1: that of the children */
-    mb_keys *keys;                     /* BackhandKey; NULL: nothing is signed */
-    int expire_s;                      /* BackhandExpire, seconds */
-    int response_field_size;           /* BackhandResponseFieldSize, bytes */
-    int capacity;                      /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
+    uint64_t own_next_ms;    /* table/mb_self.c: when it may be looked for again */
+    uint32_t own_row;        /* table/mb_self.c: where this child found it in the table the last time */
+    gid_t socket_group;      /* BackhandSocketGroup; (gid_t)-1: that of the children */
+    mb_keys *keys;           /* BackhandKey; NULL: nothing is signed */
+    int expire_s;            /* BackhandExpire, seconds */
+    int response_field_size; /* BackhandResponseFieldSize, bytes */
+    int capacity;            /* BackhandCapacity, in the unit of bh_facts_t; 0: what is measured */
 } mb_server;
 
 /* A switch that a section may leave as it inherits it. */
@@ -39,9 +40,9 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 
 /* Which connections to other servers are kept. */
 typedef enum mb_pooling {
-    MB_POOL_NONE = 0, /* new ones that end with the request */
-    MB_POOL_AUTO = 1, /* as the server can spare them */
-    MB_POOL_ALL = 2,  /* all are kept */
+    MB_POOL_NONE = 0,  /* new ones that end with the request */
+    MB_POOL_AUTO = 1,  /* as the server can spare them */
+    MB_POOL_ALL = 2,   /* all are kept */
     MB_POOL_SHARED = 3 /* as MB_POOL_AUTO, and for all children together where the MPM is prefork */
 } mb_pooling;
 
@@ -52,8 +53,8 @@ typedef enum mb_pooling {
 #define MB_RETRY_TIMEOUT_MAX_S 3600
 #define MB_SLOW_START_DEFAULT_S (BH_SLOW_START_MS / 1000)
 #define MB_SLOW_START_MAX_S 3600
-/* The least is mod_proxy's own limit. The most is memory that a server can make us take for each line: a bound for slips of the pen. The default
- * is what HTTP/2 servers may send, and eight times what httpd takes from clients. */
+/* The least is mod_proxy's own limit. The most is memory that a server can make us take for each line: a bound for
+ * slips of the pen. The default is what HTTP/2 servers may send, and eight times what httpd takes from clients. */
 #define MB_RESPONSE_FIELD_MIN 8192
 #define MB_RESPONSE_FIELD_DEFAULT 65536
 #define MB_RESPONSE_FIELD_MAX 1048576
@@ -67,22 +68,22 @@ extern const char *const mb_scheme_names[MB_SCHEMES + 1];
 
 /* Settings of one directory. */
 typedef struct mb_directory {
-    apr_array_header_t *steps;   /* bh_step_t; NULL: inherit; empty: off */
-    uint32_t chain;              /* number of the chain, for bh_request_t; it goes with the steps */
-    const char *place;           /* "file:line" of its first line; likewise */
-    mb_switch trace;             /* BackhandTrace */
-    mb_switch observe;           /* BackhandMode Observe */
-    mb_switch unavailable;       /* BackhandNoCandidate Unavailable */
-    mb_switch walk;              /* BackhandDirectoryWalk */
-    int pools;                   /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
-    mb_switch filters;           /* BackhandFilters */
-    int scheme;                  /* BackhandScheme: mb_scheme; MB_UNSET: inherit */
-    int retries;                 /* BackhandRetries; MB_UNSET: inherit */
-    int retry_timeout_s;         /* BackhandRetryTimeout; likewise */
-    int slow_start_s;            /* BackhandSlowStart; likewise */
-    mb_log log;                  /* BackhandLogLevel: only while the section is read */
-    mb_switch self_redirect;     /* BackhandSelfRedirect */
-    int redirect_status;         /* BackhandRedirectStatus; 0: not given */
+    apr_array_header_t *steps; /* bh_step_t; NULL: inherit; empty: off */
+    uint32_t chain;            /* number of the chain, for bh_request_t; it goes with the steps */
+    const char *place;         /* "file:line" of its first line; likewise */
+    mb_switch trace;           /* BackhandTrace */
+    mb_switch observe;         /* BackhandMode Observe */
+    mb_switch unavailable;     /* BackhandNoCandidate Unavailable */
+    mb_switch walk;            /* BackhandDirectoryWalk */
+    int pools;                 /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
+    mb_switch filters;         /* BackhandFilters */
+    int scheme;                /* BackhandScheme: mb_scheme; MB_UNSET: inherit */
+    int retries;               /* BackhandRetries; MB_UNSET: inherit */
+    int retry_timeout_s;       /* BackhandRetryTimeout; likewise */
+    int slow_start_s;          /* BackhandSlowStart; likewise */
+    mb_log log;                /* BackhandLogLevel: only while the section is read */
+    mb_switch self_redirect;   /* BackhandSelfRedirect */
+    int redirect_status;       /* BackhandRedirectStatus; 0: not given */
 } mb_directory;
 
 void *mb_server_create(apr_pool_t *pool, server_rec *server);
@@ -109,7 +110,8 @@ const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *tex
 const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text);
 /* mb_chain.c: */
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]);
-const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name, const char *argument);
+const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name,
+                                const char *argument);
 void mb_chain_register(apr_pool_t *pool);
 /* mb_loglevel.c: */
 const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text);
@@ -122,7 +124,8 @@ const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **reso
 const char *mb_line_complain(cmd_parms *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number in a range, for the directive's member. Returns an error text or NULL. */
 const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result);
-/* Which of the words, whose end is a NULL, the value is; upper and lower case are the same. Returns an error text or NULL. */
+/* Which of the words, whose end is a NULL, the value is; upper and lower case are the same. Returns an error text or
+ * NULL. */
 const char *mb_line_choose(cmd_parms *cmd, const char *value, const char *const *words, int *chosen);
 /* The configuration is read twice when httpd starts: whether this is the first time. */
 int mb_line_is_first_reading(void);
@@ -159,13 +162,14 @@ void mb_advice_warn_of_directory(apr_pool_t *pool, server_rec *server);
 
 /* Returns an error text or NULL. */
 const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, const char *argument, bh_step_t *step);
-/* Says that a loaded function's result was bad, at most once a minute in each child; that it has damaged memory, each time: the core tells it
- * once. */
+/* Says that a loaded function's result was bad, at most once a minute in each child; that it has damaged memory, each
+ * time: the core tells it once. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
 /* ---- Keys: mb_key.c ---- */
 
-/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is wrong with it. */
+/* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is
+ * wrong with it. */
 const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
 /* From now on what is not signed is accepted too, as without a key. */
 void mb_key_make_optional(mb_keys *keys);

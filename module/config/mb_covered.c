@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Chains that a ProxyPass line hides. httpd looks at no <Directory>, <DirectoryMatch> or <Files> section for a URL that ProxyPass takes, so
- * that a chain in one of them would silently never decide on it. The check of the configuration names both lines. A chain in a <Location>, a
- * virtual host or the main server decides before the ProxyPass. */
+/* Chains that a ProxyPass line hides. httpd looks at no <Directory>, <DirectoryMatch> or <Files> section for a URL that
+ * ProxyPass takes, so that a chain in one of them would silently never decide on it. The check of the configuration
+ * names both lines. A chain in a <Location>, a virtual host or the main server decides before the ProxyPass. */
 
 #include "config/mb_config.h"
 
@@ -55,19 +55,20 @@ static void look_at(apr_pool_t *pool, const ap_directive_t *line, lines *found) 
     if (is(line, "DocumentRoot")) {
         const char *args = line->args;
         found->root = ap_server_root_relative(pool, ap_getword_conf(pool, &args));
-    }
-    else if (is(line, "ProxyPass") && (path = path_of(pool, line)))
+    } else if (is(line, "ProxyPass") && (path = path_of(pool, line)))
         *(pass *)apr_array_push(found->passes) = (pass){line, path};
     else if ((is(line, "Backhand") || is(line, "BackhandFromSO")) && (folder = enclosing(line, "<Directory"))) {
         const char *name = section_argument(pool, folder);
         /* "~" begins a regular expression. */
-        if (*name == '/' && ap_cstr_casecmpn(line->args, "off", 3) != 0) *(chain *)apr_array_push(found->chains) = (chain){line, name};
+        if (*name == '/' && ap_cstr_casecmpn(line->args, "off", 3) != 0)
+            *(chain *)apr_array_push(found->chains) = (chain){line, name};
     }
 }
 
 static lines *new_scope(apr_array_header_t *scopes, const ap_directive_t *section) {
     lines *found = apr_array_push(scopes);
-    *found = (lines){section, NULL, apr_array_make(scopes->pool, 4, sizeof(pass)), apr_array_make(scopes->pool, 4, sizeof(chain))};
+    *found = (lines){section, NULL, apr_array_make(scopes->pool, 4, sizeof(pass)),
+                     apr_array_make(scopes->pool, 4, sizeof(chain))};
     return found;
 }
 
@@ -79,8 +80,7 @@ static void collect(const ap_directive_t *first, apr_array_header_t *scopes, int
         if (is(line, "<VirtualHost")) {
             new_scope(scopes, line);
             collect(line->first_child, scopes, scopes->nelts - 1);
-        }
-        else collect(line->first_child, scopes, scope);
+        } else collect(line->first_child, scopes, scope);
     }
 }
 
@@ -93,10 +93,13 @@ static int is_within(const char *path, const char *outer) {
 }
 
 static void warn(server_rec *server, const chain *hidden, const pass *by) {
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                 "BH0130: the Backhand chain of <Directory %s> at %s:%d never decides on what ProxyPass %s at %s:%d takes, because httpd "
-                 "looks at no directory for that: put the chain into a <Location %s>", hidden->folder, hidden->line->filename,
-                 hidden->line->line_num, by->path, by->line->filename, by->line->line_num, by->path);
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, server,
+        "BH0130: the Backhand chain of <Directory %s> at %s:%d never decides on what ProxyPass %s at %s:%d takes, "
+        "because httpd "
+        "looks at no directory for that: put the chain into a <Location %s>",
+        hidden->folder, hidden->line->filename, hidden->line->line_num, by->path, by->line->filename,
+        by->line->line_num, by->path);
 }
 
 /* One line a chain and ProxyPass: further lines of the same section are the same chain. */

@@ -49,11 +49,13 @@ static const char *set_retries(cmd_parms *cmd, void *directory, const char *text
 }
 
 static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 0, MB_SLOW_START_MAX_S, &((mb_directory *)directory)->slow_start_s);
+    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 0, MB_SLOW_START_MAX_S,
+                          &((mb_directory *)directory)->slow_start_s);
 }
 
 static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 1, MB_RETRY_TIMEOUT_MAX_S, &((mb_directory *)directory)->retry_timeout_s);
+    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 1, MB_RETRY_TIMEOUT_MAX_S,
+                          &((mb_directory *)directory)->retry_timeout_s);
 }
 
 static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {
@@ -88,11 +90,13 @@ const command_rec mb_commands[] = {
     AP_INIT_ITERATE("AcceptStats", mb_server_add_accepted, NULL, MB_HOST_CONTEXT,
                     "addresses or networks whose announcements and proxied requests are accepted"),
     AP_INIT_TAKE12("BackhandKey", mb_server_set_key, NULL, RSRC_CONF,
-                   "a file with the cluster's key, and perhaps a second one that is accepted too; Optional: unsigned announcements and requests are accepted too"),
+                   "a file with the cluster's key, and perhaps a second one that is accepted too; Optional: unsigned "
+                   "announcements and requests are accepted too"),
     AP_INIT_TAKE1("BackhandExpire", mb_server_set_expire, NULL, RSRC_CONF,
                   "seconds of silence after which a server is removed from the table"),
-    AP_INIT_TAKE1("BackhandCapacity", mb_server_set_capacity, NULL, RSRC_CONF,
-                  "capacity of all cores that httpd may use, instead of the measured one: a number as the status shows it"),
+    AP_INIT_TAKE1(
+        "BackhandCapacity", mb_server_set_capacity, NULL, RSRC_CONF,
+        "capacity of all cores that httpd may use, instead of the measured one: a number as the status shows it"),
     AP_INIT_TAKE1("BackhandResponseFieldSize", mb_server_set_response_field_size, NULL, RSRC_CONF,
                   "how many bytes a line in the header of an answer may have"),
     AP_INIT_TAKE1("BackhandSocketGroup", mb_server_set_socket_group, NULL, RSRC_CONF,
@@ -113,9 +117,10 @@ const command_rec mb_commands[] = {
                   "when a chain leaves no server: Local: serve here; Unavailable: 503"),
     AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, SWITCH(walk), MB_DIRECTORY_CONTEXT,
                  "Off: requests that another server answers skip <Directory> and <Files> sections"),
-    AP_INIT_TAKE1("BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
-                  "which connections to other servers are kept: those that the servers can spare (Auto), all (On), none (Off), "
-                  "in one pool of all children (Shared)"),
+    AP_INIT_TAKE1(
+        "BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
+        "which connections to other servers are kept: those that the servers can spare (Auto), all (On), none (Off), "
+        "in one pool of all children (Shared)"),
     AP_INIT_FLAG("BackhandFilters", ap_set_flag_slot, SWITCH(filters), MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
     AP_INIT_TAKE1("BackhandScheme", set_scheme, NULL, MB_DIRECTORY_CONTEXT,

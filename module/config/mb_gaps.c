@@ -16,8 +16,9 @@ void mb_gaps_warn(server_rec *server) {
             believes = 1;
             continue;
         }
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, each,
-                     "BH0102: MulticastStats without AcceptStats: no announcement is accepted, this server stays alone");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, each,
+            "BH0102: MulticastStats without AcceptStats: no announcement is accepted, this server stays alone");
     }
     if (announced && !main->directory)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
@@ -25,11 +26,13 @@ void mb_gaps_warn(server_rec *server) {
                      "every request is served here");
     if (mb_line_first(MB_FIRST_PREDICTION))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                     "BH0120: addPrediction at %s does nothing: its lines may be removed", mb_line_first(MB_FIRST_PREDICTION));
+                     "BH0120: addPrediction at %s does nothing: its lines may be removed",
+                     mb_line_first(MB_FIRST_PREDICTION));
     if (believes && !main->keys)
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                     "BH0110: no BackhandKey: announcements of every host inside AcceptStats are accepted, and forged ones too; "
-                     "see docs/threat-model.md");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, server,
+            "BH0110: no BackhandKey: announcements of every host inside AcceptStats are accepted, and forged ones too; "
+            "see docs/threat-model.md");
     if (mb_key_is_optional(main->keys))
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                      "BH0121: BackhandKey is Optional: what is not signed is accepted as if there were no key");

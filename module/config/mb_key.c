@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* BackhandKey: the file is read with the configuration, while httpd still is root; what it holds lives on only in libcrypto's contexts, in memory
- * that goes with the configuration. The core signs and checks with the two functions here and never sees a key. */
+/* BackhandKey: the file is read with the configuration, while httpd still is root; what it holds lives on only in
+ * libcrypto's contexts, in memory that goes with the configuration. The core signs and checks with the two functions
+ * here and never sees a key. */
 
 #include "config/mb_config.h"
 
@@ -94,9 +95,12 @@ static const char *take_line(apr_pool_t *pool, mb_keys *keys, const char *line, 
     while (length && (line[length - 1] == ' ' || line[length - 1] == '\t' || line[length - 1] == '\r')) length--;
     if (!length || *line == '#') return NULL;
     if (!is_key(line, length))
-        return apr_psprintf(pool, "line %d is not a key: 32 to 256 printable characters without blanks; make one with "
-                            "openssl rand -hex 32", number);
-    if (keys->count == MOST_KEYS) return apr_psprintf(pool, "line %d is a third key: one signs, one more is accepted", number);
+        return apr_psprintf(pool,
+                            "line %d is not a key: 32 to 256 printable characters without blanks; make one with "
+                            "openssl rand -hex 32",
+                            number);
+    if (keys->count == MOST_KEYS)
+        return apr_psprintf(pool, "line %d is a third key: one signs, one more is accepted", number);
     return add(pool, keys, line, length);
 }
 
@@ -115,8 +119,10 @@ static const char *take_lines(apr_pool_t *pool, mb_keys *keys, const char *text,
 static const char *check_access(apr_pool_t *pool, const struct stat *info) {
     if (!S_ISREG(info->st_mode)) return "it is not a regular file";
     if (info->st_mode & 077)
-        return apr_psprintf(pool, "others than its owner may use it (mode %04o): chmod 600 it", (unsigned)info->st_mode & 07777);
-    if (info->st_uid != 0 && info->st_uid != geteuid()) return "it belongs neither to root nor to the user that starts httpd";
+        return apr_psprintf(pool, "others than its owner may use it (mode %04o): chmod 600 it",
+                            (unsigned)info->st_mode & 07777);
+    if (info->st_uid != 0 && info->st_uid != geteuid())
+        return "it belongs neither to root nor to the user that starts httpd";
     return info->st_size > LARGEST_FILE ? "it is larger than 4096 bytes" : NULL;
 }
 
@@ -136,8 +142,8 @@ static const char *read_open(apr_pool_t *pool, mb_keys *keys, int fd) {
     return wrong;
 }
 
-/* Whether what was given for a file may be the key itself, which no message may show: as long as one, of its characters, and in no folder that
- * there is. A key may begin with the only slash that it has. */
+/* Whether what was given for a file may be the key itself, which no message may show: as long as one, of its
+ * characters, and in no folder that there is. A key may begin with the only slash that it has. */
 static int is_secret(apr_pool_t *pool, const char *given, const char *path) {
     const char *slash = strrchr(path, '/');
     struct stat info;
@@ -148,8 +154,12 @@ static int is_secret(apr_pool_t *pool, const char *given, const char *path) {
 
 static const char *cannot_open(apr_pool_t *pool, const char *given, const char *path, int why) {
     if (why != EACCES && is_secret(pool, given, path))
-        return apr_psprintf(pool, "what is given may be a key, so that it is not repeated here: as the name of a file it cannot be read: %s; put the key into a "
-                            "file of mode 600, and name that", strerror(why));
+        return apr_psprintf(
+            pool,
+            "what is given may be a key, so that it is not repeated here: as the name of a file it cannot be read: "
+            "%s; put the key into a "
+            "file of mode 600, and name that",
+            strerror(why));
     return apr_psprintf(pool, "'%s': it cannot be read: %s", path, strerror(why));
 }
 

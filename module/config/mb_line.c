@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A line of the configuration: its place, what is wrong with it, and the first of each kind, for messages that come later. */
+/* A line of the configuration: its place, what is wrong with it, and the first of each kind, for messages that come
+ * later. */
 
 #include "config/mb_config.h"
 
@@ -20,7 +21,8 @@ const char *mb_line_complain(cmd_parms *cmd, const char *format, ...) {
 }
 
 int mb_line_is_first_reading(void) {
-    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG
+           && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
 }
 
 const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result) {

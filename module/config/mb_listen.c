@@ -2,9 +2,10 @@
 
 /* The port of the first Listen line.
  *
- * httpd's list of listeners does not say which that is. New ones are put at its end, and those that it has from the configuration before at its
- * beginning: as httpd reads its configuration twice, the list is backwards after a start, and after a restart with a further line it is mixed. So the
- * order is that of the lines, and the list only says which of their ports are plain. */
+ * httpd's list of listeners does not say which that is. New ones are put at its end, and those that it has from the
+ * configuration before at its beginning: as httpd reads its configuration twice, the list is backwards after a start,
+ * and after a restart with a further line it is mixed. So the order is that of the lines, and the list only says which
+ * of their ports are plain. */
 
 #include "config/mb_config.h"
 
@@ -12,7 +13,9 @@
 
 static int is_plain(apr_port_t port) {
     for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next)
-        if (listener->bind_addr && listener->bind_addr->port == port && (!listener->protocol || strcmp(listener->protocol, "http") == 0)) return 1;
+        if (listener->bind_addr && listener->bind_addr->port == port
+            && (!listener->protocol || strcmp(listener->protocol, "http") == 0))
+            return 1;
     return 0;
 }
 

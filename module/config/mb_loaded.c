@@ -16,8 +16,8 @@ static apr_status_t unmap(void *word) {
     return APR_SUCCESS;
 }
 
-/* The word that says of a function that it has damaged memory: the same for all its lines, and for all children of a configuration. The
- * next restart begins with new ones. NULL: there is no memory for it, and the function goes on. */
+/* The word that says of a function that it has damaged memory: the same for all its lines, and for all children of a
+ * configuration. The next restart begins with new ones. NULL: there is no memory for it, and the function goes on. */
 static uint32_t *word_of(apr_pool_t *pool, const char *path, const char *name) {
     void *words = NULL;
     const char *key = apr_pstrcat(pool, path, " ", name, NULL);
@@ -44,8 +44,8 @@ static int is_there(const char *path, apr_pool_t *pool) {
     return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS;
 }
 
-/* The object's path: below ServerRoot, else by its last part in a folder of modules, since old configurations name a folder of their time. looked: the places
- * where it was not, for messages. NULL: it is nowhere. */
+/* The object's path: below ServerRoot, else by its last part in a folder of modules, since old configurations name a
+ * folder of their time. looked: the places where it was not, for messages. NULL: it is nowhere. */
 static const char *find_object(apr_pool_t *pool, const char *file, const char **looked) {
     const void *inside[] = {&backhand_module, ap_find_linked_module("mod_proxy.c")};
     const char *path = ap_server_root_relative(pool, file), *slash = strrchr(file, '/');
@@ -68,7 +68,8 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
     const char *looked, *path = find_object(cmd->pool, file, &looked);
     if (!looked) return mb_line_complain(cmd, "'%s' is not a valid path", file);
     if (!path) return mb_line_complain(cmd, "cannot load '%s': it is not there; looked for '%s'", file, looked);
-    /* The linker counts how often an object is opened, and the pool closes it: loading it again for each line is right. */
+    /* The linker counts how often an object is opened, and the pool closes it: loading it again for each line is right.
+     */
     if (apr_dso_load(&object, path, cmd->pool) != APR_SUCCESS)
         return mb_line_complain(cmd, "cannot load '%s': %s", path, apr_dso_error(object, error, sizeof error));
     if (apr_dso_sym(&symbol, object, name) != APR_SUCCESS)
@@ -97,8 +98,10 @@ static const char *describe(bh_fault_t fault) {
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
     static uint64_t next_ms;
     if (fault == BH_FAULT_CANARY) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0420: candidacy function %s wrote past the end of the list, memory of this child may be "
-                      "damaged: the function is not called any more until httpd is restarted", step->name);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "BH0420: candidacy function %s wrote past the end of the list, memory of this child may be "
+                      "damaged: the function is not called any more until httpd is restarted",
+                      step->name);
         return;
     }
     if (!mb_minute_passed(&next_ms)) return;

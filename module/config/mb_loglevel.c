@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* BackhandLogLevel, the old way to ask for more lines: facilities and levels of mod_backhand, mapped to LogLevel backhand:…. httpd has one
- * level for a module, so the highest that any facility was given counts. */
+/* BackhandLogLevel, the old way to ask for more lines: facilities and levels of mod_backhand, mapped to LogLevel
+ * backhand:…. httpd has one level for a module, so the highest that any facility was given counts. */
 
 #include "config/mb_config.h"
 
@@ -15,7 +15,8 @@ static const int level_of[LEVELS] = {APLOG_INFO, APLOG_DEBUG, APLOG_TRACE1, APLO
 /* Where httpd keeps the levels of this section, or of this server. */
 static struct ap_logconf *levels_of(cmd_parms *cmd) {
     if (!cmd->path) return &cmd->server->log;
-    /* In sections of other modules, as <Proxy>, the core's settings are made by its first line, which may come after ours. */
+    /* In sections of other modules, as <Proxy>, the core's settings are made by its first line, which may come after
+     * ours. */
     core_dir_config *section = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &core_module, cmd->pool);
     if (!section->log) section->log = ap_new_log_config(cmd->pool, NULL);
     return section->log;
@@ -47,7 +48,9 @@ const char *mb_loglevel_set(cmd_parms *cmd, void *directory, const char *text) {
     int here = backhand_module.module_index;
     unsigned int bits = *text == '+' || *text == '-' ? read_bits(text + 1) : 0;
     if (!bits)
-        return mb_line_complain(cmd, "'%s' is not a log level: give + or -, then mbcs, dcsn or net, then all, 1, 2, 3 or 4, as +dcsnall", text);
+        return mb_line_complain(
+            cmd, "'%s' is not a log level: give + or -, then mbcs, dcsn or net, then all, 1, 2, 3 or 4, as +dcsnall",
+            text);
     /* What LogLevel lines before ours said. */
     if (!log->bits) log->before = levels->module_levels ? levels->module_levels[here] : LEVEL_UNSET;
     if (*text == '+') log->bits |= bits;

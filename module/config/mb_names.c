@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Host names in MulticastStats, which the original had on its list of things to do. They are looked up while the configuration is read, and
- * never again: what runs depends on no name server. */
+/* Host names in MulticastStats, which the original had on its list of things to do. They are looked up while the
+ * configuration is read, and never again: what runs depends on no name server. */
 
 #include "config/mb_config.h"
 
@@ -24,7 +24,8 @@ const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **reso
     apr_status_t status = apr_sockaddr_info_get(&found, host, APR_INET, 0, 0, cmd->temp_pool);
     if (status == APR_SUCCESS) status = apr_sockaddr_ip_getbuf(address, sizeof address, found);
     if (status != APR_SUCCESS)
-        return mb_line_complain(cmd, "no IPv4 address is found for the name '%.64s': %s", host, apr_strerror(status, why, sizeof why));
+        return mb_line_complain(cmd, "no IPv4 address is found for the name '%.64s': %s", host,
+                                apr_strerror(status, why, sizeof why));
     *resolved = apr_pstrcat(cmd->pool, address, text + length, NULL);
     return NULL;
 }

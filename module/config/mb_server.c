@@ -51,9 +51,12 @@ const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *pat
 static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination) {
     uint32_t group = (uint32_t)destination->group.low;
     if (mb_line_is_first_reading() || group >> 28 != 0xf || group == UINT32_MAX) return;
-    ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
-                 "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems and "
-                 "routers drop what is sent there; use a group of 239.255.0.0/16", cmd->directive->filename, cmd->directive->line_num);
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
+        "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems "
+        "and "
+        "routers drop what is sent there; use a group of 239.255.0.0/16",
+        cmd->directive->filename, cmd->directive->line_num);
 }
 
 const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second) {
@@ -78,8 +81,7 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
     bh_network_t network;
     (void)unused;
     if (wrong) return wrong;
-    if (bh_network_parse(text, &network, error, sizeof error) != BH_OK)
-        return mb_line_complain(cmd, "%s", error);
+    if (bh_network_parse(text, &network, error, sizeof error) != BH_OK) return mb_line_complain(cmd, "%s", error);
     APR_ARRAY_PUSH(server_settings(cmd)->accepted, bh_network_t) = network;
     return NULL;
 }
@@ -95,8 +97,7 @@ const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char 
         if (bh_number_parse(name + 1, BH_UNIT_NONE, 0, UINT32_MAX - 1, &number, NULL, 0) != BH_OK)
             return mb_line_complain(cmd, "'%s' is not a group number", name);
         group = (apr_gid_t)number;
-    }
-    else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
+    } else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
         return mb_line_complain(cmd, "there is no group '%s'", name);
     server_settings(cmd)->socket_group = group;
     return NULL;
@@ -121,13 +122,16 @@ const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, co
 const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     (void)unused;
-    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_SECONDS, SHORTEST_EXPIRE_S, LONGEST_EXPIRE_S, &server_settings(cmd)->expire_s);
+    return wrong ? wrong
+                 : mb_line_number(cmd, text, BH_UNIT_SECONDS, SHORTEST_EXPIRE_S, LONGEST_EXPIRE_S,
+                                  &server_settings(cmd)->expire_s);
 }
 
 const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     (void)unused;
-    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_NONE, 1, LARGEST_CAPACITY, &server_settings(cmd)->capacity);
+    return wrong ? wrong
+                 : mb_line_number(cmd, text, BH_UNIT_NONE, 1, LARGEST_CAPACITY, &server_settings(cmd)->capacity);
 }
 
 const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text) {

@@ -4,8 +4,8 @@
 
 #include "config/mb_config.h"
 
-/* Seconds of silence after which a server is forgotten: an hour shows which servers are missing after a night's reboot, and lets no sender fill
- * the table for long. */
+/* Seconds of silence after which a server is forgotten: an hour shows which servers are missing after a night's reboot,
+ * and lets no sender fill the table for long. */
 #define DEFAULT_EXPIRE_S 3600
 
 static mb_server *main_server;
@@ -33,7 +33,8 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect = settings->filters = MB_UNSET;
+    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect =
+        settings->filters = MB_UNSET;
     settings->pools = MB_UNSET;
     settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->scheme = MB_UNSET;
     return settings;

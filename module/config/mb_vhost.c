@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Virtual hosts with MulticastStats lines of their own. Each is one more server of the cluster with its own address, as the IP-based hosts of
- * old were: the moderator announces it beside the main server and keeps a row for it, and for its requests that row is "here". With
- * AcceptStats lines of its own, a virtual host also has its own peers: its requests go to them only, and come from them only.
+/* Virtual hosts with MulticastStats lines of their own. Each is one more server of the cluster with its own address, as
+ * the IP-based hosts of old were: the moderator announces it beside the main server and keeps a row for it, and for its
+ * requests that row is "here". With AcceptStats lines of its own, a virtual host also has its own peers: its requests
+ * go to them only, and come from them only.
  */
 
 #include "config/mb_config.h"
@@ -10,8 +11,8 @@
 /* The first ten bits of fe80::/10. */
 #define LINK_LOCAL 0x3fa
 
-/* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its requests have. With one list for
- * all, who is heard is a candidate, whatever address it announces. */
+/* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its
+ * requests have. With one list for all, who is heard is a candidate, whatever address it announces. */
 static int separate;
 static const bh_network_t nobody = {{1, 1}, {0, 0}};
 
@@ -21,24 +22,26 @@ mb_server *mb_vhost_settings(const server_rec *server) {
     return server->is_virtual && settings != mb_main_server() ? settings : NULL;
 }
 
-/* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, which are no place for other servers
- * to send requests to. */
+/* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, which are no
+ * place for other servers to send requests to. */
 static void look_at_section(const server_rec *server, bh_address_t *address, uint16_t *port) {
     *address = (bh_address_t){0, 0};
     *port = 0;
     for (const server_addr_rec *name = server->addrs; name; name = name->next) {
         bh_address_t found;
         if (!*port) *port = name->host_port;
-        if (!mb_address_of(name->host_addr, &found) || bh_address_is_zero(found) || apr_sockaddr_is_wildcard(name->host_addr)
-            || found.high >> 54 == LINK_LOCAL) continue;
+        if (!mb_address_of(name->host_addr, &found) || bh_address_is_zero(found)
+            || apr_sockaddr_is_wildcard(name->host_addr) || found.high >> 54 == LINK_LOCAL)
+            continue;
         *address = found;
         if (name->host_port) *port = name->host_port;
         return;
     }
 }
 
-/* The address by which the moderator knows the virtual host: that of its first line that has one. What no line gives is found as the moderator finds it,
- * again and again: an address may come after the start, and change. Only an IPv4 address is found, and its upper word is always the same. */
+/* The address by which the moderator knows the virtual host: that of its first line that has one. What no line gives is
+ * found as the moderator finds it, again and again: an address may come after the start, and change. Only an IPv4
+ * address is found, and its upper word is always the same. */
 void mb_vhost_find(mb_server *settings) {
     const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
     bh_address_t address;

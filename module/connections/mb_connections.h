@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Connections to servers: how many are kept, those that all children have in common, and what keeps one from being made. None of it asks
- * mod_proxy. */
+/* Connections to servers: how many are kept, those that all children have in common, and what keeps one from being
+ * made. None of it asks mod_proxy. */
 #ifndef MB_CONNECTIONS_H
 #define MB_CONNECTIONS_H
 
@@ -19,7 +19,8 @@ typedef struct mb_kept {
     uint32_t said_ms; /* for so long the server waits for the next request, by its answers; 0: they do not say */
 } mb_kept;
 
-/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on its way. */
+/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on
+ * its way. */
 #define MB_KEEP_MARGIN_MS 1000
 /* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
 #define MB_KEEP_UNKNOWN_MS 1000
@@ -29,7 +30,8 @@ static inline uint32_t mb_keep_lifetime_of(uint32_t keepalive_ms) {
     uint32_t half = keepalive_ms / 2;
     return keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
 }
-/* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0: for ever. */
+/* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0:
+ * for ever. */
 static inline uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
     if (server->keepalive_ms) return mb_keep_lifetime_of(server->keepalive_ms);
     return most == BH_KEEP_ONE ? MB_KEEP_UNKNOWN_MS : 0;
@@ -46,9 +48,10 @@ typedef enum mb_keep {
 void mb_keep_heard(unsigned long timeout_s);
 /* Whether there are connections, and all of them are idle and too old. */
 int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
-/* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children, to be closed by the caller; -1:
- * none. */
-mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms, int *lent);
+/* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children,
+ * to be closed by the caller; -1: none. */
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms,
+                       int *lent);
 /* Whether connections may go into the pool of all children. */
 int mb_keep_is_shared(mb_pooling pooling);
 /* mod_proxy has made a connection for it. */
@@ -61,18 +64,19 @@ void mb_keep_register(apr_pool_t *pool);
 
 /* A connection in it, as a message carries it. */
 typedef struct mb_waiting {
-    uint64_t mark;     /* mb_pool_send writes it */
-    uint64_t used_ms;  /* when a request used it last */
-    uint64_t round_ms; /* when the moderator looked at it last; 0: it has not yet */
+    uint64_t mark;        /* mb_pool_send writes it */
+    uint64_t used_ms;     /* when a request used it last */
+    uint64_t round_ms;    /* when the moderator looked at it last; 0: it has not yet */
     bh_address_t address; /* the server that it goes to */
-    uint32_t id;       /* that server's row */
+    uint32_t id;          /* that server's row */
     uint32_t port;
-    int fd;            /* in the process that has it now */
+    int fd; /* in the process that has it now */
     uint32_t reserved;
 } mb_waiting;
 
-/* Only with prefork: elsewhere a child has a pool for its threads, and what is idle there is rarely what another child needs. In the parent, before it
- * forks: makes its queues, or finds those of the configuration before. Where it is not wanted there are none. */
+/* Only with prefork: elsewhere a child has a pool for its threads, and what is idle there is rarely what another child
+ * needs. In the parent, before it forks: makes its queues, or finds those of the configuration before. Where it is not
+ * wanted there are none. */
 void mb_pool_prepare(server_rec *server, int is_wanted);
 int mb_pool_is_open(void);
 /* Whether the descriptor is one of its. */
@@ -90,8 +94,8 @@ typedef enum mb_received {
 } mb_received;
 int mb_pool_send(const mb_waiting *one);
 mb_received mb_pool_receive(uint32_t queue, mb_waiting *one);
-/* Whether another request may have it: it is what it says, open, to the row's server (NULL: there is none), not too old, and nothing is left to be read.
- * If not it is closed; what is not what it says is counted. */
+/* Whether another request may have it: it is what it says, open, to the row's server (NULL: there is none), not too
+ * old, and nothing is left to be read. If not it is closed; what is not what it says is counted. */
 int mb_pool_keep(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms);
 /* Closes it, and counts it among those that wait no more. */
 void mb_pool_drop(const mb_waiting *one);
@@ -102,8 +106,8 @@ void mb_tend(void *server);
 
 /* The server takes connections. No errno has this value. */
 #define MB_REACHED (-1)
-/* Why there was no connection to the server: an errno, MB_REACHED if there is one now; 0: not known. Asks the kernel, so it is for refusals
- * only. took_us: how long it took to know of the refusal; 0: not known. */
+/* Why there was no connection to the server: an errno, MB_REACHED if there is one now; 0: not known. Asks the kernel,
+ * so it is for refusals only. took_us: how long it took to know of the refusal; 0: not known. */
 int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
 /* Whether the errno says that this process or this machine lacks something, and nothing of the server. */
 int mb_shortage_is_own(int why);

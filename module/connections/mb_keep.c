@@ -2,10 +2,10 @@
 
 /* Connections to servers that are kept: as many as the server can spare, and no more.
  *
- * Where an idle connection holds a worker of the server, a connection is kept by a right, of which the moderator says how many there are
- * (bh_row_t.may_keep). A right is taken before a request goes out on a new connection; without one the request says "Connection: close", so that
- * the worker is free at once. The right goes back when the connection is closed, however that happens: by a cleanup on its pool. If the
- * child is killed, the parent takes its rights back.
+ * Where an idle connection holds a worker of the server, a connection is kept by a right, of which the moderator says
+ * how many there are (bh_row_t.may_keep). A right is taken before a request goes out on a new connection; without one
+ * the request says "Connection: close", so that the worker is free at once. The right goes back when the connection is
+ * closed, however that happens: by a cleanup on its pool. If the child is killed, the parent takes its rights back.
  */
 
 #include "connections/mb_connections.h"
@@ -36,7 +36,8 @@ static uint32_t lifetime_of(const mb_kept *kept, const bh_facts_t *server, uint3
 }
 
 void mb_keep_heard(unsigned long timeout_s) {
-    if (now.kept) bh_half_store(&now.kept->said_ms, (uint32_t)(timeout_s < MOST_SAID_S ? timeout_s : MOST_SAID_S) * 1000);
+    if (now.kept)
+        bh_half_store(&now.kept->said_ms, (uint32_t)(timeout_s < MOST_SAID_S ? timeout_s : MOST_SAID_S) * 1000);
 }
 
 /* Whether the one that was used last is too old for another request. */
@@ -46,14 +47,15 @@ static int is_too_old(mb_kept *kept, const bh_facts_t *server, uint32_t most, ui
     return longest && now_ms > used && now_ms - used >= longest;
 }
 
-/* Of several connections mod_proxy has a list, and closes those that are too old (ttl) before it takes one. To forget them all would keep them open as long
- * as one of them has a request. */
+/* Of several connections mod_proxy has a list, and closes those that are too old (ttl) before it takes one. To forget
+ * them all would keep them open as long as one of them has a request. */
 static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
     return (threads == 1 || most == BH_KEEP_ONE) && is_too_old(kept, server, most, now_ms);
 }
 
 int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms) {
-    return bh_half_load(&kept->open) && !bh_half_load(&kept->in_use) && is_too_old(kept, server, bh_half_load(&kept->most), now_ms);
+    return bh_half_load(&kept->open) && !bh_half_load(&kept->in_use)
+           && is_too_old(kept, server, bh_half_load(&kept->most), now_ms);
 }
 
 /* Whether there is one that no request of this child has. */
@@ -72,7 +74,8 @@ static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE 
 
 int mb_keep_is_shared(mb_pooling pooling) { return pooling == MB_POOL_SHARED && threads == 1 && mb_pool_is_open(); }
 
-mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms, int *lent) {
+mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms,
+                       int *lent) {
     uint32_t most = pooling == MB_POOL_ALL ? BH_KEEP_ALL : bh_half_load(&bh_segment_row(mb_segment, id)->may_keep);
     kept->id = id;
     bh_half_store(&kept->most, most);

@@ -2,13 +2,14 @@
 
 /* The pool of all children: open connections to servers that wait for the next request, whichever child has it.
  *
- * They wait in the kernel, in queues that the parent makes before it forks: pairs of sockets without a name, closed on exec, so that no
- * program that a child runs has them. A child puts a connection in with SCM_RIGHTS, and the next one that needs it takes it out. No
- * process is asked, so none is waited for: where nothing is there, or not in good order, the child makes a connection, as without the pool.
- * The moderator looks through the queues each second (mb_tend.c). docs/decisions/0006-pool-of-all-children.md says why it does not hand them out.
+ * They wait in the kernel, in queues that the parent makes before it forks: pairs of sockets without a name, closed on
+ * exec, so that no program that a child runs has them. A child puts a connection in with SCM_RIGHTS, and the next one
+ * that needs it takes it out. No process is asked, so none is waited for: where nothing is there, or not in good order,
+ * the child makes a connection, as without the pool. The moderator looks through the queues each second (mb_tend.c).
+ * docs/decisions/0006-pool-of-all-children.md says why it does not hand them out.
  *
- * Nothing in a queue is trusted. Each connection is looked at when it is taken: it must be TCP, its other end must be the server's address,
- * it must be open, and nothing of an answer may be left in it.
+ * Nothing in a queue is trusted. Each connection is looked at when it is taken: it must be TCP, its other end must be
+ * the server's address, it must be open, and nothing of an answer may be left in it.
  */
 
 #include "connections/mb_connections.h"
@@ -23,7 +24,8 @@
 /* Begins each message; another where the rest of it changes, because the queues outlive the module. */
 #define MARK UINT64_C(0x6d625f706f6f6c31)
 
-/* Messages that one request looks at: those of other servers in the same queue, and what is not in good order. Each costs two system calls. */
+/* Messages that one request looks at: those of other servers in the same queue, and what is not in good order. Each
+ * costs two system calls. */
 #define MOST_LOOKED 8
 
 /* What the process pool keeps: nothing in it points into this module, which is unloaded at each restart. */
@@ -55,7 +57,8 @@ static void open_all(server_rec *server) {
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pool->ends[i]) == 0) continue;
         int why = errno;
         close_all(i);
-        ap_log_error(APLOG_MARK, APLOG_WARNING, why, server, "BH0481: cannot make the pool of all children: each keeps connections of its own");
+        ap_log_error(APLOG_MARK, APLOG_WARNING, why, server,
+                     "BH0481: cannot make the pool of all children: each keeps connections of its own");
         return;
     }
     pool->is_open = 1;
@@ -81,7 +84,8 @@ int mb_pool_send(const mb_waiting *one) {
     mb_waiting copy = *one;
     copy.mark = MARK;
     struct iovec piece = {&copy, sizeof copy};
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = rights.room, .msg_controllen = sizeof rights.room};
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = rights.room, .msg_controllen = sizeof rights.room};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -97,12 +101,14 @@ mb_received mb_pool_receive(uint32_t queue, mb_waiting *one) {
     } rights;
     struct iovec piece = {one, sizeof *one};
     /* Not CMSG_SPACE: there would be room for two descriptors, and only one is looked for. */
-    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = rights.room, .msg_controllen = CMSG_LEN(sizeof(int))};
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = rights.room, .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t got = recvmsg(pool->ends[queue][1], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     int fd = -1;
     if (got < 0) return MB_RECEIVED_NONE;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS
+        && header->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(&fd, CMSG_DATA(header), sizeof fd);
     if (fd >= 0 && got == sizeof *one && one->mark == MARK && one->id < BH_ROWS && one->id % BH_POOLS == queue) {
         one->fd = fd;
@@ -117,7 +123,8 @@ mb_received mb_pool_receive(uint32_t queue, mb_waiting *one) {
 
 /* Whether the errno tells of a connection that was one, and has ended. */
 static int has_ended(int why) {
-    return why == ECONNRESET || why == EPIPE || why == ETIMEDOUT || why == EHOSTUNREACH || why == ENETUNREACH || why == ECONNABORTED;
+    return why == ECONNRESET || why == EPIPE || why == ETIMEDOUT || why == EHOSTUNREACH || why == ENETUNREACH
+           || why == ECONNABORTED;
 }
 
 /* 1: it is a TCP connection to that address; 0: it is something else; -1: it may have been one, and has ended. */
@@ -134,7 +141,8 @@ static int is_to(int fd, const mb_waiting *one) {
     return bh_address_equals(address, one->address) && ntohs(peer.sa.sin.sin_port) == one->port;
 }
 
-/* Whether the row still has the server that the connection goes to, and that server will not close it before an answer. */
+/* Whether the row still has the server that the connection goes to, and that server will not close it before an answer.
+ */
 static int is_of(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms) {
     return bh_address_equals(one->address, server->address) && one->port == server->port
            && now_ms < one->used_ms + mb_keep_lifetime(server, BH_KEEP_ONE);
@@ -171,8 +179,7 @@ int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms) {
         if (one.id != id) {
             if (mb_pool_send(&one)) close(one.fd);
             else mb_pool_drop(&one);
-        }
-        else if (mb_pool_keep(&one, server, now_ms)) {
+        } else if (mb_pool_keep(&one, server, now_ms)) {
             bh_keep_take(mb_segment, mb_child_slot, id, BH_KEEP_ALL);
             bh_shared_add(mb_segment, id, -1);
             return one.fd;

@@ -2,9 +2,10 @@
 
 /* What this process itself lacks when a connection to a server does not come about.
  *
- * mod_proxy only says that there is none, and writes the reason into the log. A child without a free descriptor would put all servers into
- * back-off, for all other children too. So after a refusal that came at once the child asks the kernel itself: a socket, and a connection to the
- * same address. What the process lacks, it lacks again; a server that refuses, refuses again.
+ * mod_proxy only says that there is none, and writes the reason into the log. A child without a free descriptor would
+ * put all servers into back-off, for all other children too. So after a refusal that came at once the child asks the
+ * kernel itself: a socket, and a connection to the same address. What the process lacks, it lacks again; a server that
+ * refuses, refuses again.
  */
 
 #include "connections/mb_connections.h"
@@ -19,15 +20,17 @@
 /* A shortage is known at once. What took longer has waited for the server. */
 #define AT_ONCE_US 1000000
 
-/* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the server is to blame. */
+/* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the
+ * server is to blame. */
 #define WAIT_MS 200
 
-/* A shortage is mostly over as soon as other requests of the process are: looked for that often, for so long. The client and
- * its thread wait for 1.5 s at most. */
+/* A shortage is mostly over as soon as other requests of the process are: looked for that often, for so long. The
+ * client and its thread wait for 1.5 s at most. */
 #define LOOK_US 50000
 #define LOOKS 30
 
-/* Descriptors that are left when the process is short of them: its other threads have come and gone since the request was refused. */
+/* Descriptors that are left when the process is short of them: its other threads have come and gone since the request
+ * was refused. */
 #define SHORT 8
 
 int mb_shortage_is_own(int why) {
@@ -82,6 +85,11 @@ int mb_shortage_is_general(int why) { return why != EADDRNOTAVAIL; }
 void mb_shortage_tell(request_rec *r, const char *server, int why) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, why, r, "BH0411: no connection to %s, because this process lacks %s: the server is not left out "
-                      "for it", server, why == EADDRNOTAVAIL ? "a port of its own" : why == EMFILE || why == ENFILE ? "descriptors" : "memory");
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, why, r,
+                      "BH0411: no connection to %s, because this process lacks %s: the server is not left out "
+                      "for it",
+                      server,
+                      why == EADDRNOTAVAIL             ? "a port of its own"
+                      : why == EMFILE || why == ENFILE ? "descriptors"
+                                                       : "memory");
 }

@@ -2,17 +2,18 @@
 
 /* The moderator looks through the pool of all children (mb_pool.c), once a second.
  *
- * It takes one connection after the other out and puts it back, at the end of its queue, so that children miss one at a time. It closes what the server is
- * about to close or has closed, what the server can spare no more, and what is left of servers that are gone. And it counts: a child that
- * is killed between a message and its count would leave one too many for ever.
+ * It takes one connection after the other out and puts it back, at the end of its queue, so that children miss one at a
+ * time. It closes what the server is about to close or has closed, what the server can spare no more, and what is left
+ * of servers that are gone. And it counts: a child that is killed between a message and its count would leave one too
+ * many for ever.
  */
 
 #include "connections/mb_connections.h"
 
 #include <unistd.h>
 
-/* Messages that it looks at in one queue: more than the kernel lets wait there (a socket's buffer of 208 kB holds less than 300), so that a child that
- * goes on and on with messages does not keep it. */
+/* Messages that it looks at in one queue: more than the kernel lets wait there (a socket's buffer of 208 kB holds less
+ * than 300), so that a child that goes on and on with messages does not keep it. */
 #define MOST_LOOKED 512
 
 static uint16_t seen[BH_ROWS]; /* in this round */
@@ -48,8 +49,7 @@ static void look_through(uint32_t queue, uint64_t now_ms) {
             close(one.fd);
             if (is_second) return;
             seen[one.id]++;
-        }
-        else {
+        } else {
             mb_pool_drop(&one);
             if (is_second) seen[one.id]--;
         }
@@ -73,9 +73,11 @@ static void tell(server_rec *server) {
     static uint64_t told, next_ms;
     uint64_t counted = bh_counter_load(mb_segment, BH_COUNT_NOT_CONNECTIONS);
     if (counted == told || !mb_minute_passed(&next_ms)) return;
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                 "BH0480: %lu times something was in the pool of all children that is no connection to the server that it was put there for: closed",
-                 (unsigned long)(counted - told));
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, server,
+        "BH0480: %lu times something was in the pool of all children that is no connection to the server that it was "
+        "put there for: closed",
+        (unsigned long)(counted - told));
     told = counted;
 }
 

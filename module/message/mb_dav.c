@@ -1,11 +1,12 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* WebDAV's requests name other resources of the site in full: Destination says where COPY and MOVE go, If may tag its lists with URLs. A client
- * that came by TLS says "https:", and a server that is asked by http refuses that with 502 (mod_dav compares the schemes). So the site is named
- * by the scheme that the server is asked with: the way there of what mb_reverse.c does on the way back.
+/* WebDAV's requests name other resources of the site in full: Destination says where COPY and MOVE go, If may tag its
+ * lists with URLs. A client that came by TLS says "https:", and a server that is asked by http refuses that with 502
+ * (mod_dav compares the schemes). So the site is named by the scheme that the server is asked with: the way there of
+ * what mb_reverse.c does on the way back.
  *
- * A server may know better than its peer: with ServerName https://… it takes requests for TLS that come without. There a peer's request is
- * given the server's own scheme.
+ * A server may know better than its peer: with ServerName https://… it takes requests for TLS that come without. There
+ * a peer's request is given the server's own scheme.
  */
 
 #include "message/mb_message.h"

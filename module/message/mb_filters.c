@@ -2,9 +2,10 @@
 
 /* Answers that pass through two httpds go through the content filters of one.
  *
- * In a cluster whose nodes have one configuration, the front's filters would run on what the server's have made: Substitute twice, and the front's
- * mod_include on text that the server's application has printed. So a server tells a front that it accepts, in a header of the answer, which
- * filters were in the answer's way, and the front takes filters with these names out of it. Others run: a server without the module names none.
+ * In a cluster whose nodes have one configuration, the front's filters would run on what the server's have made:
+ * Substitute twice, and the front's mod_include on text that the server's application has printed. So a server tells a
+ * front that it accepts, in a header of the answer, which filters were in the answer's way, and the front takes filters
+ * with these names out of it. Others run: a server without the module names none.
  */
 
 #include "message/mb_message.h"
@@ -13,20 +14,21 @@
 
 /* Filters before this one change the content; from it on they are httpd's way of saying it. */
 #define CONTENT_END AP_FTYPE_PROTOCOL
-/* In the place of names: which filters there were is not known. An answer of mod_cache's quick handler has passed them when it was kept; a
- * request that was refused early has not come to them. */
+/* In the place of names: which filters there were is not known. An answer of mod_cache's quick handler has passed them
+ * when it was kept; a request that was refused early has not come to them. */
 #define ALL "*"
-/* Before the names: httpd itself has made the answer, an error page. Content filters and most of mod_headers are not for these. */
+/* Before the names: httpd itself has made the answer, an error page. Content filters and most of mod_headers are not
+ * for these. */
 #define OF_HTTPD "!"
 #define NO_NAME "-"
-/* Kept, never sent: nothing on this server's way has to do with the content. Then there is nothing that two could do, and no mark, which would
- * cost a front as much as any other line of the header. */
+/* Kept, never sent: nothing on this server's way has to do with the content. Then there is nothing that two could do,
+ * and no mark, which would cost a front as much as any other line of the header. */
 #define NOTHING ""
 
 static ap_filter_rec_t *mark_filter;
 
-/* Filters that run in both: what mod_headers sets is merged (mb_merge.c), caches keep what they are told to, mod_security guards each httpd for
- * itself, and the handler's own buffer belongs to it. */
+/* Filters that run in both: what mod_headers sets is merged (mb_merge.c), caches keep what they are told to,
+ * mod_security guards each httpd for itself, and the handler's own buffer belongs to it. */
 static int runs_in_both(const char *name) {
     static const char *const beginnings[] = {"backhand_", "fixup_headers_", "cache_", "modsecurity", "old_write"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
@@ -37,7 +39,9 @@ static int runs_in_both(const char *name) {
 /* FilterDeclare takes any text for a name. */
 static int is_token(const char *name) { return *name && !name[strcspn(name, ", \t\"=\r\n")]; }
 
-static int is_content(const ap_filter_t *filter, const request_rec *r) { return filter && filter->r == r && filter->frec->ftype < CONTENT_END; }
+static int is_content(const ap_filter_t *filter, const request_rec *r) {
+    return filter && filter->r == r && filter->frec->ftype < CONTENT_END;
+}
 
 /* ---- On the server ---- */
 
@@ -46,26 +50,31 @@ static const char *with(apr_pool_t *pool, const char *names, const char *name) {
     return names ? apr_pstrcat(pool, names, ",", name, NULL) : name;
 }
 
-static int is_ours(const ap_filter_t *filter) { return strncmp(filter->frec->name, "backhand_", sizeof "backhand_" - 1) == 0; }
+static int is_ours(const ap_filter_t *filter) {
+    return strncmp(filter->frec->name, "backhand_", sizeof "backhand_" - 1) == 0;
+}
 
 /* The names of all that is in the answer's way, after these. */
 static const char *name_filters(request_rec *r, const char *names) {
     int others = 0;
     for (const ap_filter_t *each = r->output_filters; is_content(each, r); each = each->next) {
         others |= !is_ours(each);
-        if (!runs_in_both(each->frec->name) && is_token(each->frec->name)) names = with(r->pool, names, each->frec->name);
+        if (!runs_in_both(each->frec->name) && is_token(each->frec->name))
+            names = with(r->pool, names, each->frec->name);
     }
     return names ? names : others ? NO_NAME : NOTHING;
 }
 
-/* The last that has to do with content, behind mod_cache's: what is kept must not have the mark, for others get it too. */
+/* The last that has to do with content, behind mod_cache's: what is kept must not have the mark, for others get it too.
+ */
 static apr_status_t mark(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     request_rec *r = filter->r;
     const mb_request *kept = mb_request_find(r);
     const char *names = kept->filtered ? kept->filtered : ALL;
     apr_table_unset(r->headers_out, MB_FILTERED_HEADER);
     apr_table_unset(r->err_headers_out, MB_FILTERED_HEADER);
-    /* Another httpd's, which this one asks as a proxy: it does not know this one, and that is not the front's affair. */
+    /* Another httpd's, which this one asks as a proxy: it does not know this one, and that is not the front's affair.
+     */
     apr_table_unset(r->headers_out, MB_UNKNOWN_HEADER);
     if (strcmp(names, NOTHING) == 0 && (kept->of_httpd || !apr_is_empty_table(r->err_headers_out))) names = NO_NAME;
     if (kept->of_httpd) names = apr_pstrcat(r->pool, OF_HTTPD ",", names, NULL);
@@ -95,7 +104,8 @@ static int begin(request_rec *r) {
     return DECLINED;
 }
 
-/* Before the handler. A page of ErrorDocument has filters of its own, and the front those of the page that was asked for. */
+/* Before the handler. A page of ErrorDocument has filters of its own, and the front those of the page that was asked
+ * for. */
 static void insert(request_rec *r) {
     if (!is_from_peer(r)) return;
     mb_request *kept = mb_request_make(r);
@@ -120,7 +130,8 @@ static void leave_out(request_rec *r, const char *names) {
     int all = has_name(names, ALL);
     for (ap_filter_t *each = r->output_filters, *next; is_content(each, r); each = next) {
         next = each->next;
-        if (!runs_in_both(each->frec->name) && (all || has_name(names, each->frec->name))) ap_remove_output_filter(each);
+        if (!runs_in_both(each->frec->name) && (all || has_name(names, each->frec->name)))
+            ap_remove_output_filter(each);
     }
 }
 
@@ -134,8 +145,8 @@ static void set_headers_of_error(request_rec *r) {
     }
 }
 
-/* What the server says between two hops, which no client gets: the value of the mark; NULL: there is none. A table finds at once that it has no
- * header with this letter. */
+/* What the server says between two hops, which no client gets: the value of the mark; NULL: there is none. A table
+ * finds at once that it has no header with this letter. */
 static const char *take_mark(request_rec *r) {
     const char *names = apr_table_get(r->headers_out, MB_FILTERED_HEADER);
     if (!names) return NULL;

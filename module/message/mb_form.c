@@ -2,9 +2,10 @@
 
 /* Bodies that were read here before the request goes on: mod_auth_form's, of a login that is posted to the page itself.
  *
- * It reads the form through a subrequest, and gives the request itself an empty body, so that the server would find no login in what it gets and
- * answer 401. With a KeptBodySize that is large enough, mod_request's filter keeps the body in that subrequest. It is the one that other modules
- * have filters inserted for although it never runs a handler, and it is found when that happens.
+ * It reads the form through a subrequest, and gives the request itself an empty body, so that the server would find no
+ * login in what it gets and answer 401. With a KeptBodySize that is large enough, mod_request's filter keeps the body
+ * in that subrequest. It is the one that other modules have filters inserted for although it never runs a handler, and
+ * it is found when that happens.
  */
 
 #include "message/mb_message.h"
@@ -39,7 +40,8 @@ static void note_reader(request_rec *r) {
 static void tell_gone(request_rec *r) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0466: the body of a request was read here and not kept, and the server gets none: "
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "BH0466: the body of a request was read here and not kept, and the server gets none: "
                   "mod_auth_form needs a KeptBodySize that is as large as its forms");
 }
 

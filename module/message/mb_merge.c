@@ -2,10 +2,10 @@
 
 /* The header of an answer that both the server and this front have a say in: of what both set, the server's stays.
  *
- * mod_headers, mod_session and others change the header in output filters, when the answer passes. What they, mod_negotiation and mod_usertrack
- * put into err_headers_out is added to what the server sent when httpd writes the header. So the server's header is remembered when it comes, and
- * compared with what has become of it after the last filter that sets headers, before mod_cache's and httpd's own HTTP_HEADER. docs/answers.md has the
- * table.
+ * mod_headers, mod_session and others change the header in output filters, when the answer passes. What they,
+ * mod_negotiation and mod_usertrack put into err_headers_out is added to what the server sent when httpd writes the
+ * header. So the server's header is remembered when it comes, and compared with what has become of it after the last
+ * filter that sets headers, before mod_cache's and httpd's own HTTP_HEADER. docs/answers.md has the table.
  */
 
 #include "message/mb_message.h"
@@ -26,16 +26,45 @@ typedef enum kind {
 static const struct {
     const char *name;
     kind kind;
-} kinds[] = {
-    {"Accept-CH", LIST}, {"Accept-Patch", LIST}, {"Accept-Post", LIST}, {"Access-Control-Allow-Headers", LIST},
-    {"Access-Control-Allow-Methods", LIST}, {"Access-Control-Expose-Headers", LIST}, {"Allow", LIST}, {"Clear-Site-Data", LIST}, {"Link", LIST}, {"Server-Timing", LIST},
-    {"Timing-Allow-Origin", LIST}, {"Vary", LIST}, {"Cache-Control", DIRECTIVES}, {"Pragma", DIRECTIVES},
-    {"Content-Security-Policy", LINES}, {"Content-Security-Policy-Report-Only", LINES}, {"Proxy-Authenticate", LINES}, {"Warning", LINES},
-    {"WWW-Authenticate", LINES}, {"Set-Cookie", COOKIES}, {"Set-Cookie2", COOKIES},
-    {"Accept-Ranges", CONTENT}, {"Content-Encoding", CONTENT}, {"Content-Language", CONTENT}, {"Content-Length", CONTENT}, {"Content-MD5", CONTENT},
-    {"Content-Range", CONTENT}, {"Content-Type", CONTENT}, {"Digest", CONTENT}, {"ETag", CONTENT}, {"Last-Modified", CONTENT},
-    {"Alt-Svc", OURS}, {"Connection", OURS}, {"Keep-Alive", OURS}, {"TE", OURS}, {"Trailer", OURS}, {"Transfer-Encoding", OURS}, {"Upgrade", OURS},
-    {"Via", OURS}};
+} kinds[] = {{"Accept-CH", LIST},
+             {"Accept-Patch", LIST},
+             {"Accept-Post", LIST},
+             {"Access-Control-Allow-Headers", LIST},
+             {"Access-Control-Allow-Methods", LIST},
+             {"Access-Control-Expose-Headers", LIST},
+             {"Allow", LIST},
+             {"Clear-Site-Data", LIST},
+             {"Link", LIST},
+             {"Server-Timing", LIST},
+             {"Timing-Allow-Origin", LIST},
+             {"Vary", LIST},
+             {"Cache-Control", DIRECTIVES},
+             {"Pragma", DIRECTIVES},
+             {"Content-Security-Policy", LINES},
+             {"Content-Security-Policy-Report-Only", LINES},
+             {"Proxy-Authenticate", LINES},
+             {"Warning", LINES},
+             {"WWW-Authenticate", LINES},
+             {"Set-Cookie", COOKIES},
+             {"Set-Cookie2", COOKIES},
+             {"Accept-Ranges", CONTENT},
+             {"Content-Encoding", CONTENT},
+             {"Content-Language", CONTENT},
+             {"Content-Length", CONTENT},
+             {"Content-MD5", CONTENT},
+             {"Content-Range", CONTENT},
+             {"Content-Type", CONTENT},
+             {"Digest", CONTENT},
+             {"ETag", CONTENT},
+             {"Last-Modified", CONTENT},
+             {"Alt-Svc", OURS},
+             {"Connection", OURS},
+             {"Keep-Alive", OURS},
+             {"TE", OURS},
+             {"Trailer", OURS},
+             {"Transfer-Encoding", OURS},
+             {"Upgrade", OURS},
+             {"Via", OURS}};
 
 static ap_filter_rec_t *merge_filter;
 
@@ -50,7 +79,8 @@ static kind kind_of(const char *name) {
 static int count_of(const apr_table_t *table, const char *name) {
     const apr_array_header_t *all = apr_table_elts(table);
     int count = 0;
-    for (int i = 0; i < all->nelts; i++) count += ap_cstr_casecmp(APR_ARRAY_IDX(all, i, apr_table_entry_t).key, name) == 0;
+    for (int i = 0; i < all->nelts; i++)
+        count += ap_cstr_casecmp(APR_ARRAY_IDX(all, i, apr_table_entry_t).key, name) == 0;
     return count;
 }
 
@@ -91,7 +121,8 @@ static const char *beyond(apr_pool_t *pool, const apr_table_t *sent, const char 
 
 /* ---- Tables ---- */
 
-/* What the front has set beside the server's header; httpd would add it. A name that the front has unset in the server's is the front's. */
+/* What the front has set beside the server's header; httpd would add it. A name that the front has unset in the
+ * server's is the front's. */
 static void merge_beside(request_rec *r, const apr_table_t *sent) {
     const apr_array_header_t *all = apr_table_elts(r->err_headers_out);
     apr_table_t *result = apr_table_make(r->pool, all->nelts + 1);
@@ -99,7 +130,8 @@ static void merge_beside(request_rec *r, const apr_table_t *sent) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
         kind kind = kind_of(each->key);
         const char *value = each->val;
-        if (kind != OURS && count_of(sent, each->key) && count_of(r->headers_out, each->key)) value = beyond(r->pool, sent, each->key, kind, value);
+        if (kind != OURS && count_of(sent, each->key) && count_of(r->headers_out, each->key))
+            value = beyond(r->pool, sent, each->key, kind, value);
         if (value) apr_table_addn(result, each->key, value);
     }
     r->err_headers_out = result;
@@ -114,7 +146,8 @@ static int is_untouched(const request_rec *r, const apr_table_t *sent) {
     return 1;
 }
 
-/* The server's cookie, with attributes that the front's line of the same cookie has beyond it ("Header edit Set-Cookie ... Secure"). Its value stays. */
+/* The server's cookie, with attributes that the front's line of the same cookie has beyond it ("Header edit Set-Cookie
+ * ... Secure"). Its value stays. */
 static const char *with_attributes(apr_pool_t *pool, const apr_table_t *now, const char *name, const char *cookie) {
     const apr_array_header_t *all = apr_table_elts(now);
     for (int i = 0; i < all->nelts; i++) {
@@ -128,13 +161,16 @@ static const char *with_attributes(apr_pool_t *pool, const apr_table_t *now, con
     return cookie;
 }
 
-/* The server's lines of one name, and what the front's have beyond them, with its edits of cookies where it runs its own filters anyway: in the last line of a list, as lines of their own otherwise. */
-static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t *sent, const apr_table_t *now, const char *name, kind kind, int edits) {
+/* The server's lines of one name, and what the front's have beyond them, with its edits of cookies where it runs its
+ * own filters anyway: in the last line of a list, as lines of their own otherwise. */
+static void merge_name(apr_pool_t *pool, apr_table_t *result, const apr_table_t *sent, const apr_table_t *now,
+                       const char *name, kind kind, int edits) {
     const apr_array_header_t *all = apr_table_elts(now), *then = apr_table_elts(sent);
     for (int i = 0; i < then->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(then, i, apr_table_entry_t);
         if (ap_cstr_casecmp(each->key, name) == 0)
-            apr_table_addn(result, each->key, kind == COOKIES && edits ? with_attributes(pool, now, name, each->val) : each->val);
+            apr_table_addn(result, each->key,
+                           kind == COOKIES && edits ? with_attributes(pool, now, name, each->val) : each->val);
     }
     for (int i = 0; i < all->nelts; i++) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
@@ -155,7 +191,8 @@ static void merge_within(request_rec *r, const apr_table_t *sent) {
         const apr_table_entry_t *each = &APR_ARRAY_IDX(all, i, apr_table_entry_t);
         kind kind = kind_of(each->key);
         if (kind == OURS || kind == CONTENT || !count_of(sent, each->key)) apr_table_addn(result, each->key, each->val);
-        else if (!count_of(result, each->key)) merge_name(r->pool, result, sent, r->headers_out, each->key, kind, settings->filters == MB_ON);
+        else if (!count_of(result, each->key))
+            merge_name(r->pool, result, sent, r->headers_out, each->key, kind, settings->filters == MB_ON);
     }
     r->headers_out = result;
 }
@@ -194,6 +231,7 @@ void mb_merge_begin(request_rec *r, const apr_table_t *own) {
 
 void mb_merge_register(apr_pool_t *pool) {
     (void)pool;
-    /* Of the same type as mod_headers', which were inserted before the handler ran, so that ours is behind them; mod_cache's is one more. */
+    /* Of the same type as mod_headers', which were inserted before the handler ran, so that ours is behind them;
+     * mod_cache's is one more. */
     merge_filter = ap_register_output_filter("BACKHAND_MERGE", merge, NULL, AP_FTYPE_CONTENT_SET);
 }

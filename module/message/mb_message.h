@@ -38,8 +38,8 @@ void mb_form_register(apr_pool_t *pool);
 /* The header of an answer has come, and nothing has gone on. own: the header before it. */
 void mb_filters_answer(request_rec *r, const apr_table_t *own);
 void mb_filters_register(apr_pool_t *pool);
-/* From now on the answer's header is the server's; what the front adds to it is merged when all its filters have added theirs: mb_merge.c.
- * own: the header before the answer. */
+/* From now on the answer's header is the server's; what the front adds to it is merged when all its filters have added
+ * theirs: mb_merge.c. own: the header before the answer. */
 void mb_merge_begin(request_rec *r, const apr_table_t *own);
 void mb_merge_register(apr_pool_t *pool);
 

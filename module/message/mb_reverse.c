@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* An answer that names the chosen server itself, by its announced address or host name, sends the client past us, or to where it cannot go.
- * Servers get the Host that the client sent, so few do that: an application that knows its own address, a UseCanonicalName On. Then the
- * site is named instead, as ProxyPassReverse would.
+/* An answer that names the chosen server itself, by its announced address or host name, sends the client past us, or to
+ * where it cannot go. Servers get the Host that the client sent, so few do that: an application that knows its own
+ * address, a UseCanonicalName On. Then the site is named instead, as ProxyPassReverse would.
  */
 
 #include "message/mb_message.h"
@@ -17,12 +17,16 @@ static const char *reverse_url(request_rec *r, const char *url, const bh_facts_t
 static const char *reverse_cookie(request_rec *r, const char *cookie, const bh_facts_t *server) {
     bh_piece_t name = bh_cookie_domain(cookie, server, r->hostname);
     if (!name.start) return cookie;
-    return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookie, (apr_size_t)(name.start - cookie)), r->hostname, name.start + name.length, NULL);
+    return apr_pstrcat(r->pool, apr_pstrmemdup(r->pool, cookie, (apr_size_t)(name.start - cookie)), r->hostname,
+                       name.start + name.length, NULL);
 }
 
-static int is_field(const apr_table_entry_t *header, const char *name) { return ap_cstr_casecmp(header->key, name) == 0; }
+static int is_field(const apr_table_entry_t *header, const char *name) {
+    return ap_cstr_casecmp(header->key, name) == 0;
+}
 
-static const char *reverse_field(request_rec *r, const apr_table_entry_t *header, const bh_facts_t *server, mb_scheme scheme) {
+static const char *reverse_field(request_rec *r, const apr_table_entry_t *header, const bh_facts_t *server,
+                                 mb_scheme scheme) {
     int is_url = 0;
     switch (*header->key | 0x20) { /* the letter in lower case */
     case 's': return is_field(header, "Set-Cookie") ? reverse_cookie(r, header->val, server) : header->val;

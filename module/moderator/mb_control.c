@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The moderator's control socket. The parent makes it, because only root may give it to a group; but what is done in UnixSocketDir, which belongs
- * to the children's user, is done with that user's rights. */
+/* The moderator's control socket. The parent makes it, because only root may give it to a group; but what is done in
+ * UnixSocketDir, which belongs to the children's user, is done with that user's rights. */
 
 #include "moderator/mb_moderator.h"
 
@@ -19,9 +19,9 @@
 
 struct mb_control {
     int fd;
-    pid_t owner;       /* the process that made it */
+    pid_t owner; /* the process that made it */
     const char *path;
-    mb_rights rights;  /* of the children */
+    mb_rights rights; /* of the children */
     apr_pool_t *pool;
 };
 
@@ -29,7 +29,7 @@ struct mb_control {
 typedef struct {
     int fd;
     struct sockaddr_un name;
-    gid_t group;       /* of BackhandSocketGroup, else of the children; -1: as it is made */
+    gid_t group; /* of BackhandSocketGroup, else of the children; -1: as it is made */
 } place;
 
 static int remove_socket(void *data) {
@@ -49,7 +49,8 @@ void mb_control_close(mb_control *socket) { apr_pool_cleanup_run(socket->pool, s
 
 int mb_control_fd(const mb_control *socket) { return socket->fd; }
 
-/* Whether the process that listens at the other end lives. A daemon that a killed httpd left behind may hold its socket. */
+/* Whether the process that listens at the other end lives. A daemon that a killed httpd left behind may hold its
+ * socket. */
 static int is_alive(int fd) {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -62,13 +63,14 @@ static int is_answered(const struct sockaddr_un *name) {
     struct stat info;
     int why = fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 ? 0 : errno;
     /* EACCES may also be said of the folder. */
-    int result = fd >= 0 && (why == 0 ? is_alive(fd) : why == EAGAIN || (why == EACCES && lstat(name->sun_path, &info) == 0));
+    int result =
+        fd >= 0 && (why == 0 ? is_alive(fd) : why == EAGAIN || (why == EACCES && lstat(name->sun_path, &info) == 0));
     if (fd >= 0) close(fd);
     return result;
 }
 
-/* Owner, group and mode of the socket are right from the beginning. Nobody may be root's peer by accident: where httpd was not started as root, it stays
- * as it is made, except for the group. */
+/* Owner, group and mode of the socket are right from the beginning. Nobody may be root's peer by accident: where httpd
+ * was not started as root, it stays as it is made, except for the group. */
 static int bind_socket(void *data) {
     place *place = data;
     if (is_answered(&place->name)) return EADDRINUSE;
@@ -79,7 +81,8 @@ static int bind_socket(void *data) {
     umask(before);
     if (bound < 0) return why & ~HANDING_OVER;
     /* Not superfluous: a folder may give its own group to what is made in it. */
-    if (place->group != (gid_t)-1 && lchown(place->name.sun_path, (uid_t)-1, place->group) < 0) return errno | HANDING_OVER;
+    if (place->group != (gid_t)-1 && lchown(place->name.sun_path, (uid_t)-1, place->group) < 0)
+        return errno | HANDING_OVER;
     return 0;
 }
 
@@ -105,7 +108,8 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
     if (why == EADDRINUSE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0202: another httpd uses the control socket %s: give each its own UnixSocketDir; "
-                     "the moderator is not started, every request is served here", path);
+                     "the moderator is not started, every request is served here",
+                     path);
         close(place.fd);
         return NULL;
     }
@@ -122,7 +126,8 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
 failed:
     ap_log_error(APLOG_MARK, APLOG_ERR, why, server,
                  "BH0203: cannot %s the control socket %s: the moderator is not started, every request is served here; "
-                 "check that UnixSocketDir exists and that its owner is right", doing, path);
+                 "check that UnixSocketDir exists and that its owner is right",
+                 doing, path);
     if (place.fd >= 0) close(place.fd);
     return NULL;
 }

@@ -4,8 +4,8 @@
 
 #include "moderator/mb_moderator.h"
 
-/* The name that others see, and send clients to. Without a ServerName httpd takes the address that the system's name has in /etc/hosts, on Debian
- * 127.0.1.1: that is every machine's. The system's name is better then. */
+/* The name that others see, and send clients to. Without a ServerName httpd takes the address that the system's name
+ * has in /etc/hosts, on Debian 127.0.1.1: that is every machine's. The system's name is better then. */
 static const char *announced_name(apr_pool_t *pool, const char *given) {
     char *name = apr_pcalloc(pool, BH_NAME_SIZE);
     bh_address_t address;
@@ -42,10 +42,13 @@ static const char *merged_of(const bh_facts_t *server) { return (server->slashes
 static void say_differs(void *baton, const bh_facts_t *here, const bh_facts_t *there) {
     server_rec *server = baton;
     apr_pool_t *pool = server->process->pconf;
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                 "BH0370: for ten minutes %s has had AllowEncodedSlashes %s and MergeSlashes %s, and %s %s and %s: what a URL means depends on the "
-                 "server that gets it", mb_endpoint(pool, &here->address, here->port), encoded_of(here), merged_of(here),
-                 mb_endpoint(pool, &there->address, there->port), encoded_of(there), merged_of(there));
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, 0, server,
+        "BH0370: for ten minutes %s has had AllowEncodedSlashes %s and MergeSlashes %s, and %s %s and %s: what a URL "
+        "means depends on the "
+        "server that gets it",
+        mb_endpoint(pool, &here->address, here->port), encoded_of(here), merged_of(here),
+        mb_endpoint(pool, &there->address, there->port), encoded_of(there), merged_of(there));
 }
 
 bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb_control *control) {

@@ -2,10 +2,10 @@
 
 /* The life of the moderator: the one helper process of an httpd.
  *
- * It is forked by the parent without exec, as mod_cgid does it: so one file is all that is deployed. The place must be one where the
- * scoreboard exists: post_config at a graceful restart, pre_mpm otherwise (pre_mpm alone is not run by a graceful
- * restart, both are run by SIGHUP, hence the flag). It is tied to the configuration's pool, and so ends with each generation; the
- * parent starts a new one when it dies. It ends itself when the parent is gone.
+ * It is forked by the parent without exec, as mod_cgid does it: so one file is all that is deployed. The place must be
+ * one where the scoreboard exists: post_config at a graceful restart, pre_mpm otherwise (pre_mpm alone is not run by a
+ * graceful restart, both are run by SIGHUP, hence the flag). It is tied to the configuration's pool, and so ends with
+ * each generation; the parent starts a new one when it dies. It ends itself when the parent is gone.
  */
 
 #include "moderator/mb_moderator.h"
@@ -24,30 +24,33 @@
 #include <sys/socket.h>
 #include <syslog.h>
 
-/* The moderator's exit code for what only the configuration can change: it is not started again before the next restart. Above all signals, because
- * httpd tells the parent one number for both; 7 and 15 mean something to the MPMs. What the network or the system may change is none of it. */
+/* The moderator's exit code for what only the configuration can change: it is not started again before the next
+ * restart. Above all signals, because httpd tells the parent one number for both; 7 and 15 mean something to the MPMs.
+ * What the network or the system may change is none of it. */
 #define EXIT_HOPELESS 100
 #define EXIT_FAILED 101
 
 /* The moderator of this generation. */
 static struct {
-    apr_proc_t *process;   /* its pid, in memory of the configuration's pool: APR looks at it after we are unloaded */
-    int alive;             /* whether the pid is still ours to signal */
+    apr_proc_t *process; /* its pid, in memory of the configuration's pool: APR looks at it after we are unloaded */
+    int alive;           /* whether the pid is still ours to signal */
     server_rec *server;
-    pid_t parent;          /* httpd's, which forks it */
-    apr_pool_t *pool;      /* the configuration's */
+    pid_t parent;     /* httpd's, which forks it */
+    apr_pool_t *pool; /* the configuration's */
     mb_server *settings;
-    mb_control *control;   /* listening socket; NULL: none */
+    mb_control *control; /* listening socket; NULL: none */
     int started;
-    bh_sockets_t *sockets; /* where its sockets are: what is announced while no moderator lives waits there for the next */
-    int forkless;          /* the last fork failed: tried again at the parent's next look */
+    /* where its sockets are: what is announced while no moderator lives waits there for the next */
+    bh_sockets_t *sockets;
+    int forkless; /* the last fork failed: tried again at the parent's next look */
     bh_moderator_config_t config;
 } self;
 
 static apr_status_t start(void);
 
 static void say_cannot_start(const char *why) {
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server, "BH0205: the moderator cannot start: %s; every request is served here", why);
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server,
+                 "BH0205: the moderator cannot start: %s; every request is served here", why);
 }
 
 /* ---- In the moderator ---- */
@@ -58,10 +61,12 @@ static int error_log_fd(void) {
     return fd;
 }
 
-/* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened. */
+/* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened.
+ */
 static void close_unless_needed(int fd, int log) {
     if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && !bh_sockets_have(self.sockets, fd)
-        && !mb_pool_has(fd)) close(fd);
+        && !mb_pool_has(fd))
+        close(fd);
 }
 
 static void close_descriptors(void) {
@@ -69,12 +74,14 @@ static void close_descriptors(void) {
     int log = error_log_fd();
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         uint32_t fd;
-        if (bh_number_parse(entry->d_name, BH_UNIT_NONE, 0, INT_MAX, &fd, NULL, 0) == BH_OK && (int)fd != dirfd(directory))
+        if (bh_number_parse(entry->d_name, BH_UNIT_NONE, 0, INT_MAX, &fd, NULL, 0) == BH_OK
+            && (int)fd != dirfd(directory))
             close_unless_needed((int)fd, log);
     }
     if (directory) closedir(directory);
     /* No descriptor left for that, or no /proc. */
-    else for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) close_unless_needed(fd, log);
+    else
+        for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) close_unless_needed(fd, log);
 }
 
 static void leave(int code) {
@@ -95,14 +102,19 @@ static void check_directory(void) {
     if (access(self.settings->directory, R_OK | W_OK | X_OK) == 0) return;
     if (ap_unixd_config.chroot_dir) {
         /* The control socket is outside, where the parent has made it; only the speed of the machine is kept inside. */
-        ap_log_error(APLOG_MARK, APLOG_WARNING, errno, self.server,
-                     "BH0372: ChrootDir %s has no folder %s in it that the user of the children may read and write: the speed of this machine is "
-                     "measured at each start", ap_unixd_config.chroot_dir, self.settings->directory);
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, errno, self.server,
+            "BH0372: ChrootDir %s has no folder %s in it that the user of the children may read and write: the speed "
+            "of this machine is "
+            "measured at each start",
+            ap_unixd_config.chroot_dir, self.settings->directory);
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_ERR, errno, self.server,
-                 "BH0204: UnixSocketDir %s is not readable and writable for the user of the children: the moderator is not "
-                 "started, every request is served here", self.settings->directory);
+    ap_log_error(
+        APLOG_MARK, APLOG_ERR, errno, self.server,
+        "BH0204: UnixSocketDir %s is not readable and writable for the user of the children: the moderator is not "
+        "started, every request is served here",
+        self.settings->directory);
     leave(EXIT_HOPELESS);
 }
 
@@ -113,8 +125,8 @@ static void work(pid_t parent) {
     apr_signal(SIGCHLD, SIG_DFL);
     apr_signal(SIGPIPE, SIG_IGN);
     apr_signal(AP_SIG_GRACEFUL_STOP, SIG_IGN);
-    /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. At once: there may be no /dev/log where
-     * ChrootDir leads. */
+    /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. At once:
+     * there may be no /dev/log where ChrootDir leads. */
     if (!self.server->error_log) closelog();
     close_descriptors();
     if (!self.server->error_log) openlog(ap_server_argv0, LOG_PID | LOG_CONS | LOG_NDELAY, 0);
@@ -140,8 +152,8 @@ static apr_status_t close_sockets(void *data) {
     return APR_SUCCESS;
 }
 
-/* No moderator before the next restart: the table would go stale, so children stop looking at it, and nobody would answer
- * at the control socket. */
+/* No moderator before the next restart: the table would go stale, so children stop looking at it, and nobody would
+ * answer at the control socket. */
 static void give_up(void) {
     close_sockets(NULL);
     if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
@@ -158,8 +170,10 @@ static void note_end(int status) {
         give_up(); /* it has said why */
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server, "BH0206: the moderator (pid %" APR_PID_T_FMT ") has ended with "
-                 "signal or code %d: starting a new one", self.process->pid, status);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server,
+                 "BH0206: the moderator (pid %" APR_PID_T_FMT ") has ended with "
+                 "signal or code %d: starting a new one",
+                 self.process->pid, status);
     start();
 }
 
@@ -167,17 +181,13 @@ static void note_end(int status) {
 static void on_process_event(int reason, void *data, int status) {
     (void)data;
     switch (reason) {
-    case APR_OC_REASON_DEATH:
-        note_end(status);
-        break;
+    case APR_OC_REASON_DEATH: note_end(status); break;
     case APR_OC_REASON_LOST:
         self.alive = 0;
         apr_proc_other_child_unregister(self.process);
         if (!mb_mpm_is_stopping()) start();
         break;
-    case APR_OC_REASON_RESTART:
-        apr_proc_other_child_unregister(self.process);
-        break;
+    case APR_OC_REASON_RESTART: apr_proc_other_child_unregister(self.process); break;
     case APR_OC_REASON_UNREGISTER:
         /* The configuration goes away. note_subprocess waits for it and kills it if it must. */
         if (!self.alive) break;
@@ -196,11 +206,12 @@ static void open_sockets(void) {
         apr_pool_cleanup_register(self.pool, NULL, close_sockets, apr_pool_cleanup_null);
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server, "BH0220: %s: what is announced while the moderator is replaced is lost", error);
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, self.server,
+                 "BH0220: %s: what is announced while the moderator is replaced is lost", error);
 }
 
-/* Another time it may work: the parent looks again as often as httpd runs its monitor hook, every ten seconds or so. Until then the children do not
- * look at a table that grows old. */
+/* Another time it may work: the parent looks again as often as httpd runs its monitor hook, every ten seconds or so.
+ * Until then the children do not look at a table that grows old. */
 static void wait_for_fork(apr_status_t why) {
     if (!self.forkless)
         ap_log_error(APLOG_MARK, APLOG_ERR, why, self.server,

@@ -21,8 +21,8 @@ mb_rights mb_rights_of_children(void);
 mb_rights mb_rights_of_path(const char *file);
 /* Returns 0 or an error number, of one byte. */
 typedef int (*mb_rights_fn)(void *baton);
-/* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of the rights. What it
- * returned, or why it could not be called. */
+/* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of
+ * the rights. What it returned, or why it could not be called. */
 int mb_rights_run(const mb_rights *rights, gid_t group, mb_rights_fn act, void *baton);
 
 /* ---- The control socket: mb_control.c ---- */

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* BackhandModeratorPIDFile: a file with the moderator's process id, there as long as there is a moderator. The parent writes it, which may
- * write where the children's user may not; where another user could change the path meanwhile, it is written with that user's rights. */
+/* BackhandModeratorPIDFile: a file with the moderator's process id, there as long as there is a moderator. The parent
+ * writes it, which may write where the children's user may not; where another user could change the path meanwhile, it
+ * is written with that user's rights. */
 
 #include "moderator/mb_moderator.h"
 
@@ -37,8 +38,8 @@ typedef struct {
     pid_t pid;
 } entry;
 
-/* Whoever reads the name sees a whole file. What stands there before is replaced, not followed: neither mkostemp nor rename goes through a
- * symbolic link at the end of a path. */
+/* Whoever reads the name sees a whole file. What stands there before is replaced, not followed: neither mkostemp nor
+ * rename goes through a symbolic link at the end of a path. */
 static int replace(void *data) {
     const entry *entry = data;
     char temporary[APR_PATH_MAX], line[32];
@@ -60,7 +61,8 @@ void mb_pidfile_write(apr_pool_t *pool, server_rec *server, const char *path, pi
     int why = mb_rights_run(&rights, (gid_t)-1, replace, &entry);
     if (why) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, why, server,
-                     "BH0209: cannot write the moderator's process id to %s: the moderator runs without the file", path);
+                     "BH0209: cannot write the moderator's process id to %s: the moderator runs without the file",
+                     path);
         return;
     }
     if (!written) apr_pool_cleanup_register(pool, NULL, remove_file, apr_pool_cleanup_null);

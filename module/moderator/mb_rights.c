@@ -2,10 +2,11 @@
 
 /* Writing into folders that others own.
  *
- * httpd's parent may be root, and names in a folder of another user mean what that user likes: between two system calls a socket becomes a hard link
- * to another file, or a folder becomes a link to another folder. So the parent does not act there with its own rights: a process that it forks takes the
- * rights of the folder's user first, and can then do nothing that this user could not do itself. The parent's own rights stay untouched; lowered in place
- * (setfsuid), they would take its death signal and its core dumps with them.
+ * httpd's parent may be root, and names in a folder of another user mean what that user likes: between two system calls
+ * a socket becomes a hard link to another file, or a folder becomes a link to another folder. So the parent does not
+ * act there with its own rights: a process that it forks takes the rights of the folder's user first, and can then do
+ * nothing that this user could not do itself. The parent's own rights stay untouched; lowered in place (setfsuid), they
+ * would take its death signal and its core dumps with them.
  */
 
 #include "moderator/mb_moderator.h"
@@ -29,7 +30,8 @@ mb_rights mb_rights_of_children(void) {
     return (mb_rights){ap_unixd_config.user_id, ap_unixd_config.group_id, ap_unixd_config.user_name};
 }
 
-/* All of the rights, for good. The groups of the user are looked up where it has a name, as httpd does for its children. */
+/* All of the rights, for good. The groups of the user are looked up where it has a name, as httpd does for its
+ * children. */
 static int take(const mb_rights *rights, gid_t group) {
     int named = rights->name && rights->name[0] && rights->name[0] != '#';
     if (named ? initgroups(rights->name, rights->group) < 0 : setgroups(1, &rights->group) < 0) return errno;
@@ -68,14 +70,16 @@ static int follow(char *path, size_t length) {
     return 1;
 }
 
-/* Whether others than root may make something new there. What an access control list allows shows as the group's rights. */
+/* Whether others than root may make something new there. What an access control list allows shows as the group's
+ * rights. */
 static int is_shared(const char *path, const struct stat *info) {
     if (S_ISLNK(info->st_mode)) return 0;
     if (info->st_mode & S_IWOTH) return 1;
     return info->st_mode & S_IWGRP && (info->st_gid != 0 || lgetxattr(path, "system.posix_acl_access", NULL, 0) > 0);
 }
 
-/* Whether another user can put something else where this is: its owner, or all that may write to a folder. In a sticky one they may change their own only. */
+/* Whether another user can put something else where this is: its owner, or all that may write to a folder. In a sticky
+ * one they may change their own only. */
 static int is_others(const char *path, const struct stat *info, mb_rights *rights) {
     int open_to_all = !(info->st_mode & S_ISVTX) && is_shared(path, info);
     if (info->st_uid == 0 && !open_to_all) return 0;
@@ -92,12 +96,15 @@ mb_rights mb_rights_of_path(const char *file) {
     int above_shared = 0;
     for (int links = 0; links < LINKS_MOST;) {
         size_t end = at + strcspn(path + at, "/");
-        if (!path[end]) return (mb_rights){0, 0, NULL}; /* the file itself: whatever it is, it is replaced and not followed */
+        /* the file itself: whatever it is, it is replaced and not followed */
+        if (!path[end]) return (mb_rights){0, 0, NULL};
         char kept = path[end];
         path[end] = '\0';
-        int missing = lstat(path, &info) < 0, others = !missing && is_others(path, &info, &rights), shared = !missing && is_shared(path, &info);
+        int missing = lstat(path, &info) < 0, others = !missing && is_others(path, &info, &rights),
+            shared = !missing && is_shared(path, &info);
         path[end] = kept;
-        /* Nothing there; where others may write to the folder above, even a sticky one, they may put a link of theirs there. */
+        /* Nothing there; where others may write to the folder above, even a sticky one, they may put a link of theirs
+         * there. */
         if (missing) return above_shared ? mb_rights_of_children() : (mb_rights){0, 0, NULL};
         if (others) return rights;
         above_shared = shared;

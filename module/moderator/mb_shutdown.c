@@ -2,13 +2,14 @@
 
 /* Whether httpd is stopping: how the moderator gets to know of it in time.
  *
- * At a stop at once the parent signals the moderator before anything else: prefork signals its whole process group, and all MPMs end with
- * ap_reclaim_child_processes, which begins with "other children". At a restart it has raised the generation before. So a signal of the parent's in the
- * moderator's own generation is proof.
+ * At a stop at once the parent signals the moderator before anything else: prefork signals its whole process group, and
+ * all MPMs end with ap_reclaim_child_processes, which begins with "other children". At a restart it has raised the
+ * generation before. So a signal of the parent's in the moderator's own generation is proof.
  *
- * At a graceful stop no hook runs in the parent, and the moderator is signalled when all children are gone, which may be hours later. But the parent
- * closes the port, and each child runs child_stopping. So a child leaves a word in the segment and wakes the moderator, whose user it
- * shares. A child that is one too many, has served its MaxConnectionsPerChild or was killed ends in the same way: only the closed port is proof.
+ * At a graceful stop no hook runs in the parent, and the moderator is signalled when all children are gone, which may
+ * be hours later. But the parent closes the port, and each child runs child_stopping. So a child leaves a word in the
+ * segment and wakes the moderator, whose user it shares. A child that is one too many, has served its
+ * MaxConnectionsPerChild or was killed ends in the same way: only the closed port is proof.
  */
 
 #include "moderator/mb_moderator.h"
@@ -61,8 +62,9 @@ static const char *write_local(const apr_sockaddr_t *listener, char *text, size_
     return NULL;
 }
 
-/* Whether the kernel has no listening socket there. A connection that is refused would say so, too, but one that is made counts for
- * MaxConnectionsPerChild, and an address that has moved to another machine would be asked there. Unknown is "no". */
+/* Whether the kernel has no listening socket there. A connection that is refused would say so, too, but one that is
+ * made counts for MaxConnectionsPerChild, and an address that has moved to another machine would be asked there.
+ * Unknown is "no". */
 static int is_closed(const apr_sockaddr_t *listener) {
     enum { LISTENING = 0x0A }; /* TCP_LISTEN in the kernel's numbers */
     char wanted[48], local[48], line[256];

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* One attempt to have a server answer. Until something has gone on to the client, an attempt that failed can be undone, and another server
- * may try: what mod_proxy changed in the request is put back, and a server's "503 Service Unavailable" is held back meanwhile. If nobody does
- * better, it is given to the client after all, as the server sent it.
+/* One attempt to have a server answer. Until something has gone on to the client, an attempt that failed can be undone,
+ * and another server may try: what mod_proxy changed in the request is put back, and a server's "503 Service
+ * Unavailable" is held back meanwhile. If nobody does better, it is given to the client after all, as the server sent
+ * it.
  */
 
 #include "proxy/mb_proxy.h"
@@ -13,7 +14,8 @@
 #define ANSWER_FILTER "BACKHAND_ANSWER"
 static ap_filter_rec_t *answer_filter;
 
-/* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the answer. */
+/* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the
+ * answer. */
 #define MOST_KEPT (64 * 1024)
 
 /* By its method alone (RFC 9110, 9.2.2). Others may have had their effect although no answer came. */
@@ -40,8 +42,9 @@ int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !has_body(r)
 
 /* What an answer changes in the request. */
 static mb_answer answer_in(const request_rec *r) {
-    return (mb_answer){r->status, r->status_line, r->headers_out, r->trailers_out, r->content_type, r->content_encoding,
-                       r->content_languages, r->no_cache, r->no_local_copy, r->sent_bodyct, r->eos_sent, r->mtime};
+    return (mb_answer){r->status,        r->status_line,      r->headers_out,       r->trailers_out,
+                       r->content_type,  r->content_encoding, r->content_languages, r->no_cache,
+                       r->no_local_copy, r->sent_bodyct,      r->eos_sent,          r->mtime};
 }
 
 static void put_answer(request_rec *r, const mb_answer *answer) {
@@ -68,27 +71,33 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const
     apr_table_unset(r->notes, "proxy-error-override");
     apr_table_unset(r->notes, "proxy_timedout");
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
-    /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table of its own. */
+    /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table
+     * of its own. */
     if (mb_scheme_is_http2(attempt->scheme)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
 }
 
-/* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has seen the request. */
+/* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has
+ * seen the request. */
 static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
     if (result != HTTP_SERVICE_UNAVAILABLE) return 0;
     if (mb_scheme_is_http2(attempt->scheme)) return !mb_handshake_is_sent(r);
     return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
-/* Too long a line, or no header at all: what mod_proxy calls 502 after it has read an answer. Another server would answer the same. */
+/* Too long a line, or no header at all: what mod_proxy calls 502 after it has read an answer. Another server would
+ * answer the same. */
 static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int result) {
-    return result == HTTP_BAD_GATEWAY && !mb_scheme_is_http2(attempt->scheme) && r->status_line != attempt->before.status_line && !mb_response_ended();
+    return result == HTTP_BAD_GATEWAY && !mb_scheme_is_http2(attempt->scheme)
+           && r->status_line != attempt->before.status_line && !mb_response_ended();
 }
 
 static void tell_unreadable(request_rec *r) {
     static uint64_t next_ms;
     if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0465: mod_proxy cannot read the header of an answer, and says above why: answered with 502, "
-                  "no other server is asked; for long lines there is BackhandResponseFieldSize (%d bytes)", mb_main_server()->response_field_size);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                  "BH0465: mod_proxy cannot read the header of an answer, and says above why: answered with 502, "
+                  "no other server is asked; for long lines there is BackhandResponseFieldSize (%d bytes)",
+                  mb_main_server()->response_field_size);
 }
 
 /* The server has said that it knows no such server as this one. */
@@ -105,7 +114,8 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     mb_response_restore(r);
     if (attempt->held) return attempt->is_unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
-    /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to blame. */
+    /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to
+     * blame. */
     if (mb_scheme_is_http2(attempt->scheme) && r->connection->aborted) {
         attempt->result = DONE;
         return BH_OUTCOME_ANSWERED;
@@ -156,11 +166,13 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
     if (!attempt->passed && is_turned_away(r, r->status)) attempt->is_unknown = 1;
     int may_hold = attempt->is_unknown ? !has_body(r) : attempt->repeatable;
-    if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE) attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE)
+        attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {
         apr_status_t status = ap_save_brigade(filter, &attempt->held, &brigade, r->pool);
         if (status != APR_SUCCESS) return status;
-        if (apr_brigade_length(attempt->held, 0, &length) == APR_SUCCESS && length >= 0 && length <= MOST_KEPT) return APR_SUCCESS;
+        if (apr_brigade_length(attempt->held, 0, &length) == APR_SUCCESS && length >= 0 && length <= MOST_KEPT)
+            return APR_SUCCESS;
         brigade = attempt->held;
         attempt->held = NULL;
     }

@@ -1,17 +1,19 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A request's body after servers refused it: what mod_proxy has read of it can be read again by what serves the request here. */
+/* A request's body after servers refused it: what mod_proxy has read of it can be read again by what serves the request
+ * here. */
 
 #include "proxy/mb_proxy.h"
 
 #define BODY_FILTER "BACKHAND_BODY"
 
-/* Where mod_proxy_http keeps what it has read of the request's body, for its next attempt, and where we keep it then. */
+/* Where mod_proxy_http keeps what it has read of the request's body, for its next attempt, and where we keep it then.
+ */
 #define THEIR_BODY "proxy-req-input"
 #define OUR_BODY "mod_backhand.body"
 
-/* What was read of the body, but is not gone. mod_proxy_http must not find it: where "here" is an application that it asks, it would take it
- * beside what our filter gives it. */
+/* What was read of the body, but is not gone. mod_proxy_http must not find it: where "here" is an application that it
+ * asks, it would take it beside what our filter gives it. */
 static apr_bucket_brigade *take_over_body(request_rec *r) {
     void *body = NULL;
     apr_pool_userdata_get(&body, OUR_BODY, r->pool);
@@ -51,20 +53,15 @@ static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input
         return ap_get_brigade(filter->next, to, mode, block, bytes);
     }
     switch (mode) {
-    case AP_MODE_READBYTES:
-        return take(to, body, bytes);
-    case AP_MODE_GETLINE:
-        return apr_brigade_split_line(to, body, block, bytes > 0 ? bytes : HUGE_STRING_LEN);
-    case AP_MODE_EXHAUSTIVE:
-        APR_BRIGADE_CONCAT(to, body);
-        return APR_SUCCESS;
-    default: /* nobody looks ahead into a body, or reads empty lines from it */
-        return APR_ENOTIMPL;
+    case AP_MODE_READBYTES: return take(to, body, bytes);
+    case AP_MODE_GETLINE: return apr_brigade_split_line(to, body, block, bytes > 0 ? bytes : HUGE_STRING_LEN);
+    case AP_MODE_EXHAUSTIVE: APR_BRIGADE_CONCAT(to, body); return APR_SUCCESS;
+    default: /* nobody looks ahead into a body, or reads empty lines from it */ return APR_ENOTIMPL;
     }
 }
 
-/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the way. What a ProxyPass has
- * read of a request that no chain has decided on is mod_proxy's. */
+/* An internal redirect (mod_rewrite, Action, ErrorDocument) begins with the connection's filters: ours is lost on the
+ * way. What a ProxyPass has read of a request that no chain has decided on is mod_proxy's. */
 static void give_back_to_redirect(request_rec *r) {
     if (r->prev && !r->main && apr_table_get(r->prev->subprocess_env, "BACKHAND_ACTION")) mb_body_give_back(r);
 }

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A request sent to a server: mod_proxy's scheme handler is run with a worker of our own for each server (mb_worker.c). */
+/* A request sent to a server: mod_proxy's scheme handler is run with a worker of our own for each server (mb_worker.c).
+ */
 
 #include "proxy/mb_proxy.h"
 
@@ -27,8 +28,11 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 static void tell_unasked(request_rec *r, int result) {
     static uint64_t next_ms;
     if (result >= HTTP_INTERNAL_SERVER_ERROR && mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0492: mod_proxy answers with %d and has asked no server; LogLevel proxy:info proxy_http:info has its "
-                      "reason", result);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_ERR, 0, r,
+            "BH0492: mod_proxy answers with %d and has asked no server; LogLevel proxy:info proxy_http:info has its "
+            "reason",
+            result);
 }
 
 /* mod_proxy at work. */
@@ -63,7 +67,8 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
-bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt) {
+bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
+                        mb_sending how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = mb_scheme_is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
@@ -95,11 +100,13 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    mb_end end = {.id = id, .server = facts, .origin = way.origin, .ended_us = ended_us, .untrusted = untrusted, .silent = gone};
+    mb_end end = {
+        .id = id, .server = facts, .origin = way.origin, .ended_us = ended_us, .untrusted = untrusted, .silent = gone};
     outcome = mb_feedback_report(r, &end, outcome, attempt);
     attempt->was_kept = !mb_handshake_connected();
     if (outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
-    /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a signature. */
+    /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a
+     * signature. */
     else if (ap_is_HTTP_ERROR(result)) mb_prepare_undo_headers(r, &old);
     mb_worker_release(&way);
     return outcome;

@@ -2,9 +2,9 @@
 
 /* New connections to servers, at the moment when mod_proxy has made them and has sent nothing.
  *
- * mod_ssl shakes hands with the first bytes of the request: when it finds that a server cannot be trusted, part of the client's body is gone,
- * and mod_proxy says 500. So it is done before, and a server that fails it is one that has refused the connection: nothing was sent,
- * another may have the request.
+ * mod_ssl shakes hands with the first bytes of the request: when it finds that a server cannot be trusted, part of the
+ * client's body is gone, and mod_proxy says 500. So it is done before, and a server that fails it is one that has
+ * refused the connection: nothing was sent, another may have the request.
  */
 
 #include "proxy/mb_proxy.h"
@@ -18,8 +18,8 @@
 /* A handshake that took so long tells that the server is silent, not that it is not trusted. */
 #define LONG apr_time_from_sec(3)
 
-/* What this thread sends to a server now. A request is worked on by one thread, from the beginning of an attempt to its end. The model
- * makes the linker's own library no dependency of the module. */
+/* What this thread sends to a server now. A request is worked on by one thread, from the beginning of an attempt to its
+ * end. The model makes the linker's own library no dependency of the module. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
     request_rec *r;
     mb_scheme scheme;

@@ -1,11 +1,13 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* mod_proxy and the pool of all children: the connection of a worker is changed between two requests, when no request has it.
+/* mod_proxy and the pool of all children: the connection of a worker is changed between two requests, when no request
+ * has it.
  *
- * In a process with one thread mod_proxy keeps one connection for each worker (worker->cp->conn). Before a request it gets the socket that came out
- * of the pool: mod_proxy takes a record with a socket and without a conn_rec for a connection that is there, looks whether it is open, and makes
- * the conn_rec. After the request the pool gets a copy of the descriptor, and mod_proxy closes its own, as it closes any connection: nothing is
- * shut down by that, so the copy goes on.
+ * In a process with one thread mod_proxy keeps one connection for each worker (worker->cp->conn). Before a request it
+ * gets the socket that came out of the pool: mod_proxy takes a record with a socket and without a conn_rec for a
+ * connection that is there, looks whether it is open, and makes the conn_rec. After the request the pool gets a copy of
+ * the descriptor, and mod_proxy closes its own, as it closes any connection: nothing is shut down by that, so the copy
+ * goes on.
  */
 
 #include "proxy/mb_proxy.h"
@@ -67,7 +69,8 @@ void mb_lend_begin(const mb_route *way, int fd) {
     close(fd);
 }
 
-/* Whether nothing of an answer is left: neither in its filters nor in the kernel. That it has ended is found when it is taken. */
+/* Whether nothing of an answer is left: neither in its filters nor in the kernel. That it has ended is found when it is
+ * taken. */
 static int is_read(conn_rec *c) {
     apr_bucket_brigade *rest = apr_brigade_create(c->pool, c->bucket_alloc);
     apr_status_t status = ap_get_brigade(c->input_filters, rest, AP_MODE_SPECULATIVE, APR_NONBLOCK_READ, 1);
@@ -79,7 +82,8 @@ static int is_read(conn_rec *c) {
 /* mod_proxy has released it and has not closed it: the answer is complete, and the server keeps it. */
 static int is_reusable(const proxy_conn_rec *record) {
     conn_rec *c = record->connection;
-    return c && !record->close && !record->is_ssl && !c->aborted && c->keepalive != AP_CONN_CLOSE && !c->data_in_output_filters && is_read(c);
+    return c && !record->close && !record->is_ssl && !c->aborted && c->keepalive != AP_CONN_CLOSE
+           && !c->data_in_output_filters && is_read(c);
 }
 
 void mb_lend_end(const mb_route *way, uint32_t id, const bh_facts_t *server, uint64_t now_ms) {

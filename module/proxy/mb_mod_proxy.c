@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* mod_proxy's functions. It may be loaded after us, so they are looked up once the configuration is read; a configuration that needs what is not
- * there is refused. */
+/* mod_proxy's functions. It may be loaded after us, so they are looked up once the configuration is read; a
+ * configuration that needs what is not there is refused. */
 
 #include "proxy/mb_proxy.h"
 
@@ -11,7 +11,8 @@
 
 mb_mod_proxy mb_mp;
 
-/* The minor number of httpd's interface that this is compiled for: a new one may append fields to structs. Set by a test only. */
+/* The minor number of httpd's interface that this is compiled for: a new one may append fields to structs. Set by a
+ * test only. */
 #ifndef MB_BUILT_MINOR
 #define MB_BUILT_MINOR MODULE_MAGIC_NUMBER_MINOR
 #endif
@@ -46,7 +47,9 @@ static const char *find_all(void) {
     for (const module *each = ap_top_module; each; each = each->next)
         if (mb_mp.vector < ((size_t)each->module_index + 1) * sizeof(void *))
             mb_mp.vector = ((size_t)each->module_index + 1) * sizeof(void *);
-    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler && mb_mp.acquire_connection && mb_mp.release_connection) return NULL;
+    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler && mb_mp.acquire_connection
+        && mb_mp.release_connection)
+        return NULL;
     mb_mp.proxy = NULL;
     return "a mod_proxy of httpd 2.4";
 }
@@ -66,7 +69,8 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (!missing || !mb_line_first(MB_FIRST_CHAIN)) return OK;
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                  "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
-                 "(on Debian: a2enmod proxy proxy_http)", mb_line_first(MB_FIRST_CHAIN), missing);
+                 "(on Debian: a2enmod proxy proxy_http)",
+                 mb_line_first(MB_FIRST_CHAIN), missing);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -78,7 +82,8 @@ static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         if (!missing) continue;
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                      "BH0105: BackhandScheme %s at %s needs %s: add what is missing of its LoadModule lines "
-                     "(on Debian: a2enmod ssl proxy_http2)", mb_scheme_names[scheme], mb_line_first(MB_FIRST_SCHEME + scheme), missing);
+                     "(on Debian: a2enmod ssl proxy_http2)",
+                     mb_scheme_names[scheme], mb_line_first(MB_FIRST_SCHEME + scheme), missing);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

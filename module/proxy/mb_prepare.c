@@ -13,19 +13,22 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
     const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
     if (old->preserve_host && !old->interpolate_env) return r->per_dir_config;
     /* mod_proxy knows how large its own are. */
-    proxy_dir_conf *changed = mb_mp.is_newer ? mb_mp.proxy->create_dir_config(r->pool, NULL) : apr_pmemdup(r->pool, old, sizeof *changed);
+    proxy_dir_conf *changed =
+        mb_mp.is_newer ? mb_mp.proxy->create_dir_config(r->pool, NULL) : apr_pmemdup(r->pool, old, sizeof *changed);
     changed->preserve_host = changed->preserve_host_set = 1;
-    changed->interpolate_env = 0; /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
+    /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
+    changed->interpolate_env = 0;
     /* It changes neither. */
     if (mb_mp.is_newer) changed = mb_mp.proxy->merge_dir_config(r->pool, (void *)(intptr_t)old, changed);
-    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000 instructions. */
+    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000
+     * instructions. */
     ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
     ap_set_module_config(copy, mb_mp.proxy, changed);
     return copy;
 }
 
-/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe the request to be this
- * server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
+/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe
+ * the request to be this server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
 static void protect(request_rec *r, const char *header) {
     static const char *const ours[] = {MB_GUARD_HEADER, MB_HOPS_HEADER, FORWARDED_PROTO, NULL};
     const char *list = apr_table_get(r->headers_in, header);
@@ -36,8 +39,9 @@ static void protect(request_rec *r, const char *header) {
     else apr_table_unset(r->headers_in, header);
 }
 
-/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise it closes the client's
- * connection unanswered. Then httpd itself would not see that this is the last request of the connection. */
+/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise
+ * it closes the client's connection unanswered. Then httpd itself would not see that this is the last request of the
+ * connection. */
 static void forget_keepalives(conn_rec *connection, int most) {
     if (most && connection->keepalives >= most) connection->keepalive = AP_CONN_CLOSE;
     connection->keepalives = 0;
@@ -47,19 +51,26 @@ static void forget_keepalives(conn_rec *connection, int most) {
 static void count_down(request_rec *r, const char *text) {
     int64_t most = r->method_number == M_OPTIONS ? bh_max_forwards(text) : 0;
     if (most)
-        apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (apr_int64_t)(most - 1)));
+        apr_table_setn(r->headers_in, "Max-Forwards",
+                       apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (apr_int64_t)(most - 1)));
 }
 
-/* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says of the scheme counts, too. With
- * the PROXY protocol the headers may be the client's own. */
+/* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says
+ * of the scheme counts, too. With the PROXY protocol the headers may be the client's own. */
 static int is_by_proxy(request_rec *r) {
     return r->useragent_addr != r->connection->client_addr && !mb_sender_is_relayed(r);
 }
 
 mb_before mb_prepare(request_rec *r, char *filename) {
-    mb_before old = {r->filename, r->handler, r->proxyreq, r->per_dir_config, apr_table_get(r->headers_in, FORWARDED_PROTO),
-                  apr_table_get(r->headers_in, "Host"), apr_table_get(r->headers_in, "Max-Forwards"),
-                  apr_table_get(r->notes, SOCKET_NOTE), r->connection->keepalives};
+    mb_before old = {r->filename,
+                     r->handler,
+                     r->proxyreq,
+                     r->per_dir_config,
+                     apr_table_get(r->headers_in, FORWARDED_PROTO),
+                     apr_table_get(r->headers_in, "Host"),
+                     apr_table_get(r->headers_in, "Max-Forwards"),
+                     apr_table_get(r->notes, SOCKET_NOTE),
+                     r->connection->keepalives};
     if (old.socket) apr_table_unset(r->notes, SOCKET_NOTE);
     r->filename = filename;
     r->handler = "proxy-server";

@@ -14,13 +14,15 @@
 
 /* ---- mod_proxy: mb_mod_proxy.c ---- */
 
-/* mod_proxy, looked up when the configuration has been read: it may be loaded after us, so that we cannot be linked with it. */
+/* mod_proxy, looked up when the configuration has been read: it may be loaded after us, so that we cannot be linked
+ * with it. */
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
     module *http;
     module *http2; /* NULL: not loaded */
     size_t vector; /* bytes of a configuration vector up to the last module */
-    int is_newer;  /* than the headers that this was compiled with: its structs may be longer than we know, and are not copied */
+    /* than the headers that this was compiled with: its structs may be longer than we know, and are not copied */
+    int is_newer;
     __typeof__(&ap_proxy_define_worker) define_worker;
     __typeof__(&ap_proxy_initialize_worker) initialize_worker;
     __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
@@ -64,11 +66,11 @@ typedef struct mb_attempt {
     uint32_t chain;           /* number of the chain that has sent it: whose times its own count among */
     const bh_facts_t *server; /* who is asked, and how */
     mb_scheme scheme;
-    int result;               /* what mod_proxy returned */
-    int why;                  /* errno of a refusal, as the kernel says it to another connection; 0: not known */
-    int lacks;                /* errno of what this process lacked for a connection; 0: nothing */
-    uint64_t began_us;        /* CLOCK_MONOTONIC, as the next */
-    uint64_t first_us;        /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
+    int result;        /* what mod_proxy returned */
+    int why;           /* errno of a refusal, as the kernel says it to another connection; 0: not known */
+    int lacks;         /* errno of what this process lacked for a connection; 0: nothing */
+    uint64_t began_us; /* CLOCK_MONOTONIC, as the next */
+    uint64_t first_us; /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
 } mb_attempt;
 
 /* Whether the request may be done again by another server, although the first may have had it. */
@@ -92,7 +94,8 @@ typedef struct mb_sending {
     int free;       /* the chain placed it freely: what comes of it is evidence */
 } mb_sending;
 /* Sends the request to the server of the row. */
-bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts, mb_sending how, mb_attempt *attempt);
+bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
+                        mb_sending how, mb_attempt *attempt);
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
@@ -105,7 +108,8 @@ typedef struct mb_before {
     const char *forwarded_proto;
     const char *host; /* mod_proxy_http2 takes it away */
     const char *max_forwards;
-    const char *socket; /* the local application's that a [P] names; a connection to a server must not become one to it */
+    /* the local application's that a [P] names; a connection to a server must not become one to it */
+    const char *socket;
     int keepalives;
 } mb_before;
 
@@ -123,15 +127,16 @@ typedef struct mb_end {
     const bh_facts_t *server;
     const char *origin; /* for log lines: "http://10.0.0.4:80" */
     uint64_t ended_us;
-    int untrusted;      /* the TLS handshake failed */
-    int silent;         /* the server showed no sign of life */
+    int untrusted; /* the TLS handshake failed */
+    int silent;    /* the server showed no sign of life */
 } mb_end;
 /* Writes it into the table. Returns the outcome, which is BH_OUTCOME_STARVED if it was the fault of this process. */
 bh_outcome_t mb_feedback_report(request_rec *r, const mb_end *end, bh_outcome_t outcome, mb_attempt *attempt);
 
 /* ---- Bodies after a refusal: mb_body.c ---- */
 
-/* After BH_OUTCOME_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again. */
+/* After BH_OUTCOME_REFUSED, before the request is served here: what mod_proxy has read of its body can be read again.
+ */
 void mb_body_give_back(request_rec *r);
 void mb_body_register(apr_pool_t *pool);
 
@@ -141,12 +146,13 @@ void mb_body_register(apr_pool_t *pool);
 typedef struct mb_route {
     struct mb_peer *peer; /* held until mb_worker_release */
     proxy_worker *worker;
-    const char *origin;   /* "http://10.0.0.4:80" */
-    server_rec *from;     /* the request's server, or a copy in which mod_proxy binds to an address */
-    int shared;           /* whether its connection may go into the pool of all children */
+    const char *origin; /* "http://10.0.0.4:80" */
+    server_rec *from;   /* the request's server, or a copy in which mod_proxy binds to an address */
+    int shared;         /* whether its connection may go into the pool of all children */
 } mb_route;
 /* 0: there is no worker, and it has been logged why. */
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way);
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling,
+                   mb_route *way);
 /* The request is over. If the server is gone meanwhile, its connections and memory go with the last request. */
 void mb_worker_release(const mb_route *way);
 void mb_worker_register(apr_pool_t *pool);
@@ -159,7 +165,8 @@ void mb_worker_sweep(uint64_t now_ms);
 
 /* Gives the worker, which has no connection, this one. Owns the descriptor. */
 void mb_lend_begin(const mb_route *way, int fd);
-/* After the request: puts the worker's connection into the pool, if its answer is complete and there is room. The worker then has none. */
+/* After the request: puts the worker's connection into the pool, if its answer is complete and there is room. The
+ * worker then has none. */
 void mb_lend_end(const mb_route *way, uint32_t id, const bh_facts_t *server, uint64_t now_ms);
 /* Whether this is the connection that was given to this thread's request. */
 int mb_lend_is(const apr_socket_t *socket);
@@ -175,7 +182,8 @@ typedef struct mb_copy {
 int mb_quiet_wants(const server_rec *server);
 /* Where it is wanted: with a server_rec copied already. */
 void mb_quiet_make(apr_pool_t *pool, mb_copy *copy);
-/* Until there is a connection. own: the request's server; from: what mod_proxy gets for it. Returns what mb_quiet_end wants. */
+/* Until there is a connection. own: the request's server; from: what mod_proxy gets for it. Returns what mb_quiet_end
+ * wants. */
 const struct ap_logconf *mb_quiet_begin(request_rec *r, const server_rec *own, const server_rec *from);
 /* This thread has one: what is written from now on is no attempt to connect. */
 void mb_quiet_connected(void);
@@ -191,17 +199,19 @@ int mb_silence_end(void);
 /* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
 void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
 /* An input filter's function; its context is the socket. */
-apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes);
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                             apr_off_t bytes);
 void mb_silence_register(apr_pool_t *pool);
 
 /* ---- Where connections come from: mb_source.c ---- */
 
 /* What was found out about one server, for each of httpd's servers whose requests went there. */
 typedef struct mb_source mb_source;
-/* The server_rec with which mod_proxy connects: the request's, or a copy of it. New ones come into the list, under the lock, from the pool that
- * the server's peer has; copies live as long as the child, because kept connections of several servers point to them. */
-server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_pool_t *for_ever,
-                           apr_thread_mutex_t *lock);
+/* The server_rec with which mod_proxy connects: the request's, or a copy of it. New ones come into the list, under the
+ * lock, from the pool that the server's peer has; copies live as long as the child, because kept connections of several
+ * servers point to them. */
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool,
+                           apr_pool_t *for_ever, apr_thread_mutex_t *lock);
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 
@@ -211,7 +221,8 @@ int mb_handshake_is_sent(request_rec *r);
 void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once);
 /* The answer has begun: they are not any more. */
 void mb_handshake_answered(void);
-/* The opposite of mb_handshake_begin. Returns whether a server was refused because of its TLS handshake, and not because it took too long. */
+/* The opposite of mb_handshake_begin. Returns whether a server was refused because of its TLS handshake, and not
+ * because it took too long. */
 int mb_handshake_end(void);
 /* After that: whether mod_proxy has made a new connection, instead of one that it had kept. */
 int mb_handshake_connected(void);

@@ -2,10 +2,11 @@
 
 /* What mod_proxy writes of servers that it cannot connect to.
  *
- * For each it has two lines at error level: one of the connection (AH00957), for the server_rec, and one of the request (AH01114, with HTTP/2 AH03352).
- * A request that seven servers refuse would have fourteen. Ours says it once for the request, with the system's reasons. So while mod_proxy
- * works for us, these lines are written only where LogLevel for mod_proxy is info or finer: the first because it gets a copy of the server_rec
- * (mb_source.c) with another level, the second because the request has another level until there is a connection.
+ * For each it has two lines at error level: one of the connection (AH00957), for the server_rec, and one of the request
+ * (AH01114, with HTTP/2 AH03352). A request that seven servers refuse would have fourteen. Ours says it once for the
+ * request, with the system's reasons. So while mod_proxy works for us, these lines are written only where LogLevel for
+ * mod_proxy is info or finer: the first because it gets a copy of the server_rec (mb_source.c) with another level, the
+ * second because the request has another level until there is a connection.
  */
 
 #include "proxy/mb_proxy.h"
@@ -25,7 +26,9 @@ static int level_of(const struct ap_logconf *log, const module *of) {
 static int is_plain(int level) { return level < APLOG_INFO && level > APLOG_CRIT; }
 
 /* In a newer httpd a server_rec may be longer than we know, and is not copied. */
-int mb_quiet_wants(const server_rec *server) { return !mb_mp.is_newer && is_plain(level_of(&server->log, mb_mp.proxy)); }
+int mb_quiet_wants(const server_rec *server) {
+    return !mb_mp.is_newer && is_plain(level_of(&server->log, mb_mp.proxy));
+}
 
 /* Levels of a request, with lines of the modules that connect only above error. */
 static const struct ap_logconf *mute(apr_pool_t *pool, const struct ap_logconf *log) {
@@ -46,7 +49,8 @@ const struct ap_logconf *mb_quiet_begin(request_rec *r, const server_rec *own, c
     if (from == own) return before;
     const struct ap_logconf *of = r->log ? r->log : r->connection->log ? r->connection->log : &own->log;
     r->log = of; /* what is written of the request does not go by the copy */
-    if (!mb_quiet_wants(own) || !is_plain(level_of(of, mb_mp.proxy)) || !is_plain(level_of(of, mb_mp.http))) return before;
+    if (!mb_quiet_wants(own) || !is_plain(level_of(of, mb_mp.proxy)) || !is_plain(level_of(of, mb_mp.http)))
+        return before;
     r->log = of == &own->log ? &((const mb_copy *)(const void *)from)->muted /* its first member */ : mute(r->pool, of);
     now.r = r;
     now.loud = of;

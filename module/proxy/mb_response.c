@@ -2,13 +2,13 @@
 
 /* The header of a server's answer, before mod_proxy reads it: an input filter on the connections to servers.
  *
- * mod_proxy has room for 8 kB of a line. It could have more (responsefieldsize), but would take and zero that much for every answer, which made a
- * request dearer by two thirds in instructions. So the filter gives it the beginning of a long line and a mark, keeps the rest, and puts it back
- * when the header is whole.
+ * mod_proxy has room for 8 kB of a line. It could have more (responsefieldsize), but would take and zero that much for
+ * every answer, which made a request dearer by two thirds in instructions. So the filter gives it the beginning of a
+ * long line and a mark, keeps the rest, and puts it back when the header is whole.
  *
- * mod_proxy says 502 in the same words if a line is too long or is not a header, and if the connection ended, or was silent, before the header did.
- * The first is the answer, which another server would give too; the second is a failure of the server. What the last reading has
- * brought tells them apart.
+ * mod_proxy says 502 in the same words if a line is too long or is not a header, and if the connection ended, or was
+ * silent, before the header did. The first is the answer, which another server would give too; the second is a failure
+ * of the server. What the last reading has brought tells them apart.
  */
 
 #include "proxy/mb_proxy.h"
@@ -25,11 +25,12 @@ static ap_filter_rec_t *reading_filter;
 /* The answer that this thread reads. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
     request_rec *r;
-    int ended;                 /* the last reading brought nothing, or there was none */
-    int inside;                /* the header has begun, and is not whole: its lines are there already, as a rule */
-    int given_up;              /* a line was too long */
-    int learns;                /* Keep-Alive is looked for: mod_proxy takes it away */
-    apr_array_header_t *rests; /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
+    int ended;    /* the last reading brought nothing, or there was none */
+    int inside;   /* the header has begun, and is not whole: its lines are there already, as a rule */
+    int given_up; /* a line was too long */
+    int learns;   /* Keep-Alive is looked for: mod_proxy takes it away */
+    /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
+    apr_array_header_t *rests;
 } now;
 
 void mb_response_begin(request_rec *r, int learns) {
@@ -51,11 +52,14 @@ int mb_response_ended(void) { return now.ended; }
 /* ---- Shortening ---- */
 
 /* No server knows the address, so that none can name a rest of another header. */
-static const char *mark_of(apr_pool_t *pool, int number) { return apr_psprintf(pool, "\001%pp %d\001", (void *)now.rests, number); }
+static const char *mark_of(apr_pool_t *pool, int number) {
+    return apr_psprintf(pool, "\001%pp %d\001", (void *)now.rests, number);
+}
 
 /* What mod_proxy understands must be whole, and so must what it sends on at once: interim answers, such as 103. */
 static int must_be_whole(const char *line) {
-    static const char *const beginnings[] = {"HTTP/", "Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade"};
+    static const char *const beginnings[] = {"HTTP/",      "Content-Type", "Content-Length", "Transfer-Encoding",
+                                             "Connection", "Upgrade"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
         if (ap_cstr_casecmpn(line, beginnings[i], strlen(beginnings[i])) == 0) return 1;
     return ap_is_HTTP_INFO(now.r->status) || !memchr(line, ':', MOST_GIVEN);
@@ -67,13 +71,15 @@ static const char *shorten(const char *line, apr_size_t length, apr_size_t *shor
     if (!now.rests) now.rests = apr_array_make(pool, 1, sizeof(const char *));
     while (length > MOST_GIVEN && apr_isspace(line[length - 1])) length--;
     APR_ARRAY_PUSH(now.rests, const char *) = apr_pstrmemdup(pool, line + MOST_GIVEN, length - MOST_GIVEN);
-    const char *result = apr_pstrcat(pool, apr_pstrmemdup(pool, line, MOST_GIVEN), mark_of(pool, now.rests->nelts - 1), "\r\n", NULL);
+    const char *result =
+        apr_pstrcat(pool, apr_pstrmemdup(pool, line, MOST_GIVEN), mark_of(pool, now.rests->nelts - 1), "\r\n", NULL);
     *shorter = strlen(result);
     return result;
 }
 
 /* The rest of a line that has begun in this brigade. Returns its length with its end; most: it has none so far. */
-static apr_size_t gather(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block, char *line, apr_size_t most, apr_status_t *status) {
+static apr_size_t gather(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block, char *line,
+                         apr_size_t most, apr_status_t *status) {
     apr_size_t length = 0;
     for (;;) {
         apr_size_t more = most - length;
@@ -89,7 +95,8 @@ static apr_size_t gather(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_t
 
 static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block) {
     apr_status_t status;
-    apr_size_t longest = (apr_size_t)mb_main_server()->response_field_size, most = longest + 3; /* CR, LF, and one to see that it is longer */
+    /* CR, LF, and one to see that it is longer */
+    apr_size_t longest = (apr_size_t)mb_main_server()->response_field_size, most = longest + 3;
     char *line = apr_palloc(now.r->pool, most);
     apr_size_t length = gather(filter, to, block, line, most, &status), end = length;
     if (status != APR_SUCCESS || now.ended) return status;
@@ -103,14 +110,20 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
 
 static apr_size_t length_of(const apr_bucket_brigade *line) {
     apr_size_t length = 0;
-    for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line); each = APR_BUCKET_NEXT(each)) length += each->length;
+    for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line);
+         each = APR_BUCKET_NEXT(each))
+        length += each->length;
     return length;
 }
 
 /* The first line of an answer, after an interim answer too, its body, and whatever is out of the ordinary. */
-static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes) : ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status; /* a look at the next byte, or the body: the header's lines count */
+static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to,
+                                                          ap_input_mode_t mode, apr_read_type_e block,
+                                                          apr_off_t bytes) {
+    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes)
+                                      : ap_get_brigade(filter->next, to, mode, block, bytes);
+    /* a look at the next byte, or the body: the header's lines count */
+    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
     now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
     now.inside = !now.ended && now.r;
     if (!now.inside || length_of(to) <= MOST_READ || now.given_up) return status;
@@ -118,7 +131,8 @@ static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, a
 }
 
 /* In the midst of a header, a line that ends it (the empty one), is long, or could not be read. */
-static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_type_e block, apr_status_t status) {
+static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_bucket_brigade *to,
+                                                       apr_read_type_e block, apr_status_t status) {
     apr_size_t length = status == APR_SUCCESS ? length_of(to) : 0;
     now.ended = length == 0;
     now.inside = length > 2;
@@ -134,17 +148,18 @@ static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
     if (ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 && bh_keepalive_timeout(text, &seconds)) mb_keep_heard(seconds);
 }
 
-static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
-                                                        apr_off_t bytes) {
+static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to,
+                                                        ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
     apr_size_t length = length_of(to);
     if (now.learns && status == APR_SUCCESS) learn(to);
-    return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS : end_line(filter, to, block, status);
+    return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS
+                                                                      : end_line(filter, to, block, status);
 }
 
 /* At the next line's first byte. */
-static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
-                                                         apr_off_t bytes) {
+static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, apr_bucket_brigade *to,
+                                                         ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
     if (status == APR_SUCCESS) return APR_SUCCESS;
     now.ended = 1;
@@ -152,12 +167,14 @@ static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, ap
     return status;
 }
 
-/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or after more than MOST_READ
- * bytes. mod_proxy reads each line of a header, with a look ahead at the next: that is twenty times an answer, so these are functions of
- * their own, with little to save on the stack. */
-static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or
+ * after more than MOST_READ bytes. mod_proxy reads each line of a header, with a look ahead at the next: that is twenty
+ * times an answer, so these are functions of their own, with little to save on the stack. */
+static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode,
+                                apr_read_type_e block, apr_off_t bytes) {
     if (!now.inside || mode == AP_MODE_READBYTES) return read_slowly(filter, to, mode, block, bytes);
-    return mode == AP_MODE_GETLINE ? read_line(filter, to, mode, block, bytes) : look_ahead(filter, to, mode, block, bytes);
+    return mode == AP_MODE_GETLINE ? read_line(filter, to, mode, block, bytes)
+                                   : look_ahead(filter, to, mode, block, bytes);
 }
 
 /* ---- The whole header ---- */
@@ -177,7 +194,8 @@ static void restore(const apr_table_t *table) {
     const apr_array_header_t *headers = apr_table_elts(table);
     for (int i = 0; i < headers->nelts; i++) {
         apr_table_entry_t *header = &APR_ARRAY_IDX(headers, i, apr_table_entry_t);
-        if (strchr(header->val, '\001')) header->val = (char *)(intptr_t)whole(header->val); /* APR changes none either */
+        /* APR changes none either */
+        if (strchr(header->val, '\001')) header->val = (char *)(intptr_t)whole(header->val);
     }
 }
 
@@ -188,7 +206,9 @@ void mb_response_restore(request_rec *r) {
     now.rests = NULL;
 }
 
-void mb_response_watch(conn_rec *c, apr_socket_t *socket) { ap_add_input_filter_handle(reading_filter, socket, NULL, c); }
+void mb_response_watch(conn_rec *c, apr_socket_t *socket) {
+    ap_add_input_filter_handle(reading_filter, socket, NULL, c);
+}
 
 void mb_response_register(apr_pool_t *pool) {
     (void)pool;

@@ -2,14 +2,15 @@
 
 /* A server that is silent on a request: is it at work, or is it gone?
  *
- * Silence alone ends nothing before ProxyTimeout or Timeout: a report may take minutes. mod_proxy waits for an answer in one read that lasts as
- * long. A filter on the connections to servers, just above the socket, has it wait a second at a time, and looks in between whether
- * the server shows another sign of life: its announcements (bh_row_life), its port, and the connection itself, which the kernel is asked to
- * keep alive. A server that shows none is gone: the read ends as if its time were up. So does a write, where a large body is sent to a server that
- * takes no more of it.
+ * Silence alone ends nothing before ProxyTimeout or Timeout: a report may take minutes. mod_proxy waits for an answer
+ * in one read that lasts as long. A filter on the connections to servers, just above the socket, has it wait a second
+ * at a time, and looks in between whether the server shows another sign of life: its announcements (bh_row_life), its
+ * port, and the connection itself, which the kernel is asked to keep alive. A server that shows none is gone: the read
+ * ends as if its time were up. So does a write, where a large body is sent to a server that takes no more of it.
  *
- * In a tunnel mod_proxy waits for both sides, and ends it when both are silent for as long as the timeout. A client that goes on talking to a server that is
- * gone would keep it for ever, because the kernel takes what it says: so each write looks, too.
+ * In a tunnel mod_proxy waits for both sides, and ends it when both are silent for as long as the timeout. A client
+ * that goes on talking to a server that is gone would keep it for ever, because the kernel takes what it says: so each
+ * write looks, too.
  */
 
 #include "proxy/mb_proxy.h"
@@ -30,7 +31,8 @@
 /* The same in a tunnel, where a server may have nothing to say: enough for it to answer a ping. */
 #define LEAST_TUNNEL_SILENCE_S 10
 
-/* Seconds of silence after which the server's port is tried; then after twice as many, and so on: a server at work must not be kept busy by it. */
+/* Seconds of silence after which the server's port is tried; then after twice as many, and so on: a server at work must
+ * not be kept busy by it. */
 #define FIRST_PROBE_S 4
 /* Milliseconds for that. */
 #define PROBE_WAIT_MS 200
@@ -40,22 +42,24 @@
 #define KEEPALIVE_INTERVAL_S 1
 #define KEEPALIVE_PROBES 5
 
-/* Bytes that go out without a look at the socket: a request without a large body costs no system call more. No socket's buffer is smaller. */
+/* Bytes that go out without a look at the socket: a request without a large body costs no system call more. No socket's
+ * buffer is smaller. */
 #define MOST_UNSEEN (64 * 1024)
 
 static ap_filter_rec_t *silence_filter, *patience_filter;
 
 /* Whose answer this thread waits for. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
-    const request_rec *r;     /* NULL: nobody's */
+    const request_rec *r; /* NULL: nobody's */
     const bh_facts_t *server;
-    int begun;                /* a line has been read */
-    int has_body;             /* the request may be large */
+    int begun;    /* a line has been read */
+    int has_body; /* the request may be large */
     uint32_t id;
     int repeatable;
     int gone;
     apr_off_t written;
-    uint64_t heard_ms;        /* when a tunnel's server said something last; 0: it is none, or nothing was written there */
+    /* when a tunnel's server said something last; 0: it is none, or nothing was written there */
+    uint64_t heard_ms;
 } now;
 
 void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body) {
@@ -93,8 +97,10 @@ static int is_another(uint64_t now_ms) {
     for (uint32_t id = 1; id < rows; id++) {
         const bh_row_t *row = bh_segment_row(mb_segment, id);
         uint64_t heard = bh_row_heard(row);
-        if (id != now.id && heard && bh_row_state(row) == BH_STATE_UP && !bh_row_own(row) && !bh_row_is_refusing(row, now_ms)
-            && bh_segment_age_clock(mb_segment, now_ms) <= heard + BH_LIFE_SILENT_MS) return 1;
+        if (id != now.id && heard && bh_row_state(row) == BH_STATE_UP && !bh_row_own(row)
+            && !bh_row_is_refusing(row, now_ms)
+            && bh_segment_age_clock(mb_segment, now_ms) <= heard + BH_LIFE_SILENT_MS)
+            return 1;
     }
     return 0;
 }
@@ -105,8 +111,8 @@ static int is_time_to_probe(unsigned seconds) {
     return seconds % FIRST_PROBE_S == 0 && times && !(times & (times - 1));
 }
 
-/* Whether the server has been silent for long enough to show that it is gone. One that is shutting down, or does not listen any more, may be finishing
- * what it has begun: only what can be done again goes elsewhere. */
+/* Whether the server has been silent for long enough to show that it is gone. One that is shutting down, or does not
+ * listen any more, may be finishing what it has begun: only what can be done again goes elsewhere. */
 static int is_gone(unsigned seconds) {
     if (seconds < LEAST_SILENCE_S) return 0;
     uint64_t now_ms = mb_now_ms();
@@ -114,7 +120,8 @@ static int is_gone(unsigned seconds) {
     if (life == BH_LIFE_NONE) return 1;
     if (!now.repeatable || bh_row_own(bh_segment_row(mb_segment, now.id))) return 0;
     if (life == BH_LIFE_ENDING) return is_another(now_ms);
-    return is_time_to_probe(seconds) && mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED && is_another(now_ms);
+    return is_time_to_probe(seconds) && mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED
+           && is_another(now_ms);
 }
 
 /* What the kernel says when the host keeps the connection alive no more. */
@@ -122,9 +129,10 @@ static int is_lost(apr_status_t status) {
     return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
 }
 
-/* Reads, a second at a time. What a read in vain has brought of a line stays in the brigade, and the next goes on there. */
-static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_off_t bytes, apr_socket_t *socket,
-                                apr_interval_time_t timeout) {
+/* Reads, a second at a time. What a read in vain has brought of a line stays in the brigade, and the next goes on
+ * there. */
+static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_off_t bytes,
+                                apr_socket_t *socket, apr_interval_time_t timeout) {
     apr_status_t status = APR_TIMEUP;
     apr_interval_time_t left = timeout;
     for (unsigned seconds = 1; left > 0; seconds++) {
@@ -144,14 +152,15 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
     return now.gone ? APR_TIMEUP : status;
 }
 
-/* Whether this read may wait for the server. Of an answer's header the first line does, and with it come the others, each read after a look ahead:
- * they are not worth ours; after an interim answer (100, 103) it waits again. */
+/* Whether this read may wait for the server. Of an answer's header the first line does, and with it come the others,
+ * each read after a look ahead: they are not worth ours; after an interim answer (100, 103) it waits again. */
 static int may_wait(ap_input_mode_t mode, apr_read_type_e block) {
     if (block != APR_BLOCK_READ || !now.r) return 0;
     return mode == AP_MODE_READBYTES || !now.begun || ap_is_HTTP_INFO(now.r->status);
 }
 
-apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                             apr_off_t bytes) {
     apr_interval_time_t timeout;
     if (now.heard_ms) now.heard_ms = mb_now_ms();
     if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);

@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The address from which a server is connected. Where there is no key, servers know this httpd by the addresses that it announces; the kernel
- * may choose another one of a machine that has several. Then mod_proxy binds to an announced one: that is its ProxySourceAddress, set in a
- * copy of its configuration, which a copy of httpd's server_rec leads to. The copy has another log level, too: mb_quiet.c.
+/* The address from which a server is connected. Where there is no key, servers know this httpd by the addresses that it
+ * announces; the kernel may choose another one of a machine that has several. Then mod_proxy binds to an announced one:
+ * that is its ProxySourceAddress, set in a copy of its configuration, which a copy of httpd's server_rec leads to. The
+ * copy has another log level, too: mb_quiet.c.
  */
 
 #include "proxy/mb_proxy.h"
@@ -13,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Milliseconds after which routes and addresses are looked at again. They change at most that long unnoticed; the three system calls are then nothing. */
+/* Milliseconds after which routes and addresses are looked at again. They change at most that long unnoticed; the three
+ * system calls are then nothing. */
 #define LOOK_EVERY_MS 5000
 /* An httpd's own addresses for one site: that of its row and the others. */
 #define MOST_OWN (1 + BH_OTHER_ADDRESSES)
@@ -39,7 +41,9 @@ static bound *all; /* under the lock */
 static int own_addresses(const request_rec *r, bh_address_t *own) {
     uint32_t row = mb_self_row(r);
     int count = 0;
-    if (!bh_row_heard(bh_segment_row(mb_segment, row)) || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++])) return 0;
+    if (!bh_row_heard(bh_segment_row(mb_segment, row))
+        || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++]))
+        return 0;
     for (uint32_t i = 0; i < BH_OTHER_ADDRESSES; i++) {
         bh_address_t other = bh_row_other(mb_segment, row, i);
         if (!bh_address_is_zero(other)) own[count++] = other;
@@ -47,7 +51,8 @@ static int own_addresses(const request_rec *r, bh_address_t *own) {
     return count;
 }
 
-/* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they then have. */
+/* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they
+ * then have. */
 static int can_leave(const bh_facts_t *server, const bh_address_t *from, bh_address_t *used) {
     apr_sockaddr_t to, own, name;
     socklen_t size = sizeof name.sa;
@@ -70,19 +75,21 @@ static int shared_bits(const bh_address_t *left, const bh_address_t *right) {
     return high ? __builtin_clzll(high) : low ? 64 + __builtin_clzll(low) : 128;
 }
 
-/* Of our addresses the one that is most like the server's: in the same network, where the server has heard it. Tried ones are left out.
- * -1: none is left. Never from a loopback address to another machine, or the reverse. */
+/* Of our addresses the one that is most like the server's: in the same network, where the server has heard it. Tried
+ * ones are left out. -1: none is left. Never from a loopback address to another machine, or the reverse. */
 static int nearest(const bh_address_t *own, int count, unsigned tried, const bh_address_t *server) {
     int found = -1;
     for (int i = 0; i < count; i++) {
         if (tried >> i & 1 || bh_address_is_ipv4(own[i]) != bh_address_is_ipv4(*server)
-            || bh_address_is_loopback(own[i]) != bh_address_is_loopback(*server)) continue;
+            || bh_address_is_loopback(own[i]) != bh_address_is_loopback(*server))
+            continue;
         if (found < 0 || shared_bits(&own[i], server) > shared_bits(&own[found], server)) found = i;
     }
     return found;
 }
 
-/* 0: the kernel's choice is right, or nothing is better. An address behind a NAT is not of this machine: binding to it fails. */
+/* 0: the kernel's choice is right, or nothing is better. An address behind a NAT is not of this machine: binding to it
+ * fails. */
 static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen) {
     bh_address_t own[MOST_OWN], used;
     int count = own_addresses(r, own), next;
@@ -126,14 +133,15 @@ static mb_source *find(mb_source **list, const server_rec *server) {
     return NULL;
 }
 
-server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool, apr_pool_t *for_ever,
-                           apr_thread_mutex_t *lock) {
+server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *server, apr_pool_t *pool,
+                           apr_pool_t *for_ever, apr_thread_mutex_t *lock) {
     const proxy_server_conf *settings = ap_get_module_config(r->server->module_config, mb_mp.proxy);
     mb_source *known = find(list, r->server);
     uint64_t now = mb_now_ms();
     if (!known || bh_word_load(&known->until_ms) <= now) {
         bh_address_t address = {0, 0};
-        /* With ProxySourceAddress the administrator has chosen; a newer mod_proxy has a configuration that is not copied. */
+        /* With ProxySourceAddress the administrator has chosen; a newer mod_proxy has a configuration that is not
+         * copied. */
         int may_bind = !mb_mp.is_newer && !settings->source_address_set;
         int is_needed = (may_bind && choose(r, server, &address)) || mb_quiet_wants(r->server);
         apr_thread_mutex_lock(lock);

@@ -2,11 +2,11 @@
 
 /* mod_proxy's workers: one of our own for each server, scheme and kind of connection.
  *
- * Workers are made in each child on first use. All that a child keeps for one server, a peer, has a pool of its own, and is held by the table and
- * by each request that uses it.
- * The table lets go of it when its row has another server, or none: with the last request, which may be a tunnel that lasts for hours, the
- * pool goes, with connections, workers and memory. The small record itself is kept for another server, so that a thread that has just
- * read its address from the table may still look at it: hold() tells it that it came too late.
+ * Workers are made in each child on first use. All that a child keeps for one server, a peer, has a pool of its own,
+ * and is held by the table and by each request that uses it. The table lets go of it when its row has another server,
+ * or none: with the last request, which may be a tunnel that lasts for hours, the pool goes, with connections, workers
+ * and memory. The small record itself is kept for another server, so that a thread that has just read its address from
+ * the table may still look at it: hold() tells it that it came too late.
  */
 
 #include "proxy/mb_proxy.h"
@@ -18,17 +18,19 @@
 #include <stdlib.h>
 
 /* Seconds to wait for a connection: a server that does not answer within this is as good as one that refuses. A
- * handshake in one cluster takes milliseconds; three seconds survive one lost SYN (repeated after one second) and its answer. */
+ * handshake in one cluster takes milliseconds; three seconds survive one lost SYN (repeated after one second) and its
+ * answer. */
 #define CONNECT_TIMEOUT_S 3
 
 /* What may come of a request's Upgrade header; mod_proxy drops any other. */
 #define UPGRADE "websocket"
 
-/* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are needed. */
+/* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are
+ * needed. */
 typedef struct mb_peer {
-    uint32_t holders;                     /* the table is one, and each request another; 0: it is no server's */
-    struct mb_peer *next;                 /* of those that are no server's */
-    apr_pool_t *pool;                     /* of all that follows */
+    uint32_t holders;     /* the table is one, and each request another; 0: it is no server's */
+    struct mb_peer *next; /* of those that are no server's */
+    apr_pool_t *pool;     /* of all that follows */
     bh_address_t address;
     uint16_t port;
     uint32_t keepalive_ms;                /* as the server announced it: its pools close connections by that */
@@ -51,14 +53,17 @@ static apr_thread_mutex_t *peer_lock;
 /* ---- Workers ---- */
 
 static int is_of(const mb_peer *known, const bh_facts_t *facts) {
-    return known->port == facts->port && known->keepalive_ms == facts->keepalive_ms && bh_address_equals(known->address, facts->address);
+    return known->port == facts->port && known->keepalive_ms == facts->keepalive_ms
+           && bh_address_equals(known->address, facts->address);
 }
 
 /* 0: it is no server's any more, or another's soon. */
 static int hold(mb_peer *known) {
     uint32_t holders = bh_half_load(&known->holders);
     while (holders)
-        if (__atomic_compare_exchange_n(&known->holders, &holders, holders + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return 1;
+        if (__atomic_compare_exchange_n(&known->holders, &holders, holders + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return 1;
     return 0;
 }
 
@@ -84,7 +89,8 @@ static mb_peer *make_peer(const bh_facts_t *facts) {
     made->port = facts->port;
     made->keepalive_ms = facts->keepalive_ms;
     made->name = mb_endpoint(pool, &facts->address, facts->port);
-    for (int i = 0; i < MB_SCHEMES; i++) made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
+    for (int i = 0; i < MB_SCHEMES; i++)
+        made->origins[i] = apr_pstrcat(pool, mb_scheme_names[i], "://", made->name, NULL);
     memset(made->workers, 0, sizeof made->workers);
     memset(made->kept, 0, sizeof made->kept);
     made->sources = NULL; /* another server's, which went with its pool */
@@ -156,7 +162,9 @@ static int let_go(uint32_t id, uint64_t now_ms) {
 void mb_worker_sweep(uint64_t now_ms) {
     static uint64_t next_ms;
     uint64_t next = bh_word_load(&next_ms);
-    if (next > now_ms || !__atomic_compare_exchange_n(&next_ms, &next, now_ms + SWEEP_MS, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return;
+    if (next > now_ms
+        || !__atomic_compare_exchange_n(&next_ms, &next, now_ms + SWEEP_MS, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return;
     uint32_t rows = bh_segment_rows(mb_segment);
     int swept = 0;
     for (uint32_t id = 0; id < rows && swept < MOST_SWEPT; id++)
@@ -165,7 +173,8 @@ void mb_worker_sweep(uint64_t now_ms) {
 }
 
 /* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled, uint32_t lifetime_ms) {
+static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled,
+                                 uint32_t lifetime_ms) {
     proxy_worker *made;
     const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
     if (wrong) {
@@ -177,7 +186,8 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     made->s->disablereuse = !pooled;
     made->s->disablereuse_set = 1;
     if (lifetime_ms) {
-        /* Of several idle ones, the server closes those first that have been idle longest: mod_proxy, too. Beyond smax, it does so at each release. */
+        /* Of several idle ones, the server closes those first that have been idle longest: mod_proxy, too. Beyond smax,
+         * it does so at each release. */
         made->s->ttl = apr_time_from_msec(lifetime_ms);
         made->s->smax = 0;
     }
@@ -190,7 +200,8 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     return made;
 }
 
-/* Takes a server's connections, which are too old or too many, out of the table: they are closed with the last request that has one. */
+/* Takes a server's connections, which are too old or too many, out of the table: they are closed with the last request
+ * that has one. */
 static void forget(uint32_t id, mb_peer *stale) {
     apr_thread_mutex_lock(peer_lock);
     int was_there = peers[id] == stale;
@@ -201,11 +212,13 @@ static void forget(uint32_t id, mb_peer *stale) {
 }
 
 /* The server, held; whether its connection is kept; and one from the pool of all children, or -1. */
-static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled, int *lent) {
+static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled,
+                            int *lent) {
     mb_peer *server = peer_of(id, facts);
     mb_keep keep = MB_KEEP_NONE;
     uint64_t now_ms = pooling == MB_POOL_NONE ? 0 : mb_now_ms();
-    while (pooling != MB_POOL_NONE && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling, now_ms, lent)) == MB_KEEP_STALE) {
+    while (pooling != MB_POOL_NONE
+           && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling, now_ms, lent)) == MB_KEEP_STALE) {
         forget(id, server);
         server = peer_of(id, facts);
     }
@@ -227,7 +240,8 @@ static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t
     return found;
 }
 
-int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, mb_route *way) {
+int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling,
+                   mb_route *way) {
     int pooled, lent = -1;
     /* TLS and HTTP/2 have more of a connection than its socket. */
     if (pooling == MB_POOL_SHARED && scheme != MB_HTTP) pooling = MB_POOL_AUTO;
@@ -267,7 +281,8 @@ static void prepare_child(apr_pool_t *pool, server_rec *server) {
     apr_status_t status = make_pool(pool);
     if (status == APR_SUCCESS) status = apr_thread_mutex_create(&peer_lock, APR_THREAD_MUTEX_DEFAULT, pool);
     if (status == APR_SUCCESS) return;
-    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server, "BH0406: cannot make a lock or a pool: this child ends, another takes its place");
+    ap_log_error(APLOG_MARK, APLOG_CRIT, status, server,
+                 "BH0406: cannot make a lock or a pool: this child ends, another takes its place");
     exit(APEXIT_CHILDSICK);
 }
 

@@ -1,14 +1,15 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The loop guard: a request that a peer has sent here is served here, and is its client's, not the peer's. The header that says so is taken from
- * known servers; with a BackhandKey it must be signed for this very request: "203.0.113.7; t=1700000000; s=0123456789abcdef0123456789abcdef".
- * From outside AcceptStats the header is removed, so that no client can take another one's address. What comes from inside and is not
- * proven is not served at all: the sender is not the client, and its address may open doors. docs/protocol.md describes it. */
+/* The loop guard: a request that a peer has sent here is served here, and is its client's, not the peer's. The header
+ * that says so is taken from known servers; with a BackhandKey it must be signed for this very request: "203.0.113.7;
+ * t=1700000000; s=0123456789abcdef0123456789abcdef". From outside AcceptStats the header is removed, so that no client
+ * can take another one's address. What comes from inside and is not proven is not served at all: the sender is not the
+ * client, and its address may open doors. docs/protocol.md describes it. */
 
 #include "request/mb_request.h"
 
-/* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than any honest way has, and
- * bound a ring of servers that connect from other addresses than they announce. */
+/* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than
+ * any honest way has, and bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
 
 static void count_round(mb_request *found, const char *hops) {
@@ -16,8 +17,8 @@ static void count_round(mb_request *found, const char *hops) {
     found->hops = passed < MOST_HOPS ? passed + 1 : MOST_HOPS;
 }
 
-/* Not one that another httpd of ours sends as such, but perhaps one that has gone round: mod_proxy has carried it for a server (mb_guard_leave). Looked at
- * for requests with a chain only. */
+/* Not one that another httpd of ours sends as such, but perhaps one that has gone round: mod_proxy has carried it for a
+ * server (mb_guard_leave). Looked at for requests with a chain only. */
 static const mb_request *note_round(request_rec *r) {
     const char *hops = apr_table_get(r->headers_in, MB_HOPS_HEADER);
     if (!hops) return mb_request_find(r);
@@ -34,8 +35,7 @@ int mb_guard_stays_here(request_rec *r) {
 
 void mb_guard_count_hop(request_rec *r) {
     const mb_request *found = mb_request_find(r);
-    if (found && found->hops)
-        apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
+    if (found && found->hops) apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops));
 }
 
 void mb_guard_answered(request_rec *r) {
@@ -59,7 +59,8 @@ static void remove_header(request_rec *r) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
 }
 
-/* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted. */
+/* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted.
+ */
 static void doubt(request_rec *r, mb_request *found) {
     count_round(found, apr_table_get(r->headers_in, MB_HOPS_HEADER));
     remove_header(r);
@@ -68,35 +69,43 @@ static void doubt(request_rec *r, mb_request *found) {
 static void tell_stranger(request_rec *r) {
     static uint64_t next_ms;
     if (mb_vhost_networks(r->server)->nelts && !mb_sender_is_relayed(r) && mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
-                      "connections come from another address than it announces, which AcceptStats must name too",
-                      r->connection->client_ip, MB_GUARD_HEADER);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
+            "connections come from another address than it announces, which AcceptStats must name too",
+            r->connection->client_ip, MB_GUARD_HEADER);
 }
 
 static void tell_forgery(request_rec *r, const char *why) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0430: the header %s from %s is not believed: %s: answered with 503", MB_GUARD_HEADER,
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "BH0430: the header %s from %s is not believed: %s: answered with 503", MB_GUARD_HEADER,
                       r->connection->client_ip, why);
 }
 
 static void tell_unknown(request_rec *r) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0432: %s is inside AcceptStats, has sent the header %s, and is not a known server: "
-                      "answered with 503. A proxy or load balancer must remove that header; a server must announce this address, or the cluster "
-                      "needs a BackhandKey", r->connection->client_ip, MB_GUARD_HEADER);
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "BH0432: %s is inside AcceptStats, has sent the header %s, and is not a known server: "
+            "answered with 503. A proxy or load balancer must remove that header; a server must announce this "
+            "address, or the cluster "
+            "needs a BackhandKey",
+            r->connection->client_ip, MB_GUARD_HEADER);
 }
 
 static void tell_no_address(request_rec *r) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0431: the header %s from %s holds no address: answered with 400", MB_GUARD_HEADER,
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "BH0431: the header %s from %s holds no address: answered with 400", MB_GUARD_HEADER,
                       r->connection->client_ip);
 }
 
-/* The request is not served, and its error page is the client's, which is not known: it must not see what the sender may see. */
+/* The request is not served, and its error page is the client's, which is not known: it must not see what the sender
+ * may see. */
 static int refuse(request_rec *r, int status) {
     static const bh_address_t unspecified = {0, UINT64_C(0xffff) << 32};
     r->useragent_addr = mb_address_for_apr(r->pool, &unspecified);
@@ -105,7 +114,8 @@ static int refuse(request_rec *r, int status) {
     return status;
 }
 
-/* A front of ours sends the request to another server then. Not again over this connection, which may come from a wrong address. */
+/* A front of ours sends the request to another server then. Not again over this connection, which may come from a wrong
+ * address. */
 static int turn_away(request_rec *r) {
     apr_table_setn(r->err_headers_out, "Retry-After", "1");
     apr_table_setn(r->err_headers_out, MB_UNKNOWN_HEADER, "unknown-server");
@@ -138,13 +148,13 @@ static int check_claim(request_rec *r, mb_sender sender, const char *value, mb_r
         const char *wrong = mb_claim_forgery(r, &said);
         if (!wrong) return believe(r, &said, found);
         tell_forgery(r, wrong);
-    }
-    else if (sender == MB_SENDER_SERVER) return believe(r, &said, found);
+    } else if (sender == MB_SENDER_SERVER) return believe(r, &said, found);
     else tell_unknown(r);
     return turn_away(r);
 }
 
-/* Some requests httpd refuses before it calls the hook (400, 417): the error page is the first that it is called for. */
+/* Some requests httpd refuses before it calls the hook (400, 417): the error page is the first that it is called for.
+ */
 static int remove_unseen(request_rec *r) {
     if (mb_request_find(r)) return DECLINED;
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
@@ -152,8 +162,9 @@ static int remove_unseen(request_rec *r) {
     return DECLINED;
 }
 
-/* Once for each request that came over the network. httpd calls the hook again for internal redirects (ErrorDocument, rewriting in a
- * directory), which have the first request's headers as the first call has left them, and its client's address. */
+/* Once for each request that came over the network. httpd calls the hook again for internal redirects (ErrorDocument,
+ * rewriting in a directory), which have the first request's headers as the first call has left them, and its client's
+ * address. */
 static int believe_or_remove(request_rec *r) {
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (r->prev || r->main) return value ? remove_unseen(r) : DECLINED;
@@ -165,8 +176,7 @@ static int believe_or_remove(request_rec *r) {
     if (sender == MB_SENDER_OUTSIDE) {
         tell_stranger(r);
         doubt(r, found);
-    }
-    else {
+    } else {
         found->hops = bh_hops_read(apr_table_get(r->headers_in, MB_HOPS_HEADER), MOST_HOPS);
         status = check_claim(r, sender, value, found);
     }

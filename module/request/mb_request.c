@@ -12,12 +12,11 @@ mb_request *mb_request_make(request_rec *r) {
     return kept;
 }
 
-/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded. Not r->parsed_uri: httpd
- * has undone the escapes in it. A fragment is nothing that a server may get. */
+/* The path and query exactly as the client sent them; what other modules made of them here is not what is forwarded.
+ * Not r->parsed_uri: httpd has undone the escapes in it. A fragment is nothing that a server may get. */
 const char *mb_request_as_sent(request_rec *r) {
     while (r->prev) r = r->prev;
     bh_piece_t path = bh_target_path(r->unparsed_uri);
     const char *text = path.start[path.length] ? apr_pstrmemdup(r->pool, path.start, path.length) : path.start;
     return *text == '/' ? text : apr_pstrcat(r->pool, "/", text, NULL);
 }
-

@@ -6,7 +6,8 @@
 
 #include "table/mb_table.h"
 
-/* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address. */
+/* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address.
+ */
 #define MB_GUARD_HEADER BH_GUARD_HEADER
 /* How many servers that were not believed have passed the request on. Only such requests have it. */
 #define MB_HOPS_HEADER "Backhand-Hops"
@@ -17,16 +18,19 @@
 
 /* What is kept with a client's request, from the guard on. */
 typedef struct mb_request {
-    int from_peer;                /* a peer has sent it here */
-    int hops;                     /* servers that it has passed without being believed */
-    const request_rec *reader;    /* message/mb_form.c: a subrequest that may have read the body; NULL: there is none */
-    apr_bucket_brigade *read;     /* what it has read, if it is gone; NULL: nothing */
-    const char *content_type;     /* of that body; NULL: nobody has read one */
-    int of_httpd;                 /* message/mb_filters.c: the answer to a peer is an error page that httpd itself makes */
-    const char *filtered;         /* message/mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
-    const bh_decision_t *decided; /* balance/mb_early.c: decided before <Directory> sections were looked at; NULL: not yet */
+    int from_peer;             /* a peer has sent it here */
+    int hops;                  /* servers that it has passed without being believed */
+    const request_rec *reader; /* message/mb_form.c: a subrequest that may have read the body; NULL: there is none */
+    apr_bucket_brigade *read;  /* what it has read, if it is gone; NULL: nothing */
+    const char *content_type;  /* of that body; NULL: nobody has read one */
+    /* message/mb_filters.c: the answer to a peer is an error page that httpd itself makes */
+    int of_httpd;
+    /* message/mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
+    const char *filtered;
+    /* balance/mb_early.c: decided before <Directory> sections were looked at; NULL: not yet */
+    const bh_decision_t *decided;
     const apr_array_header_t *steps; /* the chain that has decided so */
-    mb_local *local;              /* a peer has sent it: what is counted of it; NULL: nothing */
+    mb_local *local;                 /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */
 static inline request_rec *mb_request_first(request_rec *r) {
@@ -53,9 +57,11 @@ int mb_guard_stays_here(request_rec *r);
 void mb_guard_count_hop(request_rec *r);
 /* A server answers: parts of the page that this httpd adds (SSI) see nothing that was meant for it. */
 void mb_guard_answered(request_rec *r);
-/* Before mod_proxy has a request for somebody else's ProxyPass: what a peer has said of its client goes no further, only that it has been passed on. */
+/* Before mod_proxy has a request for somebody else's ProxyPass: what a peer has said of its client goes no further,
+ * only that it has been passed on. */
 void mb_guard_leave(request_rec *r);
-/* Why the header is not one that a holder of our keys has signed for this request just now; NULL: it is. Only where there is a key. */
+/* Why the header is not one that a holder of our keys has signed for this request just now; NULL: it is. Only where
+ * there is a key. */
 const char *mb_claim_forgery(request_rec *r, const bh_claim_t *said);
 
 /* ---- Senders: mb_sender.c ---- */

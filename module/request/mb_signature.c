@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The loop guard's header and its signature where there is a BackhandKey. docs/protocol.md describes both; the core reads and writes them. */
+/* The loop guard's header and its signature where there is a BackhandKey. docs/protocol.md describes both; the core
+ * reads and writes them. */
 
 #include "request/mb_request.h"
 

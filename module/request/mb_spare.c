@@ -1,8 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A server whose workers are scarce keeps no idle connections of other servers. Where a connection that waits for its next request holds a worker, answers to
- * hosts inside AcceptStats say "Connection: close" while few workers are idle. That helps beside balancers of older versions and
- * other proxies, which do not know what their connections cost here. No trust follows from it. */
+/* A server whose workers are scarce keeps no idle connections of other servers. Where a connection that waits for its
+ * next request holds a worker, answers to hosts inside AcceptStats say "Connection: close" while few workers are idle.
+ * That helps beside balancers of older versions and other proxies, which do not know what their connections cost here.
+ * No trust follows from it. */
 
 #include "request/mb_request.h"
 
@@ -31,8 +32,9 @@ static int are_scarce(void) {
     return idle * SHARE < all || idle < 1;
 }
 
-/* Whether this thread's connection comes from a host inside AcceptStats; negative: nobody has looked. Looked up once a connection, which has its
- * thread for itself in these MPMs: a request that no chain touches has 500 instructions of ours. */
+/* Whether this thread's connection comes from a host inside AcceptStats; negative: nobody has looked. Looked up once a
+ * connection, which has its thread for itself in these MPMs: a request that no chain touches has 500 instructions of
+ * ours. */
 static __thread __attribute__((tls_model("initial-exec"))) int inside;
 
 static int begin(conn_rec *c) {

@@ -9,9 +9,9 @@
 
 /* What the table says of the other servers, taken together. */
 typedef struct figures {
-    int known;        /* rows in use that are not this httpd */
-    int heard;        /* of these, how many byAge without an argument would keep */
-    int backed_off;   /* left out now for refused connections */
+    int known;      /* rows in use that are not this httpd */
+    int heard;      /* of these, how many byAge without an argument would keep */
+    int backed_off; /* left out now for refused connections */
     uint64_t in_flight;
     uint64_t served;
     uint64_t failed;
@@ -39,19 +39,21 @@ static figures look(void) {
 static void put_lines(request_rec *r, const figures *sum, uint64_t arrivals, int unattended) {
     ap_rprintf(r,
                "BackhandServersKnown: %d\nBackhandServersHeard: %d\nBackhandServersBackedOff: %d\n"
-               "BackhandArrivals: %" APR_UINT64_T_FMT
-               "\nBackhandProxied: %" APR_UINT64_T_FMT "\nBackhandFailed: %" APR_UINT64_T_FMT "\nBackhandInFlight: %" APR_UINT64_T_FMT
+               "BackhandArrivals: %" APR_UINT64_T_FMT "\nBackhandProxied: %" APR_UINT64_T_FMT
+               "\nBackhandFailed: %" APR_UINT64_T_FMT "\nBackhandInFlight: %" APR_UINT64_T_FMT
                "\nBackhandUnattended: %d\n",
                sum->known, sum->heard, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight, unattended);
 }
 
 static void put_html(request_rec *r, const figures *sum, uint64_t arrivals, int unattended) {
-    ap_rprintf(r,
-               "<hr />\n<h1>Backhand</h1>\n<dl><dt>Other servers: %d known, %d heard within %d seconds, %d left out for refused connections</dt>\n"
-               "<dt>Requests received: %" APR_UINT64_T_FMT "; sent to other servers: %" APR_UINT64_T_FMT " answered, %" APR_UINT64_T_FMT
-               " failed, %" APR_UINT64_T_FMT " under way</dt>\n%s</dl>\n",
-               sum->known, sum->heard, SERVER_TIMEOUT, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight,
-               unattended ? "<dt>Nobody keeps the table up to date: everything is served here</dt>\n" : "");
+    ap_rprintf(
+        r,
+        "<hr />\n<h1>Backhand</h1>\n<dl><dt>Other servers: %d known, %d heard within %d seconds, %d left out for "
+        "refused connections</dt>\n"
+        "<dt>Requests received: %" APR_UINT64_T_FMT "; sent to other servers: %" APR_UINT64_T_FMT
+        " answered, %" APR_UINT64_T_FMT " failed, %" APR_UINT64_T_FMT " under way</dt>\n%s</dl>\n",
+        sum->known, sum->heard, SERVER_TIMEOUT, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight,
+        unattended ? "<dt>Nobody keeps the table up to date: everything is served here</dt>\n" : "");
 }
 
 static int show(request_rec *r, int flags) {

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The status page, SetHandler backhand-handler: the table as HTML with the columns of the original, or as JSON with ?format=json. It reads; it
- * never decides or changes anything. Where no moderator keeps the table up to date, both are a 503 that says why. docs/status.md describes both. */
+/* The status page, SetHandler backhand-handler: the table as HTML with the columns of the original, or as JSON with
+ * ?format=json. It reads; it never decides or changes anything. Where no moderator keeps the table up to date, both are
+ * a 503 that says why. docs/status.md describes both. */
 
 #include "status/mb_status.h"
 
@@ -12,8 +13,8 @@
 /* Rows that were not heard for so long are shown as stale. */
 #define STALE_MS ((uint64_t)SERVER_TIMEOUT * 1000)
 
-/* Nothing from elsewhere, no scripts: the page is text in a table. The number is that of the style below (a test computes it too): another one,
- * that somebody got into the page, would not count. */
+/* Nothing from elsewhere, no scripts: the page is text in a table. The number is that of the style below (a test
+ * computes it too): another one, that somebody got into the page, would not count. */
 #define POLICY                                                                                                         \
     "default-src 'none'; style-src 'sha256-ZT/oB9phSanGxut0R2FHDf8quC9UEFRCCULIJnqNVj0='; base-uri 'none'; "           \
     "form-action 'none'; frame-ancestors 'none'"
@@ -25,13 +26,13 @@ static const char style[] =
     "tbody tr:nth-child(even){background:#eee}tbody tr.own{font-weight:bold}tbody tr.stale{background:#fcc}"
     "dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1em}dt{color:#666}dd{margin:0}";
 
-static const char *const columns[] = {
-    "Entry", "Hostname", "Age", "Address", "Total Mem", "Avail Mem", "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",
-    "Load/HWM", "CPU Idle", "Kept", "State", "Why", NULL};
+static const char *const columns[] = {"Entry",       "Hostname",       "Age",    "Address", "Total Mem", "Avail Mem",
+                                      "Ready/Total", "~ms/req [#req]", "Arriba", "CPUs",    "Load/HWM",  "CPU Idle",
+                                      "Kept",        "State",          "Why",    NULL};
 
 /* What each server announces of its own last second. */
-static const char *const means[] = {
-    "Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity", "Errors", "Dispatched", NULL};
+static const char *const means[] = {"Entry", "Hostname", "Age",      "Address", "In Flight",  "Req/s", "First Byte",
+                                    "Whole", "CPU Used", "Capacity", "Errors",  "Dispatched", NULL};
 
 /* By bh_state_t. */
 static const char *const states[] = {"up", "draining", "maintenance", "shutdown"};
@@ -55,7 +56,8 @@ static void put_figures(request_rec *r, uint32_t id, const bh_facts_t *facts, co
                bh_public_load(&stat->tmem), bh_public_load(&stat->amem), bh_public_load(&stat->aservers),
                bh_public_load(&stat->nservers), bh_public_load(&stat->tatime), bh_public_load(&stat->numbacked),
                bh_public_load(&stat->arriba), bh_public_load(&stat->ncpu), load / 1000.0,
-               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, bh_row_kept(mb_segment, id), states[bh_row_state(row) & 3], why);
+               bh_public_load(&stat->load_hwm) / 1000, cpu / 1000.0, bh_row_kept(mb_segment, id),
+               states[bh_row_state(row) & 3], why);
 }
 
 static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts, const moment *at) {
@@ -63,8 +65,9 @@ static void put_means(request_rec *r, uint32_t id, const bh_facts_t *facts, cons
     ap_rprintf(r,
                "<td>%.1f</td><td>%.0f</td><td>%.1f ms</td><td>%.1f ms</td><td>%.2f</td><td>%u</td><td>%.1f %%</td>"
                "<td>%" APR_UINT64_T_FMT "</td>",
-               facts->mean_in_flight / 1000.0, facts->arrival_rate / 1000.0, facts->first_byte_us / 1000.0, facts->latency_us / 1000.0,
-               facts->cpu_used / 1000.0, facts->capacity, facts->error_ppm / 10000.0, facts->dispatched);
+               facts->mean_in_flight / 1000.0, facts->arrival_rate / 1000.0, facts->first_byte_us / 1000.0,
+               facts->latency_us / 1000.0, facts->cpu_used / 1000.0, facts->capacity, facts->error_ppm / 10000.0,
+               facts->dispatched);
 }
 
 typedef void put_cells(request_rec *r, uint32_t id, const bh_facts_t *facts, const moment *at);
@@ -76,7 +79,10 @@ static void put_row(request_rec *r, uint32_t id, const moment *at, put_cells *ce
     if (!heard || !mb_facts_of(id, &facts)) return;
     uint64_t age = at->now > heard ? at->now - heard : 0;
     ap_rprintf(r, "<tr%s><td>%u</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td class=\"text\">%s</td>",
-               age > STALE_MS ? " class=\"stale\"" : bh_row_own(row) ? " class=\"own\"" : "", id, ap_escape_html(r->pool, facts.hostname), age / 1000,
+               age > STALE_MS    ? " class=\"stale\""
+               : bh_row_own(row) ? " class=\"own\""
+                                 : "",
+               id, ap_escape_html(r->pool, facts.hostname), age / 1000,
                ap_escape_html(r->pool, mb_endpoint(r->pool, &facts.address, facts.port)));
     cells(r, id, &facts, at);
     ap_rputs("</tr>\n", r);
@@ -99,12 +105,18 @@ static void put_senders(request_rec *r, uint64_t now) {
         char address[BH_ADDRESS_SIZE];
         const char *why;
         if (!bh_segment_sender(mb_segment, i, &sender) || !(why = bh_refusal_text(sender.counter))
-            || bh_address_format(&sender.address, address, sizeof address) != BH_OK) continue;
+            || bh_address_format(&sender.address, address, sizeof address) != BH_OK)
+            continue;
         if (!count++)
-            ap_rputs("<h2>Heard, but not in the table</h2>\n<table>\n<thead><tr><th class=\"text\">Sender</th><th class=\"text\">Why</th><th>Age</th>"
-                     "<th>Datagrams</th></tr></thead>\n<tbody>\n", r);
-        ap_rprintf(r, "<tr><td class=\"text\">%s</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT "</td><td>%u</td></tr>\n",
-                   ap_escape_html(r->pool, address), why, now > sender.heard_ms ? (now - sender.heard_ms) / 1000 : 0, sender.times);
+            ap_rputs("<h2>Heard, but not in the table</h2>\n<table>\n<thead><tr><th class=\"text\">Sender</th><th "
+                     "class=\"text\">Why</th><th>Age</th>"
+                     "<th>Datagrams</th></tr></thead>\n<tbody>\n",
+                     r);
+        ap_rprintf(r,
+                   "<tr><td class=\"text\">%s</td><td class=\"text\">%s</td><td>%" APR_UINT64_T_FMT
+                   "</td><td>%u</td></tr>\n",
+                   ap_escape_html(r->pool, address), why, now > sender.heard_ms ? (now - sender.heard_ms) / 1000 : 0,
+                   sender.times);
     }
     if (count) ap_rputs("</tbody>\n</table>\n", r);
 }
@@ -121,13 +133,15 @@ static void put_tables(request_rec *r) {
 /* Why the table tells nothing of now; "": it does. */
 static const char *trouble_of(void) {
     if (mb_segment) return bh_trouble_text(bh_segment_trouble(mb_segment, mb_now_ms()));
-    return mb_main_server()->directory ? bh_trouble_text(BH_TROUBLE_UNATTENDED) : "there is no moderator: UnixSocketDir is missing";
+    return mb_main_server()->directory ? bh_trouble_text(BH_TROUBLE_UNATTENDED)
+                                       : "there is no moderator: UnixSocketDir is missing";
 }
 
 static void put_page(request_rec *r, const char *trouble) {
     ap_set_content_type(r, "text/html; charset=utf-8");
-    ap_rvputs(r, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Backhand status</title><style>", style,
-              "</style></head>\n<body>\n<h1>Backhand status</h1>\n<dl><dt>Server</dt><dd>",
+    ap_rvputs(r,
+              "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Backhand status</title><style>",
+              style, "</style></head>\n<body>\n<h1>Backhand status</h1>\n<dl><dt>Server</dt><dd>",
               ap_escape_html(r->pool, r->server->server_hostname ? r->server->server_hostname : "-"),
               "</dd><dt>Version</dt><dd>mod_backhand " BACKHAND_VERSION "</dd><dt>Your address</dt><dd>",
               ap_escape_html(r->pool, r->useragent_ip), "</dd></dl>\n", NULL);
@@ -136,16 +150,17 @@ static void put_page(request_rec *r, const char *trouble) {
     ap_rputs("</body></html>\n", r);
 }
 
-static bool put_text(void *baton, const char *text, size_t length) {
-    return ap_rwrite(text, (int)length, baton) >= 0;
-}
+static bool put_text(void *baton, const char *text, size_t length) { return ap_rwrite(text, (int)length, baton) >= 0; }
 
 static void put_json(request_rec *r, const char *trouble) {
     ap_set_content_type(r, "application/json");
     /* An error is the client's leaving: nobody is there to be told. */
     if (mb_segment) (void)bh_segment_json(mb_segment, mb_now_ms(), (int64_t)time(NULL), put_text, r);
-    else ap_rprintf(r, "{\"version\":\"" BACKHAND_VERSION "\",\"now\":%" APR_INT64_T_FMT ",\"trouble\":\"%s\",\"servers\":[]}\n", (apr_int64_t)time(NULL),
-                    trouble);
+    else
+        ap_rprintf(r,
+                   "{\"version\":\"" BACKHAND_VERSION "\",\"now\":%" APR_INT64_T_FMT
+                   ",\"trouble\":\"%s\",\"servers\":[]}\n",
+                   (apr_int64_t)time(NULL), trouble);
 }
 
 /* Letters of a value that a message repeats. */

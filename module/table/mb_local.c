@@ -1,8 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What this server itself does of the cluster's work, counted as other servers' work is, in row 0: what a chain left here, and what peers have
- * sent. Functions that forecast know then how much there is here and how long it takes, and the moderator announces the means. What no
- * chain touches is not counted, and costs nothing.
+/* What this server itself does of the cluster's work, counted as other servers' work is, in row 0: what a chain left
+ * here, and what peers have sent. Functions that forecast know then how much there is here and how long it takes, and
+ * the moderator announces the means. What no chain touches is not counted, and costs nothing.
  */
 
 #include "table/mb_table.h"
@@ -13,7 +13,7 @@ struct mb_local {
     int free;             /* whether the chain placed the request freely */
     bh_asked_t asked;     /* if so: what its client and its URL are known by */
     uint64_t since_us;
-    uint64_t first_us;    /* when the first byte of the answer was there; 0: not yet */
+    uint64_t first_us; /* when the first byte of the answer was there; 0: not yet */
 };
 
 static ap_filter_rec_t *first_filter;
@@ -23,15 +23,22 @@ static uint32_t chain_of(const request_rec *r) {
     return settings->chain;
 }
 
-/* The end of the request's pool: everything has gone to the client. After a fast redirect (mod_dir, mod_negotiation) the request's configuration,
- * file name and URI lie in a subrequest's pool, and cleanups run after sub-pools are gone: so this is a pre-cleanup, and reads only what lies in the
- * request's own pool. */
+/* The end of the request's pool: everything has gone to the client. After a fast redirect (mod_dir, mod_negotiation)
+ * the request's configuration, file name and URI lie in a subrequest's pool, and cleanups run after sub-pools are gone:
+ * so this is a pre-cleanup, and reads only what lies in the request's own pool. */
 static apr_status_t end(void *data) {
     const mb_local *work = data;
     const request_rec *r = work->r;
     while (r->next) r = r->next;
-    bh_result_t result = {.outcome = BH_OUTCOME_ANSWERED, .here = true, .chain = work->chain, .status = r->status, .began_us = work->since_us,
-                          .first_us = work->first_us, .ended_us = mb_now_us(), .free = work->free, .asked = work->asked};
+    bh_result_t result = {.outcome = BH_OUTCOME_ANSWERED,
+                          .here = true,
+                          .chain = work->chain,
+                          .status = r->status,
+                          .began_us = work->since_us,
+                          .first_us = work->first_us,
+                          .ended_us = mb_now_us(),
+                          .free = work->free,
+                          .asked = work->asked};
     bh_feedback_report(mb_segment, &result);
     bh_feedback_end(mb_segment, mb_child_slot, 0, result.ended_us);
     return APR_SUCCESS;

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The shared memory of serverstats. Anonymous, so that nothing is left behind however httpd ends; kept with the process, so that
- * the table outlives restarts. Nothing that is kept may point into this module: it is unloaded and loaded again at each restart. */
+/* The shared memory of serverstats. Anonymous, so that nothing is left behind however httpd ends; kept with the
+ * process, so that the table outlives restarts. Nothing that is kept may point into this module: it is unloaded and
+ * loaded again at each restart. */
 
 #include "table/mb_table.h"
 

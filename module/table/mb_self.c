@@ -11,7 +11,8 @@ int mb_self_is(uint32_t id) { return bh_row_own(bh_segment_row(mb_segment, id));
 static int is_time_to_find(mb_server *settings) {
     uint64_t now = mb_now_ms(), next = bh_word_load(&settings->own_next_ms);
     return next <= now
-           && __atomic_compare_exchange_n(&settings->own_next_ms, &next, now + 1000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+           && __atomic_compare_exchange_n(&settings->own_next_ms, &next, now + 1000, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED);
 }
 
 /* The row that is the virtual host at the address it is known by; 0 also if there is none. */

@@ -61,7 +61,8 @@ struct Candidates {
         once = request.once
         slot = bh_chain_slot(request.chain)
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
-        accepted = UnsafeBufferPointer(start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
+        accepted = UnsafeBufferPointer(
+            start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
         tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
         cookie = request.cookie
         query = request.query
@@ -71,7 +72,8 @@ struct Candidates {
         spare = workspace.spare
     }
 
-    /// Where this httpd counts what it has at the server. Our own rows share one: what is served here is served by all of them.
+    /// Where this httpd counts what it has at the server. Our own rows share one: what is served here is served by all
+    /// of them.
     func feedback(of slot: ServerSlot) -> UnsafeMutablePointer<bh_row_t> {
         UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.id == ownID ? 0 : slot.row))
     }
@@ -130,8 +132,9 @@ struct Candidates {
         count &+= 1
     }
 
-    /// Whether the request may be sent to the row's server: not if that has failed it, if somebody says that it gets none, if it is ourselves under
-    /// another address, nor outside of the networks that the request's virtual host accepts.
+    /// Whether the request may be sent to the row's server: not if that has failed it, if somebody says that it gets
+    /// none, if it is ourselves under another address, nor outside of the networks that the request's virtual host
+    /// accepts.
     func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
         if bh_row_closed(row) { return false }
         for other in tried where other == UInt32(bitPattern: id) { return false }

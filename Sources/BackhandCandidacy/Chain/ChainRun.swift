@@ -20,10 +20,11 @@ struct ChainRun {
     private var reach = Reach.sound
     /// Whether the request cannot be sent twice.
     private let once: Bool
-    /// Whether the request may be served here: no step has dropped this server as wrong for it. One that was dropped because others seemed better may
-    /// come back, unless a later step might have dropped it.
+    /// Whether the request may be served here: no step has dropped this server as wrong for it. One that was dropped
+    /// because others seemed better may come back, unless a later step might have dropped it.
     private var mayStay = false
-    /// removeSelf has said that it is not to be served here; addSelf behind it makes this server one candidate like the others.
+    /// removeSelf has said that it is not to be served here; addSelf behind it makes this server one candidate like the
+    /// others.
     private var isRemoved = false
     private var fault: LoadedFault?
     private let counts: UnsafeMutablePointer<UInt16>
@@ -135,10 +136,11 @@ struct ChainRun {
         }
     }
 
-    /// removeSelf, or a function that drops what is wrong for the request, may take this server away; addSelf then makes it one candidate like the
-    /// others. What a loaded function says is said on purpose, the order too.
+    /// removeSelf, or a function that drops what is wrong for the request, may take this server away; addSelf then
+    /// makes it one candidate like the others. What a loaded function says is said on purpose, the order too.
     private mutating func noteSelf(_ function: Int32) {
-        let isAgainst = function == CandidacyFunction.removesSelf || function == BH_FUNCTION_LOADED
+        let isAgainst =
+            function == CandidacyFunction.removesSelf || function == BH_FUNCTION_LOADED
             || (mayStay && CandidacyFunction.drops(function) && !candidates.hasSelf)
         if isAgainst { (mayStay, isRemoved) = (false, true) }
         // It does not add a server that is draining.
@@ -147,7 +149,8 @@ struct ChainRun {
         if function == CandidacyFunction.removesSelf { candidates.mayHaveSelf = false }
     }
 
-    /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are taken out again.
+    /// What a loaded function adds counts as ours: servers in back-off, tried already, or not for this request are
+    /// taken out again.
     private mutating func callLoaded(_ step: bh_step_t) {
         guard let call = step.call, !isBroken(step) else { return }
         if let fault = candidates.callLoaded(call, context, step.argument) {
@@ -179,14 +182,17 @@ struct ChainRun {
     var decision: bh_decision_t {
         bh_decision_t(
             servers: UnsafePointer(candidates.list), counts: UnsafePointer(counts),
-            count: UInt32(truncatingIfNeeded: candidates.count), last_resort: reach == .everybody && candidates.count > 0,
+            count: UInt32(truncatingIfNeeded: candidates.count),
+            last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
             fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now,
             choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe, once: once)
     }
 
     /// Whether the first one is asked only to see whether it works again.
-    private var isProbe: Bool { candidates.count > 0 && candidates.choices > 1 && candidates.isProbe(candidates.list[0]) }
+    private var isProbe: Bool {
+        candidates.count > 0 && candidates.choices > 1 && candidates.isProbe(candidates.list[0])
+    }
 }
 
 /// A loaded function that went wrong, and where it stands in the chain.

@@ -4,12 +4,15 @@ public import CBackhand
 
 /// Runs a chain over the table and tells which servers are left, best first.
 ///
-/// Allocates nothing, takes no lock, makes no system call. If nobody is left, the chain runs again, with servers that were left out before.
+/// Allocates nothing, takes no lock, makes no system call. If nobody is left, the chain runs again, with servers that
+/// were left out before.
 public func decide(
     _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
     _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>
 ) -> bh_status_t {
-    guard let callsLoaded = callsLoadedFunction(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else { return BH_EINVAL }
+    guard let callsLoaded = callsLoadedFunction(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else {
+        return BH_EINVAL
+    }
     guard let workspace = Workspace(workspace, loaded: callsLoaded) else { return BH_ESPACE }
     var run = ChainRun(segment, request, workspace)
     repeat {

@@ -39,7 +39,9 @@ extension Candidates {
             guard keys[Int(id >> 6)] & bit == 0 else { return BH_FAULT_TWICE }
             keys[Int(id >> 6)] |= bit
             let mode = list[place].mode
-            guard mode == CChar(BACKHAND_MODE_PROXY) || mode == CChar(BACKHAND_MODE_REDIRECT) else { return BH_FAULT_MODE }
+            guard mode == CChar(BACKHAND_MODE_PROXY) || mode == CChar(BACKHAND_MODE_REDIRECT) else {
+                return BH_FAULT_MODE
+            }
         }
         return nil
     }

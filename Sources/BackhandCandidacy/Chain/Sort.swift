@@ -11,8 +11,8 @@ struct SortKey {
         number = UInt64(bitPattern: integer &+ 1 << 47) & (1 << 48 &- 1)
     }
 
-    /// Keeps the order of finite numbers that are not negative. The last 15 bits of the fraction are dropped: numbers that agree in
-    /// eleven digits are equal, and so is what differs only by rounding.
+    /// Keeps the order of finite numbers that are not negative. The last 15 bits of the fraction are dropped: numbers
+    /// that agree in eleven digits are equal, and so is what differs only by rounding.
     init(_ number: Double) {
         self.number = number.bitPattern >> 15 & (1 << 48 &- 1)
     }
@@ -30,8 +30,8 @@ struct SortKey {
 extension Candidates {
     /// Sorts by keys, smallest first; equal ones keep their order. Mode and host header move with their server.
     ///
-    /// Sorts words of key and position in place, then moves each entry once. The position makes every word differ, so any
-    /// sorting algorithm is stable.
+    /// Sorts words of key and position in place, then moves each entry once. The position makes every word differ, so
+    /// any sorting algorithm is stable.
     mutating func sort(by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
         guard count > 1 else { return }
         let (list, spare, keys, segment) = (list, spare, keys, segment)
@@ -41,7 +41,8 @@ extension Candidates {
         swap(&self.list, &self.spare)
     }
 
-    /// Puts so many with the smallest keys in front, in their order; equal ones keep theirs. The others come in no certain order.
+    /// Puts so many with the smallest keys in front, in their order; equal ones keep theirs. The others come in no
+    /// certain order.
     ///
     /// Most are only compared with the last of those in front: n + first * ln(n / first) steps on average.
     mutating func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
@@ -93,8 +94,8 @@ private func insert(_ word: UInt64, into words: UnsafeMutablePointer<UInt64>, _ 
     words[place] = word
 }
 
-/// Exchanges the first entries with those whose places the words name. What was in a place that has its entry already is where the word there,
-/// no longer needed, says then.
+/// Exchanges the first entries with those whose places the words name. What was in a place that has its entry already
+/// is where the word there, no longer needed, says then.
 private func exchange(_ list: UnsafeMutablePointer<ServerSlot>, _ words: UnsafeMutablePointer<UInt64>, _ count: Int) {
     for target in 0..<count {
         var place = words[target].place
@@ -126,8 +127,8 @@ func sortWords(_ words: UnsafeMutablePointer<UInt64>, _ count: Int) {
     }
 }
 
-/// The largest gap below a number, 0 if there is none. Gaps of Ciura, FCT 2001: the fewest comparisons known for up to some
-/// thousand words.
+/// The largest gap below a number, 0 if there is none. Gaps of Ciura, FCT 2001: the fewest comparisons known for up to
+/// some thousand words.
 private func gap(below number: Int) -> Int {
     if number > 701 { return number > 1750 ? 1750 : 701 }
     if number > 57 { return number > 301 ? 301 : number > 132 ? 132 : 57 }

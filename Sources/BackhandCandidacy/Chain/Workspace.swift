@@ -11,8 +11,8 @@ public func workspaceSize(_ segment: UnsafePointer<bh_segment_t>, _ steps: Unsaf
     return Workspace.countsSize &+ max(1, rows) &* Workspace.entrySize
 }
 
-/// The caller's memory, divided: counts, the list, the spare list, the keys. Behind each list stands a canary if functions
-/// that we do not know write to it.
+/// The caller's memory, divided: counts, the list, the spare list, the keys. Behind each list stands a canary if
+/// functions that we do not know write to it.
 struct Workspace {
     /// Counts of all steps that a chain may have, rounded up to words.
     static let countsSize = ((Int(BH_STEPS_MAX) &+ 1) &* 2 &+ 7) & ~7

@@ -4,8 +4,9 @@ internal import CBackhand
 
 /// What a program's words mean: with the upper bit a code, without it the bits of a number, which is never negative.
 ///
-/// A program is a condition in the order in which it is worked out: "amem > 512" is amem, 512, greater. Numbers are those of IEEE 754, a condition is
-/// 1 or 0; nothing can trap: what is divided by 0 is infinite, or no number, which makes each comparison false but "!=".
+/// A program is a condition in the order in which it is worked out: "amem > 512" is amem, 512, greater. Numbers are
+/// those of IEEE 754, a condition is 1 or 0; nothing can trap: what is divided by 0 is infinite, or no number, which
+/// makes each comparison false but "!=".
 enum Instruction {
     static var bit: UInt64 { 1 << 63 }
     /// Codes above are resources.
@@ -20,8 +21,12 @@ enum Operation: Int32 {
     case not, negative
 }
 
-/// Whether the program's condition holds for the server. The stack is the caller's, because it is the same for all servers.
-func holds(_ program: UnsafePointer<UInt64>, _ candidates: Candidates, _ slot: ServerSlot, _ stack: inout InlineArray<16, Double>) -> Bool {
+/// Whether the program's condition holds for the server. The stack is the caller's, because it is the same for all
+/// servers.
+func holds(
+    _ program: UnsafePointer<UInt64>, _ candidates: Candidates, _ slot: ServerSlot,
+    _ stack: inout InlineArray<16, Double>
+) -> Bool {
     var top = 0
     // Masks: no program leaves its room, whoever made it.
     func at(_ depth: Int) -> Int { depth & (Instruction.depth &- 1) }

@@ -59,7 +59,9 @@ private struct ConditionReader {
 
     mutating func readAll() throws(ConditionError) {
         let kind = try expression(1, 0)
-        guard text[next] == 0 else { throw ConditionError(what: "an operator is missing: || && < <= > >= == != + - * /", at: next) }
+        guard text[next] == 0 else {
+            throw ConditionError(what: "an operator is missing: || && < <= > >= == != + - * /", at: next)
+        }
         guard kind == .condition else { throw ConditionError(what: "a number alone is no condition", at: 0) }
         program[0] = UInt64(truncatingIfNeeded: words)
     }
@@ -68,14 +70,16 @@ private struct ConditionReader {
     func tellName(_ message: inout Message) {
         nameBytes.withUnsafeBufferPointer { name in
             message.quote(Word(name.baseAddress!))
-            guard let near = nearestWord(to: name.baseAddress!, Resource.words + 1...Resource.words + Resource.last) else { return }
+            guard let near = nearestWord(to: name.baseAddress!, Resource.words + 1...Resource.words + Resource.last)
+            else { return }
             message.add(" (did you mean ")
             message.add(near)
             message.add("?)")
         }
     }
 
-    /// Reads operands and operators that bind at least so tightly. nesting: calls that are waiting, so that no text exhausts the stack.
+    /// Reads operands and operators that bind at least so tightly. nesting: calls that are waiting, so that no text
+    /// exhausts the stack.
     private mutating func expression(_ least: Int, _ nesting: Int) throws(ConditionError) -> Kind {
         var left = try operand(nesting)
         while let (operation, length) = peekOperation(), operation.tightness >= least {
@@ -85,7 +89,8 @@ private struct ConditionReader {
             let takes: Kind = operation.tightness <= 2 ? .condition : .number
             guard left == takes, right == takes else {
                 throw ConditionError(
-                    what: takes == .condition ? "&& and || stand between conditions" : "this operator stands between numbers", at: at)
+                    what: takes == .condition
+                        ? "&& and || stand between conditions" : "this operator stands between numbers", at: at)
             }
             try emit(Instruction.bit | UInt64(truncatingIfNeeded: operation.rawValue), waits: -1)
             left = operation.tightness <= 3 ? .condition : .number
@@ -102,7 +107,9 @@ private struct ConditionReader {
         case UInt8(ascii: "("):
             next += 1
             let kind = try expression(1, nesting + 1)
-            guard text[next] == CChar(bitPattern: UInt8(ascii: ")")) else { throw ConditionError(what: "a ')' is missing", at: next) }
+            guard text[next] == CChar(bitPattern: UInt8(ascii: ")")) else {
+                throw ConditionError(what: "a ')' is missing", at: next)
+            }
             next += 1
             skipBlanks()
             return kind
@@ -110,12 +117,17 @@ private struct ConditionReader {
             next += 1
             let wanted: Kind = byte == UInt8(ascii: "!") ? .condition : .number
             guard try operand(nesting + 1) == wanted else {
-                throw ConditionError(what: wanted == .condition ? "! stands before a condition in parentheses" : "- stands before a number", at: at)
+                throw ConditionError(
+                    what: wanted == .condition
+                        ? "! stands before a condition in parentheses" : "- stands before a number", at: at)
             }
-            try emit(Instruction.bit | UInt64(truncatingIfNeeded: (wanted == .condition ? Operation.not : .negative).rawValue), waits: 0)
+            try emit(
+                Instruction.bit
+                    | UInt64(truncatingIfNeeded: (wanted == .condition ? Operation.not : .negative).rawValue), waits: 0)
             return wanted
         case UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): try resource()
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
+            try resource()
         default: throw ConditionError(what: "a number, a name or '(' is missing", at: at)
         }
         skipBlanks()
@@ -144,7 +156,9 @@ private struct ConditionReader {
         }
         nameBytes.append(0)
         for code in 1...Resource.last {
-            guard nameBytes.withUnsafeBufferPointer({ Resource.name(code)?.equals($0.baseAddress!) }) == true else { continue }
+            guard nameBytes.withUnsafeBufferPointer({ Resource.name(code)?.equals($0.baseAddress!) }) == true else {
+                continue
+            }
             return try emit(Instruction.bit | UInt64(truncatingIfNeeded: code + Instruction.resources), waits: 1)
         }
         throw ConditionError(what: "there is no value ", at: at, isUnknownName: true)
@@ -160,7 +174,8 @@ private struct ConditionReader {
     private var tooLong: ConditionError { ConditionError(what: "the condition is too long", at: next) }
 
     private mutating func skipBlanks() {
-        while text[next] == CChar(bitPattern: UInt8(ascii: " ")) || text[next] == CChar(bitPattern: UInt8(ascii: "\t")) { next += 1 }
+        while text[next] == CChar(bitPattern: UInt8(ascii: " ")) || text[next] == CChar(bitPattern: UInt8(ascii: "\t"))
+        { next += 1 }
     }
 
     /// The operator that stands here, and its length.
@@ -185,7 +200,9 @@ private struct ConditionReader {
 
 private func isPartOfName(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+        true
     default: false
     }
 }

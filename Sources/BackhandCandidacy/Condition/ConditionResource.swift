@@ -4,7 +4,8 @@ internal import CBackhand
 
 /// What an expression may ask of a server, by codes from 1 on.
 ///
-/// A name of the status JSON means the same here, in the same unit; the others are names of the public rows (mod_backhand.h), in theirs.
+/// A name of the status JSON means the same here, in the same unit; the others are names of the public rows
+/// (mod_backhand.h), in theirs.
 enum Resource {
     static var last: Int32 { 34 }
     /// Where their codes begin among all words that may be misspelt.

@@ -35,13 +35,15 @@ private var formerWord: StaticString { "byState" }
 /// The word behind Backhand that is no function.
 var offWord: StaticString { "off" }
 
-/// What may stand behind Backhand: "off" and the built-in functions; from Resource.words on what may stand in an expression.
+/// What may stand behind Backhand: "off" and the built-in functions; from Resource.words on what may stand in an
+/// expression.
 private func word(_ index: Int32) -> StaticString? {
     if index > Resource.words { return Resource.name(index &- Resource.words) }
     return index == 0 ? offWord : CandidacyFunction.of(id: index)?.name
 }
 
-/// The word that differs least, if it differs in at most a third of its letters; upper and lower case are the same here.
+/// The word that differs least, if it differs in at most a third of its letters; upper and lower case are the same
+/// here.
 func nearestWord(to name: UnsafePointer<CChar>, _ words: ClosedRange<Int32>) -> StaticString? {
     let wrong = lowered(UnsafeRawPointer(name).assumingMemoryBound(to: UInt8.self))
     var best: (word: StaticString, edits: Int)?
@@ -54,7 +56,8 @@ func nearestWord(to name: UnsafePointer<CChar>, _ words: ClosedRange<Int32>) -> 
     return best?.word
 }
 
-/// How many letters to insert, delete, replace, or swap with their neighbour make one word of the other (optimal string alignment).
+/// How many letters to insert, delete, replace, or swap with their neighbour make one word of the other (optimal string
+/// alignment).
 func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var before: [Int] = []
     var last = Array(0...right.count)

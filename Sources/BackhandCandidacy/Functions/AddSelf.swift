@@ -9,7 +9,8 @@ extension CandidacyFunction {
             let segment = candidates.segment
             let own = candidates.ownID
             let row = bh_segment_row(segment, UInt32(own))
-            guard bh_segment_rows(segment) > UInt32(own), bh_row_heard(row) != 0, candidates.admits(row, own), candidates.takesRequests(row)
+            guard bh_segment_rows(segment) > UInt32(own), bh_row_heard(row) != 0, candidates.admits(row, own),
+                candidates.takesRequests(row)
             else { return }
             for place in 0..<candidates.count where candidates.list[place].id == own { return }
             candidates.append(own)

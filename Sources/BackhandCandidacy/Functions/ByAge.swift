@@ -5,7 +5,9 @@ internal import CBackhand
 extension CandidacyFunction {
     /// Keeps the servers whose last announcement is not older than the argument, in milliseconds.
     static var byAge: CandidacyFunction {
-        CandidacyFunction("byAge", .decimal("a number of seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)) {
+        CandidacyFunction(
+            "byAge", .decimal("a number of seconds", above: 0, through: 86_400, otherwise: SERVER_TIMEOUT * 1000)
+        ) {
             candidates, argument in
             let oldest = candidates.time(before: argument.number)
             candidates.keep { slot, segment in bh_row_heard(bh_segment_row(segment, slot.row)) >= oldest }

@@ -5,7 +5,9 @@ internal import CBackhand
 extension CandidacyFunction {
     /// Fewest busy workers first; the local server's are lowered by the argument.
     static var byBusyChildren: CandidacyFunction {
-        CandidacyFunction("byBusyChildren", .whole("a whole number of workers", from: 0, through: 1_000_000, otherwise: 0)) {
+        CandidacyFunction(
+            "byBusyChildren", .whole("a whole number of workers", from: 0, through: 1_000_000, otherwise: 0)
+        ) {
             candidates, argument in
             let own = candidates.ownID
             candidates.sort { slot, segment in

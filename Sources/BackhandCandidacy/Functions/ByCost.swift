@@ -9,7 +9,8 @@ extension CandidacyFunction {
         CandidacyFunction("byCost") { candidates, _ in
             guard candidates.count > 1 else { return }
             let scale = CostScale(candidates)
-            // The second sort keeps what the first did among equals: ties are decided by present cost, then by the order before.
+            // The second sort keeps what the first did among equals: ties are decided by present cost, then by the
+            // order before.
             candidates.sort { slot, segment in SortKey(scale.present(Usage(segment, slot.row))) }
             candidates.sort { slot, segment in SortKey(scale.marginal(Usage(segment, slot.row))) }
         }
@@ -48,10 +49,10 @@ struct Usage {
 
 /// The cost of a server in a cluster of n: n^(used memory / total memory) + n^(load / L).
 ///
-/// Amir, Awerbuch, Barak, Borgstrom, Keren: An Opportunity Cost Approach for Job Assignment in a Scalable Computing Cluster, IEEE
-/// TPDS 11(7), 2000. There L is the smallest power of two above the largest load seen so far; here it is the announced high-water
-/// mark, as mod_backhand rounds it. A job is load 1.000 and the mean memory of one of the server's workers. n^0 to n^2 with n up to
-/// 2048: every cost is finite, and none is negative.
+/// Amir, Awerbuch, Barak, Borgstrom, Keren: An Opportunity Cost Approach for Job Assignment in a Scalable Computing
+/// Cluster, IEEE TPDS 11(7), 2000. There L is the smallest power of two above the largest load seen so far; here it is
+/// the announced high-water mark, as mod_backhand rounds it. A job is load 1.000 and the mean memory of one of the
+/// server's workers. n^0 to n^2 with n up to 2048: every cost is finite, and none is negative.
 struct CostScale {
     private let n: Double
     /// L in thousandths, at least 1000.
@@ -81,7 +82,8 @@ struct CostScale {
     }
 }
 
-/// L in thousandths: the largest announced high-water mark, but at least the smallest power of two that no load exceeds.
+/// L in thousandths: the largest announced high-water mark, but at least the smallest power of two that no load
+/// exceeds.
 private func loadLimit(_ candidates: Candidates) -> Int64 {
     var mark: Int64 = 1000
     var load: Int64 = 0

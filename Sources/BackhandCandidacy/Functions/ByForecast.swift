@@ -53,20 +53,24 @@ extension Candidates {
             front.offer(SortKey(SortKey(of: word).double * forecast.timeOfUntried), word.place)
         }
         front.lead(list)
-        if mayHaveSelf, !asks, list[firstSound].id != own, let here = place(of: own), !isHopPaid(&forecast) { bringForward(here) }
+        if mayHaveSelf, !asks, list[firstSound].id != own, let here = place(of: own), !isHopPaid(&forecast) {
+            bringForward(here)
+        }
         return true
     }
 
-    /// Whether the best of the others is so much better than this server that it pays to send the request there. What fails here, or answers nothing, is
-    /// no place to stay, whatever is known of its time.
+    /// Whether the best of the others is so much better than this server that it pays to send the request there. What
+    /// fails here, or answers nothing, is no place to stay, whatever is known of its time.
     private func isHopPaid(_ forecast: inout Forecast) -> Bool {
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         if forecast.isFailing(here) || Times.isSilent(here, now) { return true }
         let own = UnsafeMutablePointer(mutating: bh_segment_row(segment, UInt32(ownID)))
         let there = UnsafeMutablePointer(mutating: bh_segment_row(segment, list[firstSound].row))
         return Hop(
-            here: forecast.side(own, feedback: here, isOwn: true), there: forecast.side(there, feedback: there, isOwn: false),
-            asked: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.asked)) / 1000).pays
+            here: forecast.side(own, feedback: here, isOwn: true),
+            there: forecast.side(there, feedback: there, isOwn: false),
+            asked: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.asked)) / 1000
+        ).pays
     }
 
     /// The first that will not be put behind the others.
@@ -79,18 +83,20 @@ extension Candidates {
 
 /// How long one more request would take at each server.
 ///
-/// With o requests of ours at a server now, and ō on average over the last window; with Q requests of anybody on average, C its
-/// capacity for such requests (a row's room), v the speed of its cores, L the time of our last requests there and e the share that failed:
+/// With o requests of ours at a server now, and ō on average over the last window; with Q requests of anybody on
+/// average, C its capacity for such requests (a row's room), v the speed of its cores, L the time of our last requests
+/// there and e the share that failed:
 ///
 ///     x = max(o, Q + κ^0.85 (o - ō))      there now; self: exactly o
 ///     F = max(1/v, (x + 1) / C)           by its capacity
 ///     G = L (x + 1) / (Q + 1)             by its time: L was seen when Q were there
 ///     T = sqrt(F G) / max(0.05, 1 - e)^2
 ///
-/// κ is how many times more requests the servers got than we sent: when we send one more than usual, the other balancers, who see the same,
-/// are sending theirs. The form and its two exponents are what did best over all scenarios of docs/balance.md; what they are made of comes from
-/// M. Dahlin, Interpreting stale load information, IEEE TPDS 11(10), 2000, and G. Goren, S. Vargaftik, Y. Moses, Distributed dispatching
-/// in the parallel server model, DISC 2020: stale queues are noise, and each dispatcher must count what the others do meanwhile.
+/// κ is how many times more requests the servers got than we sent: when we send one more than usual, the other
+/// balancers, who see the same, are sending theirs. The form and its two exponents are what did best over all scenarios
+/// of docs/balance.md; what they are made of comes from M. Dahlin, Interpreting stale load information, IEEE TPDS
+/// 11(10), 2000, and G. Goren, S. Vargaftik, Y. Moses, Distributed dispatching in the parallel server model, DISC 2020:
+/// stale queues are noise, and each dispatcher must count what the others do meanwhile.
 struct Forecast {
     private var times: Times
     /// The shortest time that a server announced of those of which none was seen.
@@ -103,9 +109,10 @@ struct Forecast {
         others = candidates.othersFactor
     }
 
-    /// T squared over L, but for a constant: in microseconds over arriba; requests are thousandths here, as they are announced. Finite, and above 0;
-    /// nil if the server has not announced its capacity.
-    func growth(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double? {
+    /// T squared over L, but for a constant: in microseconds over arriba; requests are thousandths here, as they are
+    /// announced. Finite, and above 0; nil if the server has not announced its capacity.
+    func growth(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double?
+    {
         let capacity = Double(bh_half_load(&row.pointee.room))
         let speed = Double(bh_signed_load(&row.pointee.facts.arriba))
         guard capacity > 0, speed > 0 else { return nil }
@@ -129,13 +136,16 @@ struct Forecast {
     }
 
     /// One side of the choice between this server and the first of the others.
-    mutating func side(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> ForecastSide {
+    mutating func side(
+        _ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool
+    ) -> ForecastSide {
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))
         let seen = times.seen(feedback)
         return ForecastSide(
             seen: seen, told: isOwn ? seen : Double(bh_half_load(&row.pointee.facts.latency_us)), mean: mean / 1000,
             now: present(feedback, isOwn, mean: mean) / 1000,
-            room: Double(bh_half_load(&row.pointee.room)) * 1000 / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))),
+            room: Double(bh_half_load(&row.pointee.room)) * 1000
+                / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))),
             capacity: Double(max(1, bh_half_load(&row.pointee.facts.capacity))),
             idle: Double(min(max(bh_signed_load(&row.pointee.facts.cpu), 0), 1000)) / 1000)
     }
@@ -143,7 +153,8 @@ struct Forecast {
     /// Whether some of the chain's requests failed there lately.
     func isFailing(_ feedback: UnsafeMutablePointer<bh_row_t>) -> Bool { times.working(feedback) < 1 }
 
-    /// L of the others, once all have been asked for theirs: the best that was seen; if none was, the best that was announced.
+    /// L of the others, once all have been asked for theirs: the best that was seen; if none was, the best that was
+    /// announced.
     var timeOfUntried: Double { times.best.isFinite ? times.best : told.isFinite ? told : 1 }
 
     /// x: the requests that are there now, as far as one can tell; thousandths.

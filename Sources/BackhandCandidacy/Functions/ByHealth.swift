@@ -4,10 +4,12 @@ internal import BackhandServerStats
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// Drops the servers that fail at least half of their requests; if more than half of all servers would be left out then, they come last instead.
+    /// Drops the servers that fail at least half of their requests; if more than half of all servers would be left out
+    /// then, they come last instead.
     ///
-    /// Who does not take requests, or refused a connection, is not in the list anyway, unless there was nobody else. Then nobody is dropped.
-    /// The floor is Envoy's panic threshold of 50 %: few servers that get the requests of many would fail as well.
+    /// Who does not take requests, or refused a connection, is not in the list anyway, unless there was nobody else.
+    /// Then nobody is dropped. The floor is Envoy's panic threshold of 50 %: few servers that get the requests of many
+    /// would fail as well.
     static var byHealth: CandidacyFunction {
         CandidacyFunction("byHealth") { candidates, _ in
             if candidates.isLastResort {
@@ -26,8 +28,9 @@ enum Health: Int64 {
 }
 
 extension Candidates {
-    /// In one pass, because this is part of the recommended chain: the broken ones go to the spare list, and come back if they are too many.
-    /// Servers that were last heard before that time are dropped too, and do not count. As the last resort they are the only ones.
+    /// In one pass, because this is part of the recommended chain: the broken ones go to the spare list, and come back
+    /// if they are too many. Servers that were last heard before that time are dropped too, and do not count. As the
+    /// last resort they are the only ones.
     mutating func dropBroken(heardBefore oldest: UInt64) {
         let (list, spare) = (list, spare)
         var kept = 0
@@ -57,7 +60,8 @@ extension Candidates {
         return bh_row_state(row) == BH_STATE_UP.rawValue ? .works : .goes
     }
 
-    /// Whether it is in doubt because it fails, or, where the chain has had no answer from it yet, announces that half of its answers are errors.
+    /// Whether it is in doubt because it fails, or, where the chain has had no answer from it yet, announces that half
+    /// of its answers are errors.
     private func isBroken(_ slot: ServerSlot) -> Bool {
         let fails = bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) | bh_doubt_bit(BH_DOUBT_FAILING.rawValue, 0)
         if hasDoubtful, doubts(of: slot) & fails != 0 { return true }

@@ -4,7 +4,8 @@ internal import BackhandServerStats
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// Least time first: the time of this httpd's last requests to a server, times one more than it has there now. Needs no announcements.
+    /// Least time first: the time of this httpd's last requests to a server, times one more than it has there now.
+    /// Needs no announcements.
     static var byLeastTime: CandidacyFunction {
         CandidacyFunction("byLeastTime") { candidates, _ in
             guard candidates.count > 1 else { return }

@@ -8,12 +8,15 @@ internal import CSystem
 private let fewEnough = 64
 
 extension CandidacyFunction {
-    /// Keeps a random few, each the likelier the more capacity it announces; equally likely if one of them announces none.
+    /// Keeps a random few, each the likelier the more capacity it announces; equally likely if one of them announces
+    /// none.
     ///
-    /// P. Efraimidis, P. Spirakis: Weighted random sampling with a reservoir, Information Processing Letters 97(5), 2006: the least of
-    /// exponential numbers with the weights as rates.
+    /// P. Efraimidis, P. Spirakis: Weighted random sampling with a reservoir, Information Processing Letters 97(5),
+    /// 2006: the least of exponential numbers with the weights as rates.
     static var bySample: CandidacyFunction {
-        CandidacyFunction("bySample", .whole("a whole number of servers", from: 1, through: UInt32(BH_ROWS), otherwise: nil)) {
+        CandidacyFunction(
+            "bySample", .whole("a whole number of servers", from: 1, through: UInt32(BH_ROWS), otherwise: nil)
+        ) {
             candidates, most in
             guard candidates.count > 1 else { return }
             let weighted = candidates.haveCapacities

@@ -10,8 +10,9 @@ extension CandidacyFunction {
         CandidacyFunction("bySession", .text(sessionIdentifier)) { candidates, argument in
             let identifier = argument.text ?? usualIdentifier.characters
             // A comma is what httpd puts between several Cookie headers.
-            guard let place = candidates.ownerOfSession(in: candidates.cookie, separatedBy: UInt8(ascii: ","), identifier)
-                ?? candidates.ownerOfSession(in: candidates.query, separatedBy: UInt8(ascii: "&"), identifier)
+            guard
+                let place = candidates.ownerOfSession(in: candidates.cookie, separatedBy: UInt8(ascii: ","), identifier)
+                    ?? candidates.ownerOfSession(in: candidates.query, separatedBy: UInt8(ascii: "&"), identifier)
             else { return }
             candidates.list[0] = candidates.list[place]
             candidates.count = 1
@@ -20,7 +21,8 @@ extension CandidacyFunction {
 
     private static var sessionIdentifier: TextRule {
         TextRule(
-            what: "an identifier of 1 to 64 printable characters without blanks, quotes, ',', ';' and '&'", allows: isIdentifier)
+            what: "an identifier of 1 to 64 printable characters without blanks, quotes, ',', ';' and '&'",
+            allows: isIdentifier)
     }
 }
 

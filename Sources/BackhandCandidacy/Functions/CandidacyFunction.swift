@@ -18,7 +18,8 @@ struct StepArgument {
     }
 }
 
-/// A built-in candidacy function: its word in the configuration, what it takes there, and what it does to the candidates.
+/// A built-in candidacy function: its word in the configuration, what it takes there, and what it does to the
+/// candidates.
 struct CandidacyFunction {
     /// What does the work, with the step's argument as the rule stores it.
     typealias Work = (inout Candidates, StepArgument) -> Void
@@ -69,7 +70,8 @@ extension CandidacyFunction {
         }
     }
 
-    /// Whether the function drops servers because others seem better, not because they are wrong for the request: byLogWindow, bySample, default, byHealth.
+    /// Whether the function drops servers because others seem better, not because they are wrong for the request:
+    /// byLogWindow, bySample, default, byHealth.
     static func chooses(_ id: Int32) -> Bool { id == 7 || (id >= 16 && id <= 18) }
 
     /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource.

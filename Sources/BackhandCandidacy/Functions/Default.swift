@@ -3,7 +3,8 @@
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// The recommended chain in one word: byAge 6, byHealth, byForecast. Where it is the last resort, byHealth has the last word.
+    /// The recommended chain in one word: byAge 6, byHealth, byForecast. Where it is the last resort, byHealth has the
+    /// last word.
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)

@@ -2,11 +2,12 @@
 
 internal import CBackhand
 
-// Servers against which there is evidence are asked last: they stand behind all others, whatever the chain's functions say, but for one request now and
-// then that looks whether they work again. They are not dropped for it, so a session, or a lack of others, still finds them.
+// Servers against which there is evidence are asked last: they stand behind all others, whatever the chain's functions
+// say, but for one request now and then that looks whether they work again. They are not dropped for it, so a session,
+// or a lack of others, still finds them.
 //
-// What fails half of its requests may be half of the servers at most: the others would fail as well under the requests of all. What fails everything
-// has nothing to lose, and takes nothing from the others that they do not have already.
+// What fails half of its requests may be half of the servers at most: the others would fail as well under the requests
+// of all. What fails everything has nothing to lose, and takes nothing from the others that they do not have already.
 
 extension Candidates {
     /// Why the chain asks the server last: bits of bh_doubt_t; 0: it does not.
@@ -14,7 +15,8 @@ extension Candidates {
 
     /// Whether this request may look whether the server works again.
     func isProbe(_ slot: ServerSlot) -> Bool {
-        hasDoubtful && doubts(of: slot) != 0 && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, once)
+        hasDoubtful && doubts(of: slot) != 0
+            && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, once)
     }
 
     /// Puts those in doubt behind the others. The order is kept otherwise.

@@ -22,7 +22,8 @@ struct ForecastSide: Equatable {
     fileprivate var alone: Double { max(seen, told) / slowdown(mean + 1) }
 }
 
-/// Whether forwarding pays, if the forecast is better there, which counts the hop: the time that was seen there has the network and both ends in it.
+/// Whether forwarding pays, if the forecast is better there, which counts the hop: the time that was seen there has the
+/// network and both ends in it.
 ///
 ///     x + 1 > limit  or  t_there <= t_here / 2  and  t_there max(1, (x + 1) / n_there) + hop < t_here
 ///     limit = min(m max(n, u), u + 4 sqrt(u))     where as many clients come here as is this server's share
@@ -31,11 +32,14 @@ struct ForecastSide: Equatable {
 ///     u = max(1, (Q_there + 1) C / C_there)
 ///     hop = seen there - told by it
 ///
-/// n is a side's room, C its capacity, x its requests now, Q their mean, t its time alone and i the idle share of its CPUs; u is what is usual here if the neighbour has what is usual there. Where all
-/// nodes get their share, what is more here than elsewhere is chance, and over before a neighbour's announcement tells of it: to exchange requests then costs
-/// their hops and gains nothing; less so where most places are taken, and most CPUs busy, everywhere. Where more comes here, others must serve some of it, but for what one more
-/// slows nothing down; and where fewer do, others send theirs. Beyond four standard deviations (of a Poisson number) it is no chance, whatever the
-/// cores could do: something hangs. Times are means of the last requests, of a few where little is sent: what differs by less than half may be the same.
+/// n is a side's room, C its capacity, x its requests now, Q their mean, t its time alone and i the idle share of its
+/// CPUs; u is what is usual here if the neighbour has what is usual there. Where all nodes get their share, what is
+/// more here than elsewhere is chance, and over before a neighbour's announcement tells of it: to exchange requests
+/// then costs their hops and gains nothing; less so where most places are taken, and most CPUs busy, everywhere. Where
+/// more comes here, others must serve some of it, but for what one more slows nothing down; and where fewer do, others
+/// send theirs. Beyond four standard deviations (of a Poisson number) it is no chance, whatever the cores could do:
+/// something hangs. Times are means of the last requests, of a few where little is sent: what differs by less than half
+/// may be the same.
 struct Hop: Equatable {
     let here: ForecastSide
     let there: ForecastSide
@@ -46,8 +50,9 @@ struct Hop: Equatable {
     static var surely: Double { 0.5 }
     /// Counts of ten seconds differ by chance.
     static var share: Double { 1.25 }
-    /// The largest m. With four cores, evenly asked at half of what they can do, 1.5 sends on 5.5 % of the requests, 1.75 2.5 % and 2 1.2 %; p99 is 95, 97
-    /// and 99 ms. At four fifths it is 121, 135 and 148 ms, and 103 ms if m is 1 then.
+    /// The largest m. With four cores, evenly asked at half of what they can do, 1.5 sends on 5.5 % of the requests,
+    /// 1.75 2.5 % and 2 1.2 %; p99 is 95, 97 and 99 ms. At four fifths it is 121, 135 and 148 ms, and 103 ms if m is 1
+    /// then.
     static var most: Double { 1.75 }
 
     /// Requests that are here as a matter of course.

@@ -6,7 +6,8 @@ internal import CBackhand
 /// Places that are put in order by functions that forecast: more servers than a request ever asks, one after the other.
 var bestPlaces: Int { 32 }
 
-/// How long servers take for requests of the chain that runs, and how often they fail, as this httpd has seen it itself.
+/// How long servers take for requests of the chain that runs, and how often they fail, as this httpd has seen it
+/// itself.
 struct Times {
     private let slot: UInt32
     private let now: UInt64
@@ -30,15 +31,16 @@ struct Times {
     /// Whether the chain has had answers from the server; only asked where it has no time.
     func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool { bh_row_answers(row, slot) != 0 }
 
-    /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they are tried, and not with
-    /// everything.
+    /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they
+    /// are tried, and not with everything.
     var ofUntried: Double { best.isFinite ? best : 1 }
 
-    /// The place of the server that this request asks for its time, whatever was forecast; -1: none, as for seven of eight requests.
+    /// The place of the server that this request asks for its time, whatever was forecast; -1: none, as for seven of
+    /// eight requests.
     ///
-    /// While some answers tell nothing of speed, these are servers of which fewer than twenty are known, and then those whose answers have come to tell
-    /// something. Without this the first server that answers with what always tells could keep all requests: where most answers are "304 Not
-    /// Modified", that is a matter of chance.
+    /// While some answers tell nothing of speed, these are servers of which fewer than twenty are known, and then those
+    /// whose answers have come to tell something. Without this the first server that answers with what always tells
+    /// could keep all requests: where most answers are "304 Not Modified", that is a matter of chance.
     static func placeToAsk(_ candidates: Candidates) -> Int {
         // A stream of its own: what the function draws for its own ends stays the same.
         var random = SplitMix64(seed: candidates.seed, stream: 1 << 33 | candidates.step)
@@ -52,7 +54,9 @@ struct Times {
             let place = start &+ index < count ? start &+ index : start &+ index &- count
             let row = candidates.feedback(of: candidates.list[place])
             let answers = bh_row_answers(row, candidates.slot)
-            guard answers != 0, !candidates.isProbe(candidates.list[place]), !isSilent(row, candidates.now) else { continue }
+            guard answers != 0, !candidates.isProbe(candidates.list[place]), !isSilent(row, candidates.now) else {
+                continue
+            }
             let uncounted = bh_row_uncounted(row, candidates.slot)
             if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
             if uncounted != 0 { isUndecided = true }
@@ -63,7 +67,8 @@ struct Times {
 
     private static var asking: Double { 1 / 8 }
 
-    /// Whether requests wait there, and none has been answered for a second: one that hangs would be asked, and asked again.
+    /// Whether requests wait there, and none has been answered for a second: one that hangs would be asked, and asked
+    /// again.
     static func isSilent(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
         guard bh_half_load(&row.pointee.in_flight) != 0 else { return false }
         let last = bh_word_load(&row.pointee.first_byte)
@@ -77,8 +82,8 @@ struct Times {
         return max(0.05, 1 - Double(bh_mean_value(word)) / 1e6 * trust(word))
     }
 
-    /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets a request now and then,
-    /// which tells what it is like today.
+    /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets
+    /// a request now and then, which tells what it is like today.
     private func trust(_ word: UInt64) -> Double {
         Double(Self.halfTrust) / Double(Self.halfTrust &+ bh_mean_age_us(word, now))
     }

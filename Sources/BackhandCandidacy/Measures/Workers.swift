@@ -2,9 +2,10 @@
 
 internal import CBackhand
 
-// A request that is sent on holds a worker here and another one there, as long as it takes. Nodes that both serve and balance can fill each other so:
-// each one's workers wait for a worker of another. A request that is served here waits for none. So where this server is among the candidates, a
-// request is sent only to servers that have a worker to spare, and hardly any while few are left here. What a chain without self says is not touched.
+// A request that is sent on holds a worker here and another one there, as long as it takes. Nodes that both serve and
+// balance can fill each other so: each one's workers wait for a worker of another. A request that is served here waits
+// for none. So where this server is among the candidates, a request is sent only to servers that have a worker to
+// spare, and hardly any while few are left here. What a chain without self says is not touched.
 
 /// What is known of this server's workers when a request might be sent on.
 struct WorkersHere: Equatable {
@@ -19,7 +20,8 @@ struct WorkersHere: Equatable {
     /// What has come since the last announcement: as much may have come to the others since theirs.
     var more: Double { Double(max(0, announced &- idle)) }
 
-    /// Of the idle ones so many are counted: with more, a server that has so many to spare may take the request as well.
+    /// Of the idle ones so many are counted: with more, a server that has so many to spare may take the request as
+    /// well.
     static func enough(_ announced: Int32, _ reserve: Int32, spare: Double) -> UInt32 {
         guard spare <= Double(announced) else { return UInt32(reserve) }
         // If it has none to spare, the next candidate may have any number.
@@ -40,8 +42,8 @@ struct WorkersThere: Equatable {
     /// Idle ones that it need not keep, before the request has taken one.
     var spare: Double { workers > 0 ? Double(idle) - more - reserve : .infinity }
 
-    /// What may come there within a second: two standard deviations (of a Poisson number) of what is busy, 1 to 4. With few workers the last announcement says
-    /// little of the next moment.
+    /// What may come there within a second: two standard deviations (of a Poisson number) of what is busy, 1 to 4. With
+    /// few workers the last announcement says little of the next moment.
     private var reserve: Double {
         let busy = Double(workers) - Double(idle)
         return min(max(2 * max(busy, 0).squareRoot(), 1), 4)
@@ -49,8 +51,8 @@ struct WorkersThere: Equatable {
 
     /// Whether a request may be sent there rather than served here.
     ///
-    /// With few left here, only when that has lasted, so that the other server's announcement is of the same time: when requests begin to come to all
-    /// nodes at once, the last announcements say that all are idle.
+    /// With few left here, only when that has lasted, so that the other server's announcement is of the same time: when
+    /// requests begin to come to all nodes at once, the last announcements say that all are idle.
     func may(take here: WorkersHere) -> Bool {
         guard spare > here.more else { return false }
         return !here.areFew || (workers > 0 && here.shortSince != 0 && heard > here.shortSince)
@@ -58,7 +60,8 @@ struct WorkersThere: Equatable {
 }
 
 extension Candidates {
-    /// Puts the first candidate in front that is this server or may take the request. This server may have been dropped because others seemed better.
+    /// Puts the first candidate in front that is this server or may take the request. This server may have been dropped
+    /// because others seemed better.
     mutating func keepFromWaiting(_ idleWorkers: (UInt32) -> UInt32) {
         guard count > 0, list[0].id != ownID, isSent(list[0]) else { return }
         let there = workersThere(list[0])
@@ -73,7 +76,8 @@ extension Candidates {
     /// A client that is redirected needs no worker here any more.
     private func isSent(_ slot: ServerSlot) -> Bool { slot.mode == CChar(BACKHAND_MODE_PROXY) }
 
-    /// Where this server stands; nil: something speaks against it. If it was dropped it comes back at the end, but ahead of those that are to be asked last.
+    /// Where this server stands; nil: something speaks against it. If it was dropped it comes back at the end, but
+    /// ahead of those that are to be asked last.
     private mutating func placeOfSelf() -> Int? {
         let own = ServerSlot(id: ownID, mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
         if hasDoubtful, doubts(of: own) & doubtsThatCount != 0 { return nil }
@@ -89,14 +93,17 @@ extension Candidates {
         let announced = min(max(0, bh_signed_load(&row.pointee.facts.idle_workers)), 1 << 24)
         let enough = WorkersHere.enough(announced, reserve, spare: spare)
         // If there are enough, what has come since is not exactly known, and little enough.
-        return WorkersHere(idle: Int32(truncatingIfNeeded: min(idleWorkers(enough), enough)), reserve: reserve, announced: announced, shortSince: bh_segment_short(segment, 0))
+        return WorkersHere(
+            idle: Int32(truncatingIfNeeded: min(idleWorkers(enough), enough)), reserve: reserve, announced: announced,
+            shortSince: bh_segment_short(segment, 0))
     }
 
     private func workersThere(_ slot: ServerSlot) -> WorkersThere {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
         let flying = Double(bh_half_load(&row.pointee.in_flight)) - Double(bh_half_load(&row.pointee.sent_mean)) / 1000
         return WorkersThere(
-            idle: Int32(truncatingIfNeeded: min(bh_segment_spare(segment, slot.row), 1 << 24)), workers: bh_signed_load(&row.pointee.facts.workers),
+            idle: Int32(truncatingIfNeeded: min(bh_segment_spare(segment, slot.row), 1 << 24)),
+            workers: bh_signed_load(&row.pointee.facts.workers),
             heard: bh_row_heard(row), more: flying > 0 ? othersFactor * flying : 0)
     }
 }

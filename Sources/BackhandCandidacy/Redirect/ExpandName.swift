@@ -4,8 +4,8 @@ internal import CBackhand
 
 /// Writes the host name that a redirect's format means for a server and a request, with its NUL.
 ///
-/// BH_ESYNTAX if that is no name that a client may be sent to, BH_ESPACE if it does not fit. A Host header comes from strangers:
-/// whatever is in it, what is written has only bytes of host names.
+/// BH_ESYNTAX if that is no name that a client may be sent to, BH_ESPACE if it does not fit. A Host header comes from
+/// strangers: whatever is in it, what is written has only bytes of host names.
 func expandName(
     _ format: UnsafePointer<CChar>, server: UnsafePointer<CChar>?, host: UnsafePointer<CChar>?,
     into name: UnsafeMutableBufferPointer<CChar>

@@ -4,18 +4,20 @@ internal import BackhandServerStats
 internal import BackhandText
 internal import CBackhand
 
-/// Whether the byte may stand in a name that a client is sent to. The underscore is in no host name by the book, but in some by habit.
+/// Whether the byte may stand in a name that a client is sent to. The underscore is in no host name by the book, but in
+/// some by habit.
 func isOfHostName(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"),
         UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
         true
     default: false
     }
 }
 
-/// Whether a client may be sent to the name: parts with dots between, an IPv4 address, or an IPv6 address in brackets. The text ends
-/// with a NUL.
+/// Whether a client may be sent to the name: parts with dots between, an IPv4 address, or an IPv6 address in brackets.
+/// The text ends with a NUL.
 func isHostName(_ text: UnsafePointer<UInt8>) -> Bool {
     guard text.pointee != UInt8(ascii: "[") else { return isBracketed(text) }
     var length = 0
@@ -49,7 +51,8 @@ private func isBracketed(_ text: UnsafePointer<UInt8>) -> Bool {
         guard length < Int(BH_ADDRESS_SIZE) else { return false }
         length += 1
     }
-    guard text[length + 1] != 0, text[length + 2] == 0, let address = Word(UnsafeBufferPointer(start: text + 1, count: length)).address
+    guard text[length + 1] != 0, text[length + 2] == 0,
+        let address = Word(UnsafeBufferPointer(start: text + 1, count: length)).address
     else { return false }
     return address.ipv4 == nil
 }

@@ -16,12 +16,14 @@ struct SessionOwner: Equatable {
 
     /// Reads the beginning of a session id; nil if no server is named there.
     ///
-    /// Three forms: 8 digits, the octets of an IPv4 address; the same with "-", 4 digits of the port, and "-" or the end of the value;
-    /// 32 digits of any address, always with the port so written. Session ids are hexadecimal themselves very often: the minus
-    /// is what tells an address with its port from an address in front of such an id.
+    /// Three forms: 8 digits, the octets of an IPv4 address; the same with "-", 4 digits of the port, and "-" or the
+    /// end of the value; 32 digits of any address, always with the port so written. Session ids are hexadecimal
+    /// themselves very often: the minus is what tells an address with its port from an address in front of such an id.
     init?(_ value: UnsafePointer<UInt8>) {
         guard let octets = readHex(value, digits: 8) else { return nil }
-        if let high = readHex(value, digits: 16), let low = readHex(value + 16, digits: 16), let port = readPort(value + 32) {
+        if let high = readHex(value, digits: 16), let low = readHex(value + 16, digits: 16),
+            let port = readPort(value + 32)
+        {
             self.init(address: bh_address_t(high: high, low: low), port: port)
         } else {
             self.init(address: bh_address_t(ipv4: UInt32(truncatingIfNeeded: octets)), port: readPort(value + 8))
@@ -65,7 +67,9 @@ private func readPort(_ text: UnsafePointer<UInt8>) -> UInt16? {
 /// Whether no value of a cookie or of a query has this byte.
 func endsValue(_ byte: UInt8) -> Bool {
     switch byte {
-    case 0, UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: " "), UInt8(ascii: "\t"): true
+    case 0, UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: " "),
+        UInt8(ascii: "\t"):
+        true
     default: false
     }
 }

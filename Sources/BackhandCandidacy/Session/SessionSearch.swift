@@ -2,12 +2,13 @@
 
 internal import CBackhand
 
-/// How many session ids of one text are looked up: a browser sends one for each path it was set for. Each look-up reads the whole table,
-/// and a stranger may send a thousand.
+/// How many session ids of one text are looked up: a browser sends one for each path it was set for. Each look-up reads
+/// the whole table, and a stranger may send a thousand.
 private let mostLookups = 8
 
 extension Candidates {
-    /// The place of the first candidate that a session id in the text names: a Cookie header, or a query. nil: there is none.
+    /// The place of the first candidate that a session id in the text names: a Cookie header, or a query. nil: there is
+    /// none.
     ///
     /// The identifier must begin a cookie or a parameter. These end at ';' and at the separator.
     func ownerOfSession(

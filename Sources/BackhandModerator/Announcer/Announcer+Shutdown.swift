@@ -32,7 +32,8 @@ extension Announcer {
         log(BH_LOG_INFO, LogNumber.shutdown, "httpd is stopping: the others are told")
     }
 
-    /// The last words of a moderator that was told to end, if it was because httpd stops. After them there is no time left.
+    /// The last words of a moderator that was told to end, if it was because httpd stops. After them there is no time
+    /// left.
     func sayFarewell(_ writer: inout StatsWriter) {
         guard isStopping(told: true) else { return }
         if !shutdown.isShuttingDown { beginFarewell(now: monotonicMilliseconds()) }

@@ -90,7 +90,8 @@ final class Announcer {
     /// Whether an announcement out of turn is due now; if so, it is taken for made.
     func takeExtra(now: UInt64) -> Bool { farewell.take(now: now) || greeting.take(now: now) }
 
-    /// Milliseconds until the next announcement out of turn, or until the next look whether httpd stops; nil if there is none.
+    /// Milliseconds until the next announcement out of turn, or until the next look whether httpd stops; nil if there
+    /// is none.
     func wait(now: UInt64) -> UInt64? {
         let extra = soonest(farewell.wait(now: now), greeting.wait(now: now))
         return soonest(extra, shutdown.wait(now: now))

@@ -4,8 +4,8 @@ internal import BackhandSystem
 
 // The speed of one core. docs/arriba.md tells administrators the unit and the method.
 
-/// Most time that measuring may take, in nanoseconds. The limit is 200 ms of wall clock; the rest is for a slice that a busy machine
-/// interrupts.
+/// Most time that measuring may take, in nanoseconds. The limit is 200 ms of wall clock; the rest is for a slice that a
+/// busy machine interrupts.
 private let measuringTime: UInt64 = 100_000_000
 /// Rounds of one slice: under a millisecond on today's machines, so that most slices run without interruption.
 private let sliceRounds = 200_000

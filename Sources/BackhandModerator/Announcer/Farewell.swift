@@ -4,8 +4,8 @@
 struct Farewell {
     /// Times that it is said.
     static var times: Int { 3 }
-    /// Milliseconds between two of them: a lost one costs little, and a burst that loses one does not lose all. A moderator that has been
-    /// told to end must be gone within 50 ms.
+    /// Milliseconds between two of them: a lost one costs little, and a burst that loses one does not lose all. A
+    /// moderator that has been told to end must be gone within 50 ms.
     static var interval: UInt64 { 15 }
 
     private(set) var left = 0

@@ -1,17 +1,19 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// An announcement out of turn, for a server that was just started: until it has heard us, it does not take requests from us.
+/// An announcement out of turn, for a server that was just started: until it has heard us, it does not take requests
+/// from us.
 ///
 /// A value: the moderator sends.
 struct Greeting {
-    /// Fewest milliseconds between two: servers that start together cost one announcement more, not one each. In a large cluster as many as it has
-    /// servers, so that all of them send two announcements a millisecond at most.
+    /// Fewest milliseconds between two: servers that start together cost one announcement more, not one each. In a
+    /// large cluster as many as it has servers, so that all of them send two announcements a millisecond at most.
     private static var pause: UInt64 { 50 }
     /// When the next one is due; nil: there is nobody to greet.
     private var due: UInt64?
     private var last: UInt64?
 
-    /// A server has come. In a large cluster, not all may greet it at once, or its socket's buffer would overflow: four each millisecond.
+    /// A server has come. In a large cluster, not all may greet it at once, or its socket's buffer would overflow: four
+    /// each millisecond.
     ///
     /// - Parameters:
     ///   - us: our boot id: a number that each server has another of.

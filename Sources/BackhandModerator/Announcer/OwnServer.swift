@@ -28,14 +28,17 @@ final class OwnServer {
         let workers = config.lookAtWorkers()
         let memory = meanWorkerMemory(workers) { sampler.privateMemory(of: $0) }
         var facts = ownFacts(sample, workers, workerMemory: memory, arriba: arriba)
-        facts.stalled_ms = stall.milliseconds(of: workers, now: monotonicNanoseconds() / 1_000_000) { sampler.isStopped($0) }
+        facts.stalled_ms = stall.milliseconds(of: workers, now: monotonicNanoseconds() / 1_000_000) {
+            sampler.isStopped($0)
+        }
         facts.slashes = config.slashes
         facts.idle_cost = config.idle_cost
         facts.keepalive_ms = config.keepalive_ms
         facts.keepalive_requests = config.keepalive_requests
         facts.cpu_used = cpuUse.share(of: workers) { sampler.cpuTime(of: $0) }
         facts.capacity =
-            config.capacity > 0 ? config.capacity : capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))
+            config.capacity > 0
+            ? config.capacity : capacity(arriba: arriba, cores: sampler.usableCores(of: sample.cpus))
         return facts
     }
 
@@ -48,7 +51,9 @@ final class OwnServer {
             case .idle: "idle time of the CPUs"
             case .memory: "memory"
             }
-        log(BH_LOG_WARNING, LogNumber.figureMissing, "the system does not tell its {}: the last known value is announced", .word(name))
+        log(
+            BH_LOG_WARNING, LogNumber.figureMissing,
+            "the system does not tell its {}: the last known value is announced", .word(name))
     }
 
     /// The speed of this machine: as it was kept, else measured and kept.
@@ -72,7 +77,8 @@ final class OwnServer {
         } catch {
             log(
                 BH_LOG_WARNING, LogNumber.arribaNotKept,
-                "cannot write {}: {}; the speed of this machine is measured at each start", .text(file.name), .text(error.text))
+                "cannot write {}: {}; the speed of this machine is measured at each start", .text(file.name),
+                .text(error.text))
         }
     }
 }

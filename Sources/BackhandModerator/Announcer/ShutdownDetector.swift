@@ -2,12 +2,14 @@
 
 /// Finds out whether httpd is stopping, from what little there is to see of it.
 ///
-/// No hook of httpd's parent runs between its stop signal and the closing of its listeners. At a stop at once the parent signals the moderator
-/// before anything else, which is proof. At a graceful stop the children are told to end, and leave a word in the segment. The word may mean
-/// less, because a child that is one too many, has had its MaxConnectionsPerChild or was killed ends in the same way. So it is only a reason to look
-/// whether the port is closed.
+/// No hook of httpd's parent runs between its stop signal and the closing of its listeners. At a stop at once the
+/// parent signals the moderator before anything else, which is proof. At a graceful stop the children are told to end,
+/// and leave a word in the segment. The word may mean less, because a child that is one too many, has had its
+/// MaxConnectionsPerChild or was killed ends in the same way. So it is only a reason to look whether the port is
+/// closed.
 struct ShutdownDetector {
-    /// Milliseconds after a child's word in which evidence is looked for: all children hear of a stop within moments of each other.
+    /// Milliseconds after a child's word in which evidence is looked for: all children hear of a stop within moments of
+    /// each other.
     static var attention: UInt64 { 2000 }
 
     enum State: Equatable {

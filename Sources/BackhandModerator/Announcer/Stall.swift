@@ -5,8 +5,8 @@ internal import BackhandSystem
 
 /// How long all of httpd's processes have been stopped, as SIGSTOP or a debugger stops them.
 ///
-/// Of the processes that the scoreboard names, sixteen at most; a look each second. One that computes, or waits for a disk or a database, is at
-/// work, however long that takes.
+/// Of the processes that the scoreboard names, sixteen at most; a look each second. One that computes, or waits for a
+/// disk or a database, is at work, however long that takes.
 struct Stall {
     private var since: UInt64?
 

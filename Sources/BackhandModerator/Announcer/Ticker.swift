@@ -2,8 +2,8 @@
 
 /// When the next announcement is due. Milliseconds of CLOCK_MONOTONIC.
 ///
-/// Ticks are multiples of the interval after the first one, however late each was served; after a stall the missed ones are left out
-/// instead of being made up for in a burst.
+/// Ticks are multiples of the interval after the first one, however late each was served; after a stall the missed ones
+/// are left out instead of being made up for in a burst.
 struct Ticker {
     let interval: UInt64
     private(set) var next: UInt64

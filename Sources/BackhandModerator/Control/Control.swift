@@ -14,7 +14,8 @@ final class Control {
     private var failure = Minute()
 
     init(
-        _ server: ControlServer, _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log,
+        _ server: ControlServer, _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>,
+        _ log: Log,
         _ announcer: Announcer
     ) {
         self.server = server
@@ -73,8 +74,12 @@ final class Control {
             } else {
                 BackhandServerStats.order(state, in: segment, id)
             }
-            let whom = order.server.map { LinePart.text(String(form: "{}, here", .place($0.address, $0.port))) } ?? .word("this httpd")
-            log(BH_LOG_NOTICE, LogNumber.ordered, "{} was ordered by the control socket for {}", .word(stateName(state.rawValue)), whom)
+            let whom =
+                order.server.map { LinePart.text(String(form: "{}, here", .place($0.address, $0.port))) }
+                ?? .word("this httpd")
+            log(
+                BH_LOG_NOTICE, LogNumber.ordered, "{} was ordered by the control socket for {}",
+                .word(stateName(state.rawValue)), whom)
         }
         var underWay: UInt64?
         if order.server == nil {

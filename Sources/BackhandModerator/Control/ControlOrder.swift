@@ -13,7 +13,9 @@ struct NamedServer: Equatable {
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         let host = [UInt8](text[..<colon])
         let digits = [UInt8](text[text.index(after: colon)...])
-        guard digits.count <= 5, let port = digits.withUnsafeBufferPointer({ Word($0).number(in: 1...65535) }) else { return nil }
+        guard digits.count <= 5, let port = digits.withUnsafeBufferPointer({ Word($0).number(in: 1...65535) }) else {
+            return nil
+        }
         let hasBrackets = host.first == UInt8(ascii: "[") && host.last == UInt8(ascii: "]")
         let inner = hasBrackets ? host.dropFirst().dropLast() : host[...]
         guard inner.contains(UInt8(ascii: ":")) == hasBrackets,

@@ -2,7 +2,8 @@
 
 internal import BackhandServerStats
 
-/// How many signatures are checked: so many that no flood of today's networks is more than some part of a core, and beyond them some of each sender.
+/// How many signatures are checked: so many that no flood of today's networks is more than some part of a core, and
+/// beyond them some of each sender.
 struct CheckLimit {
     /// A check takes a microsecond a key: this is a tenth or a fifth of a core.
     private var all = TokenBucket(burst: 10_000, interval: 1, portion: 100, now: 0)

@@ -2,12 +2,13 @@
 
 /// Decides when the kernel is to drop what is not for us, before it takes room in our sockets' buffers.
 ///
-/// As long as such datagrams are few they are read, counted by kind and named in the log. More than that is a flood; then the kernel lets only a sample
-/// through, by which its end is noticed. Milliseconds of CLOCK_MONOTONIC.
+/// As long as such datagrams are few they are read, counted by kind and named in the log. More than that is a flood;
+/// then the kernel lets only a sample through, by which its end is noticed. Milliseconds of CLOCK_MONOTONIC.
 struct FloodWatch {
     /// Datagrams a second: far more than any mistake of a configuration sends, far less than what costs us anything.
     private static var many: UInt64 { 1000 }
-    /// How long the sample is counted: at the bound there are twenty in this time, and half as many are as good as never found by chance.
+    /// How long the sample is counted: at the bound there are twenty in this time, and half as many are as good as
+    /// never found by chance.
     private static var looking: UInt64 { 5000 }
 
     enum Change: Equatable {

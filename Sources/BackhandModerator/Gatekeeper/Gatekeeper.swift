@@ -25,7 +25,8 @@ final class Gatekeeper {
     var flood = FloodWatch(sample: UInt64(SocketFilter.sample))
 
     init(
-        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ network: NetworkFollower, _ mint: NonceMint?
+        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log,
+        _ network: NetworkFollower, _ mint: NonceMint?
     ) {
         self.config = config
         self.segment = segment
@@ -40,7 +41,8 @@ final class Gatekeeper {
         checks = CheckLimit(secret: secret)
     }
 
-    /// Decides which senders share a bucket. If the system has no random number, the time will do: it is only harder to guess than nothing.
+    /// Decides which senders share a bucket. If the system has no random number, the time will do: it is only harder to
+    /// guess than nothing.
     private static var secret: UInt64 {
         do throws(SystemError) {
             return try randomWord()
@@ -55,7 +57,9 @@ final class Gatekeeper {
     // ---- What comes to the addresses at which all are heard ----
 
     func judge(_ datagram: Datagram, _ writer: StatsWriter, now: UInt64) -> Verdict {
-        guard isAccepted(datagram.sender) else { return isOwn(datagram, writer) ? .ignored(BH_COUNT_OWN) : .refused(BH_COUNT_NOT_ACCEPTED) }
+        guard isAccepted(datagram.sender) else {
+            return isOwn(datagram, writer) ? .ignored(BH_COUNT_OWN) : .refused(BH_COUNT_NOT_ACCEPTED)
+        }
         guard datagram.length <= announcementLimit else { return .refused(BH_COUNT_OVERSIZED) }
         switch decodeAnnouncement(datagram.bytes) {
         case .dropped(let counter):
@@ -68,7 +72,9 @@ final class Gatekeeper {
     }
 
     /// An announcement that has the right signature, if one is needed.
-    private func judge(_ facts: bh_facts_t, isSigned: Bool, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) -> Verdict {
+    private func judge(
+        _ facts: bh_facts_t, isSigned: Bool, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64
+    ) -> Verdict {
         if writer.isOwn(bootID: facts.boot_id) { return .ignored(BH_COUNT_OWN) }
         if let wrong = steering(facts, from: sender, isSigned: isSigned && signer != nil) { return .refused(wrong) }
         if writer.needsProof(facts, now: now) { return .unproven(facts) }
@@ -81,7 +87,9 @@ final class Gatekeeper {
         guard isAccepted(datagram.sender) else { return .refused(BH_COUNT_NOT_ACCEPTED) }
         guard datagram.length <= announcementLimit else { return .refused(BH_COUNT_OVERSIZED) }
         if let challenge = Challenge(datagram.bytes) {
-            guard answers.allows(challenge.nonce.high, datagram.sender, now: now) else { return .ignored(BH_COUNT_UNCHALLENGED) }
+            guard answers.allows(challenge.nonce.high, datagram.sender, now: now) else {
+                return .ignored(BH_COUNT_UNCHALLENGED)
+            }
             guard SignedParts(datagram.bytes) != nil else { return .refused(BH_COUNT_UNSIGNED) }
             return forgery(datagram, now: now).map { .refused($0) } ?? .asked(challenge)
         }
@@ -93,7 +101,9 @@ final class Gatekeeper {
 
     private func judgeAnswer(_ facts: bh_facts_t, _ datagram: Datagram, now: UInt64) -> Verdict {
         guard SignedParts(datagram.bytes) != nil else { return .refused(BH_COUNT_UNSIGNED) }
-        if let wrong = forgery(datagram, now: now) ?? steering(facts, from: datagram.sender, isSigned: true) { return .refused(wrong) }
+        if let wrong = forgery(datagram, now: now) ?? steering(facts, from: datagram.sender, isSigned: true) {
+            return .refused(wrong)
+        }
         guard let signer, let mint, let nonce = answeredNonce(datagram.bytes),
             mint.isFresh(nonce, for: facts.boot_id, at: datagram.sender, port: datagram.port, now: now, signer)
         else { return .refused(BH_COUNT_BAD_ANSWER) }
@@ -112,18 +122,25 @@ final class Gatekeeper {
 
     /// Whether this is our own announcement, heard back by an httpd that does not accept itself: nothing to warn of.
     private func isOwn(_ datagram: Datagram, _ writer: StatsWriter) -> Bool {
-        guard datagram.length <= announcementLimit, network.plan.routes.contains(where: { $0.local == datagram.sender.ipv4 }),
+        guard datagram.length <= announcementLimit,
+            network.plan.routes.contains(where: { $0.local == datagram.sender.ipv4 }),
             case .announcement(let facts) = decodeAnnouncement(datagram.bytes)
         else { return false }
         return writer.isOwn(bootID: facts.boot_id)
     }
 
-    /// Why an announcement would change nothing even if its signature were good, which then need not be checked; nil if it might.
-    private func uselessness(_ facts: bh_facts_t, _ datagram: Datagram, _ writer: StatsWriter, now: UInt64) -> bh_counter_t? {
-        guard signer != nil, SignedParts(datagram.bytes) != nil, !writer.isOwn(bootID: facts.boot_id) else { return nil }
+    /// Why an announcement would change nothing even if its signature were good, which then need not be checked; nil if
+    /// it might.
+    private func uselessness(
+        _ facts: bh_facts_t, _ datagram: Datagram, _ writer: StatsWriter, now: UInt64
+    ) -> bh_counter_t? {
+        guard signer != nil, SignedParts(datagram.bytes) != nil, !writer.isOwn(bootID: facts.boot_id) else {
+            return nil
+        }
         if writer.isOld(facts, now: now) { return BH_COUNT_REPEATED }
         guard writer.needsProof(facts, now: now) else { return nil }
-        return challenges.allows(facts.boot_id, datagram.sender, sequence: facts.sequence, now: now) ? nil : BH_COUNT_UNCHALLENGED
+        return challenges.allows(facts.boot_id, datagram.sender, sequence: facts.sequence, now: now)
+            ? nil : BH_COUNT_UNCHALLENGED
     }
 
     /// Why the signature is wrong or not worth a check; nil if it is good, or if there is no key.
@@ -141,18 +158,20 @@ final class Gatekeeper {
         return !isSigned && facts.address != sender ? BH_COUNT_OTHERS_ADDRESS : nil
     }
 
-    /// Why accepted facts do not go to the table; nil if they do. Only what has come so far counts for a sender's newcomers: recordings and forgeries
-    /// do not.
-    func objection(to facts: bh_facts_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) -> bh_counter_t? {
+    /// Why accepted facts do not go to the table; nil if they do. Only what has come so far counts for a sender's
+    /// newcomers: recordings and forgeries do not.
+    func objection(to facts: bh_facts_t, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64) -> bh_counter_t?
+    {
         if isImpersonation(facts, writer) { return BH_COUNT_OWN_ADDRESS }
         return writer.isNew(facts) && !newcomers.admit(sender, now: now) ? BH_COUNT_CROWD : nil
     }
 
-    /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy to
-    /// ourselves.
+    /// Whether another httpd takes our place, by a copied configuration or on purpose: a row for it would make us proxy
+    /// to ourselves.
     private func isImpersonation(_ facts: bh_facts_t, _ writer: StatsWriter) -> Bool {
         let plan = network.plan
-        // A server that takes over the main server's address while that is not ours is one: row 0 stands for us all the same.
+        // A server that takes over the main server's address while that is not ours is one: row 0 stands for us all the
+        // same.
         return !writer.isOwn(bootID: facts.boot_id)
             && (plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
                 || plan.sites.dropFirst().contains { $0.own == facts.address && $0.ownPort == facts.port })
@@ -161,13 +180,20 @@ final class Gatekeeper {
     // ---- Proofs: challenges and answers ----
 
     /// Writes a challenge for an announcement's sender, signed; returns its length, 0 if there is none.
-    func makeChallenge(_ facts: bh_facts_t, to datagram: Datagram, _ writer: StatsWriter, now: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    func makeChallenge(
+        _ facts: bh_facts_t, to datagram: Datagram, _ writer: StatsWriter, now: UInt64,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) -> Int {
         let (sender, port) = (datagram.sender, datagram.port)
-        guard challenges.take(facts.boot_id, sender, isAtHome: facts.address == sender, sequence: facts.sequence, now: now) else {
+        guard
+            challenges.take(
+                facts.boot_id, sender, isAtHome: facts.address == sender, sequence: facts.sequence, now: now)
+        else {
             writer.count(BH_COUNT_UNCHALLENGED)
             return 0
         }
-        guard let signer, let mint, let nonce = mint.nonce(for: facts.boot_id, at: sender, port: port, now: now, signer) else { return 0 }
+        guard let signer, let mint, let nonce = mint.nonce(for: facts.boot_id, at: sender, port: port, now: now, signer)
+        else { return 0 }
         let length = Challenge(bootID: facts.boot_id, nonce: nonce).encode(into: buffer)
         return signer.sign(buffer, length) ? length : 0
     }
@@ -208,7 +234,8 @@ final class Gatekeeper {
         refused.note(sender, counter, now: now)
         guard let line = dropLine(counter), let count = drops.note(counter, now: now) else { return }
         log(
-            BH_LOG_WARNING, line.number, "a datagram from {} was dropped: {} ({} since the last line)", .text(sender.text), .word(line.why), .number(count))
+            BH_LOG_WARNING, line.number, "a datagram from {} was dropped: {} ({} since the last line)",
+            .text(sender.text), .word(line.why), .number(count))
     }
 
     /// The sender is in the table now.

@@ -4,8 +4,8 @@ internal import BackhandServerStats
 
 /// How many new servers one sender may bring: so that no single host can fill the table.
 struct NewcomerLimit {
-    /// More httpds than a machine has ports for in practice; one more each ten seconds. With the default of BackhandExpire a sender
-    /// holds at most 392 rows of 2047.
+    /// More httpds than a machine has ports for in practice; one more each ten seconds. With the default of
+    /// BackhandExpire a sender holds at most 392 rows of 2047.
     private static var burst: UInt64 { 32 }
     private static var interval: UInt64 { 10_000 }
     /// Twice as many as the table has rows: all servers of a full one may be new at once.

@@ -1,8 +1,10 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// The highest number of each subject, in memory of a fixed size: two subjects that share both of their cells have the higher one together.
+/// The highest number of each subject, in memory of a fixed size: two subjects that share both of their cells have the
+/// higher one together.
 ///
-/// Emptied now and then: else the numbers of servers that are gone would fill it in the end. Then each subject's next number is new, once.
+/// Emptied now and then: else the numbers of servers that are gone would fill it in the end. Then each subject's next
+/// number is new, once.
 struct NewestSketch {
     /// Cells of each of the two rows: as many as the table has servers, twice.
     private static var width: Int { 4096 }

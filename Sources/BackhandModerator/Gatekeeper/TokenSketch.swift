@@ -4,10 +4,12 @@ internal import BackhandServerStats
 
 /// A burst and then a steady rate for each key, in memory of a fixed size: no flood of forged keys can fill anything.
 ///
-/// Two keys may share a cell, so each key has two, and one with something left is enough. A few keys that use up theirs hardly ever take another's: one in
-/// a thousand where there are a hundred such keys. Which cells a key has depends on a secret.
+/// Two keys may share a cell, so each key has two, and one with something left is enough. A few keys that use up theirs
+/// hardly ever take another's: one in a thousand where there are a hundred such keys. Which cells a key has depends on
+/// a secret.
 struct TokenSketch {
-    /// Cells of each of the two rows, 8 bytes each. A power of two. Some thousand keys at once would share most of them.
+    /// Cells of each of the two rows, 8 bytes each. A power of two. Some thousand keys at once would share most of
+    /// them.
     private static var width: Int { 4096 }
 
     /// For each cell the time until which what was taken is paid for; milliseconds of CLOCK_MONOTONIC.

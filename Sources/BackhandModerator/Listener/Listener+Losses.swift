@@ -14,7 +14,11 @@ extension Listener {
             guard isFiltering, let count = floodLine.note(now: now) else { return }
             log(
                 BH_LOG_WARNING, LogNumber.flood,
-                "more than 1000 datagrams a second are none of this cluster's: the kernel drops them unread ({} times since the last line)", .number(count))
+                """
+                more than 1000 datagrams a second are none of this cluster's: the kernel drops them unread ({} times \
+                since the last line)
+                """,
+                .number(count))
         case .ends: stopFiltering()
         case nil: break
         }
@@ -47,7 +51,10 @@ extension Listener {
         guard lossLine.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.lost,
-            "the kernel dropped {} datagrams because the socket's buffer was full: while many are lost, silence does not count against servers",
+            """
+            the kernel dropped {} datagrams because the socket's buffer was full: while many are lost, silence does \
+            not count against servers
+            """,
             .number(dropped.lost))
     }
 

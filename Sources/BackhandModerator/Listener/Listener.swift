@@ -17,7 +17,8 @@ final class Listener {
     var losses = LossWatch()
     var lossLine = Minute()
     var floodLine = Minute()
-    /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes with it.
+    /// Datagrams are read into this. One byte more than an announcement may have is not needed: the true length comes
+    /// with it.
     private let inbox = Inbox(size: announcementLimit)
     /// Challenges and answers are made in this.
     private let reply = Outbox(size: announcementLimit)
@@ -36,16 +37,19 @@ final class Listener {
 
     // ---- Reading ----
 
-    /// Reads what has arrived, from each socket up to the limit; returns how many datagrams there were, nil if no socket was readable.
+    /// Reads what has arrived, from each socket up to the limit; returns how many datagrams there were, nil if no
+    /// socket was readable.
     ///
     /// - Parameter first: the first listening socket's place in the last wait; the others follow.
     func hear(_ writer: inout StatsWriter, _ readiness: Readiness, from first: Int, limit: Int, now: UInt64) -> Int? {
         var read: Int?
         for index in sockets.listeners.indices where readiness.isReadable(first + index) {
-            read = (read ?? 0) + empty(sockets.listeners[index].socket, limit: limit, now: now) { datagram in
-                writer.count(BH_COUNT_RECEIVED)
-                act(gatekeeper.judge(datagram, writer, now: now), datagram, at: nil, &writer, now: now)
-            }
+            read =
+                (read ?? 0)
+                + empty(sockets.listeners[index].socket, limit: limit, now: now) { datagram in
+                    writer.count(BH_COUNT_RECEIVED)
+                    act(gatekeeper.judge(datagram, writer, now: now), datagram, at: nil, &writer, now: now)
+                }
         }
         return read
     }
@@ -62,7 +66,8 @@ final class Listener {
         }
     }
 
-    /// Takes the socket's datagrams in batches until there are none, or the limit is reached; returns how many there were.
+    /// Takes the socket's datagrams in batches until there are none, or the limit is reached; returns how many there
+    /// were.
     private func empty(_ socket: UDPSocket, limit: Int, now: UInt64, each: (Datagram) -> Void) -> Int {
         noteLosses(at: socket, now: now)
         var read = 0
@@ -70,7 +75,10 @@ final class Listener {
             let count = inbox.fill(from: socket, most: limit - read)
             for place in 0..<count {
                 let sender = bh_address_t(ipv4: inbox.sender(place))
-                each(Datagram(bytes: inbox.bytes(place), length: inbox.length(place), sender: sender, port: inbox.port(place)))
+                each(
+                    Datagram(
+                        bytes: inbox.bytes(place), length: inbox.length(place), sender: sender, port: inbox.port(place))
+                )
             }
             read += count
             if count < Inbox.capacity { break }
@@ -83,7 +91,9 @@ final class Listener {
     // ---- Acting ----
 
     /// - Parameter socket: which of the sockets that we announce from has received it; nil: none of them.
-    private func act(_ verdict: Verdict, _ datagram: Datagram, at socket: Int?, _ writer: inout StatsWriter, now: UInt64) {
+    private func act(
+        _ verdict: Verdict, _ datagram: Datagram, at socket: Int?, _ writer: inout StatsWriter, now: UInt64
+    ) {
         switch verdict {
         case .ignored(let counter): writer.count(counter)
         case .refused(let counter): gatekeeper.refuse(counter, from: datagram.sender, writer, now: now)
@@ -98,7 +108,9 @@ final class Listener {
     }
 
     /// Writes what is accepted to the table.
-    private func enter(_ facts: bh_facts_t, _ proof: Proof, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64) {
+    private func enter(
+        _ facts: bh_facts_t, _ proof: Proof, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
+    ) {
         if let wrong = gatekeeper.objection(to: facts, from: sender, writer, now: now) {
             return gatekeeper.refuse(wrong, from: sender, writer, now: now)
         }
@@ -127,11 +139,17 @@ final class Listener {
     }
 
     /// Repeats the nonce in what we announced last, if we are meant.
-    private func answer(_ challenge: Challenge, _ datagram: Datagram, at index: Int, _ writer: StatsWriter, now: UInt64) {
+    private func answer(_ challenge: Challenge, _ datagram: Datagram, at index: Int, _ writer: StatsWriter, now: UInt64)
+    {
         let announced = announcer.announced
-        guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id, let target = datagram.sender.ipv4 else { return }
-        let length = gatekeeper.makeAnswer(announced[index], challenge, to: datagram.sender, writer, now: now, into: reply.room)
-        guard length > 0, send(length, to: target, port: datagram.port, with: sockets.senders[index].socket) else { return }
+        guard announced.indices.contains(index), challenge.bootID == announced[index].boot_id,
+            let target = datagram.sender.ipv4
+        else { return }
+        let length = gatekeeper.makeAnswer(
+            announced[index], challenge, to: datagram.sender, writer, now: now, into: reply.room)
+        guard length > 0, send(length, to: target, port: datagram.port, with: sockets.senders[index].socket) else {
+            return
+        }
         writer.count(BH_COUNT_ANSWERED)
     }
 

@@ -4,12 +4,14 @@ internal import BackhandSystem
 
 /// Finds out what the kernel has dropped before our sockets, and until when ages of servers mean anything.
 ///
-/// The kernel has one count for what a filter does not pass and for what finds no room (SO_RXQ_OVFL shows the same). While there is a filter, they are told apart by
-/// how full the buffer is when we come to read: nothing has been lost where there is room. Milliseconds of CLOCK_MONOTONIC.
+/// The kernel has one count for what a filter does not pass and for what finds no room (SO_RXQ_OVFL shows the same).
+/// While there is a filter, they are told apart by how full the buffer is when we come to read: nothing has been lost
+/// where there is room. Milliseconds of CLOCK_MONOTONIC.
 struct LossWatch {
     /// Silence is not held against servers for longer than this, if datagrams are lost all the time.
     private static var patience: UInt64 { 10_000 }
-    /// A round that lost no more than one in so many proves what was silent in it: three in a row lost are one in thirty thousand.
+    /// A round that lost no more than one in so many proves what was silent in it: three in a row lost are one in
+    /// thirty thousand.
     private static var share: UInt64 { 32 }
 
     private struct Socket {
@@ -49,7 +51,8 @@ struct LossWatch {
         received &+= UInt64(count)
     }
 
-    /// Ends a round, of which each server uses one to announce itself. Returns whether servers are heard without gaps again, after it was not so.
+    /// Ends a round, of which each server uses one to announce itself. Returns whether servers are heard without gaps
+    /// again, after it was not so.
     mutating func closeRound(now: UInt64, interval: UInt64) -> Bool {
         let hasLost = lost &* Self.share > received &+ lost
         (lost, received) = (0, 0)

@@ -30,7 +30,10 @@ struct PeerWarnings {
         guard keys.isDue(now: now) else { return }
         log(
             BH_LOG_WARNING, LogNumber.signedHere,
-            "{} has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and does not accept the client's address from it",
+            """
+            {} has a BackhandKey and this httpd has none: it is used here, but ignores what this httpd announces and \
+            does not accept the client's address from it
+            """,
             .place(facts.address, facts.port))
     }
 
@@ -40,12 +43,16 @@ struct PeerWarnings {
         log(
             BH_LOG_WARNING, LogNumber.clockWrong,
             "the clock of {} is {} seconds {} this one: beyond 60 seconds neither accepts the other's signed requests",
-            .place(facts.address, facts.port), .number(UInt64(facts.clock_s.magnitude)), .word(facts.clock_s > 0 ? "behind" : "ahead of"))
+            .place(facts.address, facts.port), .number(UInt64(facts.clock_s.magnitude)),
+            .word(facts.clock_s > 0 ? "behind" : "ahead of"))
     }
 
     /// The same URL may be found on one of the two, and not on the other.
-    mutating func slashes(_ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, ours: @autoclosure () -> bh_facts_t, now: UInt64) {
-        guard slashes.isDue(row, Slashes(facts.slashes), ours: Slashes(config.slashes), isAnother: isStranger, now: now) else { return }
+    mutating func slashes(
+        _ facts: bh_facts_t, _ row: UInt32, _ isStranger: Bool, ours: @autoclosure () -> bh_facts_t, now: UInt64
+    ) {
+        guard slashes.isDue(row, Slashes(facts.slashes), ours: Slashes(config.slashes), isAnother: isStranger, now: now)
+        else { return }
         withUnsafePointer(to: ours()) { here in
             withUnsafePointer(to: facts) { config.differs?(config.baton, here, $0) }
         }

@@ -2,8 +2,9 @@
 
 internal import BackhandServerStats
 
-/// Decides when another server's AllowEncodedSlashes and MergeSlashes are worth a line: when they have differed from ours for ten minutes, so that a change on
-/// one server after the other is none. Once for each pair of values: a cluster of fifty differs no more than one of two.
+/// Decides when another server's AllowEncodedSlashes and MergeSlashes are worth a line: when they have differed from
+/// ours for ten minutes, so that a change on one server after the other is none. Once for each pair of values: a
+/// cluster of fifty differs no more than one of two.
 struct SlashWatch {
     /// Milliseconds for which they must differ.
     static var patience: UInt64 { 600_000 }

@@ -15,7 +15,8 @@ enum LinePart {
 extension String {
     init(form: StaticString, _ parts: LinePart...) { self.init(form: form, parts) }
 
-    /// A text made of a form, for people: an interpolation is compiled to several hundred bytes for each value, wherever it stands.
+    /// A text made of a form, for people: an interpolation is compiled to several hundred bytes for each value,
+    /// wherever it stands.
     @inline(never)
     init(form: StaticString, _ parts: [LinePart]) {
         var text = ""
@@ -34,7 +35,9 @@ extension String {
 
     private mutating func add(_ part: LinePart) {
         switch part {
-        case .word(let word): self += String(decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
+        case .word(let word):
+            self += String(
+                decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
         case .text(let more): self += more
         case .number(let number): self += "\(number)"
         case .address(let address): self += address.text

@@ -4,10 +4,11 @@ internal import BackhandServerStats
 internal import BackhandSystem
 
 extension Moderator {
-    /// After reading, datagrams gather for so many milliseconds: a thousand servers then cost a hundred wake-ups a second, not a
-    /// thousand. Far below anything that one-second-old figures could tell.
+    /// After reading, datagrams gather for so many milliseconds: a thousand servers then cost a hundred wake-ups a
+    /// second, not a thousand. Far below anything that one-second-old figures could tell.
     private static var gathering: UInt64 { 10 }
-    /// Where so many came at once there is no time to gather: the smallest buffer that systems give holds about four times as many.
+    /// Where so many came at once there is no time to gather: the smallest buffer that systems give holds about four
+    /// times as many.
     private static var crowd: Int { 100 }
     /// Most datagrams read from one socket before the clock is looked at again: they take a few milliseconds.
     private static var readLimit: Int { 4096 }
@@ -47,7 +48,8 @@ extension Moderator {
             control.prepare(&readiness, now: now)
             network.prepare(&readiness)
             let first = gathers ? nil : prepare(sockets.listeners.map { $0.socket }, &readiness)
-            let firstSender = gathers || gatekeeper.signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
+            let firstSender =
+                gathers || gatekeeper.signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
             var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
             if gathers { wait = min(wait, gatheredUntil - now) }
             wait = min(wait, announcer.wait(now: now) ?? wait, network.wait(now: now) ?? wait)
@@ -55,7 +57,9 @@ extension Moderator {
             let later = monotonicMilliseconds()
             control.serve(readiness, rows: writer.rows, now: later)
             network.hear(readiness, now: later)
-            if let firstSender { listener.hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later) }
+            if let firstSender {
+                listener.hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later)
+            }
             if let first, let read = listener.hear(&writer, readiness, from: first, limit: Self.readLimit, now: later) {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
@@ -137,12 +141,14 @@ extension Moderator {
     private func logStart() {
         // The kernel doubles what it is asked for, and charges each announcement with about 1 kB.
         if let buffer = sockets.smallestBuffer, buffer < 2 << 20 {
-            log(BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about {} announcements at once", .number(UInt64(max(buffer, 0) / 1024)))
+            log(
+                BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about {} announcements at once",
+                .number(UInt64(max(buffer, 0) / 1024)))
         }
     }
 
-    /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's processes one after
-    /// the other, and a parent that stops signals the moderator before anything else.
+    /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's
+    /// processes one after the other, and a parent that stops signals the moderator before anything else.
     private static var parentsTime: UInt64 { 40 }
 
     /// Whether the parent's signal is among those that end the moderator, or is about to come.

@@ -5,8 +5,8 @@ internal import BackhandSystem
 
 /// The one helper process of an httpd: announces, listens, owns the table and answers the control socket.
 ///
-/// Single-threaded; everything happens between two waits. Files and ports are touched only in ``run()``, when the process has no privileges any
-/// more: what the network needs later must be possible without them.
+/// Single-threaded; everything happens between two waits. Files and ports are touched only in ``run()``, when the
+/// process has no privileges any more: what the network needs later must be possible without them.
 public final class Moderator {
     let config: bh_moderator_config_t
     let segment: UnsafeMutablePointer<bh_segment_t>
@@ -47,7 +47,9 @@ public final class Moderator {
     }
 
     /// - Parameter held: where the sockets of the moderator before are, and where its own are to be for the next.
-    public static func open(_ config: bh_moderator_config_t, _ held: HeldSockets? = nil) throws(ModeratorError) -> Moderator {
+    public static func open(
+        _ config: bh_moderator_config_t, _ held: HeldSockets? = nil
+    ) throws(ModeratorError) -> Moderator {
         guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, "there is no segment") }
         let control: ControlServer
         do throws(SystemError) {
@@ -56,7 +58,8 @@ public final class Moderator {
             throw ModeratorError(cannot: "use the control socket", error)
         }
         let mint = try mint(config)
-        try NetworkPlan.check(UnsafeBufferPointer(start: config.destinations, count: config.destination_count), port: config.port)
+        try NetworkPlan.check(
+            UnsafeBufferPointer(start: config.destinations, count: config.destination_count), port: config.port)
         return Moderator(config, segment, Sockets(held, lines: config.destination_count), control, mint)
     }
 

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// What is said of the lines of MulticastStats: one log line when a network is lost, one when it is back, and no more than one loss a minute for each.
+/// What is said of the lines of MulticastStats: one log line when a network is lost, one when it is back, and no more
+/// than one loss a minute for each.
 struct LineLog {
     enum News: Equatable {
         /// It works for the first time.
@@ -34,7 +35,9 @@ struct LineLog {
     }
 
     /// Whether the line works as far as was noted.
-    func works(_ line: Int) -> Bool { lines.indices.contains(line) && lines[line].hasWorked && lines[line].obstacle == nil }
+    func works(_ line: Int) -> Bool {
+        lines.indices.contains(line) && lines[line].hasWorked && lines[line].obstacle == nil
+    }
 
     /// Notes what is in the way of a line now, nil if it works; returns what is to be said.
     mutating func note(_ line: Int, _ obstacle: Obstacle?, now: UInt64) -> News? {

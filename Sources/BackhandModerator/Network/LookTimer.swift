@@ -6,13 +6,15 @@ struct LookTimer {
     private static var retry: UInt64 { 1000 }
     /// With news of the kernel, a look between them is for what nobody has thought of.
     private static var rest: UInt64 { 10_000 }
-    /// News come in bursts: an interface, its address, its routes. A look costs some system calls for each line, and a router's table may
-    /// change all the time.
+    /// News come in bursts: an interface, its address, its routes. A look costs some system calls for each line, and a
+    /// router's table may change all the time.
     private static var gathering: UInt64 { 50 }
-    /// After a change, and at the start, when a predecessor may not have gone yet, what waits is tried again at this distance for a second.
+    /// After a change, and at the start, when a predecessor may not have gone yet, what waits is tried again at this
+    /// distance for a second.
     private static var hurry: UInt64 { 50 }
-    /// Where changes do not end, as on a router with many interfaces: looks at that distance for three seconds altogether, which a network that comes up
-    /// does not need, one a second after that; and between them this pause. A look at a thousand interfaces takes some milliseconds.
+    /// Where changes do not end, as on a router with many interfaces: looks at that distance for three seconds
+    /// altogether, which a network that comes up does not need, one a second after that; and between them this pause. A
+    /// look at a thousand interfaces takes some milliseconds.
     private static var slow: UInt64 { 500 }
     private var quick: TokenBucket
 
@@ -41,7 +43,9 @@ struct LookTimer {
     ///   - hasNews: whether the kernel tells of changes.
     mutating func take(waits: Bool, hasNews: Bool, now: UInt64) {
         _ = quick.take(now: now)
-        let pause = waits && now < hurriedUntil ? (quick.isEmpty(now: now) ? Self.slow : Self.hurry) : waits || !hasNews ? Self.retry : Self.rest
+        let pause =
+            waits && now < hurriedUntil
+            ? (quick.isEmpty(now: now) ? Self.slow : Self.hurry) : waits || !hasNews ? Self.retry : Self.rest
         next = now &+ pause
     }
 

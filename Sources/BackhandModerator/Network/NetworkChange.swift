@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// What is to be done so that the open sockets become those of a plan: a value, for ``Sockets`` to carry out in this order.
+/// What is to be done so that the open sockets become those of a plan: a value, for ``Sockets`` to carry out in this
+/// order.
 struct NetworkChange: Equatable {
     /// A membership of an open listener.
     struct Member: Equatable {
@@ -34,8 +35,12 @@ struct NetworkChange: Equatable {
                 continue
             }
             // A socket that is kept keeps what waits in it, and the buffer that it was given.
-            leave += open.interfaces.filter { !wanted.interfaces.contains($0) }.map { Member(listener: place, interface: $0) }
-            join += wanted.interfaces.filter { !open.interfaces.contains($0) }.map { Member(listener: place, interface: $0) }
+            leave += open.interfaces.filter { !wanted.interfaces.contains($0) }.map {
+                Member(listener: place, interface: $0)
+            }
+            join += wanted.interfaces.filter { !open.interfaces.contains($0) }.map {
+                Member(listener: place, interface: $0)
+            }
         }
         openListeners = plan.listeners.filter { wanted in !listeners.contains { $0.isSame(as: wanted) } }
         closeSenders = senders.indices.filter { !plan.routes.contains(senders[$0]) }

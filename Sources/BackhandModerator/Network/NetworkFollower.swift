@@ -40,7 +40,8 @@ final class NetworkFollower {
     private var obstacles: [Obstacle?]
     private var unsent: [Obstacle?]
 
-    init(_ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets) {
+    init(_ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets)
+    {
         self.config = config
         self.segment = segment
         self.log = log
@@ -65,7 +66,9 @@ final class NetworkFollower {
         do throws(SystemError) {
             news = try NetworkNews()
         } catch {
-            log(BH_LOG_INFO, LogNumber.noNews, "the system does not tell of changes of the network ({}): looking every second", .text(error.text))
+            log(
+                BH_LOG_INFO, LogNumber.noNews,
+                "the system does not tell of changes of the network ({}): looking every second", .text(error.text))
         }
         return follow(now: now)
     }
@@ -127,7 +130,9 @@ final class NetworkFollower {
     private var knownBefore: [Site] {
         var facts = bh_facts_t()
         let row = bh_segment_row(segment, 0)
-        guard bh_row_own(row), bh_row_heard(row) != 0, bh_row_copy(row, &facts), facts.address.isUnicast, facts.port != 0 else { return [] }
+        guard bh_row_own(row), bh_row_heard(row) != 0, bh_row_copy(row, &facts), facts.address.isUnicast,
+            facts.port != 0
+        else { return [] }
         return [Site(number: 0, own: facts.address, ownPort: facts.port)]
     }
 
@@ -148,11 +153,15 @@ final class NetworkFollower {
         switch lines.note(line, obstacles[line] ?? unsent[line], now: now) {
         case nil: break
         case .begins: log(BH_LOG_INFO, LogNumber.started, "announcing {} to {}", own(line), target(line))
-        case .back: log(BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats {} works again: announcing {}", target(line), own(line))
+        case .back:
+            log(
+                BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats {} works again: announcing {}", target(line),
+                own(line))
         case .lost(let obstacle, let times):
             let count = times > 1 ? String(form: " ({} times since the last line)", .number(UInt64(times))) : ""
             log(
-                BH_LOG_WARNING, LogNumber.networkLost, "MulticastStats {} does not work: {}; tried again every second{}", target(line),
+                BH_LOG_WARNING, LogNumber.networkLost,
+                "MulticastStats {} does not work: {}; tried again every second{}", target(line),
                 .text(obstacle.text), .text(count))
         }
     }
@@ -160,10 +169,13 @@ final class NetworkFollower {
     /// One line for each that works as before, but with another address of ours.
     private func tellMoves(from before: NetworkPlan) {
         for route in plan.routes where obstacles[route.line] == nil && lines.works(route.line) {
-            guard let old = before.routes.first(where: { $0.line == route.line }), old.own != route.own else { continue }
+            guard let old = before.routes.first(where: { $0.line == route.line }), old.own != route.own else {
+                continue
+            }
             log(
                 BH_LOG_NOTICE, LogNumber.moved,
-                "MulticastStats {}: our own address is {} now, and was {}", target(route.line), .address(route.own), .address(old.own))
+                "MulticastStats {}: our own address is {} now, and was {}", target(route.line), .address(route.own),
+                .address(old.own))
         }
     }
 

@@ -13,8 +13,8 @@ struct LocalNetwork {
     /// Why an address is not one of this machine's; nil if it is.
     let whyNotLocal: (UInt32) -> SystemError?
 
-    /// The interface that has the address. One that is local but on no list, as 127.0.0.2, is left to the kernel: another interface may have the
-    /// same network.
+    /// The interface that has the address. One that is local but on no list, as 127.0.0.2, is left to the kernel:
+    /// another interface may have the same network.
     func membership(of address: UInt32) -> Membership {
         let index = interfaces.first { $0.address == address }?.index ?? 0
         return Membership(address: address, index: index, removals: removals.count(of: address))
@@ -28,7 +28,8 @@ extension bh_destination_t {
     func portOr(_ port: UInt16) -> UInt16 { own_port != 0 ? own_port : port }
 }
 
-/// The address that we announce along a line: the one given there, or the local one from which packets leave; nil if there is none.
+/// The address that we announce along a line: the one given there, or the local one from which packets leave; nil if
+/// there is none.
 public func announcedAddress(_ destination: bh_destination_t) -> bh_address_t? {
     if let given = destination.givenOwn { return given }
     guard let target = destination.group.ipv4 else { return nil }
@@ -63,7 +64,8 @@ struct NetworkPlan: Equatable {
     /// - Parameters:
     ///   - port: where we take requests, for lines that do not say.
     ///   - known: as what we were known before: a server whose network is away keeps its address.
-    init(_ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16, network: LocalNetwork, known: [Site] = []) {
+    init(_ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16, network: LocalNetwork, known: [Site] = [])
+    {
         for (line, destination) in destinations.enumerated() {
             guard let target = destination.group.ipv4 else { continue }
             let given = destination.givenOwn
@@ -90,10 +92,16 @@ struct NetworkPlan: Equatable {
     static func check(_ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16) throws(ModeratorError) {
         for destination in destinations {
             guard destination.group.ipv4 != nil, destination.port != 0 else {
-                throw ModeratorError(BH_EINVAL, String(form: "MulticastStats {}: only IPv4 destinations can be announced to", .address(destination.group)))
+                throw ModeratorError(
+                    BH_EINVAL,
+                    String(
+                        form: "MulticastStats {}: only IPv4 destinations can be announced to",
+                        .address(destination.group)))
             }
             guard destination.portOr(port) != 0 else {
-                throw ModeratorError(BH_EINVAL, String(form: "MulticastStats {}: our own port is not known", .address(destination.group)))
+                throw ModeratorError(
+                    BH_EINVAL, String(form: "MulticastStats {}: our own port is not known", .address(destination.group))
+                )
             }
         }
     }
@@ -103,7 +111,9 @@ struct NetworkPlan: Equatable {
     }
 
     /// The address from which a line announces.
-    private static func local(_ given: bh_address_t?, towards target: UInt32, _ network: LocalNetwork) -> Result<UInt32, Wait> {
+    private static func local(
+        _ given: bh_address_t?, towards target: UInt32, _ network: LocalNetwork
+    ) -> Result<UInt32, Wait> {
         if let address = given?.ipv4 {
             if let why = network.whyNotLocal(address) { return .failure(Wait(obstacle: .notHere(address, why))) }
             return .success(address)
@@ -116,12 +126,14 @@ struct NetworkPlan: Equatable {
     }
 
     private static func route(
-        _ destination: bh_destination_t, to target: UInt32, line: Int, from local: UInt32, port: UInt16, _ network: LocalNetwork
+        _ destination: bh_destination_t, to target: UInt32, line: Int, from local: UInt32, port: UInt16,
+        _ network: LocalNetwork
     ) -> Route {
         let reach = Reach(target, interfaces: network.interfaces)
         return Route(
             own: destination.givenOwn ?? bh_address_t(ipv4: local), ownPort: destination.portOr(port), local: local,
-            destination: target, port: destination.port, ttl: max(destination.ttl, 1), reach: reach, site: destination.site,
+            destination: target, port: destination.port, ttl: max(destination.ttl, 1), reach: reach,
+            site: destination.site,
             line: line, interface: reach == .multicast ? network.membership(of: local) : nil)
     }
 
@@ -148,7 +160,10 @@ struct NetworkPlan: Equatable {
         if route.reach == .unicast { listeners[place].spare = false }
         guard let interface = route.interface else { return }
         // Two addresses may be of one interface.
-        guard !listeners[place].interfaces.contains(where: { $0.index == interface.index && ($0.index != 0 || $0 == interface) })
+        guard
+            !listeners[place].interfaces.contains(where: {
+                $0.index == interface.index && ($0.index != 0 || $0 == interface)
+            })
         else { return }
         listeners[place].interfaces.append(interface)
     }
@@ -156,6 +171,7 @@ struct NetworkPlan: Equatable {
     /// Adds what hears those who send to us alone, on a port to which we announce to many.
     private mutating func listenAlone(for route: Route) {
         guard !listeners.contains(where: { $0.address == route.local && $0.port == route.port }) else { return }
-        listeners.append(ListeningAddress(address: route.local, port: route.port, shared: false, spare: true, interfaces: []))
+        listeners.append(
+            ListeningAddress(address: route.local, port: route.port, shared: false, spare: true, interfaces: []))
     }
 }

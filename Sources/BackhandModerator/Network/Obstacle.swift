@@ -21,12 +21,17 @@ enum Obstacle: Equatable {
         switch self {
         case .noRoute(let error): String(form: "no address of this machine leads there: {}", .text(error.text))
         case .notHere(let address, let error):
-            String(form: "our own address {} is not one of this machine: {}", .address(bh_address_t(ipv4: address)), .text(error.text))
-        case .taken(let address, let port): String(form: "UDP {} is taken by another program", .place(bh_address_t(ipv4: address), port))
+            String(
+                form: "our own address {} is not one of this machine: {}", .address(bh_address_t(ipv4: address)),
+                .text(error.text))
+        case .taken(let address, let port):
+            String(form: "UDP {} is taken by another program", .place(bh_address_t(ipv4: address), port))
         case .listening(let address, let port, let error):
             String(form: "cannot listen at {}: {}", .place(bh_address_t(ipv4: address), port), .text(error.text))
         case .joining(let address, let error):
-            String(form: "cannot join the group on the interface of {}: {}", .address(bh_address_t(ipv4: address)), .text(error.text))
+            String(
+                form: "cannot join the group on the interface of {}: {}", .address(bh_address_t(ipv4: address)),
+                .text(error.text))
         case .sending(let error): String(form: "cannot send: {}", .text(error.text))
         }
     }

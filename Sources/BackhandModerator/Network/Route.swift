@@ -50,7 +50,8 @@ struct Route: Equatable {
     var listening: UInt32 { reach == .unicast ? local : destination }
 }
 
-/// One of the servers that this httpd announces itself as: the main server, or a virtual host with an address of its own.
+/// One of the servers that this httpd announces itself as: the main server, or a virtual host with an address of its
+/// own.
 struct Site: Equatable {
     /// As the configuration numbers them: 0 is the main server.
     var number: UInt16
@@ -63,8 +64,8 @@ struct Site: Equatable {
     /// The same server under another number: name-based virtual hosts, say, that have lines of their own.
     func isSame(as other: Site) -> Bool { own == other.own && ownPort == other.ownPort }
 
-    /// A boot id of its own, so that receivers do not take the sites for addresses of one server. The same at every restart for the same
-    /// address: the mixing step of SplitMix64, which maps different numbers to different ones.
+    /// A boot id of its own, so that receivers do not take the sites for addresses of one server. The same at every
+    /// restart for the same address: the mixing step of SplitMix64, which maps different numbers to different ones.
     func bootID(from segment: UInt64) -> UInt64 {
         let own = first ?? own
         let word = segment ^ own.high ^ (own.low &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(ownPort) << 48
@@ -89,11 +90,14 @@ struct ListeningAddress: Equatable {
     var port: UInt16
     /// Whether other programs of this machine may hear the same: not for unicast, where only one of them would get it.
     var shared: Bool
-    /// Whether the moderator can do without: others may send to us alone as well, but where the port is taken, nobody must.
+    /// Whether the moderator can do without: others may send to us alone as well, but where the port is taken, nobody
+    /// must.
     var spare = false
     /// The interfaces on which the group is joined; none if the address is no group.
     var interfaces: [Membership]
 
     /// Whether a socket for one is a socket for the other, whatever groups it has joined.
-    func isSame(as other: ListeningAddress) -> Bool { address == other.address && port == other.port && shared == other.shared }
+    func isSame(as other: ListeningAddress) -> Bool {
+        address == other.address && port == other.port && shared == other.shared
+    }
 }

@@ -3,10 +3,11 @@
 internal import BackhandServerStats
 internal import BackhandSystem
 
-/// Where the listening sockets of one moderator wait for the next, so that what is announced between the two is not lost.
+/// Where the listening sockets of one moderator wait for the next, so that what is announced between the two is not
+/// lost.
 ///
-/// The parent makes the place and never looks into it: what is there was put in by a process of the children's user. It holds no socket itself, so
-/// none stays bound when a moderator has closed it.
+/// The parent makes the place and never looks into it: what is there was put in by a process of the children's user. It
+/// holds no socket itself, so none stays bound when a moderator has closed it.
 public final class HeldSockets {
     let store: DescriptorStore
 
@@ -53,12 +54,14 @@ final class Sockets {
     /// Listeners that we can do without, and until when they are tried: another program may have the port for good.
     private var spares: [(listener: ListeningAddress, until: UInt64)] = []
 
-    /// How long a port that we can do without is tried, milliseconds. At a restart its holder is mostly a child of ours that was just forked, and has not
-    /// closed what it need not have, or the moderator before.
+    /// How long a port that we can do without is tried, milliseconds. At a restart its holder is mostly a child of ours
+    /// that was just forked, and has not closed what it need not have, or the moderator before.
     private static var sparePatience: UInt64 { 1000 }
-    /// Room for 2048 announcements in one burst: the kernel charges each with about 1 kB, and doubles what is asked for.
+    /// Room for 2048 announcements in one burst: the kernel charges each with about 1 kB, and doubles what is asked
+    /// for.
     private static var receiveBuffer: Int32 { 4 << 20 }
-    /// For each line what is heard there by many and by us alone, and two for what changes after the start; no more than that, as each is a descriptor.
+    /// For each line what is heard there by many and by us alone, and two for what changes after the start; no more
+    /// than that, as each is a descriptor.
     private static func reserved(lines: Int) -> Int { lines == 0 ? 0 : min(2 * lines, 8) + 2 }
 
     /// Opens nothing that is bound; with whatever privileges the process still has.
@@ -94,8 +97,8 @@ final class Sockets {
 
     /// Closes and opens what differs from the plan.
     ///
-    /// - Returns: what is in the way of each line, with the line's number: the plan's obstacles and those that were met here; and whether a port that
-    ///   we can do without is worth another try.
+    /// - Returns: what is in the way of each line, with the line's number: the plan's obstacles and those that were met
+    ///   here; and whether a port that we can do without is worth another try.
     func follow(_ plan: NetworkPlan, now: UInt64) -> (obstacles: [NetworkPlan.Waiting], hurries: Bool) {
         let change = NetworkChange(listeners: listeners.map { $0.state }, senders: senders.map { $0.route }, plan: plan)
         var met: [(listener: ListeningAddress, obstacle: Obstacle)] = []
@@ -103,7 +106,9 @@ final class Sockets {
         for one in change.leave { leave(one) }
         for place in change.closeSenders.reversed() { senders.remove(at: place).socket.close() }
         for one in change.join {
-            if let obstacle = join(one.interface, place: one.listener) { met.append((listeners[one.listener].state, obstacle)) }
+            if let obstacle = join(one.interface, place: one.listener) {
+                met.append((listeners[one.listener].state, obstacle))
+            }
         }
         for place in change.closeListeners.reversed() { listeners.remove(at: place).socket.close() }
         let hurries = forgetSpares(change.openListeners, now: now)
@@ -111,17 +116,22 @@ final class Sockets {
             if let obstacle = open(wanted), !wanted.spare { met.append((wanted, obstacle)) }
         }
         for route in change.openSenders {
-            if let obstacle = open(route) { obstacles.append(NetworkPlan.Waiting(line: route.line, obstacle: obstacle)) }
+            if let obstacle = open(route) {
+                obstacles.append(NetworkPlan.Waiting(line: route.line, obstacle: obstacle))
+            }
         }
         for route in plan.routes {
-            guard let one = met.first(where: { $0.listener.address == route.listening && $0.listener.port == route.port }) else { continue }
+            guard
+                let one = met.first(where: { $0.listener.address == route.listening && $0.listener.port == route.port })
+            else { continue }
             obstacles.append(NetworkPlan.Waiting(line: route.line, obstacle: one.obstacle))
         }
         if !isKept || change.concernsListeners { keep() }
         return (obstacles, hurries)
     }
 
-    /// Puts the listeners as they are now into the store, then takes those out that were there before: at no moment it is empty.
+    /// Puts the listeners as they are now into the store, then takes those out that were there before: at no moment it
+    /// is empty.
     private func keep() {
         guard let store else { return }
         let before = stored
@@ -129,7 +139,8 @@ final class Sockets {
         isKept = true
         for one in listeners {
             // The kernel lets a socket join 20 groups (igmp_max_memberships).
-            let words = [one.state.shared ? 1 : 0] + one.state.interfaces.map { $0.index }.prefix(DescriptorStore.most - 1)
+            let words =
+                [one.state.shared ? 1 : 0] + one.state.interfaces.map { $0.index }.prefix(DescriptorStore.most - 1)
             do throws(SystemError) {
                 try store.put(one.socket.fd, words)
                 stored += 1
@@ -193,7 +204,8 @@ final class Sockets {
             try socket.bind(address: wanted.address, port: wanted.port, shared: wanted.shared)
         } catch {
             putBack(socket)
-            return error == .addressInUse ? .taken(wanted.address, wanted.port) : .listening(wanted.address, wanted.port, error)
+            return error == .addressInUse
+                ? .taken(wanted.address, wanted.port) : .listening(wanted.address, wanted.port, error)
         }
         var state = wanted
         state.interfaces = []
@@ -209,7 +221,9 @@ final class Sockets {
             let socket = try UDPSocket(address: route.local, port: 0, shared: false)
             do throws(SystemError) {
                 switch route.reach {
-                case .multicast: try socket.sendMulticast(interface: route.local, index: route.interface?.index ?? 0, hops: route.ttl)
+                case .multicast:
+                    try socket.sendMulticast(
+                        interface: route.local, index: route.interface?.index ?? 0, hops: route.ttl)
                 case .broadcast: try socket.allowBroadcast()
                 case .unicast: break
                 }

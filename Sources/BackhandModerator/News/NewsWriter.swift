@@ -3,9 +3,11 @@
 internal import BackhandServerStats
 internal import BackhandSystem
 
-/// Writes a line for each server that joins, leaves, falls silent or comes back: what the table says, within the bounds of ``ServerNews``.
+/// Writes a line for each server that joins, leaves, falls silent or comes back: what the table says, within the bounds
+/// of ``ServerNews``.
 final class NewsWriter {
-    /// Milliseconds after the start after which a server that has heard no other one is worth a line: ten announcements.
+    /// Milliseconds after the start after which a server that has heard no other one is worth a line: ten
+    /// announcements.
     private static var patience: UInt64 { 10_000 }
 
     private let segment: UnsafeMutablePointer<bh_segment_t>
@@ -43,7 +45,8 @@ final class NewsWriter {
         lookedAt = now
         if let rest = news.takeRest(now: now) {
             log(
-                BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in {} s: {}", .number(ServerNews.window / 1000), .text(summary(rest)))
+                BH_LOG_NOTICE, LogNumber.manyChanges, "further changes of servers in {} s: {}",
+                .number(ServerNews.window / 1000), .text(summary(rest)))
         }
         tellAlone(others, routes, now: now)
     }
@@ -52,17 +55,29 @@ final class NewsWriter {
         let seen = change.seen
         let place = seen.standing == .absent ? change.before : seen
         let name = LinePart.place(place.address, place.port)
-        let often = LinePart.text(change.untold > 0 ? String(form: " ({} changes since its last line)", .number(UInt64(change.untold))) : "")
+        let often = LinePart.text(
+            change.untold > 0 ? String(form: " ({} changes since its last line)", .number(UInt64(change.untold))) : "")
         switch seen.standing {
-        case .absent: log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
-        case .silent: log(BH_LOG_NOTICE, LogNumber.silent, "server {} is silent: last heard {} s ago{}", name, .number(seen.age / 1000), often)
+        case .absent:
+            log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
+        case .silent:
+            log(
+                BH_LOG_NOTICE, LogNumber.silent, "server {} is silent: last heard {} s ago{}", name,
+                .number(seen.age / 1000), often)
         case .shutdown: log(BH_LOG_NOTICE, LogNumber.left, "server {} shuts down: its httpd stops{}", name, often)
         case .backoff:
             let seconds = LinePart.number((seen.backoff + 999) / 1000)
-            log(BH_LOG_NOTICE, LogNumber.backoff, "server {} refuses connections: left out for {} s{}", name, seconds, often)
-        case .failing: log(BH_LOG_NOTICE, LogNumber.failing, "server {} fails {} % of its requests{}", name, .number(seen.failures), often)
-        case .well where change.from == .absent: log(BH_LOG_NOTICE, LogNumber.joined, "server {} has joined{}", name, often)
-        case .well: log(BH_LOG_NOTICE, LogNumber.returned, "server {} is back: it {}{}", name, .word(was(change.from)), often)
+            log(
+                BH_LOG_NOTICE, LogNumber.backoff, "server {} refuses connections: left out for {} s{}", name, seconds,
+                often)
+        case .failing:
+            log(
+                BH_LOG_NOTICE, LogNumber.failing, "server {} fails {} % of its requests{}", name,
+                .number(seen.failures), often)
+        case .well where change.from == .absent:
+            log(BH_LOG_NOTICE, LogNumber.joined, "server {} has joined{}", name, often)
+        case .well:
+            log(BH_LOG_NOTICE, LogNumber.returned, "server {} is back: it {}{}", name, .word(was(change.from)), often)
         }
     }
 
@@ -73,10 +88,13 @@ final class NewsWriter {
         var targets = ""
         for route in routes {
             if !targets.isEmpty { targets += ", " }
-            targets += String(form: "{} to {}", .place(route.own, route.ownPort), .place(bh_address_t(ipv4: route.destination), route.port))
+            targets += String(
+                form: "{} to {}", .place(route.own, route.ownPort),
+                .place(bh_address_t(ipv4: route.destination), route.port))
         }
         log(
-            BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}", .number(Self.patience / 1000),
+            BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}",
+            .number(Self.patience / 1000),
             .text(targets.isEmpty ? "nowhere" : targets))
     }
 
@@ -90,7 +108,8 @@ final class NewsWriter {
         var seen = SeenServer(address: facts.address, port: facts.port, age: age)
         seen.failures = failures(bh_segment_row_mutable(segment, id))
         seen.backoff = ServerNews.backoff(
-            until: bh_row_backoff(row), refused: bh_half_load(&bh_segment_row_mutable(segment, id).pointee.refused), last: lookedAt, now: now)
+            until: bh_row_backoff(row), refused: bh_half_load(&bh_segment_row_mutable(segment, id).pointee.refused),
+            last: lookedAt, now: now)
         seen.standing = standing(row, seen)
         return seen
     }
@@ -125,7 +144,9 @@ private func was(_ standing: Standing) -> StaticString {
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
     var text = ""
-    let words: InlineArray<7, StaticString> = [" forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined"]
+    let words: InlineArray<7, StaticString> = [
+        " forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined",
+    ]
     for index in rest.indices where rest[index] > 0 {
         if !text.isEmpty { text += ", " }
         text += String(form: "{}{}", .number(UInt64(rest[index])), .word(words[index]))

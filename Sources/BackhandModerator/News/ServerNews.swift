@@ -19,8 +19,11 @@ enum Standing: UInt8, Equatable {
     /// byAge's limit in the recommended chain, milliseconds: from then on most chains leave a server out.
     static var silence: UInt64 { UInt64(BH_LIFE_SILENT_MS) }
 
-    /// The kind of line that a change to this standing has, as an index: a server that joins is another kind than one that is back.
-    func kind(from: Standing) -> Int { self == .well && from == .absent ? Int(Self.failing.rawValue) + 1 : Int(rawValue) }
+    /// The kind of line that a change to this standing has, as an index: a server that joins is another kind than one
+    /// that is back.
+    func kind(from: Standing) -> Int {
+        self == .well && from == .absent ? Int(Self.failing.rawValue) + 1 : Int(rawValue)
+    }
 }
 
 /// A server as the table shows it at one look.
@@ -57,12 +60,14 @@ struct ServerChange: Equatable {
     var untold: UInt32
 }
 
-/// Decides which changes of the table become lines: a flapping server has one a minute for each kind, with a count, and after ten lines in ten
-/// seconds the rest of them become one. What the log says last of a server becomes true: a change that stays is told once the minute is over.
+/// Decides which changes of the table become lines: a flapping server has one a minute for each kind, with a count, and
+/// after ten lines in ten seconds the rest of them become one. What the log says last of a server becomes true: a
+/// change that stays is told once the minute is over.
 struct ServerNews {
     /// Milliseconds in which one server has one line of a kind.
     static var quiet: UInt64 { 60_000 }
-    /// Milliseconds of a window, and lines that it has room for: a rack that starts or dies is one event, not a hundred.
+    /// Milliseconds of a window, and lines that it has room for: a rack that starts or dies is one event, not a
+    /// hundred.
     static var window: UInt64 { 10_000 }
     static var most: Int { 10 }
 

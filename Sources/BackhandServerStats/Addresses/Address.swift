@@ -43,7 +43,8 @@ extension bh_address {
         return ipv4 >> 16 == 0xa9fe
     }
 
-    /// Whether one server can have it: not unspecified, not 0.0.0.0/8, neither multicast nor broadcast, nothing that is reserved.
+    /// Whether one server can have it: not unspecified, not 0.0.0.0/8, neither multicast nor broadcast, nothing that is
+    /// reserved.
     public var isUnicast: Bool {
         guard let ipv4 else { return !isMulticast && !bh_address_is_zero(self) }
         return ipv4 >> 24 != 0 && ipv4 >> 28 < 0xe

@@ -2,10 +2,11 @@
 
 internal import CBackhand
 
-/// The addresses from which servers may connect, besides those in their rows: what their other lines of MulticastStats announce, and where
-/// announcements come from.
+/// The addresses from which servers may connect, besides those in their rows: what their other lines of MulticastStats
+/// announce, and where announcements come from.
 ///
-/// Kept with the rows, so that a new moderator has them; all addresses together are in the segment's hash table, which children ask.
+/// Kept with the rows, so that a new moderator has them; all addresses together are in the segment's hash table, which
+/// children ask.
 struct KnownAddresses {
     private struct Other {
         var address: bh_address_t
@@ -57,7 +58,9 @@ struct KnownAddresses {
 
     private mutating func removeOldest(_ place: Int) {
         var oldest = 0
-        for index in others[place].indices where others[place][index].heard < others[place][oldest].heard { oldest = index }
+        for index in others[place].indices where others[place][index].heard < others[place][oldest].heard {
+            oldest = index
+        }
         others[place].remove(at: oldest)
     }
 
@@ -97,7 +100,9 @@ struct KnownAddresses {
     /// Makes the table anew from all rows that have a server.
     mutating func rebuild() {
         var wanted: UInt32 = 0
-        for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 { wanted += 1 + UInt32(others[Int(id)].count) }
+        for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+            wanted += 1 + UInt32(others[Int(id)].count)
+        }
         slots = Self.fewest
         // Half of it may be added before the next time.
         while slots < 4 * wanted, slots < UInt32(BH_KNOWN_SLOTS) { slots *= 2 }
@@ -120,7 +125,9 @@ struct KnownAddresses {
     private func store(_ id: UInt32) {
         let known = others[Int(id)]
         for number in 0..<Int(BH_OTHER_ADDRESSES) {
-            bh_row_set_other(segment, id, UInt32(number), number < known.count ? known[number].address : bh_address_t(high: 0, low: 0))
+            bh_row_set_other(
+                segment, id, UInt32(number),
+                number < known.count ? known[number].address : bh_address_t(high: 0, low: 0))
         }
     }
 }

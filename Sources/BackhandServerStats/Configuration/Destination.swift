@@ -9,8 +9,8 @@ private let defaultTTL = UInt8(1)
 /// Reads the arguments of MulticastStats: "[own[:port]] destination:port[,ttl]".
 ///
 /// Names of hosts are the caller's business: here are addresses only. A destination in 224.0.0.0/4 is multicast; every
-/// other one is announced to by unicast or broadcast, and its ttl is accepted and ignored, because the original's manual
-/// shows such lines.
+/// other one is announced to by unicast or broadcast, and its ttl is accepted and ignored, because the original's
+/// manual shows such lines.
 public func parseDestination(
     own: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>
 ) throws(ConfigurationError) -> bh_destination_t {
@@ -57,13 +57,20 @@ private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError
     return (address, try parseUDPPort(tail, of: word))
 }
 
-/// A port below 1024 belongs to root, and the moderator, which opens it again whenever the network changes, is not root.
+/// A port below 1024 belongs to root, and the moderator, which opens it again whenever the network changes, is not
+/// root.
 private func parseUDPPort(_ port: Word, of word: Word) throws(ConfigurationError) -> UInt16 {
     guard let number = port.number(in: 1...65535) else {
         throw ConfigurationError(word, ": the port must be 1024 to 65535, not ", port)
     }
     guard number >= 1024 else {
-        throw ConfigurationError(word, ": the moderator does not run as root and cannot open a port below 1024: the port must be 1024 to 65535, not ", port)
+        throw ConfigurationError(
+            word,
+            """
+            : the moderator does not run as root and cannot open a port below 1024: the port must be 1024 to 65535, \
+            not 
+            """,
+            port)
     }
     return UInt16(number)
 }

@@ -35,11 +35,12 @@ struct ChainSum {
         if leastFailing.map({ failing.part < $0.part }) ?? true { leastFailing = failing }
     }
 
-    /// Which classes tell of speed: those that all servers give in like share. One word for all servers: where the answers of some count and those of
-    /// others do not, times cannot be compared.
+    /// Which classes tell of speed: those that all servers give in like share. One word for all servers: where the
+    /// answers of some count and those of others do not, times cannot be compared.
     var counted: Counted { known < 2 ? Counted() : Counted(ranges.0.isLike, ranges.1.isLike, ranges.2.isLike) }
 
-    /// Milliseconds between two requests that look whether a server has the right answers again: then one in 250 gets a wrong one.
+    /// Milliseconds between two requests that look whether a server has the right answers again: then one in 250 gets a
+    /// wrong one.
     var gap: UInt32 {
         let second = max(lately * 1e6 / Double(max(span, 1)), 1)
         return UInt32(min(max(250_000 / second, Double(BH_PROBE_MS)), Double(BH_PROBE_MOST_MS)))
@@ -51,8 +52,9 @@ struct ShareRange {
     /// Of those of which enough is known.
     private var least: Share?
     private var most: Share?
-    /// Of the others, those that say most. Few answers are no share; but if they differ, what is quick elsewhere must not keep the requests away from
-    /// which more would be learnt: two servers that answer 404 at once are alike, and a third one, which works, would never be asked again.
+    /// Of the others, those that say most. Few answers are no share; but if they differ, what is quick elsewhere must
+    /// not keep the requests away from which more would be learnt: two servers that answer 404 at once are alike, and a
+    /// third one, which works, would never be asked again.
     private var leastGuess: Share?
     private var mostGuess: Share?
 
@@ -96,8 +98,9 @@ struct Counted {
     }
 }
 
-/// Where all servers of which enough is known give mostly wrong answers, and there are others: these ones are asked last until something is known of the
-/// others. Without that a front that answers 404 at once, and so is always idle, would get all requests, and there would be nothing to compare with.
+/// Where all servers of which enough is known give mostly wrong answers, and there are others: these ones are asked
+/// last until something is known of the others. Without that a front that answers 404 at once, and so is always idle,
+/// would get all requests, and there would be nothing to compare with.
 struct Trial {
     static let second: UInt64 = 1_000_000
     /// The others get twenty answers meanwhile, unless the chain has two requests a second.

@@ -2,8 +2,9 @@
 
 public import CBackhand
 
-// What answers say against a server: the rules. A client, a URL, a request that kills whatever serves it must not take a server from the others; a server
-// whose application is gone must not get their requests. So several clients and several URLs must have met it, as far as there are several.
+// What answers say against a server: the rules. A client, a URL, a request that kills whatever serves it must not take
+// a server from the others; a server whose application is gone must not get their requests. So several clients and
+// several URLs must have met it, as far as there are several.
 
 /// How many of the clients and URLs of some answers there are; at most 64 are told apart.
 public struct Breadth: Equatable {
@@ -30,7 +31,8 @@ public struct Breadth: Equatable {
         clients >= min(Self.several, all.clients) && urls >= min(Self.several, all.urls)
     }
 
-    /// Which share of the requests they stand for at most, where one client and one URL are none; all where nobody else asks for anything else.
+    /// Which share of the requests they stand for at most, where one client and one URL are none; all where nobody else
+    /// asks for anything else.
     public func most(of all: Breadth) -> Double {
         min(Self.share(clients, of: all.clients), Self.share(urls, of: all.urls))
     }
@@ -60,7 +62,8 @@ public struct Share: Equatable {
     /// What differs less is the requests' doing: not every server gets the same.
     static let difference = 0.3
 
-    /// Chance, for the lowest of many servers and the highest, each second again: five standard deviations of the difference.
+    /// Chance, for the lowest of many servers and the highest, each second again: five standard deviations of the
+    /// difference.
     private static let deviations = 5.0
 
     /// Whether there are enough answers to compare the share.
@@ -107,7 +110,8 @@ public struct FailureRun {
     /// Whether the chain asks the server last.
     public var speaksAgainst: Bool { count >= UInt32(Breadth.several) && failed.isWide(of: all) }
 
-    /// Whether the server fails everything, as far as one can tell: one that fails six of ten has such a run once in 160 times.
+    /// Whether the server fails everything, as far as one can tell: one that fails six of ten has such a run once in
+    /// 160 times.
     public var isEverything: Bool { count >= 10 && failed.isWide(of: all) }
 }
 
@@ -120,7 +124,8 @@ public func judgeFailure(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UI
     let evidence = bh_row_evidence(row, slot)
     let run = FailureRun(
         count: bh_half_load(&evidence.pointee.run),
-        failed: Breadth(clients: bh_word_load(&evidence.pointee.run_clients), urls: bh_word_load(&evidence.pointee.run_urls)),
+        failed: Breadth(
+            clients: bh_word_load(&evidence.pointee.run_clients), urls: bh_word_load(&evidence.pointee.run_urls)),
         all: Breadth(clients: bh_evidence_clients(evidence), urls: bh_evidence_urls(evidence)))
     guard run.speaksAgainst else { return }
     _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, now &+ UInt64(BH_PROBE_MS))

@@ -4,14 +4,16 @@ internal import CBackhand
 
 /// What the answers of the last seconds say of each server, chain by chain: closed by the moderator once a second.
 ///
-/// Without a moderator nothing new comes of it: doubts stay until good answers end them, and failures of everything are still seen by the children.
+/// Without a moderator nothing new comes of it: doubts stay until good answers end them, and failures of everything are
+/// still seen by the children.
 struct EvidenceWindow {
     private var rows: [[ChainEvidence]] = []
     private var turned: UInt64 = 0
     private var closed: UInt64 = 0
     private var trials = Array(repeating: Trial(), count: Int(BH_CHAINS))
 
-    /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who click now and then.
+    /// Halves of the sets are taken in turn: clients and URLs of the last 5 to 10 s count. Shorter ones miss users who
+    /// click now and then.
     private static let turn: UInt64 = 5_000_000
 
     /// used: how many rows there are, by the moderator's own memory; now: microseconds.
@@ -41,7 +43,9 @@ struct EvidenceWindow {
         rows[Int(id)] = Array(repeating: ChainEvidence(isNew: true), count: Int(BH_CHAINS))
     }
 
-    private mutating func judge(_ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64) {
+    private mutating func judge(
+        _ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64
+    ) {
         var chain = ChainSum(span: span)
         for id in 0..<count where bh_row_heard(bh_segment_row(segment, UInt32(id))) != 0 { chain.add(rows[id][slot]) }
         guard chain.all > 0 else { return }
@@ -62,12 +66,14 @@ struct ChainEvidence {
     private(set) var last = (0.0, 0.0, 0.0, 0.0, 0.0)
     /// Whether it was in doubt when the last window closed.
     private var wasInDoubt = false
-    /// The row's counts when the last window closed; nil before the first one: what a predecessor's time brought is no window's.
+    /// The row's counts when the last window closed; nil before the first one: what a predecessor's time brought is no
+    /// window's.
     private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32)?
 
     private static let keep = 0.9
 
-    /// isNew: whether the row has come, or was emptied, under this moderator: its counts began at 0, and the first window has them all.
+    /// isNew: whether the row has come, or was emptied, under this moderator: its counts began at 0, and the first
+    /// window has them all.
     init(isNew: Bool) {
         if isNew { seen = (0, 0, 0, 0, 0) }
     }
@@ -89,12 +95,14 @@ struct ChainEvidence {
         let evidence = bh_row_evidence(row, slot)
         let isInDoubt = bh_row_doubts(row, slot) != 0
         let now = (
-            bh_evidence_answers(evidence, 0), bh_evidence_answers(evidence, 1), bh_evidence_answers(evidence, 2), bh_evidence_answers(evidence, 3),
+            bh_evidence_answers(evidence, 0), bh_evidence_answers(evidence, 1), bh_evidence_answers(evidence, 2),
+            bh_evidence_answers(evidence, 3),
             bh_evidence_answers(evidence, 4)
         )
         let before = isGap ? now : seen ?? now
         last = (
-            Double(now.0 &- before.0), Double(now.1 &- before.1), Double(now.2 &- before.2), Double(now.3 &- before.3), Double(now.4 &- before.4)
+            Double(now.0 &- before.0), Double(now.1 &- before.1), Double(now.2 &- before.2), Double(now.3 &- before.3),
+            Double(now.4 &- before.4)
         )
         // No second brings so many: something has written over the counts.
         if lately > 1e8 {
@@ -113,7 +121,8 @@ struct ChainEvidence {
         guard lately > 0 else { return }
         let keep = Self.keep
         counts = (
-            counts.0 * keep + last.0, counts.1 * keep + last.1, counts.2 * keep + last.2, counts.3 * keep + last.3, counts.4 * keep + last.4
+            counts.0 * keep + last.0, counts.1 * keep + last.1, counts.2 * keep + last.2, counts.3 * keep + last.3,
+            counts.4 * keep + last.4
         )
     }
 
@@ -128,17 +137,25 @@ struct ChainEvidence {
         judgeWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
     }
 
-    private func judgeFailing(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
+    private func judgeFailing(
+        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
+    ) {
         let word = bh_row_failing(row, slot)
         if lately > 0 {
-            if part > 0 { bh_word_store(word, bh_mean_word(UInt64(part * 1e6), now)) } else if bh_word_load(word) != 0 { bh_word_store(word, 0) }
+            if part > 0 {
+                bh_word_store(word, bh_mean_word(UInt64(part * 1e6), now))
+            } else if bh_word_load(word) != 0 {
+                bh_word_store(word, 0)
+            }
         }
         guard let least = chain.leastFailing, part >= 0.5, last.4 > 0, last.4 >= 0.5 * lately else { return }
         guard Share(part: part, of: total).isMarkedlyMore(than: least) else { return }
         _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, now / 1000 &+ UInt64(BH_PROBE_MS))
     }
 
-    private mutating func judgeWrong(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64) {
+    private mutating func judgeWrong(
+        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
+    ) {
         guard let least = chain.leastWrong else { return }
         let bit = bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0)
         let isMost = last.3 > 0 && last.3 >= Trial.most * lately && part >= Trial.most && isKnown
@@ -149,7 +166,9 @@ struct ChainEvidence {
             wasInDoubt = false
         } else if chain.isTrial, isMost {
             _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
-        } else if last.3 > 0, last.3 >= (least.part + Share.difference) * lately, Share(part: part, of: total).isMarkedlyMore(than: least) {
+        } else if last.3 > 0, last.3 >= (least.part + Share.difference) * lately,
+            Share(part: part, of: total).isMarkedlyMore(than: least)
+        {
             _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
         }
     }

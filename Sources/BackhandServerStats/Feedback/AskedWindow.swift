@@ -2,12 +2,13 @@
 
 internal import CBackhand
 
-/// Whether more of the clients' requests come to this httpd than are its share: then others must serve some of them, however well each node does with
-/// its own.
+/// Whether more of the clients' requests come to this httpd than are its share: then others must serve some of them,
+/// however well each node does with its own.
 ///
 ///     asked = (requests of clients here / room here) / (requests that all servers served / room of all)
 ///
-/// A request is served once, so what the servers served is what clients sent to all of them. What is older than about ten windows is forgotten.
+/// A request is served once, so what the servers served is what clients sent to all of them. What is older than about
+/// ten windows is forgotten.
 struct AskedWindow {
     private static let keep = 0.9
     private var direct = 0.0
@@ -18,10 +19,11 @@ struct AskedWindow {
     private var forwarded: UInt64 = 0
     private var dispatched: UInt64 = 0
 
-    /// arrived: requests that came in the window; taken: those that the other servers served in it; room: of these servers; dispatched: requests that
-    /// this httpd has sent on, ever.
+    /// arrived: requests that came in the window; taken: those that the other servers served in it; room: of these
+    /// servers; dispatched: requests that this httpd has sent on, ever.
     mutating func close(
-        _ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64, arrived: UInt64, taken: Double, room: Double, dispatched: UInt64
+        _ segment: UnsafeMutablePointer<bh_segment_t>, span: UInt64, arrived: UInt64, taken: Double, room: Double,
+        dispatched: UInt64
     ) {
         let before = self
         forwarded = bh_word_load(&segment.pointee.forwarded)

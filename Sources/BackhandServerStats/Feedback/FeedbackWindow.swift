@@ -2,16 +2,19 @@
 
 internal import CBackhand
 
-/// What the children did since the moderator looked last: means over the window, and how many balancers there seem to be.
+/// What the children did since the moderator looked last: means over the window, and how many balancers there seem to
+/// be.
 ///
 /// Closed once an announcement; the results are in the rows and in the segment, where decisions find them.
 struct FeedbackWindow {
     private var rows: [RowWindow] = []
-    /// Requests that peers got from anybody, and those that they got from us; what is older than about ten windows is forgotten.
+    /// Requests that peers got from anybody, and those that they got from us; what is older than about ten windows is
+    /// forgotten.
     private var all = 0.0
     private var ours = 0.0
     private var openedAt: UInt64 = 0
-    /// Requests that this httpd has sent on to others. Sums up what was added, so that it does not fall when a row is emptied.
+    /// Requests that this httpd has sent on to others. Sums up what was added, so that it does not fall when a row is
+    /// emptied.
     private(set) var dispatched: UInt64 = 0
     /// What this httpd itself did in the last window.
     private(set) var own = OwnWindow()
@@ -47,15 +50,18 @@ struct FeedbackWindow {
             ours += Double(counts.sent)
         }
         own.close(segment, span: span)
-        asked.close(segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
+        asked.close(
+            segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
         // What a predecessor found holds until something else is known.
         if span > 0, let balancers { bh_half_store(&segment.pointee.balancers, balancers) }
     }
 
-    /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves more than a twentieth of what comes to
-    /// it. A server that only balances sends all on.
+    /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves
+    /// more than a twentieth of what comes to it. A server that only balances sends all on.
     private func servesToo(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
-        guard bh_row_state(row) == BH_STATE_UP.rawValue, bh_row_heard(row) &+ Self.silent > now / 1000 else { return false }
+        guard bh_row_state(row) == BH_STATE_UP.rawValue, bh_row_heard(row) &+ Self.silent > now / 1000 else {
+            return false
+        }
         let (came, passed) = (bh_word_load(&row.pointee.facts.arrivals), bh_word_load(&row.pointee.facts.dispatched))
         return came <= Self.few || (came > passed && came - passed > came / 20)
     }
@@ -81,14 +87,16 @@ private struct RowWindow {
     private var dispatched: UInt64 = 0
     private var sent: UInt64 = 0
     private var heard: UInt64 = 0
-    /// Requests answered there and their time: all of them, nil before the first window, and those that are not forgotten.
+    /// Requests answered there and their time: all of them, nil before the first window, and those that are not
+    /// forgotten.
     private var answered: (count: UInt64, spent: UInt64)?
     private var recentCount = 0.0
     private var recentSpent = 0.0
     var shortage = Shortage()
 
     struct Counts {
-        /// Requests that the server itself worked on since the last window: what it received and sent on is others' work.
+        /// Requests that the server itself worked on since the last window: what it received and sent on is others'
+        /// work.
         var taken: UInt64 = 0
         /// Whether that is known: not across a restart.
         var isKnown = false
@@ -100,15 +108,19 @@ private struct RowWindow {
 
     /// The mean of the requests in flight: the integral's growth by the span.
     ///
-    /// A child may be between two of its additions, and a reading then be wrong by the machine's whole uptime: two readings must agree, and
-    /// what cannot be is left out; the mean then stays as it was.
+    /// A child may be between two of its additions, and a reading then be wrong by the machine's whole uptime: two
+    /// readings must agree, and what cannot be is left out; the mean then stays as it was.
     mutating func closeMean(_ row: UnsafeMutablePointer<bh_row_t>, span: UInt64, now: UInt64) {
         var reached: UInt64 = 0
         var flying: UInt64 = 0
         for _ in 0..<8 {
             flying = UInt64(bh_half_load(&row.pointee.in_flight))
             reached = bh_word_load(&row.pointee.in_flight_us)
-            if flying == UInt64(bh_half_load(&row.pointee.in_flight)), reached == bh_word_load(&row.pointee.in_flight_us) { break }
+            if flying == UInt64(bh_half_load(&row.pointee.in_flight)),
+                reached == bh_word_load(&row.pointee.in_flight_us)
+            {
+                break
+            }
         }
         reached = reached &+ flying &* now
         let grown = reached &- integral
@@ -124,8 +136,8 @@ private struct RowWindow {
         self.integral = integral
     }
 
-    /// The mean time of what was answered lately, in windows with answers and without. What was before the first one says nothing of today, and
-    /// what came in a gap would outweigh all windows after it.
+    /// The mean time of what was answered lately, in windows with answers and without. What was before the first one
+    /// says nothing of today, and what came in a gap would outweigh all windows after it.
     mutating func closeTimes(_ row: UnsafeMutablePointer<bh_row_t>, keep: Double, isGap: Bool) {
         let now = (count: bh_word_load(&row.pointee.served), spent: bh_word_load(&row.pointee.service_us))
         let before = isGap ? now : answered ?? now

@@ -4,7 +4,8 @@ internal import CBackhand
 
 /// What this httpd served itself, whoever sent it: means of the last window, counted in row 0.
 public struct OwnWindow: Equatable {
-    /// Thousandths of a request; thousandths of a request a second; microseconds until the first byte, and of the whole; millionths.
+    /// Thousandths of a request; thousandths of a request a second; microseconds until the first byte, and of the
+    /// whole; millionths.
     public private(set) var meanInFlight: UInt32 = 0
     /// Requests that arrived, in thousandths of a request a second.
     public private(set) var arrivalRate: UInt32 = 0

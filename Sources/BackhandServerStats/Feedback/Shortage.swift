@@ -4,8 +4,8 @@ internal import CBackhand
 
 /// Whether a server has few idle workers, by its announcements, and what that did to the times that were seen there.
 ///
-/// A request that waits for a worker takes long, however quick the application is. Such times must not repel requests once there are workers again:
-/// hardly any would be sent, so hardly any would show that it is quick.
+/// A request that waits for a worker takes long, however quick the application is. Such times must not repel requests
+/// once there are workers again: hardly any would be sent, so hardly any would show that it is quick.
 struct Shortage {
     private var heard: UInt64 = 0
     /// In the announcement before; nil: there was none.
@@ -17,12 +17,15 @@ struct Shortage {
     /// Times as they were when few idle workers were announced first, by chain, microseconds; 0: none was known.
     private var before: [UInt64] = []
 
-    /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second one they are gone.
+    /// Requests that have waited are answered a moment after the first announcement with idle workers. By the second
+    /// one they are gone.
     private static let settled = 2
-    /// Weight of an announcement in the mean. Requests are much shorter than the second between two announcements, so one tells by chance how many workers are
-    /// idle: with a smaller weight, a server that has become idle gets nothing for longer than two seconds; with a larger one chance decides.
+    /// Weight of an announcement in the mean. Requests are much shorter than the second between two announcements, so
+    /// one tells by chance how many workers are idle: with a smaller weight, a server that has become idle gets nothing
+    /// for longer than two seconds; with a larger one chance decides.
     private static let weight = 0.5
-    /// So many times what it was before, or what the server itself took, is a wait: the server does not count that. What is less is the requests' doing.
+    /// So many times what it was before, or what the server itself took, is a wait: the server does not count that.
+    /// What is less is the requests' doing.
     private static let waited: UInt64 = 4
 
     /// Looks at the row's last announcement; now: microseconds.
@@ -32,7 +35,9 @@ struct Shortage {
         guard at != heard else { return }
         let isFirst = heard == 0
         heard = at
-        let (workers, idle) = (bh_signed_load(&row.pointee.facts.workers), bh_signed_load(&row.pointee.facts.idle_workers))
+        let (workers, idle) = (
+            bh_signed_load(&row.pointee.facts.workers), bh_signed_load(&row.pointee.facts.idle_workers)
+        )
         let last = UInt32(max(0, idle))
         let isShort = workers > 0 && idle < bh_workers_reserve(workers)
         let since = bh_segment_short(segment, id)
@@ -40,7 +45,9 @@ struct Shortage {
         if isFirst, since != 0 { calm = 0 }
         bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, spare(last))
         if isShort {
-            if calm == nil { before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) } }
+            if calm == nil {
+                before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) }
+            }
             return calm = 0
         }
         guard let rounds = calm else { return }
@@ -51,8 +58,8 @@ struct Shortage {
         before = []
     }
 
-    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean, which counts as whole from 0.8 on
-    /// because it comes near a steady number, but never to it.
+    /// Idle workers that may be counted on until the next announcement: the least of the last two and of the mean,
+    /// which counts as whole from 0.8 on because it comes near a steady number, but never to it.
     private mutating func spare(_ last: UInt32) -> UInt32 {
         mean = idle == nil ? Double(last) : mean + Self.weight * (Double(last) - mean)
         let least = min(last, idle ?? last, UInt32(mean + 0.2))
@@ -60,7 +67,8 @@ struct Shortage {
         return least
     }
 
-    /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best that was.
+    /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best
+    /// that was.
     private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) {
         guard !bh_row_own(row) else { return }
         let own = UInt64(bh_half_load(&row.pointee.facts.latency_us))

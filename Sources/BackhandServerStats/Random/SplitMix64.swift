@@ -2,8 +2,8 @@
 
 /// A sequence of random numbers that its seed determines.
 ///
-/// Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014, with the mixing function of Stafford's
-/// variant 13. Nobody's secret depends on it. Inlinable, because decisions draw from it.
+/// Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014, with the mixing function of
+/// Stafford's variant 13. Nobody's secret depends on it. Inlinable, because decisions draw from it.
 public struct SplitMix64: RandomNumberGenerator {
     @usableFromInline var state: UInt64
 
@@ -35,12 +35,12 @@ public struct SplitMix64: RandomNumberGenerator {
         Int(truncatingIfNeeded: (next() >> 32 &* UInt64(truncatingIfNeeded: bound)) >> 32)
     }
 
-    /// A number just above 1, by which to multiply what is compared: equal ones then come in a random order, others stay apart
-    /// if they differ by more than a millionth.
+    /// A number just above 1, by which to multiply what is compared: equal ones then come in a random order, others
+    /// stay apart if they differ by more than a millionth.
     @inlinable
     public mutating func nudge() -> Double {
-        // A linear congruential generator (Knuth's MMIX) is enough to break ties, and this runs once for every server. The upper bits are a
-        // number's from 1 to 1.000001.
+        // A linear congruential generator (Knuth's MMIX) is enough to break ties, and this runs once for every server.
+        // The upper bits are a number's from 1 to 1.000001.
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return Double(bitPattern: 0x3ff0_0000_0000_0000 | state >> 32)
     }

@@ -6,7 +6,8 @@ internal import CBackhand
 ///
 /// It knows commas and escapes; that keys are unique and brackets close is the caller's business.
 struct JSONPage {
-    /// Above this many bytes the page is handed on: one object of the table, up to 1.3 kB, fits behind it without growing the page.
+    /// Above this many bytes the page is handed on: one object of the table, up to 1.3 kB, fits behind it without
+    /// growing the page.
     private static let full = 2560
     private var bytes: [UInt8] = []
     private var needsComma = false
@@ -110,7 +111,9 @@ struct JSONPage {
     mutating func field(_ name: StaticString, hexadecimal value: UInt64) {
         key(name)
         bytes.append(quote)
-        for shift in stride(from: 60, through: 0, by: -4) { append(hexadecimalDigit: UInt8(value >> UInt64(shift) & 15)) }
+        for shift in stride(from: 60, through: 0, by: -4) {
+            append(hexadecimalDigit: UInt8(value >> UInt64(shift) & 15))
+        }
         bytes.append(quote)
         needsComma = true
     }

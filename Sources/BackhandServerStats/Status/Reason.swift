@@ -2,8 +2,8 @@
 
 public import CBackhand
 
-// Why does a server get nothing, or less than its share? One word beside its state, decided here and shown by the status page, its JSON,
-// backhandctl and traces. It goes by what decisions go by; docs/status.md explains each word.
+// Why does a server get nothing, or less than its share? One word beside its state, decided here and shown by the
+// status page, its JSON, backhandctl and traces. It goes by what decisions go by; docs/status.md explains each word.
 
 /// What speaks against a server.
 public enum Reason: Equatable, Sendable {
@@ -47,8 +47,9 @@ public struct Prospect: Equatable, Sendable {
     /// A server with which nothing is wrong.
     public init() {}
 
-    /// The one that would have to go first for the server to get requests again: no chain, and no order, brings back what is silent; what is ordered
-    /// counts whatever the children have seen; the rest from what is left out to what is only asked less.
+    /// The one that would have to go first for the server to get requests again: no chain, and no order, brings back
+    /// what is silent; what is ordered counts whatever the children have seen; the rest from what is left out to what
+    /// is only asked less.
     public var reason: Reason {
         if !isOwn, age > UInt64(BH_LIFE_SILENT_MS) { return .silent(seconds: age / 1000) }
         if isDrained(announced) { return isOwn ? .drainedHere : .drainedThere }
@@ -64,7 +65,9 @@ public struct Prospect: Equatable, Sendable {
     }
 
     /// A server that leaves is no case of it: its state says all.
-    private func isDrained(_ state: UInt32) -> Bool { state == BH_STATE_DRAINING.rawValue || state == BH_STATE_MAINTENANCE.rawValue }
+    private func isDrained(_ state: UInt32) -> Bool {
+        state == BH_STATE_DRAINING.rawValue || state == BH_STATE_MAINTENANCE.rawValue
+    }
 }
 
 extension Prospect {
@@ -90,7 +93,9 @@ extension Prospect {
         isDoubted = bh_row_all_doubts(row) != 0
         var answers = UInt32(0)
         for slot in 0..<UInt32(BH_CHAINS) {
-            for kind in 0..<BH_CLASS_FAILED.rawValue { answers |= bh_evidence_answers(bh_row_evidence(row, slot), kind) }
+            for kind in 0..<BH_CLASS_FAILED.rawValue {
+                answers |= bh_evidence_answers(bh_row_evidence(row, slot), kind)
+            }
             let fails = bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) | bh_doubt_bit(BH_DOUBT_FAILING.rawValue, 0)
             guard bh_row_doubts(row, slot) & fails != 0 else { continue }
             failures = max(failures, bh_mean_value(bh_word_load(bh_row_failing(row, slot))) / 10_000)
@@ -101,7 +106,9 @@ extension Prospect {
 }
 
 /// Why the server of a row that was heard gets nothing, or less than its share.
-func reason(_ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, longest: UInt64, now: UInt64) -> Reason {
+func reason(
+    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, longest: UInt64, now: UInt64
+) -> Reason {
     Prospect(segment, id, facts, longest: longest, now: now).reason
 }
 
@@ -152,7 +159,8 @@ extension Reason {
 
 /// Likewise, as a text of C.
 public func writeReason(
-    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64, to text: UnsafeMutableBufferPointer<UInt8>
+    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64,
+    to text: UnsafeMutableBufferPointer<UInt8>
 ) -> Int {
     var facts = bh_facts_t()
     let row = bh_segment_row(segment, id)

@@ -19,7 +19,10 @@ public func stateJSON(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt3
     page.field("under_way", underWay ?? UInt64(requestsInFlight(segment, id)))
     page.endObject()
     page.newline()
-    _ = page.drain(to: { text.append(contentsOf: $0); return true }, last: true)
+    _ = page.drain(
+        to: {
+            text.append(contentsOf: $0); return true
+        }, last: true)
     return text
 }
 

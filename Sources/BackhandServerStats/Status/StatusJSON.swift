@@ -2,9 +2,9 @@
 
 public import CBackhand
 
-// The table as JSON; docs/status.md describes each field. Rows are written one after the other through a page of
-// fixed size, so a full table costs no more memory than an empty one. The writer is compiled once for each sink: its parts, which know of none, are not
-// to be.
+// The table as JSON; docs/status.md describes each field. Rows are written one after the other through a page of fixed
+// size, so a full table costs no more memory than an empty one. The writer is compiled once for each sink: its parts,
+// which know of none, are not to be.
 
 /// Takes a piece of text; false stops the writer.
 public typealias TextSink = (UnsafeBufferPointer<UInt8>) -> Bool
@@ -42,12 +42,15 @@ public func writeSegmentJSON(
 /// Why it tells nothing of now; empty: it does. The text ends with its NUL.
 @inline(never)
 private func writeTrouble(_ segment: UnsafePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
-    page.field("trouble", bytes: UnsafeRawBufferPointer(start: bh_trouble_text(bh_segment_trouble(segment, now)), count: 256))
+    page.field(
+        "trouble", bytes: UnsafeRawBufferPointer(start: bh_trouble_text(bh_segment_trouble(segment, now)), count: 256))
 }
 
 /// This httpd and its moderator.
 @inline(never)
-private func writeSelf(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64, to page: inout JSONPage) {
+private func writeSelf(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64, to page: inout JSONPage
+) {
     page.key("self")
     page.beginObject()
     page.field("boot_id", hexadecimal: bh_word_load(&segment.pointee.boot_id))

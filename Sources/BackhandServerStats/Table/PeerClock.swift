@@ -3,9 +3,11 @@
 /// How long somebody may have kept an announcement back before its server has to prove itself; milliseconds.
 let keptBackLimit = Int64(3000)
 
-/// A server's clock as it is seen here: an announcement that comes later than its time of sending says was kept back on the way.
+/// A server's clock as it is seen here: an announcement that comes later than its time of sending says was kept back on
+/// the way.
 ///
-/// Set by the announcement that came soonest, and anew by one that has proved itself although it was late. Milliseconds; our clock is CLOCK_MONOTONIC.
+/// Set by the announcement that came soonest, and anew by one that has proved itself although it was late.
+/// Milliseconds; our clock is CLOCK_MONOTONIC.
 struct PeerClock: Equatable {
     /// Our clock minus the server's, modulo 2^64: only differences of it mean anything.
     private(set) var ahead: UInt64

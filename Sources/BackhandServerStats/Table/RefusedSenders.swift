@@ -2,10 +2,11 @@
 
 public import CBackhand
 
-/// Who was heard lately, but is not in the table, and why: the last few, for the status page. In the moderator's own memory; the segment gets a copy.
+/// Who was heard lately, but is not in the table, and why: the last few, for the status page. In the moderator's own
+/// memory; the segment gets a copy.
 ///
-/// A server announces itself once a second, so one that is refused stays, whatever else comes: a place is taken only from who has not been heard for
-/// a while.
+/// A server announces itself once a second, so one that is refused stays, whatever else comes: a place is taken only
+/// from who has not been heard for a while.
 public struct RefusedSenders {
     private struct Sender {
         var address = bh_address_t()
@@ -47,7 +48,8 @@ public struct RefusedSenders {
     /// It has proven that it has the key.
     public mutating func forgetUnproven(_ address: bh_address_t) {
         guard !isPublished else { return }
-        for place in senders.indices where senders[place].address == address && senders[place].counter == BH_COUNT_CHALLENGED.rawValue {
+        for place in senders.indices
+        where senders[place].address == address && senders[place].counter == BH_COUNT_CHALLENGED.rawValue {
             senders[place].heard = 0
         }
     }
@@ -60,7 +62,8 @@ public struct RefusedSenders {
             let sender = senders[place]
             if sender.heard != 0, now > sender.heard &+ Self.kept { senders[place].heard = 0 }
             if senders[place].heard != 0 { isPublished = false }
-            bh_segment_set_sender(segment, UInt32(place), sender.address, sender.counter, sender.times, senders[place].heard)
+            bh_segment_set_sender(
+                segment, UInt32(place), sender.address, sender.counter, sender.times, senders[place].heard)
         }
     }
 }
@@ -71,7 +74,9 @@ public func refusalText(_ counter: UInt32) -> StaticString? {
     case BH_COUNT_UNSIGNED.rawValue: "no key"
     case BH_COUNT_BAD_SIGNATURE.rawValue: "wrong key"
     case BH_COUNT_CHALLENGED.rawValue, BH_COUNT_BAD_ANSWER.rawValue: "not proven"
-    case BH_COUNT_NOT_ACCEPTED.rawValue, BH_COUNT_OUTSIDE.rawValue, BH_COUNT_FORBIDDEN.rawValue, BH_COUNT_OTHERS_ADDRESS.rawValue: "not accepted"
+    case BH_COUNT_NOT_ACCEPTED.rawValue, BH_COUNT_OUTSIDE.rawValue, BH_COUNT_FORBIDDEN.rawValue,
+        BH_COUNT_OTHERS_ADDRESS.rawValue:
+        "not accepted"
     case BH_COUNT_VERSION.rawValue: "other version"
     case BH_COUNT_OWN_ADDRESS.rawValue: "our address"
     case BH_COUNT_CROWD.rawValue, BH_COUNT_TABLE_FULL.rawValue: "no room"

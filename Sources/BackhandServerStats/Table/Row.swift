@@ -6,7 +6,8 @@ internal import CBackhand
 
 /// Writes facts, then the public row, then the times: whoever sees that the server was heard sees its facts.
 func writeRow(
-    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64, listening: UInt64
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64,
+    listening: UInt64
 ) {
     let row = bh_segment_row_mutable(segment, id)
     var stored = facts
@@ -14,7 +15,8 @@ func writeRow(
     stored.changed_wall = wall
     bh_row_store(row, &stored)
     bh_half_store(&row.pointee.room, room(for: stored))
-    let may = keepable(stored, balancers: bh_half_load(&segment.pointee.balancers), others: max(bh_segment_rows(segment), id + 1) - 1)
+    let may = keepable(
+        stored, balancers: bh_half_load(&segment.pointee.balancers), others: max(bh_segment_rows(segment), id + 1) - 1)
     bh_half_store(&row.pointee.may_keep, may)
     let share = shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean))
     bh_half_store(&bh_segment_shared(segment, id).pointee.most, share.waiting)

@@ -85,7 +85,8 @@ struct RowIndex {
 
     /// Notes what an announcement said of the row, and under which names it is found from now on.
     ///
-    /// A server that changed its address may have left its boot id in the old row: the row with the higher sequence has it.
+    /// A server that changed its address may have left its boot id in the old row: the row with the higher sequence has
+    /// it.
     ///
     /// - Parameters:
     ///   - endpoint: the row's own, which may not be the announcement's.
@@ -131,8 +132,8 @@ struct RowIndex {
         free.append(FreeRow(id: id, since: since))
     }
 
-    /// Takes the first row to become free of those that were so by the given time and whose requests are over: a tunnel to the server that
-    /// one row had, which may last for days, keeps no other row from a new server.
+    /// Takes the first row to become free of those that were so by the given time and whose requests are over: a tunnel
+    /// to the server that one row had, which may last for days, keeps no other row from a new server.
     mutating func takeFree(since limit: UInt64, idle: (UInt32) -> Bool) -> UInt32? {
         for place in 0..<free.count {
             let row = free[place]
@@ -170,7 +171,8 @@ struct RowIndex {
         known[Int(id)].endpointHeard = now
     }
 
-    /// The row heard least recently among those silent since the given time whose requests are over; nil if there is none.
+    /// The row heard least recently among those silent since the given time whose requests are over; nil if there is
+    /// none.
     func longestSilent(since limit: UInt64, idle: (UInt32) -> Bool) -> UInt32? {
         var found: UInt32?
         var oldest = UInt64.max

@@ -2,9 +2,11 @@
 
 public import CBackhand
 
-// Whether servers take new requests: what they announce, and what is ordered here for this httpd alone. docs/control.md tells which counts.
+// Whether servers take new requests: what they announce, and what is ordered here for this httpd alone. docs/control.md
+// tells which counts.
 
-/// How long a server must have been silent to count as returned when it is heard again: byAge's default, SERVER_TIMEOUT.
+/// How long a server must have been silent to count as returned when it is heard again: byAge's default,
+/// SERVER_TIMEOUT.
 private let returnSilence = UInt64(SERVER_TIMEOUT) * 1000
 
 /// Name of a bh_state_t, as the JSON and the control socket spell it. What no state is counts as the most restrictive.
@@ -17,8 +19,8 @@ public func stateName(_ state: UInt32) -> StaticString {
     }
 }
 
-/// Notes what an announcement says of the row's state, and whether its server has come with it: new, restarted, back after a silence, or
-/// taking requests again. Before the row's facts and times are written.
+/// Notes what an announcement says of the row's state, and whether its server has come with it: new, restarted, back
+/// after a silence, or taking requests again. Before the row's facts and times are written.
 ///
 /// - Parameter listening: since when somebody has listened without a break: nobody is silent while nobody listens.
 func noteState(
@@ -27,7 +29,8 @@ func noteState(
     let row = bh_segment_row_mutable(segment, id)
     let heard = bh_row_heard(row)
     let wasUp = bh_half_load(&row.pointee.state) == BH_STATE_UP.rawValue
-    let hasCome = heard == 0 || !wasUp || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
+    let hasCome =
+        heard == 0 || !wasUp || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
         || now > max(heard, listening) &+ returnSilence
     if hasCome {
         bh_word_store(&row.pointee.came_ms, max(now, 1))
@@ -40,7 +43,9 @@ func noteState(
 /// The row of the server with this address and port; nil if the table has none.
 ///
 /// - Parameter rows: how many there are, by the moderator's own memory.
-public func row(in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, of address: bh_address_t, port: UInt16) -> UInt32? {
+public func row(
+    in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, of address: bh_address_t, port: UInt16
+) -> UInt32? {
     for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 {
         var facts = bh_facts_t()
         guard bh_row_copy(bh_segment_row(segment, id), &facts) else { continue }
@@ -65,7 +70,9 @@ public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_s
     // Our own children need not wait for the announcement.
     for id in 0..<rows where bh_row_own(bh_segment_row(segment, id)) {
         let row = bh_segment_row_mutable(segment, id)
-        if bh_half_load(&row.pointee.state) != BH_STATE_UP.rawValue, state == BH_STATE_UP { bh_word_store(&row.pointee.came_ms, now) }
+        if bh_half_load(&row.pointee.state) != BH_STATE_UP.rawValue, state == BH_STATE_UP {
+            bh_word_store(&row.pointee.came_ms, now)
+        }
         bh_half_store(&row.pointee.state, state.rawValue)
     }
 }

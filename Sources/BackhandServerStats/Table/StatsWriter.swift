@@ -16,8 +16,8 @@ public enum Heard: Equatable {
     case notOwner
 }
 
-/// How long a server keeps its first address while only another of its addresses is heard: two announcements may get lost, and one that has moved is
-/// found at its new address by the third.
+/// How long a server keeps its first address while only another of its addresses is heard: two announcements may get
+/// lost, and one that has moved is found at its new address by the third.
 private let endpointPatience = UInt64(2500)
 
 /// How long a server's own numbers must have been refused before any number is taken: three announcements.
@@ -52,8 +52,8 @@ public struct StatsWriter {
     /// Whether they may be signed: then it is noted who has answered a challenge, for the time when all must.
     private let optional: Bool
     private var index: RowIndex
-    /// Boot ids under which we announce ourselves, beside the segment's; and those of before the last change of our addresses, which may be on
-    /// their way to us still.
+    /// Boot ids under which we announce ourselves, beside the segment's; and those of before the last change of our
+    /// addresses, which may be on their way to us still.
     private var otherBoots: [UInt64]
     private var formerBoots: [UInt64] = []
     private var otherEndpoints: [Endpoint]
@@ -70,11 +70,13 @@ public struct StatsWriter {
     /// Takes over the rows that a previous moderator left. epoch: what bh_segment_own returned.
     ///
     /// - Parameters:
-    ///   - others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own are given up.
-    ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until their
-    ///     servers have answered a challenge.
+    ///   - others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own
+    ///     are given up.
+    ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until
+    ///     their servers have answered a challenge.
     public init(
-        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false, optional: Bool = false
+        segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false,
+        optional: Bool = false
     ) {
         self.segment = segment
         self.epoch = epoch
@@ -95,7 +97,8 @@ public struct StatsWriter {
         }
     }
 
-    /// From now on we announce ourselves as these beside row 0: our addresses have changed. Other rows of our own are given up.
+    /// From now on we announce ourselves as these beside row 0: our addresses have changed. Other rows of our own are
+    /// given up.
     public mutating func become(_ others: [bh_facts_t], now: UInt64) {
         let (boots, endpoints) = (others.map { $0.boot_id }, others.map { Endpoint($0) })
         guard boots != otherBoots || endpoints != otherEndpoints, bh_segment_owned(segment, epoch) else { return }
@@ -118,7 +121,8 @@ public struct StatsWriter {
         markRow(segment, id, own: false)
     }
 
-    /// We are announced at this address and port from now on, which may have been another server's before: its row would send our requests to us.
+    /// We are announced at this address and port from now on, which may have been another server's before: its row
+    /// would send our requests to us.
     public mutating func claim(_ address: bh_address_t, port: UInt16, now: UInt64) {
         guard let id = index.row(of: Endpoint(address: address, port: port)), bh_segment_owned(segment, epoch),
             !bh_row_own(bh_segment_row(segment, id))
@@ -129,15 +133,17 @@ public struct StatsWriter {
         index.retire(id, since: now)
     }
 
-    /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody knows its boot
-    /// id, or it comes so late that somebody may have kept it back, or it would be believed in spite of its number.
+    /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody
+    /// knows its boot id, or it comes so late that somebody may have kept it back, or it would be believed in spite of
+    /// its number.
     public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return true }
         let known = index[id]
         if facts.sequence <= known.sequence, isSilent(id, now) { return true }
         // Older ones are refused without a question.
-        return facts.sequence &+ recentSequences >= known.sequence && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
+        return facts.sequence &+ recentSequences >= known.sequence
+            && known.clock.lateness(of: facts.sent_ms, now: now) >= keptBackLimit
     }
 
     /// Whether its server is accepted without, but is to be challenged for the time when all must sign.
@@ -146,10 +152,12 @@ public struct StatsWriter {
         return index.row(ofBoot: facts.boot_id).map { !index[$0].isProven } ?? true
     }
 
-    /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server that was heard a moment ago.
+    /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server
+    /// that was heard a moment ago.
     public func isOld(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return false }
-        return facts.sequence < index[id].sequence && index[id].sequence - facts.sequence > recentSequences && !isSilent(id, now)
+        return facts.sequence < index[id].sequence && index[id].sequence - facts.sequence > recentSequences
+            && !isSilent(id, now)
     }
 
     /// Whether its httpd was started, or came, since the table was last written.
@@ -157,7 +165,8 @@ public struct StatsWriter {
 
     /// Whether the table knows neither the address and port nor the boot id.
     public func isNew(_ facts: bh_facts_t) -> Bool {
-        !isOwn(bootID: facts.boot_id) && index.row(of: Endpoint(facts)) == nil && index.row(ofBoot: facts.boot_id) == nil
+        !isOwn(bootID: facts.boot_id) && index.row(of: Endpoint(facts)) == nil
+            && index.row(ofBoot: facts.boot_id) == nil
     }
 
     /// Empties the rows of servers that were silent for so many milliseconds and have nothing of ours in flight.
@@ -187,7 +196,8 @@ public struct StatsWriter {
         hasStaleAddress = false
     }
 
-    /// Rows that are or were in use, with row 0, by the moderator's own memory: what the segment says of it is the children's user's word.
+    /// Rows that are or were in use, with row 0, by the moderator's own memory: what the segment says of it is the
+    /// children's user's word.
     public var rows: UInt32 { index.used }
 
     /// Counts an event.
@@ -273,7 +283,9 @@ public struct StatsWriter {
         window.close(segment, rows: index.used, now: nowMicroseconds)
         evidence.close(segment, rows: index.used, now: nowMicroseconds)
         // What was written over it would hide servers from decisions.
-        if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) { bh_half_store(&segment.pointee.rows, index.used) }
+        if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) {
+            bh_half_store(&segment.pointee.rows, index.used)
+        }
         for id in 0..<index.used where bh_row_heard(bh_segment_row(segment, id)) != 0 {
             publishRowFeedback(segment, id)
         }
@@ -294,7 +306,9 @@ public struct StatsWriter {
             hideRow(segment, sameBoot)
             index.retire(sameBoot, since: now)
             let heard = write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
-            if let former = known.endpoint?.address { addresses.move(from: sameBoot, former, to: sameEndpoint, own: facts.address, now: now) }
+            if let former = known.endpoint?.address {
+                addresses.move(from: sameBoot, former, to: sameEndpoint, own: facts.address, now: now)
+            }
             return heard
         }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now), !isFirstProof(facts, sameBoot) {
@@ -318,14 +332,16 @@ public struct StatsWriter {
         optional && proof == .answered && !index[id].isProven && facts.sequence == index[id].sequence
     }
 
-    /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far ahead does not
-    /// shut it out for good.
+    /// Whether nothing of the server was accepted for a while: then any sequence is, so that one forged number far
+    /// ahead does not shut it out for good.
     private func isSilent(_ id: UInt32, _ now: UInt64) -> Bool {
         let heard = index[id].heard
         return heard > now || now - heard >= sequencePatience
     }
 
-    private mutating func write(_ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64) -> Heard {
+    private mutating func write(
+        _ facts: bh_facts_t, to id: UInt32, clock: PeerClock? = nil, now: UInt64, wall: Int64
+    ) -> Heard {
         if let former = index[id].endpoint?.address, former != facts.address { hasStaleAddress = true }
         index.assign(id, endpoint: Endpoint(facts), facts, clock: clock, now: now)
         addresses.rows = index.used
@@ -336,7 +352,8 @@ public struct StatsWriter {
         return .row(id)
     }
 
-    /// With a key nothing else gets so far. Where it is optional, only an answer proves anything, and what is not signed takes it back.
+    /// With a key nothing else gets so far. Where it is optional, only an answer proves anything, and what is not
+    /// signed takes it back.
     private mutating func noteProof(_ id: UInt32) {
         if keyed || (optional && proof == .answered) { index.prove(id) } else if proof == .none { index.unprove(id) }
     }
@@ -363,8 +380,8 @@ public struct StatsWriter {
         return .row(id)
     }
 
-    /// A row for a new server: one that has been free for a while, else the next one never used, else the one that has been silent
-    /// longest, if it may be reused.
+    /// A row for a new server: one that has been free for a while, else the next one never used, else the one that has
+    /// been silent longest, if it may be reused.
     private mutating func newRow(now: UInt64) -> UInt32? {
         let segment = segment
         let limit = now >= rowPatience ? now - rowPatience : 0

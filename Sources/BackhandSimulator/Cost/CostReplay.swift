@@ -4,8 +4,9 @@ internal import BackhandCandidacy
 internal import BackhandTestbed
 internal import CBackhand
 
-// The experiment of Amir, Awerbuch, Barak, Borgstrom and Keren (IEEE TPDS 11(7), 2000) that byCost comes from: jobs with CPU and memory
-// on six machines, placed in turn (PVM) or where the marginal cost is least (E-PVM). docs/balance.md says what they did not print.
+// The experiment of Amir, Awerbuch, Barak, Borgstrom and Keren (IEEE TPDS 11(7), 2000) that byCost comes from: jobs
+// with CPU and memory on six machines, placed in turn (PVM) or where the marginal cost is least (E-PVM).
+// docs/balance.md says what they did not print.
 
 /// Mean slowdown of the two ways of placing jobs.
 public struct CostResult: Sendable {
@@ -50,7 +51,9 @@ public struct CostReading: Sendable {
         CostReading(name: "no job needs more than the largest machine has", memory: .thatFits),
         CostReading(name: "the same, parts share their job's memory", memory: .ofAllParts),
         CostReading(name: "the same, for 1000 s", seconds: 1000, memory: .ofAllParts),
-        CostReading(name: "the same, for 1000 s, only jobs that ended by then", seconds: 1000, memory: .ofAllParts, waitsForAll: false),
+        CostReading(
+            name: "the same, for 1000 s, only jobs that ended by then", seconds: 1000, memory: .ofAllParts,
+            waitsForAll: false),
         CostReading(name: "without memory", memory: .none),
     ]
 }
@@ -74,10 +77,11 @@ public func replayCost(executions: Int, seed: UInt64, as reading: CostReading) t
     for number in 0..<executions {
         let jobs = drawJobs(seed: seed &+ UInt64(number), reading)
         var turn = -1
-        result.inTurn.add(place(jobs, until: end) { _, _ in
-            turn += 1
-            return turn % machines.count
-        })
+        result.inTurn.add(
+            place(jobs, until: end) { _, _ in
+                turn += 1
+                return turn % machines.count
+            })
         let chooser = try CostChooser()
         result.byCost.add(place(jobs, until: end, by: chooser.choose))
     }
@@ -112,7 +116,9 @@ private func drawJobs(seed: UInt64, _ reading: CostReading) -> [Job] {
         let work = (isBatch ? 20 : 2) / max(random.unit(), 1e-9) / Double(parts)
         let common = reading.memory.draw(&random) / Double(parts)
         for part in 0..<parts {
-            let own = reading.memory == .ofAllParts ? common : part == 0 ? common * Double(parts) : reading.memory.draw(&random)
+            let own =
+                reading.memory == .ofAllParts
+                ? common : part == 0 ? common * Double(parts) : reading.memory.draw(&random)
             jobs.append(Job(arrives: time, work: work, memory: own))
         }
         time += random.exponential(10)
@@ -187,7 +193,8 @@ private final class CostChooser {
     }
 
     func choose(_ job: Job, _ loads: [Load]) -> Int {
-        // The largest machine has 64 GB instead of MB, so that the table's megabytes are as fine as the paper's kilobytes.
+        // The largest machine has 64 GB instead of MB, so that the table's megabytes are as fine as the paper's
+        // kilobytes.
         let largest = 65_536.0
         for (index, load) in loads.enumerated() {
             node.write(server: index) { facts in

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// What byForecast should reach in a scenario: a 99th percentile of at most so many times that of others, or no failure.
+/// What byForecast should reach in a scenario: a 99th percentile of at most so many times that of others, or no
+/// failure.
 public struct Goal: Sendable {
     let scenario: String
     let measure: Measure
@@ -57,7 +58,8 @@ extension Table {
     public func goals() -> String {
         var lines = ["| scenario | goal | limit | byForecast | |", "| --- | --- | ---: | ---: | --- |"]
         for goal in Goal.all {
-            guard let row = scenarios.firstIndex(where: { $0.name == goal.scenario }), let ours = place(of: "byForecast"),
+            guard let row = scenarios.firstIndex(where: { $0.name == goal.scenario }),
+                let ours = place(of: "byForecast"),
                 let limit = limit(of: goal, in: row)
             else { continue }
             let cell = cells[row][ours]
@@ -72,7 +74,9 @@ extension Table {
         switch goal.measure {
         case .rule(let name, let factor): place(of: name).map { cells[row][$0].p99 * factor }
         case .best(let kinds, let factor):
-            contenders.indices.filter { kinds.contains(contenders[$0].kind) }.map { cells[row][$0].p99 }.min().map { $0 * factor }
+            contenders.indices.filter { kinds.contains(contenders[$0].kind) }.map { cells[row][$0].p99 }.min().map {
+                $0 * factor
+            }
         case .noFailures: 0
         }
     }

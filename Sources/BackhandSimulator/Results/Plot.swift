@@ -11,7 +11,9 @@ struct Plot {
     private var width: Double { 640 }
     private var rowHeight: Double { 26 }
     private var top: Double { 40 }
-    private let colours = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]
+    private let colours = [
+        "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
+    ]
 
     /// The axis: whole powers of ten around all values.
     private var decades: ClosedRange<Int> {
@@ -51,7 +53,8 @@ struct Plot {
             let value = power(10, Double(decade))
             let at = number(x(value), decimals: 1)
             return [
-                "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(number(top - 10, decimals: 0))\" y2=\"\(number(height, decimals: 0))\" "
+                "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(number(top - 10, decimals: 0))\" "
+                    + "y2=\"\(number(height, decimals: 0))\" "
                     + "stroke=\"#dddddd\"/>",
                 label("\(number(value, decimals: decade < 0 ? -decade : 0)) ms", x(value), top - 16, anchor: "middle"),
             ]
@@ -70,12 +73,16 @@ struct Plot {
         // Ours stand out; the second round of colours is hollow.
         let fill = index < colours.count ? colour : "none"
         let radius = series[index].hasPrefix("by") ? 6 : 4
-        return "<circle cx=\"\(x)\" cy=\"\(y)\" r=\"\(radius)\" stroke=\"\(colour)\" stroke-width=\"1.5\" fill=\"\(fill)\" "
+        return
+            "<circle cx=\"\(x)\" cy=\"\(y)\" r=\"\(radius)\" stroke=\"\(colour)\" stroke-width=\"1.5\" "
+            + "fill=\"\(fill)\" "
             + "fill-opacity=\"0.75\"/>"
     }
 
     private func label(_ text: String, _ x: Double, _ y: Double, anchor: String = "start") -> String {
         let escaped = text.map { $0 == "&" ? "&amp;" : $0 == "<" ? "&lt;" : String($0) }.joined()
-        return "<text x=\"\(number(x, decimals: 1))\" y=\"\(number(y, decimals: 1))\" text-anchor=\"\(anchor)\">\(escaped)</text>"
+        return
+            "<text x=\"\(number(x, decimals: 1))\" y=\"\(number(y, decimals: 1))\" "
+            + "text-anchor=\"\(anchor)\">\(escaped)</text>"
     }
 }

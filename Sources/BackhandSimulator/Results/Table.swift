@@ -30,7 +30,8 @@ public struct Table {
         self.contenders = contenders
     }
 
-    /// What ``csv()`` of one or more tables wrote: the scenarios and rules that stand there, in the order of the program. Nothing is simulated.
+    /// What ``csv()`` of one or more tables wrote: the scenarios and rules that stand there, in the order of the
+    /// program. Nothing is simulated.
     ///
     /// - Returns: nil if a line is none of a table's, or a cell is missing.
     public init?(csv: String) {
@@ -41,7 +42,8 @@ public struct Table {
         }
         let rules = Set(found.values.flatMap(\.keys))
         self.init(
-            scenarios: Scenario.all.filter { found[$0.name] != nil }, contenders: Contender.all.filter { rules.contains($0.name) })
+            scenarios: Scenario.all.filter { found[$0.name] != nil },
+            contenders: Contender.all.filter { rules.contains($0.name) })
         for scenario in scenarios {
             let row = contenders.compactMap { found[scenario.name]?[$0.name] }
             guard row.count == contenders.count else { return nil }
@@ -58,7 +60,8 @@ public struct Table {
         let times = figures[2..<7].compactMap { Double($0) }
         guard times.count == 5 else { return nil }
         let summary = Summary(
-            requests: requests, failures: failures, mean: times[0], p50: times[1], p90: times[2], p99: times[3], p999: times[4], shares: [], sentOn: 0)
+            requests: requests, failures: failures, mean: times[0], p50: times[1], p90: times[2], p99: times[3],
+            p999: times[4], shares: [], sentOn: 0)
         return (String(parts[0].dropLast()), String(parts[1]), summary)
     }
 
@@ -108,7 +111,9 @@ public struct Table {
         for (scenario, cell) in zip(scenarios, cells) {
             for (contender, one) in zip(contenders, cell) {
                 let figures = [one.mean, one.p50, one.p90, one.p99, one.p999].map { number($0, decimals: 3) }
-                let shares = one.shares.map { number(Double($0) / Double(max(1, one.shares.reduce(0, +))), decimals: 3) }
+                let shares = one.shares.map {
+                    number(Double($0) / Double(max(1, one.shares.reduce(0, +))), decimals: 3)
+                }
                 lines.append(
                     "\(scenario.name),\"\(contender.name)\",\(one.requests),\(one.failures),"
                         + figures.joined(separator: ",") + ","

@@ -35,7 +35,9 @@ public struct Tally: Sendable {
         latencies += other.latencies
         failures += other.failures
         sentOn += other.sentOn
-        if shares.isEmpty { shares = other.shares } else {
+        if shares.isEmpty {
+            shares = other.shares
+        } else {
             for index in other.shares.indices { shares[index] += other.shares[index] }
         }
     }
@@ -48,7 +50,8 @@ public struct Tally: Sendable {
         }
         let mean = sorted.isEmpty ? 0 : sorted.reduce(0, +) / Double(sorted.count) * 1000
         return Summary(
-            requests: sorted.count, failures: failures, mean: mean, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99),
+            requests: sorted.count, failures: failures, mean: mean, p50: quantile(0.5), p90: quantile(0.9),
+            p99: quantile(0.99),
             p999: quantile(0.999), shares: shares, sentOn: sentOn)
     }
 }

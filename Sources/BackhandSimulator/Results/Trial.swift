@@ -27,7 +27,8 @@ public struct Trial: Sendable {
         for number in 0..<UInt64(runs) {
             let seed = self.seed &+ number
             var made: Result<any Rule, any Error>?
-            var world = World(scenario, fate: Fate(scenario, seed: seed, seconds: seconds), seed: seed, warmUp: warmUp) { cluster in
+            var world = World(scenario, fate: Fate(scenario, seed: seed, seconds: seconds), seed: seed, warmUp: warmUp)
+            { cluster in
                 let result = Result { try contender.make(cluster, seed) }
                 made = result
                 return (try? result.get()) ?? Oracle(cluster, seed: seed)

@@ -1,10 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// HAProxy's leastconn: least (in flight + 1) / weight, but 0 for an idle server; of equal ones who came to that number first.
+/// HAProxy's leastconn: least (in flight + 1) / weight, but 0 for an idle server; of equal ones who came to that number
+/// first.
 ///
-/// HAProxy 2.6, src/lb_fwlc.c, fwlc_srv_reposition and fwlc_get_next_server: a tree by key, in whole numbers; a server that takes or drops a request
-/// is queued anew behind those of its new key, unless the key stays the same. (3.x has a few such queues a key and takes one at random.) With
-/// agent-check each server says once a second how many per cent of its weight are left: src/server.c, server_parse_weight_change_request.
+/// HAProxy 2.6, src/lb_fwlc.c, fwlc_srv_reposition and fwlc_get_next_server: a tree by key, in whole numbers; a server
+/// that takes or drops a request is queued anew behind those of its new key, unless the key stays the same. (3.x has a
+/// few such queues a key and takes one at random.) With agent-check each server says once a second how many per cent of
+/// its weight are left: src/server.c, server_parse_weight_change_request.
 final class LeastConn: ReferenceRule {
     private let agent: Bool
     private lazy var shares = inFlight.map { $0.map { _ in 100 } }
@@ -24,7 +26,9 @@ final class LeastConn: ReferenceRule {
     override func pick(_ candidates: [Int], balancer: Int, at now: Double) -> Int {
         let (keys, queued) = (keys[balancer], queued[balancer])
         var best = candidates[0]
-        for server in candidates.dropFirst() where (keys[server], queued[server]) < (keys[best], queued[best]) { best = server }
+        for server in candidates.dropFirst() where (keys[server], queued[server]) < (keys[best], queued[best]) {
+            best = server
+        }
         return best
     }
 
@@ -55,11 +59,12 @@ final class LeastConn: ReferenceRule {
     }
 }
 
-/// HAProxy's random(2): two numbers at random, each stands for the server that is nearest on the hash ring; of the two the one with fewer in flight by weight,
-/// of equal ones the second. Both may be the same.
+/// HAProxy's random(2): two numbers at random, each stands for the server that is nearest on the hash ring; of the two
+/// the one with fewer in flight by weight, of equal ones the second. Both may be the same.
 ///
-/// HAProxy 2.6, src/backend.c, get_server_rnd; src/lb_chash.c, chash_init_server_tree (16 points a unit of weight, hashed from the server's number) and
-/// chash_get_server_hash. With so few points a server's share of the ring is not just what its weight says.
+/// HAProxy 2.6, src/backend.c, get_server_rnd; src/lb_chash.c, chash_init_server_tree (16 points a unit of weight,
+/// hashed from the server's number) and chash_get_server_hash. With so few points a server's share of the ring is not
+/// just what its weight says.
 final class RingRandom: ReferenceRule {
     private lazy var ring = Self.ring(weights)
 

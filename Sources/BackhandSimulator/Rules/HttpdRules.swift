@@ -19,7 +19,8 @@ final class ByRequests: ReferenceRule {
     }
 }
 
-/// httpd's bybusyness: fewest in flight, whatever the weights; those matter among equal ones, where it is byrequests over all candidates.
+/// httpd's bybusyness: fewest in flight, whatever the weights; those matter among equal ones, where it is byrequests
+/// over all candidates.
 ///
 /// httpd 2.4, modules/proxy/balancers/mod_lbmethod_bybusyness.c, is_best_bybusyness and find_best_bybusyness.
 final class ByBusyness: ReferenceRule {
@@ -45,8 +46,9 @@ final class ByBusyness: ReferenceRule {
 
 /// httpd's heartbeat: at random in proportion to the idle workers that were announced last.
 ///
-/// httpd 2.4, modules/proxy/balancers/mod_lbmethod_heartbeat.c, find_best_hb: of those whose range holds the number drawn, the last. Here the
-/// numbers are at most a second old; through mod_heartmonitor's file they are five seconds older.
+/// httpd 2.4, modules/proxy/balancers/mod_lbmethod_heartbeat.c, find_best_hb: of those whose range holds the number
+/// drawn, the last. Here the numbers are at most a second old; through mod_heartmonitor's file they are five seconds
+/// older.
 final class Heartbeat: ReferenceRule {
     private lazy var ready = inFlight.map { $0.map { _ in 1 } }
 

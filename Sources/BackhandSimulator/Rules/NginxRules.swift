@@ -32,14 +32,16 @@ final class LeastConnections: ReferenceRule {
         let flying = inFlight[balancer]
         var best = candidates[0]
         for server in candidates where flying[server] * weights[best] < flying[best] * weights[server] { best = server }
-        return turns.next(candidates.filter { flying[$0] * weights[best] == flying[best] * weights[$0] }, weights, balancer)
+        return turns.next(
+            candidates.filter { flying[$0] * weights[best] == flying[best] * weights[$0] }, weights, balancer)
     }
 }
 
-/// nginx's random two least_conn: two different ones by weight, the one with fewer in flight by weight, of equal ones the second.
+/// nginx's random two least_conn: two different ones by weight, the one with fewer in flight by weight, of equal ones
+/// the second.
 ///
-/// nginx 1.22, src/http/modules/ngx_http_upstream_random_module.c, ngx_http_upstream_get_random2_peer. (It draws again up to 20 times for a second one, then
-/// turns to round robin; that is left out.)
+/// nginx 1.22, src/http/modules/ngx_http_upstream_random_module.c, ngx_http_upstream_get_random2_peer. (It draws again
+/// up to 20 times for a second one, then turns to round robin; that is left out.)
 final class RandomTwo: ReferenceRule {
     override func pick(_ candidates: [Int], balancer: Int, at now: Double) -> Int {
         guard candidates.count > 1 else { return candidates[0] }
@@ -52,9 +54,10 @@ final class RandomTwo: ReferenceRule {
 
 /// nginx's least_time: own mean of the time, in classes of 20 ms, times (in flight + 1).
 ///
-/// nginx 1.31 (commercial before 1.31.2), src/http/modules/ngx_http_upstream_least_time_module.c, ngx_http_upstream_get_least_time_peer and
-/// ngx_http_upstream_least_time_eta; ngx_http_upstream_round_robin.h, ngx_http_upstream_response_time_avg: each sample weighs a twentieth, however old the
-/// last one is; failures count nothing. With inflight, those under way count by their age.
+/// nginx 1.31 (commercial before 1.31.2), src/http/modules/ngx_http_upstream_least_time_module.c,
+/// ngx_http_upstream_get_least_time_peer and ngx_http_upstream_least_time_eta; ngx_http_upstream_round_robin.h,
+/// ngx_http_upstream_response_time_avg: each sample weighs a twentieth, however old the last one is; failures count
+/// nothing. With inflight, those under way count by their age.
 final class LeastTime: ReferenceRule {
     private let ages: Bool
     private lazy var turns = SmoothTurns(inFlight)
@@ -119,7 +122,11 @@ final class LeastTime: ReferenceRule {
             peers[balancer][server].ages += (milliseconds - peers[balancer][server].changed) * flying - Int(took * 1000)
             peers[balancer][server].changed = milliseconds
         }
-        if failed { peers[balancer][server].checked = Int(now) } else { Self.average(&peers[balancer][server].time, Int(took * 1000)) }
+        if failed {
+            peers[balancer][server].checked = Int(now)
+        } else {
+            Self.average(&peers[balancer][server].time, Int(took * 1000))
+        }
     }
 
     private static func average(_ mean: inout Int, _ sample: Int) {

@@ -1,16 +1,19 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-// What else one can install: the choice, not the plumbing, read from the sources that each rule names. Each balancer has numbers of its own, shared by
-// all of its processes and threads (httpd's scoreboard, nginx's zone). Where versions differ, it is the one that Debian 12 ships.
+// What else one can install: the choice, not the plumbing, read from the sources that each rule names. Each balancer
+// has numbers of its own, shared by all of its processes and threads (httpd's scoreboard, nginx's zone). Where versions
+// differ, it is the one that Debian 12 ships.
 
 /// Counts requests in flight, and leaves out for a while who failed, as far as a rival does so.
 ///
-/// After the ban httpd sends what comes (mod_proxy, ap_proxy_retry_worker with retry=60), nginx one request (ngx_http_upstream_round_robin.c: checked and
-/// accessed, fail_timeout=10). HAProxy bans nobody without health checks: it repeats elsewhere (retry-on 503, option redispatch 1).
+/// After the ban httpd sends what comes (mod_proxy, ap_proxy_retry_worker with retry=60), nginx one request
+/// (ngx_http_upstream_round_robin.c: checked and accessed, fail_timeout=10). HAProxy bans nobody without health checks:
+/// it repeats elsewhere (retry-on 503, option redispatch 1).
 class ReferenceRule: Rule {
     let cluster: Cluster
     let weights: [Int]
-    /// Seconds for which a server that failed gets nothing: nginx's fail_timeout, httpd's retry; 0: it goes on getting its share.
+    /// Seconds for which a server that failed gets nothing: nginx's fail_timeout, httpd's retry; 0: it goes on getting
+    /// its share.
     private let banned: Double
     /// Whether one request is enough to see whether a banned server is back.
     private let probes: Bool
@@ -38,7 +41,9 @@ class ReferenceRule: Rule {
         var candidates = cluster.servers.indices.filter {
             cluster.isUp[$0] && tried >> UInt64($0) & 1 == 0 && bannedUntil[balancer][$0] <= now
         }
-        if candidates.isEmpty { candidates = cluster.servers.indices.filter { cluster.isUp[$0] && tried >> UInt64($0) & 1 == 0 } }
+        if candidates.isEmpty {
+            candidates = cluster.servers.indices.filter { cluster.isUp[$0] && tried >> UInt64($0) & 1 == 0 }
+        }
         guard !candidates.isEmpty else { return nil }
         let server = pick(candidates, balancer: balancer, at: now)
         if probes, bannedUntil[balancer][server] > 0, !isProbed[balancer][server] {
@@ -104,8 +109,8 @@ final class Herd: ReferenceRule {
     }
 }
 
-/// The bound: knows every server as it is now, and takes where the request will end first. Not optimal for those that come after, but
-/// nobody who can be installed knows more.
+/// The bound: knows every server as it is now, and takes where the request will end first. Not optimal for those that
+/// come after, but nobody who can be installed knows more.
 final class Oracle: ReferenceRule {
     override func pick(_ candidates: [Int], balancer: Int, at now: Double) -> Int {
         let working = candidates.filter { !cluster.scenario.machines[$0].fails(at: now) }

@@ -97,10 +97,13 @@ final class Node {
     }
 
     private func run(_ request: bh_request_t, _ decision: inout bh_decision_t) -> Int? {
-        guard BackhandCandidacy.decide(segment, chain.steps, request, workspace, &decision) == BH_OK, decision.count > 0,
+        guard BackhandCandidacy.decide(segment, chain.steps, request, workspace, &decision) == BH_OK,
+            decision.count > 0,
             let first = decision.servers?.pointee.id
         else { return nil }
-        if decision.probe { _ = bh_probe_claim(bh_segment_row_mutable(segment, UInt32(first)), 0, request.now_ms, false) }
+        if decision.probe {
+            _ = bh_probe_claim(bh_segment_row_mutable(segment, UInt32(first)), 0, request.now_ms, false)
+        }
         return serverOf[Int(first)]
     }
 
@@ -148,7 +151,8 @@ final class Node {
         if failed { noteFailed(segment, row) } else { noteServed(segment, row, microseconds) }
     }
 
-    /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the container.
+    /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the
+    /// container.
     private static let hostOfContainer: Int32 = 4
 
     /// Of the machine's CPUs, 0 to 1.

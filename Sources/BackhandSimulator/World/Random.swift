@@ -4,13 +4,15 @@ internal import BackhandServerStats
 
 /// Random numbers that depend on a seed and a stream alone.
 ///
-/// Each purpose has a stream of its own: what one rule draws changes nothing for the others, so every rule meets the same world.
+/// Each purpose has a stream of its own: what one rule draws changes nothing for the others, so every rule meets the
+/// same world.
 public struct Random: RandomNumberGenerator {
     private var numbers: SplitMix64
 
     /// The numbers of one stream, and of one of several members of it (index).
     public init(seed: UInt64, stream: Stream, index: Int = 0) {
-        var start = SplitMix64(state: seed &* 0x2545_f491_4f6c_dd1d &+ stream.rawValue << 32 &+ UInt64(truncatingIfNeeded: index))
+        var start = SplitMix64(
+            state: seed &* 0x2545_f491_4f6c_dd1d &+ stream.rawValue << 32 &+ UInt64(truncatingIfNeeded: index))
         numbers = SplitMix64(state: start.next())
     }
 

@@ -12,7 +12,8 @@ public struct Machine: Sendable {
     public var announced = 1.0
     /// What it announces as the speed of a core; nil: the true one.
     public var announcedSpeed: Double?
-    /// CPU cores that it announces; nil: those that it has. Servers that wait for others serve more requests at once than they have CPUs.
+    /// CPU cores that it announces; nil: those that it has. Servers that wait for others serve more requests at once
+    /// than they have CPUs.
     public var announcedCores: Double?
     /// Requests compute in other processes than httpd's: only the machine's CPU looks busy.
     public var computesElsewhere = false
@@ -114,7 +115,8 @@ public struct Scenario: Sendable {
     public var antagonists = false
     /// They do so by a limit that each machine sees and announces, not just by using them.
     public var limitsSeen = false
-    /// Every machine is a balancer too; this share of the clients comes to the first. Others' balancers stand in front of all.
+    /// Every machine is a balancer too; this share of the clients comes to the first. Others' balancers stand in front
+    /// of all.
     public var shareAtFirst: Double?
     /// Share of the announcements that get lost on the way to each balancer.
     public var loss = 0.0

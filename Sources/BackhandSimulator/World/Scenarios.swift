@@ -49,7 +49,8 @@ extension Scenario {
                 $0.balancers = 4
                 $0.load = 0.4
             },
-            Scenario("two", "two servers, the second three times as large", [Machine(cores: 2), Machine(cores: 6)]).with { $0.balancers = 2 },
+            Scenario("two", "two servers, the second three times as large", [Machine(cores: 2), Machine(cores: 6)]).with
+            { $0.balancers = 2 },
         ]
     }
 
@@ -75,16 +76,23 @@ extension Scenario {
 
     private static var odd: [Scenario] {
         [
-            Scenario("slow", "one server turns five times slower, unseen by its CPU", with(eight) { $0[3].slowFrom = 25 }).with {
+            Scenario(
+                "slow", "one server turns five times slower, unseen by its CPU", with(eight) { $0[3].slowFrom = 25 }
+            ).with {
                 $0.balancers = 4
                 $0.load = 0.6
             },
-            Scenario("fails", "one server answers at once with 503, from before the start", with(eight) { $0[3].failsFrom = 0 }).with {
+            Scenario(
+                "fails", "one server answers at once with 503, from before the start",
+                with(eight) { $0[3].failsFrom = 0 }
+            ).with {
                 $0.balancers = 4
                 $0.load = 0.6
             },
             Scenario("joins", "one server joins cold", with(eight) { $0[3].joins = 40 }).with { $0.balancers = 4 },
-            Scenario("symmetric", "servers are the balancers, 70 % of the clients at one", eight).with { $0.shareAtFirst = 0.7 },
+            Scenario("symmetric", "servers are the balancers, 70 % of the clients at one", eight).with {
+                $0.shareAtFirst = 0.7
+            },
             Scenario("tail", "5 % of the requests take ten times as long", mixedMachines).with {
                 $0.demand = .heavyTail(0.020)
                 $0.balancers = 4
@@ -93,10 +101,13 @@ extension Scenario {
                 $0.demand = .rareLong(0.020)
                 $0.balancers = 4
             },
-            Scenario("wrong", "announced capacities wrong by 3 and 1/3", with(mixedMachines) {
-                for index in [0, 4, 8] { $0[index].announced = 3 }
-                for index in [1, 7] { $0[index].announced = 1.0 / 3 }
-            }).with { $0.balancers = 4 },
+            Scenario(
+                "wrong", "announced capacities wrong by 3 and 1/3",
+                with(mixedMachines) {
+                    for index in [0, 4, 8] { $0[index].announced = 3 }
+                    for index in [1, 7] { $0[index].announced = 1.0 / 3 }
+                }
+            ).with { $0.balancers = 4 },
             Scenario("full", "85 % load with antagonists", mixedMachines).with {
                 $0.load = 0.85
                 $0.balancers = 4
@@ -120,8 +131,12 @@ extension Scenario {
 
     private static var sizes: [Scenario] {
         [
-            Scenario("three", "three servers of 2, 4 and 8 cores", [2, 4, 8].map { Machine(cores: $0) }).with { $0.balancers = 2 },
-            Scenario("thirty", "thirty servers, antagonists, ten balancers", mixedMachines + mixedMachines + mixedMachines).with {
+            Scenario("three", "three servers of 2, 4 and 8 cores", [2, 4, 8].map { Machine(cores: $0) }).with {
+                $0.balancers = 2
+            },
+            Scenario(
+                "thirty", "thirty servers, antagonists, ten balancers", mixedMachines + mixedMachines + mixedMachines
+            ).with {
                 $0.balancers = 10
                 $0.antagonists = true
             },
@@ -143,7 +158,8 @@ extension Scenario {
         ]
     }
 
-    /// Servers that wait for somebody else: requests do not share a CPU, but only so many fit in. They announce two cores each.
+    /// Servers that wait for somebody else: requests do not share a CPU, but only so many fit in. They announce two
+    /// cores each.
     private static func waiting(_ workers: [Int], speeds: [Double]) -> [Machine] {
         zip(workers, speeds).map { workers, speed in
             var machine = Machine(cores: Double(workers), speed: speed)
@@ -176,21 +192,28 @@ extension Scenario {
                 $0.demand = .exponential(0.010)
                 $0.rate = 1200
             },
-            Scenario("workers", "4 to 32 workers that wait, two cores announced", waiting([4, 8, 16, 32], speeds: [1, 1, 1, 1])).with {
+            Scenario(
+                "workers", "4 to 32 workers that wait, two cores announced",
+                waiting([4, 8, 16, 32], speeds: [1, 1, 1, 1])
+            ).with {
                 $0.balancers = 4
             },
-            Scenario("hidden", "as antagonist-1, servers wait for something that is not announced", hidden(busy: 0)).with {
-                $0.antagonists = true
-            },
+            Scenario("hidden", "as antagonist-1, servers wait for something that is not announced", hidden(busy: 0))
+                .with {
+                    $0.antagonists = true
+                },
             Scenario("hidden-busy", "the same, other programs use the CPUs", hidden(busy: 0.97)).with {
                 $0.antagonists = true
             },
             Scenario("hidden-10", "as mixed, servers wait for something that is not announced", hidden(busy: 0)).with {
                 $0.balancers = 10
             },
-            Scenario("waits-slow", "eight servers that wait, one turns five times slower", with(waiting(Array(repeating: 8, count: 8), speeds: Array(repeating: 1, count: 8))) {
-                $0[3].slowFrom = 25
-            }).with {
+            Scenario(
+                "waits-slow", "eight servers that wait, one turns five times slower",
+                with(waiting(Array(repeating: 8, count: 8), speeds: Array(repeating: 1, count: 8))) {
+                    $0[3].slowFrom = 25
+                }
+            ).with {
                 $0.balancers = 4
                 $0.load = 0.6
             },
@@ -199,9 +222,12 @@ extension Scenario {
 
     private static var mixtures: [Scenario] {
         [
-            Scenario("elsewhere", "as antagonist-4, requests compute outside of httpd", with(mixedMachines) {
-                for index in $0.indices { $0[index].computesElsewhere = true }
-            }).with {
+            Scenario(
+                "elsewhere", "as antagonist-4, requests compute outside of httpd",
+                with(mixedMachines) {
+                    for index in $0.indices { $0[index].computesElsewhere = true }
+                }
+            ).with {
                 $0.balancers = 4
                 $0.antagonists = true
             },
@@ -209,22 +235,29 @@ extension Scenario {
                 $0.demand = .kinds
                 $0.balancers = 4
             },
-            Scenario("recovers", "one server answers with 503 for 30 s", with(eight) {
-                $0[3].failsFrom = 30
-                $0[3].failsUntil = 60
-            }).with {
+            Scenario(
+                "recovers", "one server answers with 503 for 30 s",
+                with(eight) {
+                    $0[3].failsFrom = 30
+                    $0[3].failsUntil = 60
+                }
+            ).with {
                 $0.balancers = 4
                 $0.load = 0.6
             },
             evenly(0.1), evenly(0.5), evenly(0.8),
-            Scenario("uneven", "symmetric with mixed capacities, 70 % of the clients at a small one", mixedMachines).with { $0.shareAtFirst = 0.7 },
+            Scenario("uneven", "symmetric with mixed capacities, 70 % of the clients at a small one", mixedMachines)
+                .with { $0.shareAtFirst = 0.7 },
         ]
     }
 
     /// Eight equal servers that are the balancers, with as many clients at each.
     private static func evenly(_ load: Double) -> Scenario {
         let percent = Int(load * 100 + 0.5)
-        return Scenario("even-\(percent)", "servers are the balancers, evenly asked, \(percent) % load", (0..<8).map { _ in Machine(cores: 4) }).with {
+        return Scenario(
+            "even-\(percent)", "servers are the balancers, evenly asked, \(percent) % load",
+            (0..<8).map { _ in Machine(cores: 4) }
+        ).with {
             $0.shareAtFirst = 1.0 / 8
             $0.load = load
         }

@@ -2,8 +2,8 @@
 
 /// One machine that serves requests: processor sharing, or first come first served if it has few workers.
 ///
-/// In virtual time every active request is served at rate 1, so one heap of finishing marks tells which ends next, whatever the
-/// speed does meanwhile. Demands are seconds of one core of speed 1.
+/// In virtual time every active request is served at rate 1, so one heap of finishing marks tells which ends next,
+/// whatever the speed does meanwhile. Demands are seconds of one core of speed 1.
 final class SharedServer {
     let machine: Machine
     /// Cores that are not taken by neighbours.

@@ -109,7 +109,8 @@ struct Announced {
     let busyWithOthers: Double
     /// Seconds of CPU for each request, beside what it computes.
     let overhead: Double
-    /// Whether what antagonists take is a limit that the system tells (cgroup's cpu.max), and not just other programs at work.
+    /// Whether what antagonists take is a limit that the system tells (cgroup's cpu.max), and not just other programs
+    /// at work.
     let limitsSeen: Bool
 
     var span: Double { max(now - window.opened, 1e-9) }
@@ -273,14 +274,18 @@ struct World {
         let machine = server.machine
         let workers = machine.announcedWorkers ?? (machine.workers > 0 ? machine.workers : 400)
         let announced = Announced(
-            window: server.closeWindow(at: now), now: now, server: index, cores: machine.announcedCores ?? server.cores, totalCores: machine.announcedCores ?? machine.cores,
-            workers: workers, idleWorkers: max(0, workers - server.inFlight), speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
-            capacityFactor: machine.announced, speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
+            window: server.closeWindow(at: now), now: now, server: index, cores: machine.announcedCores ?? server.cores,
+            totalCores: machine.announcedCores ?? machine.cores,
+            workers: workers, idleWorkers: max(0, workers - server.inFlight),
+            speed: machine.announcedSpeed ?? machine.speed, arrivals: server.arrivals, loadAverage: server.loadAverage,
+            capacityFactor: machine.announced,
+            speedSeen: machine.announcedSpeed == nil && now < machine.slowFrom ?? .infinity,
             usedByOthers: machine.computesElsewhere,
             busyWithOthers: machine.busyWithOthers, overhead: machine.overhead,
             limitsSeen: scenario.limitsSeen)
         rule.closed(announced)
-        let listeners = scenario.isSymmetric ? (rule is any LocalRule ? scenario.machines.count : 1) : scenario.balancers
+        let listeners =
+            scenario.isSymmetric ? (rule is any LocalRule ? scenario.machines.count : 1) : scenario.balancers
         for balancer in 0..<listeners where now == 0 || lost.unit() >= scenario.loss {
             if scenario.isSymmetric, balancer == index, rule is any LocalRule { continue }
             rule.hear(balancer: balancer, announced)
@@ -289,7 +294,9 @@ struct World {
 
     private mutating func send(_ request: Int, _ now: Double) {
         let arrival = fate.arrivals[request]
-        guard let server = rule.choose(balancer: balancer(of: arrival), tried: requests[request].tried, demand: arrival.demand, at: now)
+        guard
+            let server = rule.choose(
+                balancer: balancer(of: arrival), tried: requests[request].tried, demand: arrival.demand, at: now)
         else { return result.fail(arrival.time, Self.failure, warmUp) }
         requests[request].server = server
         requests[request].sent = now
@@ -307,7 +314,8 @@ struct World {
 
     /// What a request pays for being proxied, seconds.
     private func hop(_ request: Int) -> Double {
-        rule is any LocalRule && scenario.isSymmetric && requests[request].server == fate.arrivals[request].balancer ? 0 : scenario.hop
+        rule is any LocalRule && scenario.isSymmetric && requests[request].server == fate.arrivals[request].balancer
+            ? 0 : scenario.hop
     }
 
     private mutating func finish(_ server: Int, _ now: Double) {
@@ -335,5 +343,6 @@ struct World {
     }
 }
 
-/// A rule whose balancers are the machines themselves in a symmetric cluster: a request served where it came needs no hop.
+/// A rule whose balancers are the machines themselves in a symmetric cluster: a request served where it came needs no
+/// hop.
 protocol LocalRule: Rule {}

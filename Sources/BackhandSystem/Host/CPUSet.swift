@@ -16,7 +16,8 @@ struct CPUSet: Equatable {
         count = words.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
-    /// Those that this process may use (`sched_getaffinity`), which is where a cpuset shows; none if the system does not tell.
+    /// Those that this process may use (`sched_getaffinity`), which is where a cpuset shows; none if the system does
+    /// not tell.
     static func usable() -> CPUSet {
         CPUSet(
             words: [UInt64](unsafeUninitializedCapacity: mostWords) { room, count in

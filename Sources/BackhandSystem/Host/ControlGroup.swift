@@ -4,8 +4,8 @@ internal import CSystem
 
 /// The control group that this process was in when it began, and how much CPU it lets its processes use.
 ///
-/// Keeps the directory open: it is found again after a chroot, and a limit that changes is seen at the next look. Version 2 where it controls
-/// the CPU, else version 1.
+/// Keeps the directory open: it is found again after a chroot, and a limit that changes is seen at the next look.
+/// Version 2 where it controls the CPU, else version 1.
 struct ControlGroup {
     private var directory: Int32 = -1
     private var version = 2
@@ -61,7 +61,9 @@ struct ControlGroup {
         } ?? nil
     }
 
-    private func read<Figure>(_ directory: Int32, _ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?) -> Figure? {
+    private func read<Figure>(
+        _ directory: Int32, _ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
+    ) -> Figure? {
         do throws(SystemError) {
             let fd = try Path(name).withCString { name throws(SystemError) in
                 try checked { csystem_open_at(directory, name, O_RDONLY | O_CLOEXEC, 0) }

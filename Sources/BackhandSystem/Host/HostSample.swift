@@ -6,7 +6,8 @@ internal import BackhandText
 public struct HostSample: Equatable {
     /// Load average over one minute, in thousandths.
     public var load: Int32 = 0
-    /// Idle share of the CPUs that this process may use since the last sample, 0...1000; of all where the system does not tell them apart.
+    /// Idle share of the CPUs that this process may use since the last sample, 0...1000; of all where the system does
+    /// not tell them apart.
     public var idle: Int32 = 0
     /// CPUs that this process may use; 0: not known.
     public var cpus: Int32 = 0

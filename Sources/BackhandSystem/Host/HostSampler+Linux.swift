@@ -63,7 +63,8 @@ private func cpuTimeLine(_ scanner: inout Scanner) -> CPUTime? {
 
 /// Memory of /proc/meminfo.
 ///
-/// MemAvailable; before Linux 3.14 what is free or holds files; before 2.6 the line "Mem:" in bytes, if no other is there.
+/// MemAvailable; before Linux 3.14 what is free or holds files; before 2.6 the line "Mem:" in bytes, if no other is
+/// there.
 func parseMemory(_ bytes: UnsafeBufferPointer<UInt8>) -> Memory? {
     var scanner = Scanner(bytes)
     var total: UInt64?
@@ -122,7 +123,8 @@ func parsePrivatePages(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
 
 /// Clock ticks of CPU of /proc/<pid>/stat: user and system time, its own and its ended children's (fields 14 to 17).
 ///
-/// The second field is the name in parentheses, which may hold blanks and parentheses: counting begins behind the last one.
+/// The second field is the name in parentheses, which may hold blanks and parentheses: counting begins behind the last
+/// one.
 func parseProcessTicks(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
     guard let name = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
     var scanner = Scanner(UnsafeBufferPointer(rebasing: bytes[(name + 1)...]))
@@ -152,18 +154,22 @@ func parseProcessStopped(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool? {
 /// Thousandths of a core of cgroup's cpu.max, "200000 100000"; nil if it is "max", or nonsense.
 func parseCPULimit(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
     var scanner = Scanner(bytes)
-    guard let quota = scanner.number(), scanner.take(Ascii.space), let period = scanner.number(), period > 0 else { return nil }
+    guard let quota = scanner.number(), scanner.take(Ascii.space), let period = scanner.number(), period > 0 else {
+        return nil
+    }
     return UInt32(clamping: max(1, quota.saturatingTimes(1000) / period))
 }
 
-/// Thousandths of a core of two files of cgroup v1: cpu.cfs_quota_us, which is -1 if there is no limit, and cpu.cfs_period_us.
+/// Thousandths of a core of two files of cgroup v1: cpu.cfs_quota_us, which is -1 if there is no limit, and
+/// cpu.cfs_period_us.
 func parseCPULimit(quota: UnsafeBufferPointer<UInt8>, period: UnsafeBufferPointer<UInt8>) -> UInt32? {
     var (quota, period) = (Scanner(quota), Scanner(period))
     guard let most = quota.number(), let each = period.number(), each > 0 else { return nil }
     return UInt32(clamping: max(1, most.saturatingTimes(1000) / each))
 }
 
-/// The group that controls the CPU, of /proc/<pid>/cgroup: lines "4:cpu,cpuacct:/path" (version 1) or "0::/path" (version 2).
+/// The group that controls the CPU, of /proc/<pid>/cgroup: lines "4:cpu,cpuacct:/path" (version 1) or "0::/path"
+/// (version 2).
 func parseGroupPath(_ bytes: UnsafeBufferPointer<UInt8>, version: Int) -> String? {
     for line in bytes.split(separator: Ascii.newline) {
         let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)

@@ -5,8 +5,8 @@ internal import CSystem
 
 /// Looks at this machine once a second: load, idle CPUs, memory.
 ///
-/// Keeps the directory /proc open, so that it goes on working in a process that changes its root directory afterwards. A platform
-/// has a file HostSampler+Name.swift with the parsers of what its kernel tells.
+/// Keeps the directory /proc open, so that it goes on working in a process that changes its root directory afterwards.
+/// A platform has a file HostSampler+Name.swift with the parsers of what its kernel tells.
 public struct HostSampler {
     // All of /proc/meminfo fits.
     private static var roomForFile: Int { 8192 }

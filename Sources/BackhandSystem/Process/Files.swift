@@ -38,8 +38,8 @@ func read(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
 
 /// Puts a file in the place of another, whole or not at all: readers see the old or the new contents.
 ///
-/// `open` of a temporary name beside it, `write`, `rename`. Not synced to the disk: after a power failure the file may be
-/// empty, so use it for what can be made again.
+/// `open` of a temporary name beside it, `write`, `rename`. Not synced to the disk: after a power failure the file may
+/// be empty, so use it for what can be made again.
 public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throws(SystemError) {
     let temporary = path.extended(by: ".new")
     // What a killed predecessor left, or a link that somebody planted.
@@ -71,6 +71,8 @@ private func write(_ bytes: [UInt8], to fd: Int32) throws(SystemError) {
     var done = 0
     while done < bytes.count {
         let from = done
-        done += try checked { bytes.withUnsafeBytes { write(fd, $0.baseAddress.map { $0 + from }, bytes.count - from) } }
+        done += try checked {
+            bytes.withUnsafeBytes { write(fd, $0.baseAddress.map { $0 + from }, bytes.count - from) }
+        }
     }
 }

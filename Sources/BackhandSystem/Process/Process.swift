@@ -15,7 +15,8 @@ public func randomWord() throws(SystemError) -> UInt64 {
 /// The process that started this one, or 1 or a subreaper if that is gone (`getppid`).
 public func parentProcessID() -> Int32 { getppid() }
 
-/// Lets the stop signals (SIGTERM, SIGHUP, SIGINT, SIGUSR1) only set a flag, and only while ``Readiness/wait(milliseconds:)`` waits.
+/// Lets the stop signals (SIGTERM, SIGHUP, SIGINT, SIGUSR1) only set a flag, and only while
+/// ``Readiness/wait(milliseconds:)`` waits.
 public func catchStopSignals() { csystem_catch_stop_signals() }
 
 /// Whether a stop signal has arrived.

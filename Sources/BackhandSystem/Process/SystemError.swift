@@ -30,8 +30,8 @@ public struct SystemError: Error, Equatable {
     /// A file that is not what it should be: a directory, a pipe, a device.
     public static var wrongKind: SystemError { SystemError(code: EINVAL) }
 
-    /// Whether a datagram could not be sent because an interface, an address or a route is not there. EINVAL: the address that the socket is bound to
-    /// is not one of this machine's any more.
+    /// Whether a datagram could not be sent because an interface, an address or a route is not there. EINVAL: the
+    /// address that the socket is bound to is not one of this machine's any more.
     public var isNetworkAway: Bool {
         switch code {
         case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN, EADDRNOTAVAIL, ENODEV, ENONET, EINVAL: true

@@ -2,8 +2,9 @@
 
 internal import CSystem
 
-/// A place in the kernel where descriptors outlive the processes that use them: a pair of sockets, and descriptors on their way from one end to the
-/// other. They stay open as long as some process has the pair. Whoever opens it closes it.
+/// A place in the kernel where descriptors outlive the processes that use them: a pair of sockets, and descriptors on
+/// their way from one end to the other. They stay open as long as some process has the pair. Whoever opens it closes
+/// it.
 public struct DescriptorStore: Sendable {
     /// Most words that may be kept with a descriptor.
     public static var most: Int { Int(CSYSTEM_STORE_WORDS) }
@@ -34,7 +35,8 @@ public struct DescriptorStore: Sendable {
         }
     }
 
-    /// Takes the descriptor that has waited longest, or -1 in its place; nil if the store is empty. Its taker closes it.
+    /// Takes the descriptor that has waited longest, or -1 in its place; nil if the store is empty. Its taker closes
+    /// it.
     public func take() -> (fd: Int32, words: [UInt32])? {
         var fd: Int32 = -1
         var words = [UInt32](repeating: 0, count: Self.most)

@@ -4,10 +4,11 @@ internal import CSystem
 
 /// A program of the classic Berkeley packet filter that the kernel runs on each datagram of a UDP socket over IPv4.
 ///
-/// It passes what has the right beginning, the right end and the right sender, and of all others one in so many, so that they are still noticed.
+/// It passes what has the right beginning, the right end and the right sender, and of all others one in so many, so
+/// that they are still noticed.
 public struct SocketFilter: Equatable {
-    /// With more networks none is compared: the kernel allows 4096 instructions and, on many systems, 20 kB for them (net.core.optmem_max), where one
-    /// comparison may have become two instructions of 8 bytes.
+    /// With more networks none is compared: the kernel allows 4096 instructions and, on many systems, 20 kB for them
+    /// (net.core.optmem_max), where one comparison may have become two instructions of 8 bytes.
     public static var mostNetworks: Int { 1000 }
     /// Comparisons before the way out that they share: jumps reach only 255 instructions.
     private static var reach: Int { 200 }

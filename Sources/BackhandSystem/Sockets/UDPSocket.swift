@@ -9,7 +9,8 @@ public struct UDPSocket: Sendable {
 
     /// Bound to address and port; port 0: any (`socket`, `bind`).
     ///
-    /// - Parameter shared: other programs may bind the same (SO_REUSEADDR); each gets every multicast and broadcast datagram.
+    /// - Parameter shared: other programs may bind the same (SO_REUSEADDR); each gets every multicast and broadcast
+    ///   datagram.
     public init(address: UInt32, port: UInt16, shared: Bool) throws(SystemError) {
         try self.init()
         do throws(SystemError) {
@@ -47,23 +48,26 @@ public struct UDPSocket: Sendable {
         _ = CSystem.close(fd)
     }
 
-    /// Joins a multicast group on the interface with the index; index 0: on the one that has the address (IP_ADD_MEMBERSHIP).
+    /// Joins a multicast group on the interface with the index; index 0: on the one that has the address
+    /// (IP_ADD_MEMBERSHIP).
     ///
     /// Two addresses may be of one interface: to have joined already is no error.
     public func join(group: UInt32, interface: UInt32, index: UInt32 = 0) throws(SystemError) {
         do throws(SystemError) {
             try checked { csystem_udp_join(fd, group, interface, index) }
-        } catch where error == .addressInUse {
+        } catch  where error == .addressInUse {
         }
     }
 
-    /// Leaves a group that was joined on the interface with the index (IP_DROP_MEMBERSHIP). The interface may be gone: its membership stays in
-    /// the socket until then, and would keep the group from being joined on an interface that gets the same index. Not to be a member is no error.
+    /// Leaves a group that was joined on the interface with the index (IP_DROP_MEMBERSHIP). The interface may be gone:
+    /// its membership stays in the socket until then, and would keep the group from being joined on an interface that
+    /// gets the same index. Not to be a member is no error.
     public func leave(group: UInt32, index: UInt32) {
         _ = csystem_udp_leave(fd, group, index)
     }
 
-    /// Prepares for sending to multicast groups: from the interface with the index or address, over so many hops, heard here too.
+    /// Prepares for sending to multicast groups: from the interface with the index or address, over so many hops, heard
+    /// here too.
     public func sendMulticast(interface: UInt32, index: UInt32 = 0, hops: UInt8) throws(SystemError) {
         try checked { csystem_udp_multicast(fd, interface, index, Int32(hops)) }
     }
@@ -97,7 +101,8 @@ public struct UDPSocket: Sendable {
         try checked { csystem_udp_send_from(fd, source, start, bytes.count, address, port) }
     }
 
-    /// Lets the kernel drop what the filter does not pass, before it takes room in the receive buffer; nil: nothing more (SO_ATTACH_FILTER).
+    /// Lets the kernel drop what the filter does not pass, before it takes room in the receive buffer; nil: nothing
+    /// more (SO_ATTACH_FILTER).
     public func filter(with filter: SocketFilter?) throws(SystemError) {
         guard let filter else {
             try checked { csystem_udp_filter(fd, nil, 0) }
@@ -106,7 +111,8 @@ public struct UDPSocket: Sendable {
         try checked { filter.steps.withUnsafeBufferPointer { csystem_udp_filter(fd, $0.baseAddress, $0.count) } }
     }
 
-    /// How full the receive buffer is, and what was dropped before it so far; nil if the system does not tell (SO_MEMINFO).
+    /// How full the receive buffer is, and what was dropped before it so far; nil if the system does not tell
+    /// (SO_MEMINFO).
     public var receiveBuffer: ReceiveBuffer? {
         var found = csystem_buffer_t()
         guard csystem_udp_buffer(fd, &found) >= 0 else { return nil }

@@ -13,7 +13,9 @@ typedef struct bh_address {
     uint64_t low;
 } bh_address_t;
 
-static inline bool bh_address_equals(bh_address_t left, bh_address_t right) { return left.low == right.low && left.high == right.high; }
+static inline bool bh_address_equals(bh_address_t left, bh_address_t right) {
+    return left.low == right.low && left.high == right.high;
+}
 
 /* Whether there is none: all bits are zero. */
 static inline bool bh_address_is_zero(bh_address_t address) { return !(address.high | address.low); }

@@ -3,11 +3,11 @@
 /* The border between the C shim and the Swift core: every call that crosses it.
  *
  * Rules. The receiver comes first, then inputs, then outputs. Every call that can fail returns a bh_status_t.
- * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for the
- * call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are answered with
- * BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. No call locks or makes
- * system calls, except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing (Tests/Budget counts); these two groups, and calls that
- * build an error text, may allocate.
+ * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
+ * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
+ * answered with BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. No call locks or makes system calls,
+ * except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing (Tests/Budget counts); these two groups,
+ * and calls that build an error text, may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -88,10 +88,11 @@ typedef struct bh_destination {
     uint16_t port;      /* UDP port, 1...65535 */
     uint8_t ttl;        /* multicast hops, 1...255, default 1; 0 for other destinations */
     uint8_t reserved;
-    uint16_t site;        /* whose line it is: 0: the main server, else a virtual host; the caller numbers them */
+    uint16_t site; /* whose line it is: 0: the main server, else a virtual host; the caller numbers them */
 } bh_destination_t;
 
-/* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. Addresses only, no names. */
+/* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. Addresses only, no
+ * names. */
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
 
@@ -101,8 +102,8 @@ bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullabl
 typedef enum bh_unit { BH_UNIT_NONE = 0, BH_UNIT_SECONDS = 1, BH_UNIT_BYTES = 2 } bh_unit_t;
 
 /* Reads a whole number from least to most: digits alone. */
-bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t least, uint32_t most, uint32_t *_Nullable number,
-                            char *_Nullable error, size_t error_size);
+bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t least, uint32_t most,
+                            uint32_t *_Nullable number, char *_Nullable error, size_t error_size);
 
 /* ---- Candidacy ---- */
 
@@ -121,14 +122,17 @@ typedef int (*bh_candidacy_fn)(void *_Nullable request, ServerSlot *_Nonnull ser
 
 /* One function of a chain with its argument. */
 typedef struct bh_step {
-    int32_t function;                /* BH_FUNCTION_LOADED or what bh_step_parse wrote */
-    int32_t number;                  /* argument: byAge milliseconds, byLoad thousandths of load, byBusyChildren workers */
-    bh_candidacy_fn _Nullable call;  /* BH_FUNCTION_LOADED: the function; otherwise NULL */
-    const char *_Nullable name;      /* as in the configuration; lives as long as the step; for traces */
-    const char *_Nullable argument;  /* the same, for loaded functions and those that take a text; NULL: none */
-    uint32_t *_Nullable broken;      /* BH_FUNCTION_LOADED: 1 when the function has damaged memory: it is not called any more. Set by
-                                      * the core; shared by all chains with the function; NULL: nothing is remembered */
-    uint64_t program[BH_PROGRAM_WORDS]; /* byResource: its condition, as the core has read it; word 0: how many follow */
+    int32_t function; /* BH_FUNCTION_LOADED or what bh_step_parse wrote */
+    /* argument: byAge milliseconds, byLoad thousandths of load, byBusyChildren workers */
+    int32_t number;
+    bh_candidacy_fn _Nullable call; /* BH_FUNCTION_LOADED: the function; otherwise NULL */
+    const char *_Nullable name;     /* as in the configuration; lives as long as the step; for traces */
+    const char *_Nullable argument; /* the same, for loaded functions and those that take a text; NULL: none */
+    uint32_t
+        *_Nullable broken; /* BH_FUNCTION_LOADED: 1 when the function has damaged memory: it is not called any more. Set
+                            * by the core; shared by all chains with the function; NULL: nothing is remembered */
+    /* byResource: its condition, as the core has read it; word 0: how many follow */
+    uint64_t program[BH_PROGRAM_WORDS];
 } bh_step_t;
 
 /* Reads one Backhand line. name and argument are kept in the step, not copied. "off" is not a step: the caller handles
@@ -141,32 +145,37 @@ const char *_Nullable bh_function_name(int32_t function);
 
 /* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {
-    uint64_t now_ms;         /* CLOCK_MONOTONIC, milliseconds */
-    uint64_t seed;           /* any number that differs from request to request */
-    void *_Nullable context; /* given to loaded functions as their first argument */
-    const char *_Nullable cookie; /* the Cookie header, several joined with ',' or ';'; NULL: none */
-    const char *_Nullable query;  /* as the client sent it, without '?'; NULL: none */
+    uint64_t now_ms;                 /* CLOCK_MONOTONIC, milliseconds */
+    uint64_t seed;                   /* any number that differs from request to request */
+    void *_Nullable context;         /* given to loaded functions as their first argument */
+    const char *_Nullable cookie;    /* the Cookie header, several joined with ',' or ';'; NULL: none */
+    const char *_Nullable query;     /* as the client sent it, without '?'; NULL: none */
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
-    uint32_t self_id;                /* row of the server that "here" is: 0, or that of a virtual host with its own address */
+    /* row of the server that "here" is: 0, or that of a virtual host with its own address */
+    uint32_t self_id;
     const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */
     size_t accepted_count;
-    uint32_t slow_start_ms;  /* a server that came later than this ago gets a growing share; 0: at once the whole */
-    uint32_t chain;          /* whose times count: 1 to BH_CHAINS - 1 are chains with separate slots, all others share one */
-    bool once;               /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other servers, and it never looks
-                              * whether one that is in doubt works again */
-    uint32_t (*_Nullable idle_workers)(uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most once, and
-                              * only if the request would be sent on though it may be served here; NULL: not known, or no other worker is needed there */
+    uint32_t slow_start_ms; /* a server that came later than this ago gets a growing share; 0: at once the whole */
+    /* whose times count: 1 to BH_CHAINS - 1 are chains with separate slots, all others share one */
+    uint32_t chain;
+    bool once; /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other
+                * servers, and it never looks whether one that is in doubt works again */
+    uint32_t (*_Nullable idle_workers)(
+        uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most
+                           * once, and only if the request would be sent on though it may be served here; NULL: not
+                           * known, or no other worker is needed there */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */
 typedef enum bh_fault {
     BH_FAULT_NONE = 0,
-    BH_FAULT_COUNT = 1,  /* count outside 0...MAXSERVERS */
-    BH_FAULT_ID = 2,     /* an id that no server has */
-    BH_FAULT_TWICE = 3,  /* an id twice */
-    BH_FAULT_CANARY = 4, /* wrote beyond MAXSERVERS entries: memory is damaged. Reported once, if the step has a word broken */
-    BH_FAULT_MODE = 5    /* a mode that is none of BACKHAND_MODE_ */
+    BH_FAULT_COUNT = 1, /* count outside 0...MAXSERVERS */
+    BH_FAULT_ID = 2,    /* an id that no server has */
+    BH_FAULT_TWICE = 3, /* an id twice */
+    /* wrote beyond MAXSERVERS entries: memory is damaged. Reported once, if the step has a word broken */
+    BH_FAULT_CANARY = 4,
+    BH_FAULT_MODE = 5 /* a mode that is none of BACKHAND_MODE_ */
 } bh_fault_t;
 
 /* A decision: the servers that are left, best first. Points into the workspace. */
@@ -174,34 +183,41 @@ typedef struct bh_decision {
     const ServerSlot *_Nullable servers; /* count entries */
     const uint16_t *_Nullable counts;    /* counts[0]: servers before the first step; counts[i + 1]: after step i */
     uint32_t count;
-    bool last_resort;                    /* all of them refused connections a moment ago; they may still */
-    int32_t fault;                       /* bh_fault_t of the last loaded function that went wrong; BH_FAULT_CANARY comes first */
-    uint32_t fault_step;                 /* that function's index in the chain */
-    uint64_t decided_ms;                 /* the request's now_ms: what the table says since then is newer than the decision */
-    uint32_t choices;                    /* servers among which the chain was free to choose: below 2, a session, a name or their lack has decided */
-    bool probe;                          /* the first one is in doubt, and may be tried only if bh_probe_claim allows it; else decide again */
-    bool once;                           /* the request's */
+    bool last_resort; /* all of them refused connections a moment ago; they may still */
+    /* bh_fault_t of the last loaded function that went wrong; BH_FAULT_CANARY comes first */
+    int32_t fault;
+    uint32_t fault_step; /* that function's index in the chain */
+    /* the request's now_ms: what the table says since then is newer than the decision */
+    uint64_t decided_ms;
+    /* servers among which the chain was free to choose: below 2, a session, a name or their lack has decided */
+    uint32_t choices;
+    /* the first one is in doubt, and may be tried only if bh_probe_claim allows it; else decide again */
+    bool probe;
+    bool once; /* the request's */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */
 size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count);
 
-/* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 8; rows that appeared since it was
- * sized are not considered. Servers that refused connections are left out until their back-off ends, unless no other is
- * left (last_resort). Safe from many threads at once, each with a separate workspace. */
+/* Runs the chain over the table. workspace: bh_chain_workspace() bytes or more, aligned to 8; rows that appeared since
+ * it was sized are not considered. Servers that refused connections are left out until their back-off ends, unless no
+ * other is left (last_resort). Safe from many threads at once, each with a separate workspace. */
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
 
-/* What comes next for a request (retry.h): after bh_retry_begin, and after each action that did not end it. decision: what bh_chain_decide wrote last.
- * now_us: CLOCK_MONOTONIC; 0 where bh_retry_needs_time is false. NULL: BH_RETRY_GIVE_UP. */
-bh_retry_action_t bh_retry_next(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment, const bh_decision_t *_Nullable decision, uint64_t now_us);
+/* What comes next for a request (retry.h): after bh_retry_begin, and after each action that did not end it. decision:
+ * what bh_chain_decide wrote last. now_us: CLOCK_MONOTONIC; 0 where bh_retry_needs_time is false. NULL:
+ * BH_RETRY_GIVE_UP. */
+bh_retry_action_t bh_retry_next(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment,
+                                const bh_decision_t *_Nullable decision, uint64_t now_us);
 
 /* What an attempt that did not work means for the request. NULL, or a row that is none: BH_RETRY_GIVE_UP. */
-bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment, const bh_failure_t *_Nullable failure);
+bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment,
+                                  const bh_failure_t *_Nullable failure);
 
-/* Writes what the end of a request means for its server: back-off, times, counts, evidence. Returns what of it is worth a line in the log, bits of
- * bh_warning_t; 0 for NULL, or for a row that does not exist. */
+/* Writes what the end of a request means for its server: back-off, times, counts, evidence. Returns what of it is worth
+ * a line in the log, bits of bh_warning_t; 0 for NULL, or for a row that does not exist. */
 uint32_t bh_feedback_report(bh_segment_t *_Nullable segment, const bh_result_t *_Nullable result);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
@@ -250,9 +266,10 @@ const char *_Nullable bh_counter_name(uint32_t counter);
 
 /* Room for any reason with its NUL. */
 #define BH_REASON_SIZE 32
-/* Why the row's server gets nothing, or less than its share, in a word or two such as "silent 7 s": docs/status.md has them all. Returns the text's
- * length, 0: there is no such reason. longest_ms: bh_segment_presence. */
-size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms, char *_Nullable text, size_t size);
+/* Why the row's server gets nothing, or less than its share, in a word or two such as "silent 7 s": docs/status.md has
+ * them all. Returns the text's length, 0: there is no such reason. longest_ms: bh_segment_presence. */
+size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms,
+                     char *_Nullable text, size_t size);
 
 /* Why a sender that was heard is not in the table, by bh_sender_t.counter; NULL: a server does not cause this. */
 const char *_Nullable bh_refusal_text(uint32_t counter);
@@ -268,7 +285,13 @@ bh_status_t bh_segment_json(const bh_segment_t *_Nullable segment, uint64_t now_
 /* ---- The moderator ---- */
 
 /* Levels of httpd's log. */
-typedef enum bh_level { BH_LOG_ERROR = 3, BH_LOG_WARNING = 4, BH_LOG_NOTICE = 5, BH_LOG_INFO = 6, BH_LOG_DEBUG = 7 } bh_level_t;
+typedef enum bh_level {
+    BH_LOG_ERROR = 3,
+    BH_LOG_WARNING = 4,
+    BH_LOG_NOTICE = 5,
+    BH_LOG_INFO = 6,
+    BH_LOG_DEBUG = 7
+} bh_level_t;
 
 /* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
 typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
@@ -286,8 +309,8 @@ typedef struct bh_workers {
 /* Reads the scoreboard. */
 typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
 
-/* Whether httpd is stopping. told: the parent has told the moderator to end, so that a restart is the only other reason; otherwise, whether
- * httpd's port is closed. Asked when a child or a signal gives reason to. */
+/* Whether httpd is stopping. told: the parent has told the moderator to end, so that a restart is the only other
+ * reason; otherwise, whether httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 
 /* Logs that another server has had other slashes (bh_facts_t) than this one for ten minutes. */
@@ -296,60 +319,66 @@ typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull 
 /* Looks through what the children have in common; once a second. */
 typedef void (*bh_tend_fn)(void *_Nullable baton);
 
-/* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross this border. */
+/* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross
+ * this border. */
 #define BH_SIGNATURE_SIZE 32
-typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count, uint8_t *_Nonnull signature);
+typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
+                           uint8_t *_Nonnull signature);
 
 /* Whether one of the keys has made the signature of the bytes; compares in constant time. */
 typedef bool (*bh_verify_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
                              const uint8_t *_Nonnull signature);
 
-/* Where the listening sockets of all moderators of one configuration are, one after the other: while there is none, what is announced waits in
- * the kernel. */
+/* Where the listening sockets of all moderators of one configuration are, one after the other: while there is none,
+ * what is announced waits in the kernel. */
 typedef struct bh_sockets bh_sockets_t;
 
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
 typedef struct bh_moderator_config {
     bh_segment_t *_Nullable segment;
-    const bh_destination_t *_Nullable destinations; /* may be NULL if there are none; each site is one server, known by its first */
+    /* may be NULL if there are none; each site is one server, known by its first */
+    const bh_destination_t *_Nullable destinations;
     size_t destination_count;
-    const bh_network_t *_Nullable accepted;         /* AcceptStats of all servers; may be NULL if there are none */
+    const bh_network_t *_Nullable accepted; /* AcceptStats of all servers; may be NULL if there are none */
     size_t accepted_count;
-    const char *_Nullable directory;                /* UnixSocketDir, for mod_backhand-Arriba; NULL: keep nothing */
-    const char *_Nullable hostname;                 /* announced name */
-    int32_t control_fd;                             /* listening AF_UNIX stream socket; -1: none */
-    uint16_t port;                                  /* of the first plain Listen, for lines without an own port */
-    uint16_t interval_ms;                           /* between announcements, 100...60000; normally 1000 */
+    const char *_Nullable directory; /* UnixSocketDir, for mod_backhand-Arriba; NULL: keep nothing */
+    const char *_Nullable hostname;  /* announced name */
+    int32_t control_fd;              /* listening AF_UNIX stream socket; -1: none */
+    uint16_t port;                   /* of the first plain Listen, for lines without an own port */
+    uint16_t interval_ms;            /* between announcements, 100...60000; normally 1000 */
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     bh_shutdown_fn _Nullable shutdown;
-    bh_differs_fn _Nullable differs;                /* NULL: nothing is said */
-    bh_tend_fn _Nullable tend;                      /* NULL: there is nothing to tend */
-    void *_Nullable baton;                          /* given to log, workers, shutdown, differs and tend */
-    const void *_Nullable keys;                     /* given to sign and verify; NULL: announcements are not signed */
-    bh_sign_fn _Nullable sign;                      /* both needed where there are keys */
+    bh_differs_fn _Nullable differs; /* NULL: nothing is said */
+    bh_tend_fn _Nullable tend;       /* NULL: there is nothing to tend */
+    void *_Nullable baton;           /* given to log, workers, shutdown, differs and tend */
+    const void *_Nullable keys;      /* given to sign and verify; NULL: announcements are not signed */
+    bh_sign_fn _Nullable sign;       /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
-    bool keys_optional;                             /* with keys: what is not signed is accepted as without */
-    uint32_t expire_s;                              /* seconds of silence after which a row is emptied; 0: never */
-    const bh_sockets_t *_Nullable sockets;          /* where they are kept for the next moderator; NULL: nowhere */
-    uint32_t slashes;                               /* announced; see bh_facts_t */
-    uint32_t capacity;                              /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
-    uint32_t idle_cost;                             /* bh_idle_t: what a connection that is kept costs this httpd */
-    uint32_t keepalive_ms;                          /* KeepAliveTimeout */
-    uint32_t keepalive_requests;                    /* MaxKeepAliveRequests; 0: no bound */
+    bool keys_optional;                    /* with keys: what is not signed is accepted as without */
+    uint32_t expire_s;                     /* seconds of silence after which a row is emptied; 0: never */
+    const bh_sockets_t *_Nullable sockets; /* where they are kept for the next moderator; NULL: nowhere */
+    uint32_t slashes;                      /* announced; see bh_facts_t */
+    /* announced instead of what is measured, in the unit of bh_facts_t; 0: none */
+    uint32_t capacity;
+    uint32_t idle_cost;          /* bh_idle_t: what a connection that is kept costs this httpd */
+    uint32_t keepalive_ms;       /* KeepAliveTimeout */
+    uint32_t keepalive_requests; /* MaxKeepAliveRequests; 0: no bound */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;
 
-/* The address that this server announces along a line of MulticastStats: the one given there, or the local one from which packets leave. */
+/* The address that this server announces along a line of MulticastStats: the one given there, or the local one from
+ * which packets leave. */
 bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
 
-/* Whether the address, an IPv4 one, is of this machine now: a socket can be bound to it. Also where the kernel lets any address be bound to, and
- * where there is no socket to try it. */
+/* Whether the address, an IPv4 one, is of this machine now: a socket can be bound to it. Also where the kernel lets any
+ * address be bound to, and where there is no socket to try it. */
 bool bh_moderator_has_address(const bh_address_t *_Nullable address);
 
-/* Makes a place for sockets, with none in it. Call it in the parent, before it forks a moderator. The parent never looks into it, and holds no socket
- * itself: a moderator that opens other sockets, because the network has changed, puts those in and takes the old ones out. */
+/* Makes a place for sockets, with none in it. Call it in the parent, before it forks a moderator. The parent never
+ * looks into it, and holds no socket itself: a moderator that opens other sockets, because the network has changed,
+ * puts those in and takes the old ones out. */
 bh_status_t bh_sockets_open(bh_sockets_t *_Nullable *_Nullable sockets, char *_Nullable error, size_t error_size);
 
 /* Whether the descriptor is of that place: a moderator closes the others that it has inherited. */
@@ -358,14 +387,14 @@ bool bh_sockets_have(const bh_sockets_t *_Nullable sockets, int32_t fd);
 /* Closes the place in this process. The sockets in it are closed with its last copy. NULL is ignored. */
 void bh_sockets_close(bh_sockets_t *_Nullable sockets);
 
-/* Call it in the process that will run it: it ends when that process's parent changes. BH_EINVAL: the configuration must change. No port is opened yet:
- * bh_moderator_run does that, and opens what fails again and again. */
-bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config, bh_moderator_t *_Nullable *_Nullable moderator,
-                             char *_Nullable error, size_t error_size);
+/* Call it in the process that will run it: it ends when that process's parent changes. BH_EINVAL: the configuration
+ * must change. No port is opened yet: bh_moderator_run does that, and opens what fails again and again. */
+bh_status_t bh_moderator_new(const bh_moderator_config_t *_Nullable config,
+                             bh_moderator_t *_Nullable *_Nullable moderator, char *_Nullable error, size_t error_size);
 
-/* Takes over the segment and works until SIGTERM (or SIGHUP, SIGINT, SIGUSR1) arrives, its parent dies or another moderator takes over. Call it
- * with these signals blocked: it opens them only while it waits. SIGURG, which does nothing elsewhere, makes it look at the
- * segment's word about stopping at once. */
+/* Takes over the segment and works until SIGTERM (or SIGHUP, SIGINT, SIGUSR1) arrives, its parent dies or another
+ * moderator takes over. Call it with these signals blocked: it opens them only while it waits. SIGURG, which does
+ * nothing elsewhere, makes it look at the segment's word about stopping at once. */
 bh_status_t bh_moderator_run(bh_moderator_t *_Nullable moderator);
 
 /* Closes what it has opened. NULL is ignored. */
@@ -375,7 +404,8 @@ void bh_moderator_free(bh_moderator_t *_Nullable moderator);
 static inline const uint64_t *_Nonnull bh_step_program(const bh_step_t *_Nonnull step) { return step->program; }
 static inline uint64_t *_Nonnull bh_step_program_mutable(bh_step_t *_Nonnull step) { return step->program; }
 
-/* Marks a function that has damaged memory; true for the first call. Inline: Swift has no atomics for words that C owns. */
+/* Marks a function that has damaged memory; true for the first call. Inline: Swift has no atomics for words that C
+ * owns. */
 static inline bool bh_step_break(uint32_t *_Nonnull broken) {
     return __atomic_exchange_n(broken, 1, __ATOMIC_RELAXED) == 0;
 }

@@ -1,9 +1,10 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Feedback: the results of the requests that the children of one httpd send to servers, kept in serverstats for all of them.
+/* Feedback: the results of the requests that the children of one httpd send to servers, kept in serverstats for all of
+ * them.
  *
- * Requests in flight, their times and errors as moving means, and what failures mean for the next requests: back-off and doubt.
- * Children write without locks; decisions and the status read. Limits are in docs/limits.md.
+ * Requests in flight, their times and errors as moving means, and what failures mean for the next requests: back-off
+ * and doubt. Children write without locks; decisions and the status read. Limits are in docs/limits.md.
  */
 #ifndef BACKHAND_FEEDBACK_H
 #define BACKHAND_FEEDBACK_H
@@ -12,12 +13,14 @@
 
 /* What became of a request that was sent to a server. Append only. */
 typedef enum bh_outcome {
-    BH_OUTCOME_ANSWERED = 0, /* an answer went to the client, or the client is gone, or the result is an error that the server means */
-    BH_OUTCOME_REFUSED = 1,  /* no connection: the request has not reached the server */
-    BH_OUTCOME_UNKNOWN = 2,  /* the server does not know this httpd, and has not done anything */
-    BH_OUTCOME_FAILED = 3,   /* nothing has gone to the client, and another server may do it */
-    BH_OUTCOME_LOST = 4,     /* nothing has gone to the client, but the server may have done it, and it must not be done again */
-    BH_OUTCOME_STARVED = 5   /* no connection, and none to any other server: this process lacks descriptors or memory */
+    /* an answer went to the client, or the client is gone, or the result is an error that the server means */
+    BH_OUTCOME_ANSWERED = 0,
+    BH_OUTCOME_REFUSED = 1, /* no connection: the request has not reached the server */
+    BH_OUTCOME_UNKNOWN = 2, /* the server does not know this httpd, and has not done anything */
+    BH_OUTCOME_FAILED = 3,  /* nothing has gone to the client, and another server may do it */
+    /* nothing has gone to the client, but the server may have done it, and it must not be done again */
+    BH_OUTCOME_LOST = 4,
+    BH_OUTCOME_STARVED = 5 /* no connection, and none to any other server: this process lacks descriptors or memory */
 } bh_outcome_t;
 
 /* The client and the URL of a request: a bit of each set of bh_evidence_t. */
@@ -29,11 +32,11 @@ typedef struct bh_asked {
 /* How a request ended that was sent to a server, or served here: what bh_feedback_report draws its conclusions from. */
 typedef struct bh_result {
     bh_outcome_t outcome;
-    uint32_t id;        /* row of the server; 0: this httpd itself */
-    uint32_t chain;     /* number of the chain that has sent it, as in bh_request_t */
-    int32_t status;     /* of the answer, as the client gets it */
-    uint64_t began_us;  /* CLOCK_MONOTONIC, as the next two */
-    uint64_t first_us;  /* the answer's first byte; 0: not seen */
+    uint32_t id;       /* row of the server; 0: this httpd itself */
+    uint32_t chain;    /* number of the chain that has sent it, as in bh_request_t */
+    int32_t status;    /* of the answer, as the client gets it */
+    uint64_t began_us; /* CLOCK_MONOTONIC, as the next two */
+    uint64_t first_us; /* the answer's first byte; 0: not seen */
     uint64_t ended_us;
     bh_asked_t asked;   /* only if free */
     bool here;          /* this httpd has served it itself */
@@ -50,19 +53,25 @@ typedef struct bh_result {
 } bh_result_t;
 
 /* What of it is worth a line in the log: bits of what bh_feedback_report returns. */
-typedef enum bh_warning {
-    BH_WARNING_UNTRUSTED = 1,
-    BH_WARNING_SILENT = 2,
-    BH_WARNING_UNKNOWN = 4
-} bh_warning_t;
+typedef enum bh_warning { BH_WARNING_UNTRUSTED = 1, BH_WARNING_SILENT = 2, BH_WARNING_UNKNOWN = 4 } bh_warning_t;
 
 /* Atomic changes of words that several children write. */
-static inline void bh_word_add(uint64_t *_Nonnull word, uint64_t value) { __atomic_add_fetch(word, value, __ATOMIC_RELAXED); }
-static inline uint32_t bh_half_add(uint32_t *_Nonnull word, uint32_t value) { return __atomic_add_fetch(word, value, __ATOMIC_RELAXED); }
-static inline void bh_word_set_bits(uint64_t *_Nonnull word, uint64_t bits) { __atomic_fetch_or(word, bits, __ATOMIC_RELAXED); }
+static inline void bh_word_add(uint64_t *_Nonnull word, uint64_t value) {
+    __atomic_add_fetch(word, value, __ATOMIC_RELAXED);
+}
+static inline uint32_t bh_half_add(uint32_t *_Nonnull word, uint32_t value) {
+    return __atomic_add_fetch(word, value, __ATOMIC_RELAXED);
+}
+static inline void bh_word_set_bits(uint64_t *_Nonnull word, uint64_t bits) {
+    __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+}
 /* The next two return the word as it was before. */
-static inline uint32_t bh_half_set_bits(uint32_t *_Nonnull word, uint32_t bits) { return __atomic_fetch_or(word, bits, __ATOMIC_RELAXED); }
-static inline uint32_t bh_half_clear_bits(uint32_t *_Nonnull word, uint32_t bits) { return __atomic_fetch_and(word, ~bits, __ATOMIC_RELAXED); }
+static inline uint32_t bh_half_set_bits(uint32_t *_Nonnull word, uint32_t bits) {
+    return __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+}
+static inline uint32_t bh_half_clear_bits(uint32_t *_Nonnull word, uint32_t bits) {
+    return __atomic_fetch_and(word, ~bits, __ATOMIC_RELAXED);
+}
 /* False if another child has changed it meanwhile. */
 static inline bool bh_word_swap(uint64_t *_Nonnull word, uint64_t before, uint64_t after) {
     return __atomic_compare_exchange_n(word, &before, after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
@@ -88,7 +97,8 @@ static inline uint32_t bh_child_slots(size_t bytes) {
     return slots < INT32_MAX ? (uint32_t)slots : INT32_MAX;
 }
 
-/* Claims one of the slots (bh_child_slots) for the process; -1 if none is free: its requests then count in the sums only. */
+/* Claims one of the slots (bh_child_slots) for the process; -1 if none is free: its requests then count in the sums
+ * only. */
 static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid) {
     bh_child_t *children = bh_segment_children(segment);
     for (uint32_t i = 0; i < slots; i++) {
@@ -97,7 +107,8 @@ static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t sl
             continue;
         uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_RELAXED);
         while (claimed < i + 1
-               && !__atomic_compare_exchange_n(&segment->children, &claimed, i + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {}
+               && !__atomic_compare_exchange_n(&segment->children, &claimed, i + 1, false, __ATOMIC_ACQ_REL,
+                                               __ATOMIC_RELAXED)) {}
         return (int32_t)i;
     }
     return -1;
@@ -122,8 +133,8 @@ static inline void bh_child_forget(bh_segment_t *_Nonnull segment, uint32_t slot
     }
 }
 
-/* A request goes to the server; child is what bh_child_claim returned, now_us CLOCK_MONOTONIC in microseconds. The sum first: a child killed between
- * the two leaves at most one request too many, never one too few. */
+/* A request goes to the server; child is what bh_child_claim returned, now_us CLOCK_MONOTONIC in microseconds. The sum
+ * first: a child killed between the two leaves at most one request too many, never one too few. */
 static inline void bh_feedback_begin(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint64_t now_us) {
     bh_row_t *row = &segment->rows_extended[id];
     __atomic_add_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
@@ -139,7 +150,8 @@ static inline void bh_feedback_end(bh_segment_t *_Nonnull segment, int32_t child
     __atomic_sub_fetch(&row->in_flight, 1, __ATOMIC_RELAXED);
 }
 
-/* A connection to the server is going to be kept. The sum first, as above. most: BH_KEEP_ALL takes a right in any case; false: there is none left. */
+/* A connection to the server is going to be kept. The sum first, as above. most: BH_KEEP_ALL takes a right in any case;
+ * false: there is none left. */
 static inline bool bh_keep_take(bh_segment_t *_Nonnull segment, int32_t child, uint32_t id, uint32_t most) {
     uint32_t *kept = &segment->rows_extended[id].kept;
     if (bh_half_load(kept) >= most && most != BH_KEEP_ALL) return false;
@@ -162,7 +174,8 @@ static inline void bh_pool_move(bh_segment_t *_Nonnull segment, uint32_t pool) {
     __atomic_add_fetch(&segment->pools[pool & (BH_POOLS - 1)].moves, 1, __ATOMIC_ACQ_REL);
 }
 
-/* Before one is put in, so that one too many is counted if the child is killed meanwhile, and none too few; and after one was taken out. */
+/* Before one is put in, so that one too many is counted if the child is killed meanwhile, and none too few; and after
+ * one was taken out. */
 static inline void bh_shared_add(bh_segment_t *_Nonnull segment, uint32_t id, int32_t change) {
     __atomic_add_fetch(&segment->shared[id].waiting, change, __ATOMIC_RELAXED);
 }
@@ -179,15 +192,16 @@ static inline bool bh_shared_has_room(bh_segment_t *_Nonnull segment, uint32_t i
            || bh_row_kept(segment, id) <= bh_half_load(&shared->most_kept);
 }
 
-/* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28); below, the time of
- * the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
+/* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28);
+ * below, the time of the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
 #define BH_MEAN_SHIFT 4
 #define BH_MEAN_CLOCK_SHIFT 6
 #define BH_MEAN_MOST ((UINT64_C(1) << 28) - 1)
 
 static inline uint64_t bh_mean_value(uint64_t word) { return word >> (32 + BH_MEAN_SHIFT); }
 
-/* Microseconds since the last sample, up to 76 hours. Times that seem to lie ahead, by a minute at most, are another child's, a moment ago. */
+/* Microseconds since the last sample, up to 76 hours. Times that seem to lie ahead, by a minute at most, are another
+ * child's, a moment ago. */
 static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
     uint32_t age = (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT) - (uint32_t)word;
     return age > UINT32_MAX - (UINT32_C(1) << 20) ? 0 : (uint64_t)age << BH_MEAN_CLOCK_SHIFT;
@@ -195,13 +209,15 @@ static inline uint64_t bh_mean_age_us(uint64_t word, uint64_t now_us) {
 
 /* A mean that is known to be that. */
 static inline uint64_t bh_mean_word(uint64_t value, uint64_t now_us) {
-    uint64_t word = (value > BH_MEAN_MOST ? BH_MEAN_MOST : value) << (32 + BH_MEAN_SHIFT) | (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT);
+    uint64_t word = (value > BH_MEAN_MOST ? BH_MEAN_MOST : value) << (32 + BH_MEAN_SHIFT)
+                    | (uint32_t)(now_us >> BH_MEAN_CLOCK_SHIFT);
     return word ? word : 1;
 }
 
-/* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the value counts as that:
- * one odd request changes little, many do. clip 0: none. */
-static inline __attribute__((always_inline)) void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample, uint64_t tau_us, uint64_t clip) {
+/* Takes a sample in. Its weight is age / (age + tau_us), so what is tau old counts half. A sample above clip times the
+ * value counts as that: one odd request changes little, many do. clip 0: none. */
+static inline __attribute__((always_inline)) void bh_mean_add(uint64_t *_Nonnull word, uint64_t now_us, uint64_t sample,
+                                                              uint64_t tau_us, uint64_t clip) {
     uint64_t old = bh_word_load(word), next;
     if (sample > BH_MEAN_MOST) sample = BH_MEAN_MOST;
     do {
@@ -212,7 +228,8 @@ static inline __attribute__((always_inline)) void bh_mean_add(uint64_t *_Nonnull
             if (clip && aimed > most) aimed = most;
             /* 2^32 * 2^28 fits: a sample's age counts up to 268 s. */
             if (age > BH_MEAN_MOST) age = BH_MEAN_MOST;
-            value = aimed >= value ? value + (aimed - value) * age / (age + tau_us) : value - (value - aimed) * age / (age + tau_us);
+            value = aimed >= value ? value + (aimed - value) * age / (age + tau_us)
+                                   : value - (value - aimed) * age / (age + tau_us);
         } else {
             value = aimed;
         }
@@ -230,22 +247,26 @@ static inline __attribute__((always_inline)) void bh_mean_add(uint64_t *_Nonnull
 /* The slot of a chain's times. */
 static inline uint32_t bh_chain_slot(uint32_t chain) { return chain < BH_CHAINS ? chain : 0; }
 
-/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which follows it. Runs for each server at
- * each decision, so it does not look what it was given: the mask keeps it inside the row. */
+/* The moving mean of the times of a slot's requests at the server: latency, or one of latency_of, which follows it.
+ * Runs for each server at each decision, so it does not look what it was given: the mask keeps it inside the row. */
 static inline uint64_t *_Nonnull bh_row_latency(bh_row_t *_Nonnull row, uint32_t slot) {
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, latency)) + (slot & (BH_CHAINS - 1));
 }
 
-/* The share of failures of a slot's requests at the server, as a moving mean: what the moderator made of the evidence. */
+/* The share of failures of a slot's requests at the server, as a moving mean: what the moderator made of the evidence.
+ */
 static inline uint64_t *_Nonnull bh_row_failing(bh_row_t *_Nonnull row, uint32_t slot) {
     return (uint64_t *)(void *)((char *)row + offsetof(bh_row_t, failing)) + (slot & (BH_CHAINS - 1));
 }
 
-/* Whether answers of the class show how quick the server is: always those with what was asked for, never failures; the others where the chain's
- * other servers give them in like share. Bits of row.counted: one for each of the three. */
-static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t kind) { return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (kind & 3)); }
+/* Whether answers of the class show how quick the server is: always those with what was asked for, never failures; the
+ * others where the chain's other servers give them in like share. Bits of row.counted: one for each of the three. */
+static inline uint32_t bh_counted_bit(uint32_t slot, uint32_t kind) {
+    return UINT32_C(1) << (4 * (slot & (BH_CHAINS - 1)) + (kind & 3));
+}
 static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint32_t kind) {
-    return kind == BH_CLASS_GOOD || (kind < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, kind));
+    return kind == BH_CLASS_GOOD
+           || (kind < BH_CLASS_FAILED && bh_half_load(&row->counted) & bh_counted_bit(slot, kind));
 }
 
 /* Shares of classes are compared from this many answers of each server on. */
@@ -274,22 +295,25 @@ static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
     return answers;
 }
 
-/* The back-off of a server that refuses connections (Backoff.swift), in milliseconds: long enough to spare clients, short enough that a restart is
- * noticed. */
+/* The back-off of a server that refuses connections (Backoff.swift), in milliseconds: long enough to spare clients,
+ * short enough that a restart is noticed. */
 #define BH_BACKOFF_MIN_MS 1000
 #define BH_BACKOFF_MAX_MS 16000
 #define BH_BACKOFF_DOUBLINGS 4
 
-/* Whether a back-off until then is under way. An end further away than any back-off lasts was not written by a child. */
+/* Whether a back-off until then is under way. An end further away than any back-off lasts was not written by a child.
+ */
 static inline bool bh_backoff_lasts(uint64_t until_ms, uint64_t now_ms) {
     return until_ms > now_ms && until_ms - now_ms <= 2 * BH_BACKOFF_MAX_MS;
 }
 
 /* Whether a server refused a connection a moment ago. */
-static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) { return bh_backoff_lasts(bh_row_backoff(row), now_ms); }
+static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) {
+    return bh_backoff_lasts(bh_row_backoff(row), now_ms);
+}
 
-/* Whether no connection has worked since a back-off that is over. After a while that tells nothing any more: as for the next refusal, each time as long
- * as the longest back-off takes one doubling back. */
+/* Whether no connection has worked since a back-off that is over. After a while that tells nothing any more: as for the
+ * next refusal, each time as long as the longest back-off takes one doubling back. */
 static inline bool bh_row_is_unreached(const bh_row_t *_Nonnull row, uint64_t now_ms) {
     uint64_t until = bh_row_backoff(row);
     return until <= now_ms && bh_half_load(&row->refused) > (now_ms - until) / BH_BACKOFF_MAX_MS;
@@ -298,8 +322,9 @@ static inline bool bh_row_is_unreached(const bh_row_t *_Nonnull row, uint64_t no
 /* So long after a back-off requests that cannot be sent twice go elsewhere: one that may be repeated is to find out. */
 #define BH_DOUBT_MS 2000
 
-/* The server has refused a request because it does not know this httpd: it refuses all others too, until it hears our announcements. Whose that can be
- * done again find out; for so long others need not be lost there. A request that it answers ends it. */
+/* The server has refused a request because it does not know this httpd: it refuses all others too, until it hears our
+ * announcements. Whose that can be done again find out; for so long others need not be lost there. A request that it
+ * answers ends it. */
 #define BH_UNKNOWN_MS 60000
 
 /* BH_DOUBT_UNKNOWN, which Swift cannot see. */
@@ -307,7 +332,8 @@ static inline uint32_t bh_doubt_unknown(void) { return BH_DOUBT_UNKNOWN; }
 
 /* Whether it refused a connection, and the end of the back-off was less than that ago; or it does not know us. */
 static inline bool bh_row_is_doubtful(const bh_row_t *_Nonnull row, uint64_t now_ms) {
-    if (bh_half_load(&row->doubts) & BH_DOUBT_UNKNOWN && now_ms - bh_word_load(&row->unknown_ms) < BH_UNKNOWN_MS) return true;
+    if (bh_half_load(&row->doubts) & BH_DOUBT_UNKNOWN && now_ms - bh_word_load(&row->unknown_ms) < BH_UNKNOWN_MS)
+        return true;
     /* The refusal may be long ago: its server is not answered for by that. */
     return bh_half_load(&row->refused) && now_ms - bh_row_backoff(row) < BH_DOUBT_MS;
 }

@@ -42,9 +42,9 @@ typedef struct bh_claim {
     size_t plain;         /* its length without the zone of an IPv6 address: "fe80::1" of "fe80::1%eth0" */
     bh_address_t address; /* the same as an address, if has_address */
     bool has_address;
-    bool is_signed;   /* whether all parts are there, just as a front writes them */
-    uint32_t digits;  /* of the seconds, zeros in front included; at most 18 */
-    int64_t signed_s; /* seconds since 1970 */
+    bool is_signed;                           /* whether all parts are there, just as a front writes them */
+    uint32_t digits;                          /* of the seconds, zeros in front included; at most 18 */
+    int64_t signed_s;                         /* seconds since 1970 */
     uint8_t signature[BH_CLAIM_SIGNED_BYTES]; /* not checked */
 } bh_claim_t;
 
@@ -79,8 +79,8 @@ int64_t bh_max_forwards(const char *_Nullable value);
 bool bh_tokens_name(const char *_Nullable list, const char *_Nullable const *_Nullable names);
 
 /* Writes the list without the names. Twice the list's length, and a byte for the NUL, are room enough. */
-size_t bh_tokens_without(const char *_Nullable list, const char *_Nullable const *_Nullable names,
-                         char *_Nullable kept, size_t size);
+size_t bh_tokens_without(const char *_Nullable list, const char *_Nullable const *_Nullable names, char *_Nullable kept,
+                         size_t size);
 
 /* Writes a URL (Destination of WebDAV) with this scheme and the header Host, if it is one of the site. 0: it does not
  * change. */

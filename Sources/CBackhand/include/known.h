@@ -2,9 +2,10 @@
 
 /* The addresses that belong to servers: without a key, a request from one of them may name its client.
  *
- * A server connects from the address that it announces, or from another one that it announces as well, along another line of
- * MulticastStats. The moderator keeps these with the server's row, and all of them in a hash table, so that a child finds one
- * without a lock and without looking at every row. There are two tables: one is read while the other is made.
+ * A server connects from the address that it announces, or from another one that it announces as well, along another
+ * line of MulticastStats. The moderator keeps these with the server's row, and all of them in a hash table, so that a
+ * child finds one without a lock and without looking at every row. There are two tables: one is read while the other is
+ * made.
  */
 #ifndef BACKHAND_KNOWN_H
 #define BACKHAND_KNOWN_H
@@ -20,7 +21,8 @@ static inline uint32_t bh_known_hash(const bh_address_t *_Nonnull address) {
 }
 
 /* The slot that has the address, or where it would have a place; NULL: neither. */
-static inline const bh_address_t *_Nullable bh_known_find(const bh_known_t *_Nonnull table, const bh_address_t *_Nonnull address) {
+static inline const bh_address_t *_Nullable bh_known_find(const bh_known_t *_Nonnull table,
+                                                          const bh_address_t *_Nonnull address) {
     uint32_t mask = bh_half_load(&table->mask) & (BH_KNOWN_SLOTS - 1), start = bh_known_hash(address);
     for (uint32_t i = 0; i < BH_KNOWN_PROBES; i++) {
         const bh_address_t *slot = &table->slots[(start + i) & mask];
@@ -52,14 +54,16 @@ static inline bh_address_t bh_row_other(const bh_segment_t *_Nonnull segment, ui
 
 /* ---- The moderator that owns the segment ---- */
 
-static inline void bh_row_set_other(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t number, bh_address_t address) {
+static inline void bh_row_set_other(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t number,
+                                    bh_address_t address) {
     bh_address_t *other = &segment->others[id].addresses[number];
     __atomic_store_n(&other->high, address.high, __ATOMIC_RELAXED);
     __atomic_store_n(&other->low, address.low, __ATOMIC_RELAXED);
 }
 
-/* Adds an address to a table; false if it is too full. A reader meanwhile finds the address or does not; a slot that is half written is
- * another address than any that is looked up: the low word, which is not zero in an IPv4 address, comes last. */
+/* Adds an address to a table; false if it is too full. A reader meanwhile finds the address or does not; a slot that is
+ * half written is another address than any that is looked up: the low word, which is not zero in an IPv4 address, comes
+ * last. */
 static inline bool bh_known_add(bh_known_t *_Nonnull table, bh_address_t address) {
     bh_address_t *slot = (bh_address_t *)(uintptr_t)bh_known_find(table, &address);
     if (!slot) return false;
@@ -69,7 +73,9 @@ static inline bool bh_known_add(bh_known_t *_Nonnull table, bh_address_t address
 }
 
 /* The table that is read now. */
-static inline bh_known_t *_Nonnull bh_known_current(bh_segment_t *_Nonnull segment) { return &segment->known[segment->known_turn & 1]; }
+static inline bh_known_t *_Nonnull bh_known_current(bh_segment_t *_Nonnull segment) {
+    return &segment->known[segment->known_turn & 1];
+}
 
 /* The other one, empty, with this number of slots, a power of two. Readers use it after bh_known_commit. */
 static inline bh_known_t *_Nonnull bh_known_begin(bh_segment_t *_Nonnull segment, uint32_t slots) {

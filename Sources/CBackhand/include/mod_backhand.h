@@ -43,8 +43,9 @@ typedef struct request_rec request_rec;
 typedef struct ServerSlot {
     int id;           /* index into serverstats; 0 is the server that runs the function */
     char mode;        /* one of BACKHAND_MODE_; functions that reorder keep it with its id */
-    char *hostheader; /* BACKHAND_MODE_REDIRECT: the host name to send the client to, without port, kept as long as the request; NULL: the
-                       * server's address. A '%' begins what HTTPRedirectToName takes. Otherwise not looked at */
+    char *hostheader; /* BACKHAND_MODE_REDIRECT: the host name to send the client to, without port, kept as long as the
+                       * request; NULL: the server's address. A '%' begins what HTTPRedirectToName takes. Otherwise not
+                       * looked at */
 } ServerSlot;
 
 /* One row of serverstats: the data about one server. Written once a second by the moderator; a candidacy function
@@ -67,9 +68,9 @@ typedef struct serverstat {
     int tatime;                 /* mean milliseconds that those took */
 } serverstat;
 
-/* MAXSERVERS rows in shared memory; row 0 is this httpd itself; NULL where the module has no moderator. For requests to a virtual host that
- * has its own address (MulticastStats in <VirtualHost>), another row is this httpd: the one whose contact is that address. Row 0 is
- * no candidate then: what adds it to the list has added nothing. */
+/* MAXSERVERS rows in shared memory; row 0 is this httpd itself; NULL where the module has no moderator. For requests to
+ * a virtual host that has its own address (MulticastStats in <VirtualHost>), another row is this httpd: the one whose
+ * contact is that address. Row 0 is no candidate then: what adds it to the list has added nothing. */
 extern serverstat *serverstats;
 
 /* Speed of this machine (serverstat.arriba of row 0). */

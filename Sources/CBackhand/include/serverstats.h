@@ -4,8 +4,8 @@
  *
  * docs/serverstats.md draws the layout. The parent maps the segment before it forks; the moderator is the only writer
  * of rows; children read rows without locks and write only what is marked "children" below. Nothing outside
- * this header, feedback.h, evidence.h and known.h accesses shared memory: every access goes through their inlines, which are
- * atomic where several processes meet.
+ * this header, feedback.h, evidence.h and known.h accesses shared memory: every access goes through their inlines,
+ * which are atomic where several processes meet.
  *
  * All times named _ms are CLOCK_MONOTONIC in milliseconds unless they say wall.
  */
@@ -27,17 +27,19 @@
 #endif
 
 #define BH_ROWS MAXSERVERS
-/* Copies that a reader makes at most: it never spins for long. A row is skipped only if it is written anew during each of them. */
+/* Copies that a reader makes at most: it never spins for long. A row is skipped only if it is written anew during each
+ * of them. */
 #define BH_ROW_TRIES 32
 /* Hostname of an extended row with its NUL: the longest DNS label is 63. Longer names are cut. */
 #define BH_HOSTNAME_SIZE 64
 
-/* Whether a server takes new requests. What it announces and what is ordered here may differ: the greater counts. Append only. */
+/* Whether a server takes new requests. What it announces and what is ordered here may differ: the greater counts.
+ * Append only. */
 typedef enum bh_state {
     BH_STATE_UP = 0,
     BH_STATE_DRAINING = 1,    /* only if there is no other server; requests under way are finished */
     BH_STATE_MAINTENANCE = 2, /* none at all */
-    BH_STATE_SHUTDOWN = 3      /* its httpd is stopping; never ordered */
+    BH_STATE_SHUTDOWN = 3     /* its httpd is stopping; never ordered */
 } bh_state_t;
 
 /* What a connection costs a server while it is kept and idle. Append only. */
@@ -57,39 +59,48 @@ typedef struct bh_facts {
     uint64_t free_memory;   /* bytes available without swapping (MemAvailable) */
     uint64_t worker_memory; /* bytes, mean private memory of one worker; 0: not known */
     uint64_t arrivals;      /* requests since its httpd started */
-    int64_t changed_wall;   /* receiver's wall clock seconds when this was heard; on the wire the sender's when it was sent */
-    uint64_t sent_ms;       /* milliseconds of its own clock, which has an arbitrary start, when this was sent; 0: not known */
-    uint64_t clock_ms;      /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest */
-    uint16_t port;          /* where it takes requests, 1...65535 */
-    uint8_t proven;         /* receiver: 1 if its boot id has answered a challenge under a key */
-    uint8_t state;          /* bh_state_t, as announced */
-    int32_t arriba;         /* see serverstat; the same for all fields up to idle_workers */
+    /* receiver's wall clock seconds when this was heard; on the wire the sender's when it was sent */
+    int64_t changed_wall;
+    /* milliseconds of its own clock, which has an arbitrary start, when this was sent; 0: not known */
+    uint64_t sent_ms;
+    /* receiver: what its own clock is ahead of that one, modulo 2^64, as it seems by the announcement that came soonest
+     */
+    uint64_t clock_ms;
+    uint16_t port;  /* where it takes requests, 1...65535 */
+    uint8_t proven; /* receiver: 1 if its boot id has answered a challenge under a key */
+    uint8_t state;  /* bh_state_t, as announced */
+    int32_t arriba; /* see serverstat; the same for all fields up to idle_workers */
     int32_t load;
     int32_t load_hwm;
     int32_t cpu;
     int32_t ncpu;
-    int32_t workers;        /* idle and busy */
+    int32_t workers; /* idle and busy */
     int32_t idle_workers;
     /* Means over the second before the announcement; all of them 0 if they were not announced. */
-    uint64_t dispatched;    /* requests that its httpd has forwarded to others; may restart */
+    uint64_t dispatched;     /* requests that its httpd has forwarded to others; may restart */
     uint32_t mean_in_flight; /* requests under way there, thousandths */
-    uint32_t arrival_rate;  /* requests received, thousandths a second */
-    uint32_t first_byte_us; /* of the requests served there: until the first byte; 0: not known */
-    uint32_t latency_us;    /* of the same requests: until the end */
-    uint32_t cpu_used;      /* by its httpd, thousandths of a core */
-    uint32_t capacity;      /* arriba of all cores that it may use, in thousands; 0: not known */
-    uint32_t error_ppm;     /* share of its own answers that were errors, millionths */
-    uint32_t stalled_ms;    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
-    int32_t clock_s;        /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
-    uint32_t slashes;       /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On); 0: not known */
-    uint32_t idle_cost;     /* bh_idle_t, of one connection that is kept; what follows is 0 if that is BH_IDLE_UNKNOWN */
-    uint32_t keepalive_ms;  /* for so long it waits for the next request on a connection */
+    uint32_t arrival_rate;   /* requests received, thousandths a second */
+    uint32_t first_byte_us;  /* of the requests served there: until the first byte; 0: not known */
+    uint32_t latency_us;     /* of the same requests: until the end */
+    uint32_t cpu_used;       /* by its httpd, thousandths of a core */
+    uint32_t capacity;       /* arriba of all cores that it may use, in thousands; 0: not known */
+    uint32_t error_ppm;      /* share of its own answers that were errors, millionths */
+    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
+    uint32_t stalled_ms;
+    int32_t clock_s; /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
+    /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On);
+     * 0: not known */
+    uint32_t slashes;
+    /* bh_idle_t, of one connection that is kept; what follows is 0 if that is BH_IDLE_UNKNOWN */
+    uint32_t idle_cost;
+    uint32_t keepalive_ms;       /* for so long it waits for the next request on a connection */
     uint32_t keepalive_requests; /* most requests on one connection; 0: no bound */
-    int32_t kept_workers;   /* of the workers that are not idle, those that wait for the next request on a connection */
+    int32_t kept_workers; /* of the workers that are not idle, those that wait for the next request on a connection */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
 
-/* Latency is kept by server and chain: slot 0 is for all chains without a separate one. They fill a cache line; a power of two. */
+/* Latency is kept by server and chain: slot 0 is for all chains without a separate one. They fill a cache line; a power
+ * of two. */
 #define BH_CHAINS 8
 
 /* Kinds of answers, as far as a status shows something about a server. Append only. */
@@ -102,26 +113,29 @@ typedef enum bh_class {
     BH_CLASSES = 5
 } bh_class_t;
 
-/* What a server's answers to the requests of one chain show about it, as far as the chain placed them freely. Sets have a bit for each of 64 values of
- * a hash: its bits show how many clients, or URLs, are in one. Those with two halves are taken in turn, five seconds each, by row.generation. */
+/* What a server's answers to the requests of one chain show about it, as far as the chain placed them freely. Sets have
+ * a bit for each of 64 values of a hash: its bits show how many clients, or URLs, are in one. Those with two halves are
+ * taken in turn, five seconds each, by row.generation. */
 typedef struct bh_evidence {
     uint32_t answers[BH_CLASSES]; /* children: by bh_class_t; they wrap */
     uint32_t run;                 /* children: failures since the last answer that was not a failure */
     uint32_t streak;              /* children: good answers in a row while it is in doubt */
-    uint32_t gap_ms;              /* moderator: between two requests that look whether it has the right answers again; 0: not known */
-    uint64_t probe_ms;            /* children, moderator: when the next request may look whether it works again */
-    uint64_t clients[2];          /* children; the moderator empties a half: of all answers */
+    /* moderator: between two requests that look whether it has the right answers again; 0: not known */
+    uint32_t gap_ms;
+    uint64_t probe_ms;   /* children, moderator: when the next request may look whether it works again */
+    uint64_t clients[2]; /* children; the moderator empties a half: of all answers */
     uint64_t urls[2];
-    uint64_t wrong_clients[2];    /* the same, of those that were BH_CLASS_WRONG */
+    uint64_t wrong_clients[2]; /* the same, of those that were BH_CLASS_WRONG */
     uint64_t wrong_urls[2];
-    uint64_t failed_clients[2];   /* the same, BH_CLASS_FAILED */
+    uint64_t failed_clients[2]; /* the same, BH_CLASS_FAILED */
     uint64_t failed_urls[2];
-    uint64_t run_clients;         /* children: of the failures of the run */
+    uint64_t run_clients; /* children: of the failures of the run */
     uint64_t run_urls;
     uint8_t pad[40];
 } bh_evidence_t;
 
-/* One server's extended row. Each group has separate cache lines, so that its writers do not slow the readers of the others. */
+/* One server's extended row. Each group has separate cache lines, so that its writers do not slow the readers of the
+ * others. */
 typedef struct bh_row {
     /* Scanned by every decision. */
     uint32_t lock;             /* sequence lock of facts and before: its lowest two bits are a bh_phase_t */
@@ -135,33 +149,41 @@ typedef struct bh_row {
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
     uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is tried last */
-    uint32_t recent_us;        /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
+    /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
+    uint32_t recent_us;
     /* Written once a second. */
-    bh_facts_t facts;          /* moderator */
-    uint64_t unknown_ms;       /* children: since when, where row.doubts has BH_DOUBT_UNKNOWN */
+    bh_facts_t facts;    /* moderator */
+    uint64_t unknown_ms; /* children: since when, where row.doubts has BH_DOUBT_UNKNOWN */
     /* Feedback, written at every request. */
-    uint32_t in_flight;        /* children: requests of this httpd at the server now */
-    uint32_t refused;          /* children: connections refused since the last one that worked, as far as back-off goes by them */
-    uint64_t served;           /* children: requests answered there */
-    uint64_t failed;           /* children: requests that it did not answer */
-    uint64_t service_us;       /* children: time that the served ones took, summed */
-    uint32_t counted;          /* moderator: four bits a chain slot: classes of answers that show how quick the server is */
-    uint32_t generation;       /* moderator: its lowest bit: the half of the evidence's sets that children fill */
-    uint64_t first_byte;       /* children: moving mean of the time until the first byte, see bh_mean_add */
-    uint32_t kept;             /* children: connections to the server that are kept, idle or in use */
-    uint32_t may_keep;         /* moderator: most of them; BH_KEEP_ALL: no bound; BH_KEEP_ONE: one a child, for a second */
-    uint64_t in_flight_us;     /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
-    uint64_t latency;          /* children: moving mean of the whole time, of requests whose chain has no separate slot */
+    uint32_t in_flight; /* children: requests of this httpd at the server now */
+    /* children: connections refused since the last one that worked, as far as back-off goes by them */
+    uint32_t refused;
+    uint64_t served;     /* children: requests answered there */
+    uint64_t failed;     /* children: requests that it did not answer */
+    uint64_t service_us; /* children: time that the served ones took, summed */
+    /* moderator: four bits a chain slot: classes of answers that show how quick the server is */
+    uint32_t counted;
+    uint32_t generation; /* moderator: its lowest bit: the half of the evidence's sets that children fill */
+    uint64_t first_byte; /* children: moving mean of the time until the first byte, see bh_mean_add */
+    uint32_t kept;       /* children: connections to the server that are kept, idle or in use */
+    /* moderator: most of them; BH_KEEP_ALL: no bound; BH_KEEP_ONE: one a child, for a second */
+    uint32_t may_keep;
+    /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
+    uint64_t in_flight_us;
+    /* children: moving mean of the whole time, of requests whose chain has no separate slot */
+    uint64_t latency;
     uint64_t latency_of[BH_CHAINS - 1]; /* children: the same, by chain: requests of one chain cost little or much */
     /* Evidence against the server. */
-    uint64_t failing[BH_CHAINS]; /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
+    /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
+    uint64_t failing[BH_CHAINS];
     bh_evidence_t evidence[BH_CHAINS];
     /* The facts once more, for readers that come while the others are written. */
-    bh_facts_t before;         /* moderator */
+    bh_facts_t before; /* moderator */
     uint8_t pad[8];
 } bh_row_t;
 
-/* What the moderator is about to do with a row: one of the two copies of its facts is whole at any time, whatever becomes of the moderator. */
+/* What the moderator is about to do with a row: one of the two copies of its facts is whole at any time, whatever
+ * becomes of the moderator. */
 typedef enum bh_phase {
     BH_PHASE_REST = 0,   /* both are whole, and the same */
     BH_PHASE_FACTS = 1,  /* facts are written, before is whole */
@@ -175,57 +197,62 @@ typedef enum bh_phase {
 
 /* Why a chain tries the server of a row last: the bit of row.doubts for slot 0. */
 typedef enum bh_doubt {
-    BH_DOUBT_FAILS = 0,   /* beside BH_DOUBT_FAILING: it fails everything */
-    BH_DOUBT_FAILING = 8, /* it fails half of the requests, or more, of several clients for several URLs, and another server does not */
-    BH_DOUBT_WRONG = 16   /* many more of its answers are 4xx than of another server's */
+    BH_DOUBT_FAILS = 0, /* beside BH_DOUBT_FAILING: it fails everything */
+    /* it fails half of the requests, or more, of several clients for several URLs, and another server does not */
+    BH_DOUBT_FAILING = 8,
+    BH_DOUBT_WRONG = 16 /* many more of its answers are 4xx than of another server's */
 } bh_doubt_t;
-/* One more bit of row.doubts, for all chains: the server says that it does not know this httpd, since row.unknown_ms. */
+/* One more bit of row.doubts, for all chains: the server says that it does not know this httpd, since row.unknown_ms.
+ */
 #define BH_DOUBT_UNKNOWN (UINT32_C(1) << 24)
 
 /* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
 typedef enum bh_counter {
-    BH_COUNT_RECEIVED = 0,      /* datagrams that arrived */
-    BH_COUNT_ACCEPTED = 1,      /* announcements that reached a row */
-    BH_COUNT_OWN = 2,           /* our own, heard back */
-    BH_COUNT_NOT_ACCEPTED = 3,  /* sender outside AcceptStats */
-    BH_COUNT_TRUNCATED = 4,     /* shorter than its header says, or than a header */
-    BH_COUNT_OVERSIZED = 5,     /* longer than its header says, or than any announcement */
-    BH_COUNT_FOREIGN = 6,       /* does not begin with the magic */
-    BH_COUNT_VERSION = 7,       /* another version of the protocol */
-    BH_COUNT_NONSENSE = 8,      /* well formed, but with impossible values */
-    BH_COUNT_REPEATED = 9,      /* sequence not above the last one: duplicated, reordered, or by another network */
-    BH_COUNT_TABLE_FULL = 10,   /* new server, no row left */
-    BH_COUNT_ANNOUNCED = 11,    /* announcements sent */
-    BH_COUNT_SEND_FAILED = 12,  /* announcements that the kernel refused */
-    BH_COUNT_OWN_ADDRESS = 13,  /* another httpd announces our own address and port */
-    BH_COUNT_FORBIDDEN = 14,    /* announces an address that no other machine can be reached at */
-    BH_COUNT_OUTSIDE = 15,      /* announces an address outside AcceptStats */
+    BH_COUNT_RECEIVED = 0,        /* datagrams that arrived */
+    BH_COUNT_ACCEPTED = 1,        /* announcements that reached a row */
+    BH_COUNT_OWN = 2,             /* our own, heard back */
+    BH_COUNT_NOT_ACCEPTED = 3,    /* sender outside AcceptStats */
+    BH_COUNT_TRUNCATED = 4,       /* shorter than its header says, or than a header */
+    BH_COUNT_OVERSIZED = 5,       /* longer than its header says, or than any announcement */
+    BH_COUNT_FOREIGN = 6,         /* does not begin with the magic */
+    BH_COUNT_VERSION = 7,         /* another version of the protocol */
+    BH_COUNT_NONSENSE = 8,        /* well formed, but with impossible values */
+    BH_COUNT_REPEATED = 9,        /* sequence not above the last one: duplicated, reordered, or by another network */
+    BH_COUNT_TABLE_FULL = 10,     /* new server, no row left */
+    BH_COUNT_ANNOUNCED = 11,      /* announcements sent */
+    BH_COUNT_SEND_FAILED = 12,    /* announcements that the kernel refused */
+    BH_COUNT_OWN_ADDRESS = 13,    /* another httpd announces our own address and port */
+    BH_COUNT_FORBIDDEN = 14,      /* announces an address that no other machine can be reached at */
+    BH_COUNT_OUTSIDE = 15,        /* announces an address outside AcceptStats */
     BH_COUNT_OTHERS_ADDRESS = 16, /* without a key: announces another address than its own */
-    BH_COUNT_CROWD = 17,        /* too many new servers from one sender */
-    BH_COUNT_UNSIGNED = 18,     /* with a key: no signature */
-    BH_COUNT_BAD_SIGNATURE = 19, /* with a key: a signature by none of our keys */
-    BH_COUNT_CHALLENGED = 20,   /* with a key: challenges sent to servers not known yet */
-    BH_COUNT_ANSWERED = 21,     /* with a key: challenges of others answered */
-    BH_COUNT_BAD_ANSWER = 22,   /* with a key: answers to no challenge of ours, or too late */
-    BH_COUNT_EXPIRED = 23,      /* rows emptied because their server was silent for BackhandExpire */
-    BH_COUNT_UNCHALLENGED = 24, /* with a key: neither challenged nor answered, because a possible recording has used its share */
-    BH_COUNT_UNCHECKED = 25,    /* with a key: signatures not checked: too many, and too many of this sender */
-    BH_COUNT_LOST = 26,         /* datagrams that the kernel dropped for want of room in the socket's buffer */
-    BH_COUNT_FILTERED = 27,     /* datagrams that the kernel dropped by our socket filter, during a flood */
-    BH_COUNT_NOT_CONNECTIONS = 28, /* descriptors in the pool of all children that are not connections to the server they were put there for */
+    BH_COUNT_CROWD = 17,          /* too many new servers from one sender */
+    BH_COUNT_UNSIGNED = 18,       /* with a key: no signature */
+    BH_COUNT_BAD_SIGNATURE = 19,  /* with a key: a signature by none of our keys */
+    BH_COUNT_CHALLENGED = 20,     /* with a key: challenges sent to servers not known yet */
+    BH_COUNT_ANSWERED = 21,       /* with a key: challenges of others answered */
+    BH_COUNT_BAD_ANSWER = 22,     /* with a key: answers to no challenge of ours, or too late */
+    BH_COUNT_EXPIRED = 23,        /* rows emptied because their server was silent for BackhandExpire */
+    /* with a key: neither challenged nor answered, because a possible recording has used its share */
+    BH_COUNT_UNCHALLENGED = 24,
+    BH_COUNT_UNCHECKED = 25, /* with a key: signatures not checked: too many, and too many of this sender */
+    BH_COUNT_LOST = 26,      /* datagrams that the kernel dropped for want of room in the socket's buffer */
+    BH_COUNT_FILTERED = 27,  /* datagrams that the kernel dropped by our socket filter, during a flood */
+    /* descriptors in the pool of all children that are not connections to the server they were put there for */
+    BH_COUNT_NOT_CONNECTIONS = 28,
     BH_COUNTERS = 29
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
 /* The requests that one child has in flight. Subtracted from the rows' sums when the child is gone. */
 typedef struct bh_child {
-    int32_t pid;                /* its child: claimed in child_init; 0: free */
+    int32_t pid; /* its child: claimed in child_init; 0: free */
     uint32_t in_flight[BH_ROWS];
-    uint32_t kept[BH_ROWS];     /* its part of the rows' sums of that name */
+    uint32_t kept[BH_ROWS]; /* its part of the rows' sums of that name */
     uint8_t pad[60];
 } bh_child_t;
 
-/* Addresses of one server beside its row's: as many as fill a cache line. A server with more networks than five is known by the others. */
+/* Addresses of one server beside its row's: as many as fill a cache line. A server with more networks than five is
+ * known by the others. */
 #define BH_OTHER_ADDRESSES 4
 typedef struct bh_others {
     bh_address_t addresses[BH_OTHER_ADDRESSES]; /* moderator: zero: none */
@@ -233,81 +260,94 @@ typedef struct bh_others {
 
 /* Connections to one server that wait in the pool of all children for the next request. */
 typedef struct bh_shared {
-    int32_t waiting;            /* children; the moderator counts again each second: how many. Below 0 for a moment: none */
-    uint32_t most;              /* moderator: this many may wait, */
-    uint32_t most_kept;         /* or this many may be kept, in use or waiting */
+    /* children; the moderator counts again each second: how many. Below 0 for a moment: none */
+    int32_t waiting;
+    uint32_t most;      /* moderator: this many may wait, */
+    uint32_t most_kept; /* or this many may be kept, in use or waiting */
     uint8_t pad[52];
 } bh_shared_t;
 
-/* Where they wait: the rows are distributed among this many queues, each of which is two descriptors in every process. Where a cluster has more servers
- * than that, those that share a queue look past each other's. A power of two. */
+/* Where they wait: the rows are distributed among this many queues, each of which is two descriptors in every process.
+ * Where a cluster has more servers than that, those that share a queue look past each other's. A power of two. */
 #define BH_POOLS 16
 typedef struct bh_pool {
-    uint32_t moves;             /* children: how often one has begun to take or to put; it wraps */
+    uint32_t moves; /* children: how often one has begun to take or to put; it wraps */
     uint8_t pad[60];
 } bh_pool_t;
 
-/* Addresses of all servers, in known.h's hash table. Twice as many slots as all rows can have addresses with four each; of rows with five in
- * a full table, the last ones may have no place. */
+/* Addresses of all servers, in known.h's hash table. Twice as many slots as all rows can have addresses with four each;
+ * of rows with five in a full table, the last ones may have no place. */
 #define BH_KNOWN_SLOTS 16384
 typedef struct bh_known {
-    uint32_t mask;              /* moderator: slots in use less one */
+    uint32_t mask; /* moderator: slots in use less one */
     uint8_t pad[60];
     bh_address_t slots[BH_KNOWN_SLOTS]; /* moderator: zero: free */
 } bh_known_t;
 
-/* Senders that were heard lately and are not in the table: this many are shown. A word of eight cache lines is less than a page has room for. */
+/* Senders that were heard lately and are not in the table: this many are shown. A word of eight cache lines is less
+ * than a page has room for. */
 #define BH_SENDERS 8
 typedef struct bh_sender {
     bh_address_t address;
-    uint64_t heard_ms;          /* moderator: the last time; 0: none is here */
-    uint32_t counter;           /* moderator: bh_counter_t: why it is not */
-    uint32_t times;             /* moderator: datagrams */
+    uint64_t heard_ms; /* moderator: the last time; 0: none is here */
+    uint32_t counter;  /* moderator: bh_counter_t: why it is not */
+    uint32_t times;    /* moderator: datagrams */
 } bh_sender_t;
 
 /* What several announcements of a server say about its workers, because one alone is a moment. */
 typedef struct bh_spare {
-    uint64_t short_ms;          /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has more */
-    uint32_t workers;           /* moderator: idle ones: the least of the last two announcements and the mean of the last few */
+    /* moderator: since when each announcement has had few idle workers, see bh_workers_reserve(); 0: the last one has
+     * more */
+    uint64_t short_ms;
+    /* moderator: idle ones: the least of the last two announcements and the mean of the last few */
+    uint32_t workers;
     uint8_t pad[4];
 } bh_spare_t;
 
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
-    uint64_t magic;             /* BH_SEGMENT_MAGIC */
-    uint64_t layout;            /* BH_SEGMENT_LAYOUT of the build that made it */
-    uint64_t size;              /* bytes, with the children */
+    uint64_t magic;  /* BH_SEGMENT_MAGIC */
+    uint64_t layout; /* BH_SEGMENT_LAYOUT of the build that made it */
+    uint64_t size;   /* bytes, with the children */
     uint32_t child_slots;
-    uint32_t rows;              /* moderator: rows 0...rows-1 are or were in use */
-    uint32_t owner_epoch;       /* grows with each moderator; only the one that has it writes */
-    int32_t owner_pid;          /* that moderator; 0: none yet */
-    uint64_t beat_ms;           /* moderator: its last round */
-    uint64_t boot_id;           /* ours, made with the segment */
-    uint64_t sequence;          /* moderator: our last announcement's */
-    int32_t arriba;             /* moderator: speed of this machine; 0: not measured yet */
-    uint32_t unattended;        /* parent: 1 if no moderator writes and none will: serve everything here */
-    uint32_t children;          /* children: slots 0...children-1 are or were claimed */
-    uint32_t state;             /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
-    uint32_t stopping;          /* children: 1 from one that ends without a restart; moderator: 0, if httpd did not stop */
-    uint32_t balancers;             /* moderator: how many balancers there are, in units of this one: requests that the servers got from all, for each thousand of ours; 0: not known */
-    uint64_t late_told_ms;      /* children: when the next line about a late moderator may be written */
-    uint64_t deaf_ms;           /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
-    uint64_t announced_ms;      /* moderator: when it last announced anything; 0: never */
-    uint32_t asked;             /* moderator: requests that clients send here, over this httpd's share of all by capacity, thousandths; 0: not known */
+    uint32_t rows;        /* moderator: rows 0...rows-1 are or were in use */
+    uint32_t owner_epoch; /* grows with each moderator; only the one that has it writes */
+    int32_t owner_pid;    /* that moderator; 0: none yet */
+    uint64_t beat_ms;     /* moderator: its last round */
+    uint64_t boot_id;     /* ours, made with the segment */
+    uint64_t sequence;    /* moderator: our last announcement's */
+    int32_t arriba;       /* moderator: speed of this machine; 0: not measured yet */
+    uint32_t unattended;  /* parent: 1 if no moderator writes and none will: serve everything here */
+    uint32_t children;    /* children: slots 0...children-1 are or were claimed */
+    /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
+    uint32_t state;
+    /* children: 1 from one that ends without a restart; moderator: 0, if httpd did not stop */
+    uint32_t stopping;
+    /* moderator: how many balancers there are, in units of this one: requests that the servers got from all, for each
+     * thousand of ours; 0: not known */
+    uint32_t balancers;
+    uint64_t late_told_ms; /* children: when the next line about a late moderator may be written */
+    /* moderator: announcements are being lost: ages of rows count to this time; 0: none are */
+    uint64_t deaf_ms;
+    uint64_t announced_ms; /* moderator: when it last announced anything; 0: never */
+    /* moderator: requests that clients send here, over this httpd's share of all by capacity, thousandths; 0: not known
+     */
+    uint32_t asked;
     uint8_t pad0[12];
-    uint64_t arrivals;          /* children: requests that this httpd has received */
-    uint64_t forwarded;         /* children: of these, those that another server has sent on */
+    uint64_t arrivals;  /* children: requests that this httpd has received */
+    uint64_t forwarded; /* children: of these, those that another server has sent on */
     uint8_t pad1[48];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
-    bh_row_t rows_extended[BH_ROWS];     /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
-    bh_others_t others[BH_ROWS];         /* moderator: of the rows with the same number */
-    bh_spare_t spare[BH_ROWS];           /* moderator: of the rows with the same number */
-    bh_shared_t shared[BH_ROWS];         /* the same */
+    /* on cache lines: asserted below, Swift sees no type with an aligned attribute */
+    bh_row_t rows_extended[BH_ROWS];
+    bh_others_t others[BH_ROWS]; /* moderator: of the rows with the same number */
+    bh_spare_t spare[BH_ROWS];   /* moderator: of the rows with the same number */
+    bh_shared_t shared[BH_ROWS]; /* the same */
     bh_pool_t pools[BH_POOLS];
-    uint32_t known_turn;                 /* moderator: known[known_turn & 1] is read */
+    uint32_t known_turn; /* moderator: known[known_turn & 1] is read */
     uint8_t pad3[60];
     bh_known_t known[2];
 } bh_segment_t;
@@ -318,31 +358,44 @@ typedef struct bh_segment {
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
     BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 16 /* revision */,          \
-        sizeof(bh_segment_t)), sizeof(bh_row_t)), sizeof(bh_facts_t)), sizeof(serverstat)), sizeof(bh_child_t)),       \
-        offsetof(bh_segment_t, public_rows)), offsetof(bh_facts_t, hostname)), offsetof(bh_row_t, in_flight))
+                                                            sizeof(bh_segment_t)),                                     \
+                                                     sizeof(bh_row_t)),                                                \
+                                              sizeof(bh_facts_t)),                                                     \
+                                       sizeof(serverstat)),                                                            \
+                                sizeof(bh_child_t)),                                                                   \
+                         offsetof(bh_segment_t, public_rows)),                                                         \
+                  offsetof(bh_facts_t, hostname)),                                                                     \
+           offsetof(bh_row_t, in_flight))
 
 #ifdef __cplusplus
 #define BH_ASSERT(condition, text) static_assert(condition, text)
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0, "docs/serverstats.md draws bh_facts_t; it is copied by words");
+BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0,
+          "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has separate cache lines");
-BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4, "bh_row_is_plain() loads both at once");
-BH_ASSERT(offsetof(bh_row_t, before) == 2048 && sizeof(bh_row_t) == 2304 && offsetof(bh_row_t, in_flight) == 320 && offsetof(bh_row_t, latency) == 384
-          && offsetof(bh_row_t, failing) == 448 && offsetof(bh_row_t, evidence) == 512, "feedback has separate cache lines");
-BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8, "bh_row_latency() takes them as one array");
+BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4,
+          "bh_row_is_plain() loads both at once");
+BH_ASSERT(offsetof(bh_row_t, before) == 2048 && sizeof(bh_row_t) == 2304 && offsetof(bh_row_t, in_flight) == 320
+              && offsetof(bh_row_t, latency) == 384 && offsetof(bh_row_t, failing) == 448
+              && offsetof(bh_row_t, evidence) == 512,
+          "feedback has separate cache lines");
+BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8,
+          "bh_row_latency() takes them as one array");
 BH_ASSERT(sizeof(bh_sender_t) * BH_SENDERS % 64 == 0, "what follows begins on a cache line");
 BH_ASSERT(sizeof(bh_child_t) % 64 == 0, "a child's counts begin on a cache line");
 BH_ASSERT(offsetof(bh_segment_t, arrivals) % 64 == 0, "arrivals have a separate cache line");
 BH_ASSERT(offsetof(bh_segment_t, rows_extended) % 64 == 0, "each group of a row has separate cache lines");
 BH_ASSERT(sizeof(bh_segment_t) % 64 == 0, "the children's counts begin on a cache line");
-BH_ASSERT(offsetof(bh_segment_t, others) % 64 == 0 && offsetof(bh_segment_t, known_turn) % 64 == 0 && sizeof(bh_others_t) == 64,
+BH_ASSERT(offsetof(bh_segment_t, others) % 64 == 0 && offsetof(bh_segment_t, known_turn) % 64 == 0
+              && sizeof(bh_others_t) == 64,
           "a server's other addresses fill a cache line");
 BH_ASSERT(offsetof(bh_segment_t, shared) % 64 == 0 && sizeof(bh_shared_t) == 64 && sizeof(bh_pool_t) == 64,
           "counts of different servers do not slow each other");
-BH_ASSERT(BH_KNOWN_SLOTS == 8 * BH_ROWS && (BH_KNOWN_SLOTS & (BH_KNOWN_SLOTS - 1)) == 0, "half full where each row has four addresses");
+BH_ASSERT(BH_KNOWN_SLOTS == 8 * BH_ROWS && (BH_KNOWN_SLOTS & (BH_KNOWN_SLOTS - 1)) == 0,
+          "half full where each row has four addresses");
 BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
 
 /* ---- Making and recognising a segment: expressions that Swift cannot see ---- */
@@ -370,7 +423,9 @@ static inline const bh_row_t *_Nonnull bh_segment_row(const bh_segment_t *_Nonnu
     return &segment->rows_extended[id];
 }
 
-static inline bh_shared_t *_Nonnull bh_segment_shared(bh_segment_t *_Nonnull segment, uint32_t id) { return &segment->shared[id]; }
+static inline bh_shared_t *_Nonnull bh_segment_shared(bh_segment_t *_Nonnull segment, uint32_t id) {
+    return &segment->shared[id];
+}
 
 /* Connections to the row's server that wait in the pool of all children. */
 static inline uint32_t bh_shared_waiting(bh_segment_t *_Nonnull segment, uint32_t id) {
@@ -418,7 +473,8 @@ static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
 
 /* Bits of bh_doubt_t for all chains. */
 static inline uint32_t bh_row_all_doubts(const bh_row_t *_Nonnull row) { return bh_half_load(&row->doubts); }
-/* Microseconds that a request of ours took there lately; before the moderator has seen any, since the row got its server. 0: none. */
+/* Microseconds that a request of ours took there lately; before the moderator has seen any, since the row got its
+ * server. 0: none. */
 static inline uint64_t bh_row_mean_us(const bh_row_t *_Nonnull row) {
     uint64_t recent = bh_half_load(&row->recent_us), served = bh_word_load(&row->served);
     return recent ? recent : served ? bh_word_load(&row->service_us) / served : 0;
@@ -446,8 +502,8 @@ static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment,
     return longest;
 }
 
-/* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round, so that a table
- * does not age because no process reads the announcements. */
+/* Milliseconds after which a moderator without a round is late: it has one a second. Then ages count to its last round,
+ * so that a table does not age because no process reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
 /* Whether the moderator has been late for so long. */
@@ -456,7 +512,8 @@ static inline bool bh_segment_is_late(const bh_segment_t *_Nonnull segment, uint
     return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS;
 }
 
-/* The time to which ages of rows count: none grows older while the moderator is late, or while announcements are lost on their way to it. */
+/* The time to which ages of rows count: none grows older while the moderator is late, or while announcements are lost
+ * on their way to it. */
 static inline uint64_t bh_segment_age_clock(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
     uint64_t deaf = bh_word_load(&segment->deaf_ms);
     uint64_t clock = bh_segment_is_late(segment, now_ms) ? bh_word_load(&segment->beat_ms) : now_ms;
@@ -482,8 +539,8 @@ static inline const bh_facts_t *_Nonnull bh_row_whole(const bh_row_t *_Nonnull r
     return lock % BH_PHASES == BH_PHASE_FACTS ? &row->before : &row->facts;
 }
 
-/* Copies a consistent state of the row, also while the moderator writes it, is stopped or has died there. False only if the moderator has begun another phase
- * during each of BH_ROW_TRIES copies: skip the row then, and what was copied. */
+/* Copies a consistent state of the row, also while the moderator writes it, is stopped or has died there. False only if
+ * the moderator has begun another phase during each of BH_ROW_TRIES copies: skip the row then, and what was copied. */
 static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnull facts) {
     for (int try = 0; try < BH_ROW_TRIES; try++) {
         uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_ACQUIRE);
@@ -510,19 +567,27 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
     return false;
 }
 
-/* Idle workers that a server of this many is to keep: with fewer, one more request that waits for it may fill it. Less than MinSpareServers, 5, which a
- * prefork server keeps, however many of its children are busy. */
-static inline int32_t bh_workers_reserve(int32_t workers) { return workers >= 32 ? 4 : workers >= 16 ? workers / 8 : 1; }
+/* Idle workers that a server of this many is to keep: with fewer, one more request that waits for it may fill it. Less
+ * than MinSpareServers, 5, which a prefork server keeps, however many of its children are busy. */
+static inline int32_t bh_workers_reserve(int32_t workers) {
+    return workers >= 32 ? 4 : workers >= 16 ? workers / 8 : 1;
+}
 
-/* Since when the server of a row has said that it has few idle workers, and how many it has by its last two announcements. */
-static inline uint64_t bh_segment_short(const bh_segment_t *_Nonnull segment, uint32_t id) { return bh_word_load(&segment->spare[id].short_ms); }
-static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, uint32_t id) { return bh_half_load(&segment->spare[id].workers); }
+/* Since when the server of a row has said that it has few idle workers, and how many it has by its last two
+ * announcements. */
+static inline uint64_t bh_segment_short(const bh_segment_t *_Nonnull segment, uint32_t id) {
+    return bh_word_load(&segment->spare[id].short_ms);
+}
+static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, uint32_t id) {
+    return bh_half_load(&segment->spare[id].workers);
+}
 
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
-/* Whether a decision made at that time still holds for a server that it left: the row has the same server, and it takes requests. As the last
- * resort a server that is draining or shutting down was accepted, and still is. Looked at before each candidate is asked, so it reads row words only. */
+/* Whether a decision made at that time still holds for a server that it left: the row has the same server, and it takes
+ * requests. As the last resort a server that is draining or shutting down was accepted, and still is. Looked at before
+ * each candidate is asked, so it reads row words only. */
 static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_ms, bool last_resort) {
     if (bh_row_own(row)) return !bh_row_closed(row);
     uint64_t heard = bh_row_heard(row);
@@ -542,13 +607,15 @@ typedef enum bh_life {
 #define BH_LIFE_STALLED_MS 3000
 
 /* The same for the server that was tried, by the present table. */
-static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32_t id, const bh_facts_t *_Nonnull asked, uint64_t now_ms) {
+static inline bh_life_t bh_row_life(const bh_segment_t *_Nonnull segment, uint32_t id, const bh_facts_t *_Nonnull asked,
+                                    uint64_t now_ms) {
     const bh_row_t *row = bh_segment_row(segment, id);
     bh_facts_t facts;
     uint64_t heard = bh_row_heard(row);
     /* Not heard at all: the row is hidden, as rows are until a server has proven that it has the key. */
     if (bh_row_own(row) || !heard || !bh_row_copy(row, &facts)) return BH_LIFE_SHOWN;
-    /* Another boot id may be another build's after a graceful restart, which finishes requests under way; or the row has another server. */
+    /* Another boot id may be another build's after a graceful restart, which finishes requests under way; or the row
+     * has another server. */
     if (facts.boot_id != asked->boot_id) return BH_LIFE_ENDING;
     if (bh_segment_age_clock(segment, now_ms) > heard + BH_LIFE_SILENT_MS)
         return bh_half_load(&row->state) == BH_STATE_SHUTDOWN ? BH_LIFE_ENDING : BH_LIFE_NONE;
@@ -561,9 +628,10 @@ static inline bool bh_row_is_own(const bh_row_t *_Nonnull row, const bh_address_
            && bh_address_equals(facts.address, *address);
 }
 
-/* The row that is this httpd itself at an address and port; 0 if there is none (yet). hint: where it was the last time. */
-static inline uint32_t bh_segment_own_row(const bh_segment_t *_Nonnull segment, const bh_address_t *_Nonnull address, uint16_t port,
-                                          uint32_t hint) {
+/* The row that is this httpd itself at an address and port; 0 if there is none (yet). hint: where it was the last time.
+ */
+static inline uint32_t bh_segment_own_row(const bh_segment_t *_Nonnull segment, const bh_address_t *_Nonnull address,
+                                          uint16_t port, uint32_t hint) {
     uint32_t rows = bh_segment_rows(segment);
     if (hint < rows && bh_row_is_own(bh_segment_row(segment, hint), address, port)) return hint;
     for (uint32_t id = 0; id < rows; id++)
@@ -615,16 +683,20 @@ static inline bh_trouble_t bh_segment_trouble(const bh_segment_t *_Nonnull segme
 static inline const char *_Nonnull bh_trouble_text(bh_trouble_t trouble) {
     switch (trouble) {
     case BH_TROUBLE_NONE: return "";
-    case BH_TROUBLE_UNATTENDED: return "there is no moderator: it cannot start, and the error log says why (BH0201 to BH0208)";
+    case BH_TROUBLE_UNATTENDED:
+        return "there is no moderator: it cannot start, and the error log says why (BH0201 to BH0208)";
     case BH_TROUBLE_BEGINNING: return "the moderator has not begun yet";
     case BH_TROUBLE_LATE: return "the moderator does not work: its last round is more than 3 s ago";
-    case BH_TROUBLE_MUTE: return "nothing is announced and no server is heard: there is no MulticastStats line, or its network is away (BH0335)";
+    case BH_TROUBLE_MUTE:
+        return "nothing is announced and no server is heard: there is no MulticastStats line, or its network is away "
+               "(BH0335)";
     }
     return "";
 }
 
 /* One place of those that are shown. */
-static inline bool bh_segment_sender(const bh_segment_t *_Nonnull segment, uint32_t place, bh_sender_t *_Nonnull sender) {
+static inline bool bh_segment_sender(const bh_segment_t *_Nonnull segment, uint32_t place,
+                                     bh_sender_t *_Nonnull sender) {
     const bh_sender_t *from = &segment->senders[place % BH_SENDERS];
     sender->heard_ms = bh_word_load(&from->heard_ms);
     sender->address.high = bh_word_load(&from->address.high);
@@ -655,8 +727,8 @@ static inline void bh_half_store(uint32_t *_Nonnull word, uint32_t value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-static inline void bh_segment_set_sender(bh_segment_t *_Nonnull segment, uint32_t place, bh_address_t address, uint32_t counter, uint32_t times,
-                                         uint64_t heard_ms) {
+static inline void bh_segment_set_sender(bh_segment_t *_Nonnull segment, uint32_t place, bh_address_t address,
+                                         uint32_t counter, uint32_t times, uint64_t heard_ms) {
     bh_sender_t *to = &segment->senders[place % BH_SENDERS];
     bh_word_store(&to->heard_ms, 0);
     bh_word_store(&to->address.high, address.high);
@@ -669,7 +741,8 @@ static inline void bh_segment_set_sender(bh_segment_t *_Nonnull segment, uint32_
 static inline void bh_public_store(int *_Nonnull field, int value) { __atomic_store_n(field, value, __ATOMIC_RELAXED); }
 
 /* Begins a phase, and writes the copy of the facts that readers leave alone in it. */
-static inline void bh_row_write(bh_row_t *_Nonnull row, uint32_t lock, bh_facts_t *_Nonnull copy, const bh_facts_t *_Nonnull facts) {
+static inline void bh_row_write(bh_row_t *_Nonnull row, uint32_t lock, bh_facts_t *_Nonnull copy,
+                                const bh_facts_t *_Nonnull facts) {
     uint64_t words[sizeof(bh_facts_t) / 8], *to = (uint64_t *)(void *)copy;
     memcpy(words, facts, sizeof words);
     __atomic_store_n(&row->lock, lock, __ATOMIC_RELEASE);
@@ -677,7 +750,8 @@ static inline void bh_row_write(bh_row_t *_Nonnull row, uint32_t lock, bh_facts_
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) __atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
 }
 
-/* Replaces the facts of a row. What a writer that died has left half written is made whole first, if readers may need it. */
+/* Replaces the facts of a row. What a writer that died has left half written is made whole first, if readers may need
+ * it. */
 static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnull facts) {
     uint32_t lock = __atomic_load_n(&row->lock, __ATOMIC_RELAXED), rest = lock - lock % BH_PHASES + BH_PHASES;
     if (lock % BH_PHASES == BH_PHASE_BEFORE) {
@@ -690,7 +764,8 @@ static inline void bh_row_store(bh_row_t *_Nonnull row, const bh_facts_t *_Nonnu
     __atomic_store_n(&row->lock, rest + BH_PHASES, __ATOMIC_RELEASE);
 }
 
-static inline void bh_segment_set_spare(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t short_ms, uint32_t workers) {
+static inline void bh_segment_set_spare(bh_segment_t *_Nonnull segment, uint32_t id, uint64_t short_ms,
+                                        uint32_t workers) {
     bh_word_store(&segment->spare[id].short_ms, short_ms);
     bh_half_store(&segment->spare[id].workers, workers);
 }

@@ -54,7 +54,8 @@ int64_t csystem_wall_seconds(void);
 /* CPUs that this process may use, 0 if that cannot be found out; cpu_set_t is a matter of macros. */
 int csystem_cpu_count(void);
 
-/* The same CPUs as bits, CPU 0 is the lowest of the first word; returns how many words were filled, 0 if it cannot be found out. */
+/* The same CPUs as bits, CPU 0 is the lowest of the first word; returns how many words were filled, 0 if it cannot be
+ * found out. */
 int csystem_cpu_mask(uint64_t *_Nullable words, int count);
 
 /* sysconf names are macros over an enum. */
@@ -71,15 +72,16 @@ int csystem_udp_open(void);
 int csystem_udp_bind(int fd, uint32_t address, uint16_t port, bool reuse);
 /* Whether the descriptor is a UDP socket over IPv4, and where it is bound; -1 with errno if it is not. */
 int csystem_udp_name(int fd, uint32_t *_Nonnull address, uint16_t *_Nonnull port);
-/* Joins a multicast group on the interface with the index; index 0: on the one that has the address; both 0: the kernel's choice. */
+/* Joins a multicast group on the interface with the index; index 0: on the one that has the address; both 0: the
+ * kernel's choice. */
 int csystem_udp_join(int fd, uint32_t group, uint32_t interface_address, uint32_t index);
 /* Leaves a group that was joined on the interface with the index, which may be gone. */
 int csystem_udp_leave(int fd, uint32_t group, uint32_t index);
 /* Prepares a socket for sending to a multicast group: interface, hops, and our own host hears it too. */
 int csystem_udp_multicast(int fd, uint32_t interface_address, uint32_t index, int ttl);
 int csystem_udp_broadcast(int fd);
-/* Asks for a receive buffer of so many bytes, past the system's limit if this process may. Returns what the kernel gave: it
- * counts its own overhead in, so twice the wish is the whole of it. */
+/* Asks for a receive buffer of so many bytes, past the system's limit if this process may. Returns what the kernel
+ * gave: it counts its own overhead in, so twice the wish is the whole of it. */
 int csystem_udp_receive_buffer(int fd, int bytes);
 /* Without SO_REUSEADDR again. */
 int csystem_udp_forbid_sharing(int fd);
@@ -98,21 +100,23 @@ typedef struct csystem_datagram {
     uint32_t sender;
     uint16_t port;
 } csystem_datagram_t;
-/* Receives up to count, at most CSYSTEM_BATCH, datagrams without waiting (recvmmsg), each into its part of the room: size bytes a datagram.
- * Returns how many. mmsghdr holds pointers to pointers. */
-int csystem_udp_receive_batch(int fd, void *_Nonnull room, size_t size, csystem_datagram_t *_Nonnull datagrams, int count);
-/* One instruction of a classic BPF program: struct sock_filter, which Swift would know by another name on each platform. */
+/* Receives up to count, at most CSYSTEM_BATCH, datagrams without waiting (recvmmsg), each into its part of the room:
+ * size bytes a datagram. Returns how many. mmsghdr holds pointers to pointers. */
+int csystem_udp_receive_batch(int fd, void *_Nonnull room, size_t size, csystem_datagram_t *_Nonnull datagrams,
+                              int count);
+/* One instruction of a classic BPF program: struct sock_filter, which Swift would know by another name on each
+ * platform. */
 typedef struct csystem_filter_step {
     uint16_t code;
     uint8_t if_true;
     uint8_t if_false;
     uint32_t number;
 } csystem_filter_step_t;
-/* Lets the kernel run the program on each datagram before it takes room in the socket's buffer (SO_ATTACH_FILTER); count 0: none any more. Needs no
- * privilege. ENOPROTOOPT where the system has no such thing. */
+/* Lets the kernel run the program on each datagram before it takes room in the socket's buffer (SO_ATTACH_FILTER);
+ * count 0: none any more. Needs no privilege. ENOPROTOOPT where the system has no such thing. */
 int csystem_udp_filter(int fd, const csystem_filter_step_t *_Nullable steps, size_t count);
-/* What the socket's receive buffer holds and may hold, in bytes of the kernel's, and how many datagrams the kernel has dropped since the socket was
- * opened, by a filter or for want of room (SO_MEMINFO). */
+/* What the socket's receive buffer holds and may hold, in bytes of the kernel's, and how many datagrams the kernel has
+ * dropped since the socket was opened, by a filter or for want of room (SO_MEMINFO). */
 typedef struct csystem_buffer {
     uint32_t used;
     uint32_t limit;
@@ -125,8 +129,8 @@ int csystem_local_address(uint32_t destination, uint32_t *_Nonnull address);
 /* 0 if the address is one of this machine's, which a socket may be bound to; else -1 with errno. */
 int csystem_address_check(uint32_t address);
 
-/* The IPv4 address, network mask and broadcast address of an interface, and its index; a point-to-point or loopback interface has
- * address | ~mask for the broadcast address. */
+/* The IPv4 address, network mask and broadcast address of an interface, and its index; a point-to-point or loopback
+ * interface has address | ~mask for the broadcast address. */
 typedef struct csystem_interface {
     uint32_t address;
     uint32_t mask;
@@ -136,27 +140,27 @@ typedef struct csystem_interface {
 /* Writes up to capacity of this machine's IPv4 interfaces and returns how many. getifaddrs hands out sockaddr casts. */
 int csystem_interfaces(csystem_interface_t *_Nonnull list, int capacity);
 
-/* A socket on which the kernel tells when an interface, an IPv4 address or an IPv4 route comes, changes or goes (rtnetlink). Its macros walk
- * through casts. */
+/* A socket on which the kernel tells when an interface, an IPv4 address or an IPv4 route comes, changes or goes
+ * (rtnetlink). Its macros walk through casts. */
 int csystem_netlink_open(void);
 /* What was read from it. */
 typedef struct csystem_netlink_news {
-    bool changed;   /* there was at least one message */
-    bool lost;      /* there were more than the kernel keeps: anything may have changed */
-    uint32_t count; /* of the addresses below */
+    bool changed;      /* there was at least one message */
+    bool lost;         /* there were more than the kernel keeps: anything may have changed */
+    uint32_t count;    /* of the addresses below */
     uint32_t gone[32]; /* IPv4 addresses that were taken from an interface; with more of them, lost is set */
 } csystem_netlink_news_t;
 /* Reads all that waits, without waiting. */
 void csystem_netlink_read(int fd, csystem_netlink_news_t *_Nonnull news);
 
-/* A pair of sockets in which descriptors wait: those that are put in at one end can be taken at the other, by any process that has inherited
- * both, in the same order (SCM_RIGHTS, whose macros walk through casts). */
+/* A pair of sockets in which descriptors wait: those that are put in at one end can be taken at the other, by any
+ * process that has inherited both, in the same order (SCM_RIGHTS, whose macros walk through casts). */
 int csystem_store_open(int *_Nonnull in, int *_Nonnull out);
 /* Puts a copy of the descriptor in, with so many words, at most CSYSTEM_STORE_WORDS. */
 #define CSYSTEM_STORE_WORDS 32
 int csystem_store_put(int in, int fd, const uint32_t *_Nonnull words, int count);
-/* Takes the one that waits longest: its descriptor, -1 if the message had none. Returns how many words came with it; -1 with EAGAIN if the
- * store is empty. */
+/* Takes the one that waits longest: its descriptor, -1 if the message had none. Returns how many words came with it; -1
+ * with EAGAIN if the store is empty. */
 int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
 /* AF_UNIX stream sockets, likewise. */
@@ -168,8 +172,8 @@ ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
 
 /* Signals. Handlers and sigset_t macros are C. */
 
-/* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they stay blocked except in
- * csystem_wait. */
+/* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they
+ * stay blocked except in csystem_wait. */
 void csystem_catch_stop_signals(void);
 /* Whether one of them has arrived. */
 bool csystem_stop_requested(void);

@@ -14,7 +14,9 @@ struct BackoffTests {
         #expect(!outcome.lastResort)
     }
 
-    @Test(arguments: [(0, true), (FakeTable.now, true), (FakeTable.now + 16_000, false), (.max, true)] as [(UInt64, Bool)])
+    @Test(
+        arguments: [(0, true), (FakeTable.now, true), (FakeTable.now + 16_000, false), (.max, true)] as [(UInt64, Bool)]
+    )
     func backoffEnds(until: UInt64, stays: Bool) throws {
         #expect(try FakeTable([fine, FakeServer(backoff: until)]).decide([]).ids == (stays ? [0, 1] : [0]))
     }
@@ -53,14 +55,15 @@ struct BackoffTests {
     }
 
     /// What must not be done twice goes to others for two seconds after a back-off.
-    @Test(arguments: [
-        (FakeServer(backoff: FakeTable.now, refused: 1), 0, false),
-        (FakeServer(backoff: FakeTable.now, refused: 1), 1999, false),
-        (FakeServer(backoff: FakeTable.now, refused: 1), 2000, true),
-        (FakeServer(backoff: FakeTable.now + 5000, refused: 1), 0, false),
-        (FakeServer(backoff: FakeTable.now - 60_000, refused: 1), 0, true),  // refused long ago
-        (FakeServer(backoff: .max, refused: 1), 0, true),  // nobody's back-off
-    ] as [(FakeServer, UInt64, Bool)])
+    @Test(
+        arguments: [
+            (FakeServer(backoff: FakeTable.now, refused: 1), 0, false),
+            (FakeServer(backoff: FakeTable.now, refused: 1), 1999, false),
+            (FakeServer(backoff: FakeTable.now, refused: 1), 2000, true),
+            (FakeServer(backoff: FakeTable.now + 5000, refused: 1), 0, false),
+            (FakeServer(backoff: FakeTable.now - 60_000, refused: 1), 0, true),  // refused long ago
+            (FakeServer(backoff: .max, refused: 1), 0, true),  // nobody's back-off
+        ] as [(FakeServer, UInt64, Bool)])
     func doubtfulServers(server: FakeServer, later: UInt64, stays: Bool) throws {
         let now = FakeTable.now + later
         let table = FakeTable([fine, fine, server])

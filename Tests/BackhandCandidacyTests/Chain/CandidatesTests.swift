@@ -6,7 +6,9 @@ import Testing
 
 @testable import BackhandCandidacy
 
-private func server(_ address: String, load: Int32 = 0, own: Bool = false, heard: UInt64 = FakeTable.now, backoff: UInt64 = 0) -> FakeServer {
+private func server(
+    _ address: String, load: Int32 = 0, own: Bool = false, heard: UInt64 = FakeTable.now, backoff: UInt64 = 0
+) -> FakeServer {
     FakeServer(load: load, heard: heard, backoff: backoff, own: own, address: address)
 }
 
@@ -19,37 +21,40 @@ private let farAway = FakeTable.now + 1000
 
 /// Of which servers a list can consist, whoever is "here".
 struct CandidatesTests {
-    @Test(arguments: [
-        (0, [0, 1, 3, 5]), (2, [1, 2, 3, 5]), (4, [1, 3, 4, 5]),
-        // No such row: row 0 it is.
-        (6, [0, 1, 3, 5]), (.max, [0, 1, 3, 5]),
-    ] as [(UInt32, [Int32])])
+    @Test(
+        arguments: [
+            (0, [0, 1, 3, 5]), (2, [1, 2, 3, 5]), (4, [1, 3, 4, 5]),
+            // No such row: row 0 it is.
+            (6, [0, 1, 3, 5]), (.max, [0, 1, 3, 5]),
+        ] as [(UInt32, [Int32])])
     func ofOurOwnRowsOnlySelf(own: UInt32, ids: [Int32]) throws {
         #expect(FakeTable(machine).decide(try Chain([]), own: own).ids == ids)
     }
 
-    @Test(arguments: [
-        (["removeSelf"], [1, 3, 5]),
-        (["removeSelf", "addSelf"], [1, 3, 5, 2]),
-        (["addSelf"], [1, 2, 3, 5]),
-        (["byLoad"], [1, 2, 3, 5]),
-        (["byLoad 0.5"], [2, 1, 3, 5]),
-        (["byBusyChildren 1"], [2, 1, 3, 5]),
-    ] as [([String], [Int32])])
+    @Test(
+        arguments: [
+            (["removeSelf"], [1, 3, 5]),
+            (["removeSelf", "addSelf"], [1, 3, 5, 2]),
+            (["addSelf"], [1, 2, 3, 5]),
+            (["byLoad"], [1, 2, 3, 5]),
+            (["byLoad 0.5"], [2, 1, 3, 5]),
+            (["byBusyChildren 1"], [2, 1, 3, 5]),
+        ] as [([String], [Int32])])
     func functionsTakeItForSelf(chain: [String], ids: [Int32]) throws {
         #expect(FakeTable(machine).decide(try Chain(chain), own: 2).ids == ids)
     }
 
-    @Test(arguments: [
-        (["10.1.0.0/24"], 2, [2, 3]),
-        (["10.1.0.2"], 2, [2, 3]),
-        (["10.9.0.0/16"], 2, [2]),  // self always may
-        (["10.9.0.0/16"], 0, [0]),
-        (["10.0.0.0/24", "10.2.0.0/24"], 4, [1, 4, 5]),
-        (["0.0.0.0/0"], 4, [1, 3, 4, 5]),
-        (["::/0"], 4, [1, 3, 4, 5]),
-        (["2001:db8::/32"], 4, [4]),
-    ] as [([String], UInt32, [Int32])])
+    @Test(
+        arguments: [
+            (["10.1.0.0/24"], 2, [2, 3]),
+            (["10.1.0.2"], 2, [2, 3]),
+            (["10.9.0.0/16"], 2, [2]),  // self always may
+            (["10.9.0.0/16"], 0, [0]),
+            (["10.0.0.0/24", "10.2.0.0/24"], 4, [1, 4, 5]),
+            (["0.0.0.0/0"], 4, [1, 3, 4, 5]),
+            (["::/0"], 4, [1, 3, 4, 5]),
+            (["2001:db8::/32"], 4, [4]),
+        ] as [([String], UInt32, [Int32])])
     func networksOfTheRequest(networks: [String], own: UInt32, ids: [Int32]) throws {
         let accepted = try networks.map { try parseNetwork($0) }
         #expect(FakeTable(machine).decide(try Chain([]), own: own, accepted: accepted).ids == ids)

@@ -92,7 +92,8 @@ struct DecideTests {
     }
 
     private static let chain = [
-        "byAge 6", "byRandom", "byCost", "removeSelf", "byCPU", "byBusyChildren 3", "addSelf", "byLoad 0.5", "byLogWindow",
+        "byAge 6", "byRandom", "byCost", "removeSelf", "byCPU", "byBusyChildren 3", "addSelf", "byLoad 0.5",
+        "byLogWindow",
     ]
 
     @Test(arguments: 0..<5 as Range<UInt64>)

@@ -20,17 +20,22 @@ struct Sign {
 
 @Suite struct LifeTests {
     @Test(arguments: [
-        Sign(life: BH_LIFE_SHOWN), Sign(age: 6000, life: BH_LIFE_SHOWN), Sign(age: 6001, life: BH_LIFE_NONE), Sign(heard: false, life: BH_LIFE_SHOWN),
+        Sign(life: BH_LIFE_SHOWN), Sign(age: 6000, life: BH_LIFE_SHOWN), Sign(age: 6001, life: BH_LIFE_NONE),
+        Sign(heard: false, life: BH_LIFE_SHOWN),
         // It stops in peace.
-        Sign(state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_SHOWN), Sign(age: 6001, state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_ENDING),
+        Sign(state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_SHOWN),
+        Sign(age: 6001, state: BH_STATE_SHUTDOWN.rawValue, life: BH_LIFE_ENDING),
         Sign(age: 6001, state: BH_STATE_DRAINING.rawValue, life: BH_LIFE_NONE),
         Sign(age: 6001, state: BH_STATE_MAINTENANCE.rawValue, life: BH_LIFE_NONE),
         // Its processes.
-        Sign(stalled: 2999, life: BH_LIFE_SHOWN), Sign(stalled: 3000, life: BH_LIFE_NONE), Sign(stalled: .max, life: BH_LIFE_NONE),
+        Sign(stalled: 2999, life: BH_LIFE_SHOWN), Sign(stalled: 3000, life: BH_LIFE_NONE),
+        Sign(stalled: .max, life: BH_LIFE_NONE),
         // Started anew, or its row is another's; and its address is another.
-        Sign(boot: 8, life: BH_LIFE_ENDING), Sign(boot: 8, port: 81, life: BH_LIFE_ENDING), Sign(port: 81, life: BH_LIFE_SHOWN),
+        Sign(boot: 8, life: BH_LIFE_ENDING), Sign(boot: 8, port: 81, life: BH_LIFE_ENDING),
+        Sign(port: 81, life: BH_LIFE_SHOWN),
         // Our own moderator hears nothing: that says nothing of the server.
-        Sign(age: 60_000, moderatorAge: 59_000, life: BH_LIFE_SHOWN), Sign(age: 60_000, moderatorAge: 50_000, life: BH_LIFE_NONE),
+        Sign(age: 60_000, moderatorAge: 59_000, life: BH_LIFE_SHOWN),
+        Sign(age: 60_000, moderatorAge: 50_000, life: BH_LIFE_NONE),
         Sign(age: 60_000, own: true, life: BH_LIFE_SHOWN), Sign(heard: false, own: true, life: BH_LIFE_SHOWN),
     ])
     func life(_ sign: Sign) {

@@ -7,20 +7,25 @@ import Testing
 @testable import BackhandCandidacy
 
 struct LoadedFunctionTests {
-    /// Runs "byLoad, mine argument, byLoad" over servers with loads 500, 400, 300 …, so that byLoad turns the list round.
+    /// Runs "byLoad, mine argument, byLoad" over servers with loads 500, 400, 300 …, so that byLoad turns the list
+    /// round.
     private func decide(_ servers: Int, _ mine: bh_candidacy_fn) throws -> Outcome {
         let table = FakeTable(loads: (0..<servers).map { Int32(5000 - $0) })
         return table.decide(try Chain(["byLoad", "mine argument"], loaded: [1: mine]))
     }
 
     @Test func getsListContextAndArgument() throws {
-        let chain = try Chain(["mine some text"], loaded: [0: { context, servers, count, argument in
-            let seen = context!.assumingMemoryBound(to: Int32.self)
-            seen[0] = count.pointee
-            seen[1] = servers[1].id
-            seen[2] = Int32(argument![5])
-            return count.pointee
-        }])
+        let chain = try Chain(
+            ["mine some text"],
+            loaded: [
+                0: { context, servers, count, argument in
+                    let seen = context!.assumingMemoryBound(to: Int32.self)
+                    seen[0] = count.pointee
+                    seen[1] = servers[1].id
+                    seen[2] = Int32(argument![5])
+                    return count.pointee
+                }
+            ])
         var seen: [Int32] = [0, 0, 0]
         let outcome = FakeTable(count: 3).decide(chain, context: &seen)
         #expect(seen == [3, 1, Int32(UInt8(ascii: "t"))])
@@ -28,94 +33,142 @@ struct LoadedFunctionTests {
     }
 
     @Test func mayRemoveReorderAndAdd() throws {
-        #expect(try decide(3) { _, _, count, _ in
-            count.pointee = 1
-            return 1
-        }.ids == [2])
-        #expect(try decide(3) { _, servers, count, _ in
-            let first = servers[0]
-            servers[0] = servers[2]
-            servers[2] = first
-            return count.pointee
-        }.ids == [0, 1, 2])
-        let added = FakeTable(count: 3).decide(try Chain(["removeSelf", "mine"], loaded: [1: { _, servers, count, _ in
-            servers[Int(count.pointee)].id = 0
-            count.pointee += 1
-            return count.pointee
-        }]))
+        #expect(
+            try decide(3) { _, _, count, _ in
+                count.pointee = 1
+                return 1
+            }.ids == [2])
+        #expect(
+            try decide(3) { _, servers, count, _ in
+                let first = servers[0]
+                servers[0] = servers[2]
+                servers[2] = first
+                return count.pointee
+            }.ids == [0, 1, 2])
+        let added = FakeTable(count: 3).decide(
+            try Chain(
+                ["removeSelf", "mine"],
+                loaded: [
+                    1: { _, servers, count, _ in
+                        servers[Int(count.pointee)].id = 0
+                        count.pointee += 1
+                        return count.pointee
+                    }
+                ]))
         // It wrote the id only: the rest of that entry is empty.
         #expect(added.ids == [1, 2, 0] && added.modes == [0, 0, 0] && added.hosts == [nil, nil, nil])
         #expect(added.counts == [3, 2, 3])
-        #expect(try decide(3) { _, _, count, _ in
-            count.pointee = 0
-            return 0
-        }.ids == [])
+        #expect(
+            try decide(3) { _, _, count, _ in
+                count.pointee = 0
+                return 0
+            }.ids == [])
     }
 
     @Test func countDecidesNotTheReturnedNumber() throws {
-        #expect(try decide(3) { _, _, count, _ in
-            count.pointee = 2
-            return 3
-        }.ids == [2, 1])
+        #expect(
+            try decide(3) { _, _, count, _ in
+                count.pointee = 2
+                return 3
+            }.ids == [2, 1])
     }
 
     /// Each of them damages the list, too: it must come back as it was.
     private static let faulty: [(bh_fault_t, bh_candidacy_fn)] = [
-        (BH_FAULT_COUNT, { _, servers, count, _ in
-            servers[0].id = 1
-            count.pointee = -1
-            return -1
-        }),
-        (BH_FAULT_COUNT, { _, servers, count, _ in
-            servers[0].id = 1
-            count.pointee = MAXSERVERS + 1
-            return 0
-        }),
-        (BH_FAULT_COUNT, { _, _, count, _ in
-            count.pointee = .max
-            return 0
-        }),
-        (BH_FAULT_ID, { _, servers, count, _ in
-            servers[2].id = 5
-            return count.pointee
-        }),
-        (BH_FAULT_ID, { _, servers, count, _ in
-            servers[0].id = -1
-            return count.pointee
-        }),
-        (BH_FAULT_ID, { _, servers, count, _ in
-            servers[0].id = .max
-            return count.pointee
-        }),
-        (BH_FAULT_TWICE, { _, servers, count, _ in
-            servers[0].id = servers[4].id
-            return count.pointee
-        }),
+        (
+            BH_FAULT_COUNT,
+            { _, servers, count, _ in
+                servers[0].id = 1
+                count.pointee = -1
+                return -1
+            }
+        ),
+        (
+            BH_FAULT_COUNT,
+            { _, servers, count, _ in
+                servers[0].id = 1
+                count.pointee = MAXSERVERS + 1
+                return 0
+            }
+        ),
+        (
+            BH_FAULT_COUNT,
+            { _, _, count, _ in
+                count.pointee = .max
+                return 0
+            }
+        ),
+        (
+            BH_FAULT_ID,
+            { _, servers, count, _ in
+                servers[2].id = 5
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_ID,
+            { _, servers, count, _ in
+                servers[0].id = -1
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_ID,
+            { _, servers, count, _ in
+                servers[0].id = .max
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_TWICE,
+            { _, servers, count, _ in
+                servers[0].id = servers[4].id
+                return count.pointee
+            }
+        ),
         // Nothing was written behind the old count, where every id is 0.
-        (BH_FAULT_TWICE, { _, _, count, _ in
-            count.pointee += 1
-            return count.pointee
-        }),
-        (BH_FAULT_TWICE, { _, _, count, _ in
-            count.pointee = MAXSERVERS
-            return count.pointee
-        }),
-        (BH_FAULT_MODE, { _, servers, count, _ in
-            servers[4].mode = 2
-            return count.pointee
-        }),
-        (BH_FAULT_MODE, { _, servers, count, _ in
-            servers[0].mode = -1
-            return count.pointee
-        }),
-        (BH_FAULT_CANARY, { _, servers, count, _ in
-            servers[Int(MAXSERVERS)].id = 0
-            return count.pointee
-        }),
-        (BH_FAULT_CANARY, { _, servers, count, _ in
-            servers[Int(MAXSERVERS) + 3].hostheader = nil
-            return count.pointee
-        }),
+        (
+            BH_FAULT_TWICE,
+            { _, _, count, _ in
+                count.pointee += 1
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_TWICE,
+            { _, _, count, _ in
+                count.pointee = MAXSERVERS
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_MODE,
+            { _, servers, count, _ in
+                servers[4].mode = 2
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_MODE,
+            { _, servers, count, _ in
+                servers[0].mode = -1
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_CANARY,
+            { _, servers, count, _ in
+                servers[Int(MAXSERVERS)].id = 0
+                return count.pointee
+            }
+        ),
+        (
+            BH_FAULT_CANARY,
+            { _, servers, count, _ in
+                servers[Int(MAXSERVERS) + 3].hostheader = nil
+                return count.pointee
+            }
+        ),
     ]
 
     @Test(arguments: faulty.indices)
@@ -131,10 +184,15 @@ struct LoadedFunctionTests {
 
     @Test func idOfAnEmptyRowIsNone() throws {
         let table = FakeTable([FakeServer(), FakeServer(heard: 0), FakeServer()])
-        let outcome = table.decide(try Chain(["mine"], loaded: [0: { _, servers, count, _ in
-            servers[1].id = 1
-            return count.pointee
-        }]))
+        let outcome = table.decide(
+            try Chain(
+                ["mine"],
+                loaded: [
+                    0: { _, servers, count, _ in
+                        servers[1].id = 1
+                        return count.pointee
+                    }
+                ]))
         #expect(outcome.ids == [0, 2] && outcome.fault == Int32(BH_FAULT_ID.rawValue))
     }
 
@@ -173,7 +231,8 @@ struct LoadedFunctionTests {
             return count.pointee
         }
         let table = FakeTable(loads: [3000, 1000, 2000, 500, 800])
-        for last in ["byLoad", "byRandom", "byCost", "byCPU", "byLogWindow", "removeSelf", "byAge 6", "byBusyChildren"] {
+        for last in ["byLoad", "byRandom", "byCost", "byCPU", "byLogWindow", "removeSelf", "byAge 6", "byBusyChildren"]
+        {
             let outcome = table.decide(try Chain(["mine", last], loaded: [0: mark]))
             #expect(outcome.ids.count > 0)
             #expect(outcome.modes == outcome.ids.map { CChar($0 & 1) }, "\(last)")
@@ -221,7 +280,8 @@ struct LoadedFunctionTests {
             count.pointee = 0
             return 0
         }
-        let late = FakeTable(count: 3).decide(try Chain(["mine"], loaded: [0: breaks], broken: &broken), context: &broken)
+        let late = FakeTable(count: 3).decide(
+            try Chain(["mine"], loaded: [0: breaks], broken: &broken), context: &broken)
         #expect(late.ids == [0, 1, 2] && late.fault == 0)
     }
 

@@ -24,11 +24,14 @@ struct Look {
 @Suite struct SecondLookTests {
     @Test(arguments: [
         Look(holds: true),
-        Look(announced: draining, holds: false), Look(announced: shutdown, holds: false), Look(announced: maintenance, holds: false),
+        Look(announced: draining, holds: false), Look(announced: shutdown, holds: false),
+        Look(announced: maintenance, holds: false),
         Look(ordered: draining, holds: false), Look(ordered: maintenance, holds: false),
-        Look(announced: draining, lastResort: true, holds: true), Look(announced: shutdown, lastResort: true, holds: true),
+        Look(announced: draining, lastResort: true, holds: true),
+        Look(announced: shutdown, lastResort: true, holds: true),
         Look(ordered: draining, lastResort: true, holds: true),
-        Look(announced: maintenance, lastResort: true, holds: false), Look(ordered: maintenance, lastResort: true, holds: false),
+        Look(announced: maintenance, lastResort: true, holds: false),
+        Look(ordered: maintenance, lastResort: true, holds: false),
         // Expired, or hidden.
         Look(heard: 0, holds: false), Look(heard: 0, lastResort: true, holds: false),
         // Another server since the decision; in the same millisecond it may be the one that was chosen.

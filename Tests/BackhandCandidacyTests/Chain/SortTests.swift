@@ -52,7 +52,9 @@ struct SortTests {
                 run.gather()
                 var random = SplitMix64(seed: seed, stream: count)
                 let keys = (0..<count).map { _ in Int64(random.below(1 + count / 2)) }
-                let sorted = keys.enumerated().sorted { ($0.element, $0.offset) < ($1.element, $1.offset) }.map { Int32($0.offset) }
+                let sorted = keys.enumerated().sorted { ($0.element, $0.offset) < ($1.element, $1.offset) }.map {
+                    Int32($0.offset)
+                }
                 run.candidates.sort(first: first) { slot, _ in SortKey(keys[Int(slot.id)]) }
                 let ids = (0..<count).map { run.candidates.list[$0].id }
                 #expect(ids.prefix(first) == sorted.prefix(first))

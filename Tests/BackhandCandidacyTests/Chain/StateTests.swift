@@ -30,8 +30,11 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
         #expect(outcome.counts == [2, 2])
     }
 
-    @Test(arguments: [(draining, up, [1]), (shutdown, up, [1]), (up, draining, [1]), (maintenance, up, []), (up, maintenance, []),
-                      (shutdown, maintenance, []), (maintenance, draining, [])] as [(UInt32, UInt32, [Int32])])
+    @Test(
+        arguments: [
+            (draining, up, [1]), (shutdown, up, [1]), (up, draining, [1]), (maintenance, up, []), (up, maintenance, []),
+            (shutdown, maintenance, []), (maintenance, draining, []),
+        ] as [(UInt32, UInt32, [Int32])])
     func theLastResort(announced: UInt32, ordered: UInt32, left: [Int32]) throws {
         let outcome = try table([(up, up), (announced, ordered)]).decide(["removeSelf"])
         #expect(outcome.ids == left)
@@ -73,13 +76,18 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
     /// What was too old at the last round is too old now, and what was heard after it has no age.
     @Test func oldOnesStayOld() throws {
         let beat = FakeTable.now - 60_000
-        let table = FakeTable([FakeServer(heard: beat), FakeServer(heard: beat - 6001), FakeServer(heard: beat + 10), FakeServer(heard: beat - 6000)])
+        let table = FakeTable([
+            FakeServer(heard: beat), FakeServer(heard: beat - 6001), FakeServer(heard: beat + 10),
+            FakeServer(heard: beat - 6000),
+        ])
         bh_word_store(&table.segment.pointee.beat_ms, beat)
         #expect(try table.decide(["byAge 6"]).ids == [0, 2, 3])
     }
 
     /// While announcements are lost, ages count to the last time at which none were; and the greater delay counts.
-    @Test(arguments: [(0, 7000, false), (3000, 7000, true), (3000, 9001, false), (900, 7000, false), (900, 6800, true)] as [(UInt64, UInt64, Bool)])
+    @Test(
+        arguments: [(0, 7000, false), (3000, 7000, true), (3000, 9001, false), (900, 7000, false), (900, 6800, true)]
+            as [(UInt64, UInt64, Bool)])
     func agesCountToTheLastSoundRound(deaf: UInt64, age: UInt64, stays: Bool) throws {
         let table = FakeTable([FakeServer(), FakeServer(heard: FakeTable.now - age)])
         bh_word_store(&table.segment.pointee.deaf_ms, deaf == 0 ? 0 : FakeTable.now - deaf)
@@ -91,7 +99,9 @@ private func table(_ states: [(announced: UInt32, ordered: UInt32)]) -> FakeTabl
 
     /// A back-off ends when its time has come, whoever is late.
     @Test func backoffCountsRealTime() throws {
-        let table = FakeTable([FakeServer(), FakeServer(backoff: FakeTable.now - 1), FakeServer(backoff: FakeTable.now + 1)])
+        let table = FakeTable([
+            FakeServer(), FakeServer(backoff: FakeTable.now - 1), FakeServer(backoff: FakeTable.now + 1),
+        ])
         bh_word_store(&table.segment.pointee.beat_ms, FakeTable.now - 60_000)
         #expect(try table.decide([]).ids == [0, 1])
     }

@@ -32,7 +32,9 @@ struct ParseStepTests {
     @Test func idsCountFromOneInOrder() throws {
         #expect(CandidacyFunction.lastID == Int32(Self.names.count))
         for (index, name) in Self.names.enumerated() {
-            #expect(try parseStep(name: name, argument: name == "bySample" ? "2" : name == "byResource" ? "id > 0" : nil).function == Int32(index + 1))
+            #expect(
+                try parseStep(name: name, argument: name == "bySample" ? "2" : name == "byResource" ? "id > 0" : nil)
+                    .function == Int32(index + 1))
             #expect(functionName(Int32(index + 1)).map { String(cString: $0) } == name)
         }
         for id in [0, -1, CandidacyFunction.lastID + 1, .max, .min] { #expect(functionName(id) == nil) }
@@ -49,13 +51,15 @@ struct ParseStepTests {
         #expect(try parseStep(name: "byAge", argument: nil).argument == nil)
     }
 
-    @Test(arguments: [
-        ("byAge", nil, 20_000), ("byAge", "6", 6000), ("byAge", "2.5", 2500), ("byAge", "0.001", 1),
-        ("byAge", "86400", 86_400_000), ("byAge", "86400.000", 86_400_000), ("byAge", "007", 7000),
-        ("byLoad", nil, 0), ("byLoad", "0", 0), ("byLoad", "0.5", 500), ("byLoad", "0.25", 250), ("byLoad", "1000", 1_000_000),
-        ("byBusyChildren", nil, 0), ("byBusyChildren", "0", 0), ("byBusyChildren", "12", 12),
-        ("byBusyChildren", "1000000", 1_000_000), ("byCost", nil, 0),
-    ] as [(String, String?, Int32)])
+    @Test(
+        arguments: [
+            ("byAge", nil, 20_000), ("byAge", "6", 6000), ("byAge", "2.5", 2500), ("byAge", "0.001", 1),
+            ("byAge", "86400", 86_400_000), ("byAge", "86400.000", 86_400_000), ("byAge", "007", 7000),
+            ("byLoad", nil, 0), ("byLoad", "0", 0), ("byLoad", "0.5", 500), ("byLoad", "0.25", 250),
+            ("byLoad", "1000", 1_000_000),
+            ("byBusyChildren", nil, 0), ("byBusyChildren", "0", 0), ("byBusyChildren", "12", 12),
+            ("byBusyChildren", "1000000", 1_000_000), ("byCost", nil, 0),
+        ] as [(String, String?, Int32)])
     func readsNumbers(name: String, argument: String?, number: Int32) throws {
         #expect(try parse(name, argument).number == number)
     }
@@ -65,9 +69,12 @@ struct ParseStepTests {
     private static let busy = "is not a whole number of workers from 0 to 1000000"
 
     @Test(arguments: [
-        ("byAge", "0"), ("byAge", "0.000"), ("byAge", "-1"), ("byAge", "+1"), ("byAge", ""), ("byAge", "6s"), ("byAge", " 6"),
-        ("byAge", "6 "), ("byAge", "."), ("byAge", "6."), ("byAge", ".5"), ("byAge", "1.2.3"), ("byAge", "1,5"), ("byAge", "1e3"),
-        ("byAge", "0x10"), ("byAge", "nan"), ("byAge", "inf"), ("byAge", "86400.001"), ("byAge", "86401"), ("byAge", "2.5001"),
+        ("byAge", "0"), ("byAge", "0.000"), ("byAge", "-1"), ("byAge", "+1"), ("byAge", ""), ("byAge", "6s"),
+        ("byAge", " 6"),
+        ("byAge", "6 "), ("byAge", "."), ("byAge", "6."), ("byAge", ".5"), ("byAge", "1.2.3"), ("byAge", "1,5"),
+        ("byAge", "1e3"),
+        ("byAge", "0x10"), ("byAge", "nan"), ("byAge", "inf"), ("byAge", "86400.001"), ("byAge", "86401"),
+        ("byAge", "2.5001"),
         ("byAge", "99999999999999999999999"), ("byAge", "4294967296"), ("byAge", "18446744073709551616"),
         ("byAge", "99999999999999.9"),
     ])
@@ -97,7 +104,9 @@ struct ParseStepTests {
         "", " ", "a b", "a;b", "a,b", "a&b", "a\"", "SID=\t", "\u{7f}", "é", String(repeating: "x", count: 65),
     ])
     func refusesBadIdentifiers(argument: String) {
-        #expect(complaint("bySession", argument)!.contains("' is not an identifier of 1 to 64 printable characters without blanks"))
+        #expect(
+            complaint("bySession", argument)!.contains(
+                "' is not an identifier of 1 to 64 printable characters without blanks"))
     }
 
     @Test(arguments: ["PHPSESSID=", "sid", "JSESSIONID=", "__Host-s=s:", String(repeating: "x", count: 64)])
@@ -106,7 +115,8 @@ struct ParseStepTests {
     }
 
     @Test(arguments: [
-        "", "%", "%%", "%S", "%-S", "%0S", "%00S", "%100S", "%-0H", "%2", "%-", "%2s", "%2h", "%2X", "%+2S", "%--2S", "% 2S", "%2S%",
+        "", "%", "%%", "%S", "%-S", "%0S", "%00S", "%100S", "%-0H", "%2", "%-", "%2s", "%2h", "%2X", "%+2S", "%--2S",
+        "% 2S", "%2S%",
         "a b", "www:80", "www/", "www@", "[::1]", "a\r\nb", "é", "%-2S.%-2H:8080",
     ])
     func refusesBadFormats(argument: String) {
@@ -115,8 +125,9 @@ struct ParseStepTests {
             let isShown = character.isASCII && !character.isWhitespace || character == " "
             return isShown ? String(character) : String(repeating: "?", count: character.utf8.count)
         }
-        #expect(text == "HTTPRedirectToName: '\(shown.joined())' is not "
-            + "a format of letters, digits, '.', '-', '_' and %#S, %-#S, %#H, %-#H, where # is 1 to 99")
+        #expect(
+            text == "HTTPRedirectToName: '\(shown.joined())' is not "
+                + "a format of letters, digits, '.', '-', '_' and %#S, %-#S, %#H, %-#H, where # is 1 to 99")
     }
 
     @Test(arguments: ["%-2S.%-2H", "%2S", "%1H", "%99S", "%02S", "www.example.com", "w_1-%-3S.x", "%1S%1S%1H"])
@@ -129,7 +140,9 @@ struct ParseStepTests {
     }
 
     @Test func missingArgumentWithoutDefault() {
-        let strict = CandidacyFunction("strict", .whole("a number of apples", from: 1, through: 9, otherwise: nil)) { _, _ in }
+        let strict = CandidacyFunction("strict", .whole("a number of apples", from: 1, through: 9, otherwise: nil)) {
+            _, _ in
+        }
         #expect(throws: ConfigurationError.self) { () throws(ConfigurationError) in try strict.read(nil) }
         do throws(ConfigurationError) { _ = try strict.read(nil) } catch {
             #expect(error.text == "strict needs an argument: a number of apples from 1 to 9")

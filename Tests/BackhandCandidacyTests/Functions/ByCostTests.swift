@@ -24,17 +24,19 @@ struct ByCostTests {
     }
 
     /// Computed from the formula of the paper by hand, n = 6 and L = 4.
-    @Test(arguments: [
-        (0, 0, 2), (4000, 0, 7), (0, 0.5, 1 + 2.449_489_743), (2000, 1, 6 + 2.449_489_743),
-    ] as [(Double, Double, Double)])
+    @Test(
+        arguments: [
+            (0, 0, 2), (4000, 0, 7), (0, 0.5, 1 + 2.449_489_743), (2000, 1, 6 + 2.449_489_743),
+        ] as [(Double, Double, Double)])
     func presentCost(load: Double, memory: Double, cost: Double) {
         let scale = CostScale(servers: 6, limit: 4000)
         #expect(abs(scale.present(Usage(load: load, memory: memory, jobMemory: 0)) - cost) < 1e-8)
     }
 
-    @Test(arguments: [
-        (0, 0, 0), (1000, 0.5, 0.25), (3500, 1, 1), (4000, 0.9, 0.001),
-    ] as [(Double, Double, Double)])
+    @Test(
+        arguments: [
+            (0, 0, 0), (1000, 0.5, 0.25), (3500, 1, 1), (4000, 0.9, 0.001),
+        ] as [(Double, Double, Double)])
     func marginalCostIsTheDifference(load: Double, memory: Double, job: Double) {
         let scale = CostScale(servers: 6, limit: 4000)
         let before = scale.present(Usage(load: load, memory: memory, jobMemory: 0))
@@ -61,7 +63,8 @@ struct ByCostTests {
     }
 
     @Test func highWaterMarkWeighsLoadLess() throws {
-        // L = 1: 2^0.3 - 1 = 0.231 of memory outweighs what load 0.1 costs. L = 64: memory rules. The values turn at another load.
+        // L = 1: 2^0.3 - 1 = 0.231 of memory outweighs what load 0.1 costs. L = 64: memory rules. The values turn at
+        // another load.
         var left = server(load: 1000, worker: 300)
         let right = server(used: 500, worker: 300)
         // L = 1: 2^1(2-1) + 0.231 = 2.231 against 1 + 1.414*0.231 = 1.327.
@@ -72,10 +75,11 @@ struct ByCostTests {
     }
 
     @Test func limitIsNeverBelowTheLargestLoad() throws {
-        // Announced marks are 1, yet loads reach 30: L = 32. n = 2: 2^(4/32)*r + 0.231 = 0.255 against r + 0.327 = 0.349.
-        // With L = 1 the first would cost 16 + 0.231.
+        // Announced marks are 1, yet loads reach 30: L = 32. n = 2: 2^(4/32)*r + 0.231 = 0.255 against r + 0.327 =
+        // 0.349. With L = 1 the first would cost 16 + 0.231.
         let servers = [
-            server(load: 4000, worker: 300), server(used: 500, worker: 300), server(load: 30_000, used: 1000, worker: 1000),
+            server(load: 4000, worker: 300), server(used: 500, worker: 300),
+            server(load: 30_000, used: 1000, worker: 1000),
         ]
         #expect(try order(servers) == [0, 1, 2])
     }

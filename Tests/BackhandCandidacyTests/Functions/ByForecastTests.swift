@@ -8,7 +8,8 @@ import Testing
 @Suite struct ByForecastTests {
     /// Four cores of arriba 400,000, twelve requests in 20 ms each.
     private var usual: FakeServer {
-        FakeServer(arriba: 400_000, capacity: 1600, mean: 3, announcedTime: 20_000, inFlight: 1, sentMean: 1, time: 20_000)
+        FakeServer(
+            arriba: 400_000, capacity: 1600, mean: 3, announcedTime: 20_000, inFlight: 1, sentMean: 1, time: 20_000)
     }
 
     private func with(_ change: (inout FakeServer) -> Void) -> FakeServer {
@@ -33,7 +34,11 @@ import Testing
             // Half of its answers are errors: a sixteenth
             (with { $0.errors = 500_000 }, 1000, 0.0025 * 20_000 * 16),
             // Nothing seen here: what it announces
-            (with { $0.time = 0; $0.announcedTime = 8000 }, 1000, 0.0025 * 8000),
+            (
+                with {
+                    $0.time = 0; $0.announcedTime = 8000
+                }, 1000, 0.0025 * 8000
+            ),
         ]
         for (server, balancers, expected) in cases {
             let table = FakeTable([usual, server])
@@ -45,7 +50,11 @@ import Testing
 
     /// Here what is in flight is known exactly, whatever was announced.
     @Test func selfIsExact() throws {
-        let table = FakeTable([with { $0.inFlight = 5; $0.sentMean = 1; $0.mean = 3; $0.own = true }, usual])
+        let table = FakeTable([
+            with {
+                $0.inFlight = 5; $0.sentMean = 1; $0.mean = 3; $0.own = true
+            }, usual,
+        ])
         table.segment.pointee.balancers = 8000
         #expect(abs(squared(table, 0, isOwn: true) / (6.0 / 1600 * 20_000 * 6 / 4) - 1) < 1e-6)
     }
@@ -53,7 +62,8 @@ import Testing
     /// Row 0 is ourselves, and exactly one request is here.
     @Test func order() throws {
         let table = FakeTable([
-            with { $0.capacity = 800 }, usual, with { $0.inFlight = 4 }, with { $0.time = 15_000 }, with { $0.errors = 900_000 },
+            with { $0.capacity = 800 }, usual, with { $0.inFlight = 4 }, with { $0.time = 15_000 },
+            with { $0.errors = 900_000 },
         ])
         #expect(try table.decide(["byForecast"]).ids == [0, 3, 1, 2, 4])
     }
@@ -67,20 +77,34 @@ import Testing
 
     /// Nobody's time is known of one: it is as good as the best of the others, and not free.
     @Test func withoutTimes() throws {
-        let table = FakeTable([FakeServer(heard: 0), with { $0.time = 0; $0.announcedTime = 0; $0.inFlight = 3 }, usual, with { $0.time = 60_000 }])
+        let table = FakeTable([
+            FakeServer(heard: 0),
+            with {
+                $0.time = 0; $0.announcedTime = 0; $0.inFlight = 3
+            }, usual, with { $0.time = 60_000 },
+        ])
         #expect(try table.decide(["byForecast"]).ids == [2, 1, 3])
     }
 
     /// Nothing was seen of anybody: the best that was announced counts for who announces nothing.
     @Test func announcedTimesOnly() throws {
-        let told = with { $0.time = 0; $0.announcedTime = 15_000 }
-        let silent = with { $0.time = 0; $0.announcedTime = 0; $0.inFlight = 3 }
+        let told = with {
+            $0.time = 0; $0.announcedTime = 15_000
+        }
+        let silent = with {
+            $0.time = 0; $0.announcedTime = 0; $0.inFlight = 3
+        }
         #expect(try table([silent, told, told]).decide(["byForecast"]).ids.last == 1)
     }
 
     /// Servers without a time take their places among the first 32 as in a full sort.
     @Test func manyWithoutTimes() throws {
-        let some = (0..<200).map { id in with { $0.time = id % 3 == 0 ? 0 : UInt64(10_000 + id * 37 % 200 * 1000); $0.announcedTime = 0; $0.inFlight = UInt32(id % 7) } }
+        let some = (0..<200).map { id in
+            with {
+                $0.time = id % 3 == 0 ? 0 : UInt64(10_000 + id * 37 % 200 * 1000); $0.announcedTime = 0;
+                $0.inFlight = UInt32(id % 7)
+            }
+        }
         let all = table(some)
         let ids = try all.decide(["byForecast"]).ids
         #expect(ids.sorted() == Array(1...200))

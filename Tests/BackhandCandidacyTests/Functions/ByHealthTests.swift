@@ -10,16 +10,25 @@ import Testing
     private let works = FakeServer(time: 10_000)
     private let fails = FakeServer(doubts: [BH_DOUBT_FAILING], time: 10_000, errors: 900_000)
 
-    /// What the evidence made of it, and whether it is dropped: not for wrong answers, and not by the request that looks whether it works again.
-    @Test(arguments: [([BH_DOUBT_FAILING], 1000, true), ([BH_DOUBT_FAILING, BH_DOUBT_FAILS], 1000, true), ([BH_DOUBT_WRONG], 1000, false), ([], 1000, false),
-                      ([BH_DOUBT_FAILING], 0, false)] as [([bh_doubt_t], UInt64, Bool)])
+    /// What the evidence made of it, and whether it is dropped: not for wrong answers, and not by the request that
+    /// looks whether it works again.
+    @Test(
+        arguments: [
+            ([BH_DOUBT_FAILING], 1000, true), ([BH_DOUBT_FAILING, BH_DOUBT_FAILS], 1000, true),
+            ([BH_DOUBT_WRONG], 1000, false), ([], 1000, false),
+            ([BH_DOUBT_FAILING], 0, false),
+        ] as [([bh_doubt_t], UInt64, Bool)])
     func vectors(doubts: [bh_doubt_t], probe: UInt64, isBroken: Bool) throws {
         let table = FakeTable([works, FakeServer(doubts: doubts, probe: FakeTable.now + probe, time: 10_000), works])
         #expect(Set(try table.decide(["byHealth"]).ids) == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
-    /// What it announces counts only as long as the chain has had no answer from it, and one request in 64 looks all the same.
-    @Test(arguments: [(499_999, false, false), (500_000, false, true), (1_000_000, false, true), (1_000_000, true, false)] as [(UInt32, Bool, Bool)])
+    /// What it announces counts only as long as the chain has had no answer from it, and one request in 64 looks all
+    /// the same.
+    @Test(
+        arguments: [
+            (499_999, false, false), (500_000, false, true), (1_000_000, false, true), (1_000_000, true, false),
+        ] as [(UInt32, Bool, Bool)])
     func announced(errors: UInt32, answered: Bool, isBroken: Bool) throws {
         let table = FakeTable([works, FakeServer(announcedErrors: errors), works])
         let asked = bh_asked_t(client: 1, url: 1)
@@ -39,8 +48,12 @@ import Testing
     }
 
     /// Which of the servers fail, and what is left: never fewer than half.
-    @Test(arguments: [("f", [0]), ("fw", [1]), ("ff", [0, 1]), ("wffw", [0, 3]), ("fffw", [3, 0, 1, 2]), ("ffwf", [2, 0, 1, 3]), ("wfw", [0, 2]), ("fwf", [1, 0, 2])]
-              as [(String, [Int32])])
+    @Test(
+        arguments: [
+            ("f", [0]), ("fw", [1]), ("ff", [0, 1]), ("wffw", [0, 3]), ("fffw", [3, 0, 1, 2]), ("ffwf", [2, 0, 1, 3]),
+            ("wfw", [0, 2]), ("fwf", [1, 0, 2]),
+        ]
+            as [(String, [Int32])])
     func floor(servers: String, left: [Int32]) throws {
         let table = FakeTable(servers.map { $0 == "f" ? fails : works })
         #expect(try table.decide(["byHealth"]).ids == left)
@@ -50,7 +63,8 @@ import Testing
     @Test(arguments: [(1, 2), (2, 3), (3, 4), (4, 4)])
     func refusingOnesCount(refusing: Int, left: Int) throws {
         let away = FakeServer(backoff: FakeTable.now + 1000)
-        let table = FakeTable([works, fails, works] + (refusing > 2 ? [works] : []) + Array(repeating: away, count: refusing))
+        let table = FakeTable(
+            [works, fails, works] + (refusing > 2 ? [works] : []) + Array(repeating: away, count: refusing))
         let ids = try table.decide(["byHealth"]).ids
         #expect(ids.count == left)
         #expect(ids.last == 1 || !ids.contains(1))
@@ -59,7 +73,8 @@ import Testing
     /// Nobody is dropped then, and who works, but should get nothing, comes before who fails and who refuses.
     @Test func lastResort() throws {
         let table = FakeTable([
-            FakeServer(heard: 0), FakeServer(backoff: FakeTable.now + 1000), fails, FakeServer(), FakeServer(backoff: FakeTable.now + 900), works,
+            FakeServer(heard: 0), FakeServer(backoff: FakeTable.now + 1000), fails, FakeServer(),
+            FakeServer(backoff: FakeTable.now + 900), works,
         ])
         bh_half_store(&bh_segment_row_mutable(table.segment, 3).pointee.state, BH_STATE_DRAINING.rawValue)
         bh_half_store(&bh_segment_row_mutable(table.segment, 2).pointee.state, BH_STATE_DRAINING.rawValue)

@@ -8,7 +8,9 @@ struct ByRandomTests {
     @Test(arguments: [1, 0x1_0000_0000, 0x9e37_79b9_7f4a_7c15] as [UInt64])
     func eachOfFiveIsFirstEquallyOften(stride: UInt64) throws {
         var firsts = Array(repeating: 0, count: 5)
-        try FakeTable(count: 5).decideOften(["byRandom"], seeds: Self.seeds, stride: stride) { firsts[Int($0[0].id)] += 1 }
+        try FakeTable(count: 5).decideOften(["byRandom"], seeds: Self.seeds, stride: stride) {
+            firsts[Int($0[0].id)] += 1
+        }
         for count in firsts { #expect(abs(count - 20_000) <= 600) }
     }
 
@@ -31,7 +33,8 @@ struct ByRandomTests {
         for count in inWindow { #expect(abs(count - 25_000) <= 750) }
     }
 
-    /// With four of sixteen in the window, the k-th best (from 0) is the best in it with probability C(15-k, 3)/C(16, 4).
+    /// With four of sixteen in the window, the k-th best (from 0) is the best in it with probability C(15-k, 3)/C(16,
+    /// 4).
     @Test func bestOfTheWindowServes() throws {
         var served = Array(repeating: 0, count: 16)
         try FakeTable(loads: (0..<16).map { $0 * 100 })

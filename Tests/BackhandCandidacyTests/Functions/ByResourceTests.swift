@@ -8,61 +8,76 @@ import Testing
 @testable import BackhandCandidacy
 
 @Suite struct ByResourceTests {
-    /// Three servers with 256, 512 and 1024 megabytes available of 2048, idle for 10, 20 and 90 %, with loads of 0.5, 2 and 0.
+    /// Three servers with 256, 512 and 1024 megabytes available of 2048, idle for 10, 20 and 90 %, with loads of 0.5, 2
+    /// and 0.
     private let table = FakeTable([
-        FakeServer(load: 500, highWaterMark: 4000, cpu: 100, totalMemory: 2048, availableMemory: 256, workers: 10, idleWorkers: 1),
-        FakeServer(load: 2000, highWaterMark: 4000, cpu: 200, totalMemory: 2048, availableMemory: 512, workers: 10, idleWorkers: 5),
-        FakeServer(load: 0, highWaterMark: 4000, cpu: 900, totalMemory: 2048, availableMemory: 1024, workers: 10, idleWorkers: 10),
+        FakeServer(
+            load: 500, highWaterMark: 4000, cpu: 100, totalMemory: 2048, availableMemory: 256, workers: 10,
+            idleWorkers: 1),
+        FakeServer(
+            load: 2000, highWaterMark: 4000, cpu: 200, totalMemory: 2048, availableMemory: 512, workers: 10,
+            idleWorkers: 5),
+        FakeServer(
+            load: 0, highWaterMark: 4000, cpu: 900, totalMemory: 2048, availableMemory: 1024, workers: 10,
+            idleWorkers: 10),
     ])
 
-    @Test(arguments: [
-        // The example of the page.
-        ("amem >= 512 && cpu > 200", [2]), ("amem > 512 || cpu == 100", [0, 2]), ("amem>256&&cpu<900", [1]),
-        // Each comparison.
-        ("amem < 512", [0]), ("amem <= 512", [0, 1]), ("amem > 512", [2]), ("amem >= 512", [1, 2]), ("amem == 512", [1]), ("amem != 512", [0, 2]),
-        // Arithmetic, from left to right, products first.
-        ("amem * 4 < tmem", [0]), ("amem / tmem >= 0.25", [1, 2]), ("nservers - aservers > 4", [0, 1]), ("aservers + 5 == nservers", [1]),
-        ("10 - 5 - 5 == 0", [0, 1, 2]), ("2 + 2 * 2 == 6", [0, 1, 2]), ("(2 + 2) * 2 == 8", [0, 1, 2]), ("16 / 4 / 2 == 2", [0, 1, 2]),
-        ("-amem < -512", [2]), ("2 - -2 == 4", [0, 1, 2]), ("--1 == 1", [0, 1, 2]), ("0.125 * 8 == 1", [0, 1, 2]),
-        // && before ||, ! before both.
-        ("1 == 1 || 1 == 1 && 1 == 2", [0, 1, 2]), ("(1 == 1 || 1 == 1) && 1 == 2", []), ("!(amem > 512)", [0, 1]), ("!!(amem > 512)", [2]),
-        ("!(amem > 512) && cpu > 100", [1]), ("!(1 == 2) || 1 == 1 && 1 == 2", [0, 1, 2]),
-        // Units of the status JSON where it has the name.
-        ("load < 2", [0, 2]), ("load <= 2", [0, 1, 2]), ("load_hwm == 4", [0, 1, 2]), ("cpu_idle > 0.15", [1, 2]), ("id > 0", [1, 2]),
-        // What cannot be divided.
-        ("1 / 0 > 999999999999999", [0, 1, 2]), ("0 / 0 == 0 / 0", []), ("0 / 0 != 1", [0, 1, 2]), ("!(0 / 0 < 1)", [0, 1, 2]), ("amem / (cpu - 200) > 0", [2, 1].sorted()),
-        (" \t( amem ) > ( 512 ) ", [2]),
-    ] as [(String, [Int32])])
+    @Test(
+        arguments: [
+            // The example of the page.
+            ("amem >= 512 && cpu > 200", [2]), ("amem > 512 || cpu == 100", [0, 2]), ("amem>256&&cpu<900", [1]),
+            // Each comparison.
+            ("amem < 512", [0]), ("amem <= 512", [0, 1]), ("amem > 512", [2]), ("amem >= 512", [1, 2]),
+            ("amem == 512", [1]), ("amem != 512", [0, 2]),
+            // Arithmetic, from left to right, products first.
+            ("amem * 4 < tmem", [0]), ("amem / tmem >= 0.25", [1, 2]), ("nservers - aservers > 4", [0, 1]),
+            ("aservers + 5 == nservers", [1]),
+            ("10 - 5 - 5 == 0", [0, 1, 2]), ("2 + 2 * 2 == 6", [0, 1, 2]), ("(2 + 2) * 2 == 8", [0, 1, 2]),
+            ("16 / 4 / 2 == 2", [0, 1, 2]),
+            ("-amem < -512", [2]), ("2 - -2 == 4", [0, 1, 2]), ("--1 == 1", [0, 1, 2]), ("0.125 * 8 == 1", [0, 1, 2]),
+            // && before ||, ! before both.
+            ("1 == 1 || 1 == 1 && 1 == 2", [0, 1, 2]), ("(1 == 1 || 1 == 1) && 1 == 2", []), ("!(amem > 512)", [0, 1]),
+            ("!!(amem > 512)", [2]),
+            ("!(amem > 512) && cpu > 100", [1]), ("!(1 == 2) || 1 == 1 && 1 == 2", [0, 1, 2]),
+            // Units of the status JSON where it has the name.
+            ("load < 2", [0, 2]), ("load <= 2", [0, 1, 2]), ("load_hwm == 4", [0, 1, 2]), ("cpu_idle > 0.15", [1, 2]),
+            ("id > 0", [1, 2]),
+            // What cannot be divided.
+            ("1 / 0 > 999999999999999", [0, 1, 2]), ("0 / 0 == 0 / 0", []), ("0 / 0 != 1", [0, 1, 2]),
+            ("!(0 / 0 < 1)", [0, 1, 2]), ("amem / (cpu - 200) > 0", [2, 1].sorted()),
+            (" \t( amem ) > ( 512 ) ", [2]),
+        ] as [(String, [Int32])])
     func vectors(condition: String, left: [Int32]) throws {
         #expect(try table.decide(["byResource \(condition)"]).ids == left)
     }
 
     /// Text, what is wrong, and where.
-    @Test(arguments: [
-        ("", "a number, a name or '(' is missing", 1),
-        ("amem", "a number alone is no condition", 1),
-        ("amem > 512 && cpu", "&& and || stand between conditions", 12),
-        ("amem >> 512", "a number, a name or '(' is missing", 7),
-        ("amem > ", "a number, a name or '(' is missing", 8),
-        ("amem = 5", "an operator is missing: || && < <= > >= == != + - * /", 6),
-        ("amem > 5 & cpu > 5", "an operator is missing: || && < <= > >= == != + - * /", 10),
-        ("amem > 5 cpu", "an operator is missing: || && < <= > >= == != + - * /", 10),
-        ("amem > 512)", "an operator is missing: || && < <= > >= == != + - * /", 11),
-        ("amem > 1.2.3", "an operator is missing: || && < <= > >= == != + - * /", 11),
-        ("(amem > 512", "a ')' is missing", 12),
-        ("1 < amem < 512", "this operator stands between numbers", 10),
-        ("(1 < 2) == (2 < 3)", "this operator stands between numbers", 9),
-        ("(1 < 2) + 1 > 1", "this operator stands between numbers", 9),
-        ("!amem > 5", "! stands before a condition in parentheses", 1),
-        ("cpu > 5 && -(1 < 2)", "- stands before a number", 12),
-        ("1. > 0", "a number has 1 to 15 digits, and a point between them", 1),
-        ("amem > 1234567890123456", "a number has 1 to 15 digits, and a point between them", 8),
-        ("amen > 5", "there is no value 'amen' (did you mean amem?)", 1),
-        ("5 < memory_availible", "there is no value 'memory_availible' (did you mean memory_available?)", 5),
-        ("temperature > 5", "there is no value 'temperature'", 1),
-        ("AMEM > 5", "there is no value 'AMEM' (did you mean amem?)", 1),
-        ("amem > 'x'", "a number, a name or '(' is missing", 8),
-    ] as [(String, String, Int)])
+    @Test(
+        arguments: [
+            ("", "a number, a name or '(' is missing", 1),
+            ("amem", "a number alone is no condition", 1),
+            ("amem > 512 && cpu", "&& and || stand between conditions", 12),
+            ("amem >> 512", "a number, a name or '(' is missing", 7),
+            ("amem > ", "a number, a name or '(' is missing", 8),
+            ("amem = 5", "an operator is missing: || && < <= > >= == != + - * /", 6),
+            ("amem > 5 & cpu > 5", "an operator is missing: || && < <= > >= == != + - * /", 10),
+            ("amem > 5 cpu", "an operator is missing: || && < <= > >= == != + - * /", 10),
+            ("amem > 512)", "an operator is missing: || && < <= > >= == != + - * /", 11),
+            ("amem > 1.2.3", "an operator is missing: || && < <= > >= == != + - * /", 11),
+            ("(amem > 512", "a ')' is missing", 12),
+            ("1 < amem < 512", "this operator stands between numbers", 10),
+            ("(1 < 2) == (2 < 3)", "this operator stands between numbers", 9),
+            ("(1 < 2) + 1 > 1", "this operator stands between numbers", 9),
+            ("!amem > 5", "! stands before a condition in parentheses", 1),
+            ("cpu > 5 && -(1 < 2)", "- stands before a number", 12),
+            ("1. > 0", "a number has 1 to 15 digits, and a point between them", 1),
+            ("amem > 1234567890123456", "a number has 1 to 15 digits, and a point between them", 8),
+            ("amen > 5", "there is no value 'amen' (did you mean amem?)", 1),
+            ("5 < memory_availible", "there is no value 'memory_availible' (did you mean memory_available?)", 5),
+            ("temperature > 5", "there is no value 'temperature'", 1),
+            ("AMEM > 5", "there is no value 'AMEM' (did you mean amem?)", 1),
+            ("amem > 'x'", "a number, a name or '(' is missing", 8),
+        ] as [(String, String, Int)])
     func errors(condition: String, what: String, at: Int) throws {
         let text = message(condition)
         #expect(text == "byResource: \(what), at character \(at) of '\(condition)'")
@@ -77,20 +92,28 @@ import Testing
         let condition = { (count: Int) in Array(repeating: "1 < 2", count: count).joined(separator: " && ") }
         #expect(try table.decide(["byResource \(condition(10))"]).ids == [0, 1, 2])
         #expect(message(condition(11)).hasPrefix("byResource: the condition is too long, at character 9"))
-        let nested = { (count: Int) in String(repeating: "(", count: count) + "1" + String(repeating: ")", count: count) + " < 2" }
+        let nested = { (count: Int) in
+            String(repeating: "(", count: count) + "1" + String(repeating: ")", count: count) + " < 2"
+        }
         #expect(try table.decide(["byResource \(nested(31))"]).ids == [0, 1, 2])
         #expect(message(nested(32)).hasPrefix("byResource: the condition is too long"))
         #expect(message(String(repeating: "!", count: 100_000)).hasPrefix("byResource: the condition is too long"))
         // Sixteen values may wait.
-        let waiting = { (count: Int) in String(repeating: "1+(", count: count) + "1" + String(repeating: ")", count: count) + " > 1" }
+        let waiting = { (count: Int) in
+            String(repeating: "1+(", count: count) + "1" + String(repeating: ")", count: count) + " > 1"
+        }
         #expect(try table.decide(["byResource \(waiting(14))"]).ids == [0, 1, 2])
     }
 
     /// Each name has a value of its own, and the right one.
     @Test func everyName() throws {
-        let table = FakeTable([FakeServer(heard: 0), FakeServer(
-            load: 1000, highWaterMark: 2000, cpu: 3, totalMemory: 5, availableMemory: 6, workers: 7, idleWorkers: 8, heard: FakeTable.now - 25,
-            backoff: FakeTable.now - 1)])
+        let table = FakeTable([
+            FakeServer(heard: 0),
+            FakeServer(
+                load: 1000, highWaterMark: 2000, cpu: 3, totalMemory: 5, availableMemory: 6, workers: 7, idleWorkers: 8,
+                heard: FakeTable.now - 25,
+                backoff: FakeTable.now - 1),
+        ])
         let row = bh_segment_row_mutable(table.segment, 1)
         row.pointee.facts.arriba = 9
         row.pointee.facts.ncpu = 10
@@ -115,8 +138,10 @@ import Testing
         row.pointee.refused = 30
         row.pointee.service_us = 31_000 * 28
         row.pointee.facts.port = 33
-        let values: [String: Double] = ["load": 1, "load_hwm": 2, "cpu": 3, "cpu_idle": 0.003, "tmem": 5, "amem": 6, "nservers": 7, "aservers": 8,
-                                        "error_share": 0.24, "backoff_ms": 0, "id": 1]
+        let values: [String: Double] = [
+            "load": 1, "load_hwm": 2, "cpu": 3, "cpu_idle": 0.003, "tmem": 5, "amem": 6, "nservers": 7, "aservers": 8,
+            "error_share": 0.24, "backoff_ms": 0, "id": 1,
+        ]
         for code in 1...Resource.last {
             let name = try #require(Resource.name(code)).text
             let value = values[name] ?? Double(code)

@@ -21,7 +21,9 @@ struct HTTPRedirectToIPTests {
         #expect(sorted.ids == [0, 2, 1] && sorted.modes == [0, 1, 1])
     }
 
-    @Test(arguments: ["byLoad", "byRandom", "byCost", "byCPU", "byLogWindow", "byAge 6", "byBusyChildren", "removeSelf", "bySession"])
+    @Test(arguments: [
+        "byLoad", "byRandom", "byCost", "byCPU", "byLogWindow", "byAge 6", "byBusyChildren", "removeSelf", "bySession",
+    ])
     func everyFunctionKeepsTheMode(function: String) throws {
         let table = FakeTable(loads: [5, 3, 2, 4])
         let outcome = try table.decide(["removeSelf", "HTTPRedirectToIP", "addSelf", function])
@@ -43,7 +45,8 @@ struct HTTPRedirectToIPTests {
             }
             return count.pointee
         }
-        let outcome = FakeTable(loads: [4, 3, 2, 1]).decide(try Chain(["HTTPRedirectToIP", "mine", "byLoad"], loaded: [1: mine]))
+        let outcome = FakeTable(loads: [4, 3, 2, 1]).decide(
+            try Chain(["HTTPRedirectToIP", "mine", "byLoad"], loaded: [1: mine]))
         #expect(outcome.ids == [3, 2, 1, 0] && outcome.modes == [0, 1, 0, 1] && outcome.fault == 0)
     }
 }

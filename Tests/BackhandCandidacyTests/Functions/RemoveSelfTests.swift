@@ -3,9 +3,10 @@
 import Testing
 
 struct RemoveSelfTests {
-    @Test(arguments: [
-        (0, []), (1, []), (2, [1]), (5, [1, 2, 3, 4]),
-    ] as [(Int, [Int32])])
+    @Test(
+        arguments: [
+            (0, []), (1, []), (2, [1]), (5, [1, 2, 3, 4]),
+        ] as [(Int, [Int32])])
     func removesRowZero(servers: Int, left: [Int32]) throws {
         #expect(try FakeTable(count: servers).decide(["removeSelf"]).ids == left)
     }
@@ -15,6 +16,7 @@ struct RemoveSelfTests {
     }
 
     @Test func removesNothingElse() throws {
-        #expect(try FakeTable([FakeServer(heard: 0), FakeServer(), FakeServer()]).decide(["removeSelf"]).ids == [1, 2])
+        #expect(
+            try FakeTable([FakeServer(heard: 0), FakeServer(), FakeServer()]).decide(["removeSelf"]).ids == [1, 2])
     }
 }

@@ -7,14 +7,19 @@ import Testing
 
 /// What a decision makes of doubts.
 @Suite struct DoubtTests {
-    /// f: fails half, F: fails everything, w: wrong answers, .: nothing. Never more than half for failing half; those that fail everything, or give wrong
-    /// answers, whatever the others do.
-    @Test(arguments: [
-        ("f.", [1, 0]), (".f.", [0, 2, 1]), ("ff..", [2, 3, 0, 1]), ("ff.", [0, 1, 2]), ("fff.", [0, 1, 2, 3]), ("FF.", [2, 0, 1]), ("FFF.", [3, 0, 1, 2]),
-        ("FFf.", [2, 3, 0, 1]), ("ww.", [2, 0, 1]), ("wff.", [3, 0, 1, 2]), ("fff", [0, 1, 2]), ("FF", [0, 1]), ("f", [0]),
-    ] as [(String, [Int32])])
+    /// f: fails half, F: fails everything, w: wrong answers, .: nothing. Never more than half for failing half; those
+    /// that fail everything, or give wrong answers, whatever the others do.
+    @Test(
+        arguments: [
+            ("f.", [1, 0]), (".f.", [0, 2, 1]), ("ff..", [2, 3, 0, 1]), ("ff.", [0, 1, 2]), ("fff.", [0, 1, 2, 3]),
+            ("FF.", [2, 0, 1]), ("FFF.", [3, 0, 1, 2]),
+            ("FFf.", [2, 3, 0, 1]), ("ww.", [2, 0, 1]), ("wff.", [3, 0, 1, 2]), ("fff", [0, 1, 2]), ("FF", [0, 1]),
+            ("f", [0]),
+        ] as [(String, [Int32])])
     func askedLast(servers: String, expected: [Int32]) throws {
-        let doubts: [Character: [bh_doubt_t]] = ["f": [BH_DOUBT_FAILING], "F": [BH_DOUBT_FAILING, BH_DOUBT_FAILS], "w": [BH_DOUBT_WRONG], ".": []]
+        let doubts: [Character: [bh_doubt_t]] = [
+            "f": [BH_DOUBT_FAILING], "F": [BH_DOUBT_FAILING, BH_DOUBT_FAILS], "w": [BH_DOUBT_WRONG], ".": [],
+        ]
         let table = FakeTable(servers.map { FakeServer(doubts: doubts[$0]!) })
         #expect(try table.decide([]).ids == expected)
         #expect(try table.decide(["byAge 6"]).ids == expected)
@@ -29,11 +34,17 @@ import Testing
         #expect(table.decide(try Chain([]), number: 0).ids == [0, 1])
     }
 
-    /// When it is time, one request finds it in its place, and first where time decides; never one that cannot be sent twice, until long after.
-    @Test(arguments: [(0, false, true), (1, false, false), (0, true, false), (-30_000, true, true)] as [(Int64, Bool, Bool)])
+    /// When it is time, one request finds it in its place, and first where time decides; never one that cannot be sent
+    /// twice, until long after.
+    @Test(
+        arguments: [(0, false, true), (1, false, false), (0, true, false), (-30_000, true, true)]
+            as [(Int64, Bool, Bool)])
     func probes(due: Int64, once: Bool, looks: Bool) throws {
         let probe = UInt64(Int64(FakeTable.now) + due)
-        let table = FakeTable([FakeServer(time: 1000), FakeServer(doubts: [BH_DOUBT_WRONG], probe: probe, time: 90_000), FakeServer(time: 1000)])
+        let table = FakeTable([
+            FakeServer(time: 1000), FakeServer(doubts: [BH_DOUBT_WRONG], probe: probe, time: 90_000),
+            FakeServer(time: 1000),
+        ])
         for chain in ["byLeastTime", "default"] {
             let outcome = table.decide(try Chain([chain]), once: once)
             #expect(outcome.probe == looks && (outcome.ids.first == 1) == looks && outcome.ids.count == 3)
@@ -47,17 +58,22 @@ import Testing
 
     /// A session finds its server whatever is said of it.
     @Test func sessions() throws {
-        let table = FakeTable([FakeServer(), FakeServer(doubts: [BH_DOUBT_FAILING, BH_DOUBT_FAILS], address: "10.0.0.4", port: 80)])
+        let table = FakeTable([
+            FakeServer(), FakeServer(doubts: [BH_DOUBT_FAILING, BH_DOUBT_FAILS], address: "10.0.0.4", port: 80),
+        ])
         for once in [false, true] {
-            let outcome = table.decide(try Chain(["bySession", "default"]), cookie: "PHPSESSID=0a000004-0050-5f", once: once)
+            let outcome = table.decide(
+                try Chain(["bySession", "default"]), cookie: "PHPSESSID=0a000004-0050-5f", once: once)
             #expect(outcome.ids == [1] && outcome.choices == 1)
         }
     }
 
     /// Among how many the chain was free to choose.
-    @Test(arguments: [
-        ([], 4), (["byRandom", "byLogWindow"], 4), (["bySample 1"], 4), (["removeSelf"], 3), (["removeSelf", "addSelf"], 4), (["byHealth"], 4), (["default"], 4),
-    ] as [([String], UInt32)])
+    @Test(
+        arguments: [
+            ([], 4), (["byRandom", "byLogWindow"], 4), (["bySample 1"], 4), (["removeSelf"], 3),
+            (["removeSelf", "addSelf"], 4), (["byHealth"], 4), (["default"], 4),
+        ] as [([String], UInt32)])
     func choices(chain: [String], expected: UInt32) throws {
         let table = FakeTable([FakeServer(), FakeServer(doubts: [BH_DOUBT_FAILING]), FakeServer(), FakeServer()])
         #expect(try table.decide(chain).choices == expected)

@@ -7,7 +7,9 @@ import Testing
 @testable import BackhandCandidacy
 
 /// Shares of first places over many requests, for servers with these times since they came, in milliseconds.
-private func shares(_ times: [UInt64], _ chain: [String], loads: [Int32]? = nil, slowStart: UInt32 = 10_000) throws -> [Double] {
+private func shares(
+    _ times: [UInt64], _ chain: [String], loads: [Int32]? = nil, slowStart: UInt32 = 10_000
+) throws -> [Double] {
     let table = FakeTable(times.indices.map { FakeServer(load: loads?[$0] ?? 0) })
     for (id, time) in times.enumerated() {
         bh_word_store(&bh_segment_row_mutable(table.segment, UInt32(id)).pointee.came_ms, FakeTable.now - time)

@@ -11,19 +11,24 @@ import Testing
     private let first: UInt64 = 20_000
     private let second: UInt64 = 80_000
 
-    /// For chain 1 server 0 is the faster one, for chain 2 server 1; all others share what server 1 is faster in by much.
+    /// For chain 1 server 0 is the faster one, for chain 2 server 1; all others share what server 1 is faster in by
+    /// much.
     private var table: FakeTable {
         let table = FakeTable([
             FakeServer(arriba: 400_000, capacity: 1600, mean: 3), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
         ])
         let now = FakeTable.now * 1000
-        for (id, chain, time) in [(0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first)] as [(UInt32, UInt32, UInt64)] {
+        for (id, chain, time) in [
+            (0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first),
+        ] as [(UInt32, UInt32, UInt64)] {
             noteTime(table.segment, id, chain: chain, now: now, firstByte: 0, whole: time, kind: BH_CLASS_GOOD)
         }
         return table
     }
 
-    @Test(arguments: ["byLeastTime", "byForecast"], [(1, 0), (2, 1), (0, 1), (8, 1), (9, 1), (.max, 1)] as [(UInt32, Int32)])
+    @Test(
+        arguments: ["byLeastTime", "byForecast"],
+        [(1, 0), (2, 1), (0, 1), (8, 1), (9, 1), (.max, 1)] as [(UInt32, Int32)])
     func eachChainHasItsOwn(function: String, expected: (chain: UInt32, fastest: Int32)) throws {
         #expect(table.decide(try Chain([function]), number: expected.chain).ids.first == expected.fastest)
     }
@@ -31,7 +36,8 @@ import Testing
     /// A chain without times of its own knows nothing: what others took says nothing about it.
     @Test func nothingIsTakenFromOthers() throws {
         let table = table
-        for seed in 0..<40 as Range<UInt64> where table.decide(try Chain(["byLeastTime"]), seed: seed, number: 3).ids.first == 0 { return }
+        for seed in 0..<40 as Range<UInt64>
+        where table.decide(try Chain(["byLeastTime"]), seed: seed, number: 3).ids.first == 0 { return }
         Issue.record("server 0 was never the first")
     }
 
@@ -53,11 +59,14 @@ import Testing
         #expect(table.decide(try Chain(["byHealth"]), number: 2).ids == [0, 1, 2])
     }
 
-    /// A quick answer of a class that is no evidence makes no server quicker; a slow one makes it slower; a failure is no time at all.
-    @Test(arguments: [
-        (BH_CLASS_GOOD, 1000, 10_500), (BH_CLASS_WRONG, 1000, 20_000), (BH_CLASS_UNCHANGED, 1000, 20_000), (BH_CLASS_ELSEWHERE, 1000, 20_000),
-        (BH_CLASS_WRONG, 40_000, 30_000), (BH_CLASS_FAILED, 1000, 20_000), (BH_CLASS_FAILED, 9_000_000, 20_000),
-    ] as [(bh_class_t, UInt64, UInt64)])
+    /// A quick answer of a class that is no evidence makes no server quicker; a slow one makes it slower; a failure is
+    /// no time at all.
+    @Test(
+        arguments: [
+            (BH_CLASS_GOOD, 1000, 10_500), (BH_CLASS_WRONG, 1000, 20_000), (BH_CLASS_UNCHANGED, 1000, 20_000),
+            (BH_CLASS_ELSEWHERE, 1000, 20_000),
+            (BH_CLASS_WRONG, 40_000, 30_000), (BH_CLASS_FAILED, 1000, 20_000), (BH_CLASS_FAILED, 9_000_000, 20_000),
+        ] as [(bh_class_t, UInt64, UInt64)])
     func classes(kind: bh_class_t, time: UInt64, expected: UInt64) {
         let table = FakeTable(count: 2)
         let row = bh_segment_row_mutable(table.segment, 1)
@@ -71,13 +80,18 @@ import Testing
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) < expected, "where the others give it too")
     }
 
-    /// Of which so many answers of a class are known that tells nothing yet, and no time; server 1 is known to take 20 ms.
-    private func untimed(answers: UInt32, kind: bh_class_t = BH_CLASS_UNCHANGED, counted: Bool = false, answered: UInt64 = 0) -> FakeTable {
+    /// Of which so many answers of a class are known that tells nothing yet, and no time; server 1 is known to take 20
+    /// ms.
+    private func untimed(
+        answers: UInt32, kind: bh_class_t = BH_CLASS_UNCHANGED, counted: Bool = false, answered: UInt64 = 0
+    ) -> FakeTable {
         let table = FakeTable([
-            FakeServer(arriba: 400_000, capacity: 1600, mean: 3, inFlight: 40), FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
+            FakeServer(arriba: 400_000, capacity: 1600, mean: 3, inFlight: 40),
+            FakeServer(arriba: 400_000, capacity: 1600, mean: 3),
         ])
         let row = bh_segment_row_mutable(table.segment, 0)
-        noteTime(table.segment, 1, chain: 3, now: FakeTable.now * 1000, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        noteTime(
+            table.segment, 1, chain: 3, now: FakeTable.now * 1000, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
         let asked = bh_asked_t()
         for _ in 0..<answers { noteEvidence(table.segment, 0, chain: 3, kind: kind, asked: asked, now: FakeTable.now) }
         bh_word_store(&row.pointee.first_byte, bh_mean_word(20_000, (FakeTable.now - answered) * 1000))
@@ -85,9 +99,11 @@ import Testing
         return table
     }
 
-    /// The server's share of 4000 decisions in tenths of a percent: a busy one gets one of eight until twenty answers are known, and as long as its
-    /// next answer would be a time.
-    @Test(arguments: ["byLeastTime", "byForecast"], [(0, false, 0), (1, false, 125), (19, false, 125), (20, false, 0), (20, true, 125)] as [(UInt32, Bool, Double)])
+    /// The server's share of 4000 decisions in tenths of a percent: a busy one gets one of eight until twenty answers
+    /// are known, and as long as its next answer would be a time.
+    @Test(
+        arguments: ["byLeastTime", "byForecast"],
+        [(0, false, 0), (1, false, 125), (19, false, 125), (20, false, 0), (20, true, 125)] as [(UInt32, Bool, Double)])
     func aTimeIsAskedFor(function: String, of: (answers: UInt32, counted: Bool, expected: Double)) throws {
         let table = untimed(answers: of.answers, counted: of.counted)
         let chain = try Chain([function])
@@ -96,7 +112,8 @@ import Testing
         #expect(abs(Double(asked) / 4 - of.expected) <= (of.expected == 0 ? 0 : 27))
     }
 
-    /// One that answers nothing while requests wait there may hang: it is not asked, nor is any by a request that cannot be sent twice.
+    /// One that answers nothing while requests wait there may hang: it is not asked, nor is any by a request that
+    /// cannot be sent twice.
     @Test(arguments: ["byLeastTime", "byForecast"], [(1001, false), (60_000, false), (0, true)] as [(UInt64, Bool)])
     func noTimeIsAskedOfOneThatMayHang(function: String, of: (answered: UInt64, once: Bool)) throws {
         let table = untimed(answers: 1, answered: of.answered)

@@ -24,7 +24,10 @@ import Testing
             (here(8, of: 8, reserve: 2), there(4, of: 16), false, "and then none is left"),
             (here(0, of: 3), there(4), false, "none is left here, which was not so at the last announcement"),
             (here(0, of: 0), there(4), false, "the last announcement had none, but others need not be of that time"),
-            (here(0, of: 0, shortSince: 999), there(4), true, "none here for long, and the other says that it has some"),
+            (
+                here(0, of: 0, shortSince: 999), there(4), true,
+                "none here for long, and the other says that it has some"
+            ),
             (here(0, of: 0, shortSince: 1000), there(4), false, "it said that before"),
             (here(0, of: 0, shortSince: 999), there(1), false, "it has none to spare"),
             (here(2, of: 3), there(3), false, "one came here since: as many may have come there"),
@@ -42,7 +45,8 @@ import Testing
     }
 
     @Test func reserve() {
-        #expect([Int32.min, 0, 1, 4, 15, 16, 31, 150, .max].map { bh_workers_reserve($0) } == [1, 1, 1, 1, 1, 2, 3, 4, 4])
+        #expect(
+            [Int32.min, 0, 1, 4, 15, 16, 31, 150, .max].map { bh_workers_reserve($0) } == [1, 1, 1, 1, 1, 2, 3, 4, 4])
     }
 
     /// Only as many are counted as make a difference.
@@ -55,14 +59,19 @@ import Testing
     }
 
     /// Debian's prefork httpd keeps five to ten idle, whatever is busy: there is always one to spare.
-    @Test(arguments: [(10, 40), (7, 60), (5, 80), (10, 100), (5, 149)] as [(Int32, Int32)]) func prefork(idle: Int32, workers: Int32) {
+    @Test(arguments: [(10, 40), (7, 60), (5, 80), (10, 100), (5, 149)] as [(Int32, Int32)]) func prefork(
+        idle: Int32, workers: Int32
+    ) {
         #expect(there(idle, of: workers).may(take: here(5, of: 5, reserve: 4)))
     }
 
     /// What is said of this server, or of a session, holds: addSelf makes it one candidate like the others.
-    @Test(arguments: [
-        (["bySession", "addSelf"], [1, 0]), (["byAge 6", "byLoad", "addSelf"], [1, 2, 0]), (["byResource load<0.25", "byLoad", "addSelf"], [1, 2, 0]),
-    ] as [([String], [Int32])]) func fallback(lines: [String], order: [Int32]) throws {
+    @Test(
+        arguments: [
+            (["bySession", "addSelf"], [1, 0]), (["byAge 6", "byLoad", "addSelf"], [1, 2, 0]),
+            (["byResource load<0.25", "byLoad", "addSelf"], [1, 2, 0]),
+        ] as [([String], [Int32])]) func fallback(lines: [String], order: [Int32]) throws
+    {
         let table = table {
             for place in 0..<3 { $0[place].address = "10.0.0.\(place)" }
             ($0[1].announcedIdle, $0[2].announcedIdle) = (0, 0)
@@ -79,7 +88,9 @@ import Testing
             $0[2].probe = FakeTable.now + 1000
         }
         for seed in 1...20 {
-            #expect(try table.decide(Chain(["bySample 2", "byLoad"]), seed: UInt64(seed), idle: { min($0, 4) }).ids.first == 0)
+            #expect(
+                try table.decide(Chain(["bySample 2", "byLoad"]), seed: UInt64(seed), idle: { min($0, 4) }).ids.first
+                    == 0)
         }
     }
 
@@ -113,7 +124,9 @@ import Testing
         return FakeTable(servers)
     }
 
-    private func decide(_ table: FakeTable, _ lines: [String], _ idle: (@convention(c) (UInt32) -> UInt32)?, seed: UInt64 = 1) throws -> [Int32] {
+    private func decide(
+        _ table: FakeTable, _ lines: [String], _ idle: (@convention(c) (UInt32) -> UInt32)?, seed: UInt64 = 1
+    ) throws -> [Int32] {
         table.decide(try Chain(lines), seed: seed, idle: idle).ids
     }
 
@@ -121,27 +134,52 @@ import Testing
         #expect(try decide(table(), ["byLoad"]) { min($0, 4) } == [1, 2, 0])
         #expect(try decide(table(), ["byLoad"]) { _ in 0 } == [0, 1, 2], "none left here")
         #expect(try decide(table(), ["byLoad"], nil) == [1, 2, 0], "not asked")
-        #expect(try decide(table { $0[1].announcedIdle = 1 }, ["byLoad"]) { min($0, 4) } == [2, 1, 0], "the next one has some")
-        #expect(try decide(table { $0[1].announcedIdle = 1; $0[2].announcedIdle = 0 }, ["byLoad"]) { min($0, 4) } == [0, 1, 2], "none has")
-        #expect(try decide(table { $0[0].announcedIdle = 0; $0[0].shortSince = 5 }, ["byLoad"]) { _ in 0 } == [1, 2, 0], "for long")
+        #expect(
+            try decide(table { $0[1].announcedIdle = 1 }, ["byLoad"]) { min($0, 4) } == [2, 1, 0],
+            "the next one has some")
+        #expect(
+            try decide(
+                table {
+                    $0[1].announcedIdle = 1; $0[2].announcedIdle = 0
+                }, ["byLoad"]
+            ) { min($0, 4) } == [0, 1, 2], "none has")
+        #expect(
+            try decide(
+                table {
+                    $0[0].announcedIdle = 0; $0[0].shortSince = 5
+                }, ["byLoad"]
+            ) { _ in 0 } == [1, 2, 0], "for long")
     }
 
     /// Who has dropped this server as wrong for the request does not find it again; who chose others may.
     @Test func withoutSelf() throws {
         #expect(try decide(table(), ["removeSelf", "byLoad"]) { _ in 0 } == [1, 2])
         #expect(try decide(table { $0[0].heard = 5 }, ["byAge 6", "byLoad"]) { _ in 0 } == [1, 2])
-        #expect(try decide(table(), ["removeSelf", "byLoad", "addSelf"]) { _ in 0 } == [1, 2, 0], "it is to be the last")
+        #expect(
+            try decide(table(), ["removeSelf", "byLoad", "addSelf"]) { _ in 0 } == [1, 2, 0], "it is to be the last")
         #expect(try decide(table(), ["byLoad", "byLogWindow"]) { _ in 0 } == [0, 1])
         #expect(try decide(table(), ["byLoad", "byLogWindow", "removeSelf"]) { _ in 0 } == [1])
-        #expect(try decide(table(), ["byLoad", "byLogWindow", "byAge"]) { _ in 0 } == [1], "it might have dropped this one")
+        #expect(
+            try decide(table(), ["byLoad", "byLogWindow", "byAge"]) { _ in 0 } == [1], "it might have dropped this one")
         #expect(try decide(table(), ["byLoad", "byLogWindow"]) { min($0, 4) } == [1])
-        #expect(try (1...50).allSatisfy { try decide(table(), ["byAge 6", "byRandom", "byLogWindow", "byLoad"], { _ in 0 }, seed: $0)[0] == 0 })
+        #expect(
+            try (1...50).allSatisfy {
+                try decide(table(), ["byAge 6", "byRandom", "byLogWindow", "byLoad"], { _ in 0 }, seed: $0)[0] == 0
+            })
     }
 
     @Test func elsewhere() throws {
-        #expect(try decide(table(), ["byLoad", "HTTPRedirectToIP"]) { _ in 0 } == [1, 2, 0], "a client that is redirected needs no worker here")
-        #expect(try decide(table { $0[0].doubts = [BH_DOUBT_FAILING] }, ["byLoad"]) { _ in 0 } == [1, 2, 0], "it fails what it serves")
-        #expect(table().decide(try Chain(["bySession"]), cookie: "PHPSESSID=0a000001", idle: { _ in 0 }).status == BH_OK.rawValue)
-        #expect(table().decide(try Chain(["byLoad"]), tried: [0], idle: { _ in 0 }).ids == [1, 2], "it has failed the request")
+        #expect(
+            try decide(table(), ["byLoad", "HTTPRedirectToIP"]) { _ in 0 } == [1, 2, 0],
+            "a client that is redirected needs no worker here")
+        #expect(
+            try decide(table { $0[0].doubts = [BH_DOUBT_FAILING] }, ["byLoad"]) { _ in 0 } == [1, 2, 0],
+            "it fails what it serves")
+        #expect(
+            table().decide(try Chain(["bySession"]), cookie: "PHPSESSID=0a000001", idle: { _ in 0 }).status
+                == BH_OK.rawValue)
+        #expect(
+            table().decide(try Chain(["byLoad"]), tried: [0], idle: { _ in 0 }).ids == [1, 2],
+            "it has failed the request")
     }
 }

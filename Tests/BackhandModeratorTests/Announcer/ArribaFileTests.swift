@@ -6,32 +6,33 @@ import Testing
 
 @testable import BackhandModerator
 
-@Test(arguments: [
-    ("308168\n", 308_168),
-    ("308168", 308_168),
-    ("1\n", 1),
-    ("0000000001\n", 1),
-    ("2147483647\n", Int32.max),
-    ("2147483648\n", nil),
-    ("9999999999\n", nil),
-    ("12345678901\n", nil),
-    ("00000000001\n", nil),
-    ("0\n", nil),
-    ("-5\n", nil),
-    ("+5\n", nil),
-    ("", nil),
-    ("\n", nil),
-    ("5\n\n", nil),
-    ("5 \n", nil),
-    (" 5\n", nil),
-    ("5\r\n", nil),
-    ("5x", nil),
-    ("x5", nil),
-    ("1.5\n", nil),
-    ("0x10\n", nil),
-    ("5\0", nil),
-    ("fast\n", nil),
-] as [(String, Int32?)])
+@Test(
+    arguments: [
+        ("308168\n", 308_168),
+        ("308168", 308_168),
+        ("1\n", 1),
+        ("0000000001\n", 1),
+        ("2147483647\n", Int32.max),
+        ("2147483648\n", nil),
+        ("9999999999\n", nil),
+        ("12345678901\n", nil),
+        ("00000000001\n", nil),
+        ("0\n", nil),
+        ("-5\n", nil),
+        ("+5\n", nil),
+        ("", nil),
+        ("\n", nil),
+        ("5\n\n", nil),
+        ("5 \n", nil),
+        (" 5\n", nil),
+        ("5\r\n", nil),
+        ("5x", nil),
+        ("x5", nil),
+        ("1.5\n", nil),
+        ("0x10\n", nil),
+        ("5\0", nil),
+        ("fast\n", nil),
+    ] as [(String, Int32?)])
 func keptArriba(text: String, expected: Int32?) {
     #expect(parseArriba(Array(text.utf8)) == expected)
 }

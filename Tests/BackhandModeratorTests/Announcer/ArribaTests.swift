@@ -27,15 +27,16 @@ private func clock(_ steps: [UInt64]) -> () -> UInt64 {
     }
 }
 
-@Test(arguments: [
-    // milliseconds of each slice, slices that fit, arriba
-    ([1], 100, 200_000),
-    ([2], 50, 100_000),
-    ([3, 1, 2], 49, 200_000),  // the best counts
-    ([60], 1, 3333),  // another one might not end in time
-    ([40, 70], 2, 5000),
-    ([5000], 1, 40),
-] as [([UInt64], Int, Int32)])
+@Test(
+    arguments: [
+        // milliseconds of each slice, slices that fit, arriba
+        ([1], 100, 200_000),
+        ([2], 50, 100_000),
+        ([3, 1, 2], 49, 200_000),  // the best counts
+        ([60], 1, 3333),  // another one might not end in time
+        ([40, 70], 2, 5000),
+        ([5000], 1, 40),
+    ] as [([UInt64], Int, Int32)])
 func theTimeIsBounded(slices: [UInt64], count: Int, arriba: Int32) {
     let tick = clock(slices.map { $0 * 1_000_000 })
     var readings = 0

@@ -16,10 +16,11 @@ import Testing
         #expect(use.share(of: workers(9), now: 3_500_000) { _ in 1 } == 0)
     }
 
-    @Test(arguments: [
-        (734_832, 4000, 2939), (400_000, 500, 200), (0, 4000, 0), (-5, 4000, 0), (400_000, 0, 0), (1, 1, 1),
-        (Int32.max, UInt32.max, UInt32.max),
-    ] as [(Int32, UInt32, UInt32)])
+    @Test(
+        arguments: [
+            (734_832, 4000, 2939), (400_000, 500, 200), (0, 4000, 0), (-5, 4000, 0), (400_000, 0, 0), (1, 1, 1),
+            (Int32.max, UInt32.max, UInt32.max),
+        ] as [(Int32, UInt32, UInt32)])
     func capacities(arriba: Int32, cores: UInt32, expected: UInt32) {
         #expect(capacity(arriba: arriba, cores: cores) == expected)
     }

@@ -32,7 +32,9 @@ import Testing
     @Test func childrenThatEndAreNoStop() {
         var (watch, looks) = (ShutdownDetector(), 0)
         for time in 1000...21_000 as ClosedRange<UInt64> {
-            _ = watch.look(isChildEnding: true, now: time) { looks += 1; return false }
+            _ = watch.look(isChildEnding: true, now: time) {
+                looks += 1; return false
+            }
             #expect(!watch.isShuttingDown)
         }
         // Ten times two seconds; with a child that ends each millisecond, the looks do not become more.
@@ -41,7 +43,12 @@ import Testing
 
     @Test func aChildTooManyIsForgotten() {
         var (watch, looks, time) = (ShutdownDetector(), 0, UInt64(1000))
-        while watch.look(isChildEnding: true, now: time, isClosed: { looks += 1; return false }) {
+        while watch.look(
+            isChildEnding: true, now: time,
+            isClosed: {
+                looks += 1; return false
+            })
+        {
             time += max(watch.wait(now: time) ?? 0, 1)
             if time > 10_000 { break }
         }

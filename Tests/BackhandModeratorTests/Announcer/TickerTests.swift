@@ -15,10 +15,11 @@ import Testing
     #expect(take(7000))
 }
 
-@Test(arguments: [
-    // a stall until, when the next is due
-    (6000, 7000), (6999, 7000), (7000, 8000), (7001, 8000), (99_500, 100_000),
-] as [(UInt64, UInt64)])
+@Test(
+    arguments: [
+        // a stall until, when the next is due
+        (6000, 7000), (6999, 7000), (7000, 8000), (7001, 8000), (99_500, 100_000),
+    ] as [(UInt64, UInt64)])
 func aStallIsNotMadeUpFor(until: UInt64, next: UInt64) {
     var ticker = Ticker(interval: 1000, now: 5000)
     func take(_ now: UInt64) -> Bool { ticker.take(now: now) }

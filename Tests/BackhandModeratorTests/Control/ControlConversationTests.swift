@@ -4,24 +4,25 @@ import Testing
 
 @testable import BackhandModerator
 
-@Test(arguments: [
-    (["status\n"], .answer(.status)),
-    (["sta", "tus", "\n"], .answer(.status)),
-    (["status\nstatus\n"], .answer(.status)),  // one line only
-    (["status"], .read),
-    (["status\r\n"], .answer(.unknown)),
-    (["STATUS\n"], .answer(.unknown)),
-    (["status \n"], .answer(.unknown)),
-    (["\n"], .answer(.unknown)),
-    (["\0\n"], .answer(.unknown)),
-    (["é\n"], .answer(.unknown)),
-    ([String(repeating: "x", count: 255)], .read),
-    ([String(repeating: "x", count: 255), "\n"], .answer(.unknown)),
-    ([String(repeating: "x", count: 256)], .answer(.tooLong)),
-    ([String(repeating: "x", count: 256) + "\n"], .answer(.tooLong)),
-    (["sta", ""], .close),  // the client has gone
-    ([""], .close),
-] as [([String], ControlConversation.Step)])
+@Test(
+    arguments: [
+        (["status\n"], .answer(.status)),
+        (["sta", "tus", "\n"], .answer(.status)),
+        (["status\nstatus\n"], .answer(.status)),  // one line only
+        (["status"], .read),
+        (["status\r\n"], .answer(.unknown)),
+        (["STATUS\n"], .answer(.unknown)),
+        (["status \n"], .answer(.unknown)),
+        (["\n"], .answer(.unknown)),
+        (["\0\n"], .answer(.unknown)),
+        (["é\n"], .answer(.unknown)),
+        ([String(repeating: "x", count: 255)], .read),
+        ([String(repeating: "x", count: 255), "\n"], .answer(.unknown)),
+        ([String(repeating: "x", count: 256)], .answer(.tooLong)),
+        ([String(repeating: "x", count: 256) + "\n"], .answer(.tooLong)),
+        (["sta", ""], .close),  // the client has gone
+        ([""], .close),
+    ] as [([String], ControlConversation.Step)])
 func oneLineIsRead(pieces: [String], expected: ControlConversation.Step) {
     var conversation = ControlConversation(now: 0)
     for piece in pieces { conversation.receive(Array(piece.utf8)) }

@@ -9,33 +9,34 @@ private func order(_ state: bh_state_t?, _ server: String? = nil) -> ControlRequ
     .order(ControlOrder(state: state, server: server.flatMap { NamedServer(Array($0.utf8)) }))
 }
 
-@Test(arguments: [
-    ("status", .status),
-    ("drain", order(BH_STATE_DRAINING)),
-    ("maintenance", order(BH_STATE_MAINTENANCE)),
-    ("resume", order(BH_STATE_UP)),
-    ("state", order(nil)),
-    ("drain 10.0.0.4:80", order(BH_STATE_DRAINING, "10.0.0.4:80")),
-    ("state [2001:db8::4]:8080", order(nil, "[2001:db8::4]:8080")),
-    ("drain ", .badServer),
-    ("drain  10.0.0.4:80", .badServer),
-    ("drain 10.0.0.4", .badServer),
-    ("drain 10.0.0.4:", .badServer),
-    ("drain 10.0.0.4:0", .badServer),
-    ("drain 10.0.0.4:65536", .badServer),
-    ("drain 10.0.0.4:99999999999", .badServer),
-    ("drain 10.0.0.4:+80", .badServer),
-    ("drain 10.0.0.4:80 now", .badServer),
-    ("drain 10.0.0.4\0:80", .badServer),
-    ("drain 2001:db8::4:80", .badServer),
-    ("drain [10.0.0.4]:80", .badServer),
-    ("drain []:80", .badServer),
-    ("drain web1:80", .badServer),
-    ("drained", .unknown),
-    (" drain", .unknown),
-    ("status 10.0.0.4:80", .unknown),
-    ("", .unknown),
-] as [(String, ControlRequest)])
+@Test(
+    arguments: [
+        ("status", .status),
+        ("drain", order(BH_STATE_DRAINING)),
+        ("maintenance", order(BH_STATE_MAINTENANCE)),
+        ("resume", order(BH_STATE_UP)),
+        ("state", order(nil)),
+        ("drain 10.0.0.4:80", order(BH_STATE_DRAINING, "10.0.0.4:80")),
+        ("state [2001:db8::4]:8080", order(nil, "[2001:db8::4]:8080")),
+        ("drain ", .badServer),
+        ("drain  10.0.0.4:80", .badServer),
+        ("drain 10.0.0.4", .badServer),
+        ("drain 10.0.0.4:", .badServer),
+        ("drain 10.0.0.4:0", .badServer),
+        ("drain 10.0.0.4:65536", .badServer),
+        ("drain 10.0.0.4:99999999999", .badServer),
+        ("drain 10.0.0.4:+80", .badServer),
+        ("drain 10.0.0.4:80 now", .badServer),
+        ("drain 10.0.0.4\0:80", .badServer),
+        ("drain 2001:db8::4:80", .badServer),
+        ("drain [10.0.0.4]:80", .badServer),
+        ("drain []:80", .badServer),
+        ("drain web1:80", .badServer),
+        ("drained", .unknown),
+        (" drain", .unknown),
+        ("status 10.0.0.4:80", .unknown),
+        ("", .unknown),
+    ] as [(String, ControlRequest)])
 func linesOfTheControlSocket(line: String, expected: ControlRequest) {
     #expect(parseControlLine(Array(line.utf8)) == expected)
 }

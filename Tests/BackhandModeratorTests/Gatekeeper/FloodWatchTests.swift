@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct FloodWatchTests {
     /// Notes so many a second, in steps of 10 ms, and returns what changed, and when.
-    private func run(_ watch: inout FloodWatch, perSecond: UInt64, from: UInt64, to: UInt64) -> [(FloodWatch.Change, UInt64)] {
+    private func run(
+        _ watch: inout FloodWatch, perSecond: UInt64, from: UInt64, to: UInt64
+    ) -> [(FloodWatch.Change, UInt64)] {
         var changes: [(FloodWatch.Change, UInt64)] = []
         for now in stride(from: from, to: to, by: 10) {
             let due = perSecond * (now + 10 - from) / 1000 - perSecond * (now - from) / 1000
@@ -24,8 +26,11 @@ import Testing
         if flood { #expect(changes[0].1 <= 11_010) }
     }
 
-    /// A new moderator finds what its predecessor left unread, and one that stood still what came meanwhile: that is none.
-    @Test(arguments: [(0, 4000, false), (10_000, 4000, false), (3000, 4000, true), (1000, 4000, true)] as [(UInt64, Int, Bool)])
+    /// A new moderator finds what its predecessor left unread, and one that stood still what came meanwhile: that is
+    /// none.
+    @Test(
+        arguments: [(0, 4000, false), (10_000, 4000, false), (3000, 4000, true), (1000, 4000, true)]
+            as [(UInt64, Int, Bool)])
     func whatHasWaited(pause: UInt64, waiting: Int, is flood: Bool) {
         var watch = FloodWatch(sample: 256)
         let start: UInt64 = 50_000

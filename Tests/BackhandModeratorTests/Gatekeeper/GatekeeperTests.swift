@@ -7,17 +7,18 @@ import Testing
 
 @Suite struct GatekeeperTests {
     /// What no test on one machine can send: the rest is Tests/Module/test_450_steering.py.
-    @Test(arguments: [
-        ("10.0.0.4", "10.0.0.4", nil, nil),
-        ("127.0.0.1", "127.0.0.9", BH_COUNT_OTHERS_ADDRESS, nil),
-        ("127.0.0.1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("169.254.169.254", "169.254.169.254", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("fe80::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
-        ("10.0.0.5", "10.0.0.4", BH_COUNT_OTHERS_ADDRESS, nil),
-        ("192.0.2.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
-        ("224.0.0.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
-    ] as [(String, String, bh_counter_t?, bh_counter_t?)])
+    @Test(
+        arguments: [
+            ("10.0.0.4", "10.0.0.4", nil, nil),
+            ("127.0.0.1", "127.0.0.9", BH_COUNT_OTHERS_ADDRESS, nil),
+            ("127.0.0.1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
+            ("::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
+            ("169.254.169.254", "169.254.169.254", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
+            ("fe80::1", "10.0.0.4", BH_COUNT_FORBIDDEN, BH_COUNT_FORBIDDEN),
+            ("10.0.0.5", "10.0.0.4", BH_COUNT_OTHERS_ADDRESS, nil),
+            ("192.0.2.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
+            ("224.0.0.1", "10.0.0.4", BH_COUNT_OUTSIDE, BH_COUNT_OUTSIDE),
+        ] as [(String, String, bh_counter_t?, bh_counter_t?)])
     func nobodyIsSteered(address: String, sender: String, plain: bh_counter_t?, signed: bh_counter_t?) throws {
         var facts = bh_facts_t()
         facts.address = try #require(parseAddress(address))

@@ -6,8 +6,10 @@ import Testing
 
 @testable import BackhandModerator
 
-/// Not a signature, but a different number for each text and key: what the core does with signatures does not depend on how good they are.
-func toyDigest(_ keys: UnsafeRawPointer, _ bytes: UnsafeRawPointer, _ count: Int, _ result: UnsafeMutablePointer<UInt8>) {
+/// Not a signature, but a different number for each text and key: what the core does with signatures does not depend on
+/// how good they are.
+func toyDigest(_ keys: UnsafeRawPointer, _ bytes: UnsafeRawPointer, _ count: Int, _ result: UnsafeMutablePointer<UInt8>)
+{
     var sum = UInt64(UInt(bitPattern: keys)) &* 0x9e37_79b9_7f4a_7c15
     for offset in 0..<count {
         sum = (sum ^ UInt64(bytes.load(fromByteOffset: offset, as: UInt8.self))) &* 0x100_0000_01b3
@@ -53,7 +55,10 @@ extension NonceMint {
     }
 
     /// Milliseconds after a nonce was made at the beginning of a slot, and at its end.
-    @Test(arguments: [(UInt64(4000), UInt64(0), true), (4000, 1999, true), (4000, 2000, false), (5999, 1, true), (5999, 1000, true), (5999, 1001, false), (0, 0, true), (0, 2000, false)])
+    @Test(arguments: [
+        (UInt64(4000), UInt64(0), true), (4000, 1999, true), (4000, 2000, false), (5999, 1, true), (5999, 1000, true),
+        (5999, 1001, false), (0, 0, true), (0, 2000, false),
+    ])
     func isGoodForSomeSeconds(made: UInt64, later: UInt64, good: Bool) throws {
         let (mint, signer) = (try NonceMint(), try signer())
         let nonce = try #require(mint.nonce(for: 5, now: made, signer))
@@ -70,7 +75,9 @@ extension NonceMint {
     }
 
     /// Who plays a recording elsewhere learns nothing of what the server itself is asked.
-    @Test(arguments: [(UInt32(0x0a00_0001), UInt16(4000), true), (0x0a00_0001, 4001, false), (0x0a00_0002, 4000, false)] as [(UInt32, UInt16, Bool)])
+    @Test(
+        arguments: [(UInt32(0x0a00_0001), UInt16(4000), true), (0x0a00_0001, 4001, false), (0x0a00_0002, 4000, false)]
+            as [(UInt32, UInt16, Bool)])
     func isBoundToThePlace(address: UInt32, port: UInt16, good: Bool) throws {
         let (mint, signer) = (try NonceMint(), try signer())
         let nonce = try #require(mint.nonce(for: 5, now: 9000, signer))

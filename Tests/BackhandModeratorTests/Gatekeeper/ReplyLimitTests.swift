@@ -8,7 +8,8 @@ import Testing
 @Suite struct ReplyLimitTests {
     private func address(_ number: Int) -> bh_address_t { bh_address_t(ipv4: 0x0a00_0000 + UInt32(number)) }
 
-    /// 20,000 copies a second of one recording, by so many hosts: how many are answered in ten seconds, and whether a new server is, then.
+    /// 20,000 copies a second of one recording, by so many hosts: how many are answered in ten seconds, and whether a
+    /// new server is, then.
     @Test(arguments: [(1, 23...25), (4, 46...50), (1000, 46...50)])
     func oneRecording(hosts: Int, answered: ClosedRange<Int>) {
         var limit = ReplyLimit(secret: 7)
@@ -17,7 +18,9 @@ import Testing
             for copy in 0..<20 where limit.take(77, address((Int(now) * 20 + copy) % hosts), now: now) { taken += 1 }
         }
         #expect(answered.contains(taken))
-        let (another, home) = (limit.take(78, address(2000), now: 11_000), limit.take(77, address(2001), isAtHome: true, now: 11_000))
+        let (another, home) = (
+            limit.take(78, address(2000), now: 11_000), limit.take(77, address(2001), isAtHome: true, now: 11_000)
+        )
         #expect(another && home, "another server, and the one that was recorded, at its own address")
     }
 
@@ -36,15 +39,22 @@ import Testing
     /// All servers of a full table may be new at once; after that 250 a second, whoever they are.
     @Test func aWholeCluster() {
         var limit = ReplyLimit(secret: 7)
-        let first = (0..<5000).filter { limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1) }.count
+        let first = (0..<5000).filter {
+            limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1)
+        }.count
         #expect((2000...2048).contains(first))
-        let later = (5000..<6000).filter { limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1001) }.count
+        let later = (5000..<6000).filter {
+            limit.take(UInt64($0) &* 0x9e37_79b9_7f4a_7c15, address($0), isAtHome: true, now: 1001)
+        }.count
         #expect((240...250 + 48).contains(later))
     }
 
-    /// A new server announces itself once a second, while its last announcement is played back 20,000 times a second: from its own address, from three
-    /// others, from all of a network, as soon as it was heard. Each of its own is answered, and of the recordings few.
-    @Test(arguments: [(1, true), (3, false), (254, false), (254, true)] as [(Int, Bool)]) func aNewServersOwn(hosts: Int, home: Bool) {
+    /// A new server announces itself once a second, while its last announcement is played back 20,000 times a second:
+    /// from its own address, from three others, from all of a network, as soon as it was heard. Each of its own is
+    /// answered, and of the recordings few.
+    @Test(arguments: [(1, true), (3, false), (254, false), (254, true)] as [(Int, Bool)]) func aNewServersOwn(
+        hosts: Int, home: Bool
+    ) {
         var limit = ReplyLimit(secret: 7)
         var (ofServer, ofRecording, last) = (0, 0, UInt64(1))
         for now in UInt64(1000)..<11_000 {
@@ -68,7 +78,9 @@ import Testing
     @Test func aDaysRecordings() {
         var limit = ReplyLimit(secret: 7)
         var taken = 0
-        for number in UInt64(1)...86_400 where limit.take(77, address(1), sequence: number, now: 1000 + number / 20) { taken += 1 }
+        for number in UInt64(1)...86_400 where limit.take(77, address(1), sequence: number, now: 1000 + number / 20) {
+            taken += 1
+        }
         #expect((20...30).contains(taken), "4.3 s: two bursts of 4, and two a second of each")
         let another = (1...3).filter { limit.take(78, address(2), sequence: UInt64($0), now: 5320) }.count
         #expect(another == 3)

@@ -8,7 +8,8 @@ import Testing
 @testable import BackhandModerator
 
 @Suite struct ListenerTests {
-    /// Where the kernel takes no filter, everything is read, nothing is said to be dropped by one, and what is lost is lost.
+    /// Where the kernel takes no filter, everything is read, nothing is said to be dropped by one, and what is lost is
+    /// lost.
     @Test(arguments: [false, true]) func aFilterThatCannotBeAttachedIsNone(isLocked: Bool) throws {
         let port = try freePort()
         let one = try RunningModerator(Setting(own: "127.0.0.2:80", destinations: ["127.0.0.1:\(port)"]))

@@ -9,7 +9,8 @@ import Testing
     @Test func whatTheKernelDropped() {
         var watch = LossWatch()
         func note(_ dropped: UInt32, full: Bool = false, filters: Bool = false, fd: Int32 = 5) -> [UInt64] {
-            let found = watch.note(ReceiveBuffer(used: full ? 950 : 100, limit: 1000, dropped: dropped), of: fd, filters: filters)
+            let found = watch.note(
+                ReceiveBuffer(used: full ? 950 : 100, limit: 1000, dropped: dropped), of: fd, filters: filters)
             return [found.lost, found.filtered]
         }
         #expect(note(70) == [0, 0], "what was dropped before us")
@@ -24,20 +25,24 @@ import Testing
         #expect(note(1) == [2, 0], "it wraps")
     }
 
-    /// One line a round of a second: how many were lost and received in it, and to what time ages count afterwards; 0: to the present.
-    @Test(arguments: [
-        [(0, 9, 0), (0, 9, 0)],
-        // One in ten lost: held at the end of the last round without.
-        [(0, 9, 0), (1, 9, 1000), (1, 9, 1000), (0, 9, 1000), (0, 9, 1000), (0, 9, 0)],
-        // Lost again while those who are there are waited for.
-        [(0, 9, 0), (1, 9, 1000), (0, 9, 1000), (1, 9, 1000), (0, 9, 1000), (0, 9, 1000), (0, 9, 0)],
-        // One in a hundred proves nothing against anybody.
-        [(0, 9, 0), (1, 99, 0)],
-        // For ten seconds; then a server that is gone grows older again.
-        [(0, 9, 0)] + [(Int, Int, UInt64)](repeating: (9, 1, 1000), count: 9) + [(9, 1, 1000), (9, 1, 2000), (9, 1, 3000)],
-        // From the first round on there is nothing to hold on to.
-        [(9, 1, 0), (9, 1, 0), (0, 9, 0)],
-    ] as [[(Int, Int, UInt64)]])
+    /// One line a round of a second: how many were lost and received in it, and to what time ages count afterwards; 0:
+    /// to the present.
+    @Test(
+        arguments: [
+            [(0, 9, 0), (0, 9, 0)],
+            // One in ten lost: held at the end of the last round without.
+            [(0, 9, 0), (1, 9, 1000), (1, 9, 1000), (0, 9, 1000), (0, 9, 1000), (0, 9, 0)],
+            // Lost again while those who are there are waited for.
+            [(0, 9, 0), (1, 9, 1000), (0, 9, 1000), (1, 9, 1000), (0, 9, 1000), (0, 9, 1000), (0, 9, 0)],
+            // One in a hundred proves nothing against anybody.
+            [(0, 9, 0), (1, 99, 0)],
+            // For ten seconds; then a server that is gone grows older again.
+            [(0, 9, 0)] + [(Int, Int, UInt64)](repeating: (9, 1, 1000), count: 9) + [
+                (9, 1, 1000), (9, 1, 2000), (9, 1, 3000),
+            ],
+            // From the first round on there is nothing to hold on to.
+            [(9, 1, 0), (9, 1, 0), (0, 9, 0)],
+        ] as [[(Int, Int, UInt64)]])
     func agesAreHeldBack(rounds: [(lost: Int, received: Int, clock: UInt64)]) {
         var watch = LossWatch()
         var dropped: UInt32 = 0

@@ -14,27 +14,40 @@ private typealias Look = (row: UInt32, theirs: UInt32, isAnother: Bool, at: UInt
     private func check(_ looks: [Look], sourceLocation: SourceLocation = #_sourceLocation) {
         var watch = SlashWatch()
         for look in looks {
-            let due = watch.isDue(look.row, Slashes(look.theirs), ours: ours, isAnother: look.isAnother, now: look.at * 1000)
+            let due = watch.isDue(
+                look.row, Slashes(look.theirs), ours: ours, isAnother: look.isAnother, now: look.at * 1000)
             #expect(due == look.line, "at \(look.at)", sourceLocation: sourceLocation)
         }
     }
 
     @Test func oneLineAfterTenMinutes() {
-        check([(1, 0x202, true, 5, false), (1, 0x202, false, 604, false), (1, 0x202, false, 605, true), (1, 0x202, false, 606, false), (1, 0x202, false, 9000, false)])
+        check([
+            (1, 0x202, true, 5, false), (1, 0x202, false, 604, false), (1, 0x202, false, 605, true),
+            (1, 0x202, false, 606, false), (1, 0x202, false, 9000, false),
+        ])
     }
 
     @Test func whatAgreesBetweenBeginsAnew() {
-        check([(1, 0x202, true, 5, false), (1, 0x102, false, 300, false), (1, 0x202, false, 400, false), (1, 0x202, false, 999, false), (1, 0x202, false, 1000, true)])
+        check([
+            (1, 0x202, true, 5, false), (1, 0x102, false, 300, false), (1, 0x202, false, 400, false),
+            (1, 0x202, false, 999, false), (1, 0x202, false, 1000, true),
+        ])
     }
 
     /// A restart does, too: it may have brought another configuration.
     @Test func anotherHttpdBeginsAnew() {
-        check([(1, 0x202, true, 5, false), (1, 0x202, true, 600, false), (1, 0x202, false, 1199, false), (1, 0x202, false, 1200, true)])
+        check([
+            (1, 0x202, true, 5, false), (1, 0x202, true, 600, false), (1, 0x202, false, 1199, false),
+            (1, 0x202, false, 1200, true),
+        ])
     }
 
     /// Nor do fifty servers with one configuration.
     @Test func onePairHasOneLine() {
-        check([(1, 0x202, true, 1, false), (2, 0x202, true, 1, false), (3, 0x101, true, 1, false), (1, 0x202, false, 700, true), (2, 0x202, false, 700, false), (3, 0x101, false, 700, true)])
+        check([
+            (1, 0x202, true, 1, false), (2, 0x202, true, 1, false), (3, 0x101, true, 1, false),
+            (1, 0x202, false, 700, true), (2, 0x202, false, 700, false), (3, 0x101, false, 700, true),
+        ])
     }
 
     @Test(arguments: [0, 1, 0x100, 0x402, 0x103, 0xffff, 0x1_0102, UInt32.max])

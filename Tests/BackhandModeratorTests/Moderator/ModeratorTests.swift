@@ -50,7 +50,9 @@ private let soon: UInt64 = 1000
             #expect(eventually(within: soon) { one.others == ["127.0.0.3:8081"] && two.others == ["127.0.0.2:8080"] })
             #expect(one.counter(BH_COUNT_CHALLENGED) > 0 && one.counter(BH_COUNT_ANSWERED) > 0)
             let heard = one.counter(BH_COUNT_ACCEPTED)
-            #expect(eventually(within: soon) { one.counter(BH_COUNT_ACCEPTED) > heard + 2 }, "announcements are enough from then on")
+            #expect(
+                eventually(within: soon) { one.counter(BH_COUNT_ACCEPTED) > heard + 2 },
+                "announcements are enough from then on")
             #expect(one.facts(1)?.proven == 1)
         } else {
             let counter = second == 0 ? BH_COUNT_UNSIGNED : BH_COUNT_BAD_SIGNATURE
@@ -77,22 +79,26 @@ private let soon: UInt64 = 1000
     @Test func sitesAreServersOfTheirOwn() throws {
         let port = try freePort()
         let (group, other) = ("239.255.77.12:\(port)", "239.255.77.13:\(port)")
-        let one = try RunningModerator(Setting(
-            own: "127.0.0.2:1", destinations: [group],
-            sites: [("127.0.1.2:1", group), ("127.0.2.2:2", other), ("127.0.0.2:1", other)])).start()
+        let one = try RunningModerator(
+            Setting(
+                own: "127.0.0.2:1", destinations: [group],
+                sites: [("127.0.1.2:1", group), ("127.0.2.2:2", other), ("127.0.0.2:1", other)])
+        ).start()
         let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: [group], hostname: "two")).start()
         let three = try RunningModerator(Setting(own: "127.0.0.4:1", destinations: [other])).start()
         defer { one.finish(); two.finish(); three.finish() }
-        #expect(eventually(within: soon) {
-            one.others == ["127.0.0.3:1", "127.0.0.4:1"] && two.others == ["127.0.0.2:1", "127.0.1.2:1"]
-                && three.others == ["127.0.2.2:2", "127.0.0.2:1"]
-        })
+        #expect(
+            eventually(within: soon) {
+                one.others == ["127.0.0.3:1", "127.0.0.4:1"] && two.others == ["127.0.0.2:1", "127.0.1.2:1"]
+                    && three.others == ["127.0.2.2:2", "127.0.0.2:1"]
+            })
         #expect(one.selves == ["127.0.0.2:1", "127.0.1.2:1", "127.0.2.2:2"] && two.selves == ["127.0.0.3:1"])
         #expect(eventually(within: soon) { one.counter(BH_COUNT_ANNOUNCED) >= 20 })
         #expect(two.others.count == 2 && two.counter(BH_COUNT_REPEATED) == 0, "they do not take each other's rows")
         #expect(one.counter(BH_COUNT_OWN_ADDRESS) == 0 && one.counter(BH_COUNT_OWN) > 3)
         let heard = try (1...2).map { try #require(two.facts($0)) }
-        #expect(heard[0].boot_id != heard[1].boot_id && heard[0].sequence.distance(to: heard[1].sequence).magnitude <= 1)
+        #expect(
+            heard[0].boot_id != heard[1].boot_id && heard[0].sequence.distance(to: heard[1].sequence).magnitude <= 1)
         #expect(heard.allSatisfy { $0.total_memory == heard[0].total_memory && $0.workers == 8 })
     }
 
@@ -117,17 +123,19 @@ private let soon: UInt64 = 1000
         #expect(eventually(within: soon) { one.counter(BH_COUNT_NOT_ACCEPTED) >= 3 && one.others == ["127.0.0.4:3"] })
         #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN) > 0 }, "its own are not foreign")
         #expect(one.others == ["127.0.0.4:3"])
-        #expect(one.log.filter { $0.number == 310 }.map(\.text) == [
-            "a datagram from 127.0.0.3 was dropped: the sender is outside AcceptStats (1 since the last line)"
-        ])
+        #expect(
+            one.log.filter { $0.number == 310 }.map(\.text) == [
+                "a datagram from 127.0.0.3 was dropped: the sender is outside AcceptStats (1 since the last line)"
+            ])
     }
 
-    @Test(arguments: [
-        ([UInt8](repeating: 0, count: 1201), BH_COUNT_OVERSIZED, 312),
-        ([UInt8](repeating: 7, count: 200), BH_COUNT_FOREIGN, 313),
-        ([], BH_COUNT_TRUNCATED, 311),
-        ([0x42, 0x4b, 0x48, 0x44, 2, 0, 0, 96] + [UInt8](repeating: 0, count: 88), BH_COUNT_VERSION, 314),
-    ] as [([UInt8], bh_counter_t, Int32)])
+    @Test(
+        arguments: [
+            ([UInt8](repeating: 0, count: 1201), BH_COUNT_OVERSIZED, 312),
+            ([UInt8](repeating: 7, count: 200), BH_COUNT_FOREIGN, 313),
+            ([], BH_COUNT_TRUNCATED, 311),
+            ([0x42, 0x4b, 0x48, 0x44, 2, 0, 0, 96] + [UInt8](repeating: 0, count: 88), BH_COUNT_VERSION, 314),
+        ] as [([UInt8], bh_counter_t, Int32)])
     func rubbishIsCountedByKindAndToldOnce(bytes: [UInt8], counter: bh_counter_t, number: Int32) throws {
         let port = try freePort()
         let one = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.5:\(port)"])).start()
@@ -152,7 +160,8 @@ private let soon: UInt64 = 1000
         defer { one.finish() }
         let two = try RunningModerator(Setting(own: "127.0.0.2:1", destinations: ["239.255.77.5:\(port)"])).start()
         defer { two.finish() }
-        #expect(eventually(within: soon) { one.counter(BH_COUNT_OWN_ADDRESS) > 0 && two.counter(BH_COUNT_OWN_ADDRESS) > 0 })
+        #expect(
+            eventually(within: soon) { one.counter(BH_COUNT_OWN_ADDRESS) > 0 && two.counter(BH_COUNT_OWN_ADDRESS) > 0 })
         #expect(one.others.isEmpty && two.others.isEmpty)
         #expect(one.log.filter { $0.number == 318 }.count == 1)
     }
@@ -177,12 +186,16 @@ private let soon: UInt64 = 1000
         pause(milliseconds: 1500)
         foreign.close()
         #expect(eventually(within: 4000) { one.log.contains { $0.number == 336 } })
-        #expect(throws: SystemError.addressInUse) { try UDPSocket(address: 0x7f00_0002, port: port, shared: false).close() }
+        #expect(throws: SystemError.addressInUse) {
+            try UDPSocket(address: 0x7f00_0002, port: port, shared: false).close()
+        }
         let lines = one.log.filter { $0.number == 335 || $0.number == 336 }.map(\.text)
-        #expect(lines == [
-            "MulticastStats 127.0.0.3:\(port) does not work: UDP 127.0.0.2:\(port) is taken by another program; tried again every second",
-            "MulticastStats 127.0.0.3:\(port) works again: announcing 127.0.0.2:1",
-        ])
+        #expect(
+            lines == [
+                "MulticastStats 127.0.0.3:\(port) does not work: UDP 127.0.0.2:\(port) is taken by another program; "
+                    + "tried again every second",
+                "MulticastStats 127.0.0.3:\(port) works again: announcing 127.0.0.2:1",
+            ])
     }
 
     @Test func aPortThatIsGivenUpIsTaken() throws {
@@ -198,7 +211,8 @@ private let soon: UInt64 = 1000
         #expect(one.log.allSatisfy { $0.number != 335 })
     }
 
-    /// Another httpd may have it for good. A child that was forked a moment before a restart gives it up as soon as it runs.
+    /// Another httpd may have it for good. A child that was forked a moment before a restart gives it up as soon as it
+    /// runs.
     @Test(arguments: [(UInt32(60), true), (3000, false)])
     func aPortThatWeCanDoWithout(held: UInt32, gets: Bool) throws {
         let port = try freePort()
@@ -220,7 +234,10 @@ private let soon: UInt64 = 1000
     @Test func anAddressThatIsNotOursIsTold() throws {
         let port = try freePort()
         let one = try RunningModerator(
-            Setting(own: "127.0.0.2:1", destinations: ["239.255.77.6:\(port)"], sites: [("192.0.2.1:1", "239.255.77.6:\(port)")])).start()
+            Setting(
+                own: "127.0.0.2:1", destinations: ["239.255.77.6:\(port)"],
+                sites: [("192.0.2.1:1", "239.255.77.6:\(port)")])
+        ).start()
         defer { one.finish() }
         let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: ["239.255.77.6:\(port)"])).start()
         defer { two.finish() }
@@ -230,18 +247,23 @@ private let soon: UInt64 = 1000
         #expect(lines.count == 1 && lines[0].text.contains("192.0.2.1 is not one of this machine"))
     }
 
-    /// Moderators of one httpd, one after the other: what is announced between them waits, and nothing stays bound that was closed.
+    /// Moderators of one httpd, one after the other: what is announced between them waits, and nothing stays bound that
+    /// was closed.
     @Test func theListenersAreHandedOver() throws {
         let port = try freePort()
         let held = try HeldSockets()
         let segment = makeSegment(bootID: 78)
         defer { UnsafeMutableRawPointer(segment).deallocate() }
-        let setting = Setting(own: "127.0.0.2:1", destinations: ["239.255.77.9:\(port)", "127.0.0.3:\(port)"], segment: segment, held: held)
+        let setting = Setting(
+            own: "127.0.0.2:1", destinations: ["239.255.77.9:\(port)", "127.0.0.3:\(port)"], segment: segment,
+            held: held)
         let first = try RunningModerator(setting).start()
         #expect(eventually(within: soon) { bh_word_load(&segment.pointee.sequence) >= 2 })
         first.finish()
         // Both sockets are there, though no moderator is.
-        #expect(throws: SystemError.addressInUse) { try UDPSocket(address: 0x7f00_0002, port: port, shared: false).close() }
+        #expect(throws: SystemError.addressInUse) {
+            try UDPSocket(address: 0x7f00_0002, port: port, shared: false).close()
+        }
         let before = bh_counter_load(segment, BH_COUNT_RECEIVED.rawValue)
         let sender = try UDPSocket(address: 0x7f00_0009, port: 0, shared: false)
         defer { sender.close() }
@@ -250,15 +272,19 @@ private let soon: UInt64 = 1000
             for _ in 0..<3 { try [UInt8](1...9).withUnsafeBytes { try sender.send($0, to: target, port: port) } }
         }
         let second = try RunningModerator(setting).start()
-        #expect(eventually(within: soon) {
-            bh_counter_load(segment, BH_COUNT_TRUNCATED.rawValue) + bh_counter_load(segment, BH_COUNT_FOREIGN.rawValue) == 6
-        })
+        #expect(
+            eventually(within: soon) {
+                bh_counter_load(segment, BH_COUNT_TRUNCATED.rawValue)
+                    + bh_counter_load(segment, BH_COUNT_FOREIGN.rawValue) == 6
+            })
         #expect(bh_counter_load(segment, BH_COUNT_RECEIVED.rawValue) >= before + 6)
         // And it hears what is sent to the group now.
         try [UInt8](1...9).withUnsafeBytes { try sender.send($0, to: 0xefff_4d09, port: port) }
-        #expect(eventually(within: soon) {
-            bh_counter_load(segment, BH_COUNT_TRUNCATED.rawValue) + bh_counter_load(segment, BH_COUNT_FOREIGN.rawValue) == 7
-        })
+        #expect(
+            eventually(within: soon) {
+                bh_counter_load(segment, BH_COUNT_TRUNCATED.rawValue)
+                    + bh_counter_load(segment, BH_COUNT_FOREIGN.rawValue) == 7
+            })
         #expect(second.log.allSatisfy { $0.number != 335 })
         second.finish()
         held.close()
@@ -318,15 +344,20 @@ private let soon: UInt64 = 1000
     @Test func aDirectoryThatCannotBeWrittenIsOneWarning() throws {
         let one = try RunningModerator(Setting(directory: "/does/not/exist")).start()
         defer { one.finish() }
-        #expect(eventually(within: soon) { (one.facts(0)?.arriba ?? 0) > 0 && bh_word_load(&one.segment.pointee.sequence) > 2 })
-        #expect(one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.text) == [
-            "cannot write /does/not/exist/mod_backhand-Arriba: No such file or directory; "
-                + "the speed of this machine is measured at each start"
-        ])
+        #expect(
+            eventually(within: soon) {
+                (one.facts(0)?.arriba ?? 0) > 0 && bh_word_load(&one.segment.pointee.sequence) > 2
+            })
+        #expect(
+            one.log.filter { $0.level <= Int32(BH_LOG_WARNING.rawValue) }.map(\.text) == [
+                "cannot write /does/not/exist/mod_backhand-Arriba: No such file or directory; "
+                    + "the speed of this machine is measured at each start"
+            ])
         #expect(one.log.filter { $0.number == 303 }.count == 1)
     }
 
-    /// Children write back-offs while the moderator looks at them: what it has read once is what it works with. It goes on for a second.
+    /// Children write back-offs while the moderator looks at them: what it has read once is what it works with. It goes
+    /// on for a second.
     @Test func wordsThatChangeWhileTheyAreReadEndNobody() throws {
         let one = try RunningModerator(Setting())
         let now = monotonicMilliseconds()
@@ -344,7 +375,9 @@ private let soon: UInt64 = 1000
         let begun = bh_word_load(&one.segment.pointee.sequence)
         while monotonicMilliseconds() < now + 1500 {
             for end in [monotonicMilliseconds() + 5000, 0] {
-                for id in UInt32(1)..<UInt32(BH_ROWS) { bh_word_store(&bh_segment_row_mutable(one.segment, id).pointee.backoff_until_ms, end) }
+                for id in UInt32(1)..<UInt32(BH_ROWS) {
+                    bh_word_store(&bh_segment_row_mutable(one.segment, id).pointee.backoff_until_ms, end)
+                }
             }
         }
         #expect(bh_word_load(&one.segment.pointee.sequence) > begun + 2)

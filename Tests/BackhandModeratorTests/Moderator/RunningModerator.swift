@@ -67,7 +67,8 @@ func makeSegment(bootID: UInt64) -> UnsafeMutablePointer<bh_segment_t> {
 
 /// A moderator at work in a thread of its own, with a segment of its own.
 ///
-/// @unchecked: the thread touches the moderator alone; what both sides touch is behind the lock or atomic in the segment.
+/// @unchecked: the thread touches the moderator alone; what both sides touch is behind the lock or atomic in the
+/// segment.
 final class RunningModerator: @unchecked Sendable {
     let segment: UnsafeMutablePointer<bh_segment_t>
     private let lock = NSLock()
@@ -99,7 +100,8 @@ final class RunningModerator: @unchecked Sendable {
         keptAccepted.initialize(from: accepted, count: accepted.count)
         let hostname = strdup(setting.hostname)!
         let directory = setting.directory.map { strdup($0)! }
-        borrowed = [UnsafeMutableRawPointer(keptDestinations), UnsafeMutableRawPointer(keptAccepted)]
+        borrowed =
+            [UnsafeMutableRawPointer(keptDestinations), UnsafeMutableRawPointer(keptAccepted)]
             + [hostname, directory].compactMap { $0.map { UnsafeMutableRawPointer($0) } }
         var config = bh_moderator_config_t()
         config.segment = segment
@@ -169,9 +171,10 @@ final class RunningModerator: @unchecked Sendable {
     var selves: Set<String> { servers { bh_row_own($0) } }
 
     private func servers(_ test: (UnsafePointer<bh_row_t>) -> Bool) -> Set<String> {
-        Set((0..<bh_segment_rows(segment)).filter { test(bh_segment_row(segment, $0)) }.compactMap {
-            facts($0).map { "\($0.address.text):\($0.port)" }
-        })
+        Set(
+            (0..<bh_segment_rows(segment)).filter { test(bh_segment_row(segment, $0)) }.compactMap {
+                facts($0).map { "\($0.address.text):\($0.port)" }
+            })
     }
 }
 

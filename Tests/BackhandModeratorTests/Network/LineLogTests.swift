@@ -19,8 +19,9 @@ private func said(_ notes: [(second: UInt64, obstacle: Obstacle?)]) -> [LineLog.
 }
 
 @Test func oneLineWhenItIsLostAndOneWhenItIsBack() {
-    #expect(said([(0, nil), (5, away), (6, away), (7, .sending(.denied)), (90, away), (91, nil), (92, nil)])
-        == [.begins, .lost(away, times: 1), nil, nil, nil, .back, nil])
+    #expect(
+        said([(0, nil), (5, away), (6, away), (7, .sending(.denied)), (90, away), (91, nil), (92, nil)])
+            == [.begins, .lost(away, times: 1), nil, nil, nil, .back, nil])
 }
 
 @Test func aNetworkThatComesAfterTheStart() {
@@ -49,16 +50,17 @@ private func said(_ notes: [(second: UInt64, obstacle: Obstacle?)]) -> [LineLog.
 
 // ---- When to look ----
 
-@Test(arguments: [
-    // waits, hasNews, milliseconds after the last change; milliseconds until the next look
-    (true, true, 0, 50),
-    (true, true, 5000, 1000),
-    (true, false, 5000, 1000),
-    (false, false, 5000, 1000),
-    (false, false, 0, 1000),
-    (false, true, 0, 10_000),
-    (false, true, 5000, 10_000),
-] as [(Bool, Bool, UInt64, UInt64)])
+@Test(
+    arguments: [
+        // waits, hasNews, milliseconds after the last change; milliseconds until the next look
+        (true, true, 0, 50),
+        (true, true, 5000, 1000),
+        (true, false, 5000, 1000),
+        (false, false, 5000, 1000),
+        (false, false, 0, 1000),
+        (false, true, 0, 10_000),
+        (false, true, 5000, 10_000),
+    ] as [(Bool, Bool, UInt64, UInt64)])
 func looks(waits: Bool, hasNews: Bool, after: UInt64, wait: UInt64) {
     var timer = LookTimer(now: 1000)
     #expect(timer.isDue(now: 1000))
@@ -70,7 +72,8 @@ func looks(waits: Bool, hasNews: Bool, after: UInt64, wait: UInt64) {
     #expect(timer.wait(now: 1010 + after) <= 50 && timer.isDue(now: 1060 + after))
 }
 
-/// Where 60 changes a second do not end: few looks, whether something waits or not; and a change is found within half a second at the latest.
+/// Where 60 changes a second do not end: few looks, whether something waits or not; and a change is found within half a
+/// second at the latest.
 @Test(arguments: [false, true]) func looksWhereChangesDoNotEnd(waits: Bool) {
     var timer = LookTimer(now: 1000)
     var (looks, longest, changed) = (0, UInt64(0), UInt64?.none)

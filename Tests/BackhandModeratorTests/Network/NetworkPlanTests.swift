@@ -16,24 +16,26 @@ private let interfaces = [
     NetworkInterface(address: ip("192.0.2.7"), mask: ip("255.255.255.255"), broadcast: ip("192.0.2.7"), index: 3),
 ]
 
-@Test(arguments: [
-    ("239.255.1.1", .multicast),
-    ("224.0.0.1", .multicast),
-    ("255.255.255.255", .broadcast),
-    ("127.255.255.255", .broadcast),
-    ("10.1.3.255", .broadcast),
-    ("10.1.2.255", .unicast),  // a host of 10.1.2.0/23
-    ("127.0.0.255", .unicast),
-    ("172.16.0.255", .broadcast),  // a network that we are not in
-    ("172.16.0.4", .unicast),
-    ("192.0.2.7", .unicast),  // an interface with a network of its own only
-    ("10.1.2.9", .unicast),
-] as [(String, Reach)])
+@Test(
+    arguments: [
+        ("239.255.1.1", .multicast),
+        ("224.0.0.1", .multicast),
+        ("255.255.255.255", .broadcast),
+        ("127.255.255.255", .broadcast),
+        ("10.1.3.255", .broadcast),
+        ("10.1.2.255", .unicast),  // a host of 10.1.2.0/23
+        ("127.0.0.255", .unicast),
+        ("172.16.0.255", .broadcast),  // a network that we are not in
+        ("172.16.0.4", .unicast),
+        ("192.0.2.7", .unicast),  // an interface with a network of its own only
+        ("10.1.2.9", .unicast),
+    ] as [(String, Reach)])
 func reachOfADestination(text: String, expected: Reach) {
     #expect(Reach(ip(text), interfaces: interfaces) == expected)
 }
 
-/// A network where our address towards anything is this one; nil: there is no route. All addresses are ours except some.
+/// A network where our address towards anything is this one; nil: there is no route. All addresses are ours except
+/// some.
 private func network(
     towards: String? = "10.1.2.3", without: [String] = [], interfaces list: [NetworkInterface] = interfaces,
     removals: AddressRemovals = AddressRemovals()
@@ -59,7 +61,8 @@ private func lines(_ texts: [(own: String?, destination: String)], sites: [UInt1
 }
 
 private func plan(
-    _ texts: [(own: String?, destination: String)], port: UInt16 = 80, sites: [UInt16] = [], in here: LocalNetwork = network(),
+    _ texts: [(own: String?, destination: String)], port: UInt16 = 80, sites: [UInt16] = [],
+    in here: LocalNetwork = network(),
     known: [Site] = []
 ) throws -> NetworkPlan {
     try lines(texts, sites: sites).withUnsafeBufferPointer { NetworkPlan($0, port: port, network: here, known: known) }
@@ -67,15 +70,20 @@ private func plan(
 
 @Test func aLineWithoutOwnAddressFindsIt() throws {
     let plan = try plan([(nil, "239.255.1.1:4445,3")])
-    #expect(plan.routes == [
-        Route(own: bh_address_t(ipv4: ip("10.1.2.3")), ownPort: 80, local: ip("10.1.2.3"),
-              destination: ip("239.255.1.1"), port: 4445, ttl: 3, reach: .multicast,
-              interface: Membership(address: ip("10.1.2.3"), index: 2))
-    ])
-    #expect(plan.listeners == [
-        ListeningAddress(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: ip("10.1.2.3"), index: 2)]),
-        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
-    ])
+    #expect(
+        plan.routes == [
+            Route(
+                own: bh_address_t(ipv4: ip("10.1.2.3")), ownPort: 80, local: ip("10.1.2.3"),
+                destination: ip("239.255.1.1"), port: 4445, ttl: 3, reach: .multicast,
+                interface: Membership(address: ip("10.1.2.3"), index: 2))
+        ])
+    #expect(
+        plan.listeners == [
+            ListeningAddress(
+                address: ip("239.255.1.1"), port: 4445, shared: true,
+                interfaces: [Membership(address: ip("10.1.2.3"), index: 2)]),
+            ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        ])
 }
 
 @Test func aGivenAddressAndPortAreTaken() throws {
@@ -97,10 +105,11 @@ private func plan(
 @Test func severalUnicastPeersShareOneSocket() throws {
     let plan = try plan([(nil, "10.1.2.8:4445"), (nil, "10.1.2.9:4445"), (nil, "10.1.2.9:4446")])
     #expect(plan.routes.map(\.reach) == [.unicast, .unicast, .unicast])
-    #expect(plan.listeners == [
-        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, interfaces: []),
-        ListeningAddress(address: ip("10.1.2.3"), port: 4446, shared: false, interfaces: []),
-    ])
+    #expect(
+        plan.listeners == [
+            ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, interfaces: []),
+            ListeningAddress(address: ip("10.1.2.3"), port: 4446, shared: false, interfaces: []),
+        ])
 }
 
 @Test func oneGroupOnTwoNetworksIsOneSocketWithTwoMemberships() throws {
@@ -108,22 +117,26 @@ private func plan(
         ("10.1.2.3", "239.255.1.1:4445"), ("127.0.0.1", "239.255.1.1:4445"), ("127.0.0.1", "239.255.1.1:4445"),
     ])
     #expect(plan.routes.count == 3)
-    #expect(plan.listeners == [
-        ListeningAddress(
-            address: ip("239.255.1.1"), port: 4445, shared: true,
-            interfaces: [Membership(address: ip("10.1.2.3"), index: 2), Membership(address: ip("127.0.0.1"), index: 1)]),
-        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
-        ListeningAddress(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
-    ])
+    #expect(
+        plan.listeners == [
+            ListeningAddress(
+                address: ip("239.255.1.1"), port: 4445, shared: true,
+                interfaces: [
+                    Membership(address: ip("10.1.2.3"), index: 2), Membership(address: ip("127.0.0.1"), index: 1),
+                ]),
+            ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+            ListeningAddress(address: ip("127.0.0.1"), port: 4445, shared: false, spare: true, interfaces: []),
+        ])
 }
 
 @Test func broadcastIsHeardAtTheBroadcastAddress() throws {
     let plan = try plan([(nil, "10.1.3.255:4445")])
     #expect(plan.routes.first?.reach == .broadcast)
-    #expect(plan.listeners == [
-        ListeningAddress(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: []),
-        ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
-    ])
+    #expect(
+        plan.listeners == [
+            ListeningAddress(address: ip("10.1.3.255"), port: 4445, shared: true, interfaces: []),
+            ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: []),
+        ])
 }
 
 /// A socket that only helps is not spare any more when a line needs it.
@@ -141,30 +154,37 @@ private func plan(
 @Test func whatOnlyTheConfigurationCanChangeIsNamed() throws {
     let good = try lines([(nil, "239.255.1.1:4445")])
     try good.withUnsafeBufferPointer { try NetworkPlan.check($0, port: 80) }
-    let error = #expect(throws: ModeratorError.self) { try good.withUnsafeBufferPointer { try NetworkPlan.check($0, port: 0) } }
+    let error = #expect(throws: ModeratorError.self) {
+        try good.withUnsafeBufferPointer { try NetworkPlan.check($0, port: 0) }
+    }
     #expect(error?.status == BH_EINVAL && error?.text.contains("239.255.1.1") == true)
 }
 
 // ---- Lines that cannot work now ----
 
 /// One line that waits does not keep the others from working.
-@Test(arguments: [
-    // lines, addresses that are missing, route; lines that work, and what is in the way of the others
-    ([(nil, "239.255.1.1:4445")], [], nil, [], [.noRoute(.missing)]),
-    ([(nil, "10.1.2.8:4445")], [], nil, [], [.noRoute(.missing)]),
-    ([(nil, "10.1.3.255:4445")], [], nil, [], [.noRoute(.missing)]),
-    ([("10.1.2.3", "239.255.1.1:4445")], ["10.1.2.3"], "10.9.9.9", [], [.notHere(ip("10.1.2.3"), .addressNotHere)]),
-    ([("10.1.2.3", "239.255.1.1:4445")], [], nil, [0], []),
-    ([("10.1.2.3", "239.255.1.1:4445"), ("10.5.5.5", "10.5.5.255:4445"), (nil, "10.6.6.6:4445")], ["10.5.5.5"], nil,
-        [0], [.notHere(ip("10.5.5.5"), .addressNotHere), .noRoute(.missing)]),
-] as [([(String?, String)], [String], String?, [Int], [Obstacle])])
+@Test(
+    arguments: [
+        // lines, addresses that are missing, route; lines that work, and what is in the way of the others
+        ([(nil, "239.255.1.1:4445")], [], nil, [], [.noRoute(.missing)]),
+        ([(nil, "10.1.2.8:4445")], [], nil, [], [.noRoute(.missing)]),
+        ([(nil, "10.1.3.255:4445")], [], nil, [], [.noRoute(.missing)]),
+        ([("10.1.2.3", "239.255.1.1:4445")], ["10.1.2.3"], "10.9.9.9", [], [.notHere(ip("10.1.2.3"), .addressNotHere)]),
+        ([("10.1.2.3", "239.255.1.1:4445")], [], nil, [0], []),
+        (
+            [("10.1.2.3", "239.255.1.1:4445"), ("10.5.5.5", "10.5.5.255:4445"), (nil, "10.6.6.6:4445")], ["10.5.5.5"],
+            nil,
+            [0], [.notHere(ip("10.5.5.5"), .addressNotHere), .noRoute(.missing)]
+        ),
+    ] as [([(String?, String)], [String], String?, [Int], [Obstacle])])
 func linesThatWaitDoNotStopTheOthers(
     texts: [(String?, String)], missing: [String], route: String?, working: [Int], obstacles: [Obstacle]
 ) throws {
     let made = try plan(texts.map { (own: $0.0, destination: $0.1) }, in: network(towards: route, without: missing))
     #expect(made.routes.map(\.line) == working)
     #expect(made.waiting.map(\.obstacle) == obstacles)
-    #expect(Set(made.waiting.map(\.line)).isDisjoint(with: working) && made.waiting.count + working.count == texts.count)
+    #expect(
+        Set(made.waiting.map(\.line)).isDisjoint(with: working) && made.waiting.count + working.count == texts.count)
     // Nothing is opened for lines that wait.
     #expect(made.listeners.isEmpty == working.isEmpty)
 }
@@ -174,7 +194,11 @@ func linesThatWaitDoNotStopTheOthers(
     let line: [(own: String?, destination: String)] = [(nil, "10.2.0.127:4445")]
     let before = try plan(line, in: network(towards: "10.1.2.3"))
     #expect(before.routes.map(\.reach) == [.unicast] && before.sites[0].own.text == "10.1.2.3")
-    let arrived = interfaces + [NetworkInterface(address: ip("10.2.0.9"), mask: ip("255.255.255.128"), broadcast: ip("10.2.0.127"), index: 7)]
+    let arrived =
+        interfaces + [
+            NetworkInterface(
+                address: ip("10.2.0.9"), mask: ip("255.255.255.128"), broadcast: ip("10.2.0.127"), index: 7)
+        ]
     let after = try plan(line, in: network(towards: "10.2.0.9", interfaces: arrived), known: before.sites)
     #expect(after.routes.map(\.reach) == [.broadcast] && after.routes[0].own.text == "10.2.0.9")
     #expect(after.sites[0].own.text == "10.2.0.9", "what is true now is worth more than what was known")
@@ -192,8 +216,9 @@ func linesThatWaitDoNotStopTheOthers(
     #expect(host.map(\.number) == [0, 4])
     #expect(try plan(line, sites: [4], in: away, known: host).sites.map(\.own.text) == ["127.0.0.1", "10.1.2.3"])
     // What is given is known without any network.
-    #expect(try plan([("10.7.7.7:81", "239.255.1.1:4445")], in: network(towards: nil, without: ["10.7.7.7"])).sites[0]
-        == Site(number: 0, own: bh_address_t(ipv4: ip("10.7.7.7")), ownPort: 81))
+    #expect(
+        try plan([("10.7.7.7:81", "239.255.1.1:4445")], in: network(towards: nil, without: ["10.7.7.7"])).sites[0]
+            == Site(number: 0, own: bh_address_t(ipv4: ip("10.7.7.7")), ownPort: 81))
 }
 
 @Test func aSiteIsKnownByItsFirstLineThatWorks() throws {
@@ -204,7 +229,8 @@ func linesThatWaitDoNotStopTheOthers(
 
 // ---- From the open sockets to those of a plan ----
 
-private let group = ListeningAddress(address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: 1, index: 5)])
+private let group = ListeningAddress(
+    address: ip("239.255.1.1"), port: 4445, shared: true, interfaces: [Membership(address: 1, index: 5)])
 private let alone = ListeningAddress(address: ip("10.1.2.3"), port: 4445, shared: false, spare: true, interfaces: [])
 
 private func wanting(_ listeners: ListeningAddress..., routes: [Route] = []) -> NetworkPlan {
@@ -219,14 +245,27 @@ private func joined(_ interfaces: Membership...) -> ListeningAddress {
 }
 
 /// The same interface, another one under the same address, one that came back, one beside another, none.
-@Test(arguments: [
-    (joined(Membership(address: 1, index: 5)), [], []),
-    (joined(Membership(address: 1, index: 6)), [Membership(address: 1, index: 5)], [Membership(address: 1, index: 6)]),
-    (joined(Membership(address: 1, index: 5, removals: 1)), [Membership(address: 1, index: 5)], [Membership(address: 1, index: 5, removals: 1)]),
-    (joined(Membership(address: 2, index: 5)), [Membership(address: 1, index: 5)], [Membership(address: 2, index: 5)]),
-    (joined(Membership(address: 1, index: 5), Membership(address: 2, index: 6)), [], [Membership(address: 2, index: 6)]),
-    (joined(), [Membership(address: 1, index: 5)], []),
-] as [(ListeningAddress, [Membership], [Membership])])
+@Test(
+    arguments: [
+        (joined(Membership(address: 1, index: 5)), [], []),
+        (
+            joined(Membership(address: 1, index: 6)), [Membership(address: 1, index: 5)],
+            [Membership(address: 1, index: 6)]
+        ),
+        (
+            joined(Membership(address: 1, index: 5, removals: 1)), [Membership(address: 1, index: 5)],
+            [Membership(address: 1, index: 5, removals: 1)]
+        ),
+        (
+            joined(Membership(address: 2, index: 5)), [Membership(address: 1, index: 5)],
+            [Membership(address: 2, index: 5)]
+        ),
+        (
+            joined(Membership(address: 1, index: 5), Membership(address: 2, index: 6)), [],
+            [Membership(address: 2, index: 6)]
+        ),
+        (joined(), [Membership(address: 1, index: 5)], []),
+    ] as [(ListeningAddress, [Membership], [Membership])])
 func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membership], join: [Membership]) {
     let change = NetworkChange(listeners: [alone, group], senders: [], plan: wanting(wanted, alone))
     #expect(change.leave == leave.map { NetworkChange.Member(listener: 1, interface: $0) })
@@ -249,10 +288,14 @@ func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membe
 
 @Test func sendersFollowTheirRoutes() throws {
     let old = try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")])
-    func change(_ new: NetworkPlan) -> NetworkChange { NetworkChange(listeners: old.listeners, senders: old.routes, plan: new) }
+    func change(_ new: NetworkPlan) -> NetworkChange {
+        NetworkChange(listeners: old.listeners, senders: old.routes, plan: new)
+    }
     #expect(change(old).closeSenders == [] && change(old).openSenders == [] && !change(old).concernsListeners)
     // The interface of the multicast line has another number now; unicast does not care.
-    let moved = interfaces.map { NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast, index: $0.index + 10) }
+    let moved = interfaces.map {
+        NetworkInterface(address: $0.address, mask: $0.mask, broadcast: $0.broadcast, index: $0.index + 10)
+    }
     let made = change(try plan([(nil, "239.255.1.1:4445"), (nil, "10.1.2.8:4445")], in: network(interfaces: moved)))
     #expect(made.closeSenders == [0] && made.openSenders.map(\.line) == [0])
     // The network is away: all are closed, and come back.
@@ -278,7 +321,9 @@ func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membe
 }
 
 @Test func sitesAreKnownByTheirFirstLines() throws {
-    var all: [(own: String?, destination: String)] = ["10.1.2.3:80", "10.1.2.4:80", "10.1.4.1:80", "10.1.4.2:81", "10.1.2.3:80"].map {
+    var all: [(own: String?, destination: String)] = [
+        "10.1.2.3:80", "10.1.2.4:80", "10.1.4.1:80", "10.1.4.2:81", "10.1.2.3:80",
+    ].map {
         ($0, "239.255.1.1:4445")
     }
     var numbers: [UInt16] = [0, 0, 2, 2, 3]

@@ -19,7 +19,8 @@ private final class News {
     }
 
     @Test(arguments: [
-        (Standing.absent, Standing.well), (.well, .silent), (.silent, .well), (.well, .backoff), (.backoff, .well), (.well, .failing),
+        (Standing.absent, Standing.well), (.well, .silent), (.silent, .well), (.well, .backoff), (.backoff, .well),
+        (.well, .failing),
         (.well, .shutdown), (.silent, .absent), (.shutdown, .silent),
     ])
     func eachChangeIsTold(from: Standing, to: Standing) throws {
@@ -57,7 +58,9 @@ private final class News {
         var lines: [(UInt64, Standing, UInt32)] = []
         news.adopt(1, seen(.well))
         for second in UInt64(1)...130 {
-            guard let change = news.look(1, seen(second % 2 == 1 ? .silent : .well), now: second * 1000) else { continue }
+            guard let change = news.look(1, seen(second % 2 == 1 ? .silent : .well), now: second * 1000) else {
+                continue
+            }
             lines.append((second, change.seen.standing, change.untold))
         }
         #expect(lines.map { $0.0 } == [1, 2, 61, 62, 121, 122])
@@ -69,7 +72,9 @@ private final class News {
     @Test func whatTheLogSaysLastBecomesTrue() {
         let news = News()
         news.adopt(1, seen(.well))
-        let states: [Standing] = [.silent, .well, .silent] + [Standing](repeating: .well, count: 2) + [Standing](repeating: .silent, count: 200)
+        let states: [Standing] =
+            [.silent, .well, .silent] + [Standing](repeating: .well, count: 2)
+            + [Standing](repeating: .silent, count: 200)
         var lines: [(Int, Standing, Standing, UInt32)] = []
         for (second, state) in states.enumerated() {
             guard let change = news.look(1, seen(state), now: 1000 * UInt64(second + 1)) else { continue }
@@ -80,7 +85,8 @@ private final class News {
         #expect(lines.map { $0.3 } == [0, 0, 2], "to silent and back; the last one is told")
     }
 
-    /// The same, whatever happens, to several servers, in rows that change hands: after a minute and a window the lines are the truth, and never too many.
+    /// The same, whatever happens, to several servers, in rows that change hands: after a minute and a window the lines
+    /// are the truth, and never too many.
     @Test(arguments: 0..<30 as Range<UInt64>) func theTruthIsTold(seed: UInt64) {
         let news = News()
         var state = seed &+ 1
@@ -121,15 +127,20 @@ private final class News {
         #expect(news.look(41, seen(.well, 41), now: 15_100) != nil)
     }
 
-    /// One whose end lies after the look before counts, although it is over; the time is that for which the server is or was left out.
-    @Test(arguments: [
-        // (end, refusals, last look, now, milliseconds)
-        (0, 0, 0, 0, 0), (0, 0, 5000, 6000, 0), (0, 3, 5000, 6000, 0),
-        (6600, 1, 5000, 6000, 600), (21_999, 5, 5000, 6000, 15_999),
-        (6000, 1, 5000, 6000, 1000), (6000, 1, 4990, 6000, 1000), (5990, 1, 4980, 6000, 1000), (5001, 1, 5000, 6000, 1),
-        (8900, 2, 5000, 9000, 2000), (8900, 1, 5000, 9000, 1000), (8900, 0, 5000, 9000, 1000), (8900, 99, 1000, 9000, 7900),
-        (5000, 1, 5000, 6000, 0), (4000, 1, 5000, 6000, 0), (38_001, 1, 5000, 6000, 0), (.max, .max, 5000, 6000, 0), (.max, 1, .max, .max, 0),
-    ] as [(UInt64, UInt32, UInt64, UInt64, UInt64)])
+    /// One whose end lies after the look before counts, although it is over; the time is that for which the server is
+    /// or was left out.
+    @Test(
+        arguments: [
+            // (end, refusals, last look, now, milliseconds)
+            (0, 0, 0, 0, 0), (0, 0, 5000, 6000, 0), (0, 3, 5000, 6000, 0),
+            (6600, 1, 5000, 6000, 600), (21_999, 5, 5000, 6000, 15_999),
+            (6000, 1, 5000, 6000, 1000), (6000, 1, 4990, 6000, 1000), (5990, 1, 4980, 6000, 1000),
+            (5001, 1, 5000, 6000, 1),
+            (8900, 2, 5000, 9000, 2000), (8900, 1, 5000, 9000, 1000), (8900, 0, 5000, 9000, 1000),
+            (8900, 99, 1000, 9000, 7900),
+            (5000, 1, 5000, 6000, 0), (4000, 1, 5000, 6000, 0), (38_001, 1, 5000, 6000, 0), (.max, .max, 5000, 6000, 0),
+            (.max, 1, .max, .max, 0),
+        ] as [(UInt64, UInt32, UInt64, UInt64, UInt64)])
     func aBackOffBetweenTwoLooksIsOne(until: UInt64, refused: UInt32, last: UInt64, now: UInt64, milliseconds: UInt64) {
         #expect(ServerNews.backoff(until: until, refused: refused, last: last, now: now) == milliseconds)
     }

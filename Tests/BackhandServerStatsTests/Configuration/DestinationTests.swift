@@ -17,22 +17,23 @@ struct Line: Sendable, CustomTestStringConvertible {
 
 @Suite struct DestinationTests {
     /// The lines of the original's papers, manual and user reports among them.
-    @Test(arguments: [
-        (Line(text: "239.255.221.20:4445,1"), nil, 0, "239.255.221.20", 4445, 1),
-        (Line(text: "225.220.221.20:4445,1"), nil, 0, "225.220.221.20", 4445, 1),
-        (Line(text: "239.255.221.20:4445"), nil, 0, "239.255.221.20", 4445, 1),
-        (Line(text: "239.255.221.20:1024,255"), nil, 0, "239.255.221.20", 1024, 255),
-        (Line(text: "224.0.0.1:65535,7"), nil, 0, "224.0.0.1", 65535, 7),
-        (Line(text: "10.0.5.255:4445"), nil, 0, "10.0.5.255", 4445, 0),
-        (Line(text: "255.255.255.255:4445"), nil, 0, "255.255.255.255", 4445, 0),
-        (Line(text: "10.0.5.255:4445,3"), nil, 0, "10.0.5.255", 4445, 0),
-        (Line(text: "240.220.221.20:4445,3"), nil, 0, "240.220.221.20", 4445, 0),
-        (Line(own: "10.0.5.10", text: "10.0.5.255:4445"), "10.0.5.10", 0, "10.0.5.255", 4445, 0),
-        (Line(own: "10.0.5.10", text: "240.220.221.20:4445,3"), "10.0.5.10", 0, "240.220.221.20", 4445, 0),
-        (Line(own: "10.58.4.1", text: "239.255.221.20:4445,1"), "10.58.4.1", 0, "239.255.221.20", 4445, 1),
-        (Line(own: "127.0.0.2:8080", text: "239.255.1.1:4445,1"), "127.0.0.2", 8080, "239.255.1.1", 4445, 1),
-        (Line(own: "127.0.0.2:65535", text: "239.255.1.1:4445,1"), "127.0.0.2", 65535, "239.255.1.1", 4445, 1),
-    ] as [(Line, String?, UInt16, String, UInt16, UInt8)])
+    @Test(
+        arguments: [
+            (Line(text: "239.255.221.20:4445,1"), nil, 0, "239.255.221.20", 4445, 1),
+            (Line(text: "225.220.221.20:4445,1"), nil, 0, "225.220.221.20", 4445, 1),
+            (Line(text: "239.255.221.20:4445"), nil, 0, "239.255.221.20", 4445, 1),
+            (Line(text: "239.255.221.20:1024,255"), nil, 0, "239.255.221.20", 1024, 255),
+            (Line(text: "224.0.0.1:65535,7"), nil, 0, "224.0.0.1", 65535, 7),
+            (Line(text: "10.0.5.255:4445"), nil, 0, "10.0.5.255", 4445, 0),
+            (Line(text: "255.255.255.255:4445"), nil, 0, "255.255.255.255", 4445, 0),
+            (Line(text: "10.0.5.255:4445,3"), nil, 0, "10.0.5.255", 4445, 0),
+            (Line(text: "240.220.221.20:4445,3"), nil, 0, "240.220.221.20", 4445, 0),
+            (Line(own: "10.0.5.10", text: "10.0.5.255:4445"), "10.0.5.10", 0, "10.0.5.255", 4445, 0),
+            (Line(own: "10.0.5.10", text: "240.220.221.20:4445,3"), "10.0.5.10", 0, "240.220.221.20", 4445, 0),
+            (Line(own: "10.58.4.1", text: "239.255.221.20:4445,1"), "10.58.4.1", 0, "239.255.221.20", 4445, 1),
+            (Line(own: "127.0.0.2:8080", text: "239.255.1.1:4445,1"), "127.0.0.2", 8080, "239.255.1.1", 4445, 1),
+            (Line(own: "127.0.0.2:65535", text: "239.255.1.1:4445,1"), "127.0.0.2", 65535, "239.255.1.1", 4445, 1),
+        ] as [(Line, String?, UInt16, String, UInt16, UInt8)])
     func read(line: Line, own: String?, ownPort: UInt16, group: String, port: UInt16, ttl: UInt8) throws {
         let destination = try line.parsed()
         #expect(destination.own == own.flatMap { parseAddress($0) } ?? bh_address_t(high: 0, low: 0))
@@ -50,7 +51,10 @@ struct Line: Sendable, CustomTestStringConvertible {
         (Line(text: "239.255.221.20:0"), "'239.255.221.20:0': the port must be 1024 to 65535, not '0'"),
         (Line(text: "239.255.221.20:70000,1"), "'239.255.221.20:70000,1': the port must be 1024 to 65535, not '70000'"),
         (Line(text: "239.255.221.20:65536"), "not '65536'"),
-        (Line(text: "239.255.221.20:1023"), "cannot open a port below 1024: the port must be 1024 to 65535, not '1023'"),
+        (
+            Line(text: "239.255.221.20:1023"),
+            "cannot open a port below 1024: the port must be 1024 to 65535, not '1023'"
+        ),
         (Line(own: "10.0.5.10:80", text: "10.0.5.255:9"), "'10.0.5.255:9': the moderator does not run as root"),
         (Line(text: "239.255.221.20:18446744073709551696"), "not '18446744073709551696'"),
         (Line(text: "239.255.221.20:4445:1"), "'239.255.221.20:4445:1'"),
@@ -62,12 +66,17 @@ struct Line: Sendable, CustomTestStringConvertible {
         (Line(text: "0.0.0.0:4445"), "'0.0.0.0:4445': nobody can be reached"),
         (Line(text: "10.0.5:4445"), "a destination must be IPv4"),
         (Line(text: "10.0.5.256:4445"), "not '10.0.5.256'"),
-        (Line(text: "cluster.example.com:4445"),
-            "a destination must be IPv4, as 239.255.221.20:4445,1 or 10.0.0.255:4445, not 'cluster.example.com'"),
+        (
+            Line(text: "cluster.example.com:4445"),
+            "a destination must be IPv4, as 239.255.221.20:4445,1 or 10.0.0.255:4445, not 'cluster.example.com'"
+        ),
         (Line(text: "[ff02::1]:4445"), "'[ff02::1]:4445': a destination must be IPv4"),
         (Line(text: "ff02::1"), "a destination must be IPv4"),
         (Line(own: "", text: "10.0.5.255:4445"), "'': our own address must be IPv4"),
-        (Line(own: "web1:80", text: "10.0.5.255:4445"), "'web1:80': our own address must be IPv4, as 10.0.0.4 or 10.0.0.4:80, not 'web1'"),
+        (
+            Line(own: "web1:80", text: "10.0.5.255:4445"),
+            "'web1:80': our own address must be IPv4, as 10.0.0.4 or 10.0.0.4:80, not 'web1'"
+        ),
         (Line(own: "0.0.0.0", text: "10.0.5.255:4445"), "'0.0.0.0': our own address must be one that a single server"),
         (Line(own: "239.255.1.1", text: "10.0.5.255:4445"), "our own address must be one"),
         (Line(own: "255.255.255.255", text: "10.0.5.255:4445"), "our own address must be one"),

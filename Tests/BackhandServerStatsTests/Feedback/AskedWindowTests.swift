@@ -14,8 +14,11 @@ import Testing
         return facts
     }
 
-    /// After two looks: clients' requests here, those that the other one sent here, those that were sent there, and those that came there.
-    private func asked(clients: Int, forwarded: Int = 0, sent: Int = 0, there: UInt64, capacity: UInt32 = 1600, silentFor: UInt64 = 0) -> UInt32 {
+    /// After two looks: clients' requests here, those that the other one sent here, those that were sent there, and
+    /// those that came there.
+    private func asked(
+        clients: Int, forwarded: Int = 0, sent: Int = 0, there: UInt64, capacity: UInt32 = 1600, silentFor: UInt64 = 0
+    ) -> UInt32 {
         var writer = table.writer()
         writer.writeSelf(facts("10.0.0.1", capacity: 1600), now: 1000, wall: 5)
         var other = facts("10.0.0.4", capacity: capacity, sequence: 1)

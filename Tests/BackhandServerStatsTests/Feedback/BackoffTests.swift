@@ -9,7 +9,9 @@ import Testing
     @Test func growsAndDecays() {
         let table = TestSegment(bootID: 1)
         let row = table.row(1)
-        for (now, until) in [(1000, 2000), (1500, 2000), (2000, 4000), (4000, 8000), (24_000, 28_000), (188_000, 189_000)] as [(UInt64, UInt64)] {
+        for (now, until) in [
+            (1000, 2000), (1500, 2000), (2000, 4000), (4000, 8000), (24_000, 28_000), (188_000, 189_000),
+        ] as [(UInt64, UInt64)] {
             noteUnreached(table.segment, 1, now: now, took: 0)
             #expect(bh_row_backoff(row) == until)
         }

@@ -31,7 +31,9 @@ import Testing
     @Test func recentTimes() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4"), now: 1000, wall: 5)
-        func answer(_ count: Int, milliseconds: UInt64) { for _ in 0..<count { noteServed(table.segment, 1, milliseconds * 1000) } }
+        func answer(_ count: Int, milliseconds: UInt64) {
+            for _ in 0..<count { noteServed(table.segment, 1, milliseconds * 1000) }
+        }
         var now: UInt64 = 1_000_000
         func shown(after rounds: Int, of count: Int, milliseconds: UInt64) -> Int32 {
             for _ in 0..<rounds {

@@ -20,18 +20,26 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
 
 @Suite struct KeepableTests {
     static let all: [KeepCase] = [
-        KeepCase(testDescription: "event, all at work: as many as it has workers", cost: BH_IDLE_FREE, idle: 0, may: 16),
+        KeepCase(
+            testDescription: "event, all at work: as many as it has workers", cost: BH_IDLE_FREE, idle: 0, may: 16),
         KeepCase(testDescription: "event: and half as many as are idle", cost: BH_IDLE_FREE, idle: 8, may: 20),
         KeepCase(testDescription: "event, one of ten balancers", cost: BH_IDLE_FREE, balancers: 10_000, may: 2),
         KeepCase(testDescription: "event, of no known size: all", cost: BH_IDLE_FREE, idle: 0, workers: 0, may: .max),
         KeepCase(testDescription: "event, nonsense: huge", cost: BH_IDLE_FREE, idle: .max, workers: .max, may: 65_535),
-        KeepCase(testDescription: "event, nonsense: more idle than there are", cost: BH_IDLE_FREE, idle: .max, workers: 4, may: 6),
+        KeepCase(
+            testDescription: "event, nonsense: more idle than there are", cost: BH_IDLE_FREE, idle: .max, workers: 4,
+            may: 6),
         KeepCase(testDescription: "event, for a second: none", cost: BH_IDLE_FREE, timeout: 1000, may: 0),
         KeepCase(testDescription: "KeepAlive Off: none", cost: BH_IDLE_CLOSED, timeout: 0, may: 0),
-        KeepCase(testDescription: "nothing said: one a child", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 4, may: .max - 1),
+        KeepCase(
+            testDescription: "nothing said: one a child", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 4, may: .max - 1),
         KeepCase(testDescription: "nothing said, few idle workers", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 3, may: 0),
-        KeepCase(testDescription: "nothing said, not even of workers", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 0, workers: 0, may: .max - 1),
-        KeepCase(testDescription: "nothing said, nonsense", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: -5, workers: -9, may: .max - 1),
+        KeepCase(
+            testDescription: "nothing said, not even of workers", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: 0,
+            workers: 0, may: .max - 1),
+        KeepCase(
+            testDescription: "nothing said, nonsense", cost: BH_IDLE_UNKNOWN, timeout: 0, idle: -5, workers: -9,
+            may: .max - 1),
         KeepCase(testDescription: "a quarter of the idle workers", may: 4),
         KeepCase(testDescription: "four workers: one", idle: 4, may: 1),
         KeepCase(testDescription: "three workers: none", idle: 3, may: 0),
@@ -52,7 +60,9 @@ struct KeepCase: Sendable, CustomTestStringConvertible {
     @Test(arguments: all) func rights(of one: KeepCase) {
         var facts = bh_facts_t()
         facts.idle_cost = one.cost.rawValue
-        (facts.keepalive_ms, facts.workers, facts.idle_workers, facts.kept_workers) = (one.timeout, one.workers, one.idle, one.kept)
+        (facts.keepalive_ms, facts.workers, facts.idle_workers, facts.kept_workers) = (
+            one.timeout, one.workers, one.idle, one.kept
+        )
         #expect(keepable(facts, balancers: one.balancers, others: one.others) == one.may)
     }
 }
@@ -75,7 +85,8 @@ struct ShareCase: Sendable, CustomTestStringConvertible {
         ShareCase(testDescription: "no more than may be kept", may: 4, inFlight: 16_000, waiting: 4, kept: 4),
         ShareCase(testDescription: "none may be kept", may: 0, waiting: 0, kept: 0),
         ShareCase(testDescription: "a server that says nothing", may: .max - 1, inFlight: 2000, waiting: 9, kept: 11),
-        ShareCase(testDescription: "more than there can be", inFlight: .max, waiting: 8 + UInt32.max / 2000, kept: 6_442_458),
+        ShareCase(
+            testDescription: "more than there can be", inFlight: .max, waiting: 8 + UInt32.max / 2000, kept: 6_442_458),
     ]
 
     @Test(arguments: all) func most(of one: ShareCase) {

@@ -25,7 +25,8 @@ import Testing
         #expect(mean([(start, 20_000), (start + 1_000_000, 40_000)]) == 30_000)
         #expect(mean([(start, 20_000), (start, 40_000)]) == 20_000)
         #expect(mean([(start, 20_000), (start + 3_000_000, 0)]) == 5000)
-        #expect([0, 1, 40, 75].map { bh_mean_age_us(word(at: start), start + $0 * hour) / hour } == [0, 1, 40, 75], "hours")
+        #expect(
+            [0, 1, 40, 75].map { bh_mean_age_us(word(at: start), start + $0 * hour) / hour } == [0, 1, 40, 75], "hours")
         // Another child's clock, a moment behind.
         #expect(mean([(start, 20_000), (start - 500, 80_000)]) == 20_000)
     }

@@ -10,14 +10,17 @@ import Testing
     private var row: UnsafeMutablePointer<bh_row_t> { table.row(1) }
 
     /// A second passes, and it says how many are idle and how long requests took there.
-    private func pass(_ writer: inout StatsWriter, _ second: UInt64, idle: Int32, took: UInt32 = 0, lost: Bool = false) {
+    private func pass(_ writer: inout StatsWriter, _ second: UInt64, idle: Int32, took: UInt32 = 0, lost: Bool = false)
+    {
         var facts = announcement("10.0.0.4", sequence: second)
         (facts.workers, facts.idle_workers, facts.latency_us) = (4, idle, took)
         if !lost { _ = writer.hear(facts, now: second * 1000, wall: 5) }
         writer.publishFeedback(nowMicroseconds: second * 1_000_000)
     }
 
-    private func see(_ milliseconds: UInt64, slot: UInt32 = 0) { bh_word_store(bh_row_latency(row, slot), bh_mean_word(milliseconds * 1000, 1_000_000)) }
+    private func see(_ milliseconds: UInt64, slot: UInt32 = 0) {
+        bh_word_store(bh_row_latency(row, slot), bh_mean_word(milliseconds * 1000, 1_000_000))
+    }
     private func seen(slot: UInt32 = 0) -> UInt64 { bh_mean_value(bh_word_load(bh_row_latency(row, slot))) / 1000 }
 
     /// Since the first of the announcements that have few.
@@ -81,7 +84,8 @@ import Testing
         #expect(seen() == 5000, "without a shortage it is slow")
     }
 
-    /// What was known before the shortage holds again; a time that was long before is no wait, however quick the server's other requests are.
+    /// What was known before the shortage holds again; a time that was long before is no wait, however quick the
+    /// server's other requests are.
     @Test func before() {
         var writer = table.writer()
         pass(&writer, 1, idle: 4, took: 5000)

@@ -23,15 +23,18 @@ private func text(_ reason: Reason) -> String {
     /// Each one alone, in its words.
     @Test(arguments: [
         (prospect { _ in }, ""),
-        (prospect { $0.age = 6000 }, ""), (prospect { $0.age = 6001 }, "silent 6 s"), (prospect { $0.age = 7999 }, "silent 7 s"),
+        (prospect { $0.age = 6000 }, ""), (prospect { $0.age = 6001 }, "silent 6 s"),
+        (prospect { $0.age = 7999 }, "silent 7 s"),
         (prospect { $0.age = .max }, "silent 18446744073709551 s"),
-        (prospect { $0.ordered = BH_STATE_DRAINING.rawValue }, "drained (here)"), (prospect { $0.ordered = BH_STATE_MAINTENANCE.rawValue }, "drained (here)"),
+        (prospect { $0.ordered = BH_STATE_DRAINING.rawValue }, "drained (here)"),
+        (prospect { $0.ordered = BH_STATE_MAINTENANCE.rawValue }, "drained (here)"),
         (prospect { $0.announced = BH_STATE_DRAINING.rawValue }, "drained (there)"),
         (prospect { $0.announced = BH_STATE_MAINTENANCE.rawValue }, "drained (there)"),
         (prospect { $0.announced = BH_STATE_SHUTDOWN.rawValue }, ""), (prospect { $0.announced = .max }, ""),
         (prospect { $0.backoff = 1 }, "back-off 1 s"), (prospect { $0.backoff = 2001 }, "back-off 3 s"),
         (prospect { $0.isUnreached = true }, "no connection"),
-        (prospect { $0.clock = 60 }, ""), (prospect { $0.clock = 61 }, "clock"), (prospect { $0.clock = .min }, "clock"),
+        (prospect { $0.clock = 60 }, ""), (prospect { $0.clock = 61 }, "clock"),
+        (prospect { $0.clock = .min }, "clock"),
         (prospect { $0.failures = 41 }, "failing 41 %"), (prospect { $0.failures = 400 }, "failing 100 %"),
         (prospect { $0.isDoubted = true }, "doubt"),
         (prospect { $0.presence = 9999 }, "slow start"), (prospect { ($0.presence, $0.longest) = (0, 0) }, ""),
@@ -54,7 +57,8 @@ private func text(_ reason: Reason) -> String {
             $0.presence = 0
         }
         let without: [(inout Prospect) -> Void] = [
-            { $0.age = 0 }, { $0.announced = 0 }, { $0.ordered = 0 }, { $0.backoff = 0 }, { $0.isUnreached = false }, { $0.clock = 0 },
+            { $0.age = 0 }, { $0.announced = 0 }, { $0.ordered = 0 }, { $0.backoff = 0 }, { $0.isUnreached = false },
+            { $0.clock = 0 },
             { $0.failures = 0 }, { $0.isDoubted = false }, { $0.presence = 10_000 },
         ]
         var found: [String] = []
@@ -62,13 +66,19 @@ private func text(_ reason: Reason) -> String {
             found.append(text(all.reason))
             next(&all)
         }
-        #expect(found == ["silent 7 s", "drained (there)", "drained (here)", "back-off 3 s", "no connection", "clock", "failing 41 %", "doubt", "slow start"])
+        #expect(
+            found == [
+                "silent 7 s", "drained (there)", "drained (here)", "back-off 3 s", "no connection", "clock",
+                "failing 41 %", "doubt", "slow start",
+            ])
         #expect(all.reason == .nothing)
     }
 
     /// Of this httpd itself only what is ordered, and what it answers.
     @Test func itself() {
-        var own = prospect { ($0.isOwn, $0.age, $0.backoff, $0.isUnreached, $0.clock) = (true, 60_000, 3000, true, 100) }
+        var own = prospect {
+            ($0.isOwn, $0.age, $0.backoff, $0.isUnreached, $0.clock) = (true, 60_000, 3000, true, 100)
+        }
         #expect(own.reason == .nothing)
         own.failures = 70
         #expect(own.reason == .failing(percent: 70))
@@ -86,7 +96,9 @@ private func text(_ reason: Reason) -> String {
         func words(_ id: UInt32, _ now: UInt64) -> String {
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_REASON_SIZE)) { room in
                 let longest = bh_segment_presence(table.segment, writer.rows, now)
-                return String(decoding: room[..<writeReason(table.segment, id, longest: longest, now: now, to: room)], as: UTF8.self)
+                return String(
+                    decoding: room[..<writeReason(table.segment, id, longest: longest, now: now, to: room)],
+                    as: UTF8.self)
             }
         }
         #expect(words(0, 104_000) == "" && words(1, 104_000) == "" && words(2, 104_500) == "slow start")

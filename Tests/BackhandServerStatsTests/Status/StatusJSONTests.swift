@@ -13,7 +13,8 @@ private struct Output {
 
 private func write(_ table: TestSegment, now: UInt64 = 10_000, wall: Int64 = 1_700_000_000) -> Output {
     var output = Output()
-    let complete = writeSegmentJSON(table.segment, rows: bh_segment_rows(table.segment), now: now, wall: wall) { piece in
+    let complete = writeSegmentJSON(table.segment, rows: bh_segment_rows(table.segment), now: now, wall: wall) {
+        piece in
         output.text += piece
         output.longest = max(output.longest, piece.count)
         output.pieces += 1
@@ -66,7 +67,9 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         facts.capacity = 2939
         facts.error_ppm = 15_999
         facts.slashes = 0x301
-        (facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, facts.kept_workers) = (BH_IDLE_WORKER.rawValue, 5000, 100, 3)
+        (facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, facts.kept_workers) = (
+            BH_IDLE_WORKER.rawValue, 5000, 100, 3
+        )
         return facts
     }
 
@@ -94,14 +97,18 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
     private let everyField: [String: NSObject] = [
         "id": 1 as NSNumber, "self": false as NSNumber, "own": false as NSNumber, "hostname": "web7" as NSString,
         "address": "10.1.2.3" as NSString, "port": 8080 as NSNumber, "age_ms": 1500 as NSNumber,
-        "last_announced": 1_699_999_998 as NSNumber, "clock_ahead_s": 0 as NSNumber, "load": 3.705 as NSNumber, "load_hwm": 512 as NSNumber,
+        "last_announced": 1_699_999_998 as NSNumber, "clock_ahead_s": 0 as NSNumber, "load": 3.705 as NSNumber,
+        "load_hwm": 512 as NSNumber,
         "cpu_idle": 0.871 as NSNumber, "ncpu": 4 as NSNumber, "arriba": 734_832 as NSNumber,
         "memory_total": 130_764_800 as NSNumber, "memory_available": 65_651_904 as NSNumber,
         "memory_worker": 4_000_000 as NSNumber, "workers": 20 as NSNumber, "workers_idle": 15 as NSNumber,
-        "arrivals": 123_456 as NSNumber, "encoded_slashes": "NoDecode" as NSString, "merge_slashes": "Off" as NSString, "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
+        "arrivals": 123_456 as NSNumber, "encoded_slashes": "NoDecode" as NSString, "merge_slashes": "Off" as NSString,
+        "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
         "arrival_rate": 125.25 as NSNumber, "first_byte_ms": 12.345 as NSNumber, "latency_ms": 20.001 as NSNumber,
-        "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber, "room": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
-        "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber, "workers_kept": 3 as NSNumber,
+        "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber,
+        "room": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
+        "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber,
+        "workers_kept": 3 as NSNumber,
         "kept": 1 as NSNumber, "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
         "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
         "ordered": "draining" as NSString, "reason": "drained (here)" as NSString, "up_ms": 1500 as NSNumber,
@@ -120,9 +127,11 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let own: [String: NSObject] = [
             "boot_id": "0123456789abcdef" as NSString, "sequence": 55 as NSNumber, "arriba": 99 as NSNumber,
             "arrivals": 66 as NSNumber, "moderator_pid": 4321 as NSNumber, "moderator_starts": 1 as NSNumber,
-            "asked": 0 as NSNumber, "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber, "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
+            "asked": 0 as NSNumber, "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber,
+            "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
         ]
-        #expect(NSDictionary(dictionary: try #require(object["self"] as? [String: Any])) == NSDictionary(dictionary: own))
+        #expect(
+            NSDictionary(dictionary: try #require(object["self"] as? [String: Any])) == NSDictionary(dictionary: own))
         #expect((object["counters"] as? [String: UInt64])?["accepted"] == 1)
         let raw = String(decoding: write(table).text, as: UTF8.self)
         #expect(raw.contains("\"load\":3.705,"))
@@ -181,7 +190,9 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
             let table = TestSegment()
             var facts = announcement()
             withUnsafeMutableBytes(of: &facts.hostname) { name in
-                for index in 0..<64 { name[index] = UInt8((start + index) & 255) == 0 ? 1 : UInt8((start + index) & 255) }
+                for index in 0..<64 {
+                    name[index] = UInt8((start + index) & 255) == 0 ? 1 : UInt8((start + index) & 255)
+                }
             }
             var writer = table.writer()
             _ = writer.hear(facts, now: 1000, wall: 5)

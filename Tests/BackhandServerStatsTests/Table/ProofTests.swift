@@ -22,7 +22,9 @@ import Testing
     func lateOnesNeedIt(begin: UInt64) {
         var writer = table.writer(keyed: true)
         _ = writer.hear(announcement(boot: 7, sequence: 5, sent: begin), now: 1000, wall: 5)
-        #expect(!writer.needsProof(announcement(boot: 7, sequence: 25, sent: begin &+ 20_000), now: 21_200), "lost: 19 in a row")
+        #expect(
+            !writer.needsProof(announcement(boot: 7, sequence: 25, sent: begin &+ 20_000), now: 21_200),
+            "lost: 19 in a row")
         #expect(!writer.needsProof(announcement(boot: 7, sequence: 6, sent: begin &+ 1000), now: 4999))
         #expect(writer.needsProof(announcement(boot: 7, sequence: 6, sent: begin &+ 1000), now: 5000))
         // Numbers are no time: orders by hand make some between the seconds.
@@ -55,16 +57,19 @@ import Testing
         #expect(writer.needsProof(announcement(boot: 7, sequence: 7, sent: 2100), now: 5500))
     }
 
-    /// Its clock goes with a server that is found in another row: here its predecessor's, which another network has kept.
+    /// Its clock goes with a server that is found in another row: here its predecessor's, which another network has
+    /// kept.
     @Test func theClockMovesAlong() {
         var writer = table.writer(keyed: true)
         _ = writer.hear(announcement("10.0.0.4", boot: 6, sequence: 9, sent: 500), now: 500, wall: 5)
         for number in UInt64(5)...8 {
-            _ = writer.hear(announcement("10.1.0.4", boot: 7, sequence: number, sent: 1000 * number), now: 1000 * number, wall: 5)
+            _ = writer.hear(
+                announcement("10.1.0.4", boot: 7, sequence: number, sent: 1000 * number), now: 1000 * number, wall: 5)
         }
         #expect(writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 5, sent: 5000), now: 8900))
         #expect(!writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 9, sent: 9000), now: 10_000))
-        #expect(writer.hear(announcement("10.0.0.4", boot: 7, sequence: 9, sent: 9000), now: 10_000, wall: 5) == .row(1))
+        #expect(
+            writer.hear(announcement("10.0.0.4", boot: 7, sequence: 9, sent: 9000), now: 10_000, wall: 5) == .row(1))
         #expect(!writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 10, sent: 10_000), now: 12_999))
         #expect(writer.needsProof(announcement("10.0.0.4", boot: 7, sequence: 10, sent: 10_000), now: 13_000))
     }

@@ -8,7 +8,9 @@ import Testing
 private final class Senders {
     private var senders = RefusedSenders()
     let table = TestSegment(bootID: 1)
-    func note(_ last: UInt32, _ counter: bh_counter_t, _ now: UInt64) { senders.note(bh_address_t(ipv4: last), counter, now: now) }
+    func note(_ last: UInt32, _ counter: bh_counter_t, _ now: UInt64) {
+        senders.note(bh_address_t(ipv4: last), counter, now: now)
+    }
     func forget(_ last: UInt32) { senders.forgetUnproven(bh_address_t(ipv4: last)) }
     func shown(_ now: UInt64) -> [[UInt64]] {
         senders.publish(to: table.segment, now: now)
@@ -40,9 +42,12 @@ private final class Senders {
         let senders = Senders()
         for second in UInt64(1)...30 {
             senders.note(1, BH_COUNT_BAD_SIGNATURE, second * 1000)
-            for other in UInt32(0)..<1000 { senders.note(1000 + UInt32(second) * 1000 + other, BH_COUNT_NOT_ACCEPTED, second * 1000 + 10) }
+            for other in UInt32(0)..<1000 {
+                senders.note(1000 + UInt32(second) * 1000 + other, BH_COUNT_NOT_ACCEPTED, second * 1000 + 10)
+            }
             let shown = senders.shown(second * 1000 + 20)
-            #expect(shown.count == Int(BH_SENDERS) && shown.contains([1, UInt64(BH_COUNT_BAD_SIGNATURE.rawValue), second]))
+            #expect(
+                shown.count == Int(BH_SENDERS) && shown.contains([1, UInt64(BH_COUNT_BAD_SIGNATURE.rawValue), second]))
         }
     }
 

@@ -4,7 +4,7 @@ import BackhandServerStats
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 @Suite struct PublicRowTests {
@@ -52,9 +52,10 @@ import Testing
         #expect(row.contact.sin_port == 0)
     }
 
-    @Test(arguments: [
-        (0, 0), (1_048_575, 0), (1_048_576, 1), (8_589_934_592, 8192), (0x7fff_ffff_0000_0000, .max), (.max, .max),
-    ] as [(UInt64, Int32)])
+    @Test(
+        arguments: [
+            (0, 0), (1_048_575, 0), (1_048_576, 1), (8_589_934_592, 8192), (0x7fff_ffff_0000_0000, .max), (.max, .max),
+        ] as [(UInt64, Int32)])
     func memoryIsClamped(bytes: UInt64, megabytes: Int32) {
         var facts = announcement()
         facts.total_memory = bytes
@@ -75,15 +76,16 @@ import Testing
         #expect(text(table.facts(1)!.hostname) == name)
     }
 
-    @Test(arguments: [
-        (0, 0, 0, 0),
-        (0, 5000, 0, 0),
-        (1, 999, 1, 0),
-        (1, 1000, 1, 1),
-        (957, 6_406_158_000, 957, 6694),
-        (.max, .max, .max, 0),
-        (1, .max, 1, .max),
-    ] as [(UInt64, UInt64, Int32, Int32)])
+    @Test(
+        arguments: [
+            (0, 0, 0, 0),
+            (0, 5000, 0, 0),
+            (1, 999, 1, 0),
+            (1, 1000, 1, 1),
+            (957, 6_406_158_000, 957, 6694),
+            (.max, .max, .max, 0),
+            (1, .max, 1, .max),
+        ] as [(UInt64, UInt64, Int32, Int32)])
     func feedback(served: UInt64, microseconds: UInt64, numbacked: Int32, tatime: Int32) {
         var writer = table.writer()
         _ = writer.hear(announcement(), now: 1000, wall: 5)

@@ -31,7 +31,8 @@ final class TestSegment: Sendable {
 
 /// An announcement with only the fields that the tests look at.
 func announcement(
-    _ address: String = "10.0.0.4", port: UInt16 = 80, boot: UInt64 = 7, sequence: UInt64 = 1, hostname: String = "web1", sent: UInt64 = 0
+    _ address: String = "10.0.0.4", port: UInt16 = 80, boot: UInt64 = 7, sequence: UInt64 = 1,
+    hostname: String = "web1", sent: UInt64 = 0
 ) -> bh_facts_t {
     var facts = bh_facts_t()
     facts.address = parseAddress(address) ?? bh_address_t()

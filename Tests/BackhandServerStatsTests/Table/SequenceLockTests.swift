@@ -46,7 +46,8 @@ private final class Tally: Sendable {
 }
 
 @Suite struct SequenceLockTests {
-    /// One moderator writes a row as fast as it can, three readers copy it: no copy mixes two states or goes back in time.
+    /// One moderator writes a row as fast as it can, three readers copy it: no copy mixes two states or goes back in
+    /// time.
     @Test func readersSeeWholeStates() {
         let table = TestSegment()
         let tally = Tally()
@@ -90,7 +91,8 @@ private final class Tally: Sendable {
         }
     }
 
-    /// A moderator that is stopped or killed between any two stores of a write: readers have the facts of before it or after it, whole.
+    /// A moderator that is stopped or killed between any two stores of a write: readers have the facts of before it or
+    /// after it, whole.
     @Test(arguments: [UInt32(BH_PHASE_FACTS.rawValue), UInt32(BH_PHASE_BEFORE.rawValue)])
     func writerThatStops(phase: UInt32) throws {
         let table = TestSegment()

@@ -6,7 +6,10 @@ import Testing
 @Suite struct ServerStateTests {
     let table = TestSegment(bootID: 1)
 
-    private func hear(_ writer: inout StatsWriter, _ sequence: UInt64, at now: UInt64, boot: UInt64 = 7, state: bh_state_t = BH_STATE_UP) {
+    private func hear(
+        _ writer: inout StatsWriter, _ sequence: UInt64, at now: UInt64, boot: UInt64 = 7,
+        state: bh_state_t = BH_STATE_UP
+    ) {
         var facts = announcement("10.0.0.4", boot: boot, sequence: sequence)
         facts.state = UInt8(state.rawValue)
         #expect(writer.hear(facts, now: now, wall: 5) == .row(1))
@@ -47,7 +50,9 @@ import Testing
     /// Somebody sets the clock back and forth: nothing but mtime and last_announced notices.
     @Test func theWallClockIsOfNoConsequence() {
         var writer = table.writer()
-        for (sequence, wall) in [(1, 1_700_000_000), (2, 1_700_003_601), (3, 1_699_996_403), (4, 0), (5, -5), (6, .max)] as [(UInt64, Int64)] {
+        for (sequence, wall) in [
+            (1, 1_700_000_000), (2, 1_700_003_601), (3, 1_699_996_403), (4, 0), (5, -5), (6, .max),
+        ] as [(UInt64, Int64)] {
             var facts = announcement("10.0.0.4", boot: 7, sequence: sequence)
             facts.changed_wall = wall
             #expect(writer.hear(facts, now: sequence * 1000, wall: wall) == .row(1))
@@ -67,8 +72,9 @@ import Testing
         hear(&writer, 1, at: 3000, boot: 9)
         #expect(bh_row_state(table.row(1)) == BH_STATE_MAINTENANCE.rawValue && bh_row_closed(table.row(1)))
         let text = String(decoding: stateJSON(table.segment, 1, underWay: nil), as: UTF8.self)
-        #expect(text == #"{"address":"10.0.0.4","port":80,"state":"maintenance","announced":"up","ordered":"maintenance","#
-            + #""under_way":0}"# + "\n")
+        #expect(
+            text == #"{"address":"10.0.0.4","port":80,"state":"maintenance","announced":"up","ordered":"maintenance","#
+                + #""under_way":0}"# + "\n")
         hear(&writer, 2, at: 33_000, boot: 9)
         order(BH_STATE_UP, in: table.segment, id)
         #expect(came == 33_000, "back, as after a silence")
@@ -79,13 +85,17 @@ import Testing
         writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
         hear(&writer, 1, at: 1000)
         orderSelf(BH_STATE_DRAINING, in: table.segment, rows: 2, now: 1500)
-        #expect(bh_row_state(table.row(0)) == BH_STATE_DRAINING.rawValue && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
+        #expect(
+            bh_row_state(table.row(0)) == BH_STATE_DRAINING.rawValue
+                && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
         #expect(table.segment.pointee.state == BH_STATE_DRAINING.rawValue)
         orderSelf(BH_STATE_UP, in: table.segment, rows: 2, now: 9000)
         #expect(bh_row_came(table.row(0)) == 9000)
     }
 
-    @Test(arguments: [(0, "up"), (1, "draining"), (2, "maintenance"), (3, "shutdown"), (99, "shutdown")] as [(UInt32, String)])
+    @Test(
+        arguments: [(0, "up"), (1, "draining"), (2, "maintenance"), (3, "shutdown"), (99, "shutdown")]
+            as [(UInt32, String)])
     func names(state: UInt32, name: String) {
         #expect(stateName(state).description == name)
     }

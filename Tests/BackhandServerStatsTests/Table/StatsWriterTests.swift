@@ -68,7 +68,9 @@ import Testing
         // Rows that are given up, and addresses that are known.
         writer.become([others[0]], now: 2000)
         #expect((0..<4).map { bh_row_heard(table.row($0)) != 0 } == [true, true, false, true])
-        for third in 0..<60 { _ = writer.hear(announcement("10.3.0.\(third + 1)", boot: UInt64(100 + third)), now: 2000, wall: 5) }
+        for third in 0..<60 {
+            _ = writer.hear(announcement("10.3.0.\(third + 1)", boot: UInt64(100 + third)), now: 2000, wall: 5)
+        }
         #expect(bh_segment_knows(table.segment, announcement("10.0.0.4").address))
     }
 
@@ -138,7 +140,8 @@ import Testing
         for second in UInt64(1)...10 {
             let heard = writer.hear(announcement("10.0.0.4", sequence: second), now: second * 1000, wall: 5)
             #expect(heard == .row(1))
-            #expect(writer.hear(announcement("10.1.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
+            #expect(
+                writer.hear(announcement("10.1.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
         }
         #expect(bh_segment_rows(table.segment) == 2)
         #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
@@ -150,7 +153,8 @@ import Testing
         _ = writer.hear(announcement("10.0.0.4", sequence: 1), now: 1000, wall: 5)
         for second in UInt64(2)...10 {
             #expect(writer.hear(announcement("10.1.0.4", sequence: second), now: second * 1000, wall: 5) == .row(1))
-            #expect(writer.hear(announcement("10.0.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
+            #expect(
+                writer.hear(announcement("10.0.0.4", sequence: second), now: second * 1000 + 1, wall: 5) == .repeated)
             #expect(table.facts(1)?.address == parseAddress("10.0.0.4"))
             #expect(table.facts(1)?.sequence == second)
         }
@@ -177,15 +181,19 @@ import Testing
         #expect(writer.hear(announcement("10.1.0.4", port: 81, boot: 9), now: 9000, wall: 5) == .row(1))
     }
 
-    /// A site with an address that has come, changed, and gone: one row is its own, and announcements on their way are still ours.
+    /// A site with an address that has come, changed, and gone: one row is its own, and announcements on their way are
+    /// still ours.
     @Test func ourOtherAddressesChange() {
         var writer = table.writer()
         func ours() -> [String] {
-            (1..<max(1, bh_segment_rows(table.segment))).filter { bh_row_own(table.row($0)) && bh_row_heard(table.row($0)) != 0 }.compactMap {
+            (1..<max(1, bh_segment_rows(table.segment))).filter {
+                bh_row_own(table.row($0)) && bh_row_heard(table.row($0)) != 0
+            }.compactMap {
                 table.facts($0)?.address.text
             }
         }
-        let first = announcement("10.0.0.9", boot: 7), moved = announcement("10.0.0.10", boot: 7), second = announcement("10.0.0.11", boot: 8)
+        let first = announcement("10.0.0.9", boot: 7), moved = announcement("10.0.0.10", boot: 7),
+            second = announcement("10.0.0.11", boot: 8)
         writer.become([first], now: 1000)
         writer.writeOther(first, now: 1000, wall: 5)
         #expect(ours() == ["10.0.0.9"] && writer.isOwn(bootID: 7))
@@ -200,7 +208,8 @@ import Testing
         #expect(!writer.isOwn(bootID: 9))
     }
 
-    /// The address of a server that has gone is ours now: its row must not send our requests to us. A row of our own stays.
+    /// The address of a server that has gone is ours now: its row must not send our requests to us. A row of our own
+    /// stays.
     @Test func anAddressThatWasAnotherServers() {
         var writer = table.writer()
         #expect(writer.hear(announcement("10.0.0.4", boot: 3), now: 1000, wall: 5) == .row(1))
@@ -224,8 +233,8 @@ import Testing
         #expect(table.facts(1)?.address == parseAddress("10.1.0.4"))
     }
 
-    /// A restarted server that is heard first on its second network gets its old row back when its first one is heard: at no time
-    /// after that are there two candidates for it.
+    /// A restarted server that is heard first on its second network gets its old row back when its first one is heard:
+    /// at no time after that are there two candidates for it.
     @Test func restartHeardByOtherNetworkFirst() {
         var writer = table.writer()
         _ = writer.hear(announcement("10.0.0.4", boot: 7, sequence: 50), now: 1000, wall: 5)
@@ -304,12 +313,14 @@ import Testing
         #expect(table.counter(BH_COUNT_ACCEPTED) == UInt64(BH_ROWS))
     }
 
-    /// The row silent longest is reused once a minute has passed and its requests are over; nothing of its old server is left.
+    /// The row silent longest is reused once a minute has passed and its requests are over; nothing of its old server
+    /// is left.
     @Test func reused() {
         var (table, writer) = Self.filled()
         for number in 1..<UInt64(BH_ROWS) where number != 300 && number != 400 {
             _ = writer.hear(
-                announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2), now: 2000, wall: 5)
+                announcement("10.0.\(number / 256).\(number % 256)", boot: 1000 + number, sequence: 2), now: 2000,
+                wall: 5)
         }
         bh_feedback_begin(table.segment, 0, 300, 0)
         noteServed(table.segment, 400, 9_000_000)

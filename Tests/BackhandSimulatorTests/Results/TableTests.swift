@@ -5,7 +5,10 @@ import Testing
 @testable import BackhandSimulator
 
 struct TableTests {
-    @Test(arguments: [(0.04, nil, "0.0"), (9.96, nil, "10.0"), (10.4, nil, "10"), (1234.5, 2, "1234.50"), (.infinity, nil, "-")] as [(Double, Int?, String)])
+    @Test(
+        arguments: [
+            (0.04, nil, "0.0"), (9.96, nil, "10.0"), (10.4, nil, "10"), (1234.5, 2, "1234.50"), (.infinity, nil, "-"),
+        ] as [(Double, Int?, String)])
     func `numbers`(value: Double, decimals: Int?, expected: String) {
         #expect(number(value, decimals: decimals) == expected)
     }

@@ -24,7 +24,8 @@ struct TrialTests {
         #expect(Set(counts).count == 1)
     }
 
-    /// The order that theory tells: nobody beats the oracle by more than chance, and who follows stale queues ends far behind.
+    /// The order that theory tells: nobody beats the oracle by more than chance, and who follows stale queues ends far
+    /// behind.
     @Test func `bound and control`() throws {
         let oracle = try run("oracle", "mixed").p99
         let ours = try run("byForecast", "mixed").p99

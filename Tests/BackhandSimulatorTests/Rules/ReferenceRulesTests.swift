@@ -46,9 +46,13 @@ struct ReferenceRulesTests {
     @Test func `agent`() {
         let rule = LeastConn(cluster(2), weights: [2, 2], agent: true, seed: 1)
         #expect(take(rule, 4) == [0, 1, 0, 1])
-        rule.hear(balancer: 0, Announced(
-            window: SharedServer.Window(), now: 1, server: 0, cores: 1, totalCores: 2, workers: 1, idleWorkers: 1, speed: 1, arrivals: 0, loadAverage: 0,
-            capacityFactor: 1, speedSeen: true, usedByOthers: false, busyWithOthers: 0, overhead: 0, limitsSeen: false))
+        rule.hear(
+            balancer: 0,
+            Announced(
+                window: SharedServer.Window(), now: 1, server: 0, cores: 1, totalCores: 2, workers: 1, idleWorkers: 1,
+                speed: 1, arrivals: 0, loadAverage: 0,
+                capacityFactor: 1, speedSeen: true, usedByOthers: false, busyWithOthers: 0, overhead: 0,
+                limitsSeen: false))
         #expect(take(rule, 2) == [1, 1])
     }
 

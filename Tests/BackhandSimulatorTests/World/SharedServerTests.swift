@@ -5,7 +5,8 @@ import Testing
 @testable import BackhandSimulator
 
 struct SharedServerTests {
-    /// Two cores; requests of 1, 1 and 4 s. The first two end after 1.5 s, the third at 4.5 s: it had a core to itself from then on.
+    /// Two cores; requests of 1, 1 and 4 s. The first two end after 1.5 s, the third at 4.5 s: it had a core to itself
+    /// from then on.
     @Test func `cores are shared`() {
         let server = SharedServer(Machine(cores: 2))
         for (request, demand) in [1.0, 1.0, 4.0].enumerated() { server.arrive(request, demand: demand, at: 10) }
@@ -35,7 +36,9 @@ struct SharedServerTests {
     /// M/M/1 with processor sharing: the mean time is S / (1 - load).
     @Test func `known result`() {
         let scenario = Scenario("one", "", [Machine(cores: 1)]).with { $0.hop = 0 }
-        var world = World(scenario, fate: Fate(scenario, seed: 5, seconds: 20_000), seed: 5, warmUp: 100) { Oracle($0, seed: 5) }
+        var world = World(scenario, fate: Fate(scenario, seed: 5, seconds: 20_000), seed: 5, warmUp: 100) {
+            Oracle($0, seed: 5)
+        }
         world.run()
         #expect(abs(world.result.summary().mean / (20 / 0.3) - 1) < 0.03)
     }

@@ -11,14 +11,18 @@ private let here: UInt32 = 0x7f00_0001
     defer { store.close() }
     #expect(store.take() == nil)
     let sockets = try (0..<40).map { _ in try UDPSocket(address: here, port: 0, shared: false) }
-    for (number, socket) in sockets.enumerated() { try store.put(socket.fd, [UInt32](repeating: UInt32(number), count: 1 + number % DescriptorStore.most)) }
+    for (number, socket) in sockets.enumerated() {
+        try store.put(socket.fd, [UInt32](repeating: UInt32(number), count: 1 + number % DescriptorStore.most))
+    }
     let names = sockets.compactMap { $0.name?.port }
     // They stay open although nobody has them.
     sockets.forEach { $0.close() }
     for (number, port) in names.enumerated() {
         let (fd, words) = try #require(store.take())
         let socket = try #require(UDPSocket(taking: fd))
-        #expect(socket.name?.port == port && words == [UInt32](repeating: UInt32(number), count: 1 + number % DescriptorStore.most))
+        #expect(
+            socket.name?.port == port
+                && words == [UInt32](repeating: UInt32(number), count: 1 + number % DescriptorStore.most))
         #expect(throws: SystemError.addressInUse) { try UDPSocket(address: here, port: port, shared: false) }
         socket.close()
         try UDPSocket(address: here, port: port, shared: false).close()

@@ -10,7 +10,8 @@ private let here: UInt32 = 0x7f00_0001
 @Suite struct SocketFilterTests {
     static let begin = SocketFilter.Mark(offset: 0, number: 0x424B_4844)
     static let end = SocketFilter.Mark(offset: -36, number: 0x0003_0020)
-    static let signed: [UInt8] = [0x42, 0x4b, 0x48, 0x44] + [UInt8](repeating: 1, count: 50) + [0, 3, 0, 32] + [UInt8](repeating: 9, count: 32)
+    static let signed: [UInt8] =
+        [0x42, 0x4b, 0x48, 0x44] + [UInt8](repeating: 1, count: 50) + [0, 3, 0, 32] + [UInt8](repeating: 9, count: 32)
 
     struct Case: Sendable {
         var marks = [begin, end]
@@ -34,9 +35,15 @@ private let here: UInt32 = 0x7f00_0001
         Case(networks: [(here, .max)] + (0..<999).map { (0xac10_0000 + $0, .max) }, passes: true),
         Case(networks: (0..<1001).map { (0xac10_0000 + $0, .max) }, passes: true),
         // Of several lengths, at both ends of a group of 200.
-        Case(networks: (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)] + (0..<33).map { (0xac10_0000 + $0, .max) }, passes: true),
-        Case(networks: [(0x7f00_0000, 0xffff_ff00)] + (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) }, passes: true),
-        Case(networks: (0..<200).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)], passes: true),
+        Case(
+            networks: (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)]
+                + (0..<33).map { (0xac10_0000 + $0, .max) }, passes: true),
+        Case(
+            networks: [(0x7f00_0000, 0xffff_ff00)] + (0..<399).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) },
+            passes: true),
+        Case(
+            networks: (0..<200).map { (0x0a00_0000 + $0 << 8, 0xffff_ff00) } + [(0x7f00_0000, 0xffff_ff00)],
+            passes: true),
         Case(networks: [(0, 0)], passes: true),
         Case(datagram: [0x42, 0x4b, 0x48, 0x45] + signed.dropFirst(4), passes: false),
         Case(datagram: Array(signed.dropLast()), passes: false),
@@ -83,7 +90,9 @@ private let here: UInt32 = 0x7f00_0001
         let room = datagram + [0]
         for _ in 0..<count {
             try room.withUnsafeBytes {
-                try sender.send(UnsafeRawBufferPointer(rebasing: $0[..<datagram.count]), to: here, port: UInt16(bigEndian: name.sin_port))
+                try sender.send(
+                    UnsafeRawBufferPointer(rebasing: $0[..<datagram.count]), to: here,
+                    port: UInt16(bigEndian: name.sin_port))
             }
         }
     }
@@ -95,7 +104,9 @@ private let here: UInt32 = 0x7f00_0001
     let senders = try (0..<3).map { try UDPSocket(address: 0x7f00_0002 + UInt32($0), port: 0, shared: false) }
     defer { senders.forEach { $0.close() } }
     for number in 0..<UInt8(100) {
-        try [UInt8](repeating: number, count: Int(number)).withUnsafeBytes { try senders[Int(number) % 3].send($0, to: here, port: 41_999) }
+        try [UInt8](repeating: number, count: Int(number)).withUnsafeBytes {
+            try senders[Int(number) % 3].send($0, to: here, port: 41_999)
+        }
     }
     let inbox = Inbox(size: 50)
     var seen: [(sender: UInt32, length: Int, bytes: [UInt8])] = []

@@ -26,7 +26,9 @@ private func bound(to address: UInt32) throws -> (UDPSocket, UInt16) {
     #expect(receiver.receive(into: room, sender: &from) == nil)
 
     try [UInt8](1...5).withUnsafeBytes { try sender.send($0, to: here, port: port) }
-    try [UInt8](repeating: 7, count: 100).withUnsafeBytes { try sender.send($0, from: 0x7f01_0203, to: here, port: port) }
+    try [UInt8](repeating: 7, count: 100).withUnsafeBytes {
+        try sender.send($0, from: 0x7f01_0203, to: here, port: port)
+    }
     var readiness = Readiness()
     let place = readiness.add(receiver.fd, reading: true, writing: false)
     readiness.wait(milliseconds: 1000)
@@ -83,6 +85,8 @@ private func bound(to address: UInt32) throws -> (UDPSocket, UInt16) {
 }
 
 @Test func theLoopbackInterfaceIsKnown() throws {
-    #expect(networkInterfaces().contains(NetworkInterface(address: here, mask: 0xff00_0000, broadcast: 0x7fff_ffff, index: 1)))
+    #expect(
+        networkInterfaces().contains(
+            NetworkInterface(address: here, mask: 0xff00_0000, broadcast: 0x7fff_ffff, index: 1)))
     #expect(try localAddress(towards: 0x7f00_0009) == here)
 }

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Answers as far as this bench needs them: a head of at most 4 kB, a body with a length, or up to the connection's end. */
+/* Answers as far as this bench needs them: a head of at most 4 kB, a body with a length, or up to the connection's end.
+ */
 
 #define _GNU_SOURCE /* memmem */
 
@@ -24,7 +25,8 @@ static const char *field(const char *head, const char *name) {
     size_t length = strlen(name);
     for (const char *line = strstr(head, "\r\n"); line; line = strstr(line, "\r\n")) {
         line += 2;
-        if (strncasecmp(line, name, length) == 0 && line[length] == ':') return line + length + 1 + strspn(line + length + 1, " ");
+        if (strncasecmp(line, name, length) == 0 && line[length] == ':')
+            return line + length + 1 + strspn(line + length + 1, " ");
     }
     return NULL;
 }

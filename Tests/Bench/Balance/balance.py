@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""make bench-balance: real balancers side by side, in front of real httpds whose requests take as long as they are told to.
+"""make bench-balance: real balancers side by side, in front of real httpds whose requests take as long as they are told
+to.
 
-All contenders of a scenario meet the same requests at the same times (open loop, Poisson, seeded) and the same servers. Latency counts from the
-time at which a request should have been sent; a request that failed counts 20 s.
+All contenders of a scenario meet the same requests at the same times (open loop, Poisson, seeded) and the same servers.
+Latency counts from the time at which a request should have been sent; a request that failed counts 20 s.
 """
 
 import argparse
@@ -87,7 +88,9 @@ def named(chosen):
     found = []
     for contender in chosen:
         seen[contender.name] += 1
-        found.append((contender.name if seen[contender.name] == 1 else f"{contender.name} {seen[contender.name]}", contender))
+        found.append(
+            (contender.name if seen[contender.name] == 1 else f"{contender.name} {seen[contender.name]}", contender)
+        )
     return found
 
 
@@ -101,13 +104,23 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--scenario", action="append", default=[], help="only this one; may be given again")
     parser.add_argument("--contender", action="append", default=[], help="only this one; may be given again")
-    parser.add_argument("--full", action="store_true", help=f"every contender, {FULL.seconds:.0f} s a cell, median of {ROUNDS}")
+    parser.add_argument(
+        "--full", action="store_true", help=f"every contender, {FULL.seconds:.0f} s a cell, median of {ROUNDS}"
+    )
     parser.add_argument("--seconds", type=float, help="measured seconds of a cell")
     parser.add_argument("--warm-up", type=float, help="seconds before them")
     parser.add_argument("--rounds", type=int, help="runs of each cell")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--calibrate", action="store_true", help="what the bench itself adds: no balancer, each request's exact time is known")
-    parser.add_argument("--backlog", action="store_true", help="httpd has as many threads as a server has workers: requests wait for connections")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="what the bench itself adds: no balancer, each request's exact time is known",
+    )
+    parser.add_argument(
+        "--backlog",
+        action="store_true",
+        help="httpd has as many threads as a server has workers: requests wait for connections",
+    )
     parser.add_argument("--csv", help="a file for the figures of all runs")
     parser.add_argument("--svg", help="a file for the plot")
     parser.add_argument("--list", action="store_true", help="tell the names of scenarios and contenders, and end")
@@ -150,7 +163,8 @@ def main():
     if options.list:
         return tell_names()
     worlds = [scenarios.BY_NAME[name] for name in names(options.scenario, scenarios.BY_NAME, "scenario")] or [
-        scenario for scenario in scenarios.ALL if options.full or not scenario.is_long]
+        scenario for scenario in scenarios.ALL if options.full or not scenario.is_long
+    ]
     wanted = [contenders.BY_NAME[name] for name in names(options.contender, contenders.BY_NAME, "contender")]
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Connections to the balancers: one request at a time on each, kept for the next one; the last one used is used first. */
+/* Connections to the balancers: one request at a time on each, kept for the next one; the last one used is used first.
+ */
 
 #define _GNU_SOURCE /* SOCK_NONBLOCK, EPOLLRDHUP */
 
@@ -20,8 +21,8 @@
 typedef struct connection {
     int file;
     int target;
-    int request;   /* -1: idle */
-    int used;      /* it has carried an answer */
+    int request; /* -1: idle */
+    int used;    /* it has carried an answer */
     size_t sent, size;
     char out[256];
     answer answer;
@@ -79,7 +80,8 @@ static connection *connect_to(int target) {
     setsockopt(one->file, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     remember(one);
     opened++;
-    if (connect(one->file, (struct sockaddr *)&addresses[target], sizeof addresses[target]) < 0 && errno != EINPROGRESS) {
+    if (connect(one->file, (struct sockaddr *)&addresses[target], sizeof addresses[target]) < 0
+        && errno != EINPROGRESS) {
         /* What is written next fails, and that is where failures are dealt with. */
     }
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET | EPOLLRDHUP, .data.ptr = one};
@@ -110,8 +112,8 @@ static void hang_up(connection *one) {
 static void dress(connection *one, int id) {
     const request *what = &requests[id];
     const char *body = strcmp(what->method, "POST") == 0 ? "Content-Length: 4\r\n\r\nbody" : "\r\n";
-    int size = snprintf(one->out, sizeof one->out, "%s %s HTTP/1.1\r\nHost: bench.test\r\nX-Demand: %lld\r\n%s", what->method, what->path,
-                        (long long)what->demand_us, body);
+    int size = snprintf(one->out, sizeof one->out, "%s %s HTTP/1.1\r\nHost: bench.test\r\nX-Demand: %lld\r\n%s",
+                        what->method, what->path, (long long)what->demand_us, body);
     if (size < 0 || (size_t)size >= sizeof one->out) die("a path is too long");
     one->size = (size_t)size;
     one->sent = 0;
@@ -127,11 +129,12 @@ static void end(int id, outcome how, int64_t now) {
 
 static void start_on(connection *one, int id);
 
-/* The connection is of no use any more. A server may close a kept-alive connection while a request is on its way to it: clients send such a
- * request once more (RFC 9112, 9.5), if it may be repeated. */
+/* The connection is of no use any more. A server may close a kept-alive connection while a request is on its way to it:
+ * clients send such a request once more (RFC 9112, 9.5), if it may be repeated. */
 static void broken(connection *one, int64_t now) {
     int id = one->request;
-    int repeat = id >= 0 && one->used && one->answer.length == 0 && !requests[id].repeated && strcmp(requests[id].method, "POST") != 0;
+    int repeat = id >= 0 && one->used && one->answer.length == 0 && !requests[id].repeated
+                 && strcmp(requests[id].method, "POST") != 0;
     int target = one->target;
     hang_up(one);
     if (id < 0) return;

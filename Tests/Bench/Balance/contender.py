@@ -63,12 +63,24 @@ class Programs(Contender):
             command = self.command(stage, farm, number, f"{host}:{port}")
             path = stage.folder / f"{self.name}-{number}.log"
             with open(path, "ab") as log:
-                self._running.append(subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                    preexec_fn=processes.end_with_parent))
+                self._running.append(
+                    subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        preexec_fn=processes.end_with_parent,
+                    )
+                )
             found.append((host, port, path))
         for host, port, path in found:
-            wait_for(lambda host=host, port=port: processes.is_listening(host, port), 10, f"{self.name} to listen", show=path.read_text)
+            wait_for(
+                lambda host=host, port=port: processes.is_listening(host, port),
+                10,
+                f"{self.name} to listen",
+                show=path.read_text,
+            )
         return [f"{host}:{port}" for host, port, _ in found]
 
     def stop(self):

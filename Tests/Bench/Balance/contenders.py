@@ -21,8 +21,13 @@ ALL = (
     HAProxy("haproxy-leastconn-weights", "HAProxy leastconn, weights", "leastconn", has_weights=True),
     HAProxy("haproxy-agent", "HAProxy leastconn, weights, agent", "leastconn", has_weights=True, agent=True),
     HAProxy("haproxy-maxconn", "HAProxy leastconn, weights, maxconn", "leastconn", has_weights=True, maxconn=True),
-    HAProxy("haproxy-503", "HAProxy leastconn, retry-on 503, http-check", "leastconn", retry="conn-failure empty-response 503",
-            check=HTTP_CHECK),
+    HAProxy(
+        "haproxy-503",
+        "HAProxy leastconn, retry-on 503, http-check",
+        "leastconn",
+        retry="conn-failure empty-response 503",
+        check=HTTP_CHECK,
+    ),
     Nginx("nginx-least_conn", "nginx least_conn", "least_conn"),
     Nginx("nginx-random", "nginx random two least_conn", "random two least_conn"),
     Nginx("nginx-least_conn-weights", "nginx least_conn, weights", "least_conn", has_weights=True),
@@ -32,8 +37,18 @@ ALL = (
 BY_NAME = {contender.name: contender for contender in ALL}
 
 # In every world; the short set has the strongest only, and the first of each scenario's rivals.
-ALWAYS = ("default", "byLeastTime", "old", "byrequests", "bybusyness", "heartbeat", "haproxy-leastconn", "haproxy-random",
-          "nginx-least_conn", "nginx-random")
+ALWAYS = (
+    "default",
+    "byLeastTime",
+    "old",
+    "byrequests",
+    "bybusyness",
+    "heartbeat",
+    "haproxy-leastconn",
+    "haproxy-random",
+    "nginx-least_conn",
+    "nginx-random",
+)
 SHORT = ("default", "byLeastTime", "haproxy-leastconn", "nginx-least_conn")
 
 

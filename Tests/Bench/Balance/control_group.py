@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Control groups, one for each server that burns CPU: how much of it all its processes together may use, changed while they run."""
+"""Control groups, one for each server that burns CPU: how much of it all its processes together may use, changed while
+they run."""
 
 import os
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from harness.wait import wait_for
 
 MOUNT = Path("/sys/fs/cgroup")
-# A request waits this long at most when the limit is used up. Kernels take no quota below 1 ms: a shorter period would allow no tenth of a core.
+# A request waits this long at most when the limit is used up. Kernels take no quota below 1 ms: a shorter period would
+# allow no tenth of a core.
 PERIOD_US = 10_000
 LEAST_QUOTA_US = 1000
 
@@ -60,6 +62,7 @@ class ControlGroup:
             except OSError:  # a process of it is still ending
                 return not path.exists()
             return True
+
         if path:
             wait_for(is_gone, 5, f"the control group {path} to be empty")
 

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The servers of a scenario: real httpds with our module, whose work the bench makes longer or shorter while they run."""
+"""The servers of a scenario: real httpds with our module, whose work the bench makes longer or shorter while they
+run."""
 
 import mmap
 import os
@@ -15,8 +16,8 @@ from harness.wait import wait_for
 NETWORK = "127.0.10"
 DEMAND_MODULE = REPOSITORY / "build/bench/mod_demand.so"
 
-# With 16 threads a core and more, byForecast counts all that computes on the machine as this server's work: here that would be the balancers, the
-# generator and the other servers too.
+# With 16 threads a core and more, byForecast counts all that computes on the machine as this server's work: here that
+# would be the balancers, the generator and the other servers too.
 THREADS = 15 * (os.cpu_count() or 2)
 # A server that is a balancer too has one for each request that it sends on.
 PROXY_THREADS = 512
@@ -71,8 +72,16 @@ class Server:
         # Without the backlog, httpd has threads for those who wait, and mod_demand has the workers.
         threads = settings.workers if backlog else PROXY_THREADS if proxies else THREADS
         self.httpd = Lean(
-            stage.folder, self.name, group=stage.group, address=f"{NETWORK}.{number}", mpm="event", workers=threads, children=1,
-            modules=("heartbeat",), config="")
+            stage.folder,
+            self.name,
+            group=stage.group,
+            address=f"{NETWORK}.{number}",
+            mpm="event",
+            workers=threads,
+            children=1,
+            modules=("heartbeat",),
+            config="",
+        )
         self._stage, self._backlog = stage, backlog
         stage.httpds.append(self.httpd)
 
@@ -80,9 +89,17 @@ class Server:
         """What a chain of its own does with requests below /backhand/."""
         if self.settings.limit and not self.httpd.control_group:
             self.httpd.control_group = self._stage.enter(ControlGroup(self.name))
-        self.httpd.configure(CONFIG.format(
-            module=DEMAND_MODULE, control=self.control.path, name=self.name, mode="burn" if self.settings.limit else "sleep",
-            workers=0 if self._backlog else self.settings.workers, heartbeat=self.heartbeat, chain=chain))
+        self.httpd.configure(
+            CONFIG.format(
+                module=DEMAND_MODULE,
+                control=self.control.path,
+                name=self.name,
+                mode="burn" if self.settings.limit else "sleep",
+                workers=0 if self._backlog else self.settings.workers,
+                heartbeat=self.heartbeat,
+                chain=chain,
+            )
+        )
 
     @property
     def is_up(self):
@@ -127,7 +144,10 @@ class Farm:
 
     def __init__(self, stage, scenario, backlog=False):
         self.scenario, self.group = scenario, stage.group
-        self.servers = [Server(stage, number, settings, backlog, scenario.is_symmetric) for number, settings in enumerate(scenario.servers, 1)]
+        self.servers = [
+            Server(stage, number, settings, backlog, scenario.is_symmetric)
+            for number, settings in enumerate(scenario.servers, 1)
+        ]
 
     def start(self, chain=""):
         """Starts those that are up when a run begins; with another chain than before, all begin anew."""
@@ -155,4 +175,10 @@ class Farm:
                 return False
             time.sleep(0.1)
             return not any(server.control["working"] for server in self.running)
-        wait_for(is_idle, 30, "the servers to finish what is left", show=lambda: [server.control["working"] for server in self.running])
+
+        wait_for(
+            is_idle,
+            30,
+            "the servers to finish what is left",
+            show=lambda: [server.control["working"] for server in self.running],
+        )

@@ -25,7 +25,7 @@ class Figures(NamedTuple):
     p99: float
     p999: float  # nan: too few requests
     requests: int
-    failed: int   # over all of the run
+    failed: int  # over all of the run
     failed_get: int
     repeated: int  # by the client: a kept-alive connection ended under its request
     shares: tuple  # of each server, of what was answered well
@@ -50,22 +50,38 @@ def of(cell, servers):
     bad = [request for request, outcome in zip(cell.requests, cell.outcomes) if not outcome.is_good]
     total = max(1, sum(good.values()))
     return Figures(
-        *of_latencies(cell.latencies), len(cell.latencies), len(bad), sum(request.method == "GET" for request in bad),
-        sum(outcome.repeated for outcome in cell.outcomes), tuple(good[f"s{number}"] / total for number in range(1, servers + 1)),
-        1000 * quantile(cell.lags, 0.99), cell.idle)
+        *of_latencies(cell.latencies),
+        len(cell.latencies),
+        len(bad),
+        sum(request.method == "GET" for request in bad),
+        sum(outcome.repeated for outcome in cell.outcomes),
+        tuple(good[f"s{number}"] / total for number in range(1, servers + 1)),
+        1000 * quantile(cell.lags, 0.99),
+        cell.idle,
+    )
 
 
 def median(runs):
     """Of several runs: the median of each figure; failures and repetitions of all together."""
     shares = tuple(statistics.median(values) for values in zip(*(one.shares for one in runs)))
     middle = [statistics.median(values) for values in zip(*((one.p50, one.p90, one.p99, one.p999) for one in runs))]
-    return Figures(*middle, sum(one.requests for one in runs), sum(one.failed for one in runs), sum(one.failed_get for one in runs),
-                   sum(one.repeated for one in runs), shares, max(one.lag for one in runs), min(one.idle for one in runs))
+    return Figures(
+        *middle,
+        sum(one.requests for one in runs),
+        sum(one.failed for one in runs),
+        sum(one.failed_get for one in runs),
+        sum(one.repeated for one in runs),
+        shares,
+        max(one.lag for one in runs),
+        min(one.idle for one in runs),
+    )
 
 
 # GET and POST: failed requests.
-HEAD = (f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} "
-        f"{'GET':>6} {'POST':>6} {'again':>6} {'idle':>5}  shares in %")
+HEAD = (
+    f"{'':44} {'p50':>7} {'p90':>7} {'p99':>7} {'p99.9':>7} "
+    f"{'GET':>6} {'POST':>6} {'again':>6} {'idle':>5}  shares in %"
+)
 
 
 def _ms(value):
@@ -76,8 +92,11 @@ def line(title, figures):
     """One line of the table that is printed."""
     shares = " ".join(f"{100 * share:.0f}" for share in figures.shares)
     mark = f"  void: generator {figures.lag:.1f} ms late" if figures.is_void else ""
-    return (f"{title:44} {_ms(figures.p50):>7} {_ms(figures.p90):>7} {_ms(figures.p99):>7} {_ms(figures.p999):>7} {figures.failed_get:>6} {figures.failed - figures.failed_get:>6} "
-            f"{figures.repeated:>6} {100 * figures.idle:>4.0f}%  {shares}{mark}")
+    return (
+        f"{title:44} {_ms(figures.p50):>7} {_ms(figures.p90):>7} {_ms(figures.p99):>7} {_ms(figures.p999):>7} "
+        f"{figures.failed_get:>6} {figures.failed - figures.failed_get:>6} "
+        f"{figures.repeated:>6} {100 * figures.idle:>4.0f}%  {shares}{mark}"
+    )
 
 
 def bound_line(title, bound, servers):
@@ -88,7 +107,15 @@ def bound_line(title, bound, servers):
     return f"{title:44} {times} {'':>6} {'':>6} {'':>6} {'':>5}  {shares}"
 
 
-FIELDS = ("scenario", "contender", "seed", "round", *(name for name in Figures._fields if name != "shares"), "void", "shares")
+FIELDS = (
+    "scenario",
+    "contender",
+    "seed",
+    "round",
+    *(name for name in Figures._fields if name != "shares"),
+    "void",
+    "shares",
+)
 
 
 class Table:
@@ -105,8 +132,17 @@ class Table:
             return
         values = figures._asdict()
         shares = " ".join(f"{share:.4f}" for share in values.pop("shares"))
-        self._writer.writerow([scenario, contender, seed, number, *(f"{value:.4g}" if isinstance(value, float) else value for value in values.values()),
-                               int(figures.is_void), shares])
+        self._writer.writerow(
+            [
+                scenario,
+                contender,
+                seed,
+                number,
+                *(f"{value:.4g}" if isinstance(value, float) else value for value in values.values()),
+                int(figures.is_void),
+                shares,
+            ]
+        )
         self._file.flush()
 
     def close(self):

@@ -2,8 +2,9 @@
 
 /* generator SCHEDULE RESULT TIMEOUT_MS DRAIN_MS ADDRESS:PORT...
  *
- * Prints "started" when the run's clock starts. Requests that are unanswered after TIMEOUT_MS, or DRAIN_MS after the last one was sent, have
- * timed out. Runs ahead of ordinary processes where it may: it is to stand for clients on other machines. */
+ * Prints "started" when the run's clock starts. Requests that are unanswered after TIMEOUT_MS, or DRAIN_MS after the
+ * last one was sent, have timed out. Runs ahead of ordinary processes where it may: it is to stand for clients on other
+ * machines. */
 
 #include "generator.h"
 

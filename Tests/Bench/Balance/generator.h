@@ -21,9 +21,9 @@
 typedef enum outcome {
     UNSENT,
     WAITING,
-    ANSWERED,   /* with any status */
-    BROKEN,     /* the connection was refused, or ended before the answer did */
-    TIMED_OUT   /* nothing came in time, or the run ended */
+    ANSWERED, /* with any status */
+    BROKEN,   /* the connection was refused, or ended before the answer did */
+    TIMED_OUT /* nothing came in time, or the run ended */
 } outcome;
 
 /* One line of the schedule, and what became of it. Times are microseconds since the run's start. */
@@ -50,11 +50,11 @@ void schedule_write(const char *path);
 /* An HTTP/1.1 answer that comes in pieces. */
 typedef struct answer {
     char head[4096];
-    size_t length;     /* of what head holds */
+    size_t length; /* of what head holds */
     int status;
-    int keeps;         /* the connection can be used again */
-    int until_close;   /* neither a length nor chunks: the end of the connection is the end of the answer */
-    int64_t left;      /* bytes of the body that are still to come; -1: the head is not complete */
+    int keeps;       /* the connection can be used again */
+    int until_close; /* neither a length nor chunks: the end of the connection is the end of the answer */
+    int64_t left;    /* bytes of the body that are still to come; -1: the head is not complete */
     char server[SERVER_NAME_SIZE];
 } answer;
 

@@ -31,9 +31,27 @@ backend farm
 class HAProxy(Programs):
     """balance, and what is set for every server."""
 
-    def __init__(self, name, title, balance, *, has_weights=False, agent=False, retry="conn-failure empty-response", check="", maxconn=False):
+    def __init__(
+        self,
+        name,
+        title,
+        balance,
+        *,
+        has_weights=False,
+        agent=False,
+        retry="conn-failure empty-response",
+        check="",
+        maxconn=False,
+    ):
         super().__init__(name, title)
-        self.balance, self.has_weights, self.agent, self.retry, self.check, self.maxconn = balance, has_weights, agent, retry, check, maxconn
+        self.balance, self.has_weights, self.agent, self.retry, self.check, self.maxconn = (
+            balance,
+            has_weights,
+            agent,
+            retry,
+            check,
+            maxconn,
+        )
 
     def _server(self, server, weight):
         words = ["server", server.name, server.httpd.id, "check inter 1s fall 2 rise 1"]
@@ -47,7 +65,13 @@ class HAProxy(Programs):
 
     def command(self, stage, farm, number, address):
         path = stage.folder / f"{self.name}-{number}.cfg"
-        path.write_text(CONFIG.format(
-            address=address, balance=self.balance, retry=self.retry, check=self.check,
-            servers="\n".join(map(self._server, farm.servers, weights(farm, 100)))))
+        path.write_text(
+            CONFIG.format(
+                address=address,
+                balance=self.balance,
+                retry=self.retry,
+                check=self.check,
+                servers="\n".join(map(self._server, farm.servers, weights(farm, 100))),
+            )
+        )
         return ["/usr/sbin/haproxy", "-db", "-f", path]

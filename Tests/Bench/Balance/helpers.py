@@ -70,16 +70,23 @@ class Helpers(threading.Thread):
         found = re.fullmatch(r"v=1&ready=(\d+)&busy=(\d+)", text)
         if not found:
             return
-        # As of an httpd whose threads are in proportion to what is behind it. Its own are more, the same for all: all would be alike.
-        # With no more threads than workers, nobody would be ready for five seconds, and lbmethod_heartbeat answer 503.
+        # As of an httpd whose threads are in proportion to what is behind it. Its own are more, the same for all: all
+        # would be alike. With no more threads than workers, nobody would be ready for five seconds, and
+        # lbmethod_heartbeat answer 503.
         busy = int(found[2])
-        self._heard[server.httpd.address] = (time.monotonic(), max(0, THREADS_PER_WORKER * server.settings.workers - busy), busy)
+        self._heard[server.httpd.address] = (
+            time.monotonic(),
+            max(0, THREADS_PER_WORKER * server.settings.workers - busy),
+            busy,
+        )
 
     def _write_heartbeats(self):
         """As mod_heartmonitor does; its own listener takes part in multicast groups on no loopback interface."""
         now = time.monotonic()
-        lines = [f"{address} &ready={ready}&busy={busy}&lastseen={int(now - seen)}&port=80\n"
-                 for address, (seen, ready, busy) in sorted(self._heard.items())]
+        lines = [
+            f"{address} &ready={ready}&busy={busy}&lastseen={int(now - seen)}&port=80\n"
+            for address, (seen, ready, busy) in sorted(self._heard.items())
+        ]
         new = f"{self._path}.new"
         with open(new, "w", encoding="ascii") as file:
             file.writelines(lines)

@@ -45,8 +45,17 @@ class HttpdContender(Contender):
         self._stage = stage
         for number in range(1, self.count(farm) + 1):
             server = Lean(
-                stage.folder, f"{self.name}-{next(stage.numbers)}", group=stage.group, address=f"{BALANCERS}.{number}", mpm="event",
-                workers=THREADS, children=CHILDREN, modules=self.modules, without=self.without, config=self.config(stage, farm))
+                stage.folder,
+                f"{self.name}-{next(stage.numbers)}",
+                group=stage.group,
+                address=f"{BALANCERS}.{number}",
+                mpm="event",
+                workers=THREADS,
+                children=CHILDREN,
+                modules=self.modules,
+                without=self.without,
+                config=self.config(stage, farm),
+            )
             stage.httpds.append(server)
             self._running.append(server)
             server.start()
@@ -79,8 +88,10 @@ class Balancer(HttpdContender):
 
     def config(self, stage, farm):
         factors = weights(farm, 100) if self.has_weights else [1] * len(farm.servers)
-        members = "\n".join(f"    BalancerMember http://{server.httpd.id} loadfactor={factor}"
-                            for server, factor in zip(farm.servers, factors))
+        members = "\n".join(
+            f"    BalancerMember http://{server.httpd.id} loadfactor={factor}"
+            for server, factor in zip(farm.servers, factors)
+        )
         more = f"HeartbeatStorage {stage.heartbeats}" if self.method == "heartbeat" else ""
         return FARM.format(members=members, method=self.method, settings=self.settings, more=more)
 

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""An httpd of the test harness as one would run it: no access log, no debugging lines, the slow start that is the default."""
+"""An httpd of the test harness as one would run it: no access log, no debugging lines, the slow start that is the
+default."""
 
 import re
 

@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* A server's work for the bench: a request takes as long as its header X-Demand says, in microseconds, times how slow this server is now.
+/* A server's work for the bench: a request takes as long as its header X-Demand says, in microseconds, times how slow
+ * this server is now.
  *
  *     DemandControl FILE    what the bench tells and hears while all runs, in shared memory: struct control
  *     DemandWorkers N       requests worked on at once, others wait in their order; 0: as many as httpd has threads
@@ -10,7 +11,8 @@
  *
  * A server that burns is as fast as the CPU that it gets: its control group makes it slower, not slowness alone.
  *
- * Such a worker stands for an application's process behind httpd (PHP-FPM, a database connection): httpd has more threads than there are.
+ * Such a worker stands for an application's process behind httpd (PHP-FPM, a database connection): httpd has more
+ * threads than there are.
  */
 
 #include "httpd.h"
@@ -32,9 +34,9 @@
 
 /* Python writes and reads it as "=qqq" (farm.py). */
 typedef struct control {
-    int64_t slowness;  /* thousandths: 1000 works as fast as demands say */
-    int64_t fails;     /* 1: everything is answered 503, at once */
-    int64_t working;   /* requests here now, waiting ones too */
+    int64_t slowness; /* thousandths: 1000 works as fast as demands say */
+    int64_t fails;    /* 1: everything is answered 503, at once */
+    int64_t working;  /* requests here now, waiting ones too */
 } control;
 
 /* One that waits for a worker. */
@@ -79,8 +81,7 @@ static void give_worker(void) {
         if (!first) last = &first;
         next->has_turn = 1;
         pthread_cond_signal(&next->turn);
-    }
-    else free_workers++;
+    } else free_workers++;
     pthread_mutex_unlock(&lock);
 }
 
@@ -182,8 +183,7 @@ static const command_rec commands[] = {
     AP_INIT_TAKE1("DemandMode", set_mode, NULL, RSRC_CONF, "sleep or burn"),
     AP_INIT_TAKE1("DemandName", set_name, NULL, RSRC_CONF, "value of X-Server"),
     AP_INIT_TAKE1("DemandWorkers", set_workers, NULL, RSRC_CONF, "requests worked on at once"),
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 /* In the child: there is one, and it alone counts. */
 static void begin(apr_pool_t *pool, server_rec *server) {
@@ -194,7 +194,9 @@ static void begin(apr_pool_t *pool, server_rec *server) {
     void *memory = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (file >= 0) close(file);
     if (memory != MAP_FAILED) shared = memory;
-    else ap_log_error(APLOG_MARK, APLOG_ERR, errno, server, "mod_demand: cannot use %s", what->file ? what->file : "DemandControl");
+    else
+        ap_log_error(APLOG_MARK, APLOG_ERR, errno, server, "mod_demand: cannot use %s",
+                     what->file ? what->file : "DemandControl");
 }
 
 static void register_hooks(apr_pool_t *pool) {

@@ -52,7 +52,11 @@ class Nginx(Programs):
         root.mkdir()
         root.chmod(0o777)
         path = root / "nginx.conf"
-        servers = "\n".join(f"        server {server.httpd.id} weight={weight if self.has_weights else 1};"
-                            for server, weight in zip(farm.servers, weights(farm, 100)))
-        path.write_text(CONFIG.format(root=root, balance=self.balance, servers=servers, address=address, retry=self.retry))
+        servers = "\n".join(
+            f"        server {server.httpd.id} weight={weight if self.has_weights else 1};"
+            for server, weight in zip(farm.servers, weights(farm, 100))
+        )
+        path.write_text(
+            CONFIG.format(root=root, balance=self.balance, servers=servers, address=address, retry=self.retry)
+        )
         return ["/usr/sbin/nginx", "-e", root / "error.log", "-c", path]

@@ -1,9 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """The bound: the same requests, given by somebody who knows every server as it is at that moment.
 
-Each request goes where it is expected to end first: the rule of the simulator's oracle. It is not optimal for the requests that come after, and knows
-how many requests are at a server but not how long they still take; nobody who can be installed knows more. No network, no proxy, no
-CPU: the time of a request is that of waiting for a worker and of the work. Where the work is CPU time, those at work share it equally.
+Each request goes where it is expected to end first: the rule of the simulator's oracle. It is not optimal for the
+requests that come after, and knows how many requests are at a server but not how long they still take; nobody who can
+be installed knows more. No network, no proxy, no CPU: the time of a request is that of waiting for a worker and of the
+work. Where the work is CPU time, those at work share it equally.
 """
 
 import heapq
@@ -97,6 +98,7 @@ def replay(scenario, requests, seconds, choose=best):
         for server in servers:
             for end, number in server.leave(now):
                 ends[number] = end
+
     for number, request in enumerate(requests):
         now = request.due / 1e6
         while events and events[0].at <= now:

@@ -14,8 +14,11 @@ def svg(results, contenders):
     for name, (found, bound) in results.items():
         parts.append(_panel(name, found, bound[2], contenders, top))
         top += GAP + ROW * len(found)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" font-family="sans-serif" font-size="12">\n'
-            f'<rect width="{WIDTH}" height="{top}" fill="white"/>\n' + "".join(parts) + "</svg>\n")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" font-family="sans-serif" '
+        'font-size="12">\n'
+        f'<rect width="{WIDTH}" height="{top}" fill="white"/>\n' + "".join(parts) + "</svg>\n"
+    )
 
 
 def _panel(name, found, bound, contenders, top):
@@ -26,14 +29,19 @@ def _panel(name, found, bound, contenders, top):
         return LEFT + (WIDTH - LEFT - RIGHT) * math.log(max(value, least) / least) / math.log(most / least)
 
     bottom = top + 18 + ROW * len(ordered)
-    lines = [f'<text x="8" y="{top + 8}" font-weight="bold">{escape(name)}: p99 in ms, logarithmic; line: the oracle, {bound:.0f}</text>\n']
+    lines = [
+        f'<text x="8" y="{top + 8}" font-weight="bold">{escape(name)}: p99 in ms, logarithmic; line: the oracle, '
+        f"{bound:.0f}</text>\n"
+    ]
     for number, (contender, one) in enumerate(ordered):
         y = top + 16 + ROW * number
         who = contenders[contender.split()[0]]
         color = OURS if who.chain else THEIRS
-        lines.append(f'<text x="{LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(who.title)}</text>'
-                     f'<rect x="{LEFT}" y="{y}" width="{place(one.p99) - LEFT:.1f}" height="{ROW - 4}" fill="{color}"/>'
-                     f'<text x="{place(one.p99) + 4:.1f}" y="{y + 12}">{one.p99:.0f}</text>\n')
+        lines.append(
+            f'<text x="{LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(who.title)}</text>'
+            f'<rect x="{LEFT}" y="{y}" width="{place(one.p99) - LEFT:.1f}" height="{ROW - 4}" fill="{color}"/>'
+            f'<text x="{place(one.p99) + 4:.1f}" y="{y + 12}">{one.p99:.0f}</text>\n'
+        )
     x = f"{place(bound):.1f}"
     lines.append(f'<line x1="{x}" y1="{top + 12}" x2="{x}" y2="{bottom}" stroke="black" stroke-dasharray="3 3"/>\n')
     return "".join(lines)

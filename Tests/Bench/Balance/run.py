@@ -25,7 +25,8 @@ class Plan(NamedTuple):
     seconds: float
     # At the start, not counted in latencies; errors are.
     warm_up: float = 3.0
-    # Between the start of the balancers and the first request: health checks, agents and announcements have come by then.
+    # Between the start of the balancers and the first request: health checks, agents and announcements have come by
+    # then.
     settle: float = 2.5
     # For the last answers.
     drain: float = FAILURE_S
@@ -55,7 +56,9 @@ class Cell(NamedTuple):
     @property
     def latencies(self):
         """Sorted; from the time at which a request should have been sent."""
-        return sorted((outcome.ended - request.due) / 1e6 if outcome.is_good else FAILURE_S for request, outcome in self.measured)
+        return sorted(
+            (outcome.ended - request.due) / 1e6 if outcome.is_good else FAILURE_S for request, outcome in self.measured
+        )
 
     @property
     def failure(self):
@@ -64,8 +67,10 @@ class Cell(NamedTuple):
         if not failed:
             return ""
         request, outcome = failed[0]
-        return (f"{len(failed)} failed, the first at {request.due / 1e6:.2f} s: "
-                f"{request.method} {request.path}: {outcome.text}")
+        return (
+            f"{len(failed)} failed, the first at {request.due / 1e6:.2f} s: "
+            f"{request.method} {request.path}: {outcome.text}"
+        )
 
     @property
     def lags(self):
@@ -125,7 +130,9 @@ def run(world, contender, plan, seed):
 def generate(world, targets, schedule, result, plan):
     """Runs the generator while things happen to the servers; returns how many connections it opened."""
     command = [GENERATOR, schedule, result, str(round(FAILURE_S * 1000)), str(round(plan.drain * 1000)), *targets]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             assert process.stdout.readline() == "started\n", "the generator did not start"
             begin = time.monotonic()
@@ -142,5 +149,8 @@ def generate(world, targets, schedule, result, plan):
 
 def build():
     """The generator and the servers' module, with make."""
-    subprocess.run(["make", "--silent", "-C", REPOSITORY, "build/bench/generator", "build/bench/mod_demand.so"], check=True,
-                   env={**os.environ, "MAKEFLAGS": ""})
+    subprocess.run(
+        ["make", "--silent", "-C", REPOSITORY, "build/bench/generator", "build/bench/mod_demand.so"],
+        check=True,
+        env={**os.environ, "MAKEFLAGS": ""},
+    )

@@ -1,7 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The schedule is a text, a request a line: time in microseconds, number of the balancer, method, path, demand in microseconds. The outcome has
- * a line for each of them, in the same order: when it was sent and when it ended, outcome, status, whether repeated, the server's name. */
+/* The schedule is a text, a request a line: time in microseconds, number of the balancer, method, path, demand in
+ * microseconds. The outcome has a line for each of them, in the same order: when it was sent and when it ended,
+ * outcome, status, whether repeated, the server's name. */
 
 #include "generator.h"
 
@@ -36,8 +37,8 @@ void schedule_write(const char *path) {
     if (!file) die(path);
     for (int i = 0; i < request_count; i++) {
         const request *one = &requests[i];
-        fprintf(file, "%lld %lld %d %d %d %s\n", (long long)one->sent, (long long)one->ended, one->outcome, one->status, one->repeated,
-                one->server[0] ? one->server : "-");
+        fprintf(file, "%lld %lld %d %d %d %s\n", (long long)one->sent, (long long)one->ended, one->outcome, one->status,
+                one->repeated, one->server[0] ? one->server : "-");
     }
     if (fclose(file)) die(path);
 }

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""That the bench still works: two contenders, seconds. What it finds is no figure; make bench-balance FULL=1 has these."""
+"""That the bench still works: two contenders, seconds. What it finds is no figure; make bench-balance FULL=1 has
+these."""
 
 import subprocess
 import time
@@ -47,15 +48,22 @@ def arrival(due, demand):
 
 def test_the_oracle_knows_who_ends_first():
     # One worker each, the second three times slower.
-    scenario = Scenario("by hand", "", (Server(1), Server(1, slowness=3)), 1, events=lambda _: [Event(10, 0, "fails", True)])
+    scenario = Scenario(
+        "by hand", "", (Server(1), Server(1, slowness=3)), 1, events=lambda _: [Event(10, 0, "fails", True)]
+    )
     requests = [arrival(0, 1), arrival(0, 1), arrival(0, 1), arrival(0, 1), arrival(11, 1)]
     # Mean demands: 1 and 3; 2 and 3; 3 and 3 (the slower one is emptier); 3 and 6; the first one fails.
     assert oracle.replay(scenario, requests, 20) == [(1, 0), (2, 0), (3, 1), (3, 0), (3, 1)]
 
 
-@pytest.mark.parametrize("outcome, text", [
-    ((workload.ANSWERED, 503, 0, "s4"), "503 of s4"), ((workload.ANSWERED, 503, 0, "-"), "503 of nobody"), ((3, 200, 1, "s1"), "no whole answer"),
-])
+@pytest.mark.parametrize(
+    "outcome, text",
+    [
+        ((workload.ANSWERED, 503, 0, "s4"), "503 of s4"),
+        ((workload.ANSWERED, 503, 0, "-"), "503 of nobody"),
+        ((3, 200, 1, "s1"), "no whole answer"),
+    ],
+)
 def test_failures_in_words(outcome, text):
     good = workload.Outcome(1_000_000, 1_002_000, workload.ANSWERED, 200, 0, "s1")
     bad = workload.Outcome(2_500_000, 2_503_500, *outcome)
@@ -75,7 +83,8 @@ def test_the_oracle_shares_the_cpu_of_a_container():
     # Half a core and two workers; from the second 4.25 on a quarter of one.
     scenario = Scenario("by hand", "", (Server(2, limit=0.5),), 1, events=lambda _: [Event(4.25, 0, "limit", 0.25)])
     requests = [arrival(0, 1), arrival(1, 1), arrival(2, 0.25), arrival(20, 1)]
-    # The first is alone until 1, then shares and ends at 3; the third takes its worker until 4; the second has still to do 0.25 then.
+    # The first is alone until 1, then shares and ends at 3; the third takes its worker until 4; the second has still to
+    # do 0.25 then.
     found = oracle.replay(scenario, requests, 30)
     assert [place for _, place in found] == [0] * 4
     assert [round(latency, 6) for latency, _ in found] == [3, 3.75, 2, 4]
@@ -89,7 +98,8 @@ def once(server, demand_us):
 
 
 def shortest(server, demand_us, enough):
-    """Seconds of the fastest of some requests, up to one that is fast enough: others wait for whatever else this machine does."""
+    """Seconds of the fastest of some requests, up to one that is fast enough: others wait for whatever else this
+    machine does."""
     found = []
     while len(found) < 10 or (min(found) > enough and len(found) < 100):
         found.append(once(server, demand_us))
@@ -111,13 +121,19 @@ def test_a_burning_server_is_as_slow_as_its_control_group_and_announces_it():
         groups = [server.httpd.control_group.path for server in (fast, slow)]
         assert all(group.is_dir() for group in groups)
         wait_for(lambda: capacity(fast) and capacity(slow), 10, "both to have measured their speed")
-        # 20 ms of CPU: 100 ms at a fifth of a core. A little was saved up before, and each request costs httpd a little too.
+        # 20 ms of CPU: 100 ms at a fifth of a core. A little was saved up before, and each request costs httpd a little
+        # too.
         assert 0.020 <= shortest(fast, 20_000, enough=0.028) < 0.035
         assert 0.075 < shortest(slow, 20_000, enough=0.110) < 0.140
         assert 0.15 < capacity(slow) / capacity(fast) < 0.25
         slow.set("limit", 1.0)
         assert shortest(slow, 20_000, enough=0.028) < 0.035
-        wait_for(lambda: 0.75 < capacity(slow) / capacity(fast) < 1.25, 5, "the new limit to be announced", show=lambda: capacity(slow))
+        wait_for(
+            lambda: 0.75 < capacity(slow) / capacity(fast) < 1.25,
+            5,
+            "the new limit to be announced",
+            show=lambda: capacity(slow),
+        )
     assert not any(group.exists() for group in groups)
 
 

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""The requests of a run, drawn from a seed: the same for every contender. And what became of them, as the generator tells it."""
+"""The requests of a run, drawn from a seed: the same for every contender. And what became of them, as the generator
+tells it."""
 
 import random
 from typing import NamedTuple
@@ -33,13 +34,20 @@ class Outcome(NamedTuple):
 
     @property
     def text(self):
-        what = f"{self.status} of {'nobody' if self.server == '-' else self.server}" if self.outcome == ANSWERED else "no whole answer"
+        what = (
+            f"{self.status} of {'nobody' if self.server == '-' else self.server}"
+            if self.outcome == ANSWERED
+            else "no whole answer"
+        )
         return f"{what}, {(self.ended - self.sent) / 1000:.1f} ms after it was sent"
 
 
 def arrivals(scenario, seconds, seed):
-    """Poisson arrivals. Times, demands and balancers have random numbers of their own, so that one does not change the others."""
-    times, demands, targets, methods = (random.Random(f"{scenario.name} {seed} {use}") for use in ("times", "demands", "targets", "methods"))
+    """Poisson arrivals. Times, demands and balancers have random numbers of their own, so that one does not change the
+    others."""
+    times, demands, targets, methods = (
+        random.Random(f"{scenario.name} {seed} {use}") for use in ("times", "demands", "targets", "methods")
+    )
     weights = scenario.client_shares
     found, now = [], 0.0
     while (now := now + times.expovariate(scenario.rate)) < seconds:
@@ -51,7 +59,8 @@ def arrivals(scenario, seconds, seed):
 
 
 def write(path, requests, prefix, balancers):
-    """The generator's schedule, for so many balancers: a rival in front of servers that are balancers themselves is one."""
+    """The generator's schedule, for so many balancers: a rival in front of servers that are balancers themselves is
+    one."""
     with open(path, "w", encoding="ascii") as file:
         for one in requests:
             file.write(f"{one.due} {one.target % balancers} {one.method} {prefix}{one.path} {one.demand}\n")

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Ten balancers in front of four prefork servers of 16 workers: what is served, and how many workers idle connections hold."""
+"""Ten balancers in front of four prefork servers of 16 workers: what is served, and how many workers idle connections
+hold."""
 
 import threading
 import time
@@ -11,16 +12,25 @@ from Bench.Connections.servers import Bench, Boards, release, servers_of
 
 BALANCERS, SERVERS, WORKERS, CLIENTS = 10, 4, 16, 64
 
-# Seconds: all but one balancer have requests from the beginning, the last one joins them. What is held is judged from two seconds after that on.
+# Seconds: all but one balancer have requests from the beginning, the last one joins them. What is held is judged from
+# two seconds after that on.
 JOINS, ENDS, SETTLED = 4, 10, 2
 MOST_HELD = 0.5
 
 
 def held(targets, servers, kept):
-    """The largest share of a server's workers that idle connections held in any reading, two seconds after a balancer had joined; and in all."""
-    threads = [threading.Thread(target=load, args=(targets[:-1], CLIENTS, ENDS, THINK[64]), kwargs={"kept": kept, "path": f"/{PAUSE_MS}"}),
-               threading.Thread(target=load, args=(targets[-1:], CLIENTS // BALANCERS, ENDS - JOINS, THINK[64]),
-                                kwargs={"kept": kept, "path": f"/{PAUSE_MS}"})]
+    """The largest share of a server's workers that idle connections held in any reading, two seconds after a balancer
+    had joined; and in all."""
+    threads = [
+        threading.Thread(
+            target=load, args=(targets[:-1], CLIENTS, ENDS, THINK[64]), kwargs={"kept": kept, "path": f"/{PAUSE_MS}"}
+        ),
+        threading.Thread(
+            target=load,
+            args=(targets[-1:], CLIENTS // BALANCERS, ENDS - JOINS, THINK[64]),
+            kwargs={"kept": kept, "path": f"/{PAUSE_MS}"},
+        ),
+    ]
     with Boards(servers) as boards:
         threads[0].start()
         time.sleep(JOINS)
@@ -53,10 +63,13 @@ def balancers():
                 settled, most = held(targets[OURS], servers, kept)
                 all_settled, _ = held(targets["On"], servers, kept)
                 good &= verdict.good and settled <= MOST_HELD
-                print(f"most workers of a server that idle connections held: {settled:.2f}, {most:.2f} just after a balancer joined "
-                      f"({'ok' if settled <= MOST_HELD else 'TOO MANY'}); with On {all_settled:.2f}", flush=True)
+                print(
+                    f"most workers of a server that idle connections held: {settled:.2f}, {most:.2f} just after a "
+                    "balancer joined "
+                    f"({'ok' if settled <= MOST_HELD else 'TOO MANY'}); with On {all_settled:.2f}",
+                    flush=True,
+                )
         finally:
             for name in ("never", "always"):
                 all_of_them[name].stop(stage)
     return good
-

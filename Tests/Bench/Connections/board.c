@@ -2,8 +2,9 @@
 
 /* board MS FILE...
  *
- * Reads the scoreboards of httpds (ScoreBoardFile) every MS milliseconds, until its standard input ends. Prints for each reading: milliseconds since
- * the first one, and for each server how many workers wait for the next request on a kept connection, and how many have a request. No server notices.
+ * Reads the scoreboards of httpds (ScoreBoardFile) every MS milliseconds, until its standard input ends. Prints for
+ * each reading: milliseconds since the first one, and for each server how many workers wait for the next request on a
+ * kept connection, and how many have a request. No server notices.
  */
 
 #include "httpd.h"
@@ -22,7 +23,8 @@
 
 static void count(apr_shm_t *memory, int *kept, int *busy) {
     const global_score *global = apr_shm_baseaddr_get(memory);
-    const char *workers = (const char *)global + APR_ALIGN_DEFAULT(sizeof *global) + APR_ALIGN_DEFAULT(sizeof(process_score)) * (size_t)global->server_limit;
+    const char *workers = (const char *)global + APR_ALIGN_DEFAULT(sizeof *global)
+                          + APR_ALIGN_DEFAULT(sizeof(process_score)) * (size_t)global->server_limit;
     *kept = *busy = 0;
     for (int i = 0; i < global->server_limit * global->thread_limit; i++) {
         const worker_score *worker = (const void *)(workers + APR_ALIGN_DEFAULT(sizeof *worker) * (size_t)i);

@@ -63,8 +63,11 @@ class Result:
         self.seconds += other.seconds
 
     def __str__(self):
-        return (f"{self.served} requests, p50 {1e3 * self.quantile(0.5):.1f} ms, p99 {1e3 * self.p99:.1f} ms, {len(self.failed)} failed, "
-                f"{100 * self.busy:.0f} % of the machine")
+        return (
+            f"{self.served} requests, p50 {1e3 * self.quantile(0.5):.1f} ms, p99 {1e3 * self.p99:.1f} ms, "
+            f"{len(self.failed)} failed, "
+            f"{100 * self.busy:.0f} % of the machine"
+        )
 
 
 def program():
@@ -72,13 +75,18 @@ def program():
     path = BUILD / "bench/clients"
     if not path.exists() or path.stat().st_mtime < max(source.stat().st_mtime for source in SOURCES):
         path.parent.mkdir(exist_ok=True)
-        subprocess.run(["cc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", path, *SOURCES[:2], "-lm"], check=True)
+        subprocess.run(
+            ["cc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", path, *SOURCES[:2], "-lm"], check=True
+        )
     return path
 
 
 def pause(stage):
     """Configuration of a server that answers after a pause."""
-    return modules.build(stage.folder, "pause", (HERE / "mod_pause.c").read_text()) + "<Location />\nSetHandler pause\n</Location>\n"
+    return (
+        modules.build(stage.folder, "pause", (HERE / "mod_pause.c").read_text())
+        + "<Location />\nSetHandler pause\n</Location>\n"
+    )
 
 
 def _used():
@@ -99,13 +107,27 @@ def _used():
 
 
 def load(targets, clients, seconds, think, *, kept=False, path="/", seed=1, warm=0.0):
-    """`clients` ask one request after the other, each after a pause of `think` seconds in the mean. targets: "address:port"s.
+    """`clients` ask one request after the other, each after a pause of `think` seconds in the mean. targets:
+    "address:port"s.
 
     What ends in the first `warm` seconds is left out.
     """
     before, start = _used(), time.monotonic()
-    run = subprocess.run([program(), str(clients), str(warm + seconds), str(round(1e6 * think)), "kept" if kept else "new", str(seed), path, *targets],
-                         capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [
+            program(),
+            str(clients),
+            str(warm + seconds),
+            str(round(1e6 * think)),
+            "kept" if kept else "new",
+            str(seed),
+            path,
+            *targets,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     used, took_all = _used() - before, time.monotonic() - start
     answers = []
     for line in run.stdout.splitlines():

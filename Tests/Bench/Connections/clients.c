@@ -2,10 +2,12 @@
 
 /* clients CLIENTS SECONDS THINK_US kept|new SEED PATH ADDRESS:PORT...
  *
- * A closed loop: each client pauses (exponentially, THINK_US in the mean; 0: not at all), asks, and waits for the answer, until SECONDS have passed.
- * Client i asks the address i modulo their number. `kept`: on one connection; `new`: on a connection for each request. What is unanswered two
- * seconds after the end is given up. Prints a line for each request: when it began and how long it took, in microseconds, the status (0: no
- * answer), the number of the address, and the X-Server of the answer. Runs ahead of ordinary processes where it may: it stands for clients on other machines.
+ * A closed loop: each client pauses (exponentially, THINK_US in the mean; 0: not at all), asks, and waits for the
+ * answer, until SECONDS have passed. Client i asks the address i modulo their number. `kept`: on one connection; `new`:
+ * on a connection for each request. What is unanswered two seconds after the end is given up. Prints a line for each
+ * request: when it began and how long it took, in microseconds, the status (0: no answer), the number of the address,
+ * and the X-Server of the answer. Runs ahead of ordinary processes where it may: it stands for clients on other
+ * machines.
  */
 
 #define _GNU_SOURCE /* SOCK_NONBLOCK, ppoll */
@@ -33,9 +35,9 @@
 #define PATIENCE_US 2000000
 
 typedef struct client {
-    int file;           /* -1: none */
-    int used;           /* an answer came on it */
-    int repeated;       /* this request has been sent twice */
+    int file;     /* -1: none */
+    int used;     /* an answer came on it */
+    int repeated; /* this request has been sent twice */
     int asks;
     size_t sent;
     int64_t due, began; /* of the next request, of this one */
@@ -74,8 +76,8 @@ static void rest(client *one, int64_t now) {
 }
 
 static void done(client *one, int64_t now, int status) {
-    printf("%lld %lld %d %d %s\n", (long long)one->began, (long long)(now - one->began), status, (int)((one - clients) % target_count),
-           one->answer.server[0] ? one->answer.server : "-");
+    printf("%lld %lld %d %d %s\n", (long long)one->began, (long long)(now - one->began), status,
+           (int)((one - clients) % target_count), one->answer.server[0] ? one->answer.server : "-");
     if (!status || !keeps || !one->answer.keeps) hang_up(one);
     else one->used = 1;
     rest(one, now);
@@ -93,7 +95,8 @@ static void connect_it(client *one) {
     answer_reset(&one->answer);
 }
 
-/* A server may close a kept-alive connection while a request is on its way to it: clients send such a request once more (RFC 9112, 9.3.1). */
+/* A server may close a kept-alive connection while a request is on its way to it: clients send such a request once more
+ * (RFC 9112, 9.3.1). */
 static void broken(client *one, int64_t now) {
     int again = one->used && !one->repeated && one->answer.length == 0;
     hang_up(one);
@@ -214,7 +217,8 @@ int main(int words, char **word) {
     think = atoll(word[3]);
     keeps = strcmp(word[4], "kept") == 0;
     read_targets(word + 7, words - 7);
-    int size = snprintf(request_text, sizeof request_text, "GET %s HTTP/1.1\r\nHost: bench.test\r\n%s\r\n", word[6], keeps ? "" : "Connection: close\r\n");
+    int size = snprintf(request_text, sizeof request_text, "GET %s HTTP/1.1\r\nHost: bench.test\r\n%s\r\n", word[6],
+                        keeps ? "" : "Connection: close\r\n");
     if (size < 0 || (size_t)size >= sizeof request_text) die("the path is too long");
     request_size = (size_t)size;
     for (int i = 0; i < count; i++) {

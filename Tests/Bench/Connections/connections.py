@@ -27,14 +27,28 @@ def setting(word):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("part", nargs="*", choices=("matrix", "balancers", "symmetric", "uneven", "shared", "race", []))
-    parser.add_argument("--full", action="store_true", help="all 108 cells of the matrix, all sizes of symmetric clusters")
-    parser.add_argument("--setting", action="append", type=setting, default=[], help="of the matrix only this, as in event/prefork/4: all its cells")
+    parser.add_argument(
+        "--full", action="store_true", help="all 108 cells of the matrix, all sizes of symmetric clusters"
+    )
+    parser.add_argument(
+        "--setting",
+        action="append",
+        type=setting,
+        default=[],
+        help="of the matrix only this, as in event/prefork/4: all its cells",
+    )
     parser.add_argument("--seconds", type=float, default=60, help="of each part of race")
     parser.add_argument("--before", help="a folder with an older mod_backhand.so, for race")
     words = parser.parse_args()
     parts = words.part or ["matrix", "balancers", "symmetric", "uneven", "shared"]
-    run = {"matrix": lambda: matrix(words.full, words.setting), "balancers": balancers, "symmetric": lambda: symmetric(words.full),
-           "uneven": uneven, "shared": shared, "race": lambda: race(words.seconds, words.before)}
+    run = {
+        "matrix": lambda: matrix(words.full, words.setting),
+        "balancers": balancers,
+        "symmetric": lambda: symmetric(words.full),
+        "uneven": uneven,
+        "shared": shared,
+        "race": lambda: race(words.seconds, words.before),
+    }
     good = {part: run[part]() for part in parts}
     bad = [part for part, is_good in good.items() if is_good is False]
     print(f"connections: {'not good: ' + ', '.join(bad) if bad else 'all good'}")

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Balancers in front of the same servers: ours, which keeps what servers can spare, all connections, or none; and HAProxy, likewise."""
+"""Balancers in front of the same servers: ours, which keeps what servers can spare, all connections, or none; and
+HAProxy, likewise."""
 
 import subprocess
 
@@ -9,11 +10,14 @@ from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
 # Balancers do not hear each other, but servers hear them: they accept 127.0.9.x.
-FRONT = CLUSTER_OF_9.replace("127.0.9.0/24", "127.0.9.0/28") + """
+FRONT = (
+    CLUSTER_OF_9.replace("127.0.9.0/24", "127.0.9.0/28")
+    + """
 BackhandConnectionPools POOLS
 Backhand removeSelf
 Backhand default
 """
+)
 
 # Threads, or children, of a balancer: more than there are clients, each of which may hold one.
 WORKERS = 80
@@ -48,8 +52,14 @@ class Ours:
         self.fronts = []
         for number in range(count):
             size = f"MaxRequestWorkers {workers}\n" if mpm == "prefork" else ""
-            front = stage.httpd(size + FRONT.replace("POOLS", self.pools), mpm=mpm, workers=workers, children=max(1, workers // 10),
-                                address=f"127.0.9.{100 + len(stage.httpds)}", name=f"{self.name}-{number}-{len(stage.httpds)}")
+            front = stage.httpd(
+                size + FRONT.replace("POOLS", self.pools),
+                mpm=mpm,
+                workers=workers,
+                children=max(1, workers // 10),
+                address=f"127.0.9.{100 + len(stage.httpds)}",
+                name=f"{self.name}-{number}-{len(stage.httpds)}",
+            )
             front.log.always(TAKEN + "|BH0310|AH01114|AH00957")
             self.fronts.append(front)
         for front in self.fronts:
@@ -57,7 +67,12 @@ class Ours:
         # Those that do not know a front answer it with 503.
         wanted = {front.id for front in self.fronts}
         for server in servers:
-            wait_for(lambda server=server: wanted <= set(server.status().servers), 20, f"{server} to know {wanted}", every=0.1)
+            wait_for(
+                lambda server=server: wanted <= set(server.status().servers),
+                20,
+                f"{server} to know {wanted}",
+                every=0.1,
+            )
         return [front.id for front in self.fronts]
 
     def stop(self, stage):
@@ -81,13 +96,25 @@ class HAProxy:
             address = f"127.0.20.{number + 1}"
             port = ports.free_port(address)
             path = stage.folder / f"{self.name.replace(' ', '-')}-{port}"
-            path.with_suffix(".cfg").write_text(HAPROXY.format(reuse=self.reuse, address=f"{address}:{port}", servers=lines))
+            path.with_suffix(".cfg").write_text(
+                HAPROXY.format(reuse=self.reuse, address=f"{address}:{port}", servers=lines)
+            )
             with open(path.with_suffix(".log"), "ab") as log:
-                self.running.append(subprocess.Popen(["/usr/sbin/haproxy", "-db", "-f", path.with_suffix(".cfg")], stdin=subprocess.DEVNULL,
-                                                     stdout=log, stderr=log, start_new_session=True, preexec_fn=processes.end_with_parent))
+                self.running.append(
+                    subprocess.Popen(
+                        ["/usr/sbin/haproxy", "-db", "-f", path.with_suffix(".cfg")],
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        start_new_session=True,
+                        preexec_fn=processes.end_with_parent,
+                    )
+                )
             found.append((address, port))
         for address, port in found:
-            wait_for(lambda address=address, port=port: processes.is_listening(address, port), 10, f"{self.name} to listen")
+            wait_for(
+                lambda address=address, port=port: processes.is_listening(address, port), 10, f"{self.name} to listen"
+            )
         return [f"{address}:{port}" for address, port in found]
 
     def stop(self, stage):
@@ -107,5 +134,13 @@ OURS = "ours"
 
 def contenders():
     """All of them, by their names; ours has nothing configured (Auto is the default)."""
-    return {one.name: one for one in (Ours(OURS, "Auto"), Ours("On", "On"), Ours("Off", "Off"),
-                                      HAProxy("never", "never"), HAProxy("always", "always"))}
+    return {
+        one.name: one
+        for one in (
+            Ours(OURS, "Auto"),
+            Ours("On", "On"),
+            Ours("Off", "Off"),
+            HAProxy("never", "never"),
+            HAProxy("always", "always"),
+        )
+    }

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Kept connections, nothing configured, against all that can be configured.
 
-A cell is an MPM of the balancer, an MPM of three servers, their workers, a number of clients and whether these keep their connections. All contenders
-stand in front of the same servers, and take turns. Ours takes two turns a round: how far they are apart is the run's own spread.
+A cell is an MPM of the balancer, an MPM of three servers, their workers, a number of clients and whether these keep
+their connections. All contenders stand in front of the same servers, and take turns. Ours takes two turns a round: how
+far they are apart is the run's own spread.
 """
 
 import itertools
@@ -41,18 +42,36 @@ class Cell(NamedTuple):
         return f"{self.clients:2} clients, {'kept' if self.kept else 'new'}"
 
 
-ALL = [Setting(*one) for one in itertools.product(("event", "worker", "prefork"), ("prefork", "worker", "event"), (4, 16, 150))]
+ALL = [
+    Setting(*one)
+    for one in itertools.product(("event", "worker", "prefork"), ("prefork", "worker", "event"), (4, 16, 150))
+]
 
-# Every value of every factor, and every pair of MPMs but for event servers, which all connections cost nothing; prefork servers most.
-SOME = [Setting(*one) for one in (
-    ("event", "prefork", 4), ("event", "prefork", 16), ("event", "prefork", 150), ("worker", "prefork", 4), ("worker", "prefork", 16),
-    ("prefork", "prefork", 4), ("prefork", "prefork", 16), ("event", "worker", 4), ("worker", "worker", 150), ("prefork", "worker", 16),
-    ("event", "event", 16), ("prefork", "event", 4))]
+# Every value of every factor, and every pair of MPMs but for event servers, which all connections cost nothing; prefork
+# servers most.
+SOME = [
+    Setting(*one)
+    for one in (
+        ("event", "prefork", 4),
+        ("event", "prefork", 16),
+        ("event", "prefork", 150),
+        ("worker", "prefork", 4),
+        ("worker", "prefork", 16),
+        ("prefork", "prefork", 4),
+        ("prefork", "prefork", 16),
+        ("event", "worker", 4),
+        ("worker", "worker", 150),
+        ("prefork", "worker", 16),
+        ("event", "event", 16),
+        ("prefork", "event", 4),
+    )
+]
 CELLS = [Cell(clients, kept) for clients in (8, 64) for kept in (False, True)]
 
 
 def cells_of(number, full):
-    """Two cells of each setting: one has few clients, one many; one keeps connections, one does not. Which does alternates."""
+    """Two cells of each setting: one has few clients, one many; one keeps connections, one does not. Which does
+    alternates."""
     if full:
         return CELLS
     return [Cell(8, number % 2 == 0), Cell(64, number % 2 == 1)]
@@ -64,8 +83,18 @@ def measure(targets, servers, cell, rounds=ROUNDS, seconds=SECONDS):
     for number in range(rounds):
         for name in TURNS if number % 2 == 0 else reversed(TURNS):
             release(servers)
-            results[name].add(load(targets[OURS if name == "again" else name], cell.clients, seconds, THINK[cell.clients], kept=cell.kept,
-                                   path=f"/{PAUSE_MS}", seed=number, warm=WARM))
+            results[name].add(
+                load(
+                    targets[OURS if name == "again" else name],
+                    cell.clients,
+                    seconds,
+                    THINK[cell.clients],
+                    kept=cell.kept,
+                    path=f"/{PAUSE_MS}",
+                    seed=number,
+                    warm=WARM,
+                )
+            )
     release(servers)
     return results
 
@@ -91,7 +120,9 @@ def judge(results):
     both.add(ours)
     both.add(again)
     spread = max(ours.p99, again.p99) / min(ours.p99, again.p99)
-    return Verdict(both.served / 2 / max(one.served for one in others), both.p99 / min(one.p99 for one in others), spread)
+    return Verdict(
+        both.served / 2 / max(one.served for one in others), both.p99 / min(one.p99 for one in others), spread
+    )
 
 
 def show(setting, cell, results, verdict):
@@ -99,13 +130,21 @@ def show(setting, cell, results, verdict):
     figures = " | ".join(f"{results[name].served} {1e3 * results[name].p99:.1f}" for name in TURNS)
     busiest = max(result.busy for result in results.values())
     failed = {name: len(result.failed) for name, result in results.items() if result.failed}
-    print(f"| {setting.balancer} | {setting.servers} {setting.workers} | {cell} | {figures} | {verdict.served:.3f} | {verdict.p99:.2f} "
-          f"({verdict.spread:.2f}) | {100 * busiest:.0f} % | {'ok' if verdict.good else 'NOT GOOD'}{f' unanswered: {failed}' if failed else ''} |",
-          flush=True)
+    print(
+        f"| {setting.balancer} | {setting.servers} {setting.workers} | {cell} | {figures} | {verdict.served:.3f} | "
+        f"{verdict.p99:.2f} "
+        f"({verdict.spread:.2f}) | {100 * busiest:.0f} % | "
+        f"{'ok' if verdict.good else 'NOT GOOD'}{f' unanswered: {failed}' if failed else ''} |",
+        flush=True,
+    )
 
 
-HEAD = ("| balancer | servers | clients | " + " | ".join(f"{name}: requests, p99 ms" for name in TURNS)
-        + " | requests of the best | p99 of the best (spread) | busiest | |\n|" + " --- |" * (7 + len(TURNS)))
+HEAD = (
+    "| balancer | servers | clients | "
+    + " | ".join(f"{name}: requests, p99 ms" for name in TURNS)
+    + " | requests of the best | p99 of the best (spread) | busiest | |\n|"
+    + " --- |" * (7 + len(TURNS))
+)
 
 
 def run_setting(setting, cells):

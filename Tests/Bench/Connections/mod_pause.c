@@ -1,6 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Waits, as an application does that asks a database: so many milliseconds as the path's last part says (/default/50). `SetHandler pause`. */
+/* Waits, as an application does that asks a database: so many milliseconds as the path's last part says (/default/50).
+ * `SetHandler pause`. */
 
 #include "httpd.h"
 

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """How often a kept connection ends under a request, and what it costs to avoid it.
 
-A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests are sent within 20 ms and overlap, then a
-pause follows: either one near the timeout (within 20 ms), or one of a second in the mean.
+A prefork server for each KeepAliveTimeout, and a network of 1 ms each way between it and each balancer. 16 requests are
+sent within 20 ms and overlap, then a pause follows: either one near the timeout (within 20 ms), or one of a second in
+the mean.
 """
 
 import random
@@ -59,16 +60,32 @@ class Way:
 
 
 def announcement(way):
-    return Announcement(way.relay.address, way.relay.port, workers=4 * WORKERS, idle=4 * WORKERS, idle_cost=(WORKER, 1000 * way.timeout, 100, 0))
+    return Announcement(
+        way.relay.address,
+        way.relay.port,
+        workers=4 * WORKERS,
+        idle=4 * WORKERS,
+        idle_cost=(WORKER, 1000 * way.timeout, 100, 0),
+    )
 
 
 def front_of(stage, name, relay, before):
     """Where the contender listens, and the httpd if there is a table to fill."""
-    how = {"mpm": "event", "children": 1, "workers": 32, "group": stage.new_group(), "name": f"{name}-{len(stage.httpds)}"}
+    how = {
+        "mpm": "event",
+        "children": 1,
+        "workers": 32,
+        "group": stage.new_group(),
+        "name": f"{name}-{len(stage.httpds)}",
+    }
     if name == "ProxyPass":
         front = stage.httpd(f"ProxyPass / http://{relay.id}/\n", without=("backhand",), **how)
     elif name == "before":
-        front = stage.httpd(f"LoadModule backhand_module {before}/mod_backhand.so\nBackhandSlowStart 0\n" + CHAIN, without=("backhand",), **how)
+        front = stage.httpd(
+            f"LoadModule backhand_module {before}/mod_backhand.so\nBackhandSlowStart 0\n" + CHAIN,
+            without=("backhand",),
+            **how,
+        )
     else:
         front = stage.httpd(CHAIN + f"BackhandConnectionPools {name}\n", **how)
     front.log.always("AH01102|AH01110|AH00898|AH00957|AH01114|BH03")
@@ -77,8 +94,13 @@ def front_of(stage, name, relay, before):
 
 def server_of(stage, timeout, number, workers=WORKERS):
     """It speaks by what is planted in the tables of the fronts, as coming from the other end of the network."""
-    server = stage.httpd(size("prefork", workers) + pause(stage) + f"KeepAliveTimeout {timeout}\n", mpm="prefork", workers=workers,
-                         address=f"127.0.8.{2 + number}", without=("backhand",))
+    server = stage.httpd(
+        size("prefork", workers) + pause(stage) + f"KeepAliveTimeout {timeout}\n",
+        mpm="prefork",
+        workers=workers,
+        address=f"127.0.8.{2 + number}",
+        without=("backhand",),
+    )
     server.log.always(TAKEN)
     return server
 
@@ -102,8 +124,11 @@ def way_of(stage, relays, server, name, timeout, address, before=None):
 def make_ways(stage, relays, before):
     names = ["Auto", "On", "ProxyPass", "always"] + (["before"] if before else [])
     servers = {timeout: server_of(stage, timeout, number) for number, timeout in enumerate(TIMEOUTS)}
-    return [way_of(stage, relays, server, name, timeout, f"127.0.9.{10 * number + place + 2}", before)
-            for number, (timeout, server) in enumerate(servers.items()) for place, name in enumerate(names)]
+    return [
+        way_of(stage, relays, server, name, timeout, f"127.0.9.{10 * number + place + 2}", before)
+        for number, (timeout, server) in enumerate(servers.items())
+        for place, name in enumerate(names)
+    ]
 
 
 def announce_all(stage, ways, end):
@@ -127,8 +152,12 @@ def run(ways, seconds, gap_of):
 
 def show(ways, what):
     for way in ways:
-        print(f"| {what} | {way.timeout} s | {way.name} | {way.requests} | {way.relay.races} ({1000 * way.relay.races / way.requests:.1f}) | {way.failed} | "
-              f"{100 * way.relay.made / way.requests:.0f} % |", flush=True)
+        print(
+            f"| {what} | {way.timeout} s | {way.name} | {way.requests} | {way.relay.races} "
+            f"({1000 * way.relay.races / way.requests:.1f}) | {way.failed} | "
+            f"{100 * way.relay.made / way.requests:.0f} % |",
+            flush=True,
+        )
 
 
 def near(way):
@@ -150,7 +179,10 @@ def race(seconds=60, before=None):
         announcer = threading.Thread(target=announce_all, args=(stage, ways, over))
         announcer.start()
         try:
-            print("| pause | KeepAliveTimeout | balancer | requests | ended under a request (of 1000) | failed | new connections |\n|" + " --- |" * 7)
+            print(
+                "| pause | KeepAliveTimeout | balancer | requests | ended under a request (of 1000) | failed | new "
+                "connections |\n|" + " --- |" * 7
+            )
             for gap_of, what in ((near, "near the timeout"), (mean, "a second in the mean")):
                 run(ways, seconds, gap_of)
                 show(ways, what)
@@ -161,4 +193,3 @@ def race(seconds=60, before=None):
                 if way.rival:
                     way.rival.stop(stage)
             relays.close()
-

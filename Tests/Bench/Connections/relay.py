@@ -11,7 +11,9 @@ class Relay:
     def __init__(self, loop, server, address, port, delay):
         self.loop, self.server, self.address, self.port, self.delay = loop, server, address, port, delay
         self.made = self.races = 0
-        self._serving = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, address, port), loop).result(5)
+        self._serving = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, address, port), loop).result(
+            5
+        )
 
     @property
     def id(self):
@@ -25,7 +27,11 @@ class Relay:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(way.pass_on(reader, far[1], from_front=True), way.pass_on(far[0], writer, from_front=False), return_exceptions=True)
+        await asyncio.gather(
+            way.pass_on(reader, far[1], from_front=True),
+            way.pass_on(far[0], writer, from_front=False),
+            return_exceptions=True,
+        )
         if way.is_race:
             self.races += 1
 

@@ -22,7 +22,8 @@ BOARD = "run/board"
 
 
 class Bench(Stage):
-    """A stage whose logs are not looked at: connections that are cut between two turns are in them, and the figures tell the rest."""
+    """A stage whose logs are not looked at: connections that are cut between two turns are in them, and the figures
+    tell the rest."""
 
     def __exit__(self, *_):
         self.close(check=False)
@@ -37,9 +38,18 @@ def size(mpm, workers):
 
 def servers_of(stage, mpm, workers, count):
     """Servers that wait for as many milliseconds as the path says."""
-    config = CLUSTER_OF_9 + pause(stage) + size(mpm, workers) + f"KeepAliveTimeout {KEEPALIVE}\nScoreBoardFile ${{root}}/{BOARD}\n"
-    found = [stage.httpd(config, mpm=mpm, workers=workers, children=CHILDREN.get(workers, 2), address=f"127.0.9.{2 + number}")
-             for number in range(count)]
+    config = (
+        CLUSTER_OF_9
+        + pause(stage)
+        + size(mpm, workers)
+        + f"KeepAliveTimeout {KEEPALIVE}\nScoreBoardFile ${{root}}/{BOARD}\n"
+    )
+    found = [
+        stage.httpd(
+            config, mpm=mpm, workers=workers, children=CHILDREN.get(workers, 2), address=f"127.0.9.{2 + number}"
+        )
+        for number in range(count)
+    ]
     for server in found:
         server.log.always(TAKEN)
     return found
@@ -57,10 +67,15 @@ def connections(servers):
 
 
 def release(servers):
-    """Ends what a contender has kept, so that it costs the next one nothing: at once if the kernel lets us, else when the servers do."""
+    """Ends what a contender has kept, so that it costs the next one nothing: at once if the kernel lets us, else when
+    the servers do."""
     for server in servers:
-        subprocess.run(["ss", "-K", "-tnH", "state", "established", "src", f"{server.address}:{server.port}"],
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["ss", "-K", "-tnH", "state", "established", "src", f"{server.address}:{server.port}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
     end = time.monotonic() + KEEPALIVE + 1
     while connections(servers) and time.monotonic() < end:
         time.sleep(0.02)
@@ -73,13 +88,30 @@ def board():
 
     def apxs(name):
         return subprocess.run(["apxs", "-q", name], capture_output=True, text=True, check=True).stdout.split()
+
     includes = ["-I" + path for name in ("INCLUDEDIR", "APR_INCLUDEDIR") for path in apxs(name)]
-    subprocess.run(["cc", "-O2", "-std=gnu11", "-Wall", "-Wextra", *apxs("EXTRA_CPPFLAGS"), *includes, "-o", path, HERE / "board.c", "-lapr-1"], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-O2",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            *apxs("EXTRA_CPPFLAGS"),
+            *includes,
+            "-o",
+            path,
+            HERE / "board.c",
+            "-lapr-1",
+        ],
+        check=True,
+    )
     return path
 
 
 class Boards:
-    """What the workers of these servers do, ten times a second, while the block runs; `samples`: seconds, and of each server (kept, busy)."""
+    """What the workers of these servers do, ten times a second, while the block runs; `samples`: seconds, and of each
+    server (kept, busy)."""
 
     def __init__(self, servers):
         self.command = [board(), "100", *(server.root / BOARD for server in servers)]

@@ -1,5 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""One pool of connections for all children of a prefork balancer, against a pool in each child: interleaved, on the same servers."""
+"""One pool of connections for all children of a prefork balancer, against a pool in each child: interleaved, on the
+same servers."""
 
 import re
 import statistics
@@ -20,7 +21,8 @@ SPARE, NEW = 8, 0.02
 
 @dataclass
 class Run:
-    """Of one round. cpu: of the balancer's processes, microseconds a request; opened: the mean of samples; new: a share of the requests."""
+    """Of one round. cpu: of the balancer's processes, microseconds a request; opened: the mean of samples; new: a share
+    of the requests."""
 
     rate: float
     cpu: float
@@ -42,7 +44,8 @@ def cpu_of(pids):
 
 
 def opened_by(front, servers):
-    """Connections that the front has to the servers, idle or in use: its own count, which tests compare with what is open."""
+    """Connections that the front has to the servers, idle or in use: its own count, which tests compare with what is
+    open."""
     rows = front.status().servers
     return sum(rows[server.id]["kept"] for server in servers)
 
@@ -53,8 +56,11 @@ def measure(front, servers, clients, seconds, kept=False, path="/"):
     pids = [process.pid for process in front.processes()]
     began = cpu_of(pids)
     header = [] if kept else ["-H", "Connection: close"]
-    wrk = subprocess.Popen(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", *header, f"http://{front.address}:{front.port}{path}"],
-                           stdout=subprocess.PIPE, text=True)
+    wrk = subprocess.Popen(
+        ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", *header, f"http://{front.address}:{front.port}{path}"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     samples = []
     time.sleep(0.5)
     end = time.monotonic() + seconds - 0.8
@@ -70,19 +76,33 @@ def measure(front, servers, clients, seconds, kept=False, path="/"):
         with open(path, encoding="ascii") as log:
             log.seek(size)
             numbers += log.read().split()
-    return Run(requests / seconds, used / requests * 1e6, numbers.count("0") / len(numbers), statistics.mean(samples), max(samples))
+    return Run(
+        requests / seconds,
+        used / requests * 1e6,
+        numbers.count("0") / len(numbers),
+        statistics.mean(samples),
+        max(samples),
+    )
 
 
 def servers_of(stage, count=SERVERS):
     """Event servers with workers to spare."""
     config = CLUSTER + 'CustomLog logs/numbers "%k"\nKeepAliveTimeout 5\nMaxKeepAliveRequests 0\n'
-    return [stage.httpd(config, mpm="event", workers=64, children=1, address=f"127.0.9.{2 + number}") for number in range(count)]
+    return [
+        stage.httpd(config, mpm="event", workers=64, children=1, address=f"127.0.9.{2 + number}")
+        for number in range(count)
+    ]
 
 
 def front_of(stage, servers, word, children):
     # Not at 127.0.9.x: the fronts do not take each other for servers.
-    front = stage.httpd(CLUSTER_OF_9 + CHAIN + f"BackhandConnectionPools {word}\n", name=f"front-{word}", mpm="prefork", workers=children,
-                        children=children)
+    front = stage.httpd(
+        CLUSTER_OF_9 + CHAIN + f"BackhandConnectionPools {word}\n",
+        name=f"front-{word}",
+        mpm="prefork",
+        workers=children,
+        children=children,
+    )
     front.log.always("BH0310|AH00161")
     front.knows(*servers, deadline=20)
     for server in servers:
@@ -91,7 +111,8 @@ def front_of(stage, servers, word, children):
 
 
 def shared(rounds=ROUNDS, seconds=SECONDS):
-    """Prints a line for each load and kind of pool; whether the pool of all children keeps no more connections than it may, and makes few."""
+    """Prints a line for each load and kind of pool; whether the pool of all children keeps no more connections than it
+    may, and makes few."""
     good = True
     with Stage("shared") as stage:
         servers = servers_of(stage)
@@ -108,16 +129,22 @@ def shared(rounds=ROUNDS, seconds=SECONDS):
 
 
 def judge(clients, kept, runs):
-    """Rate and CPU are of rounds that follow each other: what else the machine does is in both. docs/decisions/0006 says what follows from them."""
-    middle = {name: Run(*(statistics.median(getattr(run, field) for run in runs[name]) for field in Run.__dataclass_fields__)) for name in runs}
+    """Rate and CPU are of rounds that follow each other: what else the machine does is in both. docs/decisions/0006
+    says what follows from them."""
+    middle = {
+        name: Run(*(statistics.median(getattr(run, field) for run in runs[name]) for field in Run.__dataclass_fields__))
+        for name in runs
+    }
     ours = middle["all children"]
     for name, run in middle.items():
-        print(f"{clients} clients{', kept alive' if kept else ''}; a pool for {name}: {run.rate:.0f} requests/s, {run.cpu:.1f} us each, "
-              f"{100 * run.new:.2f} % new connections, {run.opened:.0f} open, {run.most} at most", flush=True)
+        print(
+            f"{clients} clients{', kept alive' if kept else ''}; a pool for {name}: {run.rate:.0f} requests/s, "
+            f"{run.cpu:.1f} us each, "
+            f"{100 * run.new:.2f} % new connections, {run.opened:.0f} open, {run.most} at most",
+            flush=True,
+        )
     cpu = statistics.median(one.cpu / two.cpu for one, two in zip(runs["all children"], runs["each child"]))
     rate = statistics.median(one.rate / two.rate for one, two in zip(runs["all children"], runs["each child"]))
     bound = 1.5 * clients + SPARE * SERVERS
     print(f"    rate {rate:.3f}, CPU {cpu:.3f}; at most {bound:.0f} open")
     return ours.opened <= bound and ours.new < NEW
-
-

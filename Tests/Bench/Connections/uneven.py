@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Event nodes that both serve and balance, unevenly asked: 70 % of the clients at one of three nodes of 150 workers, which serve 50 ms a request.
+"""Event nodes that both serve and balance, unevenly asked: 70 % of the clients at one of three nodes of 150 workers,
+which serve 50 ms a request.
 
-`default` beside HAProxy's leastconn in front of the same nodes, on a machine of its own as it were. Requests at least 0.95 of HAProxy's, p99 at most HAProxy's or
-within the run's own spread.
+`default` beside HAProxy's leastconn in front of the same nodes, on a machine of its own as it were. Requests at least
+0.95 of HAProxy's, p99 at most HAProxy's or within the run's own spread.
 """
 
 from Bench.Connections.cell import Result, load
@@ -33,17 +34,29 @@ def show(clients, results):
     """Prints a line for each; whether ours is as good as HAProxy."""
     ours, again, other = results["default"], results["again"], results["leastconn"]
     spread = max(ours.p99, again.p99) / min(ours.p99, again.p99)
-    good = ours.served >= LEAST_SERVED * other.served and min(ours.p99, again.p99) <= other.p99 * spread and not ours.failed
+    good = (
+        ours.served >= LEAST_SERVED * other.served
+        and min(ours.p99, again.p99) <= other.p99 * spread
+        and not ours.failed
+    )
     for name, result in results.items():
-        print(f"| {clients} | {name} | {result.served} ({result.served / other.served:.3f}) | {1e3 * result.p99:.1f} ({result.p99 / other.p99:.2f}) | "
-              f"{100 * result.busy:.0f} % | {'ok' if good else 'NOT GOOD'} |", flush=True)
+        print(
+            f"| {clients} | {name} | {result.served} ({result.served / other.served:.3f}) | {1e3 * result.p99:.1f} "
+            f"({result.p99 / other.p99:.2f}) | "
+            f"{100 * result.busy:.0f} % | {'ok' if good else 'NOT GOOD'} |",
+            flush=True,
+        )
     return good
 
 
 def uneven():
     """Whether all is good."""
-    print("\nThree event nodes of 150 workers, 70 % of the clients at one.\n\n| clients | | requests (of leastconn) | p99 ms (of leastconn) | busy | |\n"
-          "|" + " --- |" * 6, flush=True)
+    print(
+        "\nThree event nodes of 150 workers, 70 % of the clients at one.\n\n| clients | | requests (of leastconn) | "
+        "p99 ms (of leastconn) | busy | |\n"
+        "|" + " --- |" * 6,
+        flush=True,
+    )
     with Bench("uneven") as stage:
         nodes = Nodes(stage, "event", 3, 150, 4)
         proxy = HAProxy("leastconn", "always")

@@ -2,7 +2,8 @@
 
 @testable import BackhandModerator
 
-/// What a client of the control socket may send, in any pieces: the conversation asks for an answer at most once, and ends.
+/// What a client of the control socket may send, in any pieces: the conversation asks for an answer at most once, and
+/// ends.
 func fuzzControl(_ bytes: UnsafeRawBufferPointer) {
     var source = Source(bytes)
     var conversation = ControlConversation(now: 0)

@@ -4,8 +4,8 @@ import BackhandServerStats
 import BackhandWire
 import CBackhand
 
-/// What anybody may send: it is dropped, or it is an announcement that comes out the same when it is sent and read again. What is read only with a
-/// key is looked at too, as if the signature were right.
+/// What anybody may send: it is dropped, or it is an announcement that comes out the same when it is sent and read
+/// again. What is read only with a key is looked at too, as if the signature were right.
 func fuzzDatagram(_ bytes: UnsafeRawBufferPointer) {
     fuzzChallenge(bytes)
     guard case .announcement(let facts) = decodeAnnouncement(bytes) else { return }
@@ -22,7 +22,9 @@ func fuzzDatagram(_ bytes: UnsafeRawBufferPointer) {
     promise(answeredNonce(UnsafeRawBufferPointer(rebasing: room[..<length])) == nonce, "the nonce came back changed")
     var sent = facts
     if !signed { (sent.sent_ms, sent.changed_wall) = (0, 0) }  // are not sent without a key
-    promise(withUnsafeBytes(of: sent) { one in withUnsafeBytes(of: again) { one.elementsEqual($0) } }, "it came back changed")
+    promise(
+        withUnsafeBytes(of: sent) { one in withUnsafeBytes(of: again) { one.elementsEqual($0) } },
+        "it came back changed")
     clearSegment()
     segment.pointee.boot_id = facts.boot_id &+ 1
     var writer = StatsWriter(segment: segment, epoch: bh_segment_own(segment, 1))

@@ -21,27 +21,37 @@ func decide(_ steps: [bh_step_t], now: UInt64, seed: UInt64) {
 }
 
 private func step(_ name: StaticString, _ argument: StaticString? = nil) -> bh_step_t {
-    func text(_ string: StaticString) -> UnsafePointer<CChar> { UnsafeRawPointer(string.utf8Start).assumingMemoryBound(to: CChar.self) }
+    func text(_ string: StaticString) -> UnsafePointer<CChar> {
+        UnsafeRawPointer(string.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
     var step = bh_step_t()
     promise(bh_step_parse(text(name), argument.map(text), &step, nil, 0) == BH_OK, "a step")
     return step
 }
 
 nonisolated(unsafe) private let every = [
-    step("byAge", "20"), step("removeSelf"), step("byRandom"), step("byLoad", "0.5"), step("byBusyChildren", "2"), step("byCPU"),
-    step("byCost"), step("byHealth"), step("byResource", "load / cpu - amem * age_ms != -(1 / latency_ms) && !(tmem < up_ms)"),
-    step("bySample", "9"), step("byLeastTime"), step("byForecast"), step("default"), step("byLogWindow"), step("addSelf"),
+    step("byAge", "20"), step("removeSelf"), step("byRandom"), step("byLoad", "0.5"), step("byBusyChildren", "2"),
+    step("byCPU"),
+    step("byCost"), step("byHealth"),
+    step("byResource", "load / cpu - amem * age_ms != -(1 / latency_ms) && !(tmem < up_ms)"),
+    step("bySample", "9"), step("byLeastTime"), step("byForecast"), step("default"), step("byLogWindow"),
+    step("addSelf"),
 ]
 
-/// Sixteen rows full of noise, as a moderator gone mad would leave them: every function, the JSON and the mark live with it.
+/// Sixteen rows full of noise, as a moderator gone mad would leave them: every function, the JSON and the mark live
+/// with it.
 func fuzzSegment(_ bytes: UnsafeRawBufferPointer) {
     var source = Source(bytes)
     let now = source.word()
     let seed = source.word()
     clearSegment()
     bh_half_store(&segment.pointee.rows, UInt32(fuzzedRows))
-    fill(UnsafeMutableRawBufferPointer(start: bh_segment_public_mutable(segment, 0), count: fuzzedRows * MemoryLayout<serverstat>.stride), &source)
-    fill(UnsafeMutableRawBufferPointer(start: bh_segment_row_mutable(segment, 0), count: fuzzedRows * MemoryLayout<bh_row_t>.stride), &source)
+    fill(
+        UnsafeMutableRawBufferPointer(
+            start: bh_segment_public_mutable(segment, 0), count: fuzzedRows * MemoryLayout<serverstat>.stride), &source)
+    fill(
+        UnsafeMutableRawBufferPointer(
+            start: bh_segment_row_mutable(segment, 0), count: fuzzedRows * MemoryLayout<bh_row_t>.stride), &source)
     decide(every, now: now, seed: seed)
     for one in every { decide([one], now: now, seed: seed) }
     _ = bh_segment_json(segment, now, Int64(bitPattern: seed), { _, _, _ in true }, nil)
@@ -69,7 +79,7 @@ private func scripted(
             servers[place].id = id < 240 ? CInt(id % 18) : CInt(truncatingIfNeeded: source.word())
             if source.byte() == 7 { servers[place].mode = CChar(bitPattern: source.byte()) }
         }
-        if source.byte() == 77 { servers[Int(BH_ROWS)].id = 1 } // behind the list
+        if source.byte() == 77 { servers[Int(BH_ROWS)].id = 1 }  // behind the list
     }
     return count.pointee
 }

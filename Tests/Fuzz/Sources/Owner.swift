@@ -20,7 +20,8 @@ private var whole: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: owned, count: segmentSize(childSlots: slots))
 }
 
-/// What httpd's parent and the moderator do with a segment into which the children's user writes what it likes, before and meanwhile.
+/// What httpd's parent and the moderator do with a segment into which the children's user writes what it likes, before
+/// and meanwhile.
 func fuzzOwner(_ bytes: UnsafeRawBufferPointer) {
     var source = Source(bytes)
     spoil(&source)
@@ -58,10 +59,12 @@ private final class Noise: @unchecked Sendable {
         state = seed | 1
         self.now = now
         stop.initialize(to: 0)
-        let started = pthread_create(&thread, nil, { raw in
-            Unmanaged<Noise>.fromOpaque(raw!).takeUnretainedValue().work()
-            return nil
-        }, Unmanaged.passUnretained(self).toOpaque())
+        let started = pthread_create(
+            &thread, nil,
+            { raw in
+                Unmanaged<Noise>.fromOpaque(raw!).takeUnretainedValue().work()
+                return nil
+            }, Unmanaged.passUnretained(self).toOpaque())
         promise(started == 0, "no thread")
     }
 
@@ -81,10 +84,13 @@ private final class Noise: @unchecked Sendable {
         let epoch = MemoryLayout<bh_segment_t>.offset(of: \bh_segment_t.owner_epoch)! / 8
         let rows = UnsafeRawPointer(bh_segment_row(owned, 0)) - UnsafeRawPointer(owned)
         while bh_half_load(stop) == 0 {
-            for id in 0..<UInt32(fuzzedRows) { bh_word_store(&bh_segment_row_mutable(owned, id).pointee.backoff_until_ms, value()) }
+            for id in 0..<UInt32(fuzzedRows) {
+                bh_word_store(&bh_segment_row_mutable(owned, id).pointee.backoff_until_ms, value())
+            }
             for _ in 0..<64 {
                 let size = fuzzedRows * MemoryLayout<bh_row_t>.stride / 8
-                let place = next() & 1 == 0 ? Int(next() % UInt64(headerSize / 8)) : rows / 8 + Int(next() % UInt64(size))
+                let place =
+                    next() & 1 == 0 ? Int(next() % UInt64(headerSize / 8)) : rows / 8 + Int(next() % UInt64(size))
                 // Who does not own the segment does nothing.
                 if place != epoch { bh_word_store(&words[place], value()) }
             }
@@ -113,7 +119,8 @@ private func spoil(_ source: inout Source) {
         for word in whole.bindMemory(to: UInt64.self).indices {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             // Mostly near the ends of what a number can be, where sums and products overflow.
-            whole.bindMemory(to: UInt64.self)[word] = state >> 62 == 0 ? state : state >> 61 == 7 ? .max &- state >> 56 : state >> 58
+            whole.bindMemory(to: UInt64.self)[word] =
+                state >> 62 == 0 ? state : state >> 61 == 7 ? .max &- state >> 56 : state >> 58
         }
     } else {
         whole.initializeMemory(as: UInt8.self, repeating: 0)
@@ -140,8 +147,12 @@ private func parent(_ source: inout Source) {
     let size = whole.count
     let kept = bh_segment_check(owned, size)
     promise(kept == BH_OK || kept == BH_ELAYOUT, "neither kept nor left")
-    promise(bh_child_slots(size) == slots && bh_child_slots(size - 1) == slots - 1 && bh_child_slots(0) == 0, "the mapping's slots")
-    let pids = [bh_segment_children(owned)[0].pid, bh_segment_children(owned)[1].pid, Int32(truncatingIfNeeded: source.word())]
+    promise(
+        bh_child_slots(size) == slots && bh_child_slots(size - 1) == slots - 1 && bh_child_slots(0) == 0,
+        "the mapping's slots")
+    let pids = [
+        bh_segment_children(owned)[0].pid, bh_segment_children(owned)[1].pid, Int32(truncatingIfNeeded: source.word()),
+    ]
     for pid in pids { bh_child_forget(owned, bh_child_slots(size), pid, source.word()) }
     for pid in [77, 78, 79] as [Int32] {
         let slot = bh_child_claim(owned, bh_child_slots(size), pid)
@@ -149,7 +160,8 @@ private func parent(_ source: inout Source) {
     }
 }
 
-/// The moderator: takes over whatever it finds, hears, announces, publishes, expires, obeys and reports, while the segment changes under it.
+/// The moderator: takes over whatever it finds, hears, announces, publishes, expires, obeys and reports, while the
+/// segment changes under it.
 private func moderator(_ source: inout Source, now start: UInt64) {
     var epoch = bh_segment_own(owned, 4242)
     let other = facts(&source, address: 9)
@@ -176,7 +188,9 @@ private func moderator(_ source: inout Source, now start: UInt64) {
         case 13: workOneRound(&writer, now: now)
         default: write(&source)
         }
-        promise(bh_segment_rows(owned) <= UInt32(BH_ROWS) && writer.rows >= 1 && writer.rows <= UInt32(BH_ROWS), "more rows than there are")
+        promise(
+            bh_segment_rows(owned) <= UInt32(BH_ROWS) && writer.rows >= 1 && writer.rows <= UInt32(BH_ROWS),
+            "more rows than there are")
     }
     report(rows: writer.rows, now: now)
 }
@@ -184,7 +198,9 @@ private func moderator(_ source: inout Source, now start: UInt64) {
 private func hear(_ writer: inout StatsWriter, _ facts: bh_facts_t, now: UInt64) {
     _ = writer.isNew(facts)
     _ = writer.needsProof(facts, now: now)
-    if case .row(let id) = writer.hear(facts, now: now, wall: 5) { promise(id > 0 && id < UInt32(BH_ROWS), "a row outside the table") }
+    if case .row(let id) = writer.hear(facts, now: now, wall: 5) {
+        promise(id > 0 && id < UInt32(BH_ROWS), "a row outside the table")
+    }
 }
 
 /// All that the moderator does once a second, and at its start.
@@ -205,7 +221,9 @@ private func write(_ source: inout Source) {
 
 private func obey(_ source: inout Source, rows: UInt32, now: UInt64) {
     let state = bh_state_t(UInt32(source.byte() % 3))
-    if let id = row(in: owned, rows: rows, of: bh_address_t(ipv4: 0x0a00_0001), port: 80) { order(state, in: owned, id) }
+    if let id = row(in: owned, rows: rows, of: bh_address_t(ipv4: 0x0a00_0001), port: 80) {
+        order(state, in: owned, id)
+    }
     orderSelf(state, in: owned, rows: rows, now: now)
     let text = stateJSON(owned, UInt32(source.byte()), underWay: nil)
     promise(text.first == UInt8(ascii: "{") && text.last == UInt8(ascii: "\n"), "no JSON")
@@ -213,7 +231,8 @@ private func obey(_ source: inout Source, rows: UInt32, now: UInt64) {
 
 private func report(rows: UInt32, now: UInt64) {
     promise(bh_segment_json(owned, now, Int64.max, { _, _, _ in true }, nil) == BH_OK, "the JSON stops")
-    promise(loadHighWaterMark(owned, rows: rows) >= 1000 && highestArriba(owned, rows: rows) >= 0, "a mark that cannot be")
+    promise(
+        loadHighWaterMark(owned, rows: rows) >= 1000 && highestArriba(owned, rows: rows) >= 0, "a mark that cannot be")
 }
 
 /// What the decoder lets through: any numbers, from one of a few servers.

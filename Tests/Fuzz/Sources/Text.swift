@@ -21,16 +21,26 @@ func fuzzText(_ bytes: UnsafeRawBufferPointer) {
         var network = bh_network_t()
         status = bh_network_parse(name, &network, &error, error.count)
         var number = UInt32(0)
-        promise(bh_number_parse(name, BH_UNIT_NONE, 2, 9, &number, nil, 0) != BH_OK || 2...9 ~= number, "a number out of its range")
+        promise(
+            bh_number_parse(name, BH_UNIT_NONE, 2, 9, &number, nil, 0) != BH_OK || 2...9 ~= number,
+            "a number out of its range")
     case 2:
         var destination = bh_destination_t()
-        if let argument { status = bh_destination_parse(name, argument, &destination, &error, error.count) }
-        else { status = bh_destination_parse(nil, name, &destination, &error, error.count) }
+        if let argument {
+            status = bh_destination_parse(name, argument, &destination, &error, error.count)
+        } else {
+            status = bh_destination_parse(nil, name, &destination, &error, error.count)
+        }
         promise(status != BH_OK || destination.port != 0, "a destination without a port")
     default:
         var step = bh_step_t()
-        if let argument { status = argument.withUnsafeBufferPointer { bh_step_parse(name, $0.baseAddress, &step, &error, error.count) } }
-        else { status = bh_step_parse(name, nil, &step, &error, error.count) }
+        if let argument {
+            status = argument.withUnsafeBufferPointer {
+                bh_step_parse(name, $0.baseAddress, &step, &error, error.count)
+            }
+        } else {
+            status = bh_step_parse(name, nil, &step, &error, error.count)
+        }
         if status == BH_OK { follow(step, argument) }
     }
     promise(status == BH_OK || error.contains(0), "an error text without an end")
@@ -43,7 +53,9 @@ private func roundTrip(_ text: [CChar]) {
     var written = [CChar](repeating: 1, count: Int(BH_ADDRESS_SIZE))
     promise(bh_address_format(&address, &written, written.count) == BH_OK, "an address that cannot be written")
     var again = bh_address_t()
-    promise(bh_address_parse(written, &again) == BH_OK && again.high == address.high && again.low == address.low, "another address")
+    promise(
+        bh_address_parse(written, &again) == BH_OK && again.high == address.high && again.low == address.low,
+        "another address")
 }
 
 /// What was read can be run: over servers without any numbers, where each division is one by 0.

@@ -2,12 +2,13 @@
 
 import CModBackhand
 
-/// Keeps the servers that have at least as many megabytes of memory available as the argument says. Without an argument it is 0.
+/// Keeps the servers that have at least as many megabytes of memory available as the argument says. Without an argument
+/// it is 0.
 ///
 ///     BackhandFromSO modules/byMemory.so byMemory 512
 ///
-/// It runs inside httpd, in several threads at once, so keep no state, and do not trap. Numbers in rows come from other machines, so use
-/// &+ and &- on them, and check before you convert.
+/// It runs inside httpd, in several threads at once, so keep no state, and do not trap. Numbers in rows come from other
+/// machines, so use &+ and &- on them, and check before you convert.
 @_cdecl("byMemory")
 public func byMemory(
     _ request: OpaquePointer?, _ servers: UnsafeMutablePointer<ServerSlot>, _ count: UnsafeMutablePointer<CInt>,
