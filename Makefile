@@ -3,6 +3,7 @@
 #   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    the tests, but for what is long by nature
+#   make format   gives Swift, C and Python their form; `make check` begins with a check of it
 #   make unit     the Swift tests and the C calls of the border: what an edit breaks first
 #   make test T=310   the test files whose names begin with test_310
 #   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n; SHARED=1: balancers of prefork with one pool
@@ -31,7 +32,7 @@ PYTHON := /usr/bin/python3
 
 # Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
-CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist valgrind wrk
+CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist python3-venv valgrind wrk
 DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git ca-certificates
 LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
@@ -130,6 +131,10 @@ check: deps all
 	@$(MAKE) --no-print-directory $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
+format:
+	@scripts/deps python3-venv
+	scripts/format
+
 unit: $(CORE)
 	scripts/check unit contract
 
@@ -204,5 +209,5 @@ deb:
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb check-packages check-long clean
+.PHONY: all build deps demo-deps demo check format unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb check-packages check-long clean
 .DELETE_ON_ERROR:
