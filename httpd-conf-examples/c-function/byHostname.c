@@ -6,9 +6,9 @@
  *     BackhandFromSO modules/byHostname.so byHostname (sun|alpha)
  */
 
-#include "apr_strings.h"
-#include "http_log.h"
 #include "httpd.h"
+#include "http_log.h"
+#include "apr_strings.h"
 
 #include "mod_backhand.h"
 
