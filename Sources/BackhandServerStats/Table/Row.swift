@@ -42,11 +42,14 @@ func requestsInFlight(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt3
     bh_half_load(&bh_segment_row_mutable(segment, id).pointee.in_flight)
 }
 
-/// The server takes requests at another address now: what its old one refused does not count.
+/// What the server refused does not count any more: it has answered, or takes requests at another address.
+///
+/// The count goes first. A refusal between the two stores begins a back-off with a count of one, or none at all. The
+/// other way round it could leave a back-off without a count, which no answer would end.
 func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     let row = bh_segment_row_mutable(segment, id)
-    bh_word_store(&row.pointee.backoff_until_ms, 0)
     bh_half_store(&row.pointee.refused, 0)
+    bh_word_store(&row.pointee.backoff_until_ms, 0)
 }
 
 /// Decisions skip the row from now on. Its feedback stays until its server is heard again, or until the row is reused.
