@@ -1,11 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Candidacy functions of one's own: what they see, what they may do, and what comes of it when they are wrong."""
 
-import subprocess
-
 import pytest
 from harness.announce import Announcement
-from harness.httpd import REPOSITORY
+from harness.modules import candidacy_functions
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -78,24 +76,7 @@ FIRST, SECOND, THIRD = SERVERS
 
 @pytest.fixture(scope="module")
 def shared_object(module_stage):
-    source, result = module_stage.folder / "own.c", module_stage.folder / "own.so"
-    source.write_text(SOURCE)
-    subprocess.run(
-        [
-            "cc",
-            "-O1",
-            "-Wall",
-            "-Werror",
-            "-shared",
-            "-fPIC",
-            f"-I{REPOSITORY}/Sources/CBackhand/include",
-            "-o",
-            str(result),
-            str(source),
-        ],
-        check=True,
-    )
-    return result
+    return candidacy_functions(module_stage.folder, "own", SOURCE, "-O1", "-Wall", "-Werror")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import http.client
 import os
 import socket
 import ssl
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ import pytest
 from harness import client
 from harness.announce import FREE, Announcement
 from harness.backend import Reply
+from harness.certificates import Authority
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -369,47 +369,16 @@ def test_name_based_virtual_hosts_behind(stage):
 
 
 def test_forwarded_protocol_of_a_front_with_tls(stage):
-    key, certificate = stage.folder / "key.pem", stage.folder / "certificate.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=front.test",
-            "-addext",
-            "subjectAltName=DNS:front.test",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            str(key),
-            "-out",
-            str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    authority = Authority(stage.folder)
     backend = stage.backend("127.0.9.2", reply=reply)
     front = stage.httpd(
-        CLUSTER_OF_9
-        + f"""
-        SSLEngine on
-        SSLCertificateFile {certificate}
-        SSLCertificateKeyFile {key}
-        Backhand removeSelf
-        SSLSessionCache none
-    """,
+        CLUSTER_OF_9 + "Backhand removeSelf\n" + authority.sign("front.test").server,
         name="front",
         modules=["ssl"],
     )
     front.log.allow("AH01873")  # no session cache
     stage.plant(front, Announcement(backend.address, backend.port))
-    context = ssl.create_default_context(cafile=str(certificate))
+    context = ssl.create_default_context(cafile=str(authority.certificate))
     with (
         socket.create_connection((front.address, front.port), 10) as plain,
         context.wrap_socket(plain, server_hostname="front.test") as secure,

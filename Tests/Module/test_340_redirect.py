@@ -5,12 +5,12 @@ answer."""
 import re
 import socket
 import ssl
-import subprocess
 
 import pytest
 from harness import client, ports
 from harness.announce import Announcement
-from harness.httpd import REPOSITORY
+from harness.certificates import Authority
+from harness.modules import candidacy_functions
 from harness.stage import CLUSTER, CLUSTER_OF_9
 
 CONFIG = (
@@ -416,23 +416,7 @@ int by_hostname(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 
 @pytest.fixture(scope="module")
 def away(module_stage):
-    source, result = module_stage.folder / "away.c", module_stage.folder / "away.so"
-    source.write_text(SOURCE)
-    subprocess.run(
-        [
-            "cc",
-            "-Wall",
-            "-Werror",
-            "-shared",
-            "-fPIC",
-            f"-I{REPOSITORY}/Sources/CBackhand/include",
-            "-o",
-            str(result),
-            str(source),
-        ],
-        check=True,
-    )
-    return result
+    return candidacy_functions(module_stage.folder, "away", SOURCE, "-Wall", "-Werror")
 
 
 def test_mixed_list(stage, away, mpm):
@@ -528,38 +512,11 @@ Backhand HTTPRedirectToName %%1S.%%1H
 <VirtualHost ${address}:%(tls)s>
     ServerName front.test
     SSLEngine on
-    SSLCertificateFile %(folder)s/certificate.pem
-    SSLCertificateKeyFile %(folder)s/key.pem
+    SSLCertificateFile %(certificate)s
+    SSLCertificateKeyFile %(key)s
 </VirtualHost>
 """
 )
-
-
-def make_certificate(folder, name):
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            f"subjectAltName=DNS:{name}",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            str(folder / "key.pem"),
-            "-out",
-            str(folder / "certificate.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
 
 
 def ask_by_tls(server, port, path, host, certificate):
@@ -577,14 +534,19 @@ def ask_by_tls(server, port, path, host, certificate):
 
 def test_tls(stage, mpm):
     """https stays https, with the port of this connection; http has the announced one."""
-    make_certificate(stage.folder, "front.test")
+    authority = Authority(stage.folder)
     tls = ports.free_port()
-    server = stage.httpd(TLS % {"tls": tls, "folder": stage.folder}, mpm=mpm, modules=["ssl"], files={"ip": "here"})
+    server = stage.httpd(
+        TLS % ({"tls": tls} | authority.sign("front.test")._asdict()),
+        mpm=mpm,
+        modules=["ssl"],
+        files={"ip": "here"},
+    )
     stage.plant(server, WWW3)
     server.log.allow("AH01873")  # no session cache
 
     def ask(path, host):
-        return ask_by_tls(server, tls, path, host, stage.folder / "certificate.pem")
+        return ask_by_tls(server, tls, path, host, authority.certificate)
 
     assert ask("/a%20b?c", "www.client.com").header("Location") == f"https://www3.client.com:{tls}/a%20b?c"
     assert ask("/ip", "www.client.com").header("Location") == f"https://127.0.9.3:{tls}/ip"

@@ -4,14 +4,13 @@
 import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
 from harness.announce import Announcement
 from harness.endurance import ENDURANCE
-from harness.httpd import REPOSITORY
 from harness.load import Load
+from harness.modules import candidacy_functions
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
@@ -107,12 +106,7 @@ int break_row(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 def test_a_row_that_is_half_written(stage, copy):
     """The server keeps its requests: the other copy of its facts is whole. So it is for a new moderator, and with the
     next announcement both are."""
-    source = stage.folder / "breaker.c"
-    source.write_text(BREAKER)
-    library = stage.folder / "breaker.so"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True
-    )
+    library = candidacy_functions(stage.folder, "breaker", BREAKER)
     server = stage.httpd(
         CLUSTER
         + f"""

@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pytest
 from harness import processes
 from harness.announce import Announcement
 from harness.endurance import ENDURANCE
-from harness.httpd import REPOSITORY
 from harness.load import Load
+from harness.modules import candidacy_functions
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
@@ -162,12 +161,7 @@ int another_layout(request_rec *r, ServerSlot *servers, int *n, char *arg) {
 
 def test_another_layout_of_the_segment(stage, mpm):
     """An update by graceful restart: the new build leaves the old one's segment, and hears all servers anew."""
-    source = stage.folder / "other.c"
-    source.write_text(OTHER_BUILD)
-    library = stage.folder / "other.so"
-    subprocess.run(
-        ["cc", "-shared", "-fPIC", f"-I{REPOSITORY}/Sources/CBackhand/include", "-o", library, source], check=True
-    )
+    library = candidacy_functions(stage.folder, "other", OTHER_BUILD)
     server = stage.httpd(CLUSTER, address="127.0.9.2", name="server")
     # The balancer may be heard anew a moment after its first request: the server turns that away.
     server.log.always("BH0432")

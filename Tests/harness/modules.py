@@ -28,6 +28,15 @@ def build(folder, name, source):
     return f"LoadModule {name}_module {folder}/mod_{name}.so\n"
 
 
+def candidacy_functions(folder, name, source, *flags):
+    """Builds a shared object for BackhandFromSO in the folder; returns its path."""
+    file, library = folder / f"{name}.c", folder / f"{name}.so"
+    file.write_text(source)
+    contract = f"-I{REPOSITORY}/Sources/CBackhand/include"
+    subprocess.run(["cc", *flags, "-shared", "-fPIC", contract, "-o", library, file], check=True)
+    return library
+
+
 # Begins a module's source: finds the segment in a child's memory, by its magic.
 FIND_SEGMENT = r"""
 #define _GNU_SOURCE
