@@ -54,6 +54,17 @@ HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EX
 CFLAGS     ?= -O2 -g
 STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
 
+# What keeps mod_backhand.so small (docs/decisions/0001-embedded-swift.md has the bytes). Each flag is left out if the compiler does not know it.
+# Without unwind tables in the file: the core has none either, and with -g gdb finds them in .debug_frame. Without the PLT, because httpd binds all of it at the start.
+accepted = $(if $(shell $(CC) -Werror $(1) -fsyntax-only -x c /dev/null 2>&1 || echo no),,$(1))
+SMALL := $(foreach flag,-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt -falign-functions=1 -falign-jumps=1 \
+         -falign-loops=1,$(call accepted,$(flag)))
+# In the core: a function's checks may share one trap, and there are no calls of Embedded Swift's exclusivity checks, which are empty. All checks stay.
+SMALL_CORE := -mergeable-traps -function-sections -enforce-exclusivity=unchecked
+# Packed relocations need glibc 2.36, and a libc that says that it can read them.
+SMALL_LINK := -Wl,-z,noseparate-code $(shell grep -qs GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6)" && \
+              echo -Wl,-z,pack-relative-relocs)
+
 OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
 NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
 export DEPS
@@ -77,12 +88,12 @@ demo-deps:
 
 # The core as Embedded Swift: no runtime in the module (docs/decisions/0001-embedded-swift.md). Without debugging information:
 # Debian's valgrind refuses to load what this compiler writes.
-$(CORE): Package.swift $(CORE_SOURCES)
+$(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@$(NEEDS) --swift
 	@echo "  swift   $@"
 	@rm -f $@ # an archive keeps the objects of sources that are gone
 	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
-	    -Xswiftc -gnone -Xcc -g0 --product BackhandBridge
+	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandBridge
 	@touch $@
 
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
@@ -91,14 +102,14 @@ COLD := advice chain control covered dav describe descriptors directives gaps li
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += -Os
 
-$(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT)
+$(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT) Makefile
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
-	@$(CC) $(CFLAGS) $(STRICT) -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
+	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
 
-$(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map
+$(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map Makefile
 	@echo "  link    $@"
-	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed \
+	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) \
 	    -Wl,--version-script=module/mod_backhand.map $(LDFLAGS) -lcrypto -lm
 
 # The shim under AddressSanitizer and UBSan, for the tests of failing servers.
