@@ -42,22 +42,33 @@ public func bh_row_reason(
 }
 
 @c @implementation
-public func bh_refusal_text(_ counter: UInt32) -> UnsafePointer<CChar>? {
-    guard let text = refusalText(counter) else { return nil }
-    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
-}
-
-@c @implementation
 public func bh_segment_json(
     _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ wall: Int64, _ write: bh_write_fn?,
     _ baton: UnsafeMutableRawPointer?
 ) -> bh_status_t {
     guard let segment, let write else { return BH_EINVAL }
-    let complete = writeSegmentJSON(segment, rows: bh_segment_rows(segment), now: now, wall: wall) { piece in
-        guard let start = piece.baseAddress else { return true }
-        return start.withMemoryRebound(to: CChar.self, capacity: piece.count) { write(baton, $0, piece.count) }
+    let complete = writeSegmentJSON(segment, rows: bh_segment_rows(segment), now: now, wall: wall) {
+        hand($0, to: write, baton)
     }
     return complete ? BH_OK : BH_ESPACE
+}
+
+@c @implementation
+public func bh_segment_html(
+    _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ write: bh_write_fn?, _ baton: UnsafeMutableRawPointer?
+) -> bh_status_t {
+    guard let segment, let write else { return BH_EINVAL }
+    let complete = writeSegmentHTML(segment, rows: bh_segment_rows(segment), now: now) {
+        hand($0, to: write, baton)
+    }
+    return complete ? BH_OK : BH_ESPACE
+}
+
+private func hand(
+    _ piece: UnsafeBufferPointer<UInt8>, to write: bh_write_fn, _ baton: UnsafeMutableRawPointer?
+) -> Bool {
+    guard let start = piece.baseAddress else { return true }
+    return start.withMemoryRebound(to: CChar.self, capacity: piece.count) { write(baton, $0, piece.count) }
 }
 
 @c @implementation

@@ -453,6 +453,12 @@ static void status(void) {
     CHECK(bh_segment_json(segment, NOW, 5, collect, segment) == BH_ESPACE);
     CHECK(bh_segment_json(segment, NOW, 5, collect, NULL) == BH_OK);
     CHECK(json_length > 100 && json[0] == '{' && strstr(json, "\"host3\"") != NULL);
+    CHECK(bh_segment_html(NULL, NOW, collect, NULL) == BH_EINVAL);
+    CHECK(bh_segment_html(segment, NOW, NULL, NULL) == BH_EINVAL);
+    CHECK(bh_segment_html(segment, NOW, collect, segment) == BH_ESPACE);
+    json_length = 0;
+    CHECK(bh_segment_html(segment, NOW, collect, NULL) == BH_OK);
+    CHECK(json_length > 100 && json[0] == '<' && strstr(json, ">host3<") != NULL);
     for (uint32_t counter = 0; counter < BH_COUNTERS; counter++) CHECK(bh_counter_name(counter) != NULL);
     CHECK(bh_counter_name(BH_COUNTERS) == NULL);
 }

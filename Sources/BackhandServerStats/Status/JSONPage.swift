@@ -4,7 +4,8 @@ internal import CBackhand
 
 /// Writes JSON into a page that is handed on piece by piece.
 ///
-/// It knows commas and escapes; that keys are unique and brackets close is the caller's business.
+/// It knows commas and escapes; that keys are unique and brackets close is the caller's business. Its parts are called
+/// for each field, so they are not compiled into each call.
 struct JSONPage {
     /// Above this many bytes the page is handed on: one object of the table, up to 1.3 kB, fits behind it without
     /// growing the page.
@@ -30,6 +31,7 @@ struct JSONPage {
     mutating func endArray() { close("]") }
     mutating func newline() { bytes.append(UInt8(ascii: "\n")) }
 
+    @inline(never)
     mutating func key(_ name: StaticString) {
         separate()
         bytes.append(quote)
@@ -89,6 +91,7 @@ struct JSONPage {
     }
 
     /// A text of C, up to its NUL or the end of its room.
+    @inline(never)
     mutating func field(_ name: StaticString, bytes text: UnsafeRawBufferPointer) {
         key(name)
         bytes.append(quote)
@@ -129,14 +132,17 @@ struct JSONPage {
         needsComma = true
     }
 
+    @inline(never)
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
 
+    @inline(never)
     private mutating func append(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    @inline(never)
     private mutating func append(digits value: UInt64) {
         var divisor = UInt64(1)
         while value / divisor >= 10 { divisor *= 10 }
@@ -148,6 +154,7 @@ struct JSONPage {
 
     /// RFC 8259, section 7. Names on the wire are ASCII; whatever else got into a row becomes U+FFFD, so that the
     /// text is UTF-8.
+    @inline(never)
     private mutating func append(escaped byte: UInt8) {
         switch byte {
         case quote, UInt8(ascii: "\\"):

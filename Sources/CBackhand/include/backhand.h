@@ -271,9 +271,6 @@ const char *_Nullable bh_counter_name(uint32_t counter);
 size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms,
                      char *_Nullable text, size_t size);
 
-/* Why a sender that was heard is not in the table, by bh_sender_t.counter; NULL: a server does not cause this. */
-const char *_Nullable bh_refusal_text(uint32_t counter);
-
 /* Takes a piece of text; false stops the writer. */
 typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
 
@@ -281,6 +278,10 @@ typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, si
  * sink returned false. */
 bh_status_t bh_segment_json(const bh_segment_t *_Nullable segment, uint64_t now_ms, int64_t wall_s,
                             bh_write_fn _Nullable write, void *_Nullable baton);
+
+/* Writes the tables of the status page as HTML. BH_ESPACE: the sink returned false. */
+bh_status_t bh_segment_html(const bh_segment_t *_Nullable segment, uint64_t now_ms, bh_write_fn _Nullable write,
+                            void *_Nullable baton);
 
 /* ---- The moderator ---- */
 
