@@ -2,10 +2,11 @@
 
 /* The border between the C shim and the Swift core: every call that crosses it.
  *
- * Rules. The receiver comes first, then inputs, then outputs. Every call that can fail returns a bh_status_t.
+ * Rules. The receiver comes first, then inputs, then outputs. A call with an error to tell returns a bh_status_t.
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
- * answered with BH_EINVAL before any work. Texts are UTF-8 and end with a NUL. No call locks or makes system calls,
+ * answered before any work: with BH_EINVAL, or with what the comment of another call says. Texts are UTF-8 and end
+ * with a NUL. No call locks or makes system calls,
  * except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing (Tests/Budget counts); these two groups,
  * and calls that build an error text, may allocate.
  *

@@ -2,10 +2,11 @@
 
 /* serverstats: the table of all known servers, in memory that the processes of one httpd share.
  *
- * docs/serverstats.md draws the layout. The parent maps the segment before it forks; the moderator is the only writer
- * of rows; children read rows without locks and write only what is marked "children" below. Nothing outside
- * this header, feedback.h, evidence.h and known.h accesses shared memory: every access goes through their inlines,
- * which are atomic where several processes meet.
+ * docs/serverstats.md draws the layout. The parent maps the segment before it forks. Each field is marked with its
+ * writers: the moderator alone writes what a server announces; children read it without locks, and write only what is
+ * marked "children" below. Public rows may be written by candidacy functions too. Access is atomic, by the inlines of
+ * this header, feedback.h, evidence.h and known.h, except for the texts and mtime of public rows, which are not: a
+ * reader may see a name that is half old and half new. The core reads a name from the facts instead.
  *
  * All times named _ms are CLOCK_MONOTONIC in milliseconds unless they say wall.
  */
@@ -206,7 +207,8 @@ typedef enum bh_doubt {
  */
 #define BH_DOUBT_UNKNOWN (UINT32_C(1) << 24)
 
-/* What the moderator counts; names in bh_counter_name(), meanings in docs/serverstats.md. Append only. */
+/* What is counted, by the moderator unless the line says children. Names in bh_counter_name(), meanings in
+ * docs/serverstats.md. Append only. */
 typedef enum bh_counter {
     BH_COUNT_RECEIVED = 0,        /* datagrams that arrived */
     BH_COUNT_ACCEPTED = 1,        /* announcements that reached a row */
@@ -337,7 +339,7 @@ typedef struct bh_segment {
     uint64_t arrivals;  /* children: requests that this httpd has received */
     uint64_t forwarded; /* children: of these, those that another server has sent on */
     uint8_t pad1[48];
-    uint64_t counters[BH_COUNTERS_ROOM]; /* moderator */
+    uint64_t counters[BH_COUNTERS_ROOM]; /* moderator; children: BH_COUNT_NOT_CONNECTIONS */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
