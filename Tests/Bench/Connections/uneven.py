@@ -4,6 +4,9 @@ which serve 50 ms a request.
 
 `default` beside HAProxy's leastconn in front of the same nodes, on a machine of its own as it were. Requests at least
 0.95 of HAProxy's, p99 at most HAProxy's or within the run's own spread.
+
+Nodes of 16 and of 24 threads are printed beside `off`, not judged: where the threads of the node that is asked are
+scarce, no decision helps (docs/decisions/0007-thread-per-request.md).
 """
 
 from Bench.Connections.cell import Result, load
@@ -49,6 +52,53 @@ def show(clients, results):
     return good
 
 
+# Shares of all threads that are asked for, of three nodes of 16; nodes of 24 get the same requests. They last as long
+# as those of connections.symmetric with 16 threads.
+FEW_THREADS, ASKED, LONG_MS, THINKS = (16, 24), (0.33, 0.45), 110, 4
+
+
+def compare_with_off(stage, threads):
+    """Prints what each gave with few threads, and how many requests another node answered than the one asked."""
+    nodes = Nodes(stage, "event", 3, threads, THINKS)
+    proxy = HAProxy("leastconn", "always")
+    front = proxy.start(stage, nodes.nodes, "event")
+    asked = [node for node, share in zip(nodes.nodes, SHARES, strict=True) for _ in range(share)]
+    targets = [node.id for node in asked]
+    places = {"default": (targets, "default"), "off": (targets, "off"), "leastconn": (front, "off")}
+    places["again"] = places["default"]
+    for share in ASKED:
+        results = {name: Result() for name in places}
+        clients = round(share * FEW_THREADS[0] * len(SHARES) * (1 + THINKS))
+        for number in range(2):
+            for name in results if number % 2 == 0 else reversed(list(results)):
+                place, chain = places[name]
+                think, path = THINKS * LONG_MS / 1000, f"/{chain}/{LONG_MS}"
+                results[name].add(load(place, clients, SECONDS, think, path=path, seed=number, warm=1))
+        for name, result in results.items():
+            sent_on = sum(
+                name != "leastconn" and one.server not in ("-", f"{asked[one.target].name}.test")
+                for one in result.answers
+            )
+            print(
+                f"| {threads} threads, {share:.0%} | {name} | {result.served} | {1e3 * result.p99:.1f} | "
+                f"{100 * sent_on / max(1, len(result.answers)):.1f} % sent on | {100 * result.busy:.0f} % |",
+                flush=True,
+            )
+    proxy.stop(stage)
+
+
+def few_threads(sizes=FEW_THREADS):
+    """Nodes whose threads are scarce, and nodes that have enough."""
+    print(
+        f"\nThree event nodes of few threads, 70 % of the clients at one, {LONG_MS} ms a request.\n\n"
+        "| threads, share of 48 asked for | | requests | p99 ms | | busy |\n|" + " --- |" * 6,
+        flush=True,
+    )
+    for threads in sizes:
+        with Bench("few-threads") as stage:
+            compare_with_off(stage, threads)
+
+
 def uneven():
     """Whether all is good."""
     print(
@@ -63,4 +113,5 @@ def uneven():
         front = proxy.start(stage, nodes.nodes, "event")
         good = [show(clients, measure(nodes, front, clients)) for clients in CLIENTS]
         proxy.stop(stage)
+    few_threads()
     return all(good)
