@@ -80,7 +80,8 @@ extension Prospect {
         age = clock > heard ? clock - heard : 0
         announced = bh_half_load(&row.pointee.state)
         ordered = bh_half_load(&row.pointee.ordered)
-        backoff = bh_row_is_refusing(row, now) ? bh_row_backoff(row) - now : 0
+        let until = bh_row_backoff(row)  // loaded once: children write it meanwhile
+        backoff = bh_backoff_lasts(until, now) ? until - now : 0
         isUnreached = bh_row_is_unreached(row, now)
         self.clock = facts.clock_s
         presence = bh_row_presence(row, now)
