@@ -61,9 +61,10 @@ SMALL := $(foreach flag,-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-
          -falign-loops=1,$(call accepted,$(flag)))
 # In the core: a function's checks may share one trap, and there are no calls of Embedded Swift's exclusivity checks, which are empty. All checks stay.
 SMALL_CORE := -mergeable-traps -function-sections -enforce-exclusivity=unchecked
-# Packed relocations need glibc 2.36, and a libc that says that it can read them.
-SMALL_LINK := -Wl,-z,noseparate-code $(shell grep -qs GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6)" && \
-              echo -Wl,-z,pack-relative-relocs)
+# Each is left out if the linker's help does not have it. Packed relocations need a libc too that says that it can read them, as glibc does from 2.36 on.
+linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)' && echo -Wl,-z,$(1))
+SMALL_LINK := $(call linked,noseparate-code) \
+              $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
 OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
 NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
