@@ -98,10 +98,10 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@touch $@
 
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
-COLD := advice chain control covered dav describe descriptors directives gaps line listen loglevel merge mod_proxy \
-        moderator mpm names pidfile redirect rights server server_status shortage signature status tend trace warnings
+COLD := advice chain control covered dav describe descriptors directives form gaps key line listen loaded loglevel merge \
+        mod_proxy moderator mpm names pidfile redirect rights segment server server_status shortage signature status tend trace warnings
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
-$(COLD_OBJECTS): CFLAGS += -Os
+$(COLD_OBJECTS): CFLAGS += $(or $(call accepted,-Oz),-Os)
 
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT) Makefile
 	@mkdir -p $(@D)

@@ -15,21 +15,31 @@ let settings: [SwiftSetting] =
         ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Osize"])]
         : [])
 
+/// Layers of the moderator alone: without the passes that copy functions for one caller, and turn loops.
+let cold: [SwiftSetting] =
+    embedded
+    ? [
+        .unsafeFlags([
+            "-Xllvm", "-sil-partial-specialization=0", "-Xllvm", "-tail-merge-size=2", "-Xllvm",
+            "-sil-disable-pass=closure-specialize,capture-prop,loop-unroll,array-specialization,loop-rotate",
+        ])
+    ] : []
+
 /// A layer of the core: may import only what is listed.
-func core(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func core(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
 }
 
 let layers: [Target] = [
     .target(name: "CBackhand"),
     .target(name: "CSystem"),
     core("BackhandText", ["CSystem"]),
-    core("BackhandSystem", ["BackhandText", "CSystem"]),
+    core("BackhandSystem", ["BackhandText", "CSystem"], cold),
     core("BackhandServerStats", ["BackhandText", "CBackhand", "CSystem"]),
     core("BackhandWire", ["BackhandServerStats"]),
     core("BackhandHTTP", ["BackhandServerStats", "CSystem"]),
     core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "BackhandText", "CSystem"]),
-    core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"]),
+    core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"], cold),
     core(
         "BackhandBridge",
         ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandText"]),

@@ -36,17 +36,17 @@ struct ControlOrder: Equatable {
 
 /// Reads one line of the control socket, without its newline.
 func parseControlLine(_ line: [UInt8]) -> ControlRequest {
-    if line.elementsEqual("status".utf8) { return .status }
+    if says(line[...], "status") { return .status }
     let blank = line.firstIndex(of: UInt8(ascii: " "))
     let word = line[..<(blank ?? line.endIndex)]
     let state: bh_state_t?
-    if word.elementsEqual("drain".utf8) {
+    if says(word, "drain") {
         state = BH_STATE_DRAINING
-    } else if word.elementsEqual("maintenance".utf8) {
+    } else if says(word, "maintenance") {
         state = BH_STATE_MAINTENANCE
-    } else if word.elementsEqual("resume".utf8) {
+    } else if says(word, "resume") {
         state = BH_STATE_UP
-    } else if word.elementsEqual("state".utf8) {
+    } else if says(word, "state") {
         state = nil
     } else {
         return .unknown
@@ -54,4 +54,9 @@ func parseControlLine(_ line: [UInt8]) -> ControlRequest {
     guard let blank else { return .order(ControlOrder(state: state, server: nil)) }
     guard let server = NamedServer(line[(blank + 1)...]) else { return .badServer }
     return .order(ControlOrder(state: state, server: server))
+}
+
+/// A String's bytes would bring the standard library's slow paths along.
+private func says(_ word: ArraySlice<UInt8>, _ text: StaticString) -> Bool {
+    word.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
 }
