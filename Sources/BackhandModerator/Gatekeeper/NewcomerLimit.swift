@@ -13,26 +13,28 @@ struct NewcomerLimit {
     /// Looking for senders to forget takes longer than the rest.
     private static var tidying: UInt64 { 1000 }
 
-    private var buckets: [bh_address_t: TokenBucket] = [:]
+    /// For each sender the time when it may bring a whole burst again: all of a bucket of tokens in one number. A new
+    /// sender moves up to 128 kB of entries; no more than mostSenders can be new in one interval.
+    private var whole = SortedTable()
     private var tidiedAt: UInt64?
 
     /// Whether the sender may bring one more now.
     mutating func admit(_ sender: bh_address_t, now: UInt64) -> Bool {
-        if buckets[sender] == nil {
-            guard makeRoom(now) else { return false }
-            buckets[sender] = TokenBucket(burst: Self.burst, interval: Self.interval, now: now)
-        }
-        return buckets[sender]?.take(now: now) ?? false
+        let key = TableKey(sender)
+        let known = whole[key]
+        guard known != nil || makeRoom(now) else { return false }
+        let before = max(known ?? now, now)
+        guard before - now <= (Self.burst - 1) * Self.interval else { return false }
+        whole[key] = before &+ Self.interval
+        return true
     }
 
     /// Forgets those who have brought nobody for a while, if there are too many.
     private mutating func makeRoom(_ now: UInt64) -> Bool {
-        guard buckets.count >= Self.mostSenders else { return true }
+        guard whole.count >= Self.mostSenders else { return true }
         guard tidiedAt.map({ now >= $0 &+ Self.tidying }) ?? true else { return false }
         tidiedAt = now
-        for sender in Array(buckets.keys) where buckets[sender]?.isFull(now: now) == true {
-            buckets[sender] = nil
-        }
-        return buckets.count < Self.mostSenders
+        whole.remove(upTo: now)
+        return whole.count < Self.mostSenders
     }
 }

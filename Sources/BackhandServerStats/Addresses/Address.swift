@@ -5,15 +5,10 @@
 public import BackhandText
 internal import CSystem
 
-/// Addresses are compared and hashed far more often than printed: two words do it.
-extension bh_address: @retroactive Equatable, @retroactive Hashable {
+/// Addresses are compared far more often than printed: two words do it.
+extension bh_address: @retroactive Equatable {
     public static func == (left: bh_address, right: bh_address) -> Bool {
         bh_address_equals(left, right)
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(high)
-        hasher.combine(low)
     }
 }
 

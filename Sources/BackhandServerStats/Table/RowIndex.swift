@@ -3,7 +3,7 @@
 internal import CBackhand
 
 /// Where a server takes requests: what makes two announcements the same server.
-struct Endpoint: Hashable {
+struct Endpoint: Equatable {
     var address: bh_address_t
     var port: UInt16
 
@@ -16,6 +16,8 @@ struct Endpoint: Hashable {
         address = facts.address
         port = facts.port
     }
+
+    var key: TableKey { TableKey(address, port: port) }
 }
 
 /// What the writer remembers of one row, in the moderator's own memory: finding a row reads no shared cache line.
@@ -49,8 +51,9 @@ struct RowIndex {
     private(set) var known: [Known]
     /// Rows that are or were in use, with row 0. Read from the segment once: children's processes may write there.
     private(set) var used: UInt32
-    private var byEndpoint: [Endpoint: UInt32] = [:]
-    private var byBoot: [UInt64: UInt32] = [:]
+    /// Both have at most one entry for each row.
+    private var byEndpoint = SortedTable(room: Int(BH_ROWS))
+    private var byBoot = SortedTable(room: Int(BH_ROWS))
     /// In the order in which they became free.
     private var free: [FreeRow] = []
 
@@ -60,8 +63,6 @@ struct RowIndex {
     init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
         known = [Known](repeating: Known(), count: Int(BH_ROWS))
         used = max(1, bh_segment_rows(segment))
-        byEndpoint.reserveCapacity(Int(BH_ROWS))
-        byBoot.reserveCapacity(Int(BH_ROWS))
         for id in 1..<used {
             let row = bh_segment_row(segment, id)
             let heard = bh_row_heard(row)
@@ -79,9 +80,13 @@ struct RowIndex {
         }
     }
 
-    func row(of endpoint: Endpoint) -> UInt32? { byEndpoint[endpoint] }
-    func row(ofBoot bootID: UInt64) -> UInt32? { byBoot[bootID] }
+    func row(of endpoint: Endpoint) -> UInt32? { row(endpoint.key, byEndpoint) }
+    func row(ofBoot bootID: UInt64) -> UInt32? { row(TableKey(bootID: bootID), byBoot) }
     subscript(id: UInt32) -> Known { known[Int(id)] }
+
+    private func row(_ key: TableKey, _ table: SortedTable) -> UInt32? {
+        table[key].map { UInt32(truncatingIfNeeded: $0) }
+    }
 
     /// Notes what an announcement said of the row, and under which names it is found from now on.
     ///
@@ -96,14 +101,13 @@ struct RowIndex {
         used = max(used, id + 1)
         let (bootID, sequence) = (facts.boot_id, facts.sequence)
         if let place = old.endpoint {
-            if place != endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
-            if old.bootID != bootID, byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
+            if place != endpoint { forget(place, id) }
+            if old.bootID != bootID { forgetBoot(id) }
         }
-        if old.endpoint != endpoint { byEndpoint[endpoint] = id }
-        if let other = byBoot[bootID] {
-            if other != id, known[Int(other)].sequence <= sequence { byBoot[bootID] = id }
-        } else {
-            byBoot[bootID] = id
+        if old.endpoint != endpoint { byEndpoint[endpoint.key] = UInt64(id) }
+        let other = row(ofBoot: bootID)
+        if other.map({ $0 != id && known[Int($0)].sequence <= sequence }) ?? true {
+            byBoot[TableKey(bootID: bootID)] = UInt64(id)
         }
         known[Int(id)].endpoint = endpoint
         known[Int(id)].bootID = bootID
@@ -121,8 +125,8 @@ struct RowIndex {
     /// - Parameter since: when somebody may last have chosen the row for its old server.
     mutating func retire(_ id: UInt32, since: UInt64) {
         let old = known[Int(id)]
-        if let place = old.endpoint, byEndpoint[place] == id { byEndpoint[place] = nil }
-        if byBoot[old.bootID] == id { byBoot[old.bootID] = nil }
+        if let place = old.endpoint { forget(place, id) }
+        forgetBoot(id)
         known[Int(id)] = Known()
         setFree(id, since: since)
     }
@@ -157,8 +161,13 @@ struct RowIndex {
 
     /// Forgets the row's boot id, but not where its server is.
     mutating func forgetBoot(_ id: UInt32) {
-        let bootID = known[Int(id)].bootID
-        if byBoot[bootID] == id { byBoot[bootID] = nil }
+        let key = TableKey(bootID: known[Int(id)].bootID)
+        if byBoot[key] == UInt64(id) { byBoot[key] = nil }
+    }
+
+    /// The row is not found at the endpoint any more.
+    private mutating func forget(_ endpoint: Endpoint, _ id: UInt32) {
+        if byEndpoint[endpoint.key] == UInt64(id) { byEndpoint[endpoint.key] = nil }
     }
 
     /// The rows whose servers were last heard at the given time or before.
