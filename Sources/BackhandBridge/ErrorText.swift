@@ -20,9 +20,12 @@ func complaining(
 func write(_ text: String, to buffer: UnsafeMutablePointer<CChar>?, _ size: Int) {
     guard let buffer, size > 0 else { return }
     var length = 0
-    for byte in text.utf8 where length < size - 1 {
-        buffer[length] = CChar(bitPattern: byte)
-        length += 1
+    var text = text
+    text.withUTF8 { bytes in
+        for byte in bytes where length < size - 1 {
+            buffer[length] = CChar(bitPattern: byte)
+            length += 1
+        }
     }
     buffer[length] = 0
 }

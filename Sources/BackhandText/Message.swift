@@ -1,8 +1,9 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// The text of an error, put together from its pieces: interpolation makes ten times as much code of it.
+/// A text, put together from its pieces: interpolation and String's operators make ten times as much code of it.
 public struct Message {
-    private var bytes: [UInt8] = []
+    /// What it has so far.
+    public private(set) var bytes: [UInt8] = []
 
     /// A message that begins so.
     public init(_ text: StaticString) { add(text) }
@@ -11,6 +12,19 @@ public struct Message {
     @inline(never)
     public mutating func add(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { bytes.append(text.utf8Start[index]) }
+    }
+
+    /// These bytes as they are.
+    @inline(never)
+    public mutating func add(_ text: UnsafeBufferPointer<UInt8>) {
+        for byte in text { bytes.append(byte) }
+    }
+
+    /// The UTF-8 bytes of the text.
+    @inline(never)
+    public mutating func add(_ text: String) {
+        var text = text
+        text.withUTF8 { add($0) }
     }
 
     /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not
@@ -26,14 +40,20 @@ public struct Message {
     }
 
     /// A number that is not negative.
+    public mutating func add(_ number: Int) { add(UInt64(clamping: number)) }
+
+    /// A number in decimal digits.
     @inline(never)
-    public mutating func add(_ number: Int) {
+    public mutating func add(_ number: UInt64) {
         if number > 9 { add(number / 10) }
         bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
+    /// The text; bytes that are not UTF-8 are replaced.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+
     /// The text as an error.
-    public var error: ConfigurationError { ConfigurationError(String(decoding: bytes, as: UTF8.self)) }
+    public var error: ConfigurationError { ConfigurationError(text) }
 }
 
 extension ConfigurationError {

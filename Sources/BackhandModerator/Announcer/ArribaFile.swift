@@ -27,7 +27,10 @@ struct ArribaFile {
 
     /// Keeps a value for the next start.
     func write(_ arriba: Int32) throws(SystemError) {
-        try writeAtomically([UInt8]("\(arriba)\n".utf8), to: path, mode: 0o644)
+        var text = Message("")
+        text.add(Int(arriba))
+        text.add("\n" as StaticString)
+        try writeAtomically(text.bytes, to: path, mode: 0o644)
     }
 }
 

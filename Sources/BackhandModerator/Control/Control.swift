@@ -2,6 +2,7 @@
 
 internal import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 /// Answers what clients of the control socket ask, and carries out what they order: docs/control.md.
 final class Control {
@@ -89,7 +90,9 @@ final class Control {
     }
 
     private func refusal(_ why: StaticString) -> [UInt8] {
-        [UInt8](#"{"error":""#.utf8) + UnsafeBufferPointer(start: why.utf8Start, count: why.utf8CodeUnitCount)
-            + [UInt8]("\"}\n".utf8)
+        var text = Message(#"{"error":""#)
+        text.add(why)
+        text.add("\"}\n" as StaticString)
+        return text.bytes
     }
 }

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 
 /// What stands in the place of {} in a form.
 enum LinePart {
@@ -19,34 +20,34 @@ extension String {
     /// wherever it stands.
     @inline(never)
     init(form: StaticString, _ parts: [LinePart]) {
-        var text = ""
+        var text = Message("")
         var next = 0
         var begin = 0
         let bytes = UnsafeBufferPointer(start: form.utf8Start, count: form.utf8CodeUnitCount)
         for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
-            text += String(decoding: bytes[begin..<index], as: UTF8.self)
+            text.add(UnsafeBufferPointer(rebasing: bytes[begin..<index]))
             if next < parts.count { text.add(parts[next]) }
             next += 1
             begin = index + 2
         }
-        text += String(decoding: bytes[begin...], as: UTF8.self)
-        self = text
+        text.add(UnsafeBufferPointer(rebasing: bytes[begin...]))
+        self = text.text
     }
+}
 
-    private mutating func add(_ part: LinePart) {
+extension Message {
+    fileprivate mutating func add(_ part: LinePart) {
         switch part {
-        case .word(let word):
-            self += String(
-                decoding: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount), as: UTF8.self)
-        case .text(let more): self += more
-        case .number(let number): self += "\(number)"
-        case .address(let address): self += address.text
+        case .word(let word): add(word)
+        case .text(let more): add(more)
+        case .number(let number): add(number)
+        case .address(let address): add(address.text)
         case .place(let address, let port):
             let isIPv4 = address.ipv4 != nil
-            self += isIPv4 ? "" : "["
-            self += address.text
-            self += isIPv4 ? ":" : "]:"
-            self += "\(port)"
+            add(isIPv4 ? "" as StaticString : "[")
+            add(address.text)
+            add(isIPv4 ? ":" as StaticString : "]:")
+            add(UInt64(port))
         }
     }
 }

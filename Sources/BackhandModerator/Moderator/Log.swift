@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 internal import BackhandServerStats
+internal import BackhandText
 
 /// Where the moderator's lines go: the callback of its maker.
 struct Log {
@@ -14,7 +15,13 @@ struct Log {
 
     func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: String) {
         guard let call else { return }
-        text.withCString { call(baton, Int32(level.rawValue), number, $0) }
+        var line = Message("")
+        line.add(text)
+        line.add("\0" as StaticString)
+        line.bytes.withUnsafeBytes { bytes in
+            // Never empty: the NUL is always there.
+            call(baton, Int32(level.rawValue), number, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
+        }
     }
 
     /// Writes a line made of a form.

@@ -2,6 +2,7 @@
 
 internal import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 /// Writes a line for each server that joins, leaves, falls silent or comes back: what the table says, within the bounds
 /// of ``ServerNews``.
@@ -85,17 +86,18 @@ final class NewsWriter {
         guard !hasToldAlone, now >= begun &+ Self.patience else { return }
         hasToldAlone = true
         guard !others else { return }
-        var targets = ""
+        var targets = Message("")
         for route in routes {
-            if !targets.isEmpty { targets += ", " }
-            targets += String(
-                form: "{} to {}", .place(route.own, route.ownPort),
-                .place(bh_address_t(ipv4: route.destination), route.port))
+            if !targets.bytes.isEmpty { targets.add(", " as StaticString) }
+            targets.add(
+                String(
+                    form: "{} to {}", .place(route.own, route.ownPort),
+                    .place(bh_address_t(ipv4: route.destination), route.port)))
         }
         log(
             BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}",
             .number(Self.patience / 1000),
-            .text(targets.isEmpty ? "nowhere" : targets))
+            targets.bytes.isEmpty ? .word("nowhere") : .text(targets.text))
     }
 
     private func see(_ id: UInt32, now: UInt64) -> SeenServer {
@@ -143,13 +145,14 @@ private func was(_ standing: Standing) -> StaticString {
 
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
-    var text = ""
+    var text = Message("")
     let words: InlineArray<7, StaticString> = [
         " forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined",
     ]
     for index in rest.indices where rest[index] > 0 {
-        if !text.isEmpty { text += ", " }
-        text += String(form: "{}{}", .number(UInt64(rest[index])), .word(words[index]))
+        if !text.bytes.isEmpty { text.add(", " as StaticString) }
+        text.add(UInt64(rest[index]))
+        text.add(words[index])
     }
-    return text
+    return text.text
 }

@@ -76,7 +76,8 @@ struct JSONPage {
     mutating func field(_ name: StaticString, _ value: String) {
         key(name)
         bytes.append(quote)
-        for byte in value.utf8 { append(escaped: byte) }
+        var value = value
+        value.withUTF8 { for byte in $0 { append(escaped: byte) } }
         bytes.append(quote)
         needsComma = true
     }

@@ -23,7 +23,7 @@ struct ControlGroup {
 
     /// False if the version has no group for the CPU.
     private mutating func open(_ process: Int32, version: Int, at mount: String) -> Bool {
-        guard let path = read(process, "self/cgroup", { parseGroupPath($0, version: version) }) else { return false }
+        guard var path = read(process, "self/cgroup", { parseGroupPath($0, version: version) }) else { return false }
         // The root of version 2 has no limits, but tells that it controls the CPU.
         let proof = version == 2 ? "cgroup.controllers" : "cpu.cfs_quota_us"
         let fd = Path(mount).extended(by: path).withCString { csystem_open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
@@ -34,7 +34,7 @@ struct ControlGroup {
         }
         directory = fd
         self.version = version
-        depth = min(16, path.utf8.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) })
+        depth = min(16, path.withUTF8 { $0.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) } })
         return true
     }
 
@@ -46,26 +46,24 @@ struct ControlGroup {
     var limit: UInt32? {
         guard directory >= 0 else { return nil }
         var least: UInt32?
-        var above = ""
-        for _ in 0...depth {
+        for above in 0...depth {
             if let limit = limit(above) { least = min(least ?? limit, limit) }
-            above += "../"
         }
         return least
     }
 
-    private func limit(_ above: String) -> UInt32? {
-        if version == 2 { return read(directory, above + "cpu.max", { parseCPULimit($0) }) ?? nil }
-        return read(directory, above + "cpu.cfs_quota_us") { quota in
-            read(directory, above + "cpu.cfs_period_us") { parseCPULimit(quota: quota, period: $0) } ?? nil
+    private func limit(_ above: Int) -> UInt32? {
+        if version == 2 { return read(directory, "cpu.max", above: above, { parseCPULimit($0) }) ?? nil }
+        return read(directory, "cpu.cfs_quota_us", above: above) { quota in
+            read(directory, "cpu.cfs_period_us", above: above) { parseCPULimit(quota: quota, period: $0) } ?? nil
         } ?? nil
     }
 
     private func read<Figure>(
-        _ directory: Int32, _ name: String, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
+        _ directory: Int32, _ name: String, above: Int = 0, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
     ) -> Figure? {
         do throws(SystemError) {
-            let fd = try Path(name).withCString { name throws(SystemError) in
+            let fd = try Path(name, above: above).withCString { name throws(SystemError) in
                 try checked { csystem_open_at(directory, name, O_RDONLY | O_CLOEXEC, 0) }
             }
             defer { _ = CSystem.close(fd) }

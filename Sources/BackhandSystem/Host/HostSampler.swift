@@ -80,22 +80,32 @@ public struct HostSampler {
 
     /// Bytes of memory that the process shares with no other; nil if it is gone.
     public func privateMemory(of process: Int32) -> UInt64? {
-        file("\(process)/statm", parsePrivatePages).map { $0.saturatingTimes(csystem_page_size()) }
+        file(name(process, "/statm"), parsePrivatePages).map { $0.saturatingTimes(csystem_page_size()) }
     }
 
     /// CPU time that the process and its ended children have used, microseconds; nil if it is gone.
     public func cpuTime(of process: Int32) -> UInt64? {
-        file("\(process)/stat", parseProcessTicks).map { $0.saturatingTimes(1_000_000) / max(1, csystem_clock_ticks()) }
+        file(name(process, "/stat"), parseProcessTicks).map {
+            $0.saturatingTimes(1_000_000) / max(1, csystem_clock_ticks())
+        }
     }
 
     /// Whether the process is stopped, as by SIGSTOP, or dead; nil if it is gone.
-    public func isStopped(_ process: Int32) -> Bool? { file("\(process)/stat", parseProcessStopped) }
+    public func isStopped(_ process: Int32) -> Bool? { file(name(process, "/stat"), parseProcessStopped) }
 
     /// Cores that may be used, in thousandths: the CPUs, if no control group gives less.
     public func usableCores(of cpus: Int32) -> UInt32 {
         let all = UInt32(max(cpus, 0)) &* 1000
         guard let limit = group.limit else { return all }
         return all == 0 ? limit : min(all, limit)
+    }
+
+    /// Of a file of the process in the directory.
+    private func name(_ process: Int32, _ file: StaticString) -> String {
+        var name = Message("")
+        name.add(Int(process))
+        name.add(file)
+        return name.text
     }
 
     private func file<Figure>(

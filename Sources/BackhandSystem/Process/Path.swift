@@ -16,8 +16,11 @@ public struct Path {
     }
 
     /// The UTF-8 bytes of the text.
-    public init(_ text: String) {
+    ///
+    /// - Parameter above: how many directories above the current one it begins.
+    public init(_ text: String, above: Int = 0) {
         bytes = []
+        for _ in 0..<above { append("../") }
         append(text)
         bytes.append(0)
     }
@@ -55,8 +58,7 @@ public struct Path {
     }
 
     private mutating func append(_ text: String) {
-        for byte in text.utf8 {
-            bytes.append(CChar(bitPattern: byte))
-        }
+        var text = text
+        text.withUTF8 { for byte in $0 { bytes.append(CChar(bitPattern: byte)) } }
     }
 }
