@@ -22,14 +22,20 @@ CLIENTS = (12, 40)
 SHARES = (14, 3, 3)
 
 
-def measure(nodes, front, clients):
-    """What each gave, all rounds together; `again` is `default` once more."""
-    targets = [node.id for node, share in zip(nodes.nodes, SHARES, strict=True) for _ in range(share)]
-    results = {name: Result() for name in ("default", "leastconn", "again")}
-    for number in range(ROUNDS):
+def targets_of(nodes):
+    """What clients ask in turn: a node for each, most of them the first."""
+    return [node for node, share in zip(nodes.nodes, SHARES, strict=True) for _ in range(share)]
+
+
+def measure(places, clients, rounds, think, pause_ms, warm):
+    """What each gave, all rounds together. places: by name, what is asked there, and the chain. Every second round goes
+    the other way."""
+    results = {name: Result() for name in places}
+    for number in range(rounds):
         for name in results if number % 2 == 0 else reversed(list(results)):
-            place, chain = (front, "off") if name == "leastconn" else (targets, "default")
-            results[name].add(load(place, clients, SECONDS, THINK, path=f"/{chain}/{PAUSE_MS}", seed=number, warm=WARM))
+            place, chain = places[name]
+            path = f"/{chain}/{pause_ms}"
+            results[name].add(load(place, clients, SECONDS, think, path=path, seed=number, warm=warm))
     return results
 
 
@@ -62,18 +68,13 @@ def compare_with_off(stage, threads):
     nodes = Nodes(stage, "event", 3, threads, THINKS)
     proxy = HAProxy("leastconn", "always")
     front = proxy.start(stage, nodes.nodes, "event")
-    asked = [node for node, share in zip(nodes.nodes, SHARES, strict=True) for _ in range(share)]
+    asked = targets_of(nodes)
     targets = [node.id for node in asked]
     places = {"default": (targets, "default"), "off": (targets, "off"), "leastconn": (front, "off")}
     places["again"] = places["default"]
     for share in ASKED:
-        results = {name: Result() for name in places}
         clients = round(share * FEW_THREADS[0] * len(SHARES) * (1 + THINKS))
-        for number in range(2):
-            for name in results if number % 2 == 0 else reversed(list(results)):
-                place, chain = places[name]
-                think, path = THINKS * LONG_MS / 1000, f"/{chain}/{LONG_MS}"
-                results[name].add(load(place, clients, SECONDS, think, path=path, seed=number, warm=1))
+        results = measure(places, clients, rounds=2, think=THINKS * LONG_MS / 1000, pause_ms=LONG_MS, warm=1)
         for name, result in results.items():
             sent_on = sum(
                 name != "leastconn" and one.server not in ("-", f"{asked[one.target].name}.test")
@@ -111,7 +112,9 @@ def uneven():
         nodes = Nodes(stage, "event", 3, 150, 4)
         proxy = HAProxy("leastconn", "always")
         front = proxy.start(stage, nodes.nodes, "event")
-        good = [show(clients, measure(nodes, front, clients)) for clients in CLIENTS]
+        ours = ([node.id for node in targets_of(nodes)], "default")
+        places = {"default": ours, "leastconn": (front, "off"), "again": ours}
+        good = [show(clients, measure(places, clients, ROUNDS, THINK, PAUSE_MS, WARM)) for clients in CLIENTS]
         proxy.stop(stage)
     few_threads()
     return all(good)
