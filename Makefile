@@ -55,15 +55,18 @@ CFLAGS     ?= -O2 -g
 STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
 
 # What keeps mod_backhand.so small (docs/decisions/0001-embedded-swift.md has the bytes). Each flag is left out if the compiler does not know it.
-# Without unwind tables in the file: the core has none either, and with -g gdb finds them in .debug_frame. Without the PLT, because httpd binds all of it at the start.
+# The compiler is asked when a recipe needs the first answer, and once: $(call kept,NAME,flags) is the value of NAME from then on.
+kept = $(eval $(1) := $(2))$($(1))
+# Without unwind tables in the file: the core has nearly none either, and with -g gdb finds them in .debug_frame. Without the PLT, because httpd binds all of it at the start.
 accepted = $(if $(shell $(CC) -Werror $(1) -fsyntax-only -x c /dev/null 2>&1 || echo no),,$(1))
-SMALL := $(foreach flag,-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt -falign-functions=1 -falign-jumps=1 \
-         -falign-loops=1,$(call accepted,$(flag)))
+SMALL = $(call kept,SMALL,$(foreach flag,-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-plt -falign-functions=1 -falign-jumps=1 \
+        -falign-loops=1,$(call accepted,$(flag))))
+SMALLEST = $(call kept,SMALLEST,$(or $(call accepted,-Oz),-Os))
 # In the core: a function's checks may share one trap, and there are no calls of Embedded Swift's exclusivity checks, which are empty. All checks stay.
 SMALL_CORE := -mergeable-traps -function-sections -enforce-exclusivity=unchecked
 # Each is left out if the linker's help does not have it. Packed relocations need a libc too that says that it can read them, as glibc does from 2.36 on.
 linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)' && echo -Wl,-z,$(1))
-SMALL_LINK := $(call linked,noseparate-code) \
+SMALL_LINK = $(call linked,noseparate-code) \
               $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
 OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
@@ -101,7 +104,7 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 COLD := advice chain control covered dav describe descriptors directives form gaps key line listen loaded loglevel merge \
         mod_proxy moderator mpm names pidfile redirect rights segment server server_status shortage signature status tend trace warnings
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
-$(COLD_OBJECTS): CFLAGS += $(or $(call accepted,-Oz),-Os)
+$(COLD_OBJECTS): CFLAGS += $(SMALLEST)
 
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT) Makefile
 	@mkdir -p $(@D)

@@ -2,8 +2,8 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 // One package, built twice (docs/decisions/0001-embedded-swift.md):
-//   BACKHAND_EMBEDDED=1 swift build -c release --scratch-path .build-embedded   the core that goes into mod_backhand.so
-//   swift build, swift test                                                     the same targets, the tools, the tests
+//   make .build-embedded/release/libBackhandBridge.a   BACKHAND_EMBEDDED=1 and more flags: the core in mod_backhand.so
+//   swift build, swift test                            the same targets, the tools, the tests
 
 import PackageDescription
 
