@@ -3,7 +3,9 @@
 import BackhandServerStats
 import Testing
 
-private func html(_ table: TestSegment, now: UInt64 = 10_000, most: Int = .max) -> (text: String, complete: Bool) {
+private func html(
+    _ table: TestSegment, now: UInt64 = 10_000, most: Int = .max
+) -> (text: String, complete: Bool, pieces: Int) {
     var text: [UInt8] = []
     var pieces = 0
     let complete = writeSegmentHTML(table.segment, rows: bh_segment_rows(table.segment), now: now) { piece in
@@ -11,7 +13,7 @@ private func html(_ table: TestSegment, now: UInt64 = 10_000, most: Int = .max) 
         pieces += 1
         return pieces <= most
     }
-    return (String(decoding: text, as: UTF8.self), complete)
+    return (String(decoding: text, as: UTF8.self), complete, pieces)
 }
 
 /// The rows that have this in them.
@@ -19,11 +21,26 @@ private func lines(_ text: String, with word: String) -> [String] {
     text.split(separator: "\n").map(String.init).filter { $0.contains(word) }
 }
 
+/// For each row of web7, whether it begins so.
+private func starts(of text: String, _ begin: String) -> [Bool] {
+    lines(text, with: "web7").map { $0.hasPrefix(begin) }
+}
+
 @Suite struct StatusHTMLTests {
     @Test func anEmptyTableHasItsHeadings() {
         let text = html(TestSegment()).text
         #expect(lines(text, with: "<table>").count == 2 && lines(text, with: "</table>").count == 2)
         #expect(lines(text, with: "<td").isEmpty && !text.contains("Heard, but"))
+        #expect(
+            lines(text, with: "<th>Entry</th>") == [
+                "<thead><tr><th>Entry</th><th class=\"text\">Hostname</th><th>Age</th><th class=\"text\">Address</th>"
+                    + "<th>Total Mem</th><th>Avail Mem</th><th>Ready/Total</th><th>~ms/req [#req]</th><th>Arriba</th>"
+                    + "<th>CPUs</th><th>Load/HWM</th><th>CPU Idle</th><th>Kept</th><th class=\"text\">State</th>"
+                    + "<th class=\"text\">Why</th></tr></thead>",
+                "<thead><tr><th>Entry</th><th class=\"text\">Hostname</th><th>Age</th><th class=\"text\">Address</th>"
+                    + "<th>In Flight</th><th>Req/s</th><th>First Byte</th><th>Whole</th><th>CPU Used</th>"
+                    + "<th>Capacity</th><th>Errors</th><th>Dispatched</th></tr></thead>",
+            ])
     }
 
     @Test func everyColumnIsWritten() {
@@ -56,9 +73,23 @@ private func lines(_ text: String, with word: String) -> [String] {
                 "<tr>" + first + "<td>2.0</td><td>2</td><td>12.3 ms</td><td>1.0 ms</td><td>1.76</td><td>2939</td>"
                     + "<td>1.6 %</td><td>77</td></tr>",
             ])
-        #expect(lines(text, with: ">me<").allSatisfy { $0.hasPrefix("<tr class=\"own\"><td>0</td>") })
-        #expect(lines(html(table, now: 28_501).text, with: "web7").allSatisfy { $0.hasPrefix("<tr class=\"stale\">") })
-        #expect(lines(html(table, now: 28_500).text, with: "web7").allSatisfy { $0.hasPrefix("<tr><td>1</td>") })
+        #expect(lines(text, with: ">me<").map { $0.hasPrefix("<tr class=\"own\"><td>0</td>") } == [true, true])
+        #expect(starts(of: html(table, now: 28_501).text, "<tr class=\"stale\">") == [true, true])
+        #expect(starts(of: html(table, now: 28_500).text, "<tr><td>1</td>") == [true, true])
+    }
+
+    /// As httpd's own formatter rounds: half up, from the binary fraction.
+    @Test(arguments: [
+        (UInt32(0), "0.0 ms"), (1, "0.0 ms"), (49, "0.0 ms"), (50, "0.1 ms"), (99_960, "100.0 ms"), (2050, "2.0 ms"),
+        (.max, "4294967.3 ms"),
+    ])
+    func timesAreRounded(_ microseconds: UInt32, shown: String) {
+        let table = TestSegment()
+        var facts = announcement()
+        facts.first_byte_us = microseconds
+        var writer = table.writer()
+        #expect(writer.hear(facts, now: 9000, wall: 1) == .row(1))
+        #expect(lines(html(table).text, with: "<td>\(shown)</td><td>0.0 ms</td><td>0.00</td>").count == 1)
     }
 
     @Test(arguments: [
@@ -110,7 +141,9 @@ private func lines(_ text: String, with word: String) -> [String] {
             _ = writer.hear(announcement("10.0.1.\(server)", boot: UInt64(server)), now: 9000, wall: 1)
         }
         #expect(html(table).complete)
-        #expect(!html(table, most: 0).complete)
-        #expect(!html(table, most: 1).complete)
+        for most in 0...2 {
+            let stopped = html(table, most: most)
+            #expect(!stopped.complete && stopped.pieces == most + 1)
+        }
     }
 }
