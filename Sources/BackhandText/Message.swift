@@ -6,12 +6,12 @@ public struct Message {
     public private(set) var bytes: [UInt8] = []
 
     /// A message that begins so.
-    public init(_ text: StaticString) { add(text) }
+    public init(_ text: StaticString = "") { add(text) }
 
     /// A fixed text.
     @inline(never)
     public mutating func add(_ text: StaticString) {
-        for index in 0..<text.utf8CodeUnitCount { bytes.append(text.utf8Start[index]) }
+        add(text.bytes)
     }
 
     /// These bytes as they are.
@@ -22,10 +22,19 @@ public struct Message {
 
     /// The UTF-8 bytes of the text.
     @inline(never)
-    public mutating func add(_ text: String) {
+    public mutating func add(text: String) {
         var text = text
         text.withUTF8 { add($0) }
     }
+
+    /// One byte as it is.
+    public mutating func add(byte: UInt8) { bytes.append(byte) }
+
+    /// Makes room for so many bytes without growing.
+    public mutating func reserve(_ size: Int) { bytes.reserveCapacity(size) }
+
+    /// Takes all of it away, and keeps the room.
+    public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
     /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not
     /// cut.
@@ -60,7 +69,7 @@ extension ConfigurationError {
     /// The word in quotes, the reason, and the part of the word that is wrong, in quotes too.
     @inline(never)
     public init(_ word: Word, _ reason: StaticString, _ part: Word? = nil, _ rest: StaticString = "") {
-        var message = Message("")
+        var message = Message()
         message.quote(word)
         message.add(reason)
         if let part { message.quote(part) }
@@ -70,6 +79,9 @@ extension ConfigurationError {
 }
 
 extension StaticString {
+    /// Its bytes, without the NUL.
+    public var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
+
     /// As a text of C: the compiler ends it with a NUL.
     public var characters: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 
@@ -78,4 +90,9 @@ extension StaticString {
         for index in 0..<utf8CodeUnitCount where UInt8(bitPattern: text[index]) != utf8Start[index] { return false }
         return text[utf8CodeUnitCount] == 0
     }
+}
+
+extension ArraySlice where Element == UInt8 {
+    /// Whether the text has the same bytes. Those of a String would bring the standard library's slow paths along.
+    public func equals(_ text: StaticString) -> Bool { elementsEqual(text.bytes) }
 }

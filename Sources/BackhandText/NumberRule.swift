@@ -46,7 +46,7 @@ public struct NumberRule {
     /// The same, or what is wrong.
     public func parse(_ word: Word) throws(ConfigurationError) -> UInt64 {
         if let number = read(word) { return number }
-        var message = Message("")
+        var message = Message()
         message.quote(word)
         message.add(" is not ")
         message.add(self)

@@ -27,9 +27,9 @@ struct ArribaFile {
 
     /// Keeps a value for the next start.
     func write(_ arriba: Int32) throws(SystemError) {
-        var text = Message("")
+        var text = Message()
         text.add(Int(arriba))
-        text.add("\n" as StaticString)
+        text.add("\n")
         try writeAtomically(text.bytes, to: path, mode: 0o644)
     }
 }

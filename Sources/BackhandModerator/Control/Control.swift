@@ -92,7 +92,7 @@ final class Control {
     private func refusal(_ why: StaticString) -> [UInt8] {
         var text = Message(#"{"error":""#)
         text.add(why)
-        text.add("\"}\n" as StaticString)
+        text.add("\"}\n")
         return text.bytes
     }
 }

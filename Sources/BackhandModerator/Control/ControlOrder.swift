@@ -36,17 +36,17 @@ struct ControlOrder: Equatable {
 
 /// Reads one line of the control socket, without its newline.
 func parseControlLine(_ line: [UInt8]) -> ControlRequest {
-    if says(line[...], "status") { return .status }
+    if line[...].equals("status") { return .status }
     let blank = line.firstIndex(of: UInt8(ascii: " "))
     let word = line[..<(blank ?? line.endIndex)]
     let state: bh_state_t?
-    if says(word, "drain") {
+    if word.equals("drain") {
         state = BH_STATE_DRAINING
-    } else if says(word, "maintenance") {
+    } else if word.equals("maintenance") {
         state = BH_STATE_MAINTENANCE
-    } else if says(word, "resume") {
+    } else if word.equals("resume") {
         state = BH_STATE_UP
-    } else if says(word, "state") {
+    } else if word.equals("state") {
         state = nil
     } else {
         return .unknown
@@ -54,9 +54,4 @@ func parseControlLine(_ line: [UInt8]) -> ControlRequest {
     guard let blank else { return .order(ControlOrder(state: state, server: nil)) }
     guard let server = NamedServer(line[(blank + 1)...]) else { return .badServer }
     return .order(ControlOrder(state: state, server: server))
-}
-
-/// A String's bytes would bring the standard library's slow paths along.
-private func says(_ word: ArraySlice<UInt8>, _ text: StaticString) -> Bool {
-    word.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
 }

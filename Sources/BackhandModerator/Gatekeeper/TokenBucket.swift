@@ -32,12 +32,6 @@ struct TokenBucket {
         return tokens == 0
     }
 
-    /// Whether it is as full as at the beginning.
-    mutating func isFull(now: UInt64) -> Bool {
-        refill(now)
-        return tokens == burst
-    }
-
     private mutating func refill(_ now: UInt64) {
         guard now > counted else { return }
         let times = (now - counted) / interval

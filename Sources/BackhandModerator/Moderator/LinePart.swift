@@ -20,10 +20,10 @@ extension String {
     /// wherever it stands.
     @inline(never)
     init(form: StaticString, _ parts: [LinePart]) {
-        var text = Message("")
+        var text = Message()
         var next = 0
         var begin = 0
-        let bytes = UnsafeBufferPointer(start: form.utf8Start, count: form.utf8CodeUnitCount)
+        let bytes = form.bytes
         for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
             text.add(UnsafeBufferPointer(rebasing: bytes[begin..<index]))
             if next < parts.count { text.add(parts[next]) }
@@ -39,15 +39,10 @@ extension Message {
     fileprivate mutating func add(_ part: LinePart) {
         switch part {
         case .word(let word): add(word)
-        case .text(let more): add(more)
+        case .text(let more): add(text: more)
         case .number(let number): add(number)
-        case .address(let address): add(address.text)
-        case .place(let address, let port):
-            let isIPv4 = address.ipv4 != nil
-            add(isIPv4 ? "" as StaticString : "[")
-            add(address.text)
-            add(isIPv4 ? ":" as StaticString : "]:")
-            add(UInt64(port))
+        case .address(let address): add(address)
+        case .place(let address, let port): add(address, port: port)
         }
     }
 }

@@ -15,9 +15,9 @@ struct Log {
 
     func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: String) {
         guard let call else { return }
-        var line = Message("")
-        line.add(text)
-        line.add("\0" as StaticString)
+        var line = Message()
+        line.add(text: text)
+        line.add("\0")
         line.bytes.withUnsafeBytes { bytes in
             // Never empty: the NUL is always there.
             call(baton, Int32(level.rawValue), number, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))

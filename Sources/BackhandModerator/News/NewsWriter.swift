@@ -86,13 +86,12 @@ final class NewsWriter {
         guard !hasToldAlone, now >= begun &+ Self.patience else { return }
         hasToldAlone = true
         guard !others else { return }
-        var targets = Message("")
+        var targets = Message()
         for route in routes {
-            if !targets.bytes.isEmpty { targets.add(", " as StaticString) }
-            targets.add(
-                String(
-                    form: "{} to {}", .place(route.own, route.ownPort),
-                    .place(bh_address_t(ipv4: route.destination), route.port)))
+            if !targets.bytes.isEmpty { targets.add(", ") }
+            targets.add(route.own, port: route.ownPort)
+            targets.add(" to ")
+            targets.add(bh_address_t(ipv4: route.destination), port: route.port)
         }
         log(
             BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}",
@@ -145,12 +144,12 @@ private func was(_ standing: Standing) -> StaticString {
 
 /// "4 silent, 2 joined".
 private func summary(_ rest: InlineArray<7, UInt32>) -> String {
-    var text = Message("")
+    var text = Message()
     let words: InlineArray<7, StaticString> = [
         " forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined",
     ]
     for index in rest.indices where rest[index] > 0 {
-        if !text.bytes.isEmpty { text.add(", " as StaticString) }
+        if !text.bytes.isEmpty { text.add(", ") }
         text.add(UInt64(rest[index]))
         text.add(words[index])
     }

@@ -80,7 +80,8 @@ struct ServerNews {
     ///   - refused: refusals in a row, likewise: its span doubles with each.
     ///   - last: when the row was looked at before.
     static func backoff(until: UInt64, refused: UInt32, last: UInt64, now: UInt64) -> UInt64 {
-        if bh_backoff_lasts(until, now) { return until - now }
+        let left = bh_backoff_left(until, now)
+        if left > 0 { return left }
         guard until > last, until <= now else { return 0 }
         let span = UInt64(BH_BACKOFF_MIN_MS) << UInt64(min(max(refused, 1) - 1, UInt32(BH_BACKOFF_DOUBLINGS)))
         return min(span, until - last)

@@ -89,10 +89,29 @@ public func formatAddress(_ address: bh_address_t, into text: UnsafeMutableBuffe
 extension bh_address {
     /// As people write it: "10.0.0.4" or "2001:db8::4".
     public var text: String {
+        var text = Message()
+        text.add(self)
+        return text.text
+    }
+}
+
+extension Message {
+    /// As people write it: "10.0.0.4" or "2001:db8::4".
+    @inline(never)
+    public mutating func add(_ address: bh_address_t) {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(BH_ADDRESS_SIZE)) { buffer in
-            let length = formatAddress(self, into: buffer)
-            let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[0..<length])
-            return String(decoding: bytes, as: UTF8.self)
+            let length = formatAddress(address, into: buffer)
+            for byte in buffer[..<length] { add(byte: UInt8(bitPattern: byte)) }
         }
+    }
+
+    /// As in a URL: "10.0.0.4:80" or "[2001:db8::4]:80".
+    @inline(never)
+    public mutating func add(_ address: bh_address_t, port: UInt16) {
+        let isBracketed = address.ipv4 == nil
+        if isBracketed { add("[") }
+        add(address)
+        add(isBracketed ? "]:" : ":")
+        add(UInt64(port))
     }
 }

@@ -1,41 +1,18 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 internal import CBackhand
 
 /// Writes HTML into a page that is handed on piece by piece.
 struct HTMLPage {
-    /// Above this many bytes the page is handed on: one row of a table, up to 1 kB, fits after it without growing the
-    /// page.
-    private static let full = 2560
-    private var bytes: [UInt8] = []
+    private var page = TextPage()
 
-    init() {
-        bytes.reserveCapacity(4096)
-    }
-
-    /// Hands the text on if there is much of it, or if nothing follows; false if the sink wants no more.
-    mutating func drain(to sink: TextSink, last: Bool = false) -> Bool {
-        guard bytes.count > Self.full || last else { return true }
-        let taken = bytes.withUnsafeBufferPointer { sink($0) }
-        bytes.removeAll(keepingCapacity: true)
-        return taken
-    }
+    mutating func drain(to sink: TextSink, last: Bool = false) -> Bool { page.drain(to: sink, last: last) }
 
     /// Text of ours, which may have tags.
-    @inline(never)
-    mutating func put(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
+    mutating func put(_ text: StaticString) { page.text.add(text) }
 
-    @inline(never)
-    mutating func put(_ value: UInt64) {
-        var divisor = UInt64(1)
-        while value / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
-        }
-    }
+    mutating func put(_ value: UInt64) { page.text.add(value) }
 
     @inline(never)
     mutating func put(_ value: Int32) {
@@ -63,7 +40,7 @@ struct HTMLPage {
         put(".")
         while scale > 1 {
             scale /= 10
-            bytes.append(UInt8(ascii: "0") + UInt8(number / scale % 10))
+            page.text.add(byte: UInt8(ascii: "0") + UInt8(number / scale % 10))
         }
     }
 
@@ -77,25 +54,12 @@ struct HTMLPage {
             case UInt8(ascii: ">"): put("&gt;")
             case UInt8(ascii: "&"): put("&amp;")
             case UInt8(ascii: "\""): put("&quot;")
-            default: bytes.append(byte)
+            default: page.text.add(byte: byte)
             }
         }
     }
 
-    @inline(never)
-    mutating func put(_ address: bh_address_t) {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(BH_ADDRESS_SIZE)) { text in
-            let length = formatAddress(address, into: text)
-            put(escaping: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<length]))
-        }
-    }
+    mutating func put(_ address: bh_address_t) { page.text.add(address) }
 
-    /// As in a URL: "10.0.0.4:80", "[2001:db8::4]:80".
-    mutating func put(_ address: bh_address_t, port: UInt16) {
-        let isBracketed = address.ipv4 == nil
-        if isBracketed { put("[") }
-        put(address)
-        put(isBracketed ? "]:" : ":")
-        put(UInt64(port))
-    }
+    mutating func put(_ address: bh_address_t, port: UInt16) { page.text.add(address, port: port) }
 }

@@ -77,11 +77,10 @@ extension Prospect {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, id))
         let (heard, clock) = (bh_row_heard(row), bh_segment_age_clock(segment, now))
         isOwn = bh_row_own(row)
-        age = clock > heard ? clock - heard : 0
+        age = elapsed(since: heard, clock)
         announced = bh_half_load(&row.pointee.state)
         ordered = bh_half_load(&row.pointee.ordered)
-        let until = bh_row_backoff(row)  // loaded once: children write it meanwhile
-        backoff = bh_backoff_lasts(until, now) ? until - now : 0
+        backoff = bh_backoff_left(bh_row_backoff(row), now)
         isUnreached = bh_row_is_unreached(row, now)
         self.clock = facts.clock_s
         presence = bh_row_presence(row, now)

@@ -66,7 +66,7 @@ private func writeRow(_ id: UInt32, _ moment: Moment, means: Bool, to page: inou
     let heard = bh_row_heard(row)
     var facts = bh_facts_t()
     guard heard != 0, bh_row_copy(row, &facts) else { return }
-    let age = moment.now > heard ? moment.now - heard : 0
+    let age = elapsed(since: heard, moment.now)
     page.put(age > staleAge ? "<tr class=\"stale\"><td>" : bh_row_own(row) ? "<tr class=\"own\"><td>" : "<tr><td>")
     page.put(UInt64(id))
     page.put("</td><td class=\"text\">")
@@ -153,7 +153,7 @@ private func writeSenders(_ moment: Moment, to page: inout HTMLPage) {
         page.put("</td><td class=\"text\">")
         page.put(why)
         page.put("</td><td>")
-        page.put(moment.now > sender.heard_ms ? (moment.now - sender.heard_ms) / 1000 : 0)
+        page.put(elapsed(since: sender.heard_ms, moment.now) / 1000)
         page.put("</td><td>")
         page.put(UInt64(sender.times))
         page.put("</td></tr>\n")

@@ -185,8 +185,3 @@ private func writeCounters(_ segment: UnsafeMutablePointer<bh_segment_t>, to pag
     }
     page.endObject()
 }
-
-/// Milliseconds between two times; 0 if the second is not after the first.
-private func elapsed(since start: UInt64, _ end: UInt64) -> UInt64 {
-    end > start ? end - start : 0
-}

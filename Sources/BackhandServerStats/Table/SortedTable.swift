@@ -44,7 +44,7 @@ public struct SortedTable {
     /// - Parameter room: for so many entries without growing.
     public init(room: Int = 0) { entries.reserveCapacity(room) }
 
-    /// The number under the key; nil: there is none, or none is wanted any more.
+    /// The number under the key; nil: there is none. Setting nil removes the key.
     public subscript(key: TableKey) -> UInt64? {
         @inline(never) get {
             let place = place(of: key)

@@ -102,7 +102,7 @@ public struct HostSampler {
 
     /// Of a file of the process in the directory.
     private func name(_ process: Int32, _ file: StaticString) -> String {
-        var name = Message("")
+        var name = Message()
         name.add(Int(process))
         name.add(file)
         return name.text

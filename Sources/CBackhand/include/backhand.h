@@ -5,10 +5,9 @@
  * Rules. The receiver comes first, then inputs, then outputs. A call with an error to tell returns a bh_status_t.
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
- * answered before any work: with BH_EINVAL, or with what the comment of another call says. Texts are UTF-8 and end
- * with a NUL. No call locks or makes system calls,
- * except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing (Tests/Budget counts); these two groups,
- * and calls that build an error text, may allocate.
+ * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
+ * No call locks or makes system calls, except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing
+ * (Tests/Budget counts); these two groups, and calls that build an error text or write the table, may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -280,7 +279,7 @@ typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, si
 bh_status_t bh_segment_json(const bh_segment_t *_Nullable segment, uint64_t now_ms, int64_t wall_s,
                             bh_write_fn _Nullable write, void *_Nullable baton);
 
-/* Writes the tables of the status page as HTML. BH_ESPACE: the sink returned false. */
+/* Writes the tables of the status page as HTML. BH_ESPACE: the sink returned false; it may have got text before. */
 bh_status_t bh_segment_html(const bh_segment_t *_Nullable segment, uint64_t now_ms, bh_write_fn _Nullable write,
                             void *_Nullable baton);
 

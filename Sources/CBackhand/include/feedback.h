@@ -307,6 +307,12 @@ static inline bool bh_backoff_lasts(uint64_t until_ms, uint64_t now_ms) {
     return until_ms > now_ms && until_ms - now_ms <= 2 * BH_BACKOFF_MAX_MS;
 }
 
+/* Milliseconds of a back-off until then that are left; 0: none is under way. The end is a value, loaded once: children
+ * write it meanwhile. */
+static inline uint64_t bh_backoff_left(uint64_t until_ms, uint64_t now_ms) {
+    return bh_backoff_lasts(until_ms, now_ms) ? until_ms - now_ms : 0;
+}
+
 /* Whether a server refused a connection a moment ago. */
 static inline bool bh_row_is_refusing(const bh_row_t *_Nonnull row, uint64_t now_ms) {
     return bh_backoff_lasts(bh_row_backoff(row), now_ms);

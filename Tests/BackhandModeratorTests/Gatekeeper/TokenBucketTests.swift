@@ -14,7 +14,10 @@ import Testing
 @Test func aBucketFillsUpToItsBurst() {
     var bucket = TokenBucket(burst: 3, interval: 10, now: 0)
     for _ in 0..<3 { _ = bucket.take(now: 0) }
-    func full(_ now: UInt64) -> Bool { bucket.isFull(now: now) }
+    func full(_ now: UInt64) -> Bool {
+        var copy = bucket
+        return (0..<3).allSatisfy { _ in copy.take(now: now) }
+    }
     #expect([0, 29, 30].map(full) == [false, false, true])
     func take(_: Int) -> Bool { bucket.take(now: .max) }
     #expect((0..<4).map(take) == [true, true, true, false])
