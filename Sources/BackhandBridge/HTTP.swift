@@ -111,33 +111,8 @@ public func bh_cookie_domain(
 }
 
 @c @implementation
-public func bh_cookie_is_same(_ left: UnsafePointer<CChar>?, _ right: UnsafePointer<CChar>?) -> Bool {
-    isSameCookie(text(left), text(right))
-}
-
-@c @implementation
-public func bh_cookie_with(
-    _ cookie: UnsafePointer<CChar>?, _ line: UnsafePointer<CChar>?, _ room: UnsafeMutablePointer<CChar>?, _ size: Int
-) -> Int {
-    var writer = Writer(room, size)
-    writeCookie(text(cookie), attributesOf: text(line), into: &writer)
-    return writer.end()
-}
-
-@c @implementation
 public func bh_list_has(_ list: UnsafePointer<CChar>?, _ element: UnsafePointer<CChar>?, _ byName: Bool) -> Bool {
     listHas(text(list), text(element), byName: byName)
-}
-
-@c @implementation
-public func bh_list_beyond(
-    _ list: UnsafePointer<CChar>?, _ lines: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int, _ byName: Bool,
-    _ room: UnsafeMutablePointer<CChar>?, _ size: Int
-) -> Int {
-    var writer = Writer(room, size)
-    let lines = UnsafeBufferPointer(start: lines, count: lines == nil ? 0 : max(count, 0))
-    writeElements(of: text(list), beyond: lines, byName: byName, into: &writer)
-    return writer.end()
 }
 
 @c @implementation
@@ -145,4 +120,24 @@ public func bh_keepalive_timeout(_ line: UnsafePointer<CChar>?, _ seconds: Unsaf
     guard let line, let seconds, let timeout = readKeepAliveTimeout(line) else { return false }
     seconds.pointee = timeout
     return true
+}
+
+@c @implementation
+public func bh_merge_within(_ answer: UnsafePointer<bh_answer_header_t>?, _ result: UnsafePointer<bh_header_t>?) {
+    guard let answer, let result else { return }
+    HeaderMerge(answer.pointee, into: result.pointee).addWithin()
+}
+
+@c @implementation
+public func bh_merge_beside(
+    _ answer: UnsafePointer<bh_answer_header_t>?, _ beside: bh_fields_t, _ result: UnsafePointer<bh_header_t>?
+) {
+    guard let answer, let result else { return }
+    HeaderMerge(answer.pointee, into: result.pointee).addBeside(beside)
+}
+
+@c @implementation
+public func bh_merge_sent(_ sent: bh_fields_t, _ own: bh_fields_t, _ result: UnsafePointer<bh_header_t>?) {
+    guard let result else { return }
+    addLines(of: sent, withoutCookiesOf: own, to: result.pointee)
 }

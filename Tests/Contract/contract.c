@@ -414,9 +414,7 @@ static void request_headers(void) {
 
 static void answer_headers(void) {
     bh_facts_t server = {.port = 8080, .hostname = "web4"};
-    const char *const lines[] = {"a, b", NULL};
     const char *url = "http://web4:8080/x", *cookie = "a=1; Domain=.web4; Path=/";
-    char text[64] = "";
     uint32_t seconds = 0;
     CHECK(bh_location_path(url, &server, "shop", false) == url + 16 && !bh_location_path(url, &server, "shop", true));
     CHECK(!bh_location_path(NULL, &server, "shop", false) && !bh_location_path(url, NULL, NULL, false));
@@ -424,16 +422,44 @@ static void answer_headers(void) {
           && bh_cookie_domain(cookie, &server, "shop").length == 4);
     CHECK(!bh_cookie_domain(cookie, &server, NULL).start && !bh_cookie_domain(NULL, &server, "shop").start
           && !bh_cookie_domain(cookie, NULL, "a").start);
-    CHECK(bh_cookie_is_same(cookie, "a=2; domain=WEB4; path=/") && !bh_cookie_is_same(cookie, NULL));
-    CHECK(bh_cookie_with("a=1", "a=2; Secure", text, sizeof text) == 11 && strcmp(text, "a=1; Secure") == 0);
-    CHECK(bh_cookie_with(NULL, NULL, NULL, 0) == 0 && bh_list_has("a, B=1", "b=2", true)
-          && !bh_list_has("a", NULL, false));
-    CHECK(bh_list_beyond("A, c, c", lines, 2, false, text, sizeof text) == 1 && strcmp(text, "c") == 0);
-    CHECK(bh_list_beyond("a", NULL, 1, false, text, sizeof text) == 1
-          && bh_list_beyond(NULL, lines, 2, false, text, sizeof text) == 0);
+    CHECK(bh_list_has("a, B=1", "b=2", true) && !bh_list_has("a", NULL, false));
     CHECK(bh_keepalive_timeout("Keep-Alive: max=9, Timeout=5\r\n", &seconds) && seconds == 5);
     CHECK(!bh_keepalive_timeout("max=9", &seconds) && !bh_keepalive_timeout(NULL, &seconds)
           && !bh_keepalive_timeout("timeout=1", NULL));
+}
+
+static char header[128], rooms[128];
+
+static void add_line(void *baton, const char *name, const char *value) {
+    strcat(strcat(strcat(strcat(header, name), "="), value), baton ? ";" : "");
+}
+
+static char *make_room(void *baton, size_t size) {
+    (void)baton;
+    CHECK(size <= sizeof rooms);
+    return rooms;
+}
+
+static void merged_headers(void) {
+    static const bh_field_t sent[] = {{"Vary", "a", 1}, {"X", "1", 2}},
+                            now[] = {{"Vary", "b, a", 1}, {"x", "2", 2}, {"Y", "3", 3}},
+                            own[] = {{"Set-Cookie", "c", 4}};
+    const bh_answer_header_t answer = {{sent, 2}, {now, 3}, false};
+    const bh_header_t result = {header, add_line, make_room};
+    bh_merge_within(&answer, &result);
+    CHECK(strcmp(header, "Vary=a, b;X=1;Y=3;") == 0);
+    header[0] = 0;
+    bh_merge_beside(&answer, answer.now, &result);
+    CHECK(strcmp(header, "Vary=b;Y=3;") == 0);
+    header[0] = 0;
+    bh_merge_sent((bh_fields_t){own, 1}, (bh_fields_t){own, 1}, &result);
+    bh_merge_sent((bh_fields_t){NULL, 1}, (bh_fields_t){NULL, 1}, &result);
+    bh_merge_within(NULL, &result);
+    bh_merge_within(&answer, NULL);
+    bh_merge_beside(NULL, answer.now, &result);
+    bh_merge_beside(&answer, answer.now, NULL);
+    bh_merge_sent(answer.sent, answer.now, NULL);
+    CHECK(header[0] == 0);
 }
 
 static char json[1 << 16];
@@ -625,6 +651,7 @@ int main(void) {
     claims();
     request_headers();
     answer_headers();
+    merged_headers();
     status();
     moderator();
     printf("contract: %d passed, %d failed\n", passed, failed);

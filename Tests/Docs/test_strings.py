@@ -46,7 +46,6 @@ ALLOWED = {
         "mb_covered.c": CONFIGURATION,
         "mb_filters.c": FILTER,
         "mb_loglevel.c": CONFIGURATION,
-        "mb_merge.c": BEGINNING,
         "mb_response.c": "finds a header by its name",
     },
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},

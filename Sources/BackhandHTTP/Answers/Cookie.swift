@@ -5,7 +5,7 @@
 private let semicolon = UInt8(ascii: ";")
 
 /// Whether a client keeps only one of two cookies: name, domain and path are the same.
-public func isSameCookie(_ left: UnsafePointer<CChar>, _ right: UnsafePointer<CChar>) -> Bool {
+func isSameCookie(_ left: UnsafePointer<CChar>, _ right: UnsafePointer<CChar>) -> Bool {
     let (left, right) = (Piece(left), Piece(right))
     guard left.upTo(anyOf: "=;").isSame(as: right.upTo(anyOf: "=;")), path(of: left).isSame(as: path(of: right)) else {
         return false
@@ -14,7 +14,7 @@ public func isSameCookie(_ left: UnsafePointer<CChar>, _ right: UnsafePointer<CC
 }
 
 /// Writes the cookie, with the attributes of another line that it lacks.
-public func writeCookie(
+func writeCookie(
     _ cookie: UnsafePointer<CChar>, attributesOf line: UnsafePointer<CChar>, into writer: inout Writer
 ) {
     let (cookie, line) = (Piece(cookie), Piece(line))

@@ -9,33 +9,22 @@ public func listHas(_ list: UnsafePointer<CChar>, _ element: UnsafePointer<CChar
     Piece(list).has(Piece(element), byName)
 }
 
-/// Writes the elements of a list that none of the lines has, each once.
+/// Writes the elements of a list that are not known already, each once.
 ///
 /// The text has at most twice as many bytes as the list.
-public func writeElements(
-    of list: UnsafePointer<CChar>, beyond lines: UnsafeBufferPointer<UnsafePointer<CChar>?>, byName: Bool,
-    into writer: inout Writer
-) {
-    let list = Piece(list)
+func writeElements(of list: Piece, byName: Bool, into writer: inout Writer, unless isKnown: (Piece) -> Bool) {
     var rest = list
     while let element = takeElement(&rest) {
         let before = list.prefix(list.start.distance(to: element.start))
-        guard !before.has(element, byName), !isIn(lines, element, byName) else { continue }
+        guard !before.has(element, byName), !isKnown(element) else { continue }
         if writer.length > 0 { writer.add(", ") }
         writer.add(element)
     }
 }
 
-private func isIn(_ lines: UnsafeBufferPointer<UnsafePointer<CChar>?>, _ element: Piece, _ byName: Bool) -> Bool {
-    for line in lines {
-        if let line, Piece(line).has(element, byName) { return true }
-    }
-    return false
-}
-
 extension Piece {
     @inline(never)
-    fileprivate func has(_ element: Piece, _ byName: Bool) -> Bool {
+    func has(_ element: Piece, _ byName: Bool) -> Bool {
         var rest = self
         while let each = takeElement(&rest) {
             if byName ? each.name.equals(element.name) : each.equals(element) { return true }

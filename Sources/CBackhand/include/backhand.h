@@ -21,6 +21,7 @@
  *   9  bh_retry_next, bh_retry_failed
  *  10  http.h; bh_redirect_make instead of bh_name_expand
  *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
+ *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -37,7 +38,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 11
+#define BH_BORDER_VERSION 12
 
 /* Numbers are never reused. */
 typedef enum bh_status {

@@ -101,22 +101,49 @@ const char *_Nullable bh_location_path(const char *_Nullable url, const bh_facts
 bh_piece_t bh_cookie_domain(const char *_Nullable cookie, const bh_facts_t *_Nullable server,
                             const char *_Nullable site);
 
-/* Whether a client keeps only one of two values of Set-Cookie: name, domain and path are the same. */
-bool bh_cookie_is_same(const char *_Nullable left, const char *_Nullable right);
-
-/* Writes a value of Set-Cookie with the attributes of another line that it lacks. Its length, twice the line's, and 3
- * bytes are room enough. */
-size_t bh_cookie_with(const char *_Nullable cookie, const char *_Nullable line, char *_Nullable text, size_t size);
-
 /* Whether a list with commas has the element; by_name: or one with the same name before a '='. */
 bool bh_list_has(const char *_Nullable list, const char *_Nullable element, bool by_name);
 
-/* Writes the elements of a list that none of the lines has, each once. Twice the list's length, and a byte for the NUL,
- * are room enough. */
-size_t bh_list_beyond(const char *_Nullable list, const char *_Nullable const *_Nullable lines, size_t count,
-                      bool by_name, char *_Nullable text, size_t size);
-
 /* The seconds of "timeout=" in a line of Keep-Alive; false: it has none. */
 bool bh_keepalive_timeout(const char *_Nullable line, uint32_t *_Nullable seconds);
+
+/* ---- Answers whose header both the server and the front have a say in (docs/answers.md) ---- */
+
+/* A line of a header: as apr_table_entry_t has it, so that the shim hands over a table as it is. */
+typedef struct bh_field {
+    const char *_Nonnull name;
+    const char *_Nonnull value;
+    uint32_t hash; /* lines with the same name have the same, but for the case of letters */
+} bh_field_t;
+
+typedef struct bh_fields {
+    const bh_field_t *_Nullable first;
+    size_t count;
+} bh_fields_t;
+
+/* A header that the caller makes, with the memory for it. */
+typedef struct bh_header {
+    void *_Nullable baton;
+    /* Name and value live as long as the header. */
+    void (*_Nonnull add)(void *_Nullable baton, const char *_Nonnull name, const char *_Nonnull value);
+    char *_Nonnull (*_Nonnull room)(void *_Nullable baton, size_t size);
+} bh_header_t;
+
+/* The header of an answer at a front. */
+typedef struct bh_answer_header {
+    bh_fields_t sent; /* as the server has sent it */
+    bh_fields_t now;  /* as the front's filters have left it */
+    bool edits;       /* what they have added to the server's cookies stays */
+} bh_answer_header_t;
+
+/* Adds what the answer's header becomes; adds nothing if the front has not touched it. */
+void bh_merge_within(const bh_answer_header_t *_Nullable answer, const bh_header_t *_Nullable result);
+
+/* Adds those of the lines beside the answer's header, all of them the front's, that go with it. */
+void bh_merge_beside(const bh_answer_header_t *_Nullable answer, bh_fields_t beside,
+                     const bh_header_t *_Nullable result);
+
+/* Adds the lines that the server has sent, without the cookies that the front had before. */
+void bh_merge_sent(bh_fields_t sent, bh_fields_t own, const bh_header_t *_Nullable result);
 
 #endif

@@ -28,10 +28,12 @@ struct FieldListTests {
         ] as [(String, [String], Bool, String)])
     func beyond(list: String, lines: [String], byName: Bool, rest: String) {
         let (list, lines) = (TextOfC(list), lines.map { TextOfC($0) })
-        let text = withExtendedLifetime(lines) {
-            lines.map { UnsafePointer($0.start) as UnsafePointer<CChar>? }.withUnsafeBufferPointer { lines in
-                written { writeElements(of: list.start, beyond: lines, byName: byName, into: &$0) }
-            }
+        let text = written {
+            writeElements(
+                of: list.piece, byName: byName, into: &$0,
+                unless: { element in
+                    lines.contains { $0.piece.has(element, byName) }
+                })
         }
         #expect(text == rest && text.utf8.count <= 2 * list.count)
     }

@@ -180,13 +180,30 @@ private func origin(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
 /// A list has each element that it has beyond nothing, and nothing beyond itself.
 private func list(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     for byName in [false, true] {
-        let all = written { bh_list_beyond(text, nil, 0, byName, $0, $1) }
+        let all = elements(of: value, byName) { _ in false }
         promise(all.count <= 2 * value.count, "more than twice the list")
-        let lines: [UnsafePointer<CChar>?] = [UnsafePointer(text)]
-        promise(written { bh_list_beyond(text, lines, 1, byName, $0, $1) }.isEmpty, "a list that is beyond itself")
-        promise(
-            written { bh_list_beyond(all + [0], lines, 1, byName, $0, $1) }.isEmpty,
-            "an element that is not in its list")
+        for list in [value, all] {
+            let beyond = elements(of: list, byName) { Piece(UnsafePointer(text)).has($0, byName) }
+            promise(beyond.isEmpty, "an element that is not in its list")
+        }
+    }
+}
+
+private func elements(of list: [CChar], _ byName: Bool, unless isKnown: (Piece) -> Bool) -> [CChar] {
+    (list + [0]).withUnsafeBufferPointer { list in
+        written { room, size in
+            var writer = Writer(room, size)
+            writeElements(of: Piece(list.baseAddress!), byName: byName, into: &writer, unless: isKnown)
+            return writer.end()
+        }
+    }
+}
+
+private func cookie(_ cookie: [CChar], with line: [CChar]) -> [CChar] {
+    written { room, size in
+        var writer = Writer(room, size)
+        writeCookie(cookie, attributesOf: line, into: &writer)
+        return writer.end()
     }
 }
 
@@ -194,9 +211,9 @@ private func list(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
 private func cookies(_ text: UnsafeMutablePointer<CChar>, _ value: [CChar]) {
     let left = Array(value.prefix { $0 != ascii("\n")[0] }) + [0]
     let right = Array(value.dropFirst(left.count)) + [0]
-    promise(bh_cookie_is_same(left, left), "a cookie that is not itself")
-    promise(bh_cookie_is_same(left, right) == bh_cookie_is_same(right, left), "the same in one direction only")
-    let with = written { bh_cookie_with(left, right, $0, $1) }
+    promise(isSameCookie(left, left), "a cookie that is not itself")
+    promise(isSameCookie(left, right) == isSameCookie(right, left), "the same in one direction only")
+    let with = cookie(left, with: right)
     promise(with.count <= left.count - 1 + 2 * right.count, "more than there is room for")
-    promise(written { bh_cookie_with(with + [0], right, $0, $1) } == with, "attributes twice")
+    promise(cookie(with + [0], with: right) == with, "attributes twice")
 }
