@@ -59,8 +59,7 @@ typedef struct mb_dispatch_state {
 /* What is done with the request, for the environment and the trace. */
 void mb_dispatch_log_action(const mb_dispatch_state *about, const char *action, const char *server);
 /* An attempt that did not work. */
-void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, bh_outcome_t outcome,
-                             const mb_attempt *attempt);
+void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, const mb_attempt *attempt);
 /* Servers without a connection, once the request is over. */
 void mb_dispatch_log_refusals(const mb_dispatch_state *about);
 /* No server is left to try. */

@@ -57,12 +57,11 @@ static int is_kept_and_closed(const request_rec *r, const mb_attempt *attempt) {
 }
 
 /* Asks the core what the failure means for the request. */
-static bh_retry_action_t report_failure(const mb_dispatch_state *about, uint32_t id, const bh_facts_t *facts,
-                                        bh_outcome_t outcome, const mb_attempt *attempt) {
-    bh_failure_t failure = {.outcome = outcome,
-                            .id = id,
-                            .boot_id = facts->boot_id,
-                            .began_us = attempt->began_us,
+static bh_retry_action_t report_failure(const mb_dispatch_state *about, const mb_attempt *attempt) {
+    bh_failure_t failure = {.outcome = attempt->shown.outcome,
+                            .id = attempt->shown.id,
+                            .boot_id = attempt->server->boot_id,
+                            .began_us = attempt->shown.began_us,
                             .now_us = mb_now_us(),
                             .held = attempt->held != NULL,
                             .closed_kept = is_kept_and_closed(about->r, attempt),
@@ -77,19 +76,16 @@ static bh_retry_action_t report_failure(const mb_dispatch_state *about, uint32_t
 /* Sends the request to another server, or to our own announced address. */
 static int forward(mb_dispatch_state *about, uint32_t id, const bh_facts_t *facts, const char *server) {
     mb_attempt attempt;
-    bh_outcome_t outcome;
     bh_retry_action_t action;
     do {
-        const bh_next_attempt_t *next = &about->retry->attempt;
-        mb_sending how = {.repeatable = next->repeatable, .fresh = next->fresh, .free = next->free};
-        outcome = mb_forward(about->r, about->settings, id, facts, how, &attempt);
-        if (outcome == BH_OUTCOME_ANSWERED) return attempt.result;
-        action = report_failure(about, id, facts, outcome, &attempt);
+        if (mb_forward(about->r, about->settings, id, facts, about->retry->attempt, &attempt) == BH_OUTCOME_ANSWERED)
+            return attempt.result;
+        action = report_failure(about, &attempt);
         if (action == BH_RETRY_ANSWER) return attempt.result;
-        if (outcome != BH_OUTCOME_REFUSED) mb_attempt_undo(&attempt, about->r);
+        if (attempt.shown.outcome != BH_OUTCOME_REFUSED) mb_attempt_undo(&attempt, about->r);
     } while (action == BH_RETRY_ASK);
-    mb_dispatch_log_failure(about, server, outcome, &attempt);
-    if (attempt.held && outcome == BH_OUTCOME_FAILED) {
+    mb_dispatch_log_failure(about, server, &attempt);
+    if (attempt.held && attempt.shown.outcome == BH_OUTCOME_FAILED) {
         about->held = apr_pmemdup(about->r->pool, &attempt, sizeof attempt);
         about->held_server = server;
     }

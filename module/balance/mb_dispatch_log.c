@@ -30,8 +30,8 @@ static void note_refusal(mb_dispatch_state *about, const char *server, int why) 
                     why ? " (" : "", why ? apr_strerror(why, reason, sizeof reason) : "", why ? ")" : "", NULL);
 }
 
-void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, bh_outcome_t outcome,
-                             const mb_attempt *attempt) {
+void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, const mb_attempt *attempt) {
+    bh_outcome_t outcome = attempt->shown.outcome;
     if (outcome == BH_OUTCOME_STARVED) return; /* a line has said what this process lacks */
     if (outcome == BH_OUTCOME_REFUSED) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r,

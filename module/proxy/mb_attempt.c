@@ -30,15 +30,14 @@ static int is_idempotent(const request_rec *r) {
     }
 }
 
-/* A HEAD may have one too, which httpd's own function denies. */
-static int has_body(request_rec *r) {
+int mb_attempt_has_body(request_rec *r) {
     if (!r->header_only) return ap_request_has_body(r);
     const char *length = apr_table_get(r->headers_in, "Content-Length");
     return apr_table_get(r->headers_in, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
 }
 
 /* A body is gone with the first attempt that was given it. */
-int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !has_body(r); }
+int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
 
 /* What an answer changes in the request. */
 static mb_answer answer_in(const request_rec *r) {
@@ -62,12 +61,8 @@ static void put_answer(request_rec *r, const mb_answer *answer) {
     r->mtime = answer->mtime;
 }
 
-void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme) {
-    memset(attempt, 0, sizeof *attempt);
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r) {
     attempt->before = answer_in(r);
-    attempt->repeatable = repeatable;
-    attempt->server = server;
-    attempt->scheme = scheme;
     apr_table_unset(r->notes, "proxy-error-override");
     apr_table_unset(r->notes, "proxy_timedout");
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
@@ -112,7 +107,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     attempt->filter = NULL;
     attempt->result = result;
     mb_response_restore(r);
-    if (attempt->held) return attempt->is_unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
+    if (attempt->held) return attempt->shown.unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to
      * blame. */
@@ -123,18 +118,18 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     if (is_refusal(attempt, r, result)) return BH_OUTCOME_REFUSED;
     /* With ProxyErrorOverride its answer is not passed on. */
     if (r->headers_out != attempt->before.headers_out && is_turned_away(r, result)) {
-        attempt->is_unknown = 1;
-        return has_body(r) ? BH_OUTCOME_LOST : BH_OUTCOME_UNKNOWN;
+        attempt->shown.unknown = true;
+        return mb_attempt_has_body(r) ? BH_OUTCOME_LOST : BH_OUTCOME_UNKNOWN;
     }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
-    if (is_theirs && (!attempt->repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
+    if (is_theirs && (!attempt->how.repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
     if (is_unreadable(attempt, r, result)) {
-        attempt->unreadable = 1;
+        attempt->shown.unreadable = true;
         tell_unreadable(r);
         return BH_OUTCOME_ANSWERED;
     }
-    return attempt->repeatable ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
+    return attempt->how.repeatable ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
 }
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
@@ -161,11 +156,11 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     request_rec *r = filter->r;
     if (!attempt) return ap_pass_brigade(filter->next, brigade);
     apr_off_t length = 0;
-    if (!attempt->first_us) attempt->first_us = mb_now_us();
+    if (!attempt->shown.first_us) attempt->shown.first_us = mb_now_us();
     mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
-    if (!attempt->passed && is_turned_away(r, r->status)) attempt->is_unknown = 1;
-    int may_hold = attempt->is_unknown ? !has_body(r) : attempt->repeatable;
+    if (!attempt->passed && is_turned_away(r, r->status)) attempt->shown.unknown = true;
+    int may_hold = attempt->shown.unknown ? !mb_attempt_has_body(r) : attempt->how.repeatable;
     if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE)
         attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {

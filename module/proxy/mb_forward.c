@@ -36,21 +36,22 @@ static void tell_unasked(request_rec *r, int result) {
 }
 
 /* mod_proxy at work. */
-static int run(request_rec *r, const mb_route *way, char *url, uint32_t id, mb_attempt *attempt, uint64_t *ended_us) {
+static int run(request_rec *r, const mb_route *way, char *url, mb_attempt *attempt) {
+    uint32_t id = attempt->shown.id;
     server_rec *own = r->server;
     proxy_server_conf *settings = ap_get_module_config(way->from->module_config, mb_mp.proxy);
-    attempt->began_us = mb_now_us();
-    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->began_us);
+    attempt->shown.began_us = mb_now_us();
+    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
     r->server = way->from; /* mod_proxy connects as this says */
     const struct ap_logconf *log = mb_quiet_begin(r, own, way->from);
     int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
     int is_unconnected = mb_quiet_end(r, log);
     r->server = own;
     if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
-    *ended_us = mb_now_us();
-    if (way->shared) mb_lend_end(way, id, attempt->server, *ended_us / 1000);
-    mb_keep_end(*ended_us / 1000);
-    bh_feedback_end(mb_segment, mb_child_slot, id, *ended_us);
+    uint64_t ended_us = attempt->shown.ended_us = mb_now_us();
+    if (way->shared) mb_lend_end(way, id, attempt->server, ended_us / 1000);
+    mb_keep_end(ended_us / 1000);
+    bh_feedback_end(mb_segment, mb_child_slot, id, ended_us);
     return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
 }
 
@@ -68,46 +69,42 @@ static char *proxy_name(request_rec *r, const char *origin) {
 }
 
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
-                        mb_sending how, mb_attempt *attempt) {
+                        bh_next_attempt_t how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int once = mb_scheme_is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
+    *attempt = (mb_attempt){
+        .how = how, .server = facts, .scheme = scheme, .shown = {.id = id, .chain = settings->chain, .free = how.free}};
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {
         /* It has said why, and the server has nothing to do with it. */
-        memset(attempt, 0, sizeof *attempt);
-        attempt->chain = settings->chain;
-        attempt->began_us = mb_now_us();
-        return BH_OUTCOME_REFUSED;
+        attempt->shown.began_us = mb_now_us();
+        return attempt->shown.outcome = BH_OUTCOME_REFUSED;
     }
+    attempt->origin = way.origin;
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
     mb_before old = mb_prepare(r, file);
     mb_dav dav = mb_dav_begin(r, scheme);
     mb_form_give_back(r);
-    mb_attempt_begin(attempt, r, how.repeatable, facts, scheme);
-    attempt->chain = settings->chain;
-    attempt->free = how.free;
+    mb_attempt_begin(attempt, r);
     mb_handshake_begin(r, scheme, once);
     mb_response_begin(r, !facts->keepalive_ms);
     mb_silence_begin(r, id, facts, how.repeatable, !how.repeatable && !mb_attempt_is_safe(r));
-    uint64_t ended_us;
-    int result = run(r, &way, url, id, attempt, &ended_us);
-    int untrusted = mb_handshake_end(), gone = mb_silence_end();
+    int result = run(r, &way, url, attempt);
+    attempt->shown.untrusted = mb_handshake_end();
+    attempt->shown.silent = mb_silence_end();
     mb_dav_end(r, &dav);
 
-    bh_outcome_t outcome = mb_attempt_end(attempt, r, result);
+    attempt->shown.outcome = mb_attempt_end(attempt, r, result);
     mb_response_end();
-    result = attempt->result;
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
-    mb_end end = {
-        .id = id, .server = facts, .origin = way.origin, .ended_us = ended_us, .untrusted = untrusted, .silent = gone};
-    outcome = mb_feedback_report(r, &end, outcome, attempt);
+    mb_feedback_report(r, attempt);
     attempt->was_kept = !mb_handshake_connected();
-    if (outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
+    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a
      * signature. */
-    else if (ap_is_HTTP_ERROR(result)) mb_prepare_undo_headers(r, &old);
+    else if (ap_is_HTTP_ERROR(attempt->result)) mb_prepare_undo_headers(r, &old);
     mb_worker_release(&way);
-    return outcome;
+    return attempt->shown.outcome;
 }

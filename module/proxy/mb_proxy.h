@@ -57,26 +57,24 @@ typedef struct mb_attempt {
     mb_answer answer;         /* the one that was undone */
     apr_bucket_brigade *held; /* the body of a 503 that has not gone to the client; NULL: there is none */
     ap_filter_t *filter;
-    int repeatable;
-    int is_unknown;           /* the server has not done anything, because it does not know this httpd */
-    int free;                 /* the chain placed the request freely: what comes of it is evidence */
+    bh_next_attempt_t how;    /* what the core wants of it */
     int passed;               /* something has gone on to the client */
-    int unreadable;           /* the server has answered, but mod_proxy cannot read the header */
     int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
-    uint32_t chain;           /* number of the chain that has sent it: whose times its own count among */
     const bh_facts_t *server; /* who is asked, and how */
+    const char *origin;       /* the same for log lines: "http://10.0.0.4:80" */
     mb_scheme scheme;
     int result;        /* what mod_proxy returned */
     int why;           /* errno of a refusal, as the kernel says it to another connection; 0: not known */
     int lacks;         /* errno of what this process lacked for a connection; 0: nothing */
-    uint64_t began_us; /* CLOCK_MONOTONIC, as the next */
-    uint64_t first_us; /* CLOCK_MONOTONIC of the answer's first byte; 0: not seen */
+    bh_result_t shown; /* what it has shown about the server so far */
 } mb_attempt;
 
 /* Whether the request may be done again by another server, although the first may have had it. */
 int mb_attempt_is_safe(request_rec *r);
-/* Before mod_proxy runs. server: valid until mb_attempt_end. */
-void mb_attempt_begin(mb_attempt *attempt, request_rec *r, int repeatable, const bh_facts_t *server, mb_scheme scheme);
+/* A HEAD may have a body too, which httpd's own function denies. */
+int mb_attempt_has_body(request_rec *r);
+/* Before mod_proxy runs. The server that the attempt names: valid until mb_attempt_end. */
+void mb_attempt_begin(mb_attempt *attempt, request_rec *r);
 /* After it has: what became of it. */
 bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
 /* Puts the request back to what it was before, for the next attempt. */
@@ -87,15 +85,9 @@ void mb_attempt_register(apr_pool_t *pool);
 
 /* ---- Requests that go to a server: mb_forward.c ---- */
 
-/* How the request is sent. */
-typedef struct mb_sending {
-    int repeatable; /* another server may do it if this one fails */
-    int fresh;      /* over no connection that was kept */
-    int free;       /* the chain placed it freely: what comes of it is evidence */
-} mb_sending;
-/* Sends the request to the server of the row. */
+/* Sends the request to the server of the row, as the core wants it. */
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
-                        mb_sending how, mb_attempt *attempt);
+                        bh_next_attempt_t how, mb_attempt *attempt);
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
@@ -121,17 +113,9 @@ void mb_prepare_undo(request_rec *r, const mb_before *old);
 
 /* ---- What an attempt shows about its server: mb_feedback.c ---- */
 
-/* How it ended, beside its outcome. */
-typedef struct mb_end {
-    uint32_t id;
-    const bh_facts_t *server;
-    const char *origin; /* for log lines: "http://10.0.0.4:80" */
-    uint64_t ended_us;
-    int untrusted; /* the TLS handshake failed */
-    int silent;    /* the server showed no sign of life */
-} mb_end;
-/* Writes it into the table. Returns the outcome, which is BH_OUTCOME_STARVED if it was the fault of this process. */
-bh_outcome_t mb_feedback_report(request_rec *r, const mb_end *end, bh_outcome_t outcome, mb_attempt *attempt);
+/* Finds out the rest, and writes it into the table. The outcome becomes BH_OUTCOME_STARVED if it was the fault of this
+ * process. */
+void mb_feedback_report(request_rec *r, mb_attempt *attempt);
 
 /* ---- Bodies after a refusal: mb_body.c ---- */
 
