@@ -78,3 +78,21 @@ public func bh_feedback_report(
     guard let segment, let result, result.pointee.id < UInt32(BH_ROWS) else { return 0 }
     return report(result, to: segment)
 }
+
+@c @implementation
+public func bh_silence_after(
+    _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ server: UnsafePointer<bh_facts_t>?, _ seconds: UInt32,
+    _ repeatable: Bool, _ now: UInt64
+) -> bh_silence_t {
+    guard let segment, let server, id < UInt32(BH_ROWS) else { return BH_SILENCE_WAIT }
+    return silence(segment, id, server, seconds: seconds, isRepeatable: repeatable, now: now)
+}
+
+@c @implementation
+public func bh_sources_find(
+    _ segment: UnsafePointer<bh_segment_t>?, _ row: UInt32, _ server: bh_address_t, _ used: bh_address_t,
+    _ found: UnsafeMutablePointer<bh_address_t>?
+) -> UInt32 {
+    guard let segment, let found, row < UInt32(BH_ROWS) else { return 0 }
+    return findSources(segment, row: row, server: server, used: used, into: found)
+}

@@ -171,6 +171,19 @@ static void evidence(void) {
     CHECK(bh_row_doubts(bh_segment_row(segment, 3), 2) == 0);
 }
 
+static void silences_and_sources(void) {
+    bh_facts_t server = {0};
+    bh_address_t address = {0, 0}, found[BH_SOURCES_MOST];
+    CHECK(bh_silence_after(segment, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(NULL, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(segment, 1, NULL, 4, true, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(segment, BH_ROWS, &server, 4, true, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_sources_find(segment, 0, address, address, found) == 0);
+    CHECK(bh_sources_find(NULL, 0, address, address, found) == 0);
+    CHECK(bh_sources_find(segment, BH_ROWS, address, address, found) == 0);
+    CHECK(bh_sources_find(segment, 0, address, address, NULL) == 0);
+}
+
 static void retries(void) {
     bh_retry_t retry;
     ServerSlot left[] = {{.id = 3, .mode = BACKHAND_MODE_PROXY}};
@@ -644,6 +657,7 @@ int main(void) {
     children();
     children_of_noise();
     evidence();
+    silences_and_sources();
     retries();
     decisions();
     sessions();

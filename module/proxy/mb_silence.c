@@ -25,16 +25,11 @@
 /* A read waits for so long at a time. */
 #define SLICE apr_time_from_sec(1)
 
-/* Seconds of silence for which a server needs no other sign of life: longer than a connection is waited for. */
-#define LEAST_SILENCE_S 4
-
-/* The same in a tunnel, where a server may have nothing to say: enough for it to answer a ping. */
+/* Seconds of silence for which a tunnel's server needs no other sign of life, because it may have nothing to say:
+ * enough for it to answer a ping. */
 #define LEAST_TUNNEL_SILENCE_S 10
 
-/* Seconds of silence after which the server's port is tried; then after twice as many, and so on: a server at work must
- * not be kept busy by it. */
-#define FIRST_PROBE_S 4
-/* Milliseconds for that. */
+/* Milliseconds for which the server's port is tried. */
 #define PROBE_WAIT_MS 200
 
 /* A host that does not answer this is gone: after a second, one packet a second, and four without an answer. */
@@ -91,37 +86,11 @@ static void keep_alive(apr_socket_t *socket) {
     setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-/* Whether another server could have the request now. */
-static int is_another(uint64_t now_ms) {
-    uint32_t rows = bh_segment_rows(mb_segment);
-    for (uint32_t id = 1; id < rows; id++) {
-        const bh_row_t *row = bh_segment_row(mb_segment, id);
-        uint64_t heard = bh_row_heard(row);
-        if (id != now.id && heard && bh_row_state(row) == BH_STATE_UP && !bh_row_own(row)
-            && !bh_row_is_refusing(row, now_ms)
-            && bh_segment_age_clock(mb_segment, now_ms) <= heard + BH_LIFE_SILENT_MS)
-            return 1;
-    }
-    return 0;
-}
-
-/* After 4, 8, 16 s and so on. */
-static int is_time_to_probe(unsigned seconds) {
-    unsigned times = seconds / FIRST_PROBE_S;
-    return seconds % FIRST_PROBE_S == 0 && times && !(times & (times - 1));
-}
-
-/* Whether the server has been silent for long enough to show that it is gone. One that is shutting down, or does not
- * listen any more, may be finishing what it has begun: only what can be done again goes elsewhere. */
+/* Whether the server has been silent for long enough to show that it is gone. */
 static int is_gone(unsigned seconds) {
-    if (seconds < LEAST_SILENCE_S) return 0;
-    uint64_t now_ms = mb_now_ms();
-    bh_life_t life = bh_row_life(mb_segment, now.id, now.server, now_ms);
-    if (life == BH_LIFE_NONE) return 1;
-    if (!now.repeatable || bh_row_own(bh_segment_row(mb_segment, now.id))) return 0;
-    if (life == BH_LIFE_ENDING) return is_another(now_ms);
-    return is_time_to_probe(seconds) && mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED
-           && is_another(now_ms);
+    bh_silence_t shown = bh_silence_after(mb_segment, now.id, now.server, seconds, now.repeatable, mb_now_ms());
+    if (shown == BH_SILENCE_PROBE) return mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED;
+    return shown == BH_SILENCE_GONE;
 }
 
 /* What the kernel says when the host keeps the connection alive no more. */

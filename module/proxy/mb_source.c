@@ -17,9 +17,6 @@
 /* Milliseconds after which routes and addresses are looked at again. They change at most that long unnoticed; the three
  * system calls are then nothing. */
 #define LOOK_EVERY_MS 5000
-/* An httpd's own addresses for one site: that of its row and the others. */
-#define MOST_OWN (1 + BH_OTHER_ADDRESSES)
-
 /* mod_proxy's configuration of one server, with one address to bind to. Never freed: kept connections point to it. */
 typedef struct bound {
     const server_rec *of;
@@ -36,20 +33,6 @@ struct mb_source {
 };
 
 static bound *all; /* under the lock */
-
-/* What this httpd announces as the site that the request is for. */
-static int own_addresses(const request_rec *r, bh_address_t *own) {
-    uint32_t row = mb_self_row(r);
-    int count = 0;
-    if (!bh_row_heard(bh_segment_row(mb_segment, row))
-        || !bh_row_address(bh_segment_row(mb_segment, row), &own[count++]))
-        return 0;
-    for (uint32_t i = 0; i < BH_OTHER_ADDRESSES; i++) {
-        bh_address_t other = bh_row_other(mb_segment, row, i);
-        if (!bh_address_is_zero(other)) own[count++] = other;
-    }
-    return count;
-}
 
 /* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they
  * then have. */
@@ -69,38 +52,15 @@ static int can_leave(const bh_facts_t *server, const bh_address_t *from, bh_addr
     return can;
 }
 
-/* Leading bits that two addresses share. */
-static int shared_bits(const bh_address_t *left, const bh_address_t *right) {
-    uint64_t high = left->high ^ right->high, low = left->low ^ right->low;
-    return high ? __builtin_clzll(high) : low ? 64 + __builtin_clzll(low) : 128;
-}
-
-/* Of our addresses the one that is most like the server's: in the same network, where the server has heard it. Tried
- * ones are left out. -1: none is left. Never from a loopback address to another machine, or the reverse. */
-static int nearest(const bh_address_t *own, int count, unsigned tried, const bh_address_t *server) {
-    int found = -1;
-    for (int i = 0; i < count; i++) {
-        if (tried >> i & 1 || bh_address_is_ipv4(own[i]) != bh_address_is_ipv4(*server)
-            || bh_address_is_loopback(own[i]) != bh_address_is_loopback(*server))
-            continue;
-        if (found < 0 || shared_bits(&own[i], server) > shared_bits(&own[found], server)) found = i;
-    }
-    return found;
-}
-
 /* 0: the kernel's choice is right, or nothing is better. An address behind a NAT is not of this machine: binding to it
  * fails. */
 static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen) {
-    bh_address_t own[MOST_OWN], used;
-    int count = own_addresses(r, own), next;
-    unsigned tried = 0;
-    if (!count || !can_leave(server, NULL, &used)) return 0;
-    for (int i = 0; i < count; i++)
-        if (bh_address_equals(own[i], used)) return 0;
-    while ((next = nearest(own, count, tried, &server->address)) >= 0) {
-        tried |= 1u << next;
-        if (!can_leave(server, &own[next], &used) || !bh_address_equals(own[next], used)) continue;
-        *chosen = own[next];
+    bh_address_t sources[BH_SOURCES_MOST], used;
+    if (!can_leave(server, NULL, &used)) return 0;
+    uint32_t count = bh_sources_find(mb_segment, mb_self_row(r), server->address, used, sources);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!can_leave(server, &sources[i], &used) || !bh_address_equals(sources[i], used)) continue;
+        *chosen = sources[i];
         return 1;
     }
     return 0;

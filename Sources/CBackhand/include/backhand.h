@@ -21,7 +21,8 @@
  *   9  bh_retry_next, bh_retry_failed
  *  10  http.h; bh_redirect_make instead of bh_name_expand
  *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
- *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond
+ *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond;
+ *      bh_silence_after, bh_sources_find
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -220,6 +221,27 @@ bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nu
 /* Writes what the end of a request means for its server: back-off, times, counts, evidence. Returns what of it is worth
  * a line in the log, bits of bh_warning_t; 0 for NULL, or for a row that does not exist. */
 uint32_t bh_feedback_report(bh_segment_t *_Nullable segment, const bh_result_t *_Nullable result);
+
+/* What silence on a request shows about its server. */
+typedef enum bh_silence {
+    BH_SILENCE_WAIT = 0, /* it may be at work */
+    BH_SILENCE_GONE = 1,
+    BH_SILENCE_PROBE = 2 /* it is gone if its port refuses a connection */
+} bh_silence_t;
+
+/* Once a second while the server of the row is silent. repeatable: the request may be done again by another server,
+ * although this one has had it. NULL, or a row that is none: BH_SILENCE_WAIT. */
+bh_silence_t bh_silence_after(const bh_segment_t *_Nullable segment, uint32_t id, const bh_facts_t *_Nullable server,
+                              uint32_t seconds, bool repeatable, uint64_t now_ms);
+
+/* Addresses that this httpd announces for one site: that of its row and the others. */
+#define BH_SOURCES_MOST (1 + BH_OTHER_ADDRESSES)
+
+/* From which of them connections to a server may come instead of from the address that the kernel has used, the best
+ * first; found: room for all. Returns how many; 0: the kernel's choice is right, or nothing is better. row: the site's.
+ */
+uint32_t bh_sources_find(const bh_segment_t *_Nullable segment, uint32_t row, bh_address_t server, bh_address_t used,
+                         bh_address_t *_Nullable found);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254
