@@ -20,14 +20,10 @@ static ap_filter_rec_t *answer_filter;
 
 /* By its method alone (RFC 9110, 9.2.2). Others may have had their effect although no answer came. */
 static int is_idempotent(const request_rec *r) {
-    switch (r->method_number) {
-    case M_GET: /* and HEAD */
-    case M_OPTIONS:
-    case M_PUT:
-    case M_DELETE:
-    case M_PROPFIND: return 1;
-    default: return 0;
-    }
+    static const apr_int64_t methods = AP_METHOD_BIT << M_GET /* and HEAD */ | AP_METHOD_BIT << M_OPTIONS
+                                       | AP_METHOD_BIT << M_PUT | AP_METHOD_BIT << M_DELETE
+                                       | AP_METHOD_BIT << M_PROPFIND;
+    return (methods & AP_METHOD_BIT << r->method_number) != 0;
 }
 
 int mb_attempt_has_body(request_rec *r) {
@@ -35,6 +31,11 @@ int mb_attempt_has_body(request_rec *r) {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
     return apr_table_get(r->headers_in, "Transfer-Encoding") || (length && strspn(length, "0") != strlen(length));
 }
+
+/* mod_proxy's note on a request that it has begun to send. */
+#define SENT "proxy-source-port"
+
+int mb_attempt_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
 
 /* A body is gone with the first attempt that was given it. */
 int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
@@ -68,14 +69,17 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r) {
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
     /* Others' headers are then not found in what this attempt may have to leave as it was. mod_proxy_http makes a table
      * of its own. */
-    if (mb_scheme_is_http2(attempt->scheme)) r->headers_out = apr_table_copy(r->pool, r->headers_out);
+    if (mb_scheme_is_http2(attempt->scheme)) {
+        r->headers_out = apr_table_copy(r->pool, r->headers_out);
+        apr_table_unset(r->notes, SENT);
+    }
 }
 
 /* mod_proxy's 503 means that there was no connection; or that the server did not say "100 Continue", but then it has
  * seen the request. */
 static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
     if (result != HTTP_SERVICE_UNAVAILABLE) return 0;
-    if (mb_scheme_is_http2(attempt->scheme)) return !mb_handshake_is_sent(r);
+    if (mb_scheme_is_http2(attempt->scheme)) return !mb_attempt_is_sent(r);
     return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
@@ -83,7 +87,7 @@ static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
  * answer the same. */
 static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int result) {
     return result == HTTP_BAD_GATEWAY && !mb_scheme_is_http2(attempt->scheme)
-           && r->status_line != attempt->before.status_line && !mb_response_ended();
+           && r->status_line != attempt->before.status_line && !mb_now.ended;
 }
 
 static void tell_unreadable(request_rec *r) {
@@ -173,7 +177,7 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     }
     attempt->passed = 1;
     /* From here on other filters may ask for parts of the page (SSI), which connect to servers of their own. */
-    mb_handshake_answered();
+    mb_now.connects = 0;
     /* Filters that make pages of parts are of this type, and filters stand in the order of their types. */
     if (filter->next->frec->ftype < AP_FTYPE_CONTENT_SET) mb_guard_answered(r);
     mb_filters_answer(r, attempt->before.headers_out);

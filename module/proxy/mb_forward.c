@@ -87,20 +87,26 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_dav dav = mb_dav_begin(r, scheme);
     mb_form_give_back(r);
     mb_attempt_begin(attempt, r);
-    mb_handshake_begin(r, scheme, once);
-    mb_response_begin(r, !facts->keepalive_ms);
-    mb_silence_begin(r, id, facts, how.repeatable, !how.repeatable && !mb_attempt_is_safe(r));
+    mb_now = (mb_exchange){.r = r,
+                           .attempt = attempt,
+                           .once = once,
+                           .has_body = !how.repeatable && !mb_attempt_is_safe(r),
+                           .connects = 1,
+                           .learns = !facts->keepalive_ms,
+                           .ended = 1};
     int result = run(r, &way, url, attempt);
-    attempt->shown.untrusted = mb_handshake_end();
-    attempt->shown.silent = mb_silence_end();
+    mb_now.connects = 0;
+    attempt->shown.untrusted = mb_now.untrusted;
+    attempt->shown.silent = mb_now.gone;
+    attempt->was_kept = !mb_now.connected;
     mb_dav_end(r, &dav);
 
     attempt->shown.outcome = mb_attempt_end(attempt, r, result);
-    mb_response_end();
+    /* This thread reads connections of others, too, when the request is gone. */
+    mb_now = (mb_exchange){.r = NULL};
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     mb_feedback_report(r, attempt);
-    attempt->was_kept = !mb_handshake_connected();
     if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a
      * signature. */

@@ -12,40 +12,8 @@
 #include "http_connection.h"
 #include "util_filter.h"
 
-/* mod_proxy's note on a request that it has begun to send. */
-#define SENT "proxy-source-port"
-
 /* A handshake that took so long tells that the server is silent, not that it is not trusted. */
 #define LONG apr_time_from_sec(3)
-
-/* What this thread sends to a server now. A request is worked on by one thread, from the beginning of an attempt to its
- * end. The model makes the linker's own library no dependency of the module. */
-static __thread __attribute__((tls_model("initial-exec"))) struct {
-    request_rec *r;
-    mb_scheme scheme;
-    int once;
-    int untrusted;
-    int connected; /* a new connection was made */
-} now;
-
-int mb_handshake_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
-
-void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once) {
-    if (mb_scheme_is_http2(scheme)) apr_table_unset(r->notes, SENT);
-    now.r = r;
-    now.scheme = scheme;
-    now.once = once;
-    now.untrusted = now.connected = 0;
-}
-
-void mb_handshake_answered(void) { now.r = NULL; }
-
-int mb_handshake_connected(void) { return now.connected; }
-
-int mb_handshake_end(void) {
-    now.r = NULL;
-    return now.untrusted;
-}
 
 /* The core's pre_connection is always the last: it gives the connection its socket, and ends the phase. */
 static ap_HOOK_pre_connection_t *core_pre_connection(void) {
@@ -68,16 +36,17 @@ static int shake_hands(conn_rec *c) {
 }
 
 static int finish_connection(conn_rec *c, void *socket) {
-    if (!now.r) return DECLINED;
-    if (!mb_lend_is(socket)) now.connected = 1;
+    if (!mb_now.connects) return DECLINED;
+    mb_scheme scheme = mb_now.attempt->scheme;
+    if (!mb_lend_is(socket)) mb_now.connected = 1;
     mb_quiet_connected();
     mb_keep_connected(c);
     /* Nothing is between the socket and the filter of answers, if there is no TLS: a filter less for each line. */
-    if (!mb_scheme_is_http2(now.scheme)) mb_response_watch(c, now.scheme == MB_HTTP ? socket : NULL);
-    mb_silence_watch(c, socket, now.scheme == MB_HTTP);
+    if (!mb_scheme_is_http2(scheme)) mb_response_watch(c, scheme == MB_HTTP ? socket : NULL);
+    mb_silence_watch(c, socket, scheme == MB_HTTP);
     /* mod_proxy_http2 sends a request again by itself if the connection breaks before the answer. */
-    if (now.once && mb_handshake_is_sent(now.r)) return HTTP_SERVICE_UNAVAILABLE;
-    if (!mb_scheme_is_tls(now.scheme)) return DECLINED;
+    if (mb_now.once && mb_attempt_is_sent(mb_now.r)) return HTTP_SERVICE_UNAVAILABLE;
+    if (!mb_scheme_is_tls(scheme)) return DECLINED;
     ap_HOOK_pre_connection_t *finish = core_pre_connection();
     if (!finish) return DECLINED;
     apr_interval_time_t timeout;
@@ -86,10 +55,10 @@ static int finish_connection(conn_rec *c, void *socket) {
     if (result != OK && result != DONE) return result;
     apr_socket_timeout_set(socket, timeout); /* mod_proxy's, which the core has replaced with a client's */
     /* mod_proxy_http2 asks for this too late for us. */
-    if (now.scheme == MB_H2) apr_table_setn(c->notes, "proxy-request-alpn-protos", "h2");
+    if (scheme == MB_H2) apr_table_setn(c->notes, "proxy-request-alpn-protos", "h2");
     apr_time_t began = apr_time_now();
     if (shake_hands(c)) return DONE; /* the core's must not be run twice */
-    now.untrusted = apr_time_now() - began < LONG;
+    mb_now.untrusted = apr_time_now() - began < LONG;
     return HTTP_SERVICE_UNAVAILABLE;
 }
 

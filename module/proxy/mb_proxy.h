@@ -71,6 +71,8 @@ typedef struct mb_attempt {
 
 /* Whether the request may be done again by another server, although the first may have had it. */
 int mb_attempt_is_safe(request_rec *r);
+/* Whether mod_proxy has begun to send the request, or may have. */
+int mb_attempt_is_sent(request_rec *r);
 /* A HEAD may have a body too, which httpd's own function denies. */
 int mb_attempt_has_body(request_rec *r);
 /* Before mod_proxy runs. The server that the attempt names: valid until mb_attempt_end. */
@@ -82,6 +84,36 @@ void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
 /* Gives the client the answer that was held back and undone. Returns what a handler returns. */
 int mb_attempt_give(mb_attempt *attempt, request_rec *r);
 void mb_attempt_register(apr_pool_t *pool);
+
+/* ---- What this thread sends to a server now: mb_exchange.c ---- */
+
+/* A request is worked on by one thread, from the beginning of an attempt to its end; hooks and filters of connections
+ * to servers look here for what they work for. */
+typedef struct mb_exchange {
+    request_rec *r; /* NULL: nothing */
+    const mb_attempt *attempt;
+    int once;     /* it must not be sent twice */
+    int has_body; /* the request may be large */
+    /* mb_handshake.c */
+    int connects;  /* new connections are for this request: its answer has not begun */
+    int connected; /* there was a new connection */
+    int untrusted; /* the server's TLS handshake failed, and not because it took too long */
+    /* mb_response.c */
+    int ended;    /* the last reading brought nothing, or there was none */
+    int inside;   /* the header has begun, and is not whole: its lines are there already, as a rule */
+    int given_up; /* a line was too long */
+    int learns;   /* Keep-Alive is looked for, because the server does not announce it: mod_proxy takes it away */
+    /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
+    apr_array_header_t *rests;
+    /* mb_silence.c */
+    int begun; /* a line has been read */
+    int gone;  /* the server shows no sign of life */
+    apr_off_t written;
+    /* when a tunnel's server said something last; 0: it is none, or nothing was written there */
+    uint64_t heard_ms;
+} mb_exchange;
+/* The model makes the linker's own library no dependency of the module. */
+extern __thread __attribute__((tls_model("initial-exec"))) mb_exchange mb_now;
 
 /* ---- Requests that go to a server: mb_forward.c ---- */
 
@@ -176,10 +208,6 @@ int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
 
 /* ---- Servers that are silent: mb_silence.c ---- */
 
-/* From now on this thread waits for an answer of the server of the row. server: valid until mb_silence_end. */
-void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body);
-/* The opposite. Returns whether the server was gone. */
-int mb_silence_end(void);
 /* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
 void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
 /* An input filter's function; its context is the socket. */
@@ -199,31 +227,14 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
 
 /* ---- Connections to servers while mod_proxy makes them: mb_handshake.c ---- */
 
-/* Whether mod_proxy has begun to send the request, or may have. */
-int mb_handshake_is_sent(request_rec *r);
-/* From now on this thread's new connections to servers are for this request. once: it must not be sent twice. */
-void mb_handshake_begin(request_rec *r, mb_scheme scheme, int once);
-/* The answer has begun: they are not any more. */
-void mb_handshake_answered(void);
-/* The opposite of mb_handshake_begin. Returns whether a server was refused because of its TLS handshake, and not
- * because it took too long. */
-int mb_handshake_end(void);
-/* After that: whether mod_proxy has made a new connection, instead of one that it had kept. */
-int mb_handshake_connected(void);
 void mb_handshake_register(apr_pool_t *pool);
 
 /* ---- Headers of answers: mb_response.c ---- */
 
-/* Before a server is asked. learns: whether its server says in its answers alone how long it keeps connections. */
-void mb_response_begin(request_rec *r, int learns);
-/* After it, and after mb_attempt_end: this thread reads connections of others, too, when the request is gone. */
-void mb_response_end(void);
 /* Before anybody looks at the header: long lines are whole again. */
 void mb_response_restore(request_rec *r);
 /* A new connection to a server, on which no HTTP/2 is spoken. */
 void mb_response_watch(conn_rec *c, apr_socket_t *socket);
-/* Whether the server's connection has ended or was silent when this thread read from it last. */
-int mb_response_ended(void);
 void mb_response_register(apr_pool_t *pool);
 
 #endif

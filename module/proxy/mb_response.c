@@ -22,38 +22,11 @@
 
 static ap_filter_rec_t *reading_filter;
 
-/* The answer that this thread reads. */
-static __thread __attribute__((tls_model("initial-exec"))) struct {
-    request_rec *r;
-    int ended;    /* the last reading brought nothing, or there was none */
-    int inside;   /* the header has begun, and is not whole: its lines are there already, as a rule */
-    int given_up; /* a line was too long */
-    int learns;   /* Keep-Alive is looked for: mod_proxy takes it away */
-    /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
-    apr_array_header_t *rests;
-} now;
-
-void mb_response_begin(request_rec *r, int learns) {
-    now.r = r;
-    now.learns = learns;
-    now.ended = 1;
-    now.inside = 0;
-    now.given_up = 0;
-    now.rests = NULL;
-}
-
-void mb_response_end(void) {
-    now.r = NULL;
-    now.inside = 0;
-}
-
-int mb_response_ended(void) { return now.ended; }
-
 /* ---- Shortening ---- */
 
 /* No server knows the address, so that none can name a rest of another header. */
 static const char *mark_of(apr_pool_t *pool, int number) {
-    return apr_psprintf(pool, "\001%pp %d\001", (void *)now.rests, number);
+    return apr_psprintf(pool, "\001%pp %d\001", (void *)mb_now.rests, number);
 }
 
 /* What mod_proxy understands must be whole, and so must what it sends on at once: interim answers, such as 103. */
@@ -62,17 +35,17 @@ static int must_be_whole(const char *line) {
                                              "Connection", "Upgrade"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
         if (ap_cstr_casecmpn(line, beginnings[i], strlen(beginnings[i])) == 0) return 1;
-    return ap_is_HTTP_INFO(now.r->status) || !memchr(line, ':', MOST_GIVEN);
+    return ap_is_HTTP_INFO(mb_now.r->status) || !memchr(line, ':', MOST_GIVEN);
 }
 
 /* The line, without its end, in few bytes. */
 static const char *shorten(const char *line, apr_size_t length, apr_size_t *shorter) {
-    apr_pool_t *pool = now.r->pool;
-    if (!now.rests) now.rests = apr_array_make(pool, 1, sizeof(const char *));
+    apr_pool_t *pool = mb_now.r->pool;
+    if (!mb_now.rests) mb_now.rests = apr_array_make(pool, 1, sizeof(const char *));
     while (length > MOST_GIVEN && apr_isspace(line[length - 1])) length--;
-    APR_ARRAY_PUSH(now.rests, const char *) = apr_pstrmemdup(pool, line + MOST_GIVEN, length - MOST_GIVEN);
+    APR_ARRAY_PUSH(mb_now.rests, const char *) = apr_pstrmemdup(pool, line + MOST_GIVEN, length - MOST_GIVEN);
     const char *result =
-        apr_pstrcat(pool, apr_pstrmemdup(pool, line, MOST_GIVEN), mark_of(pool, now.rests->nelts - 1), "\r\n", NULL);
+        apr_pstrcat(pool, apr_pstrmemdup(pool, line, MOST_GIVEN), mark_of(pool, mb_now.rests->nelts - 1), "\r\n", NULL);
     *shorter = strlen(result);
     return result;
 }
@@ -88,8 +61,8 @@ static apr_size_t gather(ap_filter_t *filter, apr_bucket_brigade *to, apr_read_t
         length += more;
         if (*status != APR_SUCCESS || length == most || (length && line[length - 1] == '\n')) return length;
         *status = ap_get_brigade(filter->next, to, AP_MODE_GETLINE, block, 0);
-        now.ended = *status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-        if (now.ended) return length;
+        mb_now.ended = *status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
+        if (mb_now.ended) return length;
     }
 }
 
@@ -97,14 +70,14 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
     apr_status_t status;
     /* CR, LF, and one to see that it is longer */
     apr_size_t longest = (apr_size_t)mb_main_server()->response_field_size, most = longest + 3;
-    char *line = apr_palloc(now.r->pool, most);
+    char *line = apr_palloc(mb_now.r->pool, most);
     apr_size_t length = gather(filter, to, block, line, most, &status), end = length;
-    if (status != APR_SUCCESS || now.ended) return status;
+    if (status != APR_SUCCESS || mb_now.ended) return status;
     while (end && (line[end - 1] == '\n' || line[end - 1] == '\r')) end--;
     const char *given = line;
-    if (end > longest) now.given_up = 1;
+    if (end > longest) mb_now.given_up = 1;
     else if (end > MOST_GIVEN && !must_be_whole(line)) given = shorten(line, end, &length);
-    APR_BRIGADE_INSERT_TAIL(to, apr_bucket_pool_create(given, length, now.r->pool, filter->c->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(to, apr_bucket_pool_create(given, length, mb_now.r->pool, filter->c->bucket_alloc));
     return APR_SUCCESS;
 }
 
@@ -124,9 +97,9 @@ static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, a
                                       : ap_get_brigade(filter->next, to, mode, block, bytes);
     /* a look at the next byte, or the body: the header's lines count */
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
-    now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-    now.inside = !now.ended && now.r;
-    if (!now.inside || length_of(to) <= MOST_READ || now.given_up) return status;
+    mb_now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
+    mb_now.inside = !mb_now.ended && mb_now.r;
+    if (!mb_now.inside || length_of(to) <= MOST_READ || mb_now.given_up) return status;
     return take_long_line(filter, to, block);
 }
 
@@ -134,9 +107,9 @@ static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, a
 static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_bucket_brigade *to,
                                                        apr_read_type_e block, apr_status_t status) {
     apr_size_t length = status == APR_SUCCESS ? length_of(to) : 0;
-    now.ended = length == 0;
-    now.inside = length > 2;
-    return length <= MOST_READ || now.given_up ? status : take_long_line(filter, to, block);
+    mb_now.ended = length == 0;
+    mb_now.inside = length > 2;
+    return length <= MOST_READ || mb_now.given_up ? status : take_long_line(filter, to, block);
 }
 
 static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
@@ -152,7 +125,7 @@ static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr
                                                         ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
     apr_size_t length = length_of(to);
-    if (now.learns && status == APR_SUCCESS) learn(to);
+    if (mb_now.learns && status == APR_SUCCESS) learn(to);
     return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS
                                                                       : end_line(filter, to, block, status);
 }
@@ -162,8 +135,8 @@ static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, ap
                                                          ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
     apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
     if (status == APR_SUCCESS) return APR_SUCCESS;
-    now.ended = 1;
-    now.inside = 0;
+    mb_now.ended = 1;
+    mb_now.inside = 0;
     return status;
 }
 
@@ -172,7 +145,7 @@ static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, ap
  * times an answer, so these are functions of their own, with little to save on the stack. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode,
                                 apr_read_type_e block, apr_off_t bytes) {
-    if (!now.inside || mode == AP_MODE_READBYTES) return read_slowly(filter, to, mode, block, bytes);
+    if (!mb_now.inside || mode == AP_MODE_READBYTES) return read_slowly(filter, to, mode, block, bytes);
     return mode == AP_MODE_GETLINE ? read_line(filter, to, mode, block, bytes)
                                    : look_ahead(filter, to, mode, block, bytes);
 }
@@ -180,12 +153,12 @@ static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_
 /* ---- The whole header ---- */
 
 static const char *whole(const char *value) {
-    apr_pool_t *pool = now.r->pool;
-    for (int i = 0; i < now.rests->nelts; i++) {
+    apr_pool_t *pool = mb_now.r->pool;
+    for (int i = 0; i < mb_now.rests->nelts; i++) {
         const char *mark = mark_of(pool, i), *at = strstr(value, mark);
         if (!at) continue;
         const char *beginning = apr_pstrmemdup(pool, value, (apr_size_t)(at - value));
-        value = apr_pstrcat(pool, beginning, APR_ARRAY_IDX(now.rests, i, const char *), at + strlen(mark), NULL);
+        value = apr_pstrcat(pool, beginning, APR_ARRAY_IDX(mb_now.rests, i, const char *), at + strlen(mark), NULL);
     }
     return value;
 }
@@ -200,10 +173,10 @@ static void restore(const apr_table_t *table) {
 }
 
 void mb_response_restore(request_rec *r) {
-    if (!now.rests || now.r != r) return;
+    if (!mb_now.rests || mb_now.r != r) return;
     restore(r->headers_out);
     restore(r->err_headers_out); /* with ProxyErrorOverride: WWW-Authenticate */
-    now.rests = NULL;
+    mb_now.rests = NULL;
 }
 
 void mb_response_watch(conn_rec *c, apr_socket_t *socket) {

@@ -43,38 +43,6 @@
 
 static ap_filter_rec_t *silence_filter, *patience_filter;
 
-/* Whose answer this thread waits for. */
-static __thread __attribute__((tls_model("initial-exec"))) struct {
-    const request_rec *r; /* NULL: nobody's */
-    const bh_facts_t *server;
-    int begun;    /* a line has been read */
-    int has_body; /* the request may be large */
-    uint32_t id;
-    int repeatable;
-    int gone;
-    apr_off_t written;
-    /* when a tunnel's server said something last; 0: it is none, or nothing was written there */
-    uint64_t heard_ms;
-} now;
-
-void mb_silence_begin(const request_rec *r, uint32_t id, const bh_facts_t *server, int repeatable, int has_body) {
-    now.r = r;
-    now.server = server;
-    now.id = id;
-    now.repeatable = repeatable;
-    now.has_body = has_body;
-    now.gone = now.begun = 0;
-    now.written = 0;
-    now.heard_ms = 0;
-}
-
-int mb_silence_end(void) {
-    int gone = now.gone;
-    now.r = NULL;
-    now.gone = 0;
-    return gone;
-}
-
 /* Only where there was silence: others are spared the system calls. */
 static void keep_alive(apr_socket_t *socket) {
     static const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
@@ -88,8 +56,10 @@ static void keep_alive(apr_socket_t *socket) {
 
 /* Whether the server has been silent for long enough to show that it is gone. */
 static int is_gone(unsigned seconds) {
-    bh_silence_t shown = bh_silence_after(mb_segment, now.id, now.server, seconds, now.repeatable, mb_now_ms());
-    if (shown == BH_SILENCE_PROBE) return mb_shortage_connect(now.server, PROBE_WAIT_MS) == ECONNREFUSED;
+    const mb_attempt *attempt = mb_now.attempt;
+    bh_silence_t shown =
+        bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.repeatable, mb_now_ms());
+    if (shown == BH_SILENCE_PROBE) return mb_shortage_connect(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
     return shown == BH_SILENCE_GONE;
 }
 
@@ -112,29 +82,29 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
         if (!APR_STATUS_IS_TIMEUP(status) || left <= 0) break;
         if (seconds == 1) keep_alive(socket);
         if (is_gone(seconds)) {
-            now.gone = 1;
+            mb_now.gone = 1;
             break;
         }
     }
     apr_socket_timeout_set(socket, timeout);
-    if (is_lost(status)) now.gone = 1;
-    return now.gone ? APR_TIMEUP : status;
+    if (is_lost(status)) mb_now.gone = 1;
+    return mb_now.gone ? APR_TIMEUP : status;
 }
 
 /* Whether this read may wait for the server. Of an answer's header the first line does, and with it come the others,
  * each read after a look ahead: they are not worth ours; after an interim answer (100, 103) it waits again. */
 static int may_wait(ap_input_mode_t mode, apr_read_type_e block) {
-    if (block != APR_BLOCK_READ || !now.r) return 0;
-    return mode == AP_MODE_READBYTES || !now.begun || ap_is_HTTP_INFO(now.r->status);
+    if (block != APR_BLOCK_READ || !mb_now.r) return 0;
+    return mode == AP_MODE_READBYTES || !mb_now.begun || ap_is_HTTP_INFO(mb_now.r->status);
 }
 
 apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
                              apr_off_t bytes) {
     apr_interval_time_t timeout;
-    if (now.heard_ms) now.heard_ms = mb_now_ms();
+    if (mb_now.heard_ms) mb_now.heard_ms = mb_now_ms();
     if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
-    now.begun = 1;
+    if (mb_now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
+    mb_now.begun = 1;
     if (apr_socket_timeout_get(filter->ctx, &timeout) != APR_SUCCESS || timeout <= SLICE)
         return ap_get_brigade(filter->next, to, mode, block, bytes);
     return wait_for_it(filter, to, mode, bytes, filter->ctx, timeout);
@@ -147,18 +117,19 @@ static int is_writable(apr_socket_t *socket, apr_interval_time_t timeout) {
     for (unsigned seconds = 0; seconds < timeout / SLICE; seconds++) {
         if (poll(&waiting, 1, (int)(SLICE / 1000)) != 0) return 1; /* or an error, which the core meets too */
         if (seconds == 0) keep_alive(socket);
-        if ((now.gone = is_gone(seconds + 1))) return 0;
+        if ((mb_now.gone = is_gone(seconds + 1))) return 0;
     }
     return 0;
 }
 
 /* Whether this is a tunnel to a server that says nothing more, and is gone. */
 static int is_dead_end(void) {
-    if (now.r->status != HTTP_SWITCHING_PROTOCOLS) return 0;
+    if (mb_now.r->status != HTTP_SWITCHING_PROTOCOLS) return 0;
     uint64_t now_ms = mb_now_ms();
-    if (!now.heard_ms) now.heard_ms = now_ms;
-    if (now_ms < now.heard_ms + LEAST_TUNNEL_SILENCE_S * 1000) return 0;
-    return now.gone = bh_row_life(mb_segment, now.id, now.server, now_ms) == BH_LIFE_NONE;
+    if (!mb_now.heard_ms) mb_now.heard_ms = now_ms;
+    if (now_ms < mb_now.heard_ms + LEAST_TUNNEL_SILENCE_S * 1000) return 0;
+    return mb_now.gone =
+               bh_row_life(mb_segment, mb_now.attempt->shown.id, mb_now.attempt->server, now_ms) == BH_LIFE_NONE;
 }
 
 static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigade) {
@@ -166,13 +137,13 @@ static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigad
     apr_interval_time_t timeout;
     apr_off_t length = 0;
     mb_quiet_connected();
-    if (now.r && is_dead_end()) {
+    if (mb_now.r && is_dead_end()) {
         filter->c->aborted = 1;
         return APR_TIMEUP;
     }
-    if (!now.r || !now.has_body) return ap_pass_brigade(filter->next, brigade);
-    if (apr_brigade_length(brigade, 0, &length) == APR_SUCCESS && length > 0) now.written += length;
-    if (now.written > MOST_UNSEEN && apr_socket_timeout_get(socket, &timeout) == APR_SUCCESS && timeout > SLICE
+    if (!mb_now.r || !mb_now.has_body) return ap_pass_brigade(filter->next, brigade);
+    if (apr_brigade_length(brigade, 0, &length) == APR_SUCCESS && length > 0) mb_now.written += length;
+    if (mb_now.written > MOST_UNSEEN && apr_socket_timeout_get(socket, &timeout) == APR_SUCCESS && timeout > SLICE
         && !is_writable(socket, timeout)) {
         filter->c->aborted = 1; /* a part has gone: it is of no use for another request */
         return APR_TIMEUP;
