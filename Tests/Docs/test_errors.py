@@ -24,7 +24,7 @@ class Line(NamedTuple):
 def lines_of_c(path):
     """The numbered lines of a C source; complains of a grave line without a number."""
     found = []
-    for call in re.findall(r"\bap_log_r?error\(((?:[^;\"]|\"(?:[^\"\\]|\\.)*\")*)\);", read(path)):
+    for call in re.findall(r"\b(?:ap_log_r?error|MB_LOG_RARELY)\(((?:[^;\"]|\"(?:[^\"\\]|\\.)*\")*)\);", read(path)):
         level = re.search(r"\bAPLOG_(EMERG|ALERT|CRIT|ERR|WARNING|NOTICE)\b", call)
         # Adjacent literals make one text; a macro between them is a number's format.
         literals = re.search(r'"(?:[^"\\]|\\.)*"(?:\s*(?:"(?:[^"\\]|\\.)*"|[A-Z_]+_FMT))*', call)[0]

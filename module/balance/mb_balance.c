@@ -8,9 +8,7 @@
 
 /* Only a chain in .htaccess comes so far: others are refused with the configuration. */
 static void complain_of_proxy(request_rec *r) {
-    static uint64_t next_ms;
-    if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+    MB_LOG_RARELY(r, APLOG_ERR,
                   "BH0405: the Backhand chain of an .htaccess file needs mod_proxy and "
                   "mod_proxy_http, which are not loaded: no chain is run");
 }
@@ -55,17 +53,15 @@ static int is_undecided(request_rec *r, const mb_directory *settings, int walked
  * one goes to the announced address as its client sent it: there it is rewritten again. Parts of pages and error pages
  * have no client who could be sent there. */
 static int keep_from_files(request_rec *r, const mb_directory *settings) {
-    static uint64_t next_ms;
     const mb_request *kept = mb_request_find(r);
     if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
         || mb_scope_shows_this_server(r->handler))
         return DECLINED;
     if (!r->main && !ap_is_HTTP_ERROR(r->prev->status))
         return mb_scope_can_decide() ? mb_dispatch_home(r, settings) : mb_dispatch_no_own_address(r);
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here",
-                      r->uri);
+    MB_LOG_RARELY(r, APLOG_ERR,
+                  "BH0423: BackhandSelfRedirect is On: %s, part of a page or an error page, is not served here",
+                  r->uri);
     return HTTP_SERVICE_UNAVAILABLE;
 }
 

@@ -58,10 +58,8 @@ static const char *refusals(const mb_dispatch_state *about) {
 /* Without this line, the system's reasons would be in no log if another server takes the request. Where mod_proxy
  * writes its own lines, those are enough. */
 void mb_dispatch_log_refusals(const mb_dispatch_state *about) {
-    static uint64_t next_ms;
-    if (about->refusals && !about->gave_up && mb_quiet_wants(about->r->server) && mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, about->r, "BH0491: the next candidate was asked%s",
-                      refusals(about));
+    if (about->refusals && !about->gave_up && mb_quiet_wants(about->r->server))
+        MB_LOG_RARELY(about->r, APLOG_WARNING, "BH0491: the next candidate was asked%s", refusals(about));
 }
 
 void mb_dispatch_log_given_up(const mb_dispatch_state *about) {
@@ -100,9 +98,7 @@ void mb_dispatch_log_no_candidate(const mb_dispatch_state *about) {
 }
 
 void mb_dispatch_log_no_own_address(request_rec *r) {
-    static uint64_t next_ms;
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "BH0422: BackhandSelfRedirect is On, but there is no own address, "
-                      "because the moderator is not running: answered with 503");
+    MB_LOG_RARELY(r, APLOG_ERR,
+                  "BH0422: BackhandSelfRedirect is On, but there is no own address, "
+                  "because the moderator is not running: answered with 503");
 }

@@ -45,10 +45,8 @@ static void choose(const request_rec *r, const char *format, const bh_facts_t *f
 }
 
 static void complain_of_name(request_rec *r, const char *format, const bh_facts_t *facts) {
-    static uint64_t next_ms;
-    if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(
-        APLOG_MARK, APLOG_WARNING, 0, r,
+    MB_LOG_RARELY(
+        r, APLOG_WARNING,
         "BH0421: '%s' makes no host name of the server name '%s' and the Host header '%s': redirected to the address",
         format, facts->hostname, r->hostname ? r->hostname : "");
 }

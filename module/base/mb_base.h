@@ -28,6 +28,13 @@ uint64_t mb_now_us(void);
 /* Whether a minute has passed since it was last true for this word; for log lines that a client could repeat at will.
  * One word for each line, of each child. */
 int mb_minute_passed(uint64_t *next_ms);
+/* A line of a request, which this child writes at most once a minute. level, and what follows: as ap_log_rerror has
+ * them. */
+#define MB_LOG_RARELY(r, level, ...)                                                                                   \
+    do {                                                                                                               \
+        static uint64_t next_ms;                                                                                       \
+        if (mb_minute_passed(&next_ms)) ap_log_rerror(APLOG_MARK, level, 0, r, __VA_ARGS__);                           \
+    } while (0)
 
 /* ---- Addresses between httpd and the core: mb_address.c ---- */
 

@@ -10,7 +10,6 @@
 
 /* Before the header of an error page of httpd's own leaves. The page is made from here on: it has another text, too. */
 static void admit(request_rec *r) {
-    static uint64_t next_ms;
     const mb_request *kept = mb_request_find(r);
     int status = r->status;
     if (!kept || !kept->from_peer || r->main || (status != HTTP_FORBIDDEN && status != HTTP_INTERNAL_SERVER_ERROR)
@@ -21,11 +20,10 @@ static void admit(request_rec *r) {
     r->status = HTTP_SERVICE_UNAVAILABLE;
     r->status_line = NULL;
     r->connection->keepalive = AP_CONN_CLOSE; /* one descriptor more */
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "BH0371: this process lacks descriptors: a request of another server was answered with 503 in "
-                      "the place of %d",
-                      status);
+    MB_LOG_RARELY(r, APLOG_WARNING,
+                  "BH0371: this process lacks descriptors: a request of another server was answered with 503 in "
+                  "the place of %d",
+                  status);
 }
 
 void mb_descriptors_register(apr_pool_t *pool) {

@@ -38,9 +38,7 @@ static void note_reader(request_rec *r) {
 }
 
 static void tell_gone(request_rec *r) {
-    static uint64_t next_ms;
-    if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    MB_LOG_RARELY(r, APLOG_WARNING,
                   "BH0466: the body of a request was read here and not kept, and the server gets none: "
                   "mod_auth_form needs a KeptBodySize that is as large as its forms");
 }

@@ -91,9 +91,7 @@ static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int re
 }
 
 static void tell_unreadable(request_rec *r) {
-    static uint64_t next_ms;
-    if (!mb_minute_passed(&next_ms)) return;
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    MB_LOG_RARELY(r, APLOG_WARNING,
                   "BH0465: mod_proxy cannot read the header of an answer, and says above why: answered with 502, "
                   "no other server is asked; for long lines there is BackhandResponseFieldSize (%d bytes)",
                   mb_main_server()->response_field_size);

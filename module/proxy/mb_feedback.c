@@ -40,18 +40,17 @@ static void look_for_shortage(request_rec *r, mb_attempt *attempt) {
 
 /* Each line at most once a minute. */
 static void log_warnings(request_rec *r, const mb_attempt *attempt, uint32_t warnings) {
-    static uint64_t untrusted_ms, silent_ms, unknown_ms;
-    if (warnings & BH_WARNING_UNTRUSTED && mb_minute_passed(&untrusted_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    if (warnings & BH_WARNING_UNTRUSTED)
+        MB_LOG_RARELY(r, APLOG_WARNING,
                       "BH0416: the TLS handshake with %s failed: nothing was sent to it; LogLevel ssl:info "
                       "has mod_ssl's reason",
                       attempt->origin);
-    if (warnings & BH_WARNING_SILENT && mb_minute_passed(&silent_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    if (warnings & BH_WARNING_SILENT)
+        MB_LOG_RARELY(r, APLOG_WARNING,
                       "BH0412: %s is silent on a request, and shows no other sign of life: given up after %lu ms",
                       attempt->origin, (unsigned long)((attempt->shown.ended_us - attempt->shown.began_us) / 1000));
-    if (warnings & BH_WARNING_UNKNOWN && mb_minute_passed(&unknown_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    if (warnings & BH_WARNING_UNKNOWN)
+        MB_LOG_RARELY(r, APLOG_WARNING,
                       "BH0434: %s does not know this httpd as a server, and refuses its requests: it must hear the "
                       "announcements, and connections must come from an address that is announced",
                       attempt->origin);

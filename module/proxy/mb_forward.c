@@ -26,10 +26,9 @@ static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
 
 /* What mod_proxy says before it has a connection may be quiet, too. An error below 500 is the client's doing. */
 static void tell_unasked(request_rec *r, int result) {
-    static uint64_t next_ms;
-    if (result >= HTTP_INTERNAL_SERVER_ERROR && mb_minute_passed(&next_ms))
-        ap_log_rerror(
-            APLOG_MARK, APLOG_ERR, 0, r,
+    if (result >= HTTP_INTERNAL_SERVER_ERROR)
+        MB_LOG_RARELY(
+            r, APLOG_ERR,
             "BH0492: mod_proxy answers with %d and has asked no server; LogLevel proxy:info proxy_http:info has its "
             "reason",
             result);

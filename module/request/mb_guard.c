@@ -67,41 +67,21 @@ static void doubt(request_rec *r, mb_request *found) {
 }
 
 static void tell_stranger(request_rec *r) {
-    static uint64_t next_ms;
-    if (mb_vhost_networks(r->server)->nelts && !mb_sender_is_relayed(r) && mb_minute_passed(&next_ms))
-        ap_log_rerror(
-            APLOG_MARK, APLOG_WARNING, 0, r,
+    if (mb_vhost_networks(r->server)->nelts && !mb_sender_is_relayed(r))
+        MB_LOG_RARELY(
+            r, APLOG_WARNING,
             "BH0407: %s is outside AcceptStats and has sent the header %s: if it is a server of the cluster, its "
             "connections come from another address than it announces, which AcceptStats must name too",
             r->connection->client_ip, MB_GUARD_HEADER);
 }
 
-static void tell_forgery(request_rec *r, const char *why) {
-    static uint64_t next_ms;
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "BH0430: the header %s from %s is not believed: %s: answered with 503", MB_GUARD_HEADER,
-                      r->connection->client_ip, why);
-}
-
 static void tell_unknown(request_rec *r) {
-    static uint64_t next_ms;
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(
-            APLOG_MARK, APLOG_WARNING, 0, r,
-            "BH0432: %s is inside AcceptStats, has sent the header %s, and is not a known server: "
-            "answered with 503. A proxy or load balancer must remove that header; a server must announce this "
-            "address, or the cluster "
-            "needs a BackhandKey",
-            r->connection->client_ip, MB_GUARD_HEADER);
-}
-
-static void tell_no_address(request_rec *r) {
-    static uint64_t next_ms;
-    if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "BH0431: the header %s from %s holds no address: answered with 400", MB_GUARD_HEADER,
-                      r->connection->client_ip);
+    MB_LOG_RARELY(r, APLOG_WARNING,
+                  "BH0432: %s is inside AcceptStats, has sent the header %s, and is not a known server: "
+                  "answered with 503. A proxy or load balancer must remove that header; a server must announce this "
+                  "address, or the cluster "
+                  "needs a BackhandKey",
+                  r->connection->client_ip, MB_GUARD_HEADER);
 }
 
 /* The request is not served, and its error page is the client's, which is not known: it must not see what the sender
@@ -129,7 +109,8 @@ static int believe(request_rec *r, const bh_claim_t *said, mb_request *found) {
     found->from_peer = 1;
     if (mb_segment) bh_segment_forwarded(mb_segment);
     if (!said->has_address) {
-        tell_no_address(r);
+        MB_LOG_RARELY(r, APLOG_WARNING, "BH0431: the header %s from %s holds no address: answered with 400",
+                      MB_GUARD_HEADER, r->connection->client_ip);
         return refuse(r, HTTP_BAD_REQUEST);
     }
     r->useragent_addr = mb_address_for_apr(r->pool, &said->address);
@@ -147,7 +128,8 @@ static int check_claim(request_rec *r, mb_sender sender, const char *value, mb_r
     if (keys && (said.is_signed || !mb_key_is_optional(keys))) {
         const char *wrong = mb_claim_forgery(r, &said);
         if (!wrong) return believe(r, &said, found);
-        tell_forgery(r, wrong);
+        MB_LOG_RARELY(r, APLOG_WARNING, "BH0430: the header %s from %s is not believed: %s: answered with 503",
+                      MB_GUARD_HEADER, r->connection->client_ip, wrong);
     } else if (sender == MB_SENDER_SERVER) return believe(r, &said, found);
     else tell_unknown(r);
     return turn_away(r);
