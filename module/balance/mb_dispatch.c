@@ -53,7 +53,7 @@ static int give_up(mb_dispatch_state *about) {
  * as a server does that restarts. */
 static int is_kept_and_closed(const request_rec *r, const mb_attempt *attempt) {
     return attempt->result == HTTP_BAD_GATEWAY && !attempt->held && attempt->was_kept
-           && r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
+           && r->headers_out == attempt->before->headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
 /* Asks the core what the failure means for the request. */

@@ -41,13 +41,7 @@ int mb_attempt_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) !=
 int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
 
 /* What an answer changes in the request. */
-static mb_answer answer_in(const request_rec *r) {
-    return (mb_answer){r->status,        r->status_line,      r->headers_out,       r->trailers_out,
-                       r->content_type,  r->content_encoding, r->content_languages, r->no_cache,
-                       r->no_local_copy, r->sent_bodyct,      r->eos_sent,          r->mtime};
-}
-
-static void put_answer(request_rec *r, const mb_answer *answer) {
+static void put_answer(request_rec *r, const request_rec *answer) {
     r->status = answer->status;
     r->status_line = answer->status_line;
     r->headers_out = answer->headers_out;
@@ -63,7 +57,6 @@ static void put_answer(request_rec *r, const mb_answer *answer) {
 }
 
 void mb_attempt_begin(mb_attempt *attempt, request_rec *r) {
-    attempt->before = answer_in(r);
     apr_table_unset(r->notes, "proxy-error-override");
     apr_table_unset(r->notes, "proxy_timedout");
     attempt->filter = ap_add_output_filter_handle(answer_filter, attempt, r, r->connection);
@@ -80,14 +73,14 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r) {
 static int is_refusal(const mb_attempt *attempt, request_rec *r, int result) {
     if (result != HTTP_SERVICE_UNAVAILABLE) return 0;
     if (mb_scheme_is_http2(attempt->scheme)) return !mb_attempt_is_sent(r);
-    return r->headers_out == attempt->before.headers_out && !apr_table_get(r->notes, "proxy_timedout");
+    return r->headers_out == attempt->before->headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
 /* Too long a line, or no header at all: what mod_proxy calls 502 after it has read an answer. Another server would
  * answer the same. */
 static int is_unreadable(const mb_attempt *attempt, const request_rec *r, int result) {
     return result == HTTP_BAD_GATEWAY && !mb_scheme_is_http2(attempt->scheme)
-           && r->status_line != attempt->before.status_line && !mb_now.ended;
+           && r->status_line != attempt->before->status_line && !mb_now.ended;
 }
 
 static void tell_unreadable(request_rec *r) {
@@ -119,12 +112,12 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     }
     if (is_refusal(attempt, r, result)) return BH_OUTCOME_REFUSED;
     /* With ProxyErrorOverride its answer is not passed on. */
-    if (r->headers_out != attempt->before.headers_out && is_turned_away(r, result)) {
+    if (r->headers_out != attempt->before->headers_out && is_turned_away(r, result)) {
         attempt->shown.unknown = true;
         return mb_attempt_has_body(r) ? BH_OUTCOME_LOST : BH_OUTCOME_UNKNOWN;
     }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
-    int is_theirs = r->headers_out != attempt->before.headers_out && apr_table_get(r->notes, "proxy-error-override");
+    int is_theirs = r->headers_out != attempt->before->headers_out && apr_table_get(r->notes, "proxy-error-override");
     if (is_theirs && (!attempt->how.repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
     if (is_unreadable(attempt, r, result)) {
         attempt->shown.unreadable = true;
@@ -135,16 +128,16 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
 }
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
-    attempt->answer = answer_in(r);
-    put_answer(r, &attempt->before);
+    attempt->answer = apr_pmemdup(r->pool, r, sizeof *r);
+    put_answer(r, attempt->before);
     /* The one thing that mod_proxy adds to, where it replaces all others. */
     r->trailers_out = apr_table_make(r->pool, 1);
 }
 
 int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
-    put_answer(r, &attempt->answer);
+    put_answer(r, attempt->answer);
     r->eos_sent = 0;
-    mb_filters_answer(r, attempt->before.headers_out);
+    mb_filters_answer(r, attempt->before->headers_out);
     /* So that httpd leaves its Date and Server, as it does with others of mod_proxy's. */
     r->proxyreq = PROXYREQ_REVERSE;
     ap_pass_brigade(r->output_filters, attempt->held);
@@ -178,7 +171,7 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     mb_now.connects = 0;
     /* Filters that make pages of parts are of this type, and filters stand in the order of their types. */
     if (filter->next->frec->ftype < AP_FTYPE_CONTENT_SET) mb_guard_answered(r);
-    mb_filters_answer(r, attempt->before.headers_out);
+    mb_filters_answer(r, attempt->before->headers_out);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }

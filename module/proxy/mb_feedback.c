@@ -14,7 +14,7 @@ static int is_broken_off(const request_rec *r, int result) {
  * mod_proxy answers 500 without one. */
 static int is_unconnected(const request_rec *r, const mb_attempt *attempt, int *looked_up) {
     *looked_up = attempt->shown.outcome != BH_OUTCOME_ANSWERED && attempt->result == HTTP_INTERNAL_SERVER_ERROR
-                 && r->headers_out == attempt->before.headers_out;
+                 && r->headers_out == attempt->before->headers_out;
     return attempt->shown.outcome == BH_OUTCOME_REFUSED || *looked_up;
 }
 
@@ -61,7 +61,7 @@ void mb_feedback_report(request_rec *r, mb_attempt *attempt) {
     int is_error = attempt->result >= HTTP_INTERNAL_SERVER_ERROR, is_answered = shown->outcome == BH_OUTCOME_ANSWERED;
     shown->status = r->status;
     shown->complete = !is_error && !is_broken_off(r, attempt->result);
-    shown->client_failed = attempt->result > OK && !is_error && r->headers_out == attempt->before.headers_out;
+    shown->client_failed = attempt->result > OK && !is_error && r->headers_out == attempt->before->headers_out;
     if (!is_answered) shown->has_body = mb_attempt_has_body(r);
     if (shown->free) shown->asked = mb_asked(r);
     if (!(shown->untrusted && shown->outcome == BH_OUTCOME_REFUSED)) {

@@ -72,8 +72,11 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_scheme scheme = scheme_of(r, settings);
     int once = mb_scheme_is_http2(scheme) && !mb_attempt_is_safe(r);
     mb_route way;
-    *attempt = (mb_attempt){
-        .how = how, .server = facts, .scheme = scheme, .shown = {.id = id, .chain = settings->chain, .free = how.free}};
+    *attempt = (mb_attempt){.before = apr_pmemdup(r->pool, r, sizeof *r),
+                            .how = how,
+                            .server = facts,
+                            .scheme = scheme,
+                            .shown = {.id = id, .chain = settings->chain, .free = how.free}};
     /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
     if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {
         /* It has said why, and the server has nothing to do with it. */
@@ -106,7 +109,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     /* mod_proxy counts one more request where it keeps the client's connection. */
     r->connection->keepalives += old.keepalives;
     mb_feedback_report(r, attempt);
-    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, &old);
+    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, attempt->before, &old);
     /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a
      * signature. */
     else if (ap_is_HTTP_ERROR(attempt->result)) mb_prepare_undo_headers(r, &old);

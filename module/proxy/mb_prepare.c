@@ -62,14 +62,8 @@ static int is_by_proxy(request_rec *r) {
 }
 
 mb_before mb_prepare(request_rec *r, char *filename) {
-    mb_before old = {r->filename,
-                     r->handler,
-                     r->proxyreq,
-                     r->per_dir_config,
-                     apr_table_get(r->headers_in, FORWARDED_PROTO),
-                     apr_table_get(r->headers_in, "Host"),
-                     apr_table_get(r->headers_in, "Max-Forwards"),
-                     apr_table_get(r->notes, SOCKET_NOTE),
+    mb_before old = {apr_table_get(r->headers_in, FORWARDED_PROTO), apr_table_get(r->headers_in, "Host"),
+                     apr_table_get(r->headers_in, "Max-Forwards"), apr_table_get(r->notes, SOCKET_NOTE),
                      r->connection->keepalives};
     if (old.socket) apr_table_unset(r->notes, SOCKET_NOTE);
     r->filename = filename;
@@ -96,11 +90,11 @@ void mb_prepare_undo_headers(request_rec *r, const mb_before *old) {
     else apr_table_unset(r->headers_in, FORWARDED_PROTO);
 }
 
-void mb_prepare_undo(request_rec *r, const mb_before *old) {
-    r->filename = old->filename;
-    r->handler = old->handler;
-    r->proxyreq = old->proxyreq;
-    r->per_dir_config = old->per_dir_config;
+void mb_prepare_undo(request_rec *r, const request_rec *before, const mb_before *old) {
+    r->filename = before->filename;
+    r->handler = before->handler;
+    r->proxyreq = before->proxyreq;
+    r->per_dir_config = before->per_dir_config;
     if (old->socket) apr_table_setn(r->notes, SOCKET_NOTE, old->socket);
     mb_prepare_undo_headers(r, old);
 }

@@ -36,26 +36,10 @@ void mb_mod_proxy_register(apr_pool_t *pool);
 
 /* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
-/* What an answer changes in a request. */
-typedef struct mb_answer {
-    int status;
-    const char *status_line;
-    apr_table_t *headers_out;
-    apr_table_t *trailers_out;
-    const char *content_type;
-    const char *content_encoding;
-    apr_array_header_t *content_languages;
-    int no_cache;
-    int no_local_copy;
-    apr_off_t sent_bodyct;
-    int eos_sent;
-    apr_time_t mtime;
-} mb_answer;
-
 typedef struct mb_attempt {
-    mb_answer before;         /* the request without an answer */
-    mb_answer answer;         /* the one that was undone */
-    apr_bucket_brigade *held; /* the body of a 503 that has not gone to the client; NULL: there is none */
+    const request_rec *before; /* a copy of the request as it was: what mod_proxy changes is put back from there */
+    const request_rec *answer; /* the same with the answer that was undone */
+    apr_bucket_brigade *held;  /* the body of a 503 that has not gone to the client; NULL: there is none */
     ap_filter_t *filter;
     bh_next_attempt_t how;    /* what the core wants of it */
     int passed;               /* something has gone on to the client */
@@ -123,12 +107,8 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
-/* What mod_proxy looks at in the request, as it was before us. */
+/* What mod_proxy looks at beside the request's own fields, as it was before us. */
 typedef struct mb_before {
-    char *filename;
-    const char *handler;
-    int proxyreq;
-    ap_conf_vector_t *per_dir_config;
     const char *forwarded_proto;
     const char *host; /* mod_proxy_http2 takes it away */
     const char *max_forwards;
@@ -137,11 +117,12 @@ typedef struct mb_before {
     int keepalives;
 } mb_before;
 
-/* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Returns it as it was. */
+/* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Returns the rest as it was. */
 mb_before mb_prepare(request_rec *r, char *filename);
 /* The headers alone as they were, for an error page. */
 void mb_prepare_undo_headers(request_rec *r, const mb_before *old);
-void mb_prepare_undo(request_rec *r, const mb_before *old);
+/* before: a copy of the request. */
+void mb_prepare_undo(request_rec *r, const request_rec *before, const mb_before *old);
 
 /* ---- What an attempt shows about its server: mb_feedback.c ---- */
 
