@@ -185,8 +185,10 @@ endurance: deps all
 # FULL=1: every cell of the matrix of connections, and every size of symmetric clusters.
 bench: deps all
 	@scripts/deps haproxy
-	$(PYTHON) Tests/Bench/bench.py
-	$(PYTHON) Tests/Bench/Connections/connections.py $(if $(FULL),--full)
+	@# The second one runs if the first one fails, too.
+	failed=; $(PYTHON) Tests/Bench/bench.py || failed=cost; \
+	$(PYTHON) Tests/Bench/Connections/connections.py $(if $(FULL),--full) || failed="$$failed connections"; \
+	[ -z "$$failed" ] || { echo "bench: failed:" $$failed; exit 1; }
 
 # FULL=1: every contender, 30 s a cell, median of three. SCENARIO, CONTENDER: only these, with commas between them.
 bench-balance: deps all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so

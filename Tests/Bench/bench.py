@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from Bench.parts import run  # noqa: E402
 from harness import httpd as harness_httpd  # noqa: E402
 from harness import ports, processes  # noqa: E402
 from harness.announce import Announcement  # noqa: E402
@@ -386,9 +387,7 @@ def main(names):
     harness_httpd.START = 120  # valgrind starts slowly
     if not shutil.which("wrk") or not shutil.which("valgrind"):
         sys.exit("bench needs the Debian packages wrk and valgrind: make deps")
-    good = [PARTS[name]() for name in names or PARTS]
-    print(f"bench: {sum(good)} passed, {len(good) - sum(good)} failed")
-    return 0 if all(good) else 1
+    return run("bench", {name: PARTS[name] for name in names or PARTS})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from Bench.Connections.race import race  # noqa: E402
 from Bench.Connections.shared import shared  # noqa: E402
 from Bench.Connections.symmetric import symmetric  # noqa: E402
 from Bench.Connections.uneven import uneven  # noqa: E402
+from Bench.parts import run  # noqa: E402
 
 
 def setting(word):
@@ -41,7 +42,7 @@ def main():
     parser.add_argument("--before", help="a folder with an older mod_backhand.so, for race")
     words = parser.parse_args()
     parts = words.part or ["matrix", "balancers", "symmetric", "uneven", "shared"]
-    run = {
+    known = {
         "matrix": lambda: matrix(words.full, words.setting),
         "balancers": balancers,
         "symmetric": lambda: symmetric(words.full),
@@ -49,10 +50,7 @@ def main():
         "shared": shared,
         "race": lambda: race(words.seconds, words.before),
     }
-    good = {part: run[part]() for part in parts}
-    bad = [part for part, is_good in good.items() if is_good is False]
-    print(f"connections: {'not good: ' + ', '.join(bad) if bad else 'all good'}")
-    return 1 if bad else 0
+    return run("connections", {part: known[part] for part in parts})
 
 
 if __name__ == "__main__":

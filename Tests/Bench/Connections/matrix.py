@@ -12,6 +12,7 @@ from typing import NamedTuple
 from Bench.Connections.cell import Result, load
 from Bench.Connections.contenders import OURS, contenders
 from Bench.Connections.servers import Bench, release, servers_of
+from Bench.parts import attempt
 
 SERVERS = 3
 ROUNDS, SECONDS, WARM = 2, 1.7, 0.3
@@ -176,6 +177,6 @@ def matrix(full=False, wanted=()):
     for number, setting in enumerate(wanted or (ALL if full else SOME)):
         cells = cells_of(number, full or wanted)
         total += len(cells)
-        good += run_setting(setting, cells)
+        good += attempt(f"{setting}", lambda setting=setting, cells=cells: run_setting(setting, cells))
     print(f"{good} of {total} cells are good", flush=True)
     return good == total

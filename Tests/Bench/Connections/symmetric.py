@@ -8,6 +8,7 @@ are sent on, up to 50 %, and p99 at most 1.05.
 
 from Bench.Connections.cell import Result, load, pause
 from Bench.Connections.servers import CHILDREN, KEEPALIVE, TAKEN, Bench, release, size
+from Bench.parts import attempt
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -181,4 +182,5 @@ def symmetric(full=False):
         for thinks in (1, 4)
     ]
     some = [("prefork", 3, 4, 4), ("prefork", 6, 4, 4), ("prefork", 3, 16, 1), ("worker", 3, 4, 4)]
-    return all([scarce(*one) for one in (sizes if full else some)] + [event()])
+    parts = [(scarce, one) for one in (sizes if full else some)] + [(event, ())]
+    return all([attempt(f"{part.__name__} {one}", lambda part=part, one=one: part(*one)) for part, one in parts])
