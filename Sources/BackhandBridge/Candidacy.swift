@@ -48,10 +48,9 @@ public func bh_chain_decide(
 @c @implementation
 public func bh_redirect_make(
     _ format: UnsafePointer<CChar>?, _ server: UnsafePointer<bh_facts_t>?, _ asked: UnsafePointer<bh_visitor_t>?,
-    _ port: UInt16, _ tls: Bool,
     _ redirect: UnsafeMutablePointer<bh_redirect_t>?
 ) -> bh_status_t {
     guard let server, let asked, let redirect else { return BH_EINVAL }
-    makeRedirect(format: format, server: server, asked: asked.pointee, port: port, tls: tls, into: redirect)
+    makeRedirect(format: format, server: server, asked: asked.pointee, into: redirect)
     return BH_OK
 }

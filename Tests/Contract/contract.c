@@ -368,18 +368,19 @@ static void redirects(void) {
     bh_visitor_t client = {.host = "www.client1.com", .port = 80};
     bh_redirect_t to;
     CHECK(bh_address_parse("10.0.0.4", &server.address) == BH_OK);
-    CHECK(bh_redirect_make(NULL, NULL, &client, 80, false, &to) == BH_EINVAL);
-    CHECK(bh_redirect_make(NULL, &server, NULL, 80, false, &to) == BH_EINVAL);
-    CHECK(bh_redirect_make(NULL, &server, &client, 80, false, NULL) == BH_EINVAL);
-    CHECK(bh_redirect_make(NULL, &server, &client, 8080, false, &to) == BH_OK);
+    CHECK(bh_redirect_make(NULL, NULL, &client, &to) == BH_EINVAL);
+    CHECK(bh_redirect_make(NULL, &server, NULL, &to) == BH_EINVAL);
+    CHECK(bh_redirect_make(NULL, &server, &client, NULL) == BH_EINVAL);
+    CHECK(bh_redirect_make(NULL, &server, &client, &to) == BH_OK);
     CHECK(strcmp(to.origin, "http://10.0.0.4:8080") == 0 && !to.named && !to.asked && !to.leads_home);
-    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, 443, true, &to) == BH_OK);
+    client.tls = true, client.tls_port = 443;
+    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, &to) == BH_OK);
     CHECK(strcmp(to.origin, "https://www3.sanfran.client1.com") == 0 && to.named);
     client.host = "www.client1.com\r\n";
-    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, 443, true, &to) == BH_OK
-          && strcmp(to.origin, "https://10.0.0.4") == 0 && !to.named);
+    CHECK(bh_redirect_make("%-2S.%-2H", &server, &client, &to) == BH_OK && strcmp(to.origin, "https://10.0.0.4") == 0
+          && !to.named);
     client.host = NULL;
-    CHECK(bh_redirect_make("%-2H", &server, &client, 443, true, &to) == BH_OK && !to.named);
+    CHECK(bh_redirect_make("%-2H", &server, &client, &to) == BH_OK && !to.named);
 }
 
 /* What strangers send, in memory that is just as long, so that AddressSanitizer sees a byte too many. */

@@ -7,23 +7,11 @@
 
 #include "balance/mb_balance.h"
 
-static int is_tls(const char *scheme) { return strcmp(scheme, "https") == 0; }
-
-/* How a server is asked. */
-typedef struct way_in {
-    bool tls;
-    apr_port_t port;
-} way_in;
-
-/* Where BackhandScheme says that the announced port speaks TLS, it is asked there. Otherwise the scheme is the
- * client's: a server announces its plain port; for TLS all servers have one port, the one that the client has reached
- * here. ServerName https://name[:port] tells of TLS that ends before this httpd: then that port is what clients see. */
-static way_in choose_way_in(const request_rec *r, const bh_facts_t *facts) {
-    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    if (mb_scheme_is_tls((mb_scheme)settings->scheme)) return (way_in){true, facts->port};
-    if (!is_tls(ap_http_scheme(r))) return (way_in){false, facts->port};
-    if (!r->server->server_scheme) return (way_in){true, r->connection->local_addr->port};
-    return (way_in){true, r->server->port ? r->server->port : DEFAULT_HTTPS_PORT};
+/* For TLS all servers have one port, the one that the client has reached here. ServerName https://name[:port] tells of
+ * TLS that ends before this httpd: then that port is what clients see. */
+static apr_port_t tls_port_of(const request_rec *r) {
+    if (!r->server->server_scheme) return r->connection->local_addr->port;
+    return r->server->port ? r->server->port : DEFAULT_HTTPS_PORT;
 }
 
 /* Whether the client is on this machine, where a loopback address means what it means here. */
@@ -32,16 +20,17 @@ static bool is_client_here(const request_rec *r) {
     return mb_address_of(r->useragent_addr, &address) && bh_address_is_loopback(address);
 }
 
-static bh_visitor_t asked_by(const request_rec *r) {
-    bool tls = is_tls(ap_http_scheme(r));
-    apr_port_t port = r->parsed_uri.port_str ? r->parsed_uri.port : tls ? DEFAULT_HTTPS_PORT : DEFAULT_HTTP_PORT;
-    return (bh_visitor_t){.host = r->hostname, .port = port, .tls = tls, .here = is_client_here(r)};
-}
-
 static void choose(const request_rec *r, const char *format, const bh_facts_t *facts, bh_redirect_t *to) {
-    way_in in = choose_way_in(r, facts);
-    bh_visitor_t asked = asked_by(r);
-    bh_redirect_make(format, facts, &asked, in.port, in.tls, to);
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    bool tls = strcmp(ap_http_scheme(r), "https") == 0;
+    apr_port_t port = r->parsed_uri.port_str ? r->parsed_uri.port : tls ? DEFAULT_HTTPS_PORT : DEFAULT_HTTP_PORT;
+    bh_visitor_t asked = {.host = r->hostname,
+                          .port = port,
+                          .tls_port = tls_port_of(r),
+                          .tls = tls,
+                          .servers_tls = mb_scheme_is_tls((mb_scheme)settings->scheme),
+                          .here = is_client_here(r)};
+    bh_redirect_make(format, facts, &asked, to);
 }
 
 static void complain_of_name(request_rec *r, const char *format, const bh_facts_t *facts) {

@@ -10,9 +10,12 @@ public import CBackhand
 ///   also for what is not a name:
 ///   the name may come from the Host header.
 public func makeRedirect(
-    format: UnsafePointer<CChar>?, server: UnsafePointer<bh_facts_t>, asked: bh_visitor_t, port: UInt16, tls: Bool,
+    format: UnsafePointer<CChar>?, server: UnsafePointer<bh_facts_t>, asked: bh_visitor_t,
     into redirect: UnsafeMutablePointer<bh_redirect_t>
 ) {
+    // The scheme stays the client's, and a server announces its plain port, unless that speaks TLS.
+    let tls = asked.tls || asked.servers_tls
+    let port = asked.tls && !asked.servers_tls ? asked.tls_port : server.pointee.port
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(BH_NAME_SIZE)) { room in
         guard let start = room.baseAddress else { return }
         let isNamed = format.map { writeName($0, server, asked, room) } ?? false

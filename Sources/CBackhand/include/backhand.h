@@ -22,7 +22,7 @@
  *  10  http.h; bh_redirect_make instead of bh_name_expand
  *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
  *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond;
- *      bh_silence_after, bh_sources_find
+ *      bh_silence_after, bh_sources_find; bh_visitor_t: tls_port, servers_tls, in the place of arguments
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -250,8 +250,10 @@ uint32_t bh_sources_find(const bh_segment_t *_Nullable segment, uint32_t row, bh
 typedef struct bh_visitor {
     const char *_Nullable host; /* the Host header without port and brackets; NULL: none */
     uint16_t port;
+    uint16_t tls_port; /* where clients reach every server by TLS, if the announced port does not speak it */
     bool tls;
-    bool here; /* the client is on this machine, where a loopback address means what it means here */
+    bool servers_tls; /* the announced port speaks TLS (BackhandScheme) */
+    bool here;        /* the client is on this machine, where a loopback address means what it means here */
 } bh_visitor_t;
 
 /* Room for "https://", a host name or an address in brackets, a port and a NUL. */
@@ -270,8 +272,7 @@ static inline char *_Nonnull bh_redirect_origin_mutable(bh_redirect_t *_Nonnull 
  * NULL: the address is named. The address is also named where the format makes no host name that a client may be sent
  * to. */
 bh_status_t bh_redirect_make(const char *_Nullable format, const bh_facts_t *_Nullable server,
-                             const bh_visitor_t *_Nullable visitor, uint16_t port, bool tls,
-                             bh_redirect_t *_Nullable redirect);
+                             const bh_visitor_t *_Nullable visitor, bh_redirect_t *_Nullable redirect);
 
 /* ---- The segment ---- */
 

@@ -18,16 +18,17 @@ struct RedirectTargetTests {
     private func redirect(
         _ format: String? = nil, _ address: bh_address_t = web4, host: String? = "shop.test", asked: UInt16 = 80,
         askedTLS: Bool = false, here: Bool = false,
-        port: UInt16 = 80, tls: Bool = false
+        port: UInt16 = 80, tlsPort: UInt16 = 443, tls: Bool = false
     ) -> Result {
         var facts = bh_facts_t()
-        facts.address = address
+        (facts.address, facts.port) = (address, port)
         withUnsafeMutableBytes(of: &facts.hostname) { $0.copyBytes(from: "web4.farm.test".utf8) }
         var made = bh_redirect_t()
         withText(format) { format in
             withText(host) { host in
-                let client = bh_visitor_t(host: host, port: asked, tls: askedTLS, here: here)
-                makeRedirect(format: format, server: &facts, asked: client, port: port, tls: tls, into: &made)
+                let client = bh_visitor_t(
+                    host: host, port: asked, tls_port: tlsPort, tls: askedTLS, servers_tls: tls, here: here)
+                makeRedirect(format: format, server: &facts, asked: client, into: &made)
             }
         }
         return Result(
@@ -72,9 +73,17 @@ struct RedirectTargetTests {
     @Test func askedByNamePortAndScheme() {
         #expect(redirect("WEB4.shop.test", host: "web4.Shop.test").asked)
         #expect(!redirect("web4.shop.test", host: "web4.shop.test", asked: 81).asked)
-        #expect(!redirect("web4.shop.test", host: "web4.shop.test", askedTLS: true).asked)
-        #expect(
-            redirect("web4.shop.test", host: "web4.shop.test", asked: 443, askedTLS: true, port: 443, tls: true).asked)
+        #expect(!redirect("web4.shop.test", host: "web4.shop.test", tls: true).asked)
+        #expect(redirect("web4.shop.test", host: "web4.shop.test", asked: 443, askedTLS: true).asked)
+    }
+
+    @Test(
+        arguments: [
+            (false, false, "http://10.0.0.4:8080"), (true, false, "https://10.0.0.4:8443"),
+            (false, true, "https://10.0.0.4:8080"), (true, true, "https://10.0.0.4:8080"),
+        ])
+    func schemeAndPort(askedTLS: Bool, tls: Bool, origin: String) {
+        #expect(redirect(askedTLS: askedTLS, port: 8080, tlsPort: 8443, tls: tls).origin == origin)
     }
 
     @Test func leadsHome() {
