@@ -11,41 +11,31 @@
 
 #include "message/mb_message.h"
 
-#define DESTINATION "Destination"
-#define CONDITION "If"
-
 /* bh_dav_url, or bh_dav_tags. */
 typedef size_t change(const char *value, const char *host, bool tls, char *text, size_t size);
 
-/* What the header was; NULL: it has not changed. */
-static const char *change_header(request_rec *r, const char *name, change *with, bool tls) {
-    const char *old = apr_table_get(r->headers_in, name), *host;
-    if (!old || !(host = apr_table_get(r->headers_in, "Host"))) return NULL;
+static void change_header(request_rec *r, const char *name, change *with, bool tls) {
+    const char *old = apr_table_get(r->headers_in, name), *host = apr_table_get(r->headers_in, "Host");
     size_t size = with(old, host, tls, NULL, 0) + 1;
-    if (size == 1) return NULL;
+    if (size == 1) return;
     char *new = apr_palloc(r->pool, size);
     with(old, host, tls, new, size);
     apr_table_setn(r->headers_in, name, new);
-    return old;
 }
 
-static mb_dav rewrite_urls(request_rec *r, bool tls) {
-    return (mb_dav){change_header(r, DESTINATION, bh_dav_url, tls), change_header(r, CONDITION, bh_dav_tags, tls)};
+static void rewrite_urls(request_rec *r, bool tls) {
+    change_header(r, "Destination", bh_dav_url, tls);
+    change_header(r, "If", bh_dav_tags, tls);
 }
 
-mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme) {
-    if (r->method_number == M_GET) return (mb_dav){NULL, NULL}; /* and HEAD: most requests, and none of WebDAV's */
-    return rewrite_urls(r, mb_scheme_is_tls(scheme));
-}
-
-void mb_dav_end(request_rec *r, const mb_dav *before) {
-    if (before->destination) apr_table_setn(r->headers_in, DESTINATION, before->destination);
-    if (before->condition) apr_table_setn(r->headers_in, CONDITION, before->condition);
+void mb_dav_rename(request_rec *r, mb_scheme scheme) {
+    if (r->method_number != M_GET) /* and HEAD: most requests, and none of WebDAV's */
+        rewrite_urls(r, mb_scheme_is_tls(scheme));
 }
 
 static int name_as_we_do(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
-    if (kept && kept->from_peer) (void)rewrite_urls(r, strcmp(ap_http_scheme(r), "https") == 0);
+    if (kept && kept->from_peer) rewrite_urls(r, strcmp(ap_http_scheme(r), "https") == 0);
     return DECLINED;
 }
 

@@ -14,15 +14,8 @@ void mb_reverse(request_rec *r, const bh_facts_t *server, mb_scheme scheme);
 
 /* ---- WebDAV's URLs: mb_dav.c ---- */
 
-/* What was in Destination and If; NULL: nothing was changed there. */
-typedef struct mb_dav {
-    const char *destination;
-    const char *condition;
-} mb_dav;
 /* Before the request is sent on: names the site by the scheme that the server is asked with. */
-mb_dav mb_dav_begin(request_rec *r, mb_scheme scheme);
-/* The request as it was. */
-void mb_dav_end(request_rec *r, const mb_dav *before);
+void mb_dav_rename(request_rec *r, mb_scheme scheme);
 void mb_dav_register(apr_pool_t *pool);
 
 /* ---- Bodies that were read here: mb_form.c ---- */

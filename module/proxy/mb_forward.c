@@ -85,9 +85,10 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     }
     attempt->origin = way.origin;
     char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
-    mb_before old = mb_prepare(r, file);
-    mb_dav dav = mb_dav_begin(r, scheme);
+    int keepalives = r->connection->keepalives;
     mb_form_give_back(r);
+    const char *socket = mb_prepare(r, file);
+    mb_dav_rename(r, scheme);
     mb_attempt_begin(attempt, r);
     mb_now = (mb_exchange){.r = r,
                            .attempt = attempt,
@@ -101,18 +102,17 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     attempt->shown.untrusted = mb_now.untrusted;
     attempt->shown.silent = mb_now.gone;
     attempt->was_kept = !mb_now.connected;
-    mb_dav_end(r, &dav);
+    /* What follows, an error page, a local file or a log, finds the client's header: it must not take ours for a
+     * peer's, and shows no script a signature. */
+    r->headers_in = attempt->before->headers_in;
 
     attempt->shown.outcome = mb_attempt_end(attempt, r, result);
     /* This thread reads connections of others, too, when the request is gone. */
     mb_now = (mb_exchange){.r = NULL};
     /* mod_proxy counts one more request where it keeps the client's connection. */
-    r->connection->keepalives += old.keepalives;
+    r->connection->keepalives += keepalives;
     mb_feedback_report(r, attempt);
-    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, attempt->before, &old);
-    /* An error page begins with the headers of the request: it must not take ours for a peer's, and shows no script a
-     * signature. */
-    else if (ap_is_HTTP_ERROR(attempt->result)) mb_prepare_undo_headers(r, &old);
+    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, attempt->before, socket);
     mb_worker_release(&way);
     return attempt->shown.outcome;
 }

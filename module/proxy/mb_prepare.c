@@ -48,8 +48,8 @@ static void forget_keepalives(conn_rec *connection, int most) {
 }
 
 /* As mod_proxy's handler, which is passed by, does it. What is not a number goes on as it is: the server may mind. */
-static void count_down(request_rec *r, const char *text) {
-    int64_t most = r->method_number == M_OPTIONS ? bh_max_forwards(text) : 0;
+static void count_down(request_rec *r) {
+    int64_t most = bh_max_forwards(apr_table_get(r->headers_in, "Max-Forwards"));
     if (most)
         apr_table_setn(r->headers_in, "Max-Forwards",
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (apr_int64_t)(most - 1)));
@@ -61,40 +61,29 @@ static int is_by_proxy(request_rec *r) {
     return r->useragent_addr != r->connection->client_addr && !mb_sender_is_relayed(r);
 }
 
-mb_before mb_prepare(request_rec *r, char *filename) {
-    mb_before old = {apr_table_get(r->headers_in, FORWARDED_PROTO), apr_table_get(r->headers_in, "Host"),
-                     apr_table_get(r->headers_in, "Max-Forwards"), apr_table_get(r->notes, SOCKET_NOTE),
-                     r->connection->keepalives};
-    if (old.socket) apr_table_unset(r->notes, SOCKET_NOTE);
+const char *mb_prepare(request_rec *r, char *filename) {
+    const char *socket = apr_table_get(r->notes, SOCKET_NOTE);
+    if (socket) apr_table_unset(r->notes, SOCKET_NOTE);
     r->filename = filename;
     r->handler = "proxy-server";
     r->proxyreq = PROXYREQ_REVERSE;
     r->per_dir_config = preserving_host(r);
     forget_keepalives(r->connection, r->server->keep_alive_max);
+    r->headers_in = apr_table_copy(r->pool, r->headers_in);
     protect(r, "Connection");
     protect(r, "Proxy-Connection");
     apr_table_setn(r->headers_in, MB_GUARD_HEADER, mb_guard_value(r));
     mb_guard_count_hop(r);
-    if (old.max_forwards) count_down(r, old.max_forwards);
+    if (r->method_number == M_OPTIONS) count_down(r);
     if (strcmp(ap_http_scheme(r), "https") == 0) apr_table_setn(r->headers_in, FORWARDED_PROTO, "https");
-    else if (old.forwarded_proto && !is_by_proxy(r)) apr_table_unset(r->headers_in, FORWARDED_PROTO);
-    return old;
+    else if (!is_by_proxy(r)) apr_table_unset(r->headers_in, FORWARDED_PROTO);
+    return socket;
 }
 
-void mb_prepare_undo_headers(request_rec *r, const mb_before *old) {
-    apr_table_unset(r->headers_in, MB_GUARD_HEADER);
-    apr_table_unset(r->headers_in, MB_HOPS_HEADER);
-    if (old->host) apr_table_setn(r->headers_in, "Host", old->host);
-    if (old->max_forwards) apr_table_setn(r->headers_in, "Max-Forwards", old->max_forwards);
-    if (old->forwarded_proto) apr_table_setn(r->headers_in, FORWARDED_PROTO, old->forwarded_proto);
-    else apr_table_unset(r->headers_in, FORWARDED_PROTO);
-}
-
-void mb_prepare_undo(request_rec *r, const request_rec *before, const mb_before *old) {
+void mb_prepare_undo(request_rec *r, const request_rec *before, const char *socket) {
     r->filename = before->filename;
     r->handler = before->handler;
     r->proxyreq = before->proxyreq;
     r->per_dir_config = before->per_dir_config;
-    if (old->socket) apr_table_setn(r->notes, SOCKET_NOTE, old->socket);
-    mb_prepare_undo_headers(r, old);
+    if (socket) apr_table_setn(r->notes, SOCKET_NOTE, socket);
 }

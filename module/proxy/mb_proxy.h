@@ -107,22 +107,11 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
-/* What mod_proxy looks at beside the request's own fields, as it was before us. */
-typedef struct mb_before {
-    const char *forwarded_proto;
-    const char *host; /* mod_proxy_http2 takes it away */
-    const char *max_forwards;
-    /* the local application's that a [P] names; a connection to a server must not become one to it */
-    const char *socket;
-    int keepalives;
-} mb_before;
-
-/* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Returns the rest as it was. */
-mb_before mb_prepare(request_rec *r, char *filename);
-/* The headers alone as they were, for an error page. */
-void mb_prepare_undo_headers(request_rec *r, const mb_before *old);
+/* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Its header is then a copy. Returns the
+ * local application's socket that a [P] names, which a connection to a server must not become one to; NULL: none. */
+const char *mb_prepare(request_rec *r, char *filename);
 /* before: a copy of the request. */
-void mb_prepare_undo(request_rec *r, const request_rec *before, const mb_before *old);
+void mb_prepare_undo(request_rec *r, const request_rec *before, const char *socket);
 
 /* ---- What an attempt shows about its server: mb_feedback.c ---- */
 
