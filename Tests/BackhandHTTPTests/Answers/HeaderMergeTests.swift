@@ -6,7 +6,7 @@ import Testing
 @testable import BackhandHTTP
 
 /// A header in memory, and one that collects what is added.
-private final class Header {
+final class Header {
     private let texts: [(TextOfC, TextOfC)]
     private let memory: UnsafeMutableBufferPointer<bh_field_t>
     private var rooms: [UnsafeMutablePointer<CChar>] = []
