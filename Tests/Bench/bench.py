@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from Bench.parts import run  # noqa: E402
 from harness import httpd as harness_httpd  # noqa: E402
-from harness import ports, processes  # noqa: E402
+from harness import ports, sockets  # noqa: E402
 from harness.announce import Announcement  # noqa: E402
 from harness.httpd import BINARY, BUILD, Httpd  # noqa: E402
 from harness.stage import Stage  # noqa: E402
@@ -102,7 +102,7 @@ class Counted(Httpd):
 
     def _is_up(self, before):
         # With -X httpd does not say that it is ready; a connection waits until it is.
-        return processes.is_listening(self.address, self.port)
+        return sockets.is_listening(self.address, self.port)
 
     def instructions(self, pid):
         """What callgrind says at the end; its file could not be written after the change of user."""

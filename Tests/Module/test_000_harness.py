@@ -10,7 +10,7 @@ import textwrap
 import time
 
 import pytest
-from harness import announce, client, errorlog, httpd, ports, processes
+from harness import announce, client, errorlog, httpd, ports, processes, sockets
 from harness.client import Step, Trace
 from harness.wait import Late, wait_for
 
@@ -25,7 +25,7 @@ def test_serves_and_leaves_nothing(stage, mpm):
     assert server.pid in pids and len(pids) > 1
     server.stop()
     assert not {process.pid for process in processes.processes()} & set(pids)
-    assert not processes.is_listening(server.address, server.port)
+    assert not sockets.is_listening(server.address, server.port)
 
 
 def test_graceful_and_hard_restart(stage, mpm):

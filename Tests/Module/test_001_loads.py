@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+from harness import sockets
 from harness.httpd import BUILD
 from harness.stage import CLUSTER
 
@@ -68,10 +69,8 @@ def test_the_moderator_does_not_hold_what_clients_use(stage, mpm):
     pid = server.moderator()
     server.knows()
     inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-    listening = {
-        f"socket:[{fields[9]}]" for fields in map(str.split, open("/proc/net/tcp", encoding="ascii").readlines()[1:])
-    }
-    assert not inodes & listening
+    listening = {f"socket:[{one.inode}]" for one in sockets.sockets(sockets.LISTEN, server.port)}
+    assert listening and not inodes & listening
     # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait
     # for the next moderator.
     assert len(inodes) < 16

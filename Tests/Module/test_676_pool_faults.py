@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from harness import modules
+from harness import modules, sockets
 from harness.announce import FREE, WORKER
 from harness.backend import Reply
 from harness.front import announcement_of, front_of, row
@@ -248,10 +248,7 @@ def test_a_child_that_hangs_delays_no_other(stage):
 
 def connected(front, backend):
     """The children that have a TCP connection to the backend."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        inodes = {
-            f"socket:[{fields[9]}]" for fields in map(str.split, table) if fields[2].endswith(f":{backend.port:04X}")
-        }
+    inodes = {f"socket:[{one.inode}]" for one in sockets.sockets(sockets.ESTABLISHED) if one.remote[1] == backend.port}
     return [pid for pid in front.children() if inodes & {readlink(one.path) for one in os.scandir(f"/proc/{pid}/fd")}]
 
 

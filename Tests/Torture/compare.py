@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import client, ports, processes  # noqa: E402
+from harness import client, ports, processes, sockets  # noqa: E402
 from harness.httpd import RUNNING  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
 from harness.wait import Late, wait_for  # noqa: E402
@@ -131,7 +131,7 @@ class HAProxy:
             stderr=self.log,
             preexec_fn=processes.end_with_parent,
         )
-        wait_for(lambda: processes.is_listening(self.address, self.port), 15, "HAProxy to start")
+        wait_for(lambda: sockets.is_listening(self.address, self.port), 15, "HAProxy to start")
 
     def close(self):
         self.process.terminate()

@@ -18,7 +18,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from . import client, ports, processes, status
+from . import client, ports, processes, sockets, status
 from .errorlog import ErrorLog
 from .wait import Late, wait_for
 
@@ -297,7 +297,7 @@ class Httpd:
         return self
 
     def _is_up(self, before):
-        return self.log.count(RUNNING) > before and processes.is_listening(self.listen, self.port)
+        return self.log.count(RUNNING) > before and sockets.is_listening(self.listen, self.port)
 
     def restart(self, how=signal.SIGUSR1, wait=True):
         """Restarts: SIGUSR1 graceful, SIGHUP at once."""
@@ -327,7 +327,7 @@ class Httpd:
         try:
             if clean:
                 wait_for(
-                    lambda: not self.processes(thorough=True),
+                    lambda: not (self.processes() or self.processes(thorough=True)),
                     3,
                     "all processes to end",
                     show=lambda: self.processes(thorough=True),
@@ -337,14 +337,14 @@ class Httpd:
         finally:
             self.end_everything()
 
-        def sockets():
+        def still_open():
             with self._there():
-                taken = [self.id] if processes.is_listening(self.listen, self.port) else []
+                taken = [self.id] if sockets.is_listening(self.listen, self.port) else []
                 return processes.unix_sockets(self.root) + taken
 
         try:
             # The kernel closes a killed process's sockets a moment after the process is gone.
-            wait_for(lambda: not sockets(), 2, "all sockets to close", show=sockets)
+            wait_for(lambda: not still_open(), 2, "all sockets to close", show=still_open)
         except Late as late:
             raise Leftover(f"{self}: {late}") from None
 
@@ -393,7 +393,7 @@ class Httpd:
             process
             for process in processes.processes()
             if self.pid in (process.pid, process.parent, process.session)
-            or (thorough and processes.has_environment(process.pid, self.mark))
+            or (thorough and processes.has_environment(process, self.mark))
         ]
 
     def moderators(self):

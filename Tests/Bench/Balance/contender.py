@@ -3,7 +3,7 @@
 
 import subprocess
 
-from harness import ports, processes
+from harness import ports, processes, sockets
 from harness.wait import wait_for
 
 BALANCERS = "127.0.20"
@@ -76,7 +76,7 @@ class Programs(Contender):
             found.append((host, port, path))
         for host, port, path in found:
             wait_for(
-                lambda host=host, port=port: processes.is_listening(host, port),
+                lambda host=host, port=port: sockets.is_listening(host, port),
                 10,
                 f"{self.name} to listen",
                 show=path.read_text,

@@ -5,7 +5,7 @@ HAProxy, likewise."""
 import subprocess
 
 from Bench.Connections.servers import TAKEN
-from harness import ports, processes
+from harness import ports, processes, sockets
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -113,7 +113,7 @@ class HAProxy:
             found.append((address, port))
         for address, port in found:
             wait_for(
-                lambda address=address, port=port: processes.is_listening(address, port), 10, f"{self.name} to listen"
+                lambda address=address, port=port: sockets.is_listening(address, port), 10, f"{self.name} to listen"
             )
         return [f"{address}:{port}" for address, port in found]
 

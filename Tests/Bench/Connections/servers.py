@@ -3,9 +3,9 @@
 
 import subprocess
 import time
-from pathlib import Path
 
 from Bench.Connections.cell import HERE, pause
+from harness import sockets
 from harness.httpd import BUILD
 from harness.stage import CLUSTER_OF_9, Stage
 
@@ -55,15 +55,10 @@ def servers_of(stage, mpm, workers, count):
     return found
 
 
-def _hex(server):
-    return "".join(f"{int(part):02X}" for part in reversed(server.address.split("."))) + f":{server.port:04X}"
-
-
 def connections(servers):
     """Open connections at these servers."""
-    names = {_hex(server) for server in servers}
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return sum(row[1] in names and row[3] == "01" for row in rows)
+    ends = {(server.address, server.port) for server in servers}
+    return sum(one.local in ends for one in sockets.sockets(sockets.ESTABLISHED))
 
 
 def release(servers):
