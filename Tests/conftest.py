@@ -35,8 +35,10 @@ def _stage(request):
     try:
         yield stage
     finally:
-        stage.close()
-        _stages.remove(stage)
+        try:
+            stage.close()
+        finally:
+            _stages.remove(stage)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,9 @@
 
 import datetime
 import math
+import os
 import re
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +62,12 @@ class Line(NamedTuple):
     pid: int
     text: str
     whole: str
-    when: float = 0.0
-    """Seconds since 1970."""
+    time: str = ""
+
+    @property
+    def when(self):
+        """Seconds since 1970."""
+        return datetime.datetime.strptime(self.time, "%a %b %d %H:%M:%S.%f %Y").timestamp()
 
     @property
     def is_grave(self):
@@ -81,20 +87,49 @@ def parse(whole):
     found = _LINE.fullmatch(whole)
     if not found or found["level"] not in LEVELS:
         return Line("raw", "", 0, whole, whole)
-    when = datetime.datetime.strptime(found["time"], "%a %b %d %H:%M:%S.%f %Y").timestamp()
-    return Line(found["level"], found["module"], int(found["pid"]), found["text"], whole, when)
+    return Line(found["level"], found["module"], int(found["pid"]), found["text"], whole, found["time"])
 
 
 class LogFailure(AssertionError):
     """The log holds a line that nobody named, or lacks one that was."""
 
 
+class File:
+    """A file of log lines that grows: each complete line is read and parsed once."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._lines, self._read, self._inode, self._lock = [], 0, None, threading.Lock()
+
+    def lines(self):
+        """All complete lines so far; none if there is no such file. Another file in its place is read wholly."""
+        with self._lock:
+            try:
+                with open(self.path, "rb") as file:
+                    self._take(file)
+            except FileNotFoundError:
+                self._lines, self._read = [], 0
+            return self._lines[:]
+
+    def _take(self, file):
+        status = os.fstat(file.fileno())
+        if status.st_ino != self._inode or status.st_size < self._read:
+            self._lines, self._read, self._inode = [], 0, status.st_ino
+        file.seek(self._read)
+        new = file.read()
+        # A line that is still being written belongs to the next look.
+        new = new[: new.rfind(b"\n") + 1]
+        self._read += len(new)
+        self._lines += [parse(line) for line in new.decode(errors="replace").splitlines() if line.strip()]
+
+
 class ErrorLog:
-    """One httpd's error log and stderr, read from where the last check ended."""
+    """One httpd's error log and stderr, checked from where the last check ended."""
 
     def __init__(self, *paths):
         self.paths = [Path(path) for path in paths]
-        self._checked = dict.fromkeys(self.paths, 0)
+        self._files = [File(path) for path in paths]
+        self._checked = [0 for _ in paths]
         self._needed = []
         self._allowed = []
         self._always = []
@@ -115,11 +150,8 @@ class ErrorLog:
 
     def lines(self, containing=""):
         """All lines so far that contain the regular expression."""
-        found = []
-        for path in self.paths:
-            text = path.read_text(errors="replace") if path.exists() else ""
-            found += [parse(line) for line in text.splitlines() if line.strip()]
-        return [line for line in found if re.search(containing, line.whole)]
+        wanted = re.compile(containing)
+        return [line for file in self._files for line in file.lines() if wanted.search(line.whole)]
 
     def ending(self):
         """From now on until httpd says that they have ended, its children are ended, not gracefully.
@@ -133,6 +165,8 @@ class ErrorLog:
 
     def _without_endings(self, lines):
         """Leaves out what that race does to children that were being ended."""
+        if not any(line.may_be_ending for line in lines):
+            return lines
         ends = [line.when for line in self.lines() if re.match("AH0049[14]: ", line.text)]
         spans = [(begin, next((end for end in ends if end >= begin), math.inf)) for begin in self._endings]
         return [
@@ -160,16 +194,10 @@ class ErrorLog:
     def check(self):
         """Raises LogFailure for what came since the last check; then forgets what was expected."""
         new = []
-        for path in self.paths:
-            if not path.exists():
-                continue
-            with open(path, "rb") as file:
-                file.seek(self._checked[path])
-                text = file.read()
-            # A line that is still being written belongs to the next check.
-            text = text[: text.rfind(b"\n") + 1]
-            self._checked[path] += len(text)
-            new += [parse(line) for line in text.decode(errors="replace").splitlines() if line.strip()]
+        for number, file in enumerate(self._files):
+            lines = file.lines()
+            new += lines[self._checked[number] :]
+            self._checked[number] = len(lines)
         needed, allowed = self._needed, [*self._needed, *self._allowed, *self._always, *KNOWN]
         self._needed, self._allowed = [], []
         problems = [
