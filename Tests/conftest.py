@@ -12,6 +12,30 @@ _stages = []
 # What measures times.
 MEASURING = ("test_257_chains.py", "test_421_floods.py")
 
+# Files that take more than half a minute, the longest first: one that begins last is waited for by everything else.
+LONGEST = (
+    "test_580_child_ends.py",
+    "test_402_why.py",
+    "test_311_gone_servers.py",
+    "test_hosts.py",
+    "test_401_news.py",
+    "test_networks.py",
+    "test_582_many_moderators.py",
+    "test_670_connections.py",
+    "test_435_balance.py",
+    "test_800_install.py",
+    "test_121_newer_httpd.py",
+    "test_needs.py",
+    "test_317_classes.py",
+    "test_550_moderator_faults.py",
+    "test_900_demo.py",
+    "test_560_restarts_under_load.py",
+    "test_676_pool_faults.py",
+    "test_decision.py",
+    "test_422_first_key.py",
+    "test_590_no_fork.py",
+)
+
 
 def pytest_configure(config):
     if not (BUILD / "mod_backhand.so").exists():
@@ -26,6 +50,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
         if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 def _stage(request):

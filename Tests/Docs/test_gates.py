@@ -2,10 +2,14 @@
 """A check that cannot fail is not one: a broken part makes scripts/check fail."""
 
 import os
+import shutil
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from Docs.repository import ROOT
+from harness.wait import wait_for
 
 SWIFT = """#!/bin/sh
 [ "$1" = build ] || { echo "✘ Test broken() failed"; exit 1; }
@@ -94,3 +98,66 @@ def test_fuzzing_links_with_the_compiler_beside_swift(tmp_path):
 def test_an_unknown_part(tmp_path):
     result = check(tmp_path, "unit", "all")
     assert result.returncode == 2 and result.stderr == "check: no part is called 'all'\n" and result.stdout == ""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_check_leaves_nothing(tmp_path, how):
+    (tmp_path / "swift").write_text('#!/bin/sh\necho $$ > "$SAID.new" && mv "$SAID.new" "$SAID"\nexec sleep 60\n')
+    (tmp_path / "swift").chmod(0o755)
+    said = tmp_path / "said"
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "CHECK_LOGS": str(tmp_path / "logs"),
+        "SAID": str(said),
+    }
+    # A shell can only catch what it does not ignore from its start.
+    running = subprocess.Popen(
+        ["scripts/check", "unit"], cwd=ROOT, env=environment, preexec_fn=lambda: signal.signal(how, signal.SIG_DFL)
+    )
+    wait_for(said.exists, 10, "swift to run")
+    running.send_signal(how)
+    assert running.wait(10) == 128 + how
+    wait_for(lambda: not Path("/proc", said.read_text().strip()).exists(), 5, "swift to end")
+
+
+# Each of these ends when the other has come far enough.
+FUZZER = """#!/bin/sh
+for _ in $(seq 100); do [ ! -e "$SAID.begun" ] || exit 0; sleep 0.1; done
+exit 1
+"""
+PATIENT = """#!/bin/sh
+: > "$SAID.begun"
+for _ in $(seq 100); do ! grep -q Fuzzing "$SAID" || exec echo "1 passed"; sleep 0.1; done
+exit 1
+"""
+
+
+def test_two_lanes_and_the_smallest_are_told_first(tmp_path):
+    """Without a name all parts run: the small ones are told while the long ones still run, and `alone` comes last."""
+    good = "#!/bin/sh\nexit 0\n"
+    compiler = '#!/bin/sh\nprintf "#!/bin/sh\\n" > build/contract && chmod +x build/contract\n'
+    programs = {"scripts/format": good, "scripts/fuzz": FUZZER, "swift": good, "cc": compiler, "python": PATIENT}
+    for name, text in programs.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    (tmp_path / "Tests").mkdir()
+    shutil.copy(ROOT / "scripts/check", tmp_path / "scripts/check")
+    said = tmp_path / "said"
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PYTHON": f"{tmp_path}/python",
+        "CC": "cc",
+        "SAID": str(said),
+    }
+    with open(said, "wb") as out:
+        result = subprocess.run(
+            ["scripts/check"], cwd=tmp_path, stdout=out, stderr=subprocess.STDOUT, check=False, env=environment
+        )
+    titles = [line.split(":")[0] for line in said.read_text().splitlines() if line.startswith("== ")]
+    assert (result.returncode, len(titles)) == (0, 7), said.read_text()
+    assert titles[:4] == ["== Form", "== Swift", "== C", "== Fuzzing"]
+    assert said.read_text().endswith("== Python: what needs the machine for itself\n1 passed\n")
