@@ -113,6 +113,7 @@ final class FakeTable {
         var request = bh_request_t()
         request.now_ms = now
         request.seed = seed
+        request.repeatable = true
         return request
     }
 
@@ -130,7 +131,7 @@ final class FakeTable {
         _ chain: Chain, seed: UInt64 = 1, now: UInt64 = FakeTable.now, size: Int? = nil,
         context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [],
         own: UInt32 = 0, number: UInt32 = 0,
-        accepted: [bh_network_t] = [], once: Bool = false,
+        accepted: [bh_network_t] = [], repeatable: Bool = true,
         idle: (@convention(c) (UInt32) -> UInt32)? = nil
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
@@ -143,7 +144,7 @@ final class FakeTable {
                 request.tried_count = UInt32(tried.count)
                 request.self_id = own
                 request.chain = number
-                request.once = once
+                request.repeatable = repeatable
                 request.idle_workers = idle
                 return accepted.withUnsafeBufferPointer { accepted in
                     request.accepted = accepted.baseAddress

@@ -99,7 +99,7 @@ int main(int count, char **arguments) {
     double began = now_us();
     counting = 1;
     for (unsigned i = 0; i < times; i++) {
-        bh_request_t request = {.now_ms = NOW, .seed = i, .slow_start_ms = 10000};
+        bh_request_t request = {.now_ms = NOW, .seed = i, .slow_start_ms = 10000, .repeatable = true};
         bh_decision_t decision;
         if (bh_chain_decide(segment, chain, steps, &request, workspace, size, &decision) != BH_OK) return 2;
         picked += (unsigned long)decision.servers[0].id;

@@ -297,7 +297,7 @@ static void children_of_noise(void) {
 static void decisions(void) {
     bh_step_t chain[3];
     bh_decision_t decision = {0};
-    bh_request_t request = {.now_ms = NOW, .seed = 42, .context = segment};
+    bh_request_t request = {.now_ms = NOW, .seed = 42, .context = segment, .repeatable = true};
     steps(chain);
     row(0, 3000, NOW);
     row(1, 1000, NOW);

@@ -46,7 +46,7 @@ def test_errors_repel(mpm_stage, module_mpm):
 
 def test_who_announces_errors_gets_nothing_at_first(mpm_stage, module_mpm):
     front, (bad, good) = farm(mpm_stage, module_mpm, [500, 200], [500_000, 499_999])
-    # One in 64 that may be repeated looks all the same.
+    # One repeatable request in 64 probes nevertheless.
     for _ in range(5):
         answer = front.get("/", method="POST", body=b"x")
         assert answer.status == 200 and answer.trace.server == good.id and answer.trace.left[-1] == ("byHealth", 1), (

@@ -107,7 +107,7 @@ def test_without_announcements_it_is_left(stage, pair):
 
 
 def test_one_that_leaves_may_finish(stage, mpm):
-    """What can be done again goes elsewhere; what cannot ends in peace."""
+    """Repeatable requests go elsewhere; others end in peace."""
     leaving = stage.backend("127.0.9.2", reply=lambda request: Reply(body=b"finished", delay=10))
     other = stage.backend("127.0.9.3")
     front = stage.httpd(CHAIN, mpm=mpm)

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What a client notices when the server that was chosen fails: nothing, where the request may be done again; never
+"""What a client notices when the server that was chosen fails: nothing, where the request is repeatable; never
 twice, where not."""
 
 import http.client
@@ -166,8 +166,8 @@ def test_a_stale_connection_is_not_noticed(stage, mpm):
 
 
 @pytest.mark.parametrize("fault", ["reset", "503"])
-def test_unsafe_requests_keep_away_from_what_fails(stage, fault):
-    """Whether it works again is found out by requests that may be repeated, one a second; four good answers in a row
+def test_requests_that_are_not_repeatable_keep_away_from_what_fails(stage, fault):
+    """Repeatable requests find out whether it works again, one a second; four good answers in a row
     tell."""
     pair = Pair(stage, FAULTS[fault])
     assert [pair.front.get("/").text for _ in range(3)] == [pair.good.id] * 3

@@ -300,7 +300,7 @@ def test_the_next_candidate_takes_what_one_turns_away(stage, method, override):
     for _ in range(6):
         answer = front.get("/", method=method)
         assert (answer.status, answer.text, answer.header("Backhand-Refused")) == (200, kind.id, None)
-    # What cannot be sent twice is not risked with it again.
+    # What is not repeatable is not risked with it again.
     assert len(stern.requests) == (6 if method in ("GET", "DELETE") else 1) and len(kind.requests) == 6
     row = front.status().servers[stern.id]
     assert (row["failed"], row["backoff_ms"]) == (0, 0)

@@ -355,7 +355,7 @@ class Failures:
 
 
 @pytest.mark.parametrize("reaction", REACTIONS + ("say_503",))
-def test_what_is_safe_goes_to_the_next(stage, reaction):
+def test_repeatable_requests_go_to_the_next_server(stage, reaction):
     failures = Failures(stage, reaction)
     answer = failures.front.get("/cgi-bin/echo", headers={"Host": "shop.test"})
     assert answer.status == 200 and "host=shop.test " in answer.text

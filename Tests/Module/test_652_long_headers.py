@@ -175,7 +175,7 @@ def test_a_status_line_that_is_too_long(servers):
     ids=["in a line", "between lines", "in a long line", "silent"],
 )
 def test_a_connection_that_ends_in_the_header_is_a_failure(servers, mpm, broken):
-    """The next server has the request, where it may be repeated."""
+    """The next server has the request, where it is repeatable."""
     pair = servers(lambda number: broken if number == 2 else answer_with(b"X-A: b"), mpm=mpm)
     assert pair.front.get("/").text == "body"
     assert pair.asked == [2, 3]

@@ -38,7 +38,7 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
                             .tried = tried,
                             .tried_count = tried_count,
                             .chain = settings->chain,
-                            .once = !mb_attempt_is_safe(r)};
+                            .repeatable = mb_attempt_is_repeatable(r)};
     request.slow_start_ms =
         1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     /* With BackhandSelfRedirect what is served here takes a second worker of ours. */

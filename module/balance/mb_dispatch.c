@@ -172,7 +172,7 @@ int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *dec
     bh_retry_t retry;
     mb_dispatch_state about = {.r = r, .settings = settings, .decision = decision, .retry = &retry, .walked = walked};
     /* What was decided before the walk may be about other headers: modules change them in later phases. */
-    begin_retry(&retry, settings, walked ? !decision->once : mb_attempt_is_safe(r));
+    begin_retry(&retry, settings, walked ? decision->repeatable : mb_attempt_is_repeatable(r));
     mb_worker_sweep(decision->decided_ms);
     return take_actions(&about);
 }
@@ -181,7 +181,7 @@ int mb_dispatch_home(request_rec *r, const mb_directory *settings) {
     bh_retry_t retry;
     bh_decision_t decision = {0};
     mb_dispatch_state about = {.r = r, .settings = settings, .decision = &decision, .retry = &retry, .walked = 1};
-    begin_retry(&retry, settings, mb_attempt_is_safe(r));
+    begin_retry(&retry, settings, mb_attempt_is_repeatable(r));
     bh_retry_end_rounds(&retry);
     return take_actions(&about);
 }

@@ -38,7 +38,7 @@ int mb_attempt_has_body(request_rec *r) {
 int mb_attempt_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) != NULL; }
 
 /* A body is gone with the first attempt that was given it. */
-int mb_attempt_is_safe(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
+int mb_attempt_is_repeatable(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
 
 /* What an answer changes in the request. */
 static void put_answer(request_rec *r, const request_rec *answer) {

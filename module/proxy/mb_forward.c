@@ -70,15 +70,16 @@ static char *proxy_name(request_rec *r, const char *origin) {
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
                         bh_next_attempt_t how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
-    int once = mb_scheme_is_http2(scheme) && !mb_attempt_is_safe(r);
+    int repeatable = mb_attempt_is_repeatable(r);
+    /* With HTTP/2, what is not repeatable goes over a connection that mb_handshake.c sees. */
+    int fresh = how.fresh || (mb_scheme_is_http2(scheme) && !repeatable);
     mb_route way;
     *attempt = (mb_attempt){.before = apr_pmemdup(r->pool, r, sizeof *r),
                             .how = how,
                             .server = facts,
                             .scheme = scheme,
                             .shown = {.id = id, .chain = settings->chain, .free = how.free}};
-    /* Without a pool, what must be sent once goes over a connection that mb_handshake.c sees. */
-    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, once || how.fresh), &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, fresh), &way)) {
         /* It has said why, and the server has nothing to do with it. */
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;
@@ -92,8 +93,8 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_attempt_begin(attempt, r);
     mb_now = (mb_exchange){.r = r,
                            .attempt = attempt,
-                           .once = once,
-                           .has_body = !how.repeatable && !mb_attempt_is_safe(r),
+                           .repeatable = repeatable,
+                           .has_body = !how.repeatable && !repeatable,
                            .connects = 1,
                            .learns = !facts->keepalive_ms,
                            .ended = 1};

@@ -45,7 +45,8 @@ static int finish_connection(conn_rec *c, void *socket) {
     if (!mb_scheme_is_http2(scheme)) mb_response_watch(c, scheme == MB_HTTP ? socket : NULL);
     mb_silence_watch(c, socket, scheme == MB_HTTP);
     /* mod_proxy_http2 sends a request again by itself if the connection breaks before the answer. */
-    if (mb_now.once && mb_attempt_is_sent(mb_now.r)) return HTTP_SERVICE_UNAVAILABLE;
+    if (mb_scheme_is_http2(scheme) && !mb_now.repeatable && mb_attempt_is_sent(mb_now.r))
+        return HTTP_SERVICE_UNAVAILABLE;
     if (!mb_scheme_is_tls(scheme)) return DECLINED;
     ap_HOOK_pre_connection_t *finish = core_pre_connection();
     if (!finish) return DECLINED;

@@ -53,8 +53,8 @@ typedef struct mb_attempt {
     bh_result_t shown; /* what it has shown about the server so far */
 } mb_attempt;
 
-/* Whether the request may be done again by another server, although the first may have had it. */
-int mb_attempt_is_safe(request_rec *r);
+/* Whether the request is repeatable: another server may do it, although the first one may have had it. */
+int mb_attempt_is_repeatable(request_rec *r);
 /* Whether mod_proxy has begun to send the request, or may have. */
 int mb_attempt_is_sent(request_rec *r);
 /* A HEAD may have a body too, which httpd's own function denies. */
@@ -76,7 +76,7 @@ void mb_attempt_register(apr_pool_t *pool);
 typedef struct mb_exchange {
     request_rec *r; /* NULL: nothing */
     const mb_attempt *attempt;
-    int once;     /* it must not be sent twice */
+    int repeatable; /* it may be sent again */
     int has_body; /* the request may be large */
     /* mb_handshake.c */
     int connects;  /* new connections are for this request: its answer has not begun */

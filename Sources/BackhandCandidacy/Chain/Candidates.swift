@@ -39,8 +39,8 @@ struct Candidates {
     var hasDoubtful = false
     /// Servers among which the chain is free to choose.
     var choices = 0
-    /// Whether the request cannot be sent twice.
-    let once: Bool
+    /// Whether the request may be sent to a second server.
+    let repeatable: Bool
     /// Whether servers that take requests only if there is nobody else may get them now.
     var isLastResort = false
     /// Servers that were left out because they refused a connection.
@@ -58,7 +58,7 @@ struct Candidates {
         ageClock = bh_segment_age_clock(segment, request.now_ms)
         slowStart = UInt64(request.slow_start_ms)
         seed = request.seed
-        once = request.once
+        repeatable = request.repeatable
         slot = bh_chain_slot(request.chain)
         ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(

@@ -6,7 +6,7 @@ internal import CBackhand
 private enum Reach {
     /// Servers that take requests, and of whom none is known to be wasted.
     case sound
-    /// Also those that may fail a request that cannot be sent twice. Only such requests know a difference.
+    /// Also those that may fail a request that is not repeatable. Only for such requests is there a difference.
     case doubtful
     /// The last resort: also those in back-off, and those that take requests only if there is nobody else.
     case everybody
@@ -18,8 +18,8 @@ struct ChainRun {
     /// Whether a server was left out that a wider reach admits.
     private var leftOut = false
     private var reach = Reach.sound
-    /// Whether the request cannot be sent twice.
-    private let once: Bool
+    /// Whether the request may be sent to a second server.
+    private let repeatable: Bool
     /// Whether the request may be served here: no step has dropped this server as wrong for it. One that was dropped
     /// because others seemed better may come back, unless a later step might have dropped it.
     private var mayStay = false
@@ -34,13 +34,13 @@ struct ChainRun {
         candidates = Candidates(segment, request, workspace)
         counts = workspace.counts
         context = request.context
-        once = request.once
+        repeatable = request.repeatable
     }
 
     /// Whether the chain should run again: nobody is left, and there are more to begin with.
     mutating func widen() -> Bool {
         guard candidates.count == 0, leftOut, reach != .everybody else { return false }
-        reach = once && reach == .sound ? .doubtful : .everybody
+        reach = !repeatable && reach == .sound ? .doubtful : .everybody
         return true
     }
 
@@ -56,7 +56,7 @@ struct ChainRun {
         let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
         var count = 0
         var row = bh_segment_row(segment, 0)
-        let once = avoidsDoubtful
+        let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let settled = candidates.settled
         var hasNewcomers = false
@@ -71,7 +71,7 @@ struct ChainRun {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
                     if id != own, bh_row_is_refusing(row, now) { candidates.refusing &+= 1 }
-                    if (id != own && isAvoided(row, now, once)) || !candidates.takesRequests(row) {
+                    if (id != own && isAvoided(row, now, avoidsDoubtful)) || !candidates.takesRequests(row) {
                         leftOut = true
                         continue
                     }
@@ -95,8 +95,8 @@ struct ChainRun {
         candidates.hasDoubtful = doubted & doubts != 0
     }
 
-    /// Whether the request, which cannot be sent twice, stays away from servers that may fail it.
-    private var avoidsDoubtful: Bool { once && reach == .sound }
+    /// Whether the request, which is not repeatable, stays away from servers that may fail it.
+    private var avoidsDoubtful: Bool { !repeatable && reach == .sound }
 
     /// Runs all steps, also over an empty list: a later one may add servers.
     mutating func apply(_ steps: UnsafeBufferPointer<bh_step_t>) {
@@ -163,10 +163,10 @@ struct ChainRun {
         guard reach != .everybody else { return }
         let count = candidates.count
         let own = candidates.ownID
-        let once = avoidsDoubtful
+        let avoidsDoubtful = avoidsDoubtful
         candidates.keep { slot, segment in
             let row = bh_segment_row(segment, slot.row)
-            return (slot.id == own || !isAvoided(row, now, once)) && given.takesRequests(row)
+            return (slot.id == own || !isAvoided(row, now, avoidsDoubtful)) && given.takesRequests(row)
         }
         leftOut = leftOut || candidates.count < count
     }
@@ -186,7 +186,8 @@ struct ChainRun {
             last_resort: reach == .everybody && candidates.count > 0,
             fault: Int32(bitPattern: (fault?.fault ?? BH_FAULT_NONE).rawValue),
             fault_step: UInt32(truncatingIfNeeded: fault?.step ?? 0), decided_ms: candidates.now,
-            choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe, once: once)
+            choices: UInt32(truncatingIfNeeded: candidates.choices), probe: isProbe,
+            repeatable: repeatable)
     }
 
     /// Whether the first one is asked only to see whether it works again.
@@ -201,9 +202,9 @@ private struct LoadedFault {
     let step: Int
 }
 
-/// Whether a request leaves the server out because of what it did to others; once: it cannot be sent twice.
-private func isAvoided(_ row: UnsafePointer<bh_row_t>, _ now: UInt64, _ once: Bool) -> Bool {
-    bh_row_is_refusing(row, now) || (once && bh_row_is_doubtful(row, now))
+/// Whether a request leaves the server out because of what it did to others; avoidsDoubtful: also if it is in doubt.
+private func isAvoided(_ row: UnsafePointer<bh_row_t>, _ now: UInt64, _ avoidsDoubtful: Bool) -> Bool {
+    bh_row_is_refusing(row, now) || (avoidsDoubtful && bh_row_is_doubtful(row, now))
 }
 
 /// Whether the step's function has damaged memory since the last restart.

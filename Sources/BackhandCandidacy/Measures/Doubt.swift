@@ -16,7 +16,7 @@ extension Candidates {
     /// Whether this request may look whether the server works again.
     func isProbe(_ slot: ServerSlot) -> Bool {
         hasDoubtful && doubts(of: slot) != 0
-            && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, once)
+            && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, repeatable)
     }
 
     /// Puts those in doubt behind the others. The order is kept otherwise.

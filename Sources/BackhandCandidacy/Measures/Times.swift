@@ -44,7 +44,7 @@ struct Times {
     static func placeToAsk(_ candidates: Candidates) -> Int {
         // A stream of its own: what the function draws for its own ends stays the same.
         var random = SplitMix64(seed: candidates.seed, stream: 1 << 33 | candidates.step)
-        guard !candidates.once, random.unit() <= asking else { return -1 }
+        guard candidates.repeatable, random.unit() <= asking else { return -1 }
         var unproven = -1
         var isUndecided = false
         // Of many servers a part, another one each time: a decision among 2048 must not cost more for it.

@@ -109,7 +109,7 @@ extension RetryPolicy {
         // What stands against this server itself stands in row 0.
         let row = bh_segment_row_mutable(segment, bh_row_own(bh_segment_row(segment, id)) ? 0 : id)
         let rules = retry.pointee.rules
-        if bh_probe_claim(row, bh_chain_slot(rules.chain), now / 1000, !rules.repeatable) { return true }
+        if bh_probe_claim(row, bh_chain_slot(rules.chain), now / 1000, rules.repeatable) { return true }
         retry.pointee.looks &+= 1
         return false
     }

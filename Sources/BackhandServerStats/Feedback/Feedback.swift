@@ -45,7 +45,7 @@ public struct Feedback: Equatable {
         } else if !result.lacks, !saysNothing(result) {
             take(result, took)
         }
-        // No back-off for a server that does not know us (docs/threat-model.md), but what cannot be sent twice goes
+        // No back-off for a server that does not know us (docs/threat-model.md), but what is not repeatable goes
         // elsewhere.
         if result.unknown { knowsUs = false } else if result.outcome == BH_OUTCOME_ANSWERED { knowsUs = true }
     }
@@ -75,7 +75,7 @@ public struct Feedback: Equatable {
         time = result.status == 101 ? 0 : took
         // A server that answers 500 and more has failed, whatever is to blame.
         if !isRefused, time > 0 { kind = isAnswer ? bh_class_t(status: result.status) : BH_CLASS_FAILED }
-        // A 503 that was passed on, because the request may not be done again, is a failure of the server all the same.
+        // A 503 that was passed on, because the request is not repeatable, is a failure of the server all the same.
         count = isAnswer && result.status != 503 ? .served : .failed
         // With a body it is not known how long it took: mod_proxy waits for the client's first.
         if isRefused { unreachedAfter = result.has_body ? 0 : time / 1000 }

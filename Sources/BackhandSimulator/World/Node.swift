@@ -86,6 +86,7 @@ final class Node {
         var request = bh_request_t()
         request.now_ms = Self.milliseconds(now)
         request.seed = seeds.next()
+        request.repeatable = true
         var decision = bh_decision_t()
         if tried == 0 { return run(request, &decision) }
         let rows = rowOf.indices.filter { tried >> UInt64($0) & 1 == 1 }.compactMap { rowOf[$0] }
@@ -102,7 +103,7 @@ final class Node {
             let first = decision.servers?.pointee.id
         else { return nil }
         if decision.probe {
-            _ = bh_probe_claim(bh_segment_row_mutable(segment, UInt32(first)), 0, request.now_ms, false)
+            _ = bh_probe_claim(bh_segment_row_mutable(segment, UInt32(first)), 0, request.now_ms, true)
         }
         return serverOf[Int(first)]
     }

@@ -23,6 +23,7 @@
  *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
  *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond;
  *      bh_silence_after, bh_sources_find; bh_visitor_t: tls_port, servers_tls, in the place of arguments
+ *  13  bh_request_t, bh_decision_t: repeatable, in the place of once and with the opposite sign
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -39,7 +40,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 12
+#define BH_BORDER_VERSION 13
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -161,8 +162,9 @@ typedef struct bh_request {
     uint32_t slow_start_ms; /* a server that came later than this ago gets a growing share; 0: at once the whole */
     /* whose times count: 1 to BH_CHAINS - 1 are chains with separate slots, all others share one */
     uint32_t chain;
-    bool once; /* cannot be sent twice: servers that refused a moment ago are left to others, if there are other
-                * servers, and it never looks whether one that is in doubt works again */
+    /* it may be sent to a second server. If not: servers that refused a moment ago are left out, if there are other
+     * servers, and the request probes a server in doubt only after a long time without another probe */
+    bool repeatable;
     uint32_t (*_Nullable idle_workers)(
         uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most
                            * once, and only if the request would be sent on though it may be served here; NULL: not
@@ -195,7 +197,7 @@ typedef struct bh_decision {
     uint32_t choices;
     /* the first one is in doubt, and may be tried only if bh_probe_claim allows it; else decide again */
     bool probe;
-    bool once; /* the request's */
+    bool repeatable; /* the request's */
 } bh_decision_t;
 
 /* Bytes of workspace that a decision over the segment needs now, with this chain. */

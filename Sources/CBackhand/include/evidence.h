@@ -19,8 +19,8 @@
 #define BH_PROBE_AGAIN_MS 100
 /* The longest time between two of them, and what is taken if the moderator has not said it. */
 #define BH_PROBE_MOST_MS 8000
-/* Only after so long without one that may be repeated, a request that cannot be sent twice looks. */
-#define BH_PROBE_ONCE_MS 30000
+/* A request that is not repeatable probes only if no other request has probed for this long. */
+#define BH_PROBE_UNREPEATABLE_MS 30000
 /* Answers in a row that end a doubt: one may be of the page that always works. */
 #define BH_DOUBT_STREAK 4
 
@@ -47,17 +47,17 @@ static inline uint32_t bh_evidence_answers(const bh_evidence_t *_Nonnull evidenc
 }
 
 /* Whether a request of the chain may look now. An end further away than any was not written by a child. */
-static inline bool bh_probe_is_due(const bh_evidence_t *_Nonnull evidence, uint64_t now_ms, bool once) {
+static inline bool bh_probe_is_due(const bh_evidence_t *_Nonnull evidence, uint64_t now_ms, bool repeatable) {
     uint64_t due = bh_word_load(&evidence->probe_ms);
     if (due > now_ms && due - now_ms > 2 * BH_PROBE_MOST_MS) return true;
-    return now_ms >= due + (once ? BH_PROBE_ONCE_MS : 0);
+    return now_ms >= due + (repeatable ? 0 : BH_PROBE_UNREPEATABLE_MS);
 }
 
 /* The caller's request looks; false if another one has just begun to. */
-static inline bool bh_probe_claim(bh_row_t *_Nonnull row, uint32_t slot, uint64_t now_ms, bool once) {
+static inline bool bh_probe_claim(bh_row_t *_Nonnull row, uint32_t slot, uint64_t now_ms, bool repeatable) {
     bh_evidence_t *evidence = bh_row_evidence(row, slot);
     uint64_t due = bh_word_load(&evidence->probe_ms);
-    if (!bh_probe_is_due(evidence, now_ms, once)) return false;
+    if (!bh_probe_is_due(evidence, now_ms, repeatable)) return false;
     uint32_t gap = BH_PROBE_MS;
     if (bh_row_doubts(row, slot) == bh_doubt_bit(BH_DOUBT_WRONG, 0)) {
         gap = bh_half_load(&evidence->gap_ms);

@@ -18,7 +18,7 @@ typedef enum bh_outcome {
     BH_OUTCOME_REFUSED = 1, /* no connection: the request has not reached the server */
     BH_OUTCOME_UNKNOWN = 2, /* the server does not know this httpd, and has not done anything */
     BH_OUTCOME_FAILED = 3,  /* nothing has gone to the client, and another server may do it */
-    /* nothing has gone to the client, but the server may have done it, and it must not be done again */
+    /* nothing has gone to the client, but the server may have done it, and the request is not repeatable */
     BH_OUTCOME_LOST = 4,
     BH_OUTCOME_STARVED = 5 /* no connection, and none to any other server: this process lacks descriptors or memory */
 } bh_outcome_t;
@@ -325,12 +325,12 @@ static inline bool bh_row_is_unreached(const bh_row_t *_Nonnull row, uint64_t no
     return until <= now_ms && bh_half_load(&row->refused) > (now_ms - until) / BH_BACKOFF_MAX_MS;
 }
 
-/* So long after a back-off requests that cannot be sent twice go elsewhere: one that may be repeated is to find out. */
+/* After a back-off, requests that are not repeatable go elsewhere for this long, or until one request is answered.
+ */
 #define BH_DOUBT_MS 2000
 
-/* The server has refused a request because it does not know this httpd: it refuses all others too, until it hears our
- * announcements. Whose that can be done again find out; for so long others need not be lost there. A request that it
- * answers ends it. */
+/* The server has refused a request because it does not know this httpd. It refuses all others too, until it hears our
+ * announcements. For this long, requests that are not repeatable go elsewhere; one answered request ends it. */
 #define BH_UNKNOWN_MS 60000
 
 /* BH_DOUBT_UNKNOWN, which Swift cannot see. */

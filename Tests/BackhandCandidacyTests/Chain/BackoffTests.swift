@@ -67,7 +67,7 @@ struct BackoffTests {
     func doubtfulServers(server: FakeServer, later: UInt64, stays: Bool) throws {
         let now = FakeTable.now + later
         let table = FakeTable([fine, fine, server])
-        let outcome = table.decide(try Chain(["removeSelf"]), now: now, once: true)
+        let outcome = table.decide(try Chain(["removeSelf"]), now: now, repeatable: false)
         #expect(outcome.ids == (stays ? [1, 2] : [1]))
         #expect(!outcome.lastResort)
         let refuses = server.backoff > now && server.backoff != .max
@@ -79,7 +79,7 @@ struct BackoffTests {
         let broken = FakeServer(doubts: [BH_DOUBT_FAILING], time: 1)
         let doubtful = FakeServer(backoff: FakeTable.now, refused: 1, time: 1)
         let table = FakeTable([fine, broken, doubtful, doubtful, fine])
-        #expect(table.decide(try Chain(["removeSelf", "byHealth"]), once: true).ids == [4])
+        #expect(table.decide(try Chain(["removeSelf", "byHealth"]), repeatable: false).ids == [4])
     }
 
     @Test func selfThatFailedIsNotAddedAgain() throws {
@@ -93,13 +93,15 @@ struct BackoffTests {
         let doubtful = FakeServer(backoff: FakeTable.now, refused: 1)
         let table = FakeTable([fine, doubtful, refusing, doubtful, fine])
         bh_half_store(&bh_segment_row_mutable(table.segment, 4).pointee.state, BH_STATE_DRAINING.rawValue)
-        let outcome = table.decide(try Chain(["removeSelf"]), once: true)
+        let outcome = table.decide(try Chain(["removeSelf"]), repeatable: false)
         #expect(outcome.ids == [1, 3])
         #expect(!outcome.lastResort)
-        let last = table.decide(try Chain(["removeSelf"]), tried: [1, 3], once: true)
+        let last = table.decide(try Chain(["removeSelf"]), tried: [1, 3], repeatable: false)
         #expect(last.ids == [2, 4])
         #expect(last.lastResort)
-        #expect(FakeTable([doubtful, fine]).decide(try Chain([]), once: true).ids == [0, 1], "self is never left out")
+        #expect(
+            FakeTable([doubtful, fine]).decide(try Chain([]), repeatable: false).ids == [0, 1], "self is never left out"
+        )
     }
 
     @Test func addSelfSavesTheFirstRun() throws {

@@ -36,7 +36,7 @@ import Testing
         var dropped = 0
         try table.decideOften(["byHealth"], seeds: 0..<640) { if $0.count == 2 { dropped += 1 } }
         #expect(isBroken ? (600..<640).contains(dropped) : dropped == 0, "\(dropped)")
-        #expect(try table.decide(Chain(["byHealth"]), once: true).ids == (isBroken ? [0, 2] : [0, 1, 2]))
+        #expect(try table.decide(Chain(["byHealth"]), repeatable: false).ids == (isBroken ? [0, 2] : [0, 1, 2]))
     }
 
     /// Here too, as counted in row 0.

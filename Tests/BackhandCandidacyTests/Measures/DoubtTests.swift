@@ -34,26 +34,26 @@ import Testing
         #expect(table.decide(try Chain([]), number: 0).ids == [0, 1])
     }
 
-    /// When it is time, one request finds it in its place, and first where time decides; never one that cannot be sent
-    /// twice, until long after.
+    /// When it is time, one request finds it in its place, and first where time decides; one that is not repeatable
+    /// only long after.
     @Test(
-        arguments: [(0, false, true), (1, false, false), (0, true, false), (-30_000, true, true)]
+        arguments: [(0, true, true), (1, true, false), (0, false, false), (-30_000, false, true)]
             as [(Int64, Bool, Bool)])
-    func probes(due: Int64, once: Bool, looks: Bool) throws {
+    func probes(due: Int64, repeatable: Bool, looks: Bool) throws {
         let probe = UInt64(Int64(FakeTable.now) + due)
         let table = FakeTable([
             FakeServer(time: 1000), FakeServer(doubts: [BH_DOUBT_WRONG], probe: probe, time: 90_000),
             FakeServer(time: 1000),
         ])
         for chain in ["byLeastTime", "default"] {
-            let outcome = table.decide(try Chain([chain]), once: once)
+            let outcome = table.decide(try Chain([chain]), repeatable: repeatable)
             #expect(outcome.probe == looks && (outcome.ids.first == 1) == looks && outcome.ids.count == 3)
         }
-        #expect(table.decide(try Chain([]), once: once).ids == (looks ? [0, 1, 2] : [0, 2, 1]))
-        #expect(!table.decide(try Chain([]), once: once).probe)
+        #expect(table.decide(try Chain([]), repeatable: repeatable).ids == (looks ? [0, 1, 2] : [0, 2, 1]))
+        #expect(!table.decide(try Chain([]), repeatable: repeatable).probe)
         let row = bh_segment_row_mutable(table.segment, 1)
-        #expect(bh_probe_claim(row, 0, FakeTable.now, once) == looks)
-        #expect(!bh_probe_claim(row, 0, FakeTable.now, once), "the second one comes too late")
+        #expect(bh_probe_claim(row, 0, FakeTable.now, repeatable) == looks)
+        #expect(!bh_probe_claim(row, 0, FakeTable.now, repeatable), "the second one comes too late")
     }
 
     /// A session finds its server whatever is said of it.
@@ -61,9 +61,9 @@ import Testing
         let table = FakeTable([
             FakeServer(), FakeServer(doubts: [BH_DOUBT_FAILING, BH_DOUBT_FAILS], address: "10.0.0.4", port: 80),
         ])
-        for once in [false, true] {
+        for repeatable in [true, false] {
             let outcome = table.decide(
-                try Chain(["bySession", "default"]), cookie: "PHPSESSID=0a000004-0050-5f", once: once)
+                try Chain(["bySession", "default"]), cookie: "PHPSESSID=0a000004-0050-5f", repeatable: repeatable)
             #expect(outcome.ids == [1] && outcome.choices == 1)
         }
     }

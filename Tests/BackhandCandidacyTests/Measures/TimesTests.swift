@@ -113,13 +113,13 @@ import Testing
     }
 
     /// One that answers nothing while requests wait there may hang: it is not asked, nor is any by a request that
-    /// cannot be sent twice.
-    @Test(arguments: ["byLeastTime", "byForecast"], [(1001, false), (60_000, false), (0, true)] as [(UInt64, Bool)])
-    func noTimeIsAskedOfOneThatMayHang(function: String, of: (answered: UInt64, once: Bool)) throws {
+    /// is not repeatable.
+    @Test(arguments: ["byLeastTime", "byForecast"], [(1001, true), (60_000, true), (0, false)] as [(UInt64, Bool)])
+    func noTimeIsAskedOfOneThatMayHang(function: String, of: (answered: UInt64, repeatable: Bool)) throws {
         let table = untimed(answers: 1, answered: of.answered)
         let chain = try Chain([function])
         for seed in 0..<400 as Range<UInt64> {
-            #expect(table.decide(chain, seed: seed, number: 3, once: of.once).ids.first == 1)
+            #expect(table.decide(chain, seed: seed, number: 3, repeatable: of.repeatable).ids.first == 1)
         }
     }
 

@@ -23,7 +23,7 @@ struct Ending {
         Ending(outcome: BH_OUTCOME_UNKNOWN, action: "next", turnedAway: 1),
         Ending(outcome: BH_OUTCOME_UNKNOWN, repeatable: false, action: "next", turnedAway: 1),
         Ending(outcome: BH_OUTCOME_FAILED, action: "next", failures: 1),
-        // It may be done again, but not any more: as many have failed it as may.
+        // The request is repeatable, but as many servers have failed it as may.
         Ending(outcome: BH_OUTCOME_LOST, action: "give up", failures: 1),
         // It may have had its effect: the client gets what there is.
         Ending(outcome: BH_OUTCOME_LOST, repeatable: false, action: "answer", isRemembered: false),

@@ -227,7 +227,7 @@ struct Hopeless {
         // Meanwhile other requests decide again, without it.
         let other = FakeDispatch()
         doubtful(3, other)
-        #expect(bh_probe_claim(other.row(3), 1, FakeTable.now, false))
+        #expect(bh_probe_claim(other.row(3), 1, FakeTable.now, true))
         #expect(other.decide([3, 4], probe: true).next() == "decide")
         #expect(other.decide([4, 3]).next() == "ask 4")
         #expect(other.tried == [])
@@ -247,11 +247,11 @@ struct Hopeless {
         bh_half_store(&dispatch.row(2).pointee.own, 1)
         doubtful(0, dispatch)
         #expect(dispatch.decide([2, 4], probe: true).next() == "ask 2")
-        #expect(!bh_probe_is_due(bh_row_evidence(dispatch.row(0), 1), FakeTable.now, false))
-        #expect(bh_probe_is_due(bh_row_evidence(dispatch.row(2), 1), FakeTable.now, false))
+        #expect(!bh_probe_is_due(bh_row_evidence(dispatch.row(0), 1), FakeTable.now, true))
+        #expect(bh_probe_is_due(bh_row_evidence(dispatch.row(2), 1), FakeTable.now, true))
     }
 
-    /// Only after half a minute without a request that may be repeated.
+    /// Only after half a minute without a repeatable request.
     @Test(arguments: [(29_999, "decide"), (30_000, "ask 3")])
     func whatCannotBeSentTwiceSeldomLooks(milliseconds: UInt64, action: String) {
         let dispatch = FakeDispatch(repeatable: false)
@@ -264,7 +264,7 @@ struct Hopeless {
     @Test func claimsEnd() {
         let dispatch = FakeDispatch()
         doubtful(3, dispatch)
-        #expect(bh_probe_claim(dispatch.row(3), 1, FakeTable.now, false))
+        #expect(bh_probe_claim(dispatch.row(3), 1, FakeTable.now, true))
         dispatch.decide([3], probe: true)
         for _ in 0..<32 { #expect(dispatch.next() == "decide") }
         #expect(dispatch.next() == "ask 3")
@@ -273,7 +273,7 @@ struct Hopeless {
     @Test func aClaimMayLeaveNoServer() {
         let dispatch = FakeDispatch()
         doubtful(3, dispatch)
-        #expect(bh_probe_claim(dispatch.row(3), 1, FakeTable.now, false))
+        #expect(bh_probe_claim(dispatch.row(3), 1, FakeTable.now, true))
         #expect(dispatch.decide([3], probe: true).next() == "decide")
         #expect(dispatch.decide([]).next() == "no candidate")
     }

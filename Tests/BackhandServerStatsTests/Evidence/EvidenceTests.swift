@@ -92,7 +92,7 @@ import Testing
         }
         add(table, 1, BH_CLASS_FAILED, [0], [0], at: 2000)
         #expect(evidence.pointee.streak == 0)
-        _ = bh_probe_claim(table.row(1), 2, 2000, false)
+        _ = bh_probe_claim(table.row(1), 2, 2000, true)
         #expect(evidence.pointee.probe_ms == 3000)
         for _ in 0..<3 { add(table, 1, BH_CLASS_WRONG, [0], [0], at: 2000) }
         #expect(bh_row_doubts(table.row(1), 2) != 0 && evidence.pointee.probe_ms == 2100)

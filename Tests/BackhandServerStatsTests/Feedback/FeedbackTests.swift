@@ -64,7 +64,7 @@ struct EndOfRequest {
         EndOfRequest(outcome: answered, status: 404, count: .served, kind: BH_CLASS_WRONG, knowsUs: true),
         // An answer all the same, but one that speaks against the server.
         EndOfRequest(outcome: answered, status: 500, count: .served, kind: BH_CLASS_FAILED, knowsUs: true),
-        // Passed on, because the request may not be done again.
+        // Passed on, because the request is not repeatable.
         EndOfRequest(outcome: answered, status: 503, count: .failed, kind: BH_CLASS_FAILED, knowsUs: true),
         // It died in the middle of its answer, or mod_proxy reports an error of its own.
         EndOfRequest(outcome: answered, complete: false, count: .failed, kind: BH_CLASS_FAILED, knowsUs: true),
@@ -90,7 +90,7 @@ struct EndOfRequest {
         EndOfRequest(
             outcome: refused, sign: .untrusted, complete: false, count: .failed, time: 0,
             warnings: BH_WARNING_UNTRUSTED.rawValue),
-        // Silent, without a sign of life, whether the request may be repeated or has begun to be answered.
+        // Silent, without a sign of life, whether the request is repeatable or has begun to be answered.
         EndOfRequest(
             outcome: failed, took: 8_000_000, sign: .silent, count: .failed, time: 0, unreachedAfter: 8000,
             warnings: BH_WARNING_SILENT.rawValue),

@@ -8,6 +8,7 @@ func decide(_ steps: [bh_step_t], now: UInt64, seed: UInt64) {
     var request = bh_request_t()
     request.now_ms = now
     request.seed = seed
+    request.repeatable = true
     let size = bh_chain_workspace(segment, steps, steps.count)
     let workspace = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     defer { workspace.deallocate() }
