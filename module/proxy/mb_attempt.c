@@ -118,13 +118,13 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before->headers_out && apr_table_get(r->notes, "proxy-error-override");
-    if (is_theirs && (!attempt->how.repeatable || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
+    if (is_theirs && (!attempt->how.may_retry || result != HTTP_SERVICE_UNAVAILABLE)) return BH_OUTCOME_ANSWERED;
     if (is_unreadable(attempt, r, result)) {
         attempt->shown.unreadable = true;
         tell_unreadable(r);
         return BH_OUTCOME_ANSWERED;
     }
-    return attempt->how.repeatable ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
+    return attempt->how.may_retry ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
 }
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
@@ -155,7 +155,7 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
     if (!attempt->passed && is_turned_away(r, r->status)) attempt->shown.unknown = true;
-    int may_hold = attempt->shown.unknown ? !mb_attempt_has_body(r) : attempt->how.repeatable;
+    int may_hold = attempt->shown.unknown ? !mb_attempt_has_body(r) : attempt->how.may_retry;
     if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE)
         attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {

@@ -94,7 +94,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_now = (mb_exchange){.r = r,
                            .attempt = attempt,
                            .repeatable = repeatable,
-                           .has_body = !how.repeatable && !repeatable,
+                           .has_body = !how.may_retry && !repeatable,
                            .connects = 1,
                            .learns = !facts->keepalive_ms,
                            .ended = 1};

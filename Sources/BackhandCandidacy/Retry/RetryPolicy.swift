@@ -78,13 +78,13 @@ public struct RetryPolicy {
     }
 
     /// Whether another server may have the request if the next one fails it.
-    private var mayFail: Bool {
+    private var mayRetry: Bool {
         retry.pointee.rules.repeatable && retry.pointee.failures < retry.pointee.rules.retries && !isLate
     }
 
     /// Says how the next server is asked.
     func prepareAttempt() {
-        retry.pointee.attempt.repeatable = mayFail
+        retry.pointee.attempt.may_retry = mayRetry
         retry.pointee.attempt.fresh = retry.pointee.stale || retry.pointee.chances > 0
         retry.pointee.attempt.in_time = retry.pointee.tried_count == 0 || !isLate
     }

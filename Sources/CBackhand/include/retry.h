@@ -30,7 +30,7 @@ typedef struct bh_retry_rules {
     uint64_t most_us; /* from the first attempt, after which it is too late for another one (BackhandRetryTimeout) */
     uint32_t retries; /* servers that may fail the request before no other one gets it (BackhandRetries) */
     uint32_t chain;   /* number of the chain, as in bh_request_t */
-    bool repeatable;  /* the request may be done again by another server, although the first one may have had it */
+    bool repeatable;  /* another server may do the request, although the first one may have had it */
     bool asks_self;   /* this httpd is asked over the network, as other servers are (BackhandSelfRedirect) */
 } bh_retry_rules_t;
 
@@ -38,9 +38,9 @@ typedef struct bh_retry_rules {
 typedef struct bh_next_attempt {
     uint32_t place; /* of the candidate in the decision */
     bool in_time;   /* false: it is too late to forward the request, but the client may be redirected, or served here */
-    bool repeatable; /* another server may have the request if this one fails */
-    bool fresh;      /* not over a connection that was kept: where one was stale, others may be, for the same reason */
-    bool free;       /* the chain could have sent the request to another server: what comes of it is evidence */
+    bool may_retry; /* another server gets the request if this one fails */
+    bool fresh;     /* not over a connection that was kept: where one was stale, others may be, for the same reason */
+    bool free;      /* the chain could have sent the request to another server: what comes of it is evidence */
 } bh_next_attempt_t;
 
 /* Where the policy is. Internal to the core. */

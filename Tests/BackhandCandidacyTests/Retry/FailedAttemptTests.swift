@@ -43,7 +43,7 @@ struct Ending {
         #expect(dispatch.next() == "ask 3")
         #expect(dispatch.fail(3, BH_OUTCOME_STARVED) == "wait")
         #expect(dispatch.fail(3, BH_OUTCOME_STARVED, milliseconds: 1500, recovered: true) == "ask 3")
-        #expect(dispatch.attempt.repeatable && dispatch.attempt.free)
+        #expect(dispatch.attempt.may_retry && dispatch.attempt.free)
         #expect(dispatch.retry.pointee.lacked == 0)
         // Again: it does not wait a second time.
         #expect(dispatch.fail(3, BH_OUTCOME_STARVED) == "give up")
@@ -65,10 +65,10 @@ struct Ending {
         #expect(dispatch.next() == "ask 3")
         #expect(dispatch.fail(3, milliseconds: 1000) == "next")
         #expect(dispatch.next() == "ask 4")
-        #expect(dispatch.attempt.repeatable)
+        #expect(dispatch.attempt.may_retry)
         #expect(dispatch.fail(4, BH_OUTCOME_STARVED) == "wait")
         #expect(dispatch.fail(4, BH_OUTCOME_STARVED, milliseconds: 1000, recovered: true) == "ask 4")
-        #expect(!dispatch.attempt.repeatable)
+        #expect(!dispatch.attempt.may_retry)
     }
 
     /// Lacking something for one server alone is no reason to stop.

@@ -21,7 +21,7 @@ struct Hopeless {
         let dispatch = FakeDispatch().decide([3, 4])
         #expect(!bh_retry_needs_time(dispatch.retry, false))
         #expect(dispatch.next() == "ask 3")
-        #expect(dispatch.attempt.in_time && dispatch.attempt.repeatable && !dispatch.attempt.fresh)
+        #expect(dispatch.attempt.in_time && dispatch.attempt.may_retry && !dispatch.attempt.fresh)
     }
 
     @Test func candidatesGetTheirTurnThenTheChainRunsAgain() {
@@ -80,7 +80,7 @@ struct Hopeless {
         let dispatch = FakeDispatch(seconds: 1).decide([3])
         dispatch.now += 60_000_000
         #expect(dispatch.next() == "ask 3")
-        #expect(dispatch.attempt.in_time && dispatch.attempt.repeatable)
+        #expect(dispatch.attempt.in_time && dispatch.attempt.may_retry)
     }
 
     @Test(
@@ -89,7 +89,7 @@ struct Hopeless {
             (true, 2, 1, 30_000, false),
             (false, 2, 0, 0, false),
         ] as [(Bool, UInt32, UInt32, UInt64, Bool)])
-    func anotherServerMayHaveIt(repeatable: Bool, retries: UInt32, failed: UInt32, milliseconds: UInt64, mayFail: Bool)
+    func anotherServerMayHaveIt(repeatable: Bool, retries: UInt32, failed: UInt32, milliseconds: UInt64, mayRetry: Bool)
     {
         let dispatch = FakeDispatch(repeatable: repeatable, retries: retries).decide([3, 4, 5])
         #expect(dispatch.next() == "ask 3")
@@ -97,7 +97,7 @@ struct Hopeless {
             _ = dispatch.fail(3 + id, BH_OUTCOME_FAILED, milliseconds: milliseconds)
             #expect(dispatch.next() == "ask \(4 + id)")
         }
-        #expect(dispatch.attempt.repeatable == mayFail)
+        #expect(dispatch.attempt.may_retry == mayRetry)
     }
 
     /// A refused connection is not a failure: the request has not reached the server.
@@ -108,7 +108,7 @@ struct Hopeless {
             _ = dispatch.fail(id)
         }
         #expect(dispatch.next() == "ask 4")
-        #expect(dispatch.attempt.repeatable)
+        #expect(dispatch.attempt.may_retry)
     }
 
     @Test(
