@@ -196,7 +196,7 @@ static void retries(void) {
     CHECK(bh_retry_next(&retry, NULL, &decision, 0) == BH_RETRY_GIVE_UP);
     CHECK(bh_retry_next(&retry, segment, NULL, 0) == BH_RETRY_GIVE_UP);
     CHECK(!bh_retry_needs_time(&retry, false) && bh_retry_next(&retry, segment, &decision, 0) == BH_RETRY_ASK);
-    CHECK(retry.attempt.place == 0 && retry.attempt.may_retry && !retry.attempt.fresh && !retry.attempt.free);
+    CHECK(retry.attempt.place == 0 && retry.attempt.may_retry && !retry.attempt.new_connection && !retry.attempt.free);
     CHECK(bh_retry_failed(NULL, segment, &failure) == BH_RETRY_GIVE_UP);
     CHECK(bh_retry_failed(&retry, NULL, &failure) == BH_RETRY_GIVE_UP);
     CHECK(bh_retry_failed(&retry, segment, NULL) == BH_RETRY_GIVE_UP);

@@ -49,10 +49,10 @@ static int give_up(mb_dispatch_state *about) {
 
 /* ---- One attempt ---- */
 
-/* Whether the server closed a kept connection before its first byte: it may only have closed a kept-alive connection,
- * as a server does that restarts. */
-static int is_kept_and_closed(const request_rec *r, const mb_attempt *attempt) {
-    return attempt->result == HTTP_BAD_GATEWAY && !attempt->held && attempt->was_kept
+/* Whether the server closed a reused connection before its first byte: it may only have closed an idle connection, as a
+ * server does that restarts. */
+static int has_closed_reused(const request_rec *r, const mb_attempt *attempt) {
+    return attempt->result == HTTP_BAD_GATEWAY && !attempt->held && attempt->reused
            && r->headers_out == attempt->before->headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 
@@ -64,7 +64,7 @@ static bh_retry_action_t report_failure(const mb_dispatch_state *about, const mb
                             .began_us = attempt->shown.began_us,
                             .now_us = mb_now_us(),
                             .held = attempt->held != NULL,
-                            .closed_kept = is_kept_and_closed(about->r, attempt),
+                            .closed_reused = has_closed_reused(about->r, attempt),
                             .lacks = attempt->lacks != 0};
     bh_retry_action_t action = bh_retry_failed(about->retry, mb_segment, &failure);
     if (action != BH_RETRY_WAIT) return action;

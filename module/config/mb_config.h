@@ -40,7 +40,7 @@ typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
 
 /* Which connections to other servers are kept. */
 typedef enum mb_pooling {
-    MB_POOL_NONE = 0,  /* new ones that end with the request */
+    MB_POOL_NONE = 0,  /* new ones, closed after the request */
     MB_POOL_AUTO = 1,  /* as the server can spare them */
     MB_POOL_ALL = 2,   /* all are kept */
     MB_POOL_SHARED = 3 /* as MB_POOL_AUTO, and for all children together where the MPM is prefork */

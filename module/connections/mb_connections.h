@@ -9,6 +9,9 @@
 
 /* ---- Connections that are kept: mb_keep.c ---- */
 
+/* A kept connection stays open after its request, idle or in use (keep-alive). A request on a connection that had an
+ * earlier one has reused it. */
+
 /* What this child keeps of one server, with one scheme; all of it is atomic. */
 typedef struct mb_kept {
     uint32_t id;      /* the server's row */
@@ -39,15 +42,15 @@ static inline uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most)
 
 /* How a request is to be sent. */
 typedef enum mb_keep {
-    MB_KEEP_NONE = 0, /* on a connection of its own, which ends with it */
-    MB_KEEP = 1,      /* on one that is kept */
-    MB_KEEP_STALE = 2 /* those that were kept are too old, or too many: forget them all, and choose again */
+    MB_KEEP_NONE = 0, /* on a new connection, which is closed after it */
+    MB_KEEP = 1,      /* on a connection that is kept alive: a reused one, or a new one */
+    MB_KEEP_RENEW = 2 /* the connections that are kept are too old, or too many: close them all, and choose again */
 } mb_keep;
 
 /* The answer to this thread's request says how long its server waits for the next one. */
 void mb_keep_heard(unsigned long timeout_s);
 /* Whether there are connections, and all of them are idle and too old. */
-int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
+int mb_keep_is_expired(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms);
 /* Before a request is sent. After MB_KEEP mb_keep_end must be called. lent: a connection from the pool of all children,
  * to be closed by the caller; -1: none. */
 mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms,

@@ -49,11 +49,11 @@ static int is_too_old(mb_kept *kept, const bh_facts_t *server, uint32_t most, ui
 
 /* Of several connections mod_proxy has a list, and closes those that are too old (ttl) before it takes one. To forget
  * them all would keep them open as long as one of them has a request. */
-static int is_stale(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
+static int is_expired(mb_kept *kept, const bh_facts_t *server, uint32_t most, uint64_t now_ms) {
     return (threads == 1 || most == BH_KEEP_ONE) && is_too_old(kept, server, most, now_ms);
 }
 
-int mb_keep_is_past(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms) {
+int mb_keep_is_expired(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms) {
     return bh_half_load(&kept->open) && !bh_half_load(&kept->in_use)
            && is_too_old(kept, server, bh_half_load(&kept->most), now_ms);
 }
@@ -83,10 +83,10 @@ mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_
     now.kept = kept;
     uint32_t in_use = __atomic_fetch_add(&kept->in_use, 1, __ATOMIC_RELAXED);
     if (has_idle(kept, in_use)) {
-        if (!is_stale(kept, server, most, now_ms) && !are_too_many(id, most)) return MB_KEEP;
+        if (!is_expired(kept, server, most, now_ms) && !are_too_many(id, most)) return MB_KEEP;
         __atomic_sub_fetch(&kept->in_use, 1, __ATOMIC_RELAXED);
         now.kept = NULL;
-        return MB_KEEP_STALE;
+        return MB_KEEP_RENEW;
     }
     if (most && mb_keep_is_shared(pooling) && (*lent = mb_pool_take(id, server, now_ms)) >= 0) {
         now.has_right = 1;

@@ -10,8 +10,9 @@ static int wants_websocket(const request_rec *r) {
     return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
 }
 
-static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts, int fresh) {
-    if (fresh) return MB_POOL_NONE;
+static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts,
+                             int new_connection) {
+    if (new_connection) return MB_POOL_NONE;
     /* An upgraded connection is never one for another request: it takes no right to be kept where those are few. */
     if (facts->idle_cost != BH_IDLE_FREE && wants_websocket(r)) return MB_POOL_NONE;
     return settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
@@ -71,15 +72,15 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
                         bh_next_attempt_t how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int repeatable = mb_attempt_is_repeatable(r);
-    /* With HTTP/2, what is not repeatable goes over a connection that mb_handshake.c sees. */
-    int fresh = how.fresh || (mb_scheme_is_http2(scheme) && !repeatable);
+    /* mb_handshake.c sees new connections only, and with HTTP/2 it keeps mod_proxy from sending the request again. */
+    int new_connection = how.new_connection || (mb_scheme_is_http2(scheme) && !repeatable);
     mb_route way;
     *attempt = (mb_attempt){.before = apr_pmemdup(r->pool, r, sizeof *r),
                             .how = how,
                             .server = facts,
                             .scheme = scheme,
                             .shown = {.id = id, .chain = settings->chain, .free = how.free}};
-    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, fresh), &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, new_connection), &way)) {
         /* It has said why, and the server has nothing to do with it. */
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;
@@ -102,7 +103,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_now.connects = 0;
     attempt->shown.untrusted = mb_now.untrusted;
     attempt->shown.silent = mb_now.gone;
-    attempt->was_kept = !mb_now.connected;
+    attempt->reused = !mb_now.connected;
     /* What follows, an error page, a local file or a log, finds the client's header: it must not take ours for a
      * peer's, and shows no script a signature. */
     r->headers_in = attempt->before->headers_in;

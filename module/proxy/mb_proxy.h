@@ -43,7 +43,7 @@ typedef struct mb_attempt {
     ap_filter_t *filter;
     bh_next_attempt_t how;    /* what the core wants of it */
     int passed;               /* something has gone on to the client */
-    int was_kept;             /* over a connection that mod_proxy had kept from an earlier request */
+    int reused;               /* over a connection that mod_proxy had kept alive from an earlier request */
     const bh_facts_t *server; /* who is asked, and how */
     const char *origin;       /* the same for log lines: "http://10.0.0.4:80" */
     mb_scheme scheme;

@@ -135,7 +135,7 @@ static int is_unused(mb_peer *known, const bh_facts_t *facts, uint64_t now_ms) {
     int past = 0;
     for (int i = 0; i < MB_SCHEMES; i++) {
         if (!bh_half_load(&known->kept[i].open) && !bh_half_load(&known->kept[i].in_use)) continue;
-        if (!mb_keep_is_past(&known->kept[i], facts, now_ms)) return 0;
+        if (!mb_keep_is_expired(&known->kept[i], facts, now_ms)) return 0;
         past = 1;
     }
     return past;
@@ -173,7 +173,7 @@ void mb_worker_sweep(uint64_t now_ms) {
 }
 
 /* Called with the lock. */
-static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int pooled,
+static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int reuse,
                                  uint32_t lifetime_ms) {
     proxy_worker *made;
     const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
@@ -183,7 +183,7 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     }
     made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
     made->s->conn_timeout_set = 1;
-    made->s->disablereuse = !pooled;
+    made->s->disablereuse = !reuse;
     made->s->disablereuse_set = 1;
     if (lifetime_ms) {
         /* Of several idle ones, the server closes those first that have been idle longest: mod_proxy, too. Beyond smax,
@@ -202,39 +202,40 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
 
 /* Takes a server's connections, which are too old or too many, out of the table: they are closed with the last request
  * that has one. */
-static void forget(uint32_t id, mb_peer *stale) {
+static void forget(uint32_t id, mb_peer *old) {
     apr_thread_mutex_lock(peer_lock);
-    int was_there = peers[id] == stale;
+    int was_there = peers[id] == old;
     if (was_there) __atomic_store_n(&peers[id], NULL, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
-    if (was_there) release(stale);
-    release(stale);
+    if (was_there) release(old);
+    release(old);
 }
 
-/* The server, held; whether its connection is kept; and one from the pool of all children, or -1. */
-static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *pooled,
+/* The server, held; whether connections to it are reused, now or later; and one from the pool of all children, or -1.
+ */
+static mb_peer *choose_peer(uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling, int *reuse,
                             int *lent) {
     mb_peer *server = peer_of(id, facts);
     mb_keep keep = MB_KEEP_NONE;
     uint64_t now_ms = pooling == MB_POOL_NONE ? 0 : mb_now_ms();
     while (pooling != MB_POOL_NONE
-           && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling, now_ms, lent)) == MB_KEEP_STALE) {
+           && (keep = mb_keep_choose(&server->kept[scheme], id, facts, pooling, now_ms, lent)) == MB_KEEP_RENEW) {
         forget(id, server);
         server = peer_of(id, facts);
     }
-    *pooled = keep == MB_KEEP;
+    *reuse = keep == MB_KEEP;
     return server;
 }
 
 /* NULL: there is none, and it has been logged why. */
-static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t *facts, mb_scheme scheme, int pooled) {
-    proxy_worker **place = &server->workers[scheme][pooled], *found = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t *facts, mb_scheme scheme, int reuse) {
+    proxy_worker **place = &server->workers[scheme][reuse], *found = __atomic_load_n(place, __ATOMIC_ACQUIRE);
     if (found) return found;
     uint32_t most = bh_half_load(&server->kept[scheme].most);
     /* One alone is looked at before each request: what answers say of it may change. */
     uint32_t lifetime_ms = most == BH_KEEP_ONE ? 0 : mb_keep_lifetime(facts, most);
     apr_thread_mutex_lock(peer_lock);
-    if (!(found = *place) && (found = make_worker(r, server->pool, server->origins[scheme], pooled, lifetime_ms)))
+    if (!(found = *place) && (found = make_worker(r, server->pool, server->origins[scheme], reuse, lifetime_ms)))
         __atomic_store_n(place, found, __ATOMIC_RELEASE);
     apr_thread_mutex_unlock(peer_lock);
     return found;
@@ -242,17 +243,17 @@ static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t
 
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling,
                    mb_route *way) {
-    int pooled, lent = -1;
+    int reuse, lent = -1;
     /* TLS and HTTP/2 have more of a connection than its socket. */
     if (pooling == MB_POOL_SHARED && scheme != MB_HTTP) pooling = MB_POOL_AUTO;
-    mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &pooled, &lent);
-    way->shared = pooled && mb_keep_is_shared(pooling);
+    mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &reuse, &lent);
+    way->shared = reuse && mb_keep_is_shared(pooling);
     way->origin = server->origins[scheme];
     way->from = mb_source_find(r, &server->sources, facts, server->pool, peer_pool, peer_lock);
-    way->worker = worker_of(r, server, facts, scheme, pooled);
+    way->worker = worker_of(r, server, facts, scheme, reuse);
     if (lent >= 0) mb_lend_begin(way, lent);
     if (way->worker) return 1;
-    if (pooled) mb_keep_end(mb_now_ms());
+    if (reuse) mb_keep_end(mb_now_ms());
     release(server);
     return 0;
 }

@@ -46,7 +46,7 @@ extension RetryPolicy {
         retry.pointee.failures &+= 1
         note(
             failure,
-            marks: (failure.closed_kept ? BH_TRIED_STALE.rawValue : 0)
+            marks: (failure.closed_reused ? BH_TRIED_CLOSED_REUSED.rawValue : 0)
                 | (wasAway(failure) ? BH_TRIED_UNREACHED.rawValue : 0))
     }
 
@@ -63,7 +63,7 @@ extension RetryPolicy {
         if retry.pointee.begun_us == 0 { retry.pointee.begun_us = failure.began_us }
         let place = retry.pointee.tried_count
         guard place < UInt32(BH_TRIED_MOST) else { return }
-        if marks & BH_TRIED_STALE.rawValue != 0 { retry.pointee.stale = true }
+        if marks & BH_TRIED_CLOSED_REUSED.rawValue != 0 { retry.pointee.closed_reused = true }
         bh_retry_id(retry, place).pointee = failure.id
         bh_retry_of(retry, place).pointee = bh_tried_t(
             boot_id: failure.boot_id, served: bh_word_load(&bh_segment_row_mutable(segment, failure.id).pointee.served),

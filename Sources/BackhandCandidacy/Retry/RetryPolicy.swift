@@ -85,7 +85,7 @@ public struct RetryPolicy {
     /// Says how the next server is asked.
     func prepareAttempt() {
         retry.pointee.attempt.may_retry = mayRetry
-        retry.pointee.attempt.fresh = retry.pointee.stale || retry.pointee.chances > 0
+        retry.pointee.attempt.new_connection = retry.pointee.closed_reused || retry.pointee.chances > 0
         retry.pointee.attempt.in_time = retry.pointee.tried_count == 0 || !isLate
     }
 

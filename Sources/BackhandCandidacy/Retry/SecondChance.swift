@@ -3,7 +3,7 @@
 internal import CBackhand
 
 // If no other server is left, some are asked once more, over a new connection:
-// - those whose kept connection was stale, which may not have had the request;
+// - those that closed a reused connection, which may not have had the request;
 // - those that did not know this httpd;
 // - those that were restarted meanwhile, because another process answers now;
 // - those that have answered other requests since;
@@ -39,7 +39,7 @@ extension RetryPolicy {
             return true
         }
         guard retry.pointee.chances == 0 else { return false }
-        if tried.marks & (BH_TRIED_STALE.rawValue | BH_TRIED_UNKNOWN.rawValue) != 0 { return true }
+        if tried.marks & (BH_TRIED_CLOSED_REUSED.rawValue | BH_TRIED_UNKNOWN.rawValue) != 0 { return true }
         // Its network may be back, or its address was another.
         return tried.marks & BH_TRIED_UNREACHED.rawValue != 0 && bh_row_heard(row) > tried.asked_ms
     }

@@ -5,6 +5,8 @@
  *
  * The core decides (Sources/BackhandCandidacy/Retry), and the caller acts: it runs the chain, forwards, logs, and
  * serves. The state is a value of fixed size in the caller's memory. It points nowhere, so it needs no end.
+ *
+ * A connection is new, or it is reused: mod_proxy had kept it alive from an earlier request.
  */
 #ifndef BACKHAND_RETRY_H
 #define BACKHAND_RETRY_H
@@ -39,8 +41,9 @@ typedef struct bh_next_attempt {
     uint32_t place; /* of the candidate in the decision */
     bool in_time;   /* false: it is too late to forward the request, but the client may be redirected, or served here */
     bool may_retry; /* another server gets the request if this one fails */
-    bool fresh;     /* not over a connection that was kept: where one was stale, others may be, for the same reason */
-    bool free;      /* the chain could have sent the request to another server: what comes of it is evidence */
+    /* over a new connection: where a server has closed a reused one, others may have done so, for the same reason */
+    bool new_connection;
+    bool free; /* the chain could have sent the request to another server: what comes of it is evidence */
 } bh_next_attempt_t;
 
 /* Where the policy is. Internal to the core. */
@@ -56,9 +59,9 @@ typedef enum bh_retry_stage {
 
 /* Why a server may be asked once more, if no other one is left: bits of bh_tried_t.marks. */
 typedef enum bh_tried_mark {
-    BH_TRIED_STALE = 1,    /* it closed a kept connection, and may not have had the request */
-    BH_TRIED_UNKNOWN = 2,  /* it does not know this httpd, and has not done anything with the request */
-    BH_TRIED_UNREACHED = 4 /* there was no connection to it, or it gave no sign of life */
+    BH_TRIED_CLOSED_REUSED = 1, /* it closed a reused connection, and may not have had the request */
+    BH_TRIED_UNKNOWN = 2,       /* it does not know this httpd, and has not done anything with the request */
+    BH_TRIED_UNREACHED = 4      /* there was no connection to it, or it gave no sign of life */
 } bh_tried_mark_t;
 
 /* What is remembered of a server that did not do the request. */
@@ -76,7 +79,7 @@ typedef struct bh_retry {
     bh_next_attempt_t attempt; /* written with BH_RETRY_ASK and BH_RETRY_NO_CANDIDATE */
     bh_retry_stage_t stage;
     bool outdated;        /* in this run of the chain, a candidate was passed over because the table has changed */
-    bool stale;           /* a server closed a kept connection */
+    bool closed_reused;   /* a server closed a reused connection before the first byte of an answer */
     bool waited;          /* the request has waited for descriptors */
     uint64_t begun_us;    /* when the first server was asked; 0: no server has failed yet */
     uint32_t rounds;      /* runs of the chain after the first */
@@ -94,14 +97,14 @@ typedef struct bh_retry {
 /* A server did not do the request. */
 typedef struct bh_failure {
     bh_outcome_t outcome;
-    uint32_t id;       /* row of the server */
-    uint64_t boot_id;  /* of its facts, as it was asked */
-    uint64_t began_us; /* CLOCK_MONOTONIC when it was asked, */
-    uint64_t now_us;   /* and now */
-    bool held;         /* it has answered with a 503, which has not gone to the client */
-    bool closed_kept;  /* it closed a kept connection before the first byte of an answer */
-    bool lacks;        /* this process lacked something for the connection */
-    bool recovered;    /* second report of BH_OUTCOME_STARVED: this process has descriptors again */
+    uint32_t id;        /* row of the server */
+    uint64_t boot_id;   /* of its facts, as it was asked */
+    uint64_t began_us;  /* CLOCK_MONOTONIC when it was asked, */
+    uint64_t now_us;    /* and now */
+    bool held;          /* it has answered with a 503, which has not gone to the client */
+    bool closed_reused; /* it closed a reused connection before the first byte of an answer */
+    bool lacks;         /* this process lacked something for the connection */
+    bool recovered;     /* second report of BH_OUTCOME_STARVED: this process has descriptors again */
 } bh_failure_t;
 
 /* The chain has run for the first time. */

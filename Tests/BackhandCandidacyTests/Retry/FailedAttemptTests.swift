@@ -85,7 +85,7 @@ struct Ending {
         for id in UInt32(1)..<40 {
             #expect(dispatch.next() == "ask \(id)")
             #expect(
-                dispatch.fail(id, id == 39 ? BH_OUTCOME_FAILED : BH_OUTCOME_REFUSED, closedKept: id == 39) == "next")
+                dispatch.fail(id, id == 39 ? BH_OUTCOME_FAILED : BH_OUTCOME_REFUSED, closedReused: id == 39) == "next")
         }
         #expect(dispatch.tried == Array(1...32))
         #expect(dispatch.next() == "decide")

@@ -66,12 +66,12 @@ final class FakeDispatch {
     /// Attempts at this server end so. milliseconds: how long it took to know.
     func fail(
         _ id: UInt32, _ outcome: bh_outcome_t = BH_OUTCOME_REFUSED, milliseconds: UInt64 = 0, held: Bool = false,
-        closedKept: Bool = false,
+        closedReused: Bool = false,
         lacks: Bool = false, recovered: Bool = false, bootID: UInt64 = 0
     ) -> String {
         let failure = bh_failure_t(
             outcome: outcome, id: id, boot_id: bootID, began_us: now, now_us: now + milliseconds * 1000, held: held,
-            closed_kept: closedKept,
+            closed_reused: closedReused,
             lacks: lacks, recovered: recovered)
         now += milliseconds * 1000
         return text(RetryPolicy(retry, table.segment, now: now).failed(failure))

@@ -21,7 +21,7 @@ struct Hopeless {
         let dispatch = FakeDispatch().decide([3, 4])
         #expect(!bh_retry_needs_time(dispatch.retry, false))
         #expect(dispatch.next() == "ask 3")
-        #expect(dispatch.attempt.in_time && dispatch.attempt.may_retry && !dispatch.attempt.fresh)
+        #expect(dispatch.attempt.in_time && dispatch.attempt.may_retry && !dispatch.attempt.new_connection)
     }
 
     @Test func candidatesGetTheirTurnThenTheChainRunsAgain() {
@@ -124,12 +124,12 @@ struct Hopeless {
     @Test(arguments: [
         (BH_OUTCOME_FAILED, true, true), (BH_OUTCOME_FAILED, false, false), (BH_OUTCOME_REFUSED, true, false),
     ])
-    func afterAStaleConnectionOthersAreNew(outcome: bh_outcome_t, closedKept: Bool, isFresh: Bool) {
+    func afterAClosedReusedConnectionOthersAreNew(outcome: bh_outcome_t, closedReused: Bool, isNew: Bool) {
         let dispatch = FakeDispatch().decide([3, 4])
         #expect(dispatch.next() == "ask 3")
-        _ = dispatch.fail(3, outcome, closedKept: closedKept)
+        _ = dispatch.fail(3, outcome, closedReused: closedReused)
         #expect(dispatch.next() == "ask 4")
-        #expect(dispatch.attempt.fresh == isFresh)
+        #expect(dispatch.attempt.new_connection == isNew)
     }
 }
 

@@ -11,7 +11,7 @@ struct Chance {
     /// Until it was known, milliseconds.
     var took: UInt64 = 0
     var held = false
-    var closedKept = false
+    var closedReused = false
     var isRestarted = false
     var served: UInt64 = 0
     /// When it announced itself last, in milliseconds after it was asked.
@@ -23,8 +23,8 @@ struct Chance {
 
 @Suite struct SecondChanceTests {
     @Test(arguments: [
-        // Two chances for a connection that was stale; after the second one it has had the request.
-        Chance(closedKept: true, first: true, later: false),
+        // Two chances for a reused connection that was closed; after the second one it has had the request.
+        Chance(closedReused: true, first: true, later: false),
         Chance(first: false, later: false),
         Chance(held: true, first: false, later: false),
         // It does not know this httpd.
@@ -64,7 +64,7 @@ struct Chance {
         bh_word_store(&dispatch.row(3).pointee.heard_ms, isBefore ? heard : asked - 1)
         #expect(
             dispatch.fail(
-                3, chance.outcome, milliseconds: chance.took, held: chance.held, closedKept: chance.closedKept)
+                3, chance.outcome, milliseconds: chance.took, held: chance.held, closedReused: chance.closedReused)
                 == "next")
         bh_word_store(&dispatch.row(3).pointee.heard_ms, heard)
         if chance.isRestarted { dispatch.row(3).pointee.facts.boot_id = 7 }
@@ -80,14 +80,14 @@ struct Chance {
         let dispatch = FakeDispatch(retries: 9).decide([3, 4, 5])
         for id in UInt32(3)...5 {
             #expect(dispatch.next() == "ask \(id)")
-            _ = dispatch.fail(id, BH_OUTCOME_FAILED, closedKept: id == 4, bootID: UInt64(id))
+            _ = dispatch.fail(id, BH_OUTCOME_FAILED, closedReused: id == 4, bootID: UInt64(id))
             dispatch.row(id).pointee.facts.boot_id = UInt64(id)
         }
         #expect(dispatch.next() == "decide")
         #expect(dispatch.decide([]).next() == "decide")
         #expect(dispatch.tried == [3, 5])
         #expect(dispatch.decide([4]).next() == "ask 4")
-        #expect(dispatch.attempt.fresh, "over a new connection")
+        #expect(dispatch.attempt.new_connection, "over a new connection")
         // What is remembered of the others has moved with them.
         _ = dispatch.fail(4, BH_OUTCOME_FAILED, bootID: 4)
         dispatch.row(5).pointee.facts.boot_id = 6
