@@ -359,7 +359,7 @@ int csystem_netlink_open(void) {
 }
 
 static void note_gone(csystem_netlink_news_t *news, uint32_t address) {
-    if (news->count == sizeof news->gone / sizeof news->gone[0]) news->lost = true;
+    if (news->count == sizeof news->gone / sizeof news->gone[0]) news->incomplete = true;
     else news->gone[news->count++] = address;
 }
 
@@ -389,7 +389,7 @@ void csystem_netlink_read(int fd, csystem_netlink_news_t *news) {
         ssize_t got = recvfrom(fd, &buffer, sizeof buffer, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0 && errno == ENOBUFS) {
-            news->changed = news->lost = true;
+            news->changed = news->incomplete = true;
             continue;
         }
         if (got <= 0) return;

@@ -114,7 +114,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     /* With ProxyErrorOverride its answer is not passed on. */
     if (r->headers_out != attempt->before->headers_out && is_turned_away(r, result)) {
         attempt->shown.unknown = true;
-        return mb_attempt_has_body(r) ? BH_OUTCOME_LOST : BH_OUTCOME_UNKNOWN;
+        return mb_attempt_has_body(r) ? BH_OUTCOME_NO_RETRY : BH_OUTCOME_UNKNOWN;
     }
     /* Of its own accord mod_proxy leaves the headers alone; with ProxyErrorOverride it brings a server's error back. */
     int is_theirs = r->headers_out != attempt->before->headers_out && apr_table_get(r->notes, "proxy-error-override");
@@ -124,7 +124,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
         tell_unreadable(r);
         return BH_OUTCOME_ANSWERED;
     }
-    return attempt->how.may_retry ? BH_OUTCOME_FAILED : BH_OUTCOME_LOST;
+    return attempt->how.may_retry ? BH_OUTCOME_FAILED : BH_OUTCOME_NO_RETRY;
 }
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {

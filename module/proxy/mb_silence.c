@@ -63,8 +63,8 @@ static int is_gone(unsigned seconds) {
     return shown == BH_SILENCE_GONE;
 }
 
-/* What the kernel says when the host keeps the connection alive no more. */
-static int is_lost(apr_status_t status) {
+/* Whether the kernel's probes of the connection (keep-alive of TCP) have failed. */
+static int is_unreachable(apr_status_t status) {
     return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
 }
 
@@ -87,7 +87,7 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
         }
     }
     apr_socket_timeout_set(socket, timeout);
-    if (is_lost(status)) mb_now.gone = 1;
+    if (is_unreachable(status)) mb_now.gone = 1;
     return mb_now.gone ? APR_TIMEUP : status;
 }
 

@@ -17,7 +17,7 @@ extension RetryPolicy {
             retry.pointee.turned_away &+= 1
             note(failure, marks: BH_TRIED_UNKNOWN.rawValue)
         case BH_OUTCOME_FAILED: noteFailed(failure)
-        case BH_OUTCOME_LOST:
+        case BH_OUTCOME_NO_RETRY:
             // It may have had its effect.
             guard retry.pointee.rules.repeatable else { return BH_RETRY_ANSWER }
             noteFailed(failure)

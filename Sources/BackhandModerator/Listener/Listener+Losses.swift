@@ -46,16 +46,16 @@ extension Listener {
         guard let buffer = socket.receiveBuffer else { return }
         let dropped = losses.note(buffer, of: socket.fd, filters: isFiltering)
         if dropped.filtered > 0 { bh_counter_add_many(segment, BH_COUNT_FILTERED.rawValue, dropped.filtered) }
-        guard dropped.lost > 0 else { return }
-        bh_counter_add_many(segment, BH_COUNT_LOST.rawValue, dropped.lost)
+        guard dropped.overflowed > 0 else { return }
+        bh_counter_add_many(segment, BH_COUNT_OVERFLOWED.rawValue, dropped.overflowed)
         guard lossLine.isDue(now: now) else { return }
         log(
-            BH_LOG_WARNING, LogNumber.lost,
+            BH_LOG_WARNING, LogNumber.overflowed,
             """
             the kernel dropped {} datagrams because the socket's buffer was full: while many are lost, silence does \
             not count against servers
             """,
-            .number(dropped.lost))
+            .number(dropped.overflowed))
     }
 
     /// Once a round: while announcements may be lost on their way to us, servers do not grow older by that.

@@ -5,7 +5,7 @@ internal import BackhandSystem
 /// Finds out what the kernel has dropped before our sockets, and until when ages of servers mean anything.
 ///
 /// The kernel has one count for what a filter does not pass and for what finds no room (SO_RXQ_OVFL shows the same).
-/// While there is a filter, they are told apart by how full the buffer is when we come to read: nothing has been lost
+/// While there is a filter, they are told apart by how full the buffer is when we come to read: nothing has overflowed
 /// where there is room. Milliseconds of CLOCK_MONOTONIC.
 struct LossWatch {
     /// Silence is not held against servers for longer than this, if datagrams are lost all the time.
@@ -21,7 +21,7 @@ struct LossWatch {
 
     private var sockets: [Socket] = []
     /// In this round.
-    private(set) var lost: UInt64 = 0
+    private(set) var overflowed: UInt64 = 0
     private var received: UInt64 = 0
     /// When the last round without loss ended.
     private var soundUntil: UInt64 = 0
@@ -33,7 +33,7 @@ struct LossWatch {
     /// What was dropped before a socket since the last look at it.
     ///
     /// - Parameter filters: whether there was a filter all the time.
-    mutating func note(_ buffer: ReceiveBuffer, of fd: Int32, filters: Bool) -> (lost: UInt64, filtered: UInt64) {
+    mutating func note(_ buffer: ReceiveBuffer, of fd: Int32, filters: Bool) -> (overflowed: UInt64, filtered: UInt64) {
         guard let place = sockets.firstIndex(where: { $0.fd == fd }) else {
             sockets.append(Socket(fd: fd, dropped: buffer.dropped))
             return (0, 0)
@@ -43,7 +43,7 @@ struct LossWatch {
         // Less than before: another socket has the number now.
         guard more != 0, more < .max / 2 else { return (0, 0) }
         if filters, !buffer.isFull { return (0, UInt64(more)) }
-        lost &+= UInt64(more)
+        overflowed &+= UInt64(more)
         return (UInt64(more), 0)
     }
 
@@ -54,8 +54,8 @@ struct LossWatch {
     /// Ends a round, of which each server uses one to announce itself. Returns whether servers are heard without gaps
     /// again, after it was not so.
     mutating func closeRound(now: UInt64, interval: UInt64) -> Bool {
-        let hasLost = lost &* Self.share > received &+ lost
-        (lost, received) = (0, 0)
+        let hasLost = overflowed &* Self.share > received &+ overflowed
+        (overflowed, received) = (0, 0)
         if hasLost {
             heardAgain = nil
             if ageClock == 0, soundUntil != 0 { ageClock = soundUntil }

@@ -12,7 +12,7 @@ enum LogNumber {
     static let shutdown: Int32 = 307
     static let ordered: Int32 = 308
     static let flood: Int32 = 350
-    static let lost: Int32 = 351
+    static let overflowed: Int32 = 351
     static let unchecked: Int32 = 352
     static let signedHere: Int32 = 353
     static let clockWrong: Int32 = 354

@@ -23,7 +23,7 @@ struct AddressRemovals: Equatable {
             if counts.count == Self.most { forget() }
             counts.append((address, before &+ 1))
         }
-        if change.lost { forget() }
+        if change.incomplete { forget() }
     }
 
     func count(of address: UInt32) -> UInt32 { counts.first { $0.address == address }?.count ?? base }

@@ -1,13 +1,13 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// What is said of the lines of MulticastStats: one log line when a network is lost, one when it is back, and no more
+/// What is said of the lines of MulticastStats: one log line when a network is down, one when it is back, and no more
 /// than one loss a minute for each.
 struct LineLog {
     enum News: Equatable {
         /// It works for the first time.
         case begins
         /// It does not work, and that happened so many times since the last line about it.
-        case lost(Obstacle, times: Int)
+        case down(Obstacle, times: Int)
         case back
     }
 
@@ -49,7 +49,7 @@ struct LineLog {
             lines[line].isTold = false
             lines[line].untold += 1
         }
-        return noteLost(&lines[line], obstacle, now: now)
+        return noteDown(&lines[line], obstacle, now: now)
     }
 
     private func noteWorks(_ line: inout Line) -> News? {
@@ -61,12 +61,12 @@ struct LineLog {
         return line.hasWorked ? nil : .begins
     }
 
-    private func noteLost(_ line: inout Line, _ obstacle: Obstacle, now: UInt64) -> News? {
+    private func noteDown(_ line: inout Line, _ obstacle: Obstacle, now: UInt64) -> News? {
         guard !line.isTold, now >= line.silentUntil else { return nil }
         if case .taken = obstacle, now < line.since &+ Self.patience { return nil }
         line.isTold = true
         line.silentUntil = now &+ Self.quiet
         defer { line.untold = 0 }
-        return .lost(obstacle, times: line.untold)
+        return .down(obstacle, times: line.untold)
     }
 }

@@ -4,7 +4,7 @@ internal import BackhandServerStats
 internal import BackhandSystem
 
 extension LogNumber {
-    static let networkLost: Int32 = 335
+    static let networkDown: Int32 = 335
     static let networkBack: Int32 = 336
     static let moved: Int32 = 337
     static let noNews: Int32 = 338
@@ -157,10 +157,10 @@ final class NetworkFollower {
             log(
                 BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats {} works again: announcing {}", target(line),
                 own(line))
-        case .lost(let obstacle, let times):
+        case .down(let obstacle, let times):
             let count = times > 1 ? String(form: " ({} times since the last line)", .number(UInt64(times))) : ""
             log(
-                BH_LOG_WARNING, LogNumber.networkLost,
+                BH_LOG_WARNING, LogNumber.networkDown,
                 "MulticastStats {} does not work: {}; tried again every second{}", target(line),
                 .text(obstacle.text), .text(count))
         }

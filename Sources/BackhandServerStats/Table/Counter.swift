@@ -37,7 +37,7 @@ func counterText(_ counter: UInt32) -> StaticString? {
     case BH_COUNT_EXPIRED.rawValue: "expired"
     case BH_COUNT_UNCHALLENGED.rawValue: "unchallenged"
     case BH_COUNT_UNCHECKED.rawValue: "unchecked"
-    case BH_COUNT_LOST.rawValue: "lost"
+    case BH_COUNT_OVERFLOWED.rawValue: "overflowed"
     case BH_COUNT_FILTERED.rawValue: "filtered"
     case BH_COUNT_NOT_CONNECTIONS.rawValue: "not_connections"
     default: nil

@@ -10,12 +10,12 @@ public struct NetworkNews: Sendable {
         /// Addresses that were taken from an interface, as often as that happened; they may be back.
         public var gone: [UInt32]
         /// Whether the kernel had more to tell than it keeps: anything may have happened.
-        public var lost: Bool
+        public var incomplete: Bool
 
         /// A change; without arguments one of interfaces or routes alone.
-        public init(gone: [UInt32] = [], lost: Bool = false) {
+        public init(gone: [UInt32] = [], incomplete: Bool = false) {
             self.gone = gone
-            self.lost = lost
+            self.incomplete = incomplete
         }
     }
 
@@ -38,6 +38,6 @@ public struct NetworkNews: Sendable {
         csystem_netlink_read(fd, &news)
         guard news.changed else { return nil }
         let gone = withUnsafeBytes(of: news.gone) { Array($0.bindMemory(to: UInt32.self).prefix(Int(news.count))) }
-        return Change(gone: gone, lost: news.lost)
+        return Change(gone: gone, incomplete: news.incomplete)
     }
 }

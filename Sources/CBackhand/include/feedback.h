@@ -18,8 +18,9 @@ typedef enum bh_outcome {
     BH_OUTCOME_REFUSED = 1, /* no connection: the request has not reached the server */
     BH_OUTCOME_UNKNOWN = 2, /* the server does not know this httpd, and has not done anything */
     BH_OUTCOME_FAILED = 3,  /* nothing has gone to the client, and another server may do it */
-    /* nothing has gone to the client, but the server may have done it, and the request is not repeatable */
-    BH_OUTCOME_LOST = 4,
+    /* nothing has gone to the client, but no other server gets it: the server may have done it, and the request is not
+     * repeatable, or it is too late */
+    BH_OUTCOME_NO_RETRY = 4,
     BH_OUTCOME_STARVED = 5 /* no connection, and none to any other server: this process lacks descriptors or memory */
 } bh_outcome_t;
 

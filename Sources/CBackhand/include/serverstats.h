@@ -236,9 +236,9 @@ typedef enum bh_counter {
     BH_COUNT_EXPIRED = 23,        /* rows emptied because their server was silent for BackhandExpire */
     /* with a key: neither challenged nor answered, because a possible recording has used its share */
     BH_COUNT_UNCHALLENGED = 24,
-    BH_COUNT_UNCHECKED = 25, /* with a key: signatures not checked: too many, and too many of this sender */
-    BH_COUNT_LOST = 26,      /* datagrams that the kernel dropped for want of room in the socket's buffer */
-    BH_COUNT_FILTERED = 27,  /* datagrams that the kernel dropped by our socket filter, during a flood */
+    BH_COUNT_UNCHECKED = 25,  /* with a key: signatures not checked: too many, and too many of this sender */
+    BH_COUNT_OVERFLOWED = 26, /* datagrams that the kernel dropped for want of room in the socket's buffer */
+    BH_COUNT_FILTERED = 27,   /* datagrams that the kernel dropped by our socket filter, during a flood */
     /* descriptors in the pool of all children that are not connections to the server they were put there for */
     BH_COUNT_NOT_CONNECTIONS = 28,
     BH_COUNTERS = 29

@@ -146,9 +146,9 @@ int csystem_netlink_open(void);
 /* What was read from it. */
 typedef struct csystem_netlink_news {
     bool changed;      /* there was at least one message */
-    bool lost;         /* there were more than the kernel keeps: anything may have changed */
+    bool incomplete;   /* there were more than the kernel keeps: anything may have changed */
     uint32_t count;    /* of the addresses below */
-    uint32_t gone[32]; /* IPv4 addresses that were taken from an interface; with more of them, lost is set */
+    uint32_t gone[32]; /* IPv4 addresses that were taken from an interface; with more of them, incomplete is set */
 } csystem_netlink_news_t;
 /* Reads all that waits, without waiting. */
 void csystem_netlink_read(int fd, csystem_netlink_news_t *_Nonnull news);

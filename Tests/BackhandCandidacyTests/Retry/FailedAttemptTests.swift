@@ -24,9 +24,9 @@ struct Ending {
         Ending(outcome: BH_OUTCOME_UNKNOWN, repeatable: false, action: "next", turnedAway: 1),
         Ending(outcome: BH_OUTCOME_FAILED, action: "next", failures: 1),
         // The request is repeatable, but as many servers have failed it as may.
-        Ending(outcome: BH_OUTCOME_LOST, action: "give up", failures: 1),
+        Ending(outcome: BH_OUTCOME_NO_RETRY, action: "give up", failures: 1),
         // It may have had its effect: the client gets what there is.
-        Ending(outcome: BH_OUTCOME_LOST, repeatable: false, action: "answer", isRemembered: false),
+        Ending(outcome: BH_OUTCOME_NO_RETRY, repeatable: false, action: "answer", isRemembered: false),
     ])
     func anEndMeans(_ ending: Ending) {
         let dispatch = FakeDispatch(repeatable: ending.repeatable).decide([3, 4])

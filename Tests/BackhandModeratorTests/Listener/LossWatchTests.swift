@@ -11,7 +11,7 @@ import Testing
         func note(_ dropped: UInt32, full: Bool = false, filters: Bool = false, fd: Int32 = 5) -> [UInt64] {
             let found = watch.note(
                 ReceiveBuffer(used: full ? 950 : 100, limit: 1000, dropped: dropped), of: fd, filters: filters)
-            return [found.lost, found.filtered]
+            return [found.overflowed, found.filtered]
         }
         #expect(note(70) == [0, 0], "what was dropped before us")
         #expect(note(70) == [0, 0])

@@ -21,17 +21,17 @@ private func said(_ notes: [(second: UInt64, obstacle: Obstacle?)]) -> [LineLog.
 @Test func oneLineWhenItIsLostAndOneWhenItIsBack() {
     #expect(
         said([(0, nil), (5, away), (6, away), (7, .sending(.denied)), (90, away), (91, nil), (92, nil)])
-            == [.begins, .lost(away, times: 1), nil, nil, nil, .back, nil])
+            == [.begins, .down(away, times: 1), nil, nil, nil, .back, nil])
 }
 
 @Test func aNetworkThatComesAfterTheStart() {
-    #expect(said([(0, away), (1, away), (3, nil)]) == [.lost(away, times: 1), nil, .back])
+    #expect(said([(0, away), (1, away), (3, nil)]) == [.down(away, times: 1), nil, .back])
 }
 
 /// The moderator before may need a second to give up its ports.
 @Test func aPortOfThePredecessorIsNoLoss() {
     #expect(said([(0, taken), (0, taken), (0, nil)]) == [nil, nil, .begins])
-    #expect(said([(0, taken), (1, taken), (2, taken), (3, nil)]) == [nil, .lost(taken, times: 1), nil, .back])
+    #expect(said([(0, taken), (1, taken), (2, taken), (3, nil)]) == [nil, .down(taken, times: 1), nil, .back])
 }
 
 /// However often it goes and comes, it is one loss a minute, with the number of times.
@@ -41,9 +41,9 @@ private func said(_ notes: [(second: UInt64, obstacle: Obstacle?)]) -> [LineLog.
     for second in UInt64(0)..<601 {
         if let news = log.note(0, second % 2 == 0 ? nil : away, now: 1_000_000 + second * 1000) { lines.append(news) }
     }
-    let losses = lines.filter { if case .lost = $0 { true } else { false } }
+    let losses = lines.filter { if case .down = $0 { true } else { false } }
     #expect(losses.count <= 10 && losses.count >= 9)
-    #expect(losses.first == .lost(away, times: 1) && losses.dropFirst().allSatisfy { $0 == .lost(away, times: 30) })
+    #expect(losses.first == .down(away, times: 1) && losses.dropFirst().allSatisfy { $0 == .down(away, times: 30) })
     #expect(lines.filter { $0 == .back }.count == losses.count)
     #expect(log.note(7, away, now: 0) == nil && !log.works(7))
 }

@@ -310,7 +310,7 @@ func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membe
     removals.note(NetworkNews.Change(gone: [1, 2, 1]))
     #expect(removals.count(of: 1) == 2 && removals.count(of: 2) == 1 && removals.count(of: 3) == 0)
     // When it is not known which were taken, every address may have been.
-    removals.note(NetworkNews.Change(lost: true))
+    removals.note(NetworkNews.Change(incomplete: true))
     #expect([1, 2, 3].allSatisfy { removals.count(of: $0) == 3 })
     removals.note(NetworkNews.Change(gone: [3]))
     #expect(removals.count(of: 3) == 4 && removals.count(of: 1) == 3)

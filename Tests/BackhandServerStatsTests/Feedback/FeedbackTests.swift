@@ -9,7 +9,7 @@ private let answered = BH_OUTCOME_ANSWERED
 private let refused = BH_OUTCOME_REFUSED
 private let unknown = BH_OUTCOME_UNKNOWN
 private let failed = BH_OUTCOME_FAILED
-private let lost = BH_OUTCOME_LOST
+private let noRetry = BH_OUTCOME_NO_RETRY
 private let starved = BH_OUTCOME_STARVED
 
 /// What is known beside the outcome.
@@ -71,7 +71,7 @@ struct EndOfRequest {
         // A tunnel's time is that of its user.
         EndOfRequest(outcome: answered, status: 101, took: 9_000_000, count: .served, time: 0, knowsUs: true),
         EndOfRequest(outcome: failed, status: 200, count: .failed, kind: BH_CLASS_FAILED),
-        EndOfRequest(outcome: lost, status: 200, complete: false, count: .failed, kind: BH_CLASS_FAILED),
+        EndOfRequest(outcome: noRetry, status: 200, complete: false, count: .failed, kind: BH_CLASS_FAILED),
     ])
     func answers(_ end: EndOfRequest) {
         check(end)
@@ -114,7 +114,7 @@ struct EndOfRequest {
         EndOfRequest(outcome: answered, status: 400, sign: .clientFailed, count: .nothing, time: 0, knowsUs: true),
         EndOfRequest(outcome: unknown, status: 503, sign: .unknown, count: .nothing, time: 0, knowsUs: false),
         EndOfRequest(
-            outcome: lost, status: 503, sign: .unknown, complete: false, count: .nothing, time: 0, knowsUs: false),
+            outcome: noRetry, status: 503, sign: .unknown, complete: false, count: .nothing, time: 0, knowsUs: false),
         // Its 503 has gone to the client.
         EndOfRequest(outcome: answered, status: 503, sign: .unknown, count: .nothing, time: 0, knowsUs: false),
     ])
