@@ -14,8 +14,8 @@ static apr_port_t tls_port_of(const request_rec *r) {
     return r->server->port ? r->server->port : DEFAULT_HTTPS_PORT;
 }
 
-/* Whether the client is on this machine, where a loopback address means what it means here. */
-static bool is_client_here(const request_rec *r) {
+/* Whether the client is on this machine, so that a loopback address leads it to this machine too. */
+static bool is_client_local(const request_rec *r) {
     bh_address_t address;
     return mb_address_of(r->useragent_addr, &address) && bh_address_is_loopback(address);
 }
@@ -29,7 +29,7 @@ static void choose(const request_rec *r, const char *format, const bh_facts_t *f
                           .tls_port = tls_port_of(r),
                           .tls = tls,
                           .servers_tls = mb_scheme_is_tls((mb_scheme)settings->scheme),
-                          .here = is_client_here(r)};
+                          .local = is_client_local(r)};
     bh_redirect_make(format, facts, &asked, to);
 }
 

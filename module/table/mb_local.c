@@ -31,7 +31,7 @@ static apr_status_t end(void *data) {
     const request_rec *r = work->r;
     while (r->next) r = r->next;
     bh_result_t result = {.outcome = BH_OUTCOME_ANSWERED,
-                          .here = true,
+                          .local = true,
                           .chain = work->chain,
                           .status = r->status,
                           .began_us = work->since_us,

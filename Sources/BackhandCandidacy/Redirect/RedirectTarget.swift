@@ -25,7 +25,7 @@ public func makeRedirect(
         redirect.pointee.named = isNamed
         redirect.pointee.asked = asked.tls == tls && asked.port == port && isAsked(asked.host, host)
         redirect.pointee.leads_home =
-            server.pointee.address.isLoopback && !asked.here && (host.isBracketed || host.address != nil)
+            server.pointee.address.isLoopback && !asked.local && (host.isBracketed || host.address != nil)
     }
 }
 
@@ -61,7 +61,7 @@ private func writeName(
     else {
         return false
     }
-    return asked.here || !isLoopback(Piece(start))
+    return asked.local || !isLoopback(Piece(start))
 }
 
 private func isLoopback(_ host: Piece) -> Bool {

@@ -25,7 +25,7 @@ public struct Feedback: Equatable {
     @inline(__always)
     public init(_ result: UnsafePointer<bh_result_t>) {
         let result = result.pointee
-        if result.here {
+        if result.local {
             serveHere(result)
             return
         }

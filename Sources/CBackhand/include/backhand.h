@@ -255,7 +255,7 @@ typedef struct bh_visitor {
     uint16_t tls_port; /* where clients reach every server by TLS, if the announced port does not speak it */
     bool tls;
     bool servers_tls; /* the announced port speaks TLS (BackhandScheme) */
-    bool here;        /* the client is on this machine, where a loopback address means what it means here */
+    bool local;       /* the client is on this machine, so a loopback address leads it to this machine too */
 } bh_visitor_t;
 
 /* Room for "https://", a host name or an address in brackets, a port and a NUL. */

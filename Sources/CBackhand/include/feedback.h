@@ -40,7 +40,7 @@ typedef struct bh_result {
     uint64_t first_us; /* the answer's first byte; 0: not seen */
     uint64_t ended_us;
     bh_asked_t asked;   /* only if free */
-    bool here;          /* this httpd has served it itself */
+    bool local;         /* this httpd has served it itself */
     bool free;          /* the chain placed the request freely: what comes of it is evidence */
     bool complete;      /* the server's answer did not end half way, and mod_proxy reports no failure */
     bool has_body;      /* mod_proxy waits for the client's body before it connects */

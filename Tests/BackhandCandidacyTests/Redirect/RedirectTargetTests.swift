@@ -17,7 +17,7 @@ struct RedirectTargetTests {
 
     private func redirect(
         _ format: String? = nil, _ address: bh_address_t = web4, host: String? = "shop.test", asked: UInt16 = 80,
-        askedTLS: Bool = false, here: Bool = false,
+        askedTLS: Bool = false, local: Bool = false,
         port: UInt16 = 80, tlsPort: UInt16 = 443, tls: Bool = false
     ) -> Result {
         var facts = bh_facts_t()
@@ -27,7 +27,7 @@ struct RedirectTargetTests {
         withText(format) { format in
             withText(host) { host in
                 let client = bh_visitor_t(
-                    host: host, port: asked, tls_port: tlsPort, tls: askedTLS, servers_tls: tls, here: here)
+                    host: host, port: asked, tls_port: tlsPort, tls: askedTLS, servers_tls: tls, local: local)
                 makeRedirect(format: format, server: &facts, asked: client, into: &made)
             }
         }
@@ -56,7 +56,7 @@ struct RedirectTargetTests {
     }
 
     @Test func namesOfLoopbackForAClientHere() {
-        #expect(redirect("localhost", here: true) == Result(origin: "http://localhost", named: true))
+        #expect(redirect("localhost", local: true) == Result(origin: "http://localhost", named: true))
         #expect(redirect("localhost") == Result(origin: "http://10.0.0.4"))
     }
 
@@ -92,7 +92,7 @@ struct RedirectTargetTests {
             redirect(nil, loopback).home && redirect(nil, bh_address_t(high: 0, low: 1)).home
                 && redirect("10.0.0.9", loopback).home)
         #expect(
-            !redirect(nil, loopback, here: true).home && !redirect("web4", loopback).home && !redirect(nil, web4).home)
+            !redirect(nil, loopback, local: true).home && !redirect("web4", loopback).home && !redirect(nil, web4).home)
     }
 
     /// The longest name, the longest port.

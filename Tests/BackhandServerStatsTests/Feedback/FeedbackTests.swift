@@ -23,7 +23,7 @@ struct EndOfRequest {
     var sign = Sign.none
     var complete = true
     var hasBody = false
-    var here = false
+    var local = false
 
     var count: Feedback.Count
     var kind: bh_class_t?
@@ -40,7 +40,7 @@ struct EndOfRequest {
         result.ended_us = 5_000_000 + took
         result.complete = complete
         result.has_body = hasBody
-        result.here = here
+        result.local = local
         switch sign {
         case .none: break
         case .untrusted: result.untrusted = true
@@ -124,10 +124,10 @@ struct EndOfRequest {
 
     /// What this httpd serves itself: a failure is one of its own answers.
     @Test(arguments: [
-        EndOfRequest(outcome: answered, here: true, count: .served, kind: BH_CLASS_GOOD),
-        EndOfRequest(outcome: answered, status: 404, here: true, count: .served, kind: BH_CLASS_WRONG),
-        EndOfRequest(outcome: answered, status: 500, here: true, count: .failed, kind: BH_CLASS_FAILED),
-        EndOfRequest(outcome: answered, took: 0, here: true, count: .served, kind: BH_CLASS_GOOD, time: 1),
+        EndOfRequest(outcome: answered, local: true, count: .served, kind: BH_CLASS_GOOD),
+        EndOfRequest(outcome: answered, status: 404, local: true, count: .served, kind: BH_CLASS_WRONG),
+        EndOfRequest(outcome: answered, status: 500, local: true, count: .failed, kind: BH_CLASS_FAILED),
+        EndOfRequest(outcome: answered, took: 0, local: true, count: .served, kind: BH_CLASS_GOOD, time: 1),
     ])
     func servedHere(_ end: EndOfRequest) {
         check(end)
