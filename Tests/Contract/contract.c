@@ -249,7 +249,7 @@ static int overrun(void *request, ServerSlot *servers, int *count, char *argumen
 }
 
 /* Rows 0 and 1 are this httpd's own; the request is for the virtual host of row 1. */
-static void sites(const bh_step_t *chain, bh_request_t *request, void *workspace, size_t size) {
+static void vhosts(const bh_step_t *chain, bh_request_t *request, void *workspace, size_t size) {
     bh_decision_t decision = {0};
     bh_network_t nowhere;
     bh_address_t address;
@@ -324,7 +324,7 @@ static void decisions(void) {
     CHECK(bh_chain_decide(segment, chain, 2, &request, workspace, size, &decision) == BH_OK);
     CHECK(decision.count == 1 && decision.servers[0].id == 0 && decision.counts[0] == 2);
     request.tried = NULL, request.tried_count = 0;
-    sites(chain, &request, workspace, size);
+    vhosts(chain, &request, workspace, size);
     free(workspace);
 
     uint32_t broken = 0;

@@ -61,7 +61,7 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
     look_at_section(server, &address, &port);
     if (!port) port = mb_first_port();
     for (int i = 0; i < settings->destinations->nelts; i++) {
-        lines[i].site = number;
+        lines[i].vhost = number;
         if (bh_address_is_zero(lines[i].own)) lines[i].own = address;
         if (!lines[i].own_port) lines[i].own_port = port;
     }

@@ -74,7 +74,7 @@ final class Announcer {
         }
         announced.removeAll(keepingCapacity: true)
         for sender in sockets.senders {
-            facts.boot_id = bootID(ofSite: sender.route.site)
+            facts.boot_id = bootID(ofVirtualHost: sender.route.vhost)
             facts.address = sender.route.own
             facts.port = sender.route.ownPort
             announced.append(facts)
@@ -125,14 +125,15 @@ final class Announcer {
 
     // ---- As whom ----
 
-    /// Our own rows: one for each site. Several networks are one server: it is known here by its address in the first.
+    /// Our own rows: one for each virtual host. Several networks are one server: it is known here by its address in the
+    /// first.
     private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
-        for site in plan.sites {
-            let own = named(facts, as: site)
-            let also = plan.routes.filter { $0.site == site.number }.map { $0.own }
-            if site.number == 0 {
+        for vhost in plan.vhosts {
+            let own = named(facts, as: vhost)
+            let also = plan.routes.filter { $0.vhost == vhost.number }.map { $0.own }
+            if vhost.number == 0 {
                 writer.writeSelf(own, also: also, now: now, wall: facts.changed_wall)
-            } else if !site.isSame(as: plan.sites[0]) {
+            } else if !vhost.isSame(as: plan.vhosts[0]) {
                 writer.writeOther(own, also: also, now: now, wall: facts.changed_wall)
             }
         }
@@ -144,27 +145,27 @@ final class Announcer {
         for route in plan.routes { writer.claim(route.own, port: route.ownPort, now: now) }
     }
 
-    /// What the sites beside the main server are announced as, for a new writer.
+    /// What the virtual hosts beside the main server are announced as, for a new writer.
     var otherSelves: [bh_facts_t] {
-        plan.sites.dropFirst().filter { !$0.isSame(as: plan.sites[0]) }.map { named(bh_facts_t(), as: $0) }
+        plan.vhosts.dropFirst().filter { !$0.isSame(as: plan.vhosts[0]) }.map { named(bh_facts_t(), as: $0) }
     }
 
-    private func named(_ facts: bh_facts_t, as site: Site) -> bh_facts_t {
+    private func named(_ facts: bh_facts_t, as vhost: VirtualHost) -> bh_facts_t {
         var facts = facts
-        facts.boot_id = bootID(of: site)
-        facts.address = site.own
-        facts.port = site.ownPort
+        facts.boot_id = bootID(of: vhost)
+        facts.address = vhost.own
+        facts.port = vhost.ownPort
         return facts
     }
 
-    private func bootID(of site: Site) -> UInt64 {
+    private func bootID(of vhost: VirtualHost) -> UInt64 {
         let boot = segment.pointee.boot_id
-        if site.number == 0 || site.isSame(as: plan.sites[0]) { return boot }
+        if vhost.number == 0 || vhost.isSame(as: plan.vhosts[0]) { return boot }
         // One server has one boot id, whichever way its numbers have come to it.
-        return (plan.sites.first { $0.isSame(as: site) } ?? site).bootID(from: boot)
+        return (plan.vhosts.first { $0.isSame(as: vhost) } ?? vhost).bootID(from: boot)
     }
 
-    private func bootID(ofSite number: UInt16) -> UInt64 {
-        plan.sites.first { $0.number == number }.map { bootID(of: $0) } ?? segment.pointee.boot_id
+    private func bootID(ofVirtualHost number: UInt16) -> UInt64 {
+        plan.vhosts.first { $0.number == number }.map { bootID(of: $0) } ?? segment.pointee.boot_id
     }
 }

@@ -174,7 +174,7 @@ final class Gatekeeper {
         // same.
         return !writer.isOwn(bootID: facts.boot_id)
             && (plan.routes.contains { $0.own == facts.address && $0.ownPort == facts.port }
-                || plan.sites.dropFirst().contains { $0.own == facts.address && $0.ownPort == facts.port })
+                || plan.vhosts.dropFirst().contains { $0.own == facts.address && $0.ownPort == facts.port })
     }
 
     // ---- Proofs: challenges and answers ----

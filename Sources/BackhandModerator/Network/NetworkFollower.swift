@@ -117,23 +117,23 @@ final class NetworkFollower {
             for line in unsent.indices { unsent[line] = nil }
         }
         for line in obstacles.indices { tellLine(line, now: now) }
-        return Change(plan: plan != before, routes: hasMoved, announced: hasMoved || plan.sites != before.sites)
+        return Change(plan: plan != before, routes: hasMoved, announced: hasMoved || plan.vhosts != before.vhosts)
     }
 
     private func makePlan() -> NetworkPlan {
         let here = LocalNetwork(
             interfaces: networkInterfaces(), removals: removals, find: localAddress(towards:), whyNotLocal: whyNotLocal)
-        return NetworkPlan(destinations, port: config.port, network: here, known: isKnown ? plan.sites : knownBefore)
+        return NetworkPlan(destinations, port: config.port, network: here, known: isKnown ? plan.vhosts : knownBefore)
     }
 
     /// As what a moderator before knew the main server: it keeps that address while its network is away.
-    private var knownBefore: [Site] {
+    private var knownBefore: [VirtualHost] {
         var facts = bh_facts_t()
         let row = bh_segment_row(segment, 0)
         guard bh_row_own(row), bh_row_heard(row) != 0, bh_row_copy(row, &facts), facts.address.isUnicast,
             facts.port != 0
         else { return [] }
-        return [Site(number: 0, own: facts.address, ownPort: facts.port)]
+        return [VirtualHost(number: 0, own: facts.address, ownPort: facts.port)]
     }
 
     /// Notes whether an announcement along a line could be sent, and says what is new.

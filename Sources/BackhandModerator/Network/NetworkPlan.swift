@@ -57,15 +57,17 @@ struct NetworkPlan: Equatable {
     var waiting: [Waiting] = []
     var listeners: [ListeningAddress] = []
     /// The main server first, even if it is announced nowhere. Others as long as an address of theirs is known.
-    var sites: [Site] = []
+    var vhosts: [VirtualHost] = []
 
     init() {}
 
     /// - Parameters:
     ///   - port: where we take requests, for lines that do not say.
     ///   - known: as what we were known before: a server whose network is away keeps its address.
-    init(_ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16, network: LocalNetwork, known: [Site] = [])
-    {
+    init(
+        _ destinations: UnsafeBufferPointer<bh_destination_t>, port: UInt16, network: LocalNetwork,
+        known: [VirtualHost] = []
+    ) {
         for (line, destination) in destinations.enumerated() {
             guard let target = destination.group.ipv4 else { continue }
             let given = destination.givenOwn
@@ -74,17 +76,19 @@ struct NetworkPlan: Equatable {
                 add(Self.route(destination, to: target, line: line, from: local, port: port, network), network)
             case .failure(let wait):
                 waiting.append(Waiting(line: line, obstacle: wait.obstacle))
-                if let given { know(Site(number: destination.site, own: given, ownPort: destination.portOr(port))) }
+                if let given {
+                    know(VirtualHost(number: destination.vhost, own: given, ownPort: destination.portOr(port)))
+                }
             }
         }
-        for site in known { know(site) }
-        for place in sites.indices {
-            guard let before = known.first(where: { $0.number == sites[place].number }) else { continue }
+        for vhost in known { know(vhost) }
+        for place in vhosts.indices {
+            guard let before = known.first(where: { $0.number == vhosts[place].number }) else { continue }
             let first = before.first ?? before.own
-            sites[place].first = first == sites[place].own ? nil : first
+            vhosts[place].first = first == vhosts[place].own ? nil : first
         }
-        let main = sites.firstIndex { $0.number == 0 }.map { sites.remove(at: $0) }
-        sites.insert(main ?? Site(number: 0, own: bh_address_t(ipv4: 0x7f00_0001), ownPort: port), at: 0)
+        let main = vhosts.firstIndex { $0.number == 0 }.map { vhosts.remove(at: $0) }
+        vhosts.insert(main ?? VirtualHost(number: 0, own: bh_address_t(ipv4: 0x7f00_0001), ownPort: port), at: 0)
         for route in routes where route.reach != .unicast { listenAlone(for: route) }
     }
 
@@ -133,19 +137,19 @@ struct NetworkPlan: Equatable {
         return Route(
             own: destination.givenOwn ?? bh_address_t(ipv4: local), ownPort: destination.portOr(port), local: local,
             destination: target, port: destination.port, ttl: max(destination.ttl, 1), reach: reach,
-            site: destination.site,
+            vhost: destination.vhost,
             line: line, interface: reach == .multicast ? network.membership(of: local) : nil)
     }
 
     private mutating func add(_ route: Route, _ network: LocalNetwork) {
         routes.append(route)
         listen(for: route)
-        know(Site(number: route.site, own: route.own, ownPort: route.ownPort))
+        know(VirtualHost(number: route.vhost, own: route.own, ownPort: route.ownPort))
     }
 
-    /// A site is known by the first of its lines that has an address.
-    private mutating func know(_ site: Site) {
-        if !sites.contains(where: { $0.number == site.number }) { sites.append(site) }
+    /// A virtual host is known by the first of its lines that has an address.
+    private mutating func know(_ vhost: VirtualHost) {
+        if !vhosts.contains(where: { $0.number == vhost.number }) { vhosts.append(vhost) }
     }
 
     /// Adds what is needed to hear the others of this route, unless it is there.

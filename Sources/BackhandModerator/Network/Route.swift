@@ -40,7 +40,7 @@ struct Route: Equatable {
     var ttl: UInt8
     var reach: Reach
     /// Whose line it is, as the configuration numbers them: 0 is the main server.
-    var site: UInt16 = 0
+    var vhost: UInt16 = 0
     /// Which line it is, from 0.
     var line = 0
     /// For multicast: the interface by which it leaves. A socket keeps the interface itself, not its address.
@@ -52,7 +52,7 @@ struct Route: Equatable {
 
 /// One of the servers that this httpd announces itself as: the main server, or a virtual host with an address of its
 /// own.
-struct Site: Equatable {
+struct VirtualHost: Equatable {
     /// As the configuration numbers them: 0 is the main server.
     var number: UInt16
     /// Where it takes requests: what its first line announces.
@@ -62,10 +62,11 @@ struct Site: Equatable {
     var first: bh_address_t?
 
     /// The same server under another number: name-based virtual hosts, say, that have lines of their own.
-    func isSame(as other: Site) -> Bool { own == other.own && ownPort == other.ownPort }
+    func isSame(as other: VirtualHost) -> Bool { own == other.own && ownPort == other.ownPort }
 
-    /// A boot id of its own, so that receivers do not take the sites for addresses of one server. The same at every
-    /// restart for the same address: the mixing step of SplitMix64, which maps different numbers to different ones.
+    /// A separate boot id, so that receivers do not take the virtual hosts for addresses of one server. It is the same
+    /// at every restart for the same address: the mixing step of SplitMix64, which maps different numbers to different
+    /// ones.
     func bootID(from segment: UInt64) -> UInt64 {
         let own = first ?? own
         let word = segment ^ own.high ^ (own.low &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(ownPort) << 48

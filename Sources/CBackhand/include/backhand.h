@@ -91,7 +91,7 @@ typedef struct bh_destination {
     uint16_t port;      /* UDP port, 1...65535 */
     uint8_t ttl;        /* multicast hops, 1...255, default 1; 0 for other destinations */
     uint8_t reserved;
-    uint16_t site; /* whose line it is: 0: the main server, else a virtual host; the caller numbers them */
+    uint16_t vhost; /* the virtual host that has the line, as the caller numbers them; 0: the main server */
 } bh_destination_t;
 
 /* Reads the arguments of MulticastStats: [own[:port]] and destination:port[,ttl]; own may be NULL. Addresses only, no
@@ -363,7 +363,7 @@ typedef struct bh_sockets bh_sockets_t;
 /* Everything that a moderator needs; borrowed until bh_moderator_free. */
 typedef struct bh_moderator_config {
     bh_segment_t *_Nullable segment;
-    /* may be NULL if there are none; each site is one server, known by its first */
+    /* may be NULL if there are none; each virtual host is one server, known by its first line */
     const bh_destination_t *_Nullable destinations;
     size_t destination_count;
     const bh_network_t *_Nullable accepted; /* AcceptStats of all servers; may be NULL if there are none */

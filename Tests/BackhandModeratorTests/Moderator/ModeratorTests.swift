@@ -82,7 +82,7 @@ private let soon: UInt64 = 1000
         let one = try RunningModerator(
             Setting(
                 own: "127.0.0.2:1", destinations: [group],
-                sites: [("127.0.1.2:1", group), ("127.0.2.2:2", other), ("127.0.0.2:1", other)])
+                vhosts: [("127.0.1.2:1", group), ("127.0.2.2:2", other), ("127.0.0.2:1", other)])
         ).start()
         let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: [group], hostname: "two")).start()
         let three = try RunningModerator(Setting(own: "127.0.0.4:1", destinations: [other])).start()
@@ -236,7 +236,7 @@ private let soon: UInt64 = 1000
         let one = try RunningModerator(
             Setting(
                 own: "127.0.0.2:1", destinations: ["239.255.77.6:\(port)"],
-                sites: [("192.0.2.1:1", "239.255.77.6:\(port)")])
+                vhosts: [("192.0.2.1:1", "239.255.77.6:\(port)")])
         ).start()
         defer { one.finish() }
         let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: ["239.255.77.6:\(port)"])).start()

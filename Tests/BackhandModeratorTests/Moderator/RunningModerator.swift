@@ -42,7 +42,7 @@ struct Setting {
     var own: String? = nil
     var destinations: [String] = []
     /// Virtual hosts with one line each: own address and destination.
-    var sites: [(own: String, destination: String)] = []
+    var vhosts: [(own: String, destination: String)] = []
     var accepted = ["127.0.0.0/8"]
     var hostname = "test"
     var bootID = UInt64.random(in: 1 ... .max)
@@ -88,9 +88,9 @@ final class RunningModerator: @unchecked Sendable {
             guard let own = setting.own else { return try parseDestination(own: nil, text) }
             return try own.withCString { try parseDestination(own: $0, text) }
         }
-        for (index, site) in setting.sites.enumerated() {
-            var line = try site.own.withCString { try parseDestination(own: $0, site.destination) }
-            line.site = UInt16(index + 1)
+        for (index, vhost) in setting.vhosts.enumerated() {
+            var line = try vhost.own.withCString { try parseDestination(own: $0, vhost.destination) }
+            line.vhost = UInt16(index + 1)
             destinations.append(line)
         }
         let accepted = try setting.accepted.map { try parseNetwork($0) }

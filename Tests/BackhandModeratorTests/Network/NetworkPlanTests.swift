@@ -50,22 +50,24 @@ private func network(
 }
 
 /// Lines of MulticastStats, all of the main server unless they say another one.
-private func lines(_ texts: [(own: String?, destination: String)], sites: [UInt16] = []) throws -> [bh_destination_t] {
+private func lines(_ texts: [(own: String?, destination: String)], vhosts: [UInt16] = []) throws -> [bh_destination_t] {
     try texts.enumerated().map { index, line in
         var parsed =
             try line.own.map { try $0.withCString { try parseDestination(own: $0, line.destination) } }
             ?? parseDestination(own: nil, line.destination)
-        if sites.indices.contains(index) { parsed.site = sites[index] }
+        if vhosts.indices.contains(index) { parsed.vhost = vhosts[index] }
         return parsed
     }
 }
 
 private func plan(
-    _ texts: [(own: String?, destination: String)], port: UInt16 = 80, sites: [UInt16] = [],
+    _ texts: [(own: String?, destination: String)], port: UInt16 = 80, vhosts: [UInt16] = [],
     in here: LocalNetwork = network(),
-    known: [Site] = []
+    known: [VirtualHost] = []
 ) throws -> NetworkPlan {
-    try lines(texts, sites: sites).withUnsafeBufferPointer { NetworkPlan($0, port: port, network: here, known: known) }
+    try lines(texts, vhosts: vhosts).withUnsafeBufferPointer {
+        NetworkPlan($0, port: port, network: here, known: known)
+    }
 }
 
 @Test func aLineWithoutOwnAddressFindsIt() throws {
@@ -193,38 +195,38 @@ func linesThatWaitDoNotStopTheOthers(
 @Test func thePlanFollowsTheNetwork() throws {
     let line: [(own: String?, destination: String)] = [(nil, "10.2.0.127:4445")]
     let before = try plan(line, in: network(towards: "10.1.2.3"))
-    #expect(before.routes.map(\.reach) == [.unicast] && before.sites[0].own.text == "10.1.2.3")
+    #expect(before.routes.map(\.reach) == [.unicast] && before.vhosts[0].own.text == "10.1.2.3")
     let arrived =
         interfaces + [
             NetworkInterface(
                 address: ip("10.2.0.9"), mask: ip("255.255.255.128"), broadcast: ip("10.2.0.127"), index: 7)
         ]
-    let after = try plan(line, in: network(towards: "10.2.0.9", interfaces: arrived), known: before.sites)
+    let after = try plan(line, in: network(towards: "10.2.0.9", interfaces: arrived), known: before.vhosts)
     #expect(after.routes.map(\.reach) == [.broadcast] && after.routes[0].own.text == "10.2.0.9")
-    #expect(after.sites[0].own.text == "10.2.0.9", "what is true now is worth more than what was known")
+    #expect(after.vhosts[0].own.text == "10.2.0.9", "what is true now is worth more than what was known")
 }
 
 @Test func aServerKeepsItsAddressWhileItsNetworkIsAway() throws {
     let line: [(own: String?, destination: String)] = [(nil, "239.255.1.1:4445")]
     let away = network(towards: nil)
-    #expect(try plan(line, in: away).sites.map(\.own.text) == ["127.0.0.1"])
-    let known = try plan(line).sites
-    #expect(try plan(line, in: away, known: known).sites == known)
+    #expect(try plan(line, in: away).vhosts.map(\.own.text) == ["127.0.0.1"])
+    let known = try plan(line).vhosts
+    #expect(try plan(line, in: away, known: known).vhosts == known)
     // A virtual host has none until it is found, then keeps it.
-    #expect(try plan(line, sites: [4], in: away).sites.map(\.number) == [0])
-    let host = try plan(line, sites: [4]).sites
+    #expect(try plan(line, vhosts: [4], in: away).vhosts.map(\.number) == [0])
+    let host = try plan(line, vhosts: [4]).vhosts
     #expect(host.map(\.number) == [0, 4])
-    #expect(try plan(line, sites: [4], in: away, known: host).sites.map(\.own.text) == ["127.0.0.1", "10.1.2.3"])
+    #expect(try plan(line, vhosts: [4], in: away, known: host).vhosts.map(\.own.text) == ["127.0.0.1", "10.1.2.3"])
     // What is given is known without any network.
     #expect(
-        try plan([("10.7.7.7:81", "239.255.1.1:4445")], in: network(towards: nil, without: ["10.7.7.7"])).sites[0]
-            == Site(number: 0, own: bh_address_t(ipv4: ip("10.7.7.7")), ownPort: 81))
+        try plan([("10.7.7.7:81", "239.255.1.1:4445")], in: network(towards: nil, without: ["10.7.7.7"])).vhosts[0]
+            == VirtualHost(number: 0, own: bh_address_t(ipv4: ip("10.7.7.7")), ownPort: 81))
 }
 
 @Test func aSiteIsKnownByItsFirstLineThatWorks() throws {
     let two: [(own: String?, destination: String)] = [(nil, "239.255.1.1:4445"), ("10.1.2.3:81", "239.255.1.2:4445")]
-    #expect(try plan(two, in: network(towards: nil)).sites[0].ownPort == 81)
-    #expect(try plan(two, in: network(towards: "192.0.2.7")).sites[0].own.text == "192.0.2.7")
+    #expect(try plan(two, in: network(towards: nil)).vhosts[0].ownPort == 81)
+    #expect(try plan(two, in: network(towards: "192.0.2.7")).vhosts[0].own.text == "192.0.2.7")
 }
 
 // ---- From the open sockets to those of a plan ----
@@ -327,25 +329,26 @@ func groupsAreJoinedAgainOnTheSameSocket(wanted: ListeningAddress, leave: [Membe
         ($0, "239.255.1.1:4445")
     }
     var numbers: [UInt16] = [0, 0, 2, 2, 3]
-    let sites = try plan(all, port: 8080, sites: numbers).sites
-    #expect(sites.map(\.number) == [0, 2, 3])
-    #expect(sites.map { $0.own.text } == ["10.1.2.3", "10.1.4.1", "10.1.2.3"] && sites.map(\.ownPort) == [80, 80, 80])
-    #expect(sites[2].isSame(as: sites[0]) && !sites[1].isSame(as: sites[0]))
+    let vhosts = try plan(all, port: 8080, vhosts: numbers).vhosts
+    #expect(vhosts.map(\.number) == [0, 2, 3])
+    #expect(
+        vhosts.map { $0.own.text } == ["10.1.2.3", "10.1.4.1", "10.1.2.3"] && vhosts.map(\.ownPort) == [80, 80, 80])
+    #expect(vhosts[2].isSame(as: vhosts[0]) && !vhosts[1].isSame(as: vhosts[0]))
     all.removeFirst(2)
     numbers.removeFirst(2)
-    let without = try plan(all, port: 8080, sites: numbers).sites
+    let without = try plan(all, port: 8080, vhosts: numbers).vhosts
     #expect(without.map(\.number) == [0, 2, 3], "the main server is one even if it is announced nowhere")
     #expect(without[0].own.text == "127.0.0.1" && without[0].ownPort == 8080)
 }
 
 @Test func bootIDsOfSitesDiffer() {
-    let sites = [("10.0.0.1", 80), ("10.0.0.1", 81), ("10.0.0.2", 80), ("2001:db8::1", 80), ("2001:db9::1", 80)].map {
-        Site(number: 1, own: parseAddress($0.0)!, ownPort: $0.1)
+    let vhosts = [("10.0.0.1", 80), ("10.0.0.1", 81), ("10.0.0.2", 80), ("2001:db8::1", 80), ("2001:db9::1", 80)].map {
+        VirtualHost(number: 1, own: parseAddress($0.0)!, ownPort: $0.1)
     }
     for boot in [1, 2, .max] as [UInt64] {
-        let ids = sites.map { $0.bootID(from: boot) }
-        #expect(Set(ids + [boot, 0]).count == sites.count + 2)
-        #expect(ids == sites.map { $0.bootID(from: boot) }, "the same at every restart")
+        let ids = vhosts.map { $0.bootID(from: boot) }
+        #expect(Set(ids + [boot, 0]).count == vhosts.count + 2)
+        #expect(ids == vhosts.map { $0.bootID(from: boot) }, "the same at every restart")
     }
-    #expect(sites[0].bootID(from: 1) != sites[0].bootID(from: 2))
+    #expect(vhosts[0].bootID(from: 1) != vhosts[0].bootID(from: 2))
 }
