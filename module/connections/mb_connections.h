@@ -63,7 +63,7 @@ void mb_keep_connected(const conn_rec *c);
 void mb_keep_end(uint64_t now_ms);
 void mb_keep_register(apr_pool_t *pool);
 
-/* ---- The pool of all children: mb_pool.c, mb_tend.c ---- */
+/* ---- The pool of all children: mb_pool.c, mb_pool_check.c ---- */
 
 /* A connection in it, as a message carries it. */
 typedef struct mb_waiting {
@@ -103,7 +103,7 @@ int mb_pool_keep(const mb_waiting *one, const bh_facts_t *server, uint64_t now_m
 /* Closes it, and counts it among those that wait no more. */
 void mb_pool_drop(const mb_waiting *one);
 /* The moderator's look through it. */
-void mb_tend(void *server);
+void mb_pool_check(void *server);
 
 /* ---- What this process lacks: mb_shortage.c ---- */
 

@@ -5,8 +5,8 @@
  * They wait in the kernel, in queues that the parent makes before it forks: pairs of sockets without a name, closed on
  * exec, so that no program that a child runs has them. A child puts a connection in with SCM_RIGHTS, and the next one
  * that needs it takes it out. No process is asked, so none is waited for: where nothing is there, or not in good order,
- * the child makes a connection, as without the pool. The moderator looks through the queues each second (mb_tend.c).
- * docs/decisions/0006-pool-of-all-children.md says why it does not hand them out.
+ * the child makes a connection, as without the pool. The moderator looks through the queues each second
+ * (mb_pool_check.c). docs/decisions/0006-pool-of-all-children.md says why it does not hand them out.
  *
  * Nothing in a queue is trusted. Each connection is looked at when it is taken: it must be TCP, its other end must be
  * the server's address, it must be open, and nothing of an answer may be left in it.

@@ -71,7 +71,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .workers = mb_scoreboard_workers,
         .shutdown = mb_shutdown_ask,
         .differs = say_differs,
-        .tend = mb_tend,
+        .check_pool = mb_pool_check,
         .baton = server,
         .keys = settings->keys,
         .sign = mb_key_sign,

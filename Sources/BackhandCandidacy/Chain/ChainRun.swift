@@ -58,7 +58,7 @@ struct ChainRun {
         var row = bh_segment_row(segment, 0)
         let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
-        let settled = candidates.settled
+        let newcomersSince = candidates.newcomersSince
         var hasNewcomers = false
         // What stands against this server itself stands in row 0.
         let here = bh_segment_row(segment, 0)
@@ -81,7 +81,7 @@ struct ChainRun {
                 id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
             count &+= 1
             doubted |= bh_row_all_doubts(id == own ? here : row)
-            if bh_row_came(row) > settled { hasNewcomers = true }
+            if bh_row_came(row) > newcomersSince { hasNewcomers = true }
         }
         candidates.count = count
         candidates.choices = count

@@ -17,7 +17,7 @@ extension Candidates {
     }
 
     /// The time until which a server must have come to get its whole share now.
-    var settled: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
+    var newcomersSince: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
 
     /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept
     /// otherwise.

@@ -139,8 +139,8 @@ final class Announcer {
         }
     }
 
-    /// The table knows which addresses are ours.
-    func settle(_ writer: inout StatsWriter, now: UInt64) {
+    /// Tells the table which addresses are ours.
+    func claimOwnAddresses(_ writer: inout StatsWriter, now: UInt64) {
         writer.become(otherSelves, now: now)
         for route in plan.routes { writer.claim(route.own, port: route.ownPort, now: now) }
     }

@@ -60,7 +60,7 @@ struct ControlServer {
         _ readiness: Readiness, now: UInt64, answer: (ControlRequest) -> [UInt8]
     ) throws(SystemError) {
         for index in clients.indices {
-            attend(&clients[index], readiness, now: now, answer: answer)
+            serve(&clients[index], readiness, now: now, answer: answer)
         }
         clients.removeAll { client in
             guard client.conversation.step == .close else { return false }
@@ -78,7 +78,7 @@ struct ControlServer {
         }
     }
 
-    private func attend(
+    private func serve(
         _ client: inout Client, _ readiness: Readiness, now: UInt64, answer: (ControlRequest) -> [UInt8]
     ) {
         client.conversation.check(now: now)

@@ -56,7 +56,7 @@ final class Gatekeeper {
 
     // ---- What comes to the addresses at which all are heard ----
 
-    func judge(_ datagram: Datagram, _ writer: StatsWriter, now: UInt64) -> Verdict {
+    func check(_ datagram: Datagram, _ writer: StatsWriter, now: UInt64) -> Verdict {
         guard isAccepted(datagram.sender) else {
             return isOwn(datagram, writer) ? .ignored(BH_COUNT_OWN) : .refused(BH_COUNT_NOT_ACCEPTED)
         }
@@ -67,12 +67,12 @@ final class Gatekeeper {
         case .announcement(let facts):
             if let useless = uselessness(facts, datagram, writer, now: now) { return .ignored(useless) }
             if let wrong = forgery(datagram, now: now) { return .refused(wrong) }
-            return judge(facts, isSigned: SignedParts(datagram.bytes) != nil, from: datagram.sender, writer, now: now)
+            return check(facts, isSigned: SignedParts(datagram.bytes) != nil, from: datagram.sender, writer, now: now)
         }
     }
 
     /// An announcement that has the right signature, if one is needed.
-    private func judge(
+    private func check(
         _ facts: bh_facts_t, isSigned: Bool, from sender: bh_address_t, _ writer: StatsWriter, now: UInt64
     ) -> Verdict {
         if writer.isOwn(bootID: facts.boot_id) { return .ignored(BH_COUNT_OWN) }
@@ -83,7 +83,7 @@ final class Gatekeeper {
 
     // ---- What comes to the addresses from which we announce ----
 
-    func judgeReply(_ datagram: Datagram, now: UInt64) -> Verdict {
+    func checkReply(_ datagram: Datagram, now: UInt64) -> Verdict {
         guard isAccepted(datagram.sender) else { return .refused(BH_COUNT_NOT_ACCEPTED) }
         guard datagram.length <= announcementLimit else { return .refused(BH_COUNT_OVERSIZED) }
         if let challenge = Challenge(datagram.bytes) {
@@ -95,11 +95,11 @@ final class Gatekeeper {
         }
         switch decodeAnnouncement(datagram.bytes) {
         case .dropped(let counter): return .refused(counter)
-        case .announcement(let facts): return judgeAnswer(facts, datagram, now: now)
+        case .announcement(let facts): return checkAnswer(facts, datagram, now: now)
         }
     }
 
-    private func judgeAnswer(_ facts: bh_facts_t, _ datagram: Datagram, now: UInt64) -> Verdict {
+    private func checkAnswer(_ facts: bh_facts_t, _ datagram: Datagram, now: UInt64) -> Verdict {
         guard SignedParts(datagram.bytes) != nil else { return .refused(BH_COUNT_UNSIGNED) }
         if let wrong = forgery(datagram, now: now) ?? steering(facts, from: datagram.sender, isSigned: true) {
             return .refused(wrong)

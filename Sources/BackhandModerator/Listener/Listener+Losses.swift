@@ -59,7 +59,7 @@ extension Listener {
     }
 
     /// Once a round: while announcements may be lost on their way to us, servers do not grow older by that.
-    func judgeSilence(_ writer: inout StatsWriter, interval: UInt64, now: UInt64) {
+    func updateAgeClock(_ writer: inout StatsWriter, interval: UInt64, now: UInt64) {
         noteFlood(now: now)
         if losses.closeRound(now: now, interval: interval) { writer.listening = now }
         bh_word_store(&segment.pointee.deaf_ms, losses.ageClock)

@@ -48,7 +48,7 @@ final class Listener {
                 (read ?? 0)
                 + empty(sockets.listeners[index].socket, limit: limit, now: now) { datagram in
                     writer.count(BH_COUNT_RECEIVED)
-                    act(gatekeeper.judge(datagram, writer, now: now), datagram, at: nil, &writer, now: now)
+                    act(gatekeeper.check(datagram, writer, now: now), datagram, at: nil, &writer, now: now)
                 }
         }
         return read
@@ -61,7 +61,7 @@ final class Listener {
         for index in sockets.senders.indices where readiness.isReadable(first + index) {
             _ = empty(sockets.senders[index].socket, limit: limit, now: now) { datagram in
                 writer.count(BH_COUNT_RECEIVED)
-                act(gatekeeper.judgeReply(datagram, now: now), datagram, at: index, &writer, now: now)
+                act(gatekeeper.checkReply(datagram, now: now), datagram, at: index, &writer, now: now)
             }
         }
     }

@@ -25,7 +25,7 @@ extension Moderator {
         var writer = StatsWriter(
             segment: segment, epoch: epoch, others: announcer.otherSelves, keyed: gatekeeper.isKeyRequired,
             optional: gatekeeper.signer != nil && !gatekeeper.isKeyRequired)
-        announcer.settle(&writer, now: monotonicMilliseconds())
+        announcer.claimOwnAddresses(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
         announcer.prepare()
         listener.stopFiltering()
@@ -39,7 +39,7 @@ extension Moderator {
             watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
                 round(&writer, now: now)
-                config.tend?(config.baton)
+                config.check_pool?(config.baton)
             } else if announcer.takeExtra(now: now) {
                 announcer.announce(&writer, now: now)
             }
@@ -72,7 +72,7 @@ extension Moderator {
         writer.publishFeedback(nowMicroseconds: monotonicNanoseconds() / 1000)
         announcer.look(writer)
         noteRound(&writer, now: now)
-        listener.judgeSilence(&writer, interval: interval, now: now)
+        listener.updateAgeClock(&writer, interval: interval, now: now)
         announcer.announce(&writer, now: now)
         let silence = UInt64(config.expire_s) * 1000
         if silence > 0, now > writer.listening &+ silence { writer.expire(after: silence, now: now) }
@@ -120,7 +120,7 @@ extension Moderator {
         let change = network.look(now: now)
         adapt(to: change)
         guard change.announced else { return }
-        announcer.settle(&writer, now: now)
+        announcer.claimOwnAddresses(&writer, now: now)
         if lastRound != 0 { announcer.announce(&writer, now: now) }
     }
 

@@ -117,7 +117,7 @@ public struct FailureRun {
 
 /// After a failure: asks the server last if it has failed all requests of several clients.
 @inline(never)
-public func judgeFailure(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, chain: UInt32, now: UInt64) {
+public func evaluateFailure(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, chain: UInt32, now: UInt64) {
     let row = bh_segment_row_mutable(segment, id)
     let slot = bh_chain_slot(chain)
     guard bh_row_doubts(row, slot) & bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) == 0 else { return }

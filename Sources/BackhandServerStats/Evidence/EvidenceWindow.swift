@@ -32,7 +32,7 @@ struct EvidenceWindow {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot), isGap: isGap) }
         }
-        for slot in 0..<Int(BH_CHAINS) { judge(segment, slot, count, now, span) }
+        for slot in 0..<Int(BH_CHAINS) { evaluate(segment, slot, count, now, span) }
         guard turns else { return }
         for id in 0..<count { bh_evidence_turn(bh_segment_row_mutable(segment, UInt32(id))) }
     }
@@ -43,7 +43,7 @@ struct EvidenceWindow {
         rows[Int(id)] = Array(repeating: ChainEvidence(isNew: true), count: Int(BH_CHAINS))
     }
 
-    private mutating func judge(
+    private mutating func evaluate(
         _ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64
     ) {
         var chain = ChainSum(span: span)
@@ -54,7 +54,7 @@ struct EvidenceWindow {
         for id in 0..<count {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             counted.write(to: row, UInt32(slot))
-            if rows[id][slot].total > 0 { rows[id][slot].judge(row, UInt32(slot), chain, now) }
+            if rows[id][slot].total > 0 { rows[id][slot].evaluate(row, UInt32(slot), chain, now) }
         }
     }
 }
@@ -127,17 +127,17 @@ struct ChainEvidence {
     }
 
     /// Writes what follows for the row's server.
-    mutating func judge(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum, _ now: UInt64) {
+    mutating func evaluate(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum, _ now: UInt64) {
         let evidence = bh_row_evidence(row, slot)
         let all = Breadth(clients: bh_evidence_clients(evidence), urls: bh_evidence_urls(evidence))
         let failed = Breadth(clients: bh_evidence_failed_clients(evidence), urls: bh_evidence_failed_urls(evidence))
         let mistaken = Breadth(clients: bh_evidence_wrong_clients(evidence), urls: bh_evidence_wrong_urls(evidence))
         bh_half_store(&evidence.pointee.gap_ms, chain.gap)
-        judgeFailing(row, slot, min(failing, failed.most(of: all)), chain, now)
-        judgeWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
+        evaluateFailing(row, slot, min(failing, failed.most(of: all)), chain, now)
+        evaluateWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
     }
 
-    private func judgeFailing(
+    private func evaluateFailing(
         _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
     ) {
         let word = bh_row_failing(row, slot)
@@ -153,7 +153,7 @@ struct ChainEvidence {
         _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, now / 1000 &+ UInt64(BH_PROBE_MS))
     }
 
-    private mutating func judgeWrong(
+    private mutating func evaluateWrong(
         _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
     ) {
         guard let least = chain.leastWrong else { return }

@@ -15,12 +15,12 @@ public func noteEvidence(
     let half = bh_half_load(&row.pointee.generation) & 1
     let evidence = bh_row_evidence(row, slot)
     bh_evidence_count(evidence, kind)
-    bh_evidence_meet(evidence, BH_SETS_ALL, half, asked)
+    bh_evidence_add(evidence, BH_SETS_ALL, half, asked)
     if kind == BH_CLASS_FAILED {
         lengthenRun(evidence, half, asked)
     } else {
         if bh_half_load(&evidence.pointee.run) != 0 { endRun(row, slot) }
-        if kind == BH_CLASS_WRONG { bh_evidence_meet(evidence, BH_SETS_WRONG, half, asked) }
+        if kind == BH_CLASS_WRONG { bh_evidence_add(evidence, BH_SETS_WRONG, half, asked) }
     }
     let doubts = bh_row_doubts(row, slot)
     if doubts != 0 {
@@ -30,13 +30,13 @@ public func noteEvidence(
             || (kind == BH_CLASS_WRONG && doubts >> BH_DOUBT_WRONG.rawValue == 0)
         noteInDoubt(row, slot, isGood: isGood, now: now)
     }
-    if kind == BH_CLASS_FAILED { judgeFailure(segment, id, chain: chain, now: now) }
+    if kind == BH_CLASS_FAILED { evaluateFailure(segment, id, chain: chain, now: now) }
 }
 
 /// One more failure in a row.
 @inline(never)
 private func lengthenRun(_ evidence: UnsafeMutablePointer<bh_evidence_t>, _ half: UInt32, _ asked: bh_asked_t) {
-    bh_evidence_meet(evidence, BH_SETS_FAILED, half, asked)
+    bh_evidence_add(evidence, BH_SETS_FAILED, half, asked)
     bh_set_add(&evidence.pointee.run_clients, asked.client)
     bh_set_add(&evidence.pointee.run_urls, asked.url)
     _ = bh_half_add(&evidence.pointee.run, 1)

@@ -17,7 +17,7 @@
  *   5  bh_sockets_open: without a configuration
  *   6  bh_decision_t: decided_ms
  *   7  bh_decision_t: choices, probe; bh_evidence_judge
- *   8  bh_moderator_config_t: tend
+ *   8  bh_moderator_config_t: check_pool
  *   9  bh_retry_next, bh_retry_failed
  *  10  http.h; bh_redirect_make instead of bh_name_expand
  *  11  bh_feedback_report, in the place of bh_evidence_judge and of inlines; bh_decision_t: once
@@ -343,8 +343,8 @@ typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 /* Logs that another server has had other slashes (bh_facts_t) than this one for ten minutes. */
 typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
 
-/* Looks through what the children have in common; once a second. */
-typedef void (*bh_tend_fn)(void *_Nullable baton);
+/* Checks the connections in the pool of all children; once a second. */
+typedef void (*bh_check_pool_fn)(void *_Nullable baton);
 
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross
  * this border. */
@@ -376,11 +376,11 @@ typedef struct bh_moderator_config {
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     bh_shutdown_fn _Nullable shutdown;
-    bh_differs_fn _Nullable differs; /* NULL: nothing is said */
-    bh_tend_fn _Nullable tend;       /* NULL: there is nothing to tend */
-    void *_Nullable baton;           /* given to log, workers, shutdown, differs and tend */
-    const void *_Nullable keys;      /* given to sign and verify; NULL: announcements are not signed */
-    bh_sign_fn _Nullable sign;       /* both needed where there are keys */
+    bh_differs_fn _Nullable differs;       /* NULL: nothing is said */
+    bh_check_pool_fn _Nullable check_pool; /* NULL: there is no pool */
+    void *_Nullable baton;                 /* given to log, workers, shutdown, differs and check_pool */
+    const void *_Nullable keys;            /* given to sign and verify; NULL: announcements are not signed */
+    bh_sign_fn _Nullable sign;             /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
     bool keys_optional;                    /* with keys: what is not signed is accepted as without */
     uint32_t expire_s;                     /* seconds of silence after which a row is emptied; 0: never */

@@ -89,14 +89,14 @@ typedef enum bh_sets { BH_SETS_ALL = 0, BH_SETS_WRONG = 1, BH_SETS_FAILED = 2 } 
 BH_ASSERT(offsetof(bh_evidence_t, urls) == offsetof(bh_evidence_t, clients) + 16
               && offsetof(bh_evidence_t, wrong_clients) == offsetof(bh_evidence_t, clients) + 32
               && offsetof(bh_evidence_t, failed_clients) == offsetof(bh_evidence_t, clients) + 64,
-          "bh_evidence_meet() takes them as one array");
+          "bh_evidence_add() takes them as one array");
 
 static inline void bh_set_add(uint64_t *_Nonnull set, uint64_t bit) {
     if (!(bh_word_load(set) & bit)) bh_word_set_bits(set, bit);
 }
 
 /* Adds a client and a URL to one half of a pair. */
-static inline void bh_evidence_meet(bh_evidence_t *_Nonnull evidence, bh_sets_t sets, uint32_t half, bh_asked_t asked) {
+static inline void bh_evidence_add(bh_evidence_t *_Nonnull evidence, bh_sets_t sets, uint32_t half, bh_asked_t asked) {
     uint64_t *clients =
         (uint64_t *)(void *)((char *)evidence + offsetof(bh_evidence_t, clients)) + 4 * sets + (half & 1);
     bh_set_add(clients, asked.client);

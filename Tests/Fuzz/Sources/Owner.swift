@@ -206,7 +206,7 @@ private func hear(_ writer: inout StatsWriter, _ facts: bh_facts_t, now: UInt64)
 /// All that the moderator does once a second, and at its start.
 private func workOneRound(_ writer: inout StatsWriter, now: UInt64) {
     whoWorks.news.adoptTable(rows: writer.rows, now: now)
-    whoWorks.announcer.settle(&writer, now: now)
+    whoWorks.announcer.claimOwnAddresses(&writer, now: now)
     whoWorks.announcer.watchStopping(now: now)
     whoWorks.round(&writer, now: now)
     let order = ControlOrder(state: BH_STATE_UP, server: NamedServer("10.0.0.1:80".utf8))

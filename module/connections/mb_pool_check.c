@@ -89,7 +89,7 @@ static void forget_counts(uint32_t rows) {
     }
 }
 
-void mb_tend(void *server) {
+void mb_pool_check(void *server) {
     uint64_t now_ms = mb_now_ms();
     uint32_t rows = bh_segment_rows(mb_segment);
     if (!mb_pool_is_open()) {
