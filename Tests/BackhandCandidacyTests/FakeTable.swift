@@ -90,7 +90,7 @@ final class FakeTable {
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
         extended.pointee.facts.latency_us = server.announcedTime
         extended.pointee.facts.error_ppm = server.announcedErrors
-        extended.pointee.room = server.capacity
+        extended.pointee.effective_capacity = server.capacity
         extended.pointee.in_flight = server.inFlight
         extended.pointee.sent_mean = UInt32(server.sentMean * 1000)
         if server.time > 0 { bh_mean_add(&extended.pointee.latency, Self.now * 1000, server.time, 1, 0) }

@@ -75,7 +75,7 @@ ROW_FIELDS = {
     "cpu_used",
     "capacity",
     "error_share",
-    "room",
+    "concurrency",
     "in_flight",
     "kept",
     "served",

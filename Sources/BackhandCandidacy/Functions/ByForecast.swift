@@ -84,8 +84,8 @@ extension Candidates {
 /// How long one more request would take at each server.
 ///
 /// With o requests of ours at a server now, and ō on average over the last window; with Q requests of anybody on
-/// average, C its capacity for such requests (a row's room), v the speed of its cores, L the time of our last requests
-/// there and e the share that failed:
+/// average, C its capacity for such requests (a row's effective_capacity), v the speed of its cores, L the time of our
+/// last requests there and e the share that failed:
 ///
 ///     x = max(o, Q + κ^0.85 (o - ō))      there now; self: exactly o
 ///     F = max(1/v, (x + 1) / C)           by its capacity
@@ -113,7 +113,7 @@ struct Forecast {
     /// announced. Finite, and above 0; nil if the server has not announced its capacity.
     func growth(_ row: UnsafeMutablePointer<bh_row_t>, feedback: UnsafeMutablePointer<bh_row_t>, isOwn: Bool) -> Double?
     {
-        let capacity = Double(bh_half_load(&row.pointee.room))
+        let capacity = Double(bh_half_load(&row.pointee.effective_capacity))
         let speed = Double(bh_signed_load(&row.pointee.facts.arriba))
         guard capacity > 0, speed > 0 else { return nil }
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight))
@@ -144,7 +144,7 @@ struct Forecast {
         return ForecastSide(
             seen: seen, told: isOwn ? seen : Double(bh_half_load(&row.pointee.facts.latency_us)), mean: mean / 1000,
             now: present(feedback, isOwn, mean: mean) / 1000,
-            room: Double(bh_half_load(&row.pointee.room)) * 1000
+            concurrency: Double(bh_half_load(&row.pointee.effective_capacity)) * 1000
                 / Double(max(1, bh_signed_load(&row.pointee.facts.arriba))),
             capacity: Double(max(1, bh_half_load(&row.pointee.facts.capacity))),
             idle: Double(min(max(bh_signed_load(&row.pointee.facts.cpu), 0), 1000)) / 1000)

@@ -10,14 +10,14 @@ struct ForecastSide: Equatable {
     let mean: Double
     let now: Double
     /// Requests that it can serve at once without slowing down.
-    let room: Double
+    let concurrency: Double
     /// Of its cores, whoever else uses them; in arriba or any other unit that both sides have.
     let capacity: Double
     /// Share of its machine's CPUs that was idle, 0 to 1.
     let idle: Double
 
     /// How many times longer than alone a request takes among so many.
-    fileprivate func slowdown(_ requests: Double) -> Double { max(1, requests / room) }
+    fileprivate func slowdown(_ requests: Double) -> Double { max(1, requests / concurrency) }
     /// The time alone; what was seen of a server and what it says must both be short.
     fileprivate var alone: Double { max(seen, told) / slowdown(mean + 1) }
 }
@@ -32,9 +32,9 @@ struct ForecastSide: Equatable {
 ///     u = max(1, (Q_there + 1) C / C_there)
 ///     hop = seen there - told by it
 ///
-/// n is a side's room, C its capacity, x its requests now, Q their mean, t its time alone and i the idle share of its
-/// CPUs; u is what is usual here if the neighbour has what is usual there. Where all nodes get their share, what is
-/// more here than elsewhere is chance, and over before a neighbour's announcement tells of it: to exchange requests
+/// n is a side's concurrency, C its capacity, x its requests now, Q their mean, t its time alone and i the idle share
+/// of its CPUs; u is what is usual here if the neighbour has what is usual there. Where all nodes get their share, what
+/// is more here than elsewhere is chance, and over before a neighbour's announcement tells of it: to exchange requests
 /// then costs their hops and gains nothing; less so where most places are taken, and most CPUs busy, everywhere. Where
 /// more comes here, others must serve some of it, but for what one more slows nothing down; and where fewer do, others
 /// send theirs. Beyond four standard deviations (of a Poisson number) it is no chance, whatever the cores could do:
@@ -58,9 +58,9 @@ struct Hop: Equatable {
     /// Requests that are here as a matter of course.
     private var limit: Double {
         let usual = max(1, (there.mean + 1) * here.capacity / there.capacity)
-        guard asked * Self.share >= 1, asked <= Self.share else { return min(here.room, Self.chance(usual)) }
-        let patience = min(max(4 - 5 * there.mean / there.room, 5 * there.idle - 1, 0), 1)
-        return min((1 + (Self.most - 1) * patience) * max(here.room, usual), Self.chance(usual))
+        guard asked * Self.share >= 1, asked <= Self.share else { return min(here.concurrency, Self.chance(usual)) }
+        let patience = min(max(4 - 5 * there.mean / there.concurrency, 5 * there.idle - 1, 0), 1)
+        return min((1 + (Self.most - 1) * patience) * max(here.concurrency, usual), Self.chance(usual))
     }
 
     /// A number that a Poisson process with this mean hardly ever has.

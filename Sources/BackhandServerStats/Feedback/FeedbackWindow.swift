@@ -32,7 +32,7 @@ struct FeedbackWindow {
         let keep = 0.9
         all *= keep
         ours *= keep
-        var others = (taken: 0.0, room: 0.0)
+        var others = (taken: 0.0, capacity: 0.0)
         for id in 0..<Int(count) {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
@@ -43,7 +43,7 @@ struct FeedbackWindow {
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
             guard bh_row_heard(row) != 0 else { continue }
-            if servesToo(row, now) { others.room += Double(bh_half_load(&row.pointee.room)) }
+            if servesToo(row, now) { others.capacity += Double(bh_half_load(&row.pointee.effective_capacity)) }
             guard counts.isKnown else { continue }
             if !counts.isLate { others.taken += Double(counts.taken) }
             all += Double(counts.taken)
@@ -51,7 +51,8 @@ struct FeedbackWindow {
         }
         own.close(segment, span: span)
         asked.close(
-            segment, span: span, arrived: own.arrived, taken: others.taken, room: others.room, dispatched: dispatched)
+            segment, span: span, arrived: own.arrived, taken: others.taken, capacity: others.capacity,
+            dispatched: dispatched)
         // What a predecessor found holds until something else is known.
         if span > 0, let balancers { bh_half_store(&segment.pointee.balancers, balancers) }
     }

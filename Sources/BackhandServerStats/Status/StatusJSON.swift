@@ -141,7 +141,7 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
 /// What this httpd's children saw of it.
 private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, kept: UInt32, now: UInt64, to page: inout JSONPage) {
     let served = bh_word_load(&row.pointee.served)
-    page.field("room", thousandths: roomInRequests(row))
+    page.field("concurrency", thousandths: concurrency(row))
     page.field("in_flight", UInt64(bh_half_load(&row.pointee.in_flight)))
     page.field("kept", UInt64(kept))
     page.field("served", served)
@@ -152,9 +152,9 @@ private func writeFeedback(_ row: UnsafeMutablePointer<bh_row_t>, kept: UInt32, 
 }
 
 /// Thousandths of a request that the server can serve at once without slowing down; 0: not known.
-private func roomInRequests(_ row: UnsafeMutablePointer<bh_row_t>) -> Int64 {
+private func concurrency(_ row: UnsafeMutablePointer<bh_row_t>) -> Int64 {
     let speed = bh_signed_load(&row.pointee.facts.arriba)
-    return speed > 0 ? Int64(bh_half_load(&row.pointee.room)) * 1_000_000 / Int64(speed) : 0
+    return speed > 0 ? Int64(bh_half_load(&row.pointee.effective_capacity)) * 1_000_000 / Int64(speed) : 0
 }
 
 /// Who was heard lately, and is not among the servers.

@@ -14,7 +14,7 @@ func writeRow(
     noteState(segment, id, facts, now: now, listening: listening)
     stored.changed_wall = wall
     bh_row_store(row, &stored)
-    bh_half_store(&row.pointee.room, room(for: stored))
+    bh_half_store(&row.pointee.effective_capacity, effectiveCapacity(for: stored))
     let may = keepable(
         stored, balancers: bh_half_load(&segment.pointee.balancers), others: max(bh_segment_rows(segment), id + 1) - 1)
     bh_half_store(&row.pointee.may_keep, may)

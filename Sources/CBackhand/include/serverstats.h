@@ -148,8 +148,8 @@ typedef struct bh_row {
     uint32_t ordered;          /* moderator: bh_state_t that an administrator ordered here, for this httpd alone */
     uint64_t came_ms;          /* moderator: since when it has been up without a break */
     uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
-    uint32_t room;             /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
-    uint32_t doubts;           /* children, moderator: bits of bh_doubt_t, by chain slot: the server is tried last */
+    uint32_t effective_capacity; /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
+    uint32_t doubts;             /* children, moderator: bits of bh_doubt_t, by chain slot: the server is tried last */
     /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
     uint32_t recent_us;
     /* Written once a second. */

@@ -7,11 +7,12 @@ import Testing
 
 @Suite struct HopTests {
     private func side(
-        _ milliseconds: Double, told: Double? = nil, mean: Double = 1, now: Double = 1, room: Double = 4,
+        _ milliseconds: Double, told: Double? = nil, mean: Double = 1, now: Double = 1, concurrency: Double = 4,
         idle: Double = 0.1
     ) -> ForecastSide {
         ForecastSide(
-            seen: milliseconds * 1000, told: (told ?? milliseconds) * 1000, mean: mean, now: now, room: room,
+            seen: milliseconds * 1000, told: (told ?? milliseconds) * 1000, mean: mean, now: now,
+            concurrency: concurrency,
             capacity: 1600, idle: idle)
     }
 
@@ -62,10 +63,11 @@ import Testing
             (4, 2, 6, false), (4, 2, 7, true), (4, 9, 9, false), (4, 9, 10, true), (64, 9, 21, false),
             (64, 9, 22, true), (64, 0, 4, false), (64, 0, 5, true),
         ] as [(Double, Double, Double, Bool)])
-    func usual(room: Double, mean: Double, now: Double, pays: Bool) {
+    func usual(concurrency: Double, mean: Double, now: Double, pays: Bool) {
         #expect(
             Hop(
-                here: side(20, mean: mean, now: now, room: room), there: side(20, mean: mean, now: mean, room: room),
+                here: side(20, mean: mean, now: now, concurrency: concurrency),
+                there: side(20, mean: mean, now: mean, concurrency: concurrency),
                 asked: 1
             ).pays == pays)
     }

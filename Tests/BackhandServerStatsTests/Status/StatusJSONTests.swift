@@ -106,7 +106,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         "dispatched": 77 as NSNumber, "mean_in_flight": 2.5 as NSNumber,
         "arrival_rate": 125.25 as NSNumber, "first_byte_ms": 12.345 as NSNumber, "latency_ms": 20.001 as NSNumber,
         "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber,
-        "room": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
+        "concurrency": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
         "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber,
         "workers_kept": 3 as NSNumber,
         "kept": 1 as NSNumber, "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,

@@ -5,7 +5,7 @@ import Testing
 
 @testable import BackhandServerStats
 
-struct RoomTests {
+struct EffectiveCapacityTests {
     /// All four cores, of 400,000, of a machine.
     private func facts(_ change: (inout bh_facts_t) -> Void) -> bh_facts_t {
         var facts = bh_facts_t()
@@ -20,23 +20,23 @@ struct RoomTests {
 
     @Test func `requests that compute fill the cores`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.cpu_used = 2500
                 }) == 1600)
         // More than the cores can do at once: the others wait for a core.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 20_000; $0.cpu_used = 4000; $0.cpu = 0; $0.workers = 64
                 }) == 1600)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 20_000; $0.cpu_used = 3600; $0.cpu = 100; $0.workers = 64
                 }) == 1600)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 0; $0.cpu_used = 0
                 }) == 1600)
@@ -45,12 +45,12 @@ struct RoomTests {
     @Test(arguments: [UInt32(20_000), 60_000])
     func `a quota that is full on an idle machine`(flying: UInt32) {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.ncpu = 16; $0.cpu = 750; $0.workers = 64; $0.mean_in_flight = flying; $0.cpu_used = 4000
                 }) == 1600)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.capacity = 400; $0.ncpu = 16; $0.cpu = 930; $0.workers = 16; $0.mean_in_flight = flying;
                     $0.cpu_used = 1000
@@ -59,13 +59,13 @@ struct RoomTests {
 
     @Test func `requests that wait fill the workers`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.workers = 8
                 }) == 3200)
         // 2 (0.35 + 0.05) / (3.95 + 0.05) = 0.2: five times the cores.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3950; $0.cpu_used = 350
                 }) == 8000)
@@ -73,60 +73,60 @@ struct RoomTests {
 
     @Test func `what httpd itself needs for requests that wait`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 12_000; $0.cpu_used = 250; $0.cpu = 800; $0.workers = 31
                 }) == 12_400)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 12_000; $0.cpu_used = 250; $0.cpu = 0; $0.workers = 31
                 }) == 9633, "any of them may wait for a core")
         // 2 (0.8 + 0.05) / (11.8 + 0.05): each takes a seventh of a core.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 12_000; $0.cpu_used = 800; $0.cpu = 800; $0.workers = 64
                 }) == 11_126)
     }
 
     @Test func `few workers are the limit`() {
-        #expect(room(for: facts { $0.workers = 2 }) == 800)
-        #expect(room(for: facts { $0.workers = 0 }) == 1600)
+        #expect(effectiveCapacity(for: facts { $0.workers = 2 }) == 800)
+        #expect(effectiveCapacity(for: facts { $0.workers = 0 }) == 1600)
     }
 
     /// 400 workers on four cores: all of the CPU counts. 64: httpd's own.
     @Test func `requests that compute elsewhere`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.cpu = 200
                 }) == 1600)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.cpu = 200; $0.workers = 64
                 }) == 25_600)
         // A queue of them.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 20_000; $0.cpu = 0; $0.cpu_used = 100
                 }) <= 1600)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 60_000; $0.cpu = 20; $0.cpu_used = 100
                 }) <= 1600)
         // A speed that does not divide the capacity.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.arriba = 664_000; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 2000;
                     $0.cpu = 0
                 }) == 21_248)
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.arriba = 664_999; $0.capacity = 1328; $0.ncpu = 2; $0.workers = 32; $0.mean_in_flight = 1990;
                     $0.cpu = 0
@@ -137,7 +137,7 @@ struct RoomTests {
     @Test(arguments: [(1000 - 625, 1600), (1000 - 875, 1200), (0, 1000)])
     func `neighbours take capacity`(idle: Int32, expected: UInt32) {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.cpu_used = 2500; $0.cpu = idle; $0.workers = 64
                 }) == expected)
@@ -145,19 +145,19 @@ struct RoomTests {
 
     @Test func `what neighbours leave at least`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 500; $0.cpu_used = 500; $0.cpu = 0; $0.workers = 64
                 }) == 200)
         // Without requests nobody knows what neighbours will mean to them.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 0; $0.cpu_used = 0; $0.cpu = 0; $0.workers = 64
                 }) == 1600)
         // Not known how many CPUs there are.
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 500; $0.cpu_used = 500; $0.cpu = 0; $0.ncpu = 0
                 }) == 1600)
@@ -165,7 +165,7 @@ struct RoomTests {
 
     @Test func `neighbours in other containers`() {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.mean_in_flight = 3000; $0.cpu = 200; $0.ncpu = 8
                 }) == 48_800)
@@ -177,7 +177,7 @@ struct RoomTests {
         ] as [(Int32, UInt32, UInt32)])
     func `numbers from strangers`(arriba: Int32, capacity: UInt32, expected: UInt32) {
         #expect(
-            room(
+            effectiveCapacity(
                 for: facts {
                     $0.arriba = arriba; $0.capacity = capacity; $0.mean_in_flight = .max; $0.cpu = .min; $0.ncpu = .max
                 }) == expected)

@@ -15,7 +15,7 @@ internal import CBackhand
 /// and go. Where there are no requests they are not known: use, which counts a twentieth of a core and of a request
 /// more, is then 1, and own is 0. Requests may compute in other processes (FastCGI): of a server that has all CPUs of
 /// its machine, and many workers a core, the CPU that is busy counts, whoever uses it.
-public func room(for facts: bh_facts_t) -> UInt32 {
+public func effectiveCapacity(for facts: bh_facts_t) -> UInt32 {
     let speed = Double(facts.arriba)
     let capacity = Double(facts.capacity)
     guard speed > 0, capacity > 0 else { return 0 }
