@@ -2,7 +2,7 @@
 
 /// Why a text of the configuration cannot be read, in words for the administrator.
 ///
-/// Names the value. The directive's name is added by whoever knows it.
+/// Names the value. The caller adds the directive's name.
 public struct ConfigurationError: Error {
     /// What is wrong with the value, without the directive's name.
     public let text: String

@@ -34,7 +34,7 @@ public struct Decimal {
     /// Digits after the last place that was wanted, which are not in value.
     public let skipped: Int
 
-    /// The number times ten to the power of places, which must be no fewer than it has; what does not fit is the
+    /// The number times ten to the power of places, which must not be fewer than it has; what does not fit is the
     /// largest number.
     public func scaled(to places: Int) -> UInt64 {
         var (scaled, place) = (value, self.places ?? 0)

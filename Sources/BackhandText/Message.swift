@@ -30,13 +30,13 @@ public struct Message {
     /// One byte as it is.
     public mutating func add(byte: UInt8) { bytes.append(byte) }
 
-    /// Makes room for so many bytes without growing.
+    /// Makes room for this many bytes without growing.
     public mutating func reserve(_ size: Int) { bytes.reserveCapacity(size) }
 
     /// Takes all of it away, and keeps the room.
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-    /// A word of the configuration in quotes: printable ASCII, and at most so many bytes, so that what follows is not
+    /// A word of the configuration in quotes: printable ASCII, and at most this many bytes, so that what follows is not
     /// cut.
     @inline(never)
     public mutating func quote(_ word: Word, most: Int = 64) {

@@ -25,7 +25,7 @@ public struct Scanner {
         return true
     }
 
-    /// Takes the word if it is next, as a whole: behind it must come a blank, a line's end or nothing.
+    /// Takes the word if it is next, as a whole: after it must come a blank, a line's end or nothing.
     public mutating func take(word: StaticString) -> Bool {
         let start = position
         if take(prefix: word), isAtEnd || next == Ascii.space || next == Ascii.tab || next == Ascii.newline {
@@ -35,7 +35,7 @@ public struct Scanner {
         return false
     }
 
-    /// Takes these bytes if they are next, whatever comes behind them.
+    /// Takes these bytes if they are next, whatever comes after them.
     public mutating func take(prefix: StaticString) -> Bool {
         let length = prefix.utf8CodeUnitCount
         guard bytes.count - position >= length else { return false }
@@ -60,7 +60,7 @@ public struct Scanner {
         }
     }
 
-    /// Skips to behind the line's end; false if the line has none, so that it may be cut off.
+    /// Skips the line and its end; false if the line has none, so that it may be cut off.
     public mutating func skipLine() -> Bool {
         while let byte = next {
             position += 1
@@ -76,8 +76,8 @@ public struct Scanner {
         return digits.count > 0 ? digits.value : nil
     }
 
-    /// Digits, and perhaps a point and more digits, of which so many are wanted; nil if there is no digit before the
-    /// point.
+    /// Digits, and perhaps a point and more digits, of which only the wanted ones count; nil if there is no digit
+    /// before the point.
     ///
     /// With no places wanted, a point is not taken.
     public mutating func decimal(places most: Int) -> Decimal? {
@@ -94,12 +94,12 @@ public struct Scanner {
         return Decimal(value: digits.value, count: digits.count, places: digits.count - whole, skipped: rest.count)
     }
 
-    /// The same in thousandths; what is behind the third place is cut.
+    /// The same in thousandths; what is after the third place is cut.
     public mutating func thousandths() -> UInt64? {
         decimal(places: 3)?.scaled(to: 3)
     }
 
-    /// Takes digits until there are so many together, or none is next.
+    /// Takes digits until there are enough together, or none is next.
     private mutating func take(_ digits: inout Digits, most: Int = .max) {
         while digits.count < most, let byte = next, digits.take(byte) { position += 1 }
     }

@@ -22,7 +22,7 @@ public struct Word {
         bytes = UnsafeBufferPointer(rebasing: slice)
     }
 
-    /// What stands before the first separator, and what behind it; nil if there is none.
+    /// What stands before the first separator, and what after it; nil if there is none.
     public func split(at separator: UInt8) -> (head: Word, tail: Word?) {
         guard let index = bytes.firstIndex(of: separator) else { return (self, nil) }
         return (Word(bytes[..<index]), Word(bytes[(index + 1)...]))

@@ -14,14 +14,14 @@ enum Field {
     static let address = 24  // 16 bytes
     static let port = 40  // u16
     static let reserved = 42  // u16, sent as 0, not read
-    static let arriba = 44  // i32, likewise up to idleWorkers
+    static let arriba = 44  // i32, as all up to idleWorkers
     static let load = 48
     static let loadHighWaterMark = 52
     static let cpu = 56
     static let cpus = 60
     static let workers = 64
     static let idleWorkers = 68
-    static let totalMemory = 72  // u64, likewise up to arrivals
+    static let totalMemory = 72  // u64, as all up to arrivals
     static let freeMemory = 80
     static let arrivals = 88
     static let extensions = 96

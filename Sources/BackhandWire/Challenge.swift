@@ -68,7 +68,7 @@ public struct SignedParts {
     }
 }
 
-/// The nonce that an announcement repeats; nil if it is no answer. For what decodeAnnouncement has found good.
+/// The nonce that an announcement repeats; nil if it is not an answer. For what decodeAnnouncement has found good.
 public func answeredNonce(_ bytes: UnsafeRawBufferPointer) -> Nonce? {
     var offset = Field.extensions
     while bytes.count - offset >= 4 {

@@ -12,8 +12,8 @@ public enum Decoded {
 
 /// Reads one datagram, whatever it holds.
 ///
-/// Checks structure and identity; the numbers of a server's state are taken as they came, because who uses them
-/// checks them anyway.
+/// Checks structure and identity; the numbers of a server's state are taken as they came, because the code that uses
+/// them checks them anyway.
 public func decodeAnnouncement(_ bytes: UnsafeRawBufferPointer) -> Decoded {
     if let wrong = checkEnvelope(bytes) { return .dropped(wrong) }
     var facts = bh_facts_t()
@@ -23,7 +23,7 @@ public func decodeAnnouncement(_ bytes: UnsafeRawBufferPointer) -> Decoded {
     return .announcement(facts)
 }
 
-/// Why this is no announcement of this version; nil if it has a whole header and the length that the header says.
+/// Why this is not an announcement of this version; nil if it has a whole header and the length that the header says.
 private func checkEnvelope(_ bytes: UnsafeRawBufferPointer) -> bh_counter_t? {
     for index in 0..<min(4, bytes.count)
     where bytes[index] != UInt8(truncatingIfNeeded: magic >> (24 - 8 * UInt32(index))) {

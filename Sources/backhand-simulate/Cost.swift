@@ -3,7 +3,7 @@
 import ArgumentParser
 import BackhandSimulator
 
-/// The published experiment behind byCost, with byCost's real code.
+/// The published experiment on which byCost is based, with byCost's real code.
 struct Cost: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Repeats the published experiment that byCost comes from, with its real code.",

@@ -119,7 +119,7 @@ struct Announce: ParsableCommand {
     }
 }
 
-/// Who announces, and where. Addresses in host byte order.
+/// The servers that are announced, and where. Addresses in host byte order.
 struct Scene {
     var own: UInt32
     var first: UInt32

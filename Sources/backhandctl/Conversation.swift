@@ -41,7 +41,7 @@ private func brokenOff(_ path: String, _ error: SystemError) -> Complaint {
     Complaint("the conversation with \(path) broke off: \(error.text)")
 }
 
-/// Connected; where nobody listens, httpd may just be restarting, so that is tried twice.
+/// Connected; where no moderator listens, httpd may just be restarting, so that is tried twice.
 private func connect(_ path: String) throws(SystemError) -> StreamSocket {
     do throws(SystemError) {
         return try StreamSocket(connectingTo: Path(path))

@@ -36,7 +36,7 @@ enum ServerChoice {
         return host.hasPrefix("[") || (!host.isEmpty && host.allSatisfy { $0 == "." || ($0.isASCII && $0.isNumber) })
     }
 
-    /// A name or address, and the port behind it. An IPv6 address without brackets has no port.
+    /// A name or address, and the port after it. An IPv6 address without brackets has no port.
     private static func parts(_ text: String) -> (name: String, port: Int?) {
         guard let colon = text.lastIndex(of: ":"), text.firstIndex(of: ":") == colon,
             let port = Int(text[text.index(after: colon)...])

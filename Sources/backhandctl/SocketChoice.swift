@@ -45,7 +45,7 @@ enum SocketChoice {
     }
 }
 
-/// Who may use a socket or directory, for messages.
+/// Which users may use a socket or directory, for messages.
 func whoMay(_ path: String) -> String {
     var place = path
     while true {

@@ -14,7 +14,7 @@ struct StatusDocument: Decodable {
         case notInTable = "not_in_table"
     }
 
-    /// Who was heard, and is not among the servers.
+    /// A sender that was heard, and is not among the servers.
     struct Sender: Decodable {
         var address: String
         var reason: String

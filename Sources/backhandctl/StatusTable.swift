@@ -114,7 +114,7 @@ private func memory(_ bytes: UInt64) -> String {
     return decimal(value, places: unit > 2 ? 1 : 0) + " " + units[unit]
 }
 
-/// A number with so many places, rounded.
+/// A number with this many places, rounded.
 private func decimal(_ value: Double, places: Int) -> String {
     let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
     let scaled = Int64(clamping: (value * Double(scale)).rounded())

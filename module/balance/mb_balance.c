@@ -32,7 +32,7 @@ static int is_unavailable(const mb_directory *settings) {
     return settings->unavailable == MB_ON && settings->observe != MB_ON;
 }
 
-/* A request that no chain is run for: it has been passed on already. A stranger can say that, too: it is no way to
+/* A request that no chain is run for: it has been passed on already. A stranger can say that, too: it is not a way to
  * files which this server must not serve. */
 static int stays_here(request_rec *r, const mb_directory *settings) {
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
@@ -51,7 +51,7 @@ static int is_undecided(request_rec *r, const mb_directory *settings, int walked
 
 /* With BackhandSelfRedirect, what other modules make of a request inside httpd is not served here either. A rewritten
  * one goes to the announced address as its client sent it: there it is rewritten again. Parts of pages and error pages
- * have no client who could be sent there. */
+ * have no client that could be sent there. */
 static int keep_from_files(request_rec *r, const mb_directory *settings) {
     const mb_request *kept = mb_request_find(r);
     if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
@@ -84,7 +84,7 @@ static int balance(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     int walked = !kept || !kept->decided;
     if (kept && kept->local) mb_local_in_chain(kept->local, settings->chain);
-    /* Without a chain after all (<If> may turn it off), nobody may serve what was not walked. */
+    /* Without a chain after all (<If> may turn it off), no handler may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);
     if (!settings->steps || !settings->steps->nelts) return walked ? DECLINED : mb_early_serve_here(r);
     if (!mb_scope_is_clients_own(r))

@@ -3,13 +3,13 @@
 /* BackhandDirectoryWalk Off: what ProxyPass always does. httpd walks through the folders of each request, and merges
  * <Directory> and <Files> sections and .htaccess files on the way: a request for a server whose files are elsewhere
  * needs none of it. Then the chain, which a <Location> or a server has, is run before the walk; if another server comes
- * first, the walk is left out. A request that ends here after all begins anew, so that what protects local files is
+ * first, the walk is left out. A request that ends here after all begins again, so that what protects local files is
  * always asked.
  */
 
 #include "balance/mb_balance.h"
 
-/* Whether the sections that were found for the URL are still those of the request: nobody has rewritten it. (httpd
+/* Whether the sections that were found for the URL are still those of the request: no module has rewritten it. (httpd
  * undoes escapes in both.) */
 static int is_as_sent(const request_rec *r) { return r->parsed_uri.path && strcmp(r->parsed_uri.path, r->uri) == 0; }
 
@@ -39,9 +39,9 @@ static int is_left_out(request_rec *r) {
 /* Instead of the core's walk. */
 static int leave_out(request_rec *r) { return is_left_out(r) ? OK : DECLINED; }
 
-/* Nobody has looked whether the file exists. Modules that help out where one is missing (FallbackResource,
+/* No module has looked whether the file exists. Modules that help out where one is missing (FallbackResource,
  * CheckSpelling, MultiViews) must not take that for a missing file: the other server's files are not ours, and the
- * names of ours are nobody's business. "Something, but neither file nor folder" makes all of them keep quiet. */
+ * names of ours must not become known. "Something, but neither file nor folder" makes all of them keep quiet. */
 static int hide_file(request_rec *r) {
     if (is_left_out(r)) r->finfo.filetype = APR_CHR;
     return DECLINED;

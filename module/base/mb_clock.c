@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* The clock that nobody sets, and what is done at most once a minute. */
+/* The clock that cannot be set, and what is done at most once a minute. */
 
 #include "base/mb_base.h"
 

@@ -70,7 +70,7 @@ extern const char *const mb_scheme_names[MB_SCHEMES + 1];
 typedef struct mb_directory {
     apr_array_header_t *steps; /* bh_step_t; NULL: inherit; empty: off */
     uint32_t chain;            /* number of the chain, for bh_request_t; it goes with the steps */
-    const char *place;         /* "file:line" of its first line; likewise */
+    const char *place;         /* "file:line" of its first line; it goes with the steps, too */
     mb_switch trace;           /* BackhandTrace */
     mb_switch observe;         /* BackhandMode Observe */
     mb_switch unavailable;     /* BackhandNoCandidate Unavailable */
@@ -79,8 +79,8 @@ typedef struct mb_directory {
     mb_switch filters;         /* BackhandFilters */
     int scheme;                /* BackhandScheme: mb_scheme; MB_UNSET: inherit */
     int retries;               /* BackhandRetries; MB_UNSET: inherit */
-    int retry_timeout_s;       /* BackhandRetryTimeout; likewise */
-    int slow_start_s;          /* BackhandSlowStart; likewise */
+    int retry_timeout_s;       /* BackhandRetryTimeout; MB_UNSET: inherit */
+    int slow_start_s;          /* BackhandSlowStart; MB_UNSET: inherit */
     mb_log log;                /* BackhandLogLevel: only while the section is read */
     mb_switch self_redirect;   /* BackhandSelfRedirect */
     int redirect_status;       /* BackhandRedirectStatus; 0: not given */

@@ -17,7 +17,7 @@
 
 /* The first signs; both are accepted, so that no moment of a change is without a common one. */
 #define MOST_KEYS 2
-/* 32 hexadecimal digits are 128 bits, which nobody guesses; more than 256 characters are a file given by mistake. */
+/* 32 hexadecimal digits are 128 bits, which cannot be guessed; more than 256 characters are a file given by mistake. */
 #define SHORTEST_KEY 32
 #define LONGEST_KEY 256
 /* Two keys and some comments. */
@@ -115,7 +115,7 @@ static const char *take_lines(apr_pool_t *pool, mb_keys *keys, const char *text,
     return wrong || keys->count ? wrong : "it holds no key; make one with openssl rand -hex 32";
 }
 
-/* Who can read the file has the key; who can write it gives everybody another. */
+/* A user that can read the file has the key. A user that can write it can set another key. */
 static const char *check_access(apr_pool_t *pool, const struct stat *info) {
     if (!S_ISREG(info->st_mode)) return "it is not a regular file";
     if (info->st_mode & 077)

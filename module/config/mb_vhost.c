@@ -12,7 +12,7 @@
 #define LINK_LOCAL 0x3fa
 
 /* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its
- * requests have. With one list for all, who is heard is a candidate, whatever address it announces. */
+ * requests have. With one list for all, a server that is heard is a candidate, whatever address it announces. */
 static int separate;
 static const bh_network_t nobody = {{1, 1}, {0, 0}};
 
@@ -22,8 +22,8 @@ mb_server *mb_vhost_settings(const server_rec *server) {
     return server->is_virtual && settings != mb_main_server() ? settings : NULL;
 }
 
-/* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, which are no
- * place for other servers to send requests to. */
+/* What <VirtualHost 10.0.0.5:80> says; 0 for *, names of no single address, and link-local addresses, to which other
+ * servers cannot send requests. */
 static void look_at_section(const server_rec *server, bh_address_t *address, uint16_t *port) {
     *address = (bh_address_t){0, 0};
     *port = 0;

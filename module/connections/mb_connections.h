@@ -19,7 +19,7 @@ typedef struct mb_kept {
     uint32_t in_use;  /* requests that have one of them, or will have one more */
     uint32_t most;    /* what bounded them at the last request: as bh_row_t.may_keep */
     uint64_t used_ms; /* when one was in use last */
-    uint32_t said_ms; /* for so long the server waits for the next request, by its answers; 0: they do not say */
+    uint32_t said_ms; /* how long the server waits for the next request, by its answers; 0: they do not say */
 } mb_kept;
 
 /* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on
@@ -86,7 +86,8 @@ int mb_pool_is_open(void);
 int mb_pool_has(int fd);
 /* Takes a connection to the server, with a right to keep it; -1: there is none. */
 int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms);
-/* Puts a copy of the connection in, whose right stays with the caller, who closes both. 0: there is no room. */
+/* Puts a copy of the connection in. Its right stays with the caller, and the caller closes both. 0: there is no room.
+ */
 int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms);
 
 /* For both: one message. */

@@ -42,7 +42,7 @@ static void look_through(uint32_t queue, uint64_t now_ms) {
         mb_received what = mb_pool_receive(queue, &one);
         if (what == MB_RECEIVED_NONE) return;
         if (what == MB_RECEIVED_OTHER) continue;
-        int is_second = one.round_ms == now_ms; /* seen in this round: all others are behind it */
+        int is_second = one.round_ms == now_ms; /* seen in this round: all others are after it */
         one.round_ms = now_ms;
         if (!is_second && !goes_on(&one, now_ms)) continue;
         if (mb_pool_send(&one)) {

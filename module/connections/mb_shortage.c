@@ -24,7 +24,7 @@
  * server is to blame. */
 #define WAIT_MS 200
 
-/* A shortage is mostly over as soon as other requests of the process are: looked for that often, for so long. The
+/* A shortage is mostly over as soon as other requests of the process are: looked for that often, in that time. The
  * client and its thread wait for 1.5 s at most. */
 #define LOOK_US 50000
 #define LOOKS 30

@@ -65,7 +65,7 @@ static const char *name_filters(request_rec *r, const char *names) {
     return names ? names : others ? NO_NAME : NOTHING;
 }
 
-/* The last that has to do with content, behind mod_cache's: what is kept must not have the mark, for others get it too.
+/* The last that has to do with content, after mod_cache's: what is kept must not have the mark, for others get it too.
  */
 static apr_status_t mark(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     request_rec *r = filter->r;

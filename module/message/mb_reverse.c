@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
 /* An answer that names the chosen server itself, by its announced address or host name, sends the client past us, or to
- * where it cannot go. Servers get the Host that the client sent, so few do that: an application that knows its own
+ * where it cannot go. Servers get the Host that the client sent, and few do that: an application that knows its own
  * address, a UseCanonicalName On. Then the site is named instead, as ProxyPassReverse would.
  */
 

@@ -49,8 +49,8 @@ void mb_control_close(mb_control *socket) { apr_pool_cleanup_run(socket->pool, s
 
 int mb_control_fd(const mb_control *socket) { return socket->fd; }
 
-/* Whether the process that listens at the other end lives. A daemon that a killed httpd left behind may hold its
- * socket. */
+/* Whether the process that listens at the other end lives. A daemon that outlived a killed httpd may hold its socket.
+ */
 static int is_alive(int fd) {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -69,12 +69,12 @@ static int is_answered(const struct sockaddr_un *name) {
     return result;
 }
 
-/* Owner, group and mode of the socket are right from the beginning. Nobody may be root's peer by accident: where httpd
- * was not started as root, it stays as it is made, except for the group. */
+/* Owner, group and mode of the socket are right from the beginning. No other user may be root's peer by accident: where
+ * httpd was not started as root, it stays as it is made, except for the group. */
 static int bind_socket(void *data) {
     place *place = data;
     if (is_answered(&place->name)) return EADDRINUSE;
-    unlink(place->name.sun_path); /* left by an httpd that was killed: nobody answered */
+    unlink(place->name.sun_path); /* left by an httpd that was killed: no process answered */
     mode_t before = umask(0117);
     int bound = bind(place->fd, (struct sockaddr *)&place->name, sizeof place->name);
     int why = errno;

@@ -152,7 +152,7 @@ static apr_status_t close_sockets(void *data) {
     return APR_SUCCESS;
 }
 
-/* No moderator before the next restart: the table would go stale, so children stop looking at it, and nobody would
+/* No moderator before the next restart: the table would go stale, so children stop looking at it, and no process would
  * answer at the control socket. */
 static void give_up(void) {
     close_sockets(NULL);
@@ -163,7 +163,7 @@ static void give_up(void) {
 }
 
 static void note_end(int status) {
-    self.alive = 0; /* its pid may be somebody else's by now */
+    self.alive = 0; /* its pid may be another process's by now */
     apr_proc_other_child_unregister(self.process);
     if (mb_mpm_is_stopping()) return;
     if (status == EXIT_HOPELESS) {

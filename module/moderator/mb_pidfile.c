@@ -38,8 +38,8 @@ typedef struct {
     pid_t pid;
 } entry;
 
-/* Whoever reads the name sees a whole file. What stands there before is replaced, not followed: neither mkostemp nor
- * rename goes through a symbolic link at the end of a path. */
+/* A program that reads the name sees a whole file. What stands there before is replaced, not followed: neither mkostemp
+ * nor rename goes through a symbolic link at the end of a path. */
 static int replace(void *data) {
     const entry *entry = data;
     char temporary[APR_PATH_MAX], line[32];

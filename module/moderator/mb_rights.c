@@ -54,7 +54,7 @@ int mb_rights_run(const mb_rights *rights, gid_t group, mb_rights_fn act, void *
     return WIFEXITED(state) ? WEXITSTATUS(state) : EINTR;
 }
 
-/* What stands behind a link, with the rest of the path; 0 if it is too long. */
+/* What a link leads to, with the rest of the path; 0 if it is too long. */
 static int follow(char *path, size_t length) {
     char target[PATH_MAX], next[PATH_MAX], rest[PATH_MAX];
     ssize_t size = 0;

@@ -2,8 +2,8 @@
 
 /* One attempt to have a server answer. Until something has gone on to the client, an attempt that failed can be undone,
  * and another server may try: what mod_proxy changed in the request is put back, and a server's "503 Service
- * Unavailable" is held back meanwhile. If nobody does better, it is given to the client after all, as the server sent
- * it.
+ * Unavailable" is held back meanwhile. If no server does better, it is given to the client after all, as the server
+ * sent it.
  */
 
 #include "proxy/mb_proxy.h"
@@ -104,7 +104,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     mb_response_restore(r);
     if (attempt->held) return attempt->shown.unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
-    /* mod_proxy_http2 calls it an error that a client is gone. Nobody is left to be answered, and the server is not to
+    /* mod_proxy_http2 calls it an error that a client is gone. There is no client to answer, and the server is not to
      * blame. */
     if (mb_scheme_is_http2(attempt->scheme) && r->connection->aborted) {
         attempt->result = DONE;

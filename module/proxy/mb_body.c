@@ -30,7 +30,7 @@ void mb_body_give_back(request_rec *r) {
     if (body && !APR_BRIGADE_EMPTY(body)) ap_add_input_filter(BODY_FILTER, body, r, r->connection);
 }
 
-/* Moves at most so many bytes from the front of one brigade to the end of another. */
+/* Moves at most this many bytes from the front of one brigade to the end of another. */
 static apr_status_t take(apr_bucket_brigade *to, apr_bucket_brigade *from, apr_off_t bytes) {
     apr_bucket *rest;
     apr_status_t status = apr_brigade_partition(from, bytes, &rest);
@@ -56,7 +56,7 @@ static apr_status_t replay(ap_filter_t *filter, apr_bucket_brigade *to, ap_input
     case AP_MODE_READBYTES: return take(to, body, bytes);
     case AP_MODE_GETLINE: return apr_brigade_split_line(to, body, block, bytes > 0 ? bytes : HUGE_STRING_LEN);
     case AP_MODE_EXHAUSTIVE: APR_BRIGADE_CONCAT(to, body); return APR_SUCCESS;
-    default: /* nobody looks ahead into a body, or reads empty lines from it */ return APR_ENOTIMPL;
+    default: /* no module looks ahead into a body, or reads empty lines from it */ return APR_ENOTIMPL;
     }
 }
 

@@ -18,7 +18,7 @@ static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings,
     return settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
 }
 
-/* HTTP/2 knows no Upgrade; whoever speaks it speaks HTTP/1.1 too. */
+/* HTTP/2 knows no Upgrade; a server that speaks it speaks HTTP/1.1 too. */
 static mb_scheme scheme_of(const request_rec *r, const mb_directory *settings) {
     mb_scheme scheme = settings->scheme == MB_UNSET ? MB_HTTP : (mb_scheme)settings->scheme;
     if (!mb_scheme_is_http2(scheme) || !wants_websocket(r)) return scheme;
@@ -52,7 +52,7 @@ static int run(request_rec *r, const mb_route *way, char *url, mb_attempt *attem
     if (way->shared) mb_lend_end(way, id, attempt->server, ended_us / 1000);
     mb_keep_end(ended_us / 1000);
     bh_feedback_end(mb_segment, mb_child_slot, id, ended_us);
-    return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* nobody speaks the scheme after all */
+    return result == DECLINED ? HTTP_SERVICE_UNAVAILABLE : result; /* no module speaks the scheme after all */
 }
 
 #define PROXY "proxy:"

@@ -12,7 +12,7 @@
 #include "http_connection.h"
 #include "util_filter.h"
 
-/* A handshake that took so long tells that the server is silent, not that it is not trusted. */
+/* A handshake that took this long tells that the server is silent, not that it is not trusted. */
 #define LONG apr_time_from_sec(3)
 
 /* The core's pre_connection is always the last: it gives the connection its socket, and ends the phase. */

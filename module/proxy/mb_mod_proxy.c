@@ -74,7 +74,7 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* The same for a scheme that nobody could speak. */
+/* The same for a scheme that no module could speak. */
 static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog, (void)ptemp;
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {

@@ -55,7 +55,7 @@ static void count_down(request_rec *r) {
                        apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (apr_int64_t)(most - 1)));
 }
 
-/* Whether mod_remoteip, or another module, takes the sender for a proxy that says who its client is: then what it says
+/* Whether mod_remoteip, or another module, takes the sender for a proxy that names its client: then what it says
  * of the scheme counts, too. With the PROXY protocol the headers may be the client's own. */
 static int is_by_proxy(request_rec *r) {
     return r->useragent_addr != r->connection->client_addr && !mb_sender_is_relayed(r);

@@ -44,7 +44,7 @@ typedef struct mb_attempt {
     bh_next_attempt_t how;    /* what the core wants of it */
     int passed;               /* something has gone on to the client */
     int reused;               /* over a connection that mod_proxy had kept alive from an earlier request */
-    const bh_facts_t *server; /* who is asked, and how */
+    const bh_facts_t *server; /* the server that is asked, and how */
     const char *origin;       /* the same for log lines: "http://10.0.0.4:80" */
     mb_scheme scheme;
     int result;        /* what mod_proxy returned */
@@ -171,7 +171,7 @@ void mb_quiet_make(apr_pool_t *pool, mb_copy *copy);
 /* Until there is a connection. own: the request's server; from: what mod_proxy gets for it. Returns what mb_quiet_end
  * wants. */
 const struct ap_logconf *mb_quiet_begin(request_rec *r, const server_rec *own, const server_rec *from);
-/* This thread has one: what is written from now on is no attempt to connect. */
+/* This thread has one: what is written from now on is not an attempt to connect. */
 void mb_quiet_connected(void);
 /* Returns whether it was quiet to the end. */
 int mb_quiet_end(request_rec *r, const struct ap_logconf *before);

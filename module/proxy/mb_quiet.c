@@ -22,7 +22,7 @@ static int level_of(const struct ap_logconf *log, const module *of) {
     return level < 0 ? log->level : level; /* negative: as all modules */
 }
 
-/* Whoever asks mod_proxy to tell more, or less than this, gets what it tells. */
+/* A LogLevel that asks mod_proxy for more, or for less than this, is left as it is. */
 static int is_plain(int level) { return level < APLOG_INFO && level > APLOG_CRIT; }
 
 /* In a newer httpd a server_rec may be longer than we know, and is not copied. */

@@ -22,7 +22,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* A read waits for so long at a time. */
+/* A read waits for this long at a time. */
 #define SLICE apr_time_from_sec(1)
 
 /* Seconds of silence for which a tunnel's server needs no other sign of life, because it may have nothing to say:

@@ -28,8 +28,8 @@
 /* What this child keeps for one server. Immutable while it is held, but for the workers, which come when they are
  * needed. */
 typedef struct mb_peer {
-    uint32_t holders;     /* the table is one, and each request another; 0: it is no server's */
-    struct mb_peer *next; /* of those that are no server's */
+    uint32_t holders;     /* the table is one, and each request another; 0: it belongs to no server */
+    struct mb_peer *next; /* of those that belong to no server */
     apr_pool_t *pool;     /* of all that follows */
     bh_address_t address;
     uint16_t port;
@@ -57,7 +57,7 @@ static int is_of(const mb_peer *known, const bh_facts_t *facts) {
            && bh_address_equals(known->address, facts->address);
 }
 
-/* 0: it is no server's any more, or another's soon. */
+/* 0: it does not belong to the server any more, or soon to another one. */
 static int hold(mb_peer *known) {
     uint32_t holders = bh_half_load(&known->holders);
     while (holders)
@@ -130,7 +130,7 @@ const char *mb_worker_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *fact
     return name;
 }
 
-/* Whether what is kept has not been used for so long that it will not be: the server closes it, or has closed it. */
+/* Whether what is kept has been unused for longer than the server keeps it: the server closes it, or has closed it. */
 static int is_unused(mb_peer *known, const bh_facts_t *facts, uint64_t now_ms) {
     int past = 0;
     for (int i = 0; i < MB_SCHEMES; i++) {

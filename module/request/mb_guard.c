@@ -115,7 +115,7 @@ static int believe(request_rec *r, const bh_claim_t *said, mb_request *found) {
     }
     r->useragent_addr = mb_address_for_apr(r->pool, &said->address);
     r->useragent_ip = (char *)(intptr_t)text;
-    apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* a signature is nobody else's business */
+    apr_table_setn(r->headers_in, MB_GUARD_HEADER, text); /* other modules must not see the signature */
     found->local = mb_local_begin(r, 0);
     return DECLINED;
 }

@@ -22,7 +22,7 @@ typedef struct mb_request {
     int hops;                  /* servers that it has passed without being believed */
     const request_rec *reader; /* message/mb_form.c: a subrequest that may have read the body; NULL: there is none */
     apr_bucket_brigade *read;  /* what it has read, if it is gone; NULL: nothing */
-    const char *content_type;  /* of that body; NULL: nobody has read one */
+    const char *content_type;  /* of that body; NULL: no module has read one */
     /* message/mb_filters.c: the answer to a peer is an error page that httpd itself makes */
     int of_httpd;
     /* message/mb_filters.c: names of the content filters that a peer's answer passes; NULL: not known */
@@ -57,7 +57,7 @@ int mb_guard_stays_here(request_rec *r);
 void mb_guard_count_hop(request_rec *r);
 /* A server answers: parts of the page that this httpd adds (SSI) see nothing that was meant for it. */
 void mb_guard_answered(request_rec *r);
-/* Before mod_proxy has a request for somebody else's ProxyPass: what a peer has said of its client goes no further,
+/* Before mod_proxy has a request for another ProxyPass: what a peer has said of its client goes no further,
  * only that it has been passed on. */
 void mb_guard_leave(request_rec *r);
 /* Why the header is not one that a holder of our keys has signed for this request just now; NULL: it is. Only where
@@ -66,7 +66,7 @@ const char *mb_claim_forgery(request_rec *r, const bh_claim_t *said);
 
 /* ---- Senders: mb_sender.c ---- */
 
-/* Who is at the other end of a request's connection. */
+/* What is at the other end of a request's connection. */
 typedef enum mb_sender {
     MB_SENDER_OUTSIDE, /* outside AcceptStats, or an address that the connection does not have (PROXY protocol) */
     MB_SENDER_INSIDE,  /* inside AcceptStats, but not a server that is known */

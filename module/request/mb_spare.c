@@ -10,7 +10,7 @@
 #include "http_connection.h"
 #include "scoreboard.h"
 
-/* So many of the workers must be idle: one of eight. */
+/* One of this many workers must be idle. */
 #define SHARE 8
 
 static int holds_workers, processes, threads;
@@ -32,7 +32,7 @@ static int are_scarce(void) {
     return idle * SHARE < all || idle < 1;
 }
 
-/* Whether this thread's connection comes from a host inside AcceptStats; negative: nobody has looked. Looked up once a
+/* Whether this thread's connection comes from a host inside AcceptStats; negative: not looked up. Looked up once a
  * connection, which has its thread for itself in these MPMs: a request that no chain touches has 500 instructions of
  * ours. */
 static __thread __attribute__((tls_model("initial-exec"))) int inside;

@@ -11,7 +11,7 @@
 #include <time.h>
 
 /* Nothing from elsewhere, no scripts: the page is text in a table. The number is that of the style below (a test
- * computes it too): another one, that somebody got into the page, would not count. */
+ * computes it too): another one, that an attacker got into the page, would not count. */
 #define POLICY                                                                                                         \
     "default-src 'none'; style-src 'sha256-ZT/oB9phSanGxut0R2FHDf8quC9UEFRCCULIJnqNVj0='; base-uri 'none'; "           \
     "form-action 'none'; frame-ancestors 'none'"
@@ -47,7 +47,7 @@ static void put_page(request_rec *r, const char *trouble) {
 
 static void put_json(request_rec *r, const char *trouble) {
     ap_set_content_type(r, "application/json");
-    /* An error is the client's leaving: nobody is there to be told. */
+    /* An error is the client's leaving: there is no client to tell. */
     if (mb_segment) (void)bh_segment_json(mb_segment, mb_now_ms(), (int64_t)time(NULL), put_text, r);
     else
         ap_rprintf(r,

@@ -41,7 +41,7 @@ struct Candidates {
     var choices = 0
     /// Whether the request may be sent to a second server.
     let repeatable: Bool
-    /// Whether servers that take requests only if there is nobody else may get them now.
+    /// Whether servers that take requests only if there is no other server may get them now.
     var isLastResort = false
     /// Servers that were left out because they refused a connection.
     var refusing = 0
@@ -86,13 +86,13 @@ struct Candidates {
         return nil
     }
 
-    /// Whatever a function says, some come behind the others.
+    /// Whatever a function says, some come after the others.
     mutating func arrange() {
         if hasNewcomers { holdBackNewcomers() }
         if hasDoubtful { askLast() }
     }
 
-    /// Puts the candidates for which the test is true behind the others. The order is kept otherwise.
+    /// Puts the candidates for which the test is true after the others. The order is kept otherwise.
     ///
     /// Always inlined, so that the test costs no call for each candidate.
     @inline(__always)
@@ -132,9 +132,9 @@ struct Candidates {
         count &+= 1
     }
 
-    /// Whether the request may be sent to the row's server: not if that has failed it, if somebody says that it gets
-    /// none, if it is ourselves under another address, nor outside of the networks that the request's virtual host
-    /// accepts.
+    /// Whether the request may be sent to the row's server: not if that has failed it, if an administrator or its state
+    /// says that it gets none, if it is ourselves under another address, nor outside of the networks that the request's
+    /// virtual host accepts.
     func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
         if bh_row_closed(row) { return false }
         for other in tried where other == UInt32(bitPattern: id) { return false }

@@ -4,11 +4,11 @@ internal import CBackhand
 
 /// Which servers a run of the chain begins with. Each admits more than the one before.
 private enum Reach {
-    /// Servers that take requests, and of whom none is known to be wasted.
+    /// Servers that take requests, and are not known to fail.
     case sound
     /// Also those that may fail a request that is not repeatable. Only for such requests is there a difference.
     case doubtful
-    /// The last resort: also those in back-off, and those that take requests only if there is nobody else.
+    /// The last resort: also those in back-off, and those that take requests only if there is no other server.
     case everybody
 }
 
@@ -23,7 +23,7 @@ struct ChainRun {
     /// Whether the request may be served here: no step has dropped this server as wrong for it. One that was dropped
     /// because others seemed better may come back, unless a later step might have dropped it.
     private var mayStay = false
-    /// removeSelf has said that it is not to be served here; addSelf behind it makes this server one candidate like the
+    /// removeSelf has said that it is not to be served here; addSelf after it makes this server one candidate like the
     /// others.
     private var isRemoved = false
     private var fault: LoadedFault?
@@ -37,7 +37,7 @@ struct ChainRun {
         repeatable = request.repeatable
     }
 
-    /// Whether the chain should run again: nobody is left, and there are more to begin with.
+    /// Whether the chain should run again: no server is left, and there are more to begin with.
     mutating func widen() -> Bool {
         guard candidates.count == 0, leftOut, reach != .everybody else { return false }
         reach = !repeatable && reach == .sound ? .doubtful : .everybody
@@ -126,7 +126,7 @@ struct ChainRun {
         candidates.keepFromWaiting(idleWorkers)
     }
 
-    /// What a step drops is no choice any more, unless it dropped it because others seemed better.
+    /// What a step drops is not a choice any more, unless it dropped it because others seemed better.
     private mutating func noteChoices(_ function: Int32, _ before: Int) {
         let count = candidates.count
         if count > before {

@@ -4,8 +4,8 @@ public import CBackhand
 
 /// Runs a chain over the table and tells which servers are left, best first.
 ///
-/// Allocates nothing, takes no lock, makes no system call. If nobody is left, the chain runs again, with servers that
-/// were left out before.
+/// Allocates nothing, takes no lock, makes no system call. If no server is left, the chain runs again, with servers
+/// that were left out before.
 public func decide(
     _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
     _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>

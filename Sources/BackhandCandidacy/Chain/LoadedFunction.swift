@@ -3,7 +3,7 @@
 internal import CBackhand
 internal import CSystem
 
-/// What stands behind a list that a loaded function gets. No pointer and no small number looks like it.
+/// What stands after a list that a loaded function gets. No pointer and no small number looks like it.
 private let canary: UInt64 = 0xb5c3_5ac9_a3d6_5c3b
 
 extension Candidates {

@@ -41,8 +41,8 @@ extension Candidates {
         swap(&self.list, &self.spare)
     }
 
-    /// Puts so many with the smallest keys in front, in their order; equal ones keep theirs. The others come in no
-    /// certain order.
+    /// Puts this many, those with the smallest keys, in front, in their order; equal ones keep theirs. The others come
+    /// in no certain order.
     ///
     /// Most are only compared with the last of those in front: n + first * ln(n / first) steps on average.
     mutating func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
@@ -61,7 +61,7 @@ struct Front {
     private var filled = 0
     private var worst = UInt64.max
 
-    /// - Parameter first: how many, at least 1. So many words are used, or fewer if fewer are offered.
+    /// - Parameter first: how many, at least 1. This many words are used, or fewer if fewer are offered.
     init(_ words: UnsafeMutablePointer<UInt64>, first: Int) {
         self.words = words
         self.first = first

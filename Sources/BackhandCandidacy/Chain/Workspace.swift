@@ -11,7 +11,7 @@ public func workspaceSize(_ segment: UnsafePointer<bh_segment_t>, _ steps: Unsaf
     return Workspace.countsSize &+ max(1, rows) &* Workspace.entrySize
 }
 
-/// The caller's memory, divided: counts, the list, the spare list, the keys. Behind each list stands a canary if
+/// The caller's memory, divided: counts, the list, the spare list, the keys. After each list stands a canary if
 /// functions that we do not know write to it.
 struct Workspace {
     /// Counts of all steps that a chain may have, rounded up to words.

@@ -28,7 +28,7 @@ func holds(
     _ stack: inout InlineArray<16, Double>
 ) -> Bool {
     var top = 0
-    // Masks: no program leaves its room, whoever made it.
+    // Masks: no program leaves its space, wherever it comes from.
     func at(_ depth: Int) -> Int { depth & (Instruction.depth &- 1) }
     let words = min(program[0], UInt64(BH_PROGRAM_WORDS &- 1))
     guard words > 0 else { return true }

@@ -2,7 +2,7 @@
 
 internal import BackhandText
 
-/// What a built-in function takes behind its name.
+/// What a built-in function takes after its name.
 enum ArgumentRule {
     case none
     /// otherwise: what a missing number means, as stored; nil: it must be given.

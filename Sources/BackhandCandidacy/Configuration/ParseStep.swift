@@ -5,7 +5,7 @@ public import CBackhand
 
 /// Reads one Backhand line: the function's word and its argument, which are kept in the step and not copied.
 ///
-/// Words match exactly. "off" is no function: the caller handles it before.
+/// Words match exactly. "off" is not a function: the caller handles it before.
 public func parseStep(
     name: UnsafePointer<CChar>, argument: UnsafePointer<CChar>?
 ) throws(ConfigurationError) -> bh_step_t {

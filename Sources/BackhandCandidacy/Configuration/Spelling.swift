@@ -32,10 +32,10 @@ private var loadableWord: StaticString { "byHostname" }
 /// What byHealth was called before the first release.
 private var formerWord: StaticString { "byState" }
 
-/// The word behind Backhand that is no function.
+/// The word after Backhand that is not a function.
 var offWord: StaticString { "off" }
 
-/// What may stand behind Backhand: "off" and the built-in functions; from Resource.words on what may stand in an
+/// What may stand after Backhand: "off" and the built-in functions; from Resource.words on what may stand in an
 /// expression.
 private func word(_ index: Int32) -> StaticString? {
     if index > Resource.words { return Resource.name(index &- Resource.words) }

@@ -16,7 +16,7 @@ extension CandidacyFunction {
 }
 
 extension Candidates {
-    /// The time so many milliseconds before that to which ages count.
+    /// The time this many milliseconds before that to which ages count.
     func time(before milliseconds: Int32) -> UInt64 {
         let age = UInt64(UInt32(bitPattern: milliseconds))
         return ageClock > age ? ageClock &- age : 0

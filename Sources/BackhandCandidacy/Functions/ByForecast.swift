@@ -59,8 +59,8 @@ extension Candidates {
         return true
     }
 
-    /// Whether the best of the others is so much better than this server that it pays to send the request there. What
-    /// fails here, or answers nothing, is no place to stay, whatever is known of its time.
+    /// Whether the best of the others is so much better than this server that it pays to send the request there. If
+    /// this server fails, or answers nothing, the request does not stay, whatever is known of its time.
     private func isHopPaid(_ forecast: inout Forecast) -> Bool {
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         if forecast.isFailing(here) || Times.isSilent(here, now) { return true }
@@ -73,7 +73,7 @@ extension Candidates {
         ).pays
     }
 
-    /// The first that will not be put behind the others.
+    /// The first that will not be put after the others.
     private var firstSound: Int {
         guard hasDoubtful else { return 0 }
         for place in 0..<min(count, bestPlaces) where doubts(of: list[place]) == 0 { return place }
@@ -93,10 +93,10 @@ extension Candidates {
 ///     T = sqrt(F G) / max(0.05, 1 - e)^2
 ///
 /// κ is how many times more requests the servers got than we sent: when we send one more than usual, the other
-/// balancers, who see the same, are sending theirs. The form and its two exponents are what did best over all scenarios
-/// of docs/balance.md; what they are made of comes from M. Dahlin, Interpreting stale load information, IEEE TPDS
-/// 11(10), 2000, and G. Goren, S. Vargaftik, Y. Moses, Distributed dispatching in the parallel server model, DISC 2020:
-/// stale queues are noise, and each dispatcher must count what the others do meanwhile.
+/// balancers see the same, and send theirs. The form and its two exponents are what did best over all scenarios of
+/// docs/balance.md; what they are made of comes from M. Dahlin, Interpreting stale load information, IEEE TPDS 11(10),
+/// 2000, and G. Goren, S. Vargaftik, Y. Moses, Distributed dispatching in the parallel server model, DISC 2020: stale
+/// queues are noise, and each dispatcher must count what the others do meanwhile.
 struct Forecast {
     private var times: Times
     /// The shortest time that a server announced of those of which none was seen.
@@ -167,7 +167,7 @@ struct Forecast {
 }
 
 extension Candidates {
-    /// κ^0.85: so many times more than this httpd all balancers are likely to do of what it does now.
+    /// κ^0.85: how many times more than this httpd all balancers are likely to do of what it does now.
     var othersFactor: Double {
         let balancers = Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.balancers)) / 1000
         return balancers > 1 ? csystem_pow(balancers, 0.85) : 1

@@ -7,9 +7,9 @@ extension CandidacyFunction {
     /// Drops the servers that fail at least half of their requests; if more than half of all servers would be left out
     /// then, they come last instead.
     ///
-    /// Who does not take requests, or refused a connection, is not in the list anyway, unless there was nobody else.
-    /// Then nobody is dropped. The floor is Envoy's panic threshold of 50 %: few servers that get the requests of many
-    /// would fail as well.
+    /// A server that does not take requests, or refused a connection, is not in the list anyway, unless there was no
+    /// other server. Then no server is dropped. The floor is Envoy's panic threshold of 50 %: few servers that get the
+    /// requests of many would fail as well.
     static var byHealth: CandidacyFunction {
         CandidacyFunction("byHealth") { candidates, _ in
             if candidates.isLastResort {

@@ -4,7 +4,7 @@ internal import BackhandServerStats
 internal import CBackhand
 internal import CSystem
 
-/// So many are found sooner by keeping them in order than by sorting all.
+/// Up to this many are found sooner by keeping them in order than by sorting all.
 private let fewEnough = 64
 
 extension CandidacyFunction {

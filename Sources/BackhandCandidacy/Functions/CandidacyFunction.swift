@@ -2,7 +2,7 @@
 
 internal import CBackhand
 
-/// What stands behind a function's word in the configuration, read.
+/// The argument of a function in the configuration, as it was read.
 struct StepArgument {
     /// As its rule stores it; 0 for functions that take no number.
     let number: Int32

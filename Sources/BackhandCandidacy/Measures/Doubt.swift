@@ -2,7 +2,7 @@
 
 internal import CBackhand
 
-// Servers against which there is evidence are asked last: they stand behind all others, whatever the chain's functions
+// Servers against which there is evidence are asked last: they stand after all others, whatever the chain's functions
 // say, but for one request now and then that looks whether they work again. They are not dropped for it, so a session,
 // or a lack of others, still finds them.
 //
@@ -19,7 +19,7 @@ extension Candidates {
             && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, repeatable)
     }
 
-    /// Puts those in doubt behind the others. The order is kept otherwise.
+    /// Puts those in doubt after the others. The order is kept otherwise.
     mutating func askLast() {
         // As the last resort they are not the worst: byHealth has an order for that.
         guard count > 1, !isLastResort else { return }

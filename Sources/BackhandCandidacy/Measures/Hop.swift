@@ -11,12 +11,12 @@ struct ForecastSide: Equatable {
     let now: Double
     /// Requests that it can serve at once without slowing down.
     let concurrency: Double
-    /// Of its cores, whoever else uses them; in arriba or any other unit that both sides have.
+    /// Of its cores, also if other programs use them; in arriba or any other unit that both sides have.
     let capacity: Double
     /// Share of its machine's CPUs that was idle, 0 to 1.
     let idle: Double
 
-    /// How many times longer than alone a request takes among so many.
+    /// How many times longer a request takes among this many than alone.
     fileprivate func slowdown(_ requests: Double) -> Double { max(1, requests / concurrency) }
     /// The time alone; what was seen of a server and what it says must both be short.
     fileprivate var alone: Double { max(seen, told) / slowdown(mean + 1) }
@@ -37,7 +37,7 @@ struct ForecastSide: Equatable {
 /// is more here than elsewhere is chance, and over before a neighbour's announcement tells of it: to exchange requests
 /// then costs their hops and gains nothing; less so where most places are taken, and most CPUs busy, everywhere. Where
 /// more comes here, others must serve some of it, but for what one more slows nothing down; and where fewer do, others
-/// send theirs. Beyond four standard deviations (of a Poisson number) it is no chance, whatever the cores could do:
+/// send theirs. Beyond four standard deviations (of a Poisson number) it is not chance, whatever the cores could do:
 /// something hangs. Times are means of the last requests, of a few where little is sent: what differs by less than half
 /// may be the same.
 struct Hop: Equatable {

@@ -2,7 +2,8 @@
 
 internal import CBackhand
 
-/// One server's public row as the built-in functions read it: each number checked, whoever wrote it.
+/// One server's public row as the built-in functions read it: each number is checked, because functions may have
+/// written it.
 struct PublicRow {
     // Mutable only because a field's address can be taken of nothing else; nothing is written here.
     private let row: UnsafeMutablePointer<serverstat>

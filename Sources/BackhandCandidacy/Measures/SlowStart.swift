@@ -4,7 +4,7 @@ internal import BackhandServerStats
 internal import CBackhand
 
 // Servers that have just come get a growing share: of each request's candidates some are held back, that is, they stand
-// behind all others, whatever the chain's functions say. They are never dropped for it.
+// after all others, whatever the chain's functions say. They are never dropped for it.
 //
 // A server's share is its time among us divided by the longest time of a candidate, where times count up to the slow
 // start. So servers that have come together, as all seem to have after a balancer's own start, share as equals, and
@@ -19,7 +19,7 @@ extension Candidates {
     /// The time until which a server must have come to get its whole share now.
     var newcomersSince: UInt64 { slowStart == 0 ? .max : now > slowStart ? now &- slowStart : 0 }
 
-    /// If there are newcomers: puts those that are held back for this request behind the others. The order is kept
+    /// If there are newcomers: puts those that are held back for this request after the others. The order is kept
     /// otherwise.
     mutating func holdBackNewcomers() {
         guard count > 1 else { return }

@@ -19,7 +19,7 @@ struct Times {
         slot = candidates.slot
     }
 
-    /// Of a row's feedback, in microseconds, at least about one; 0: nobody here has tried the server.
+    /// Of a row's feedback, in microseconds, at least about one; 0: this httpd has not tried the server.
     mutating func seen(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
         let word = bh_word_load(bh_row_latency(row, slot))
         guard word != 0 else { return 0 }
@@ -31,8 +31,8 @@ struct Times {
     /// Whether the chain has had answers from the server; only asked where it has no time.
     func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool { bh_row_answers(row, slot) != 0 }
 
-    /// For servers that nobody here has tried: they are as good as the best of those that were asked for, so that they
-    /// are tried, and not with everything.
+    /// For servers that this httpd has not tried: they are as good as the best of those that were asked for, so that
+    /// they are tried, and not with everything.
     var ofUntried: Double { best.isFinite ? best : 1 }
 
     /// The place of the server that this request asks for its time, whatever was forecast; -1: none, as for seven of

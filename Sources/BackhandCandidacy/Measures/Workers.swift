@@ -20,8 +20,8 @@ struct WorkersHere: Equatable {
     /// What has come since the last announcement: as much may have come to the others since theirs.
     var more: Double { Double(max(0, announced &- idle)) }
 
-    /// Of the idle ones so many are counted: with more, a server that has so many to spare may take the request as
-    /// well.
+    /// How many of the idle workers are counted: with more, a server that has this many to spare may take the request
+    /// as well.
     static func enough(_ announced: Int32, _ reserve: Int32, spare: Double) -> UInt32 {
         guard spare <= Double(announced) else { return UInt32(reserve) }
         // If it has none to spare, the next candidate may have any number.

@@ -4,8 +4,8 @@ internal import CBackhand
 
 /// Writes the host name that a redirect's format means for a server and a request, with its NUL.
 ///
-/// BH_ESYNTAX if that is no name that a client may be sent to, BH_ESPACE if it does not fit. A Host header comes from
-/// strangers: whatever is in it, what is written has only bytes of host names.
+/// BH_ESYNTAX if that is not a name that a client may be sent to, BH_ESPACE if it does not fit. A Host header comes
+/// from strangers: whatever is in it, what is written has only bytes of host names.
 func expandName(
     _ format: UnsafePointer<CChar>, server: UnsafePointer<CChar>?, host: UnsafePointer<CChar>?,
     into name: UnsafeMutableBufferPointer<CChar>
@@ -62,7 +62,7 @@ private struct PartedName {
         return count < parts ? start(behind: count) - 1 : bytes.count
     }
 
-    /// Where the part behind the first ones begins.
+    /// Where the part after the first ones begins.
     private func start(behind count: Int) -> Int {
         guard count < parts else { return bytes.count }
         var left = count

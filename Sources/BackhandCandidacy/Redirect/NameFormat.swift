@@ -14,7 +14,7 @@ enum NamePiece: Equatable {
     enum Parts: Equatable {
         /// # without a sign.
         case plain(Int)
-        /// # behind a minus.
+        /// # after a minus.
         case minus(Int)
     }
 }

@@ -41,7 +41,8 @@ struct SessionOwner: Equatable {
     }
 }
 
-/// A number of exactly so many hexadecimal digits, at most 16; nil if there are fewer. Further ones are not looked at.
+/// A number of exactly this many hexadecimal digits, at most 16; nil if there are fewer. Further ones are not looked
+/// at.
 private func readHex(_ text: UnsafePointer<UInt8>, digits: Int) -> UInt64? {
     var number: UInt64 = 0
     for place in 0..<digits {

@@ -37,7 +37,7 @@ extension Candidates {
     }
 }
 
-/// Where the value begins if the identifier stands here, behind a quote if there is one.
+/// Where the value begins if the identifier stands here, after a quote if there is one.
 private func skip(_ identifier: UnsafePointer<UInt8>, at text: UnsafePointer<UInt8>) -> UnsafePointer<UInt8>? {
     var length = 0
     while identifier[length] != 0 {

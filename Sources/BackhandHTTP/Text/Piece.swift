@@ -11,7 +11,7 @@ public struct Piece {
     /// How many bytes it has.
     public private(set) var count: Int
 
-    /// So many bytes of memory.
+    /// Bytes of memory, as many as count says.
     public init(start: UnsafePointer<UInt8>, count: Int) {
         (self.start, self.count) = (start, count)
     }
@@ -34,10 +34,10 @@ public struct Piece {
     /// The byte after the last one.
     var end: UnsafePointer<UInt8> { start + count }
 
-    /// The first bytes; the caller has seen that there are so many.
+    /// The first bytes; the caller has seen that there are enough.
     func prefix(_ length: Int) -> Piece { Piece(start: start, count: length) }
 
-    /// What is left without the first bytes; the caller has seen that there are so many.
+    /// What is left without the first bytes; the caller has seen that there are enough.
     func dropping(_ length: Int) -> Piece { Piece(start: start + length, count: count &- length) }
 
     /// Where the byte stands first; nil if it is not in the piece. Wraps memchr.

@@ -123,7 +123,7 @@ final class Announcer {
         }
     }
 
-    // ---- As whom ----
+    // ---- Under which addresses ----
 
     /// Our own rows: one for each virtual host. Several networks are one server: it is known here by its address in the
     /// first.

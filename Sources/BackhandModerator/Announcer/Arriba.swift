@@ -27,7 +27,7 @@ func measureArriba(clock: () -> UInt64) -> Int32 {
         longest = max(longest, taken)
         before = after
     } while before &- start &+ longest <= measuringTime
-    // Never true; but only who has run the rounds knows.
+    // Never true, but the compiler cannot know that without the rounds.
     if value.isNaN { return 1 }
     return max(Int32(clamping: UInt64(sliceRounds) * 1_000_000 / best), 1)
 }

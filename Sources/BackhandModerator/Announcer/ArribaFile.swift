@@ -34,10 +34,10 @@ struct ArribaFile {
     }
 }
 
-/// A decimal number of 1...2147483647, with or without one newline behind it; nil for everything else.
+/// A decimal number of 1...2147483647, with or without one newline after it; nil for everything else.
 func parseArriba(_ bytes: [UInt8]) -> Int32? {
     let digits = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
-    // Leading zeros are no reason to read on.
+    // Leading zeros do not make a number longer than this.
     guard digits.count <= 10 else { return nil }
     return digits.withUnsafeBufferPointer { Word($0).number(in: 1...UInt64(Int32.max)) }.map { Int32($0) }
 }

@@ -11,7 +11,7 @@ struct Farewell {
     private(set) var left = 0
     private var next: UInt64 = 0
 
-    /// Begins anew.
+    /// Begins again.
     mutating func begin(now: UInt64) {
         left = Self.times
         next = now

@@ -8,7 +8,7 @@ struct Greeting {
     /// Fewest milliseconds between two: servers that start together cost one announcement more, not one each. In a
     /// large cluster as many as it has servers, so that all of them send two announcements a millisecond at most.
     private static var pause: UInt64 { 50 }
-    /// When the next one is due; nil: there is nobody to greet.
+    /// When the next one is due; nil: there is no server to greet.
     private var due: UInt64?
     private var last: UInt64?
 

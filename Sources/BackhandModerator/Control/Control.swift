@@ -30,7 +30,7 @@ final class Control {
 
     func prepare(_ readiness: inout Readiness, now: UInt64) { server.prepare(&readiness, now: now) }
 
-    /// Milliseconds until somebody's patience ends; nil without clients.
+    /// Milliseconds until the first client times out; nil without clients.
     func wait(now: UInt64) -> UInt64? { server.wait(now: now) }
 
     /// Does what is possible now.

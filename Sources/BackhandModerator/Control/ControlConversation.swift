@@ -8,7 +8,7 @@ enum ControlRequest: Equatable {
     case order(ControlOrder)
     /// What should be an address and port is none.
     case badServer
-    /// A line that is no command.
+    /// A line that is not a command.
     case unknown
     /// No newline within the first 256 bytes.
     case tooLong
@@ -42,7 +42,7 @@ struct ControlConversation {
         deadline = now &+ Self.patience
     }
 
-    /// Bytes have arrived; none: the client has finished. What comes behind the first line is ignored.
+    /// Bytes have arrived; none: the client has finished. What comes after the first line is ignored.
     mutating func receive(_ bytes: some Sequence<UInt8>) {
         guard step == .read else { return }
         var any = false
@@ -78,7 +78,7 @@ struct ControlConversation {
         }
     }
 
-    /// So many of these bytes are gone.
+    /// This many of these bytes are gone.
     mutating func wrote(_ count: Int) {
         guard step == .write else { return }
         sent = min(sent + max(count, 0), output.count)

@@ -30,7 +30,7 @@ struct NamedServer: Equatable {
 struct ControlOrder: Equatable {
     /// What is ordered; nil: it is only asked.
     var state: bh_state_t?
-    /// Whom it concerns, for this httpd alone; nil: this httpd itself, for everybody.
+    /// The server that it concerns, for this httpd alone; nil: this httpd itself, for all.
     var server: NamedServer?
 }
 

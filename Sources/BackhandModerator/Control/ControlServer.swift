@@ -18,7 +18,7 @@ struct ControlServer {
 
     private let listener: StreamSocket?
     private var listenerPlace = -1
-    /// Nobody is let in before: there may be no descriptor left, and the listener would stay ready all the time.
+    /// No client is accepted before: there may be no descriptor left, and the listener would stay ready all the time.
     private var closedUntil: UInt64 = 0
     private var clients: [Client] = []
 
@@ -32,7 +32,7 @@ struct ControlServer {
         for client in clients { client.socket.close() }
     }
 
-    /// Says what to wait for. A full house lets nobody in.
+    /// Says what to wait for. At the limit, no client is accepted.
     mutating func prepare(_ readiness: inout Readiness, now: UInt64) {
         listenerPlace = -1
         if let listener, clients.count < Self.clientLimit, now >= closedUntil {
@@ -44,7 +44,7 @@ struct ControlServer {
         }
     }
 
-    /// Milliseconds until somebody's patience ends; nil without clients.
+    /// Milliseconds until the first client times out; nil without clients.
     func wait(now: UInt64) -> UInt64? {
         var soonest: UInt64?
         for client in clients {

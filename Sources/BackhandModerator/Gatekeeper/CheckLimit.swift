@@ -2,12 +2,13 @@
 
 internal import BackhandServerStats
 
-/// How many signatures are checked: so many that no flood of today's networks is more than some part of a core, and
+/// How many signatures are checked: a flood, as fast as today's networks are, takes only a part of a core, and
 /// beyond them some of each sender.
 struct CheckLimit {
     /// A check takes a microsecond a key: this is a tenth or a fifth of a core.
     private var all = TokenBucket(burst: 10_000, interval: 1, portion: 100, now: 0)
-    /// Nobody can use these up for others: twice what 32 httpds at one address say in a second, at their farewell too.
+    /// No sender can use these up for others: twice what 32 httpds at one address say in a second, at their farewell
+    /// too.
     private var senders: TokenSketch
 
     init(secret: UInt64) {

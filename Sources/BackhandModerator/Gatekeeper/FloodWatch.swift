@@ -15,7 +15,7 @@ struct FloodWatch {
         case begins, ends
     }
 
-    /// One datagram in so many that is read, where the kernel drops the others.
+    /// One datagram in this many is read, and the kernel drops the others.
     private let sample: UInt64
     private(set) var isFlood = false
     private var unwanted: UInt64 = 0
@@ -34,7 +34,7 @@ struct FloodWatch {
     mutating func look(now: UInt64) -> Change? {
         let elapsed = now >= since ? now - since : 0
         if !isFlood {
-            // What has waited in the buffers while nobody read is no second's work.
+            // What has waited in the buffers while the moderator did not read took longer than a second to come.
             if unwanted &* 1000 >= Self.many &* max(elapsed, 1000) { return turn(true, now) }
             if elapsed >= 1000 { begin(now) }
         } else if elapsed >= Self.looking {

@@ -4,7 +4,7 @@ internal import BackhandServerStats
 internal import BackhandSystem
 internal import BackhandWire
 
-/// Decides who may say what: the checks of docs/threat-model.md, in the order of the work that they need.
+/// Decides which sender may announce what: the checks of docs/threat-model.md, in the order of the work that they need.
 final class Gatekeeper {
     private let config: bh_moderator_config_t
     private let segment: UnsafeMutablePointer<bh_segment_t>
@@ -151,7 +151,7 @@ final class Gatekeeper {
         return signer.verify(parts) ? nil : BH_COUNT_BAD_SIGNATURE
     }
 
-    /// Why nobody may announce such an address from there; nil if it may be a server.
+    /// Why no server may announce such an address from there; nil if it may be a server.
     func steering(_ facts: bh_facts_t, from sender: bh_address_t, isSigned: Bool) -> bh_counter_t? {
         if facts.address.isLinkLocal || (facts.address.isLoopback && !sender.isLoopback) { return BH_COUNT_FORBIDDEN }
         if !isAccepted(facts.address) { return BH_COUNT_OUTSIDE }

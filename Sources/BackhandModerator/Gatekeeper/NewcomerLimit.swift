@@ -29,7 +29,7 @@ struct NewcomerLimit {
         return true
     }
 
-    /// Forgets those who have brought nobody for a while, if there are too many.
+    /// Forgets senders that have brought no new server for a while, if there are too many.
     private mutating func makeRoom(_ now: UInt64) -> Bool {
         guard whole.count >= Self.mostSenders else { return true }
         guard tidiedAt.map({ now >= $0 &+ Self.tidying }) ?? true else { return false }

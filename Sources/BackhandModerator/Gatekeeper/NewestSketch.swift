@@ -33,7 +33,7 @@ struct NewestSketch {
         return isNew
     }
 
-    /// Boot ids are random numbers already, and signed: who has no key cannot choose them.
+    /// Boot ids are random numbers already, and signed: without the key they cannot be chosen.
     private static func places(_ subject: UInt64) -> (Int, Int) {
         let mixed = mix(subject)
         return (Int(mixed % UInt64(width)), width + Int((mixed >> 32) % UInt64(width)))

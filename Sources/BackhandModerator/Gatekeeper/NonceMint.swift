@@ -7,9 +7,9 @@ internal import BackhandWire
 /// Makes the nonces of challenges and knows them again, without remembering any: no flood of recordings can fill
 /// anything.
 ///
-/// A nonce is the digest of a secret of this process, the boot id that is asked, where, and the time; so only who has
-/// received the challenge in the last seconds can repeat it, and only from there. Who makes us ask elsewhere, with a
-/// recording, does not learn what the server itself is asked.
+/// A nonce is the digest of a secret of this process, the boot id that is asked, where, and the time; so only a host
+/// that has received the challenge in the last seconds can repeat it, and only from there. A host that makes us ask
+/// elsewhere, with a recording, does not learn what the server itself is asked.
 struct NonceMint {
     /// A nonce is good in the slot in which it was made and in the next: for one to two seconds.
     private static var slot: UInt64 { 1000 }

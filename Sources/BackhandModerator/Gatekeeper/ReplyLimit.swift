@@ -5,16 +5,16 @@ internal import BackhandServerStats
 /// How often others can make us send something: challenges to recordings of announcements, answers to recordings of
 /// challenges.
 ///
-/// The common bound keeps us from sending much to anybody. The narrower ones before it keep it for all: whoever plays
-/// one recording again and again uses up what that recording may cause from there, whoever plays many, what one sender
-/// may cause. What they refuse takes nothing from the common bound.
+/// The common bound keeps us from sending much to anybody. The narrower ones before it keep it for all: a host that
+/// plays one recording again and again uses up what that recording may cause from there, a host that plays many, what
+/// one sender may cause. What they refuse takes nothing from the common bound.
 ///
 /// The subject is what a recording cannot change: the boot id of an announcement, the nonce of a challenge.
 struct ReplyLimit {
     /// One subject of one sender: a new server is asked at each announcement, once a second, and at a change of state
     /// three times in a row.
     private var pairs: TokenSketch
-    /// One subject, whoever sends it: a server on several networks is heard from an address in each.
+    /// One subject, from all senders: a server on several networks is heard from an address in each.
     private var subjects: TokenSketch
     /// One sender: as many httpds as a sender may bring (NewcomerLimit), and 25 a second after that.
     private var senders: TokenSketch

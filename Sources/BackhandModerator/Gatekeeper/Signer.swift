@@ -3,7 +3,7 @@
 internal import BackhandServerStats
 internal import BackhandWire
 
-/// Makes and checks signatures with the callbacks of the moderator's maker, who alone has the keys.
+/// Makes and checks signatures with the callbacks of the moderator's maker. Only the maker has the keys.
 struct Signer {
     private let keys: UnsafeRawPointer
     private let make: bh_sign_fn

@@ -17,7 +17,7 @@ enum Verdict {
     case ignored(bh_counter_t)
     /// It is refused, and the status page and the log say so.
     case refused(bh_counter_t)
-    /// Its sender is to prove that it is no recording, before anything of it counts.
+    /// Its sender is to prove that it is not a recording, before anything of it counts.
     case unproven(bh_facts_t)
     /// It may go to the table, if the facts are admitted too.
     ///

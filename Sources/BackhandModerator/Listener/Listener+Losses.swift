@@ -24,7 +24,7 @@ extension Listener {
         }
     }
 
-    /// What a predecessor began is no flood of ours yet.
+    /// What a predecessor began is not our flood yet.
     func stopFiltering() {
         isFiltering = false
         _ = sockets.filter(with: nil)

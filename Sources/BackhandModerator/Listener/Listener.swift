@@ -129,7 +129,7 @@ final class Listener {
         if heard == .tableFull { gatekeeper.noteRefused(BH_COUNT_TABLE_FULL, from: sender, now: now) }
     }
 
-    /// Asks the announcement's sender to prove that it is no recording.
+    /// Asks the announcement's sender to prove that it is not a recording.
     private func challenge(_ facts: bh_facts_t, _ datagram: Datagram, _ writer: StatsWriter, now: UInt64) {
         let length = gatekeeper.makeChallenge(facts, to: datagram, writer, now: now, into: reply.room)
         guard length > 0, let target = datagram.sender.ipv4, let socket = sockets.socket(towards: target),

@@ -10,7 +10,7 @@ internal import BackhandSystem
 struct LossWatch {
     /// Silence is not held against servers for longer than this, if datagrams are lost all the time.
     private static var patience: UInt64 { 10_000 }
-    /// A round that lost no more than one in so many proves what was silent in it: three in a row lost are one in
+    /// A round that lost no more than one in this many proves what was silent in it: three in a row lost are one in
     /// thirty thousand.
     private static var share: UInt64 { 32 }
 
@@ -27,7 +27,7 @@ struct LossWatch {
     private var soundUntil: UInt64 = 0
     /// Ages count to this while it is not 0.
     private(set) var ageClock: UInt64 = 0
-    /// When all who are there have been heard again.
+    /// When all servers that are there have been heard again.
     private var heardAgain: UInt64?
 
     /// What was dropped before a socket since the last look at it.

@@ -4,10 +4,10 @@ internal import BackhandServerStats
 internal import BackhandSystem
 
 extension Moderator {
-    /// After reading, datagrams gather for so many milliseconds: a thousand servers then cost a hundred wake-ups a
+    /// After reading, datagrams gather for this many milliseconds: a thousand servers then cost a hundred wake-ups a
     /// second, not a thousand. Far below anything that one-second-old figures could tell.
     private static var gathering: UInt64 { 10 }
-    /// Where so many came at once there is no time to gather: the smallest buffer that systems give holds about four
+    /// Where this many came at once, there is no time to gather: the smallest buffer that systems give holds about four
     /// times as many.
     private static var crowd: Int { 100 }
     /// Most datagrams read from one socket before the clock is looked at again: they take a few milliseconds.

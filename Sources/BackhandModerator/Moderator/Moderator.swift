@@ -22,7 +22,7 @@ public final class Moderator {
     let parent: Int32
     /// Since when there has been a round a second, and the last one; 0: none yet.
     var lastRound: UInt64 = 0
-    /// Before this time nobody may count ages to our beats: after a gap, not all servers have been heard yet.
+    /// Before this time no process may count ages to our beats: after a gap, not all servers have been heard yet.
     var beatFrom: UInt64 = 0
 
     private init(

@@ -6,7 +6,7 @@ struct LineLog {
     enum News: Equatable {
         /// It works for the first time.
         case begins
-        /// It does not work, and that happened so many times since the last line about it.
+        /// It does not work, and that happened this many times since the last line about it.
         case down(Obstacle, times: Int)
         case back
     }

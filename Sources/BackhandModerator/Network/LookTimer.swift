@@ -4,7 +4,7 @@
 struct LookTimer {
     /// What waits is tried again so often; and without news of the kernel, each change is found so late.
     private static var retry: UInt64 { 1000 }
-    /// With news of the kernel, a look between them is for what nobody has thought of.
+    /// With news of the kernel, a look between them is for changes without news.
     private static var rest: UInt64 { 10_000 }
     /// News come in bursts: an interface, its address, its routes. A look costs some system calls for each line, and a
     /// router's table may change all the time.

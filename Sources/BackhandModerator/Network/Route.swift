@@ -3,7 +3,7 @@
 internal import BackhandServerStats
 internal import BackhandSystem
 
-/// How a datagram reaches the servers behind a destination.
+/// How a datagram reaches the servers at a destination.
 enum Reach: Equatable {
     case multicast, broadcast, unicast
 
@@ -28,7 +28,7 @@ extension NetworkInterface {
     }
 }
 
-/// One line of MulticastStats, worked out: where it goes and as whom we announce ourselves there.
+/// One line of MulticastStats, worked out: where it goes, and which server it announces there.
 struct Route: Equatable {
     /// Where we take requests.
     var own: bh_address_t
@@ -91,10 +91,10 @@ struct ListeningAddress: Equatable {
     var port: UInt16
     /// Whether other programs of this machine may hear the same: not for unicast, where only one of them would get it.
     var shared: Bool
-    /// Whether the moderator can do without: others may send to us alone as well, but where the port is taken, nobody
-    /// must.
+    /// Whether the moderator can do without: others may send to us alone as well, but where the port is taken, no
+    /// server must.
     var spare = false
-    /// The interfaces on which the group is joined; none if the address is no group.
+    /// The interfaces on which the group is joined; none if the address is not a group.
     var interfaces: [Membership]
 
     /// Whether a socket for one is a socket for the other, whatever groups it has joined.

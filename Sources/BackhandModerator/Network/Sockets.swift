@@ -145,7 +145,7 @@ final class Sockets {
                 try store.put(one.socket.fd, words)
                 stored += 1
             } catch {
-                // It is opened anew by the next moderator.
+                // The next moderator opens it again.
             }
         }
         for _ in 0..<before {

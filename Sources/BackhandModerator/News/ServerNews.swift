@@ -77,7 +77,7 @@ struct ServerNews {
     ///
     /// - Parameters:
     ///   - until: its end, as it stands in the row: a child's word.
-    ///   - refused: refusals in a row, likewise: its span doubles with each.
+    ///   - refused: refusals in a row, a child's word too: its span doubles with each.
     ///   - last: when the row was looked at before.
     static func backoff(until: UInt64, refused: UInt32, last: UInt64, now: UInt64) -> UInt64 {
         let left = bh_backoff_left(until, now)
@@ -102,7 +102,7 @@ struct ServerNews {
     private var told = 0
     private var rest = InlineArray<7, UInt32>(repeating: 0)
 
-    /// Takes the row as it is: what a moderator finds in the table at its start is no change.
+    /// Takes the row as it is: what a moderator finds in the table at its start is not a change.
     mutating func adopt(_ id: UInt32, _ seen: SeenServer) {
         known[Int(id)].seen = seen
         known[Int(id)].told = seen

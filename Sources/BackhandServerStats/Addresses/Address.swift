@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-// Whoever works with the table works with the contract's types.
+// All code that works with the table works with the contract's types.
 @_exported public import CBackhand
 public import BackhandText
 internal import CSystem

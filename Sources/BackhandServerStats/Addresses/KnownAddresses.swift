@@ -22,7 +22,7 @@ struct KnownAddresses {
     private var entries: UInt32 = 0
     private var slots: UInt32 = 0
 
-    /// So many slots at least: a few servers then stay in a few cache lines.
+    /// At least this many slots: a few servers then stay in a few cache lines.
     private static var fewest: UInt32 { 64 }
 
     /// Reads what a previous moderator has left.
@@ -97,7 +97,7 @@ struct KnownAddresses {
         insert(address, into: bh_known_current(segment))
     }
 
-    /// Makes the table anew from all rows that have a server.
+    /// Makes the table again from all rows that have a server.
     mutating func rebuild() {
         var wanted: UInt32 = 0
         for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 {

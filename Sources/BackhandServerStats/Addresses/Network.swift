@@ -5,7 +5,7 @@ public import CBackhand
 
 /// Reads an argument of AcceptStats: "10.0.0.4", "10.0.0.0/24", "10.0.0.0/255.255.255.0", "2001:db8::/32".
 ///
-/// Bits of the address behind the mask are cleared, as httpd does it in "Require ip".
+/// Bits of the address after the mask are cleared, as httpd does it in "Require ip".
 public func parseNetwork(_ text: UnsafePointer<CChar>) throws(ConfigurationError) -> bh_network_t {
     let word = Word(text)
     let (head, tail) = word.split(at: UInt8(ascii: "/"))
@@ -31,7 +31,7 @@ extension bh_network_t {
     }
 }
 
-/// How many leading bits count, from what stands behind the slash.
+/// How many leading bits count, from what stands after the slash.
 private func maskBits(_ mask: Word, width: UInt32, of word: Word) throws(ConfigurationError) -> UInt32 {
     if let bits = mask.number(in: 0...UInt64(width)) { return UInt32(bits) }
     if width == 32, let dotted = mask.address?.ipv4 {
@@ -57,7 +57,7 @@ private func notANetwork(_ word: Word, _ head: Word) -> ConfigurationError {
             : " is not a network: give an address as 10.0.0.4, or a network as 10.0.0.0/24 or 2001:db8::/32")
 }
 
-/// The mask of so many leading ones, 0...128.
+/// The mask of this many leading ones, 0...128.
 private func prefixMask(_ bits: UInt32) -> bh_address_t {
     // Swift's smart shifts give 0 for 64 and more.
     bits <= 64

@@ -89,7 +89,7 @@ private func parseTTL(_ ttl: Word, of word: Word) throws(ConfigurationError) -> 
     return UInt8(number)
 }
 
-/// Why this is no IPv4 address: v6 for what looks like IPv6, other for what looks like nothing.
+/// Why this is not an IPv4 address: v6 for what looks like IPv6, other for what looks like nothing.
 private func notAnAddress(_ head: Word, of word: Word, v6: StaticString, other: StaticString) -> ConfigurationError {
     if word.split(at: UInt8(ascii: ":")).tail?.contains(UInt8(ascii: ":")) == true {
         return ConfigurationError(word, v6)

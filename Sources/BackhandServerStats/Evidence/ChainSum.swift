@@ -52,9 +52,9 @@ struct ShareRange {
     /// Of those of which enough is known.
     private var least: Share?
     private var most: Share?
-    /// Of the others, those that say most. Few answers are no share; but if they differ, what is quick elsewhere must
-    /// not keep the requests away from which more would be learnt: two servers that answer 404 at once are alike, and a
-    /// third one, which works, would never be asked again.
+    /// Of the others, those that say most. Few answers are not a share; but if they differ, what is quick elsewhere
+    /// must not keep the requests away from which more would be learnt: two servers that answer 404 at once are alike,
+    /// and a third one, which works, would never be asked again.
     private var leastGuess: Share?
     private var mostGuess: Share?
 

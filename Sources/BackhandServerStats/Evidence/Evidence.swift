@@ -31,8 +31,8 @@ public struct Breadth: Equatable {
         clients >= min(Self.several, all.clients) && urls >= min(Self.several, all.urls)
     }
 
-    /// Which share of the requests they stand for at most, where one client and one URL are none; all where nobody else
-    /// asks for anything else.
+    /// Which share of the requests they stand for at most, where one client and one URL are none; all where no other
+    /// client asks for anything else.
     public func most(of all: Breadth) -> Double {
         min(Self.share(clients, of: all.clients), Self.share(urls, of: all.urls))
     }
@@ -69,7 +69,7 @@ public struct Share: Equatable {
     /// Whether there are enough answers to compare the share.
     public var isKnown: Bool { count >= Self.fewest }
 
-    /// Whether it is so much more than another server's that neither chance nor the requests explain it.
+    /// Whether it is more than another server's by so large a factor that neither chance nor the requests explain it.
     public func isMarkedlyMore(than other: Share) -> Bool {
         isKnown && other.isKnown && isApart(from: other)
     }

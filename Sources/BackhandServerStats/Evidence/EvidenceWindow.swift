@@ -21,7 +21,8 @@ struct EvidenceWindow {
         let count = Int(used)
         let isFirst = closed == 0
         let span = !isFirst && now > closed ? now &- closed : Trial.second
-        // What came while nobody looked is no second's work: as one window it would outweigh a minute of others.
+        // What came while the moderator did not look took longer than a second: as one window it would outweigh a
+        // minute of others.
         let isGap = now &- closed > UInt64(BH_BEAT_LATE_MS) * 1000
         closed = now
         // A new moderator empties no half that its predecessor has just begun.
@@ -66,8 +67,8 @@ struct ChainEvidence {
     private(set) var last = (0.0, 0.0, 0.0, 0.0, 0.0)
     /// Whether it was in doubt when the last window closed.
     private var wasInDoubt = false
-    /// The row's counts when the last window closed; nil before the first one: what a predecessor's time brought is no
-    /// window's.
+    /// The row's counts when the last window closed; nil before the first one: what a predecessor's time brought
+    /// belongs to none.
     private var seen: (UInt32, UInt32, UInt32, UInt32, UInt32)?
 
     private static let keep = 0.9
@@ -104,7 +105,7 @@ struct ChainEvidence {
             Double(now.0 &- before.0), Double(now.1 &- before.1), Double(now.2 &- before.2), Double(now.3 &- before.3),
             Double(now.4 &- before.4)
         )
-        // No second brings so many: something has written over the counts.
+        // No second brings this many: something has written over the counts.
         if lately > 1e8 {
             counts = (0, 0, 0, 0, 0)
             last = counts

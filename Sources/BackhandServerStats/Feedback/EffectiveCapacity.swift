@@ -11,10 +11,10 @@ internal import CBackhand
 ///     n = min(workers, left / min(1, 2 use)),  left = cores - min(1, 2 own) (cores - free)
 ///
 /// free is what others leave: the CPUs less all CPU that is busy and not httpd's own; an eighth of the cores at least,
-/// because who asks for more gets more. Both uses are doubled, because their means are less than 1 where requests come
-/// and go. Where there are no requests they are not known: use, which counts a twentieth of a core and of a request
-/// more, is then 1, and own is 0. Requests may compute in other processes (FastCGI): of a server that has all CPUs of
-/// its machine, and many workers a core, the CPU that is busy counts, whoever uses it.
+/// because a process that asks for more gets more. Both uses are doubled, because their means are less than 1 where
+/// requests come and go. Where there are no requests they are not known: use, which counts a twentieth of a core and of
+/// a request more, is then 1, and own is 0. Requests may compute in other processes (FastCGI): of a server that has all
+/// CPUs of its machine, and many workers a core, the CPU that is busy counts, whatever process uses it.
 public func effectiveCapacity(for facts: bh_facts_t) -> UInt32 {
     let speed = Double(facts.arriba)
     let capacity = Double(facts.capacity)
@@ -57,10 +57,11 @@ private func idleShare(_ facts: bh_facts_t) -> Double {
 
 /// Cores' worth of CPU that the server's requests may have used over the last window.
 private func cpuOfRequests(_ facts: bh_facts_t, _ own: Double, _ busy: Double, _ cores: Double) -> Double {
-    // Who allows for so few workers a core means them to be the limit; capacity is cut to whole numbers, so the cores
-    // may be a little less than they are.
+    // A configuration with this few workers a core means them to be the limit; capacity is cut to whole numbers, so the
+    // cores may be a little less than they are.
     guard Double(facts.workers) > 17 * cores else { return own }
-    // What is busy in a machine that others share says nothing of us: a container, or a capacity that somebody has set.
+    // What is busy in a machine that others share says nothing of us: a container, or a capacity that the configuration
+    // has set.
     guard cores > 0.9 * Double(facts.ncpu) else { return own }
     return max(own, busy)
 }

@@ -19,9 +19,9 @@ struct FeedbackWindow {
     /// What this httpd itself did in the last window.
     private(set) var own = OwnWindow()
     private var asked = AskedWindow()
-    /// A server that has announced nothing for so long is no longer part of what all can do, milliseconds.
+    /// A server that has announced nothing for this long is no longer part of what all can do, milliseconds.
     fileprivate static let silent: UInt64 = 6000
-    /// With so few requests it has shown nothing yet.
+    /// With fewer requests it has shown nothing yet.
     private static let few: UInt64 = 20
 
     /// Writes each row's mean, balancers, and whether more comes here than elsewhere, for the time since the last call.

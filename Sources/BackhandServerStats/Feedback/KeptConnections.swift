@@ -11,7 +11,7 @@ internal import CBackhand
 /// may hold a quarter of those that are not at work: idle ones, and those that hold a connection already. That is
 /// shared with the other balancers: `balancers` of the segment says how many thousand requests they all send for each
 /// thousand of ours. A balancer that sends a tenth may keep a tenth. Until that is known (0), every server but the one
-/// to which the connections go counts as a balancer that sends as many, this httpd among them: so many others it has.
+/// to which the connections go counts as a balancer that sends as many, this httpd among them.
 /// All of them together leave three quarters to requests on new connections, which can come at any time. Of a server
 /// that says nothing of this, each child may keep one (`BH_KEEP_ONE`), while a quarter of its workers is idle: those
 /// that wait on kept connections are busy ones in what such a server announces, so that fewer may mean that connections

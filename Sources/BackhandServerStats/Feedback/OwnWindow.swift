@@ -2,7 +2,7 @@
 
 internal import CBackhand
 
-/// What this httpd served itself, whoever sent it: means of the last window, counted in row 0.
+/// What this httpd served itself, for clients and for peers: means of the last window, counted in row 0.
 public struct OwnWindow: Equatable {
     /// Thousandths of a request; thousandths of a request a second; microseconds until the first byte, and of the
     /// whole; millionths.
@@ -15,7 +15,7 @@ public struct OwnWindow: Equatable {
     public private(set) var latency: UInt32 = 0
     /// Share of errors among the answers, in millionths.
     public private(set) var errorShare: UInt32 = 0
-    /// Requests that came in it, whoever sent them.
+    /// Requests that came in it, of clients and of peers.
     private(set) var arrived: UInt64 = 0
     private var arrivals: UInt64 = 0
     private var served: UInt64 = 0

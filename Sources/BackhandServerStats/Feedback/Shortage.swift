@@ -12,7 +12,7 @@ struct Shortage {
     private var idle: UInt32?
     /// Idle workers in the mean of the last few announcements.
     private var mean = 0.0
-    /// Announcements since the last one with few idle workers; nil: there was none, or what it left behind is settled.
+    /// Announcements since the last one with few idle workers; nil: there was none, or its effects are over.
     private var calm: Int?
     /// Times as they were when few idle workers were announced first, by chain, microseconds; 0: none was known.
     private var before: [UInt64] = []
@@ -24,7 +24,7 @@ struct Shortage {
     /// one tells by chance how many workers are idle: with a smaller weight, a server that has become idle gets nothing
     /// for longer than two seconds; with a larger one chance decides.
     private static let weight = 0.5
-    /// So many times what it was before, or what the server itself took, is a wait: the server does not count that.
+    /// This many times what it was before, or what the server itself took, is a wait: the server does not count that.
     /// What is less is the requests' doing.
     private static let waited: UInt64 = 4
 

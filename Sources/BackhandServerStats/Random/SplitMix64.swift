@@ -3,7 +3,7 @@
 /// A sequence of random numbers that its seed determines.
 ///
 /// Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014, with the mixing function of
-/// Stafford's variant 13. Nobody's secret depends on it. Inlinable, because decisions draw from it.
+/// Stafford's variant 13. No secret depends on it. Inlinable, because decisions draw from it.
 public struct SplitMix64: RandomNumberGenerator {
     @usableFromInline var state: UInt64
 

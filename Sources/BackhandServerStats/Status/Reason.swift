@@ -64,7 +64,7 @@ public struct Prospect: Equatable, Sendable {
         return presence < longest ? .slowStart : .nothing
     }
 
-    /// A server that leaves is no case of it: its state says all.
+    /// A server that leaves is not a case of it: its state says all.
     private func isDrained(_ state: UInt32) -> Bool {
         state == BH_STATE_DRAINING.rawValue || state == BH_STATE_MAINTENANCE.rawValue
     }
@@ -157,7 +157,7 @@ extension Reason {
     }
 }
 
-/// Likewise, as a text of C.
+/// Writes the reason as a text of C.
 public func writeReason(
     _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64,
     to text: UnsafeMutableBufferPointer<UInt8>

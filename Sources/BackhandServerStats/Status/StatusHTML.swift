@@ -4,7 +4,7 @@ public import CBackhand
 
 // The tables of the status page; docs/status.md describes each column. As the JSON, they are written row by row.
 
-/// Rows that were not heard for so long are shown as stale.
+/// Rows that were not heard for this long are shown as stale.
 private let staleAge = UInt64(SERVER_TIMEOUT) * 1000
 
 /// The columns that both tables have.

@@ -157,7 +157,7 @@ private func concurrency(_ row: UnsafeMutablePointer<bh_row_t>) -> Int64 {
     return speed > 0 ? Int64(bh_half_load(&row.pointee.effective_capacity)) * 1_000_000 / Int64(speed) : 0
 }
 
-/// Who was heard lately, and is not among the servers.
+/// Senders that were heard lately, and are not among the servers.
 @inline(never)
 private func writeSenders(_ segment: UnsafePointer<bh_segment_t>, now: UInt64, to page: inout JSONPage) {
     page.key("not_in_table")

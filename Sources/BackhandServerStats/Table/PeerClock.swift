@@ -1,12 +1,12 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// How long somebody may have kept an announcement back before its server has to prove itself; milliseconds.
+/// How long an announcement may have been kept back before its server has to prove itself; milliseconds.
 let keptBackLimit = Int64(3000)
 
 /// A server's clock as it is seen here: an announcement that comes later than its time of sending says was kept back on
 /// the way.
 ///
-/// Set by the announcement that came soonest, and anew by one that has proved itself although it was late.
+/// Set by the announcement that came soonest, and again by one that has proved itself although it was late.
 /// Milliseconds; our clock is CLOCK_MONOTONIC.
 struct PeerClock: Equatable {
     /// Our clock minus the server's, modulo 2^64: only differences of it mean anything.

@@ -2,11 +2,11 @@
 
 public import CBackhand
 
-/// Who was heard lately, but is not in the table, and why: the last few, for the status page. In the moderator's own
-/// memory; the segment gets a copy.
+/// Senders that were heard lately, but are not in the table, and why: the last few, for the status page. In the
+/// moderator's own memory; the segment gets a copy.
 ///
 /// A server announces itself once a second, so one that is refused stays, whatever else comes: a place is taken only
-/// from who has not been heard for a while.
+/// from a sender that has not been heard for a while.
 public struct RefusedSenders {
     private struct Sender {
         var address = bh_address_t()

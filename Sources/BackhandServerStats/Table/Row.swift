@@ -4,7 +4,7 @@ internal import CBackhand
 
 // How one row is written. All of it is for the moderator that owns the segment.
 
-/// Writes facts, then the public row, then the times: whoever sees that the server was heard sees its facts.
+/// Writes facts, then the public row, then the times: a reader that sees that the server was heard sees its facts.
 func writeRow(
     _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64,
     listening: UInt64

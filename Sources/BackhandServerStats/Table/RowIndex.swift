@@ -59,7 +59,7 @@ struct RowIndex {
 
     /// Reads the rows that are in use. Row 0 is our own and is never found.
     ///
-    /// Of an empty row nobody knows how long it has been so: as if its predecessor's last act had emptied it.
+    /// Of an empty row it is not known how long it has been empty: as if its predecessor's last act had emptied it.
     init(_ segment: UnsafeMutablePointer<bh_segment_t>) {
         known = [Known](repeating: Known(), count: Int(BH_ROWS))
         used = max(1, bh_segment_rows(segment))
@@ -122,7 +122,7 @@ struct RowIndex {
 
     /// The row's server is found elsewhere from now on, or nowhere; another may get the row.
     ///
-    /// - Parameter since: when somebody may last have chosen the row for its old server.
+    /// - Parameter since: when a request may last have chosen the row for its old server.
     mutating func retire(_ id: UInt32, since: UInt64) {
         let old = known[Int(id)]
         if let place = old.endpoint { forget(place, id) }

@@ -2,14 +2,14 @@
 
 internal import CBackhand
 
-/// Bytes of a segment for so many children.
+/// Bytes of a segment for this many children.
 public func segmentSize(childSlots: UInt32) -> Int {
     bh_segment_bytes(childSlots)
 }
 
 /// Makes an empty segment of zeroed memory, which must hold at least segmentSize(childSlots:) bytes.
 ///
-/// The magic is written last: whoever sees it sees a whole header.
+/// The magic is written last: a process that sees it sees a whole header.
 public func formatSegment(_ memory: UnsafeMutableRawPointer, size: Int, childSlots: UInt32, bootID: UInt64) {
     let segment = memory.assumingMemoryBound(to: bh_segment_t.self)
     segment.pointee.layout = bh_segment_layout()

@@ -22,7 +22,8 @@ public func stateName(_ state: UInt32) -> StaticString {
 /// Notes what an announcement says of the row's state, and whether its server has come with it: new, restarted, back
 /// after a silence, or taking requests again. Before the row's facts and times are written.
 ///
-/// - Parameter listening: since when somebody has listened without a break: nobody is silent while nobody listens.
+/// - Parameter listening: since when a moderator has listened without a break: no server is silent while no moderator
+///   listens.
 func noteState(
     _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, now: UInt64, listening: UInt64
 ) {

@@ -41,7 +41,7 @@ public struct SortedTable {
 
     /// An empty table.
     ///
-    /// - Parameter room: for so many entries without growing.
+    /// - Parameter room: for this many entries without growing.
     public init(room: Int = 0) { entries.reserveCapacity(room) }
 
     /// The number under the key; nil: there is none. Setting nil removes the key.

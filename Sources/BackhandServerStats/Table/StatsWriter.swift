@@ -23,11 +23,11 @@ private let endpointPatience = UInt64(2500)
 /// How long a server's own numbers must have been refused before any number is taken: three announcements.
 private let sequencePatience = UInt64(3000)
 
-/// An announcement so many numbers behind the last one may just have taken a longer way.
+/// An announcement this many numbers before the last one may just have taken a longer way.
 private let recentSequences = UInt64(3)
 
-/// How long a row must have been silent before another server may get it: far longer than any byAge, so that nobody's
-/// list of candidates still holds the row for its old server.
+/// How long a row must have been silent before another server may get it: far longer than any byAge, so that no list of
+/// candidates still holds the row for its old server.
 private let rowPatience = UInt64(60_000)
 
 /// What an announcement proves, where it could.
@@ -47,9 +47,10 @@ public enum Proof: Sendable {
 public struct StatsWriter {
     private let segment: UnsafeMutablePointer<bh_segment_t>
     private let epoch: UInt32
-    /// Whether announcements are signed: then only who has answered a challenge gets a row.
+    /// Whether announcements are signed: then only a server that has answered a challenge gets a row.
     private let keyed: Bool
-    /// Whether they may be signed: then it is noted who has answered a challenge, for the time when all must.
+    /// Whether they may be signed: then the table notes which servers have answered a challenge, for the time when all
+    /// must.
     private let optional: Bool
     private var index: RowIndex
     /// Boot ids under which we announce ourselves, beside the segment's; and those of before the last change of our
@@ -58,7 +59,7 @@ public struct StatsWriter {
     private var formerBoots: [UInt64] = []
     private var otherEndpoints: [Endpoint]
     private var addresses: KnownAddresses
-    /// Whether an address is in the table of addresses that is no server's any more.
+    /// Whether an address is in the table of addresses that does not belong to a server any more.
     private var hasStaleAddress = true
     /// Since when announcements have been heard without a break: silence counts from then.
     public var listening: UInt64 = 0
@@ -72,7 +73,7 @@ public struct StatsWriter {
     /// - Parameters:
     ///   - others: what we announce ourselves as beside row 0: address, port and boot id count. Other rows of our own
     ///     are given up.
-    ///   - keyed: whether announcements are signed. Rows of a time without a key are then nobody's candidates, until
+    ///   - keyed: whether announcements are signed. Rows of a time without a key are then not candidates, until
     ///     their servers have answered a challenge.
     public init(
         segment: UnsafeMutablePointer<bh_segment_t>, epoch: UInt32, others: [bh_facts_t] = [], keyed: Bool = false,
@@ -133,9 +134,9 @@ public struct StatsWriter {
         index.retire(id, since: now)
     }
 
-    /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: nobody
-    /// knows its boot id, or it comes so late that somebody may have kept it back, or it would be believed in spite of
-    /// its number.
+    /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: its boot
+    /// id is not known, or it comes so late that it may have been kept back, or it would be believed in spite of its
+    /// number.
     public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return true }
@@ -152,7 +153,7 @@ public struct StatsWriter {
         return index.row(ofBoot: facts.boot_id).map { !index[$0].isProven } ?? true
     }
 
-    /// Whether it would change nothing, even if it is what it says: its number is far behind the last one of a server
+    /// Whether it would change nothing, even if it is what it says: its number is far before the last one of a server
     /// that was heard a moment ago.
     public func isOld(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard let id = index.row(ofBoot: facts.boot_id), index[id].isProven else { return false }
@@ -169,7 +170,7 @@ public struct StatsWriter {
             && index.row(ofBoot: facts.boot_id) == nil
     }
 
-    /// Empties the rows of servers that were silent for so many milliseconds and have nothing of ours in flight.
+    /// Empties the rows of servers that were silent for this many milliseconds and have nothing of ours in flight.
     public mutating func expire(after silence: UInt64, now: UInt64) {
         guard now >= silence, bh_segment_owned(segment, epoch) else { return }
         for id in index.silent(since: now - silence)
@@ -358,7 +359,7 @@ public struct StatsWriter {
         if keyed || (optional && proof == .answered) { index.prove(id) } else if proof == .none { index.unprove(id) }
     }
 
-    /// The facts as they are kept: whoever takes over sees who has answered a challenge, and by which clock.
+    /// The facts as they are kept: the next moderator sees which servers have answered a challenge, and by which clock.
     private func marked(_ facts: bh_facts_t, _ id: UInt32) -> bh_facts_t {
         var marked = facts
         marked.proven = (keyed || optional) && index[id].isProven ? 1 : 0

@@ -39,7 +39,7 @@ public struct CostReading: Sendable {
         case none
         /// Each part of a job draws its own; what is more than the largest machine has counts as that.
         case ofEach
-        /// The same, but drawn again until one machine at least has so much.
+        /// The same, but drawn again until one machine at least has enough.
         case thatFits
         /// As thatFits, and the parts of a job share what it needs.
         case ofAllParts

@@ -1,15 +1,15 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// What byForecast should reach in a scenario: a 99th percentile of at most so many times that of others, or no
+/// What byForecast should reach in a scenario: a 99th percentile of at most this many times that of others, or no
 /// failure.
 public struct Goal: Sendable {
     let scenario: String
     let measure: Measure
 
     enum Measure: Sendable {
-        /// At most so many times the p99 of the one named.
+        /// At most this many times the p99 of the one named.
         case rule(String, Double)
-        /// At most so many times the p99 of the best of these kinds.
+        /// At most this many times the p99 of the best of these kinds.
         case best([Contender.Kind], Double)
         case noFailures
     }

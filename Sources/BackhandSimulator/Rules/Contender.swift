@@ -29,7 +29,7 @@ public struct Contender: Sendable {
         self.make = make
     }
 
-    /// Our own code with these lines behind Backhand. A balancer that serves nothing itself removes itself.
+    /// Our own code with these lines after Backhand. A balancer that serves nothing itself removes itself.
     public static func chain(_ name: String, _ lines: [String]) -> Contender {
         Contender(name, .ours) { cluster, seed in
             try ChainRule(

@@ -1,10 +1,10 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// HAProxy's leastconn: least (in flight + 1) / weight, but 0 for an idle server; of equal ones who came to that number
-/// first.
+/// HAProxy's leastconn: least (in flight + 1) / weight, but 0 for an idle server; of equal ones, the one that came to
+/// that number first.
 ///
 /// HAProxy 2.6, src/lb_fwlc.c, fwlc_srv_reposition and fwlc_get_next_server: a tree by key, in whole numbers; a server
-/// that takes or drops a request is queued anew behind those of its new key, unless the key stays the same. (3.x has a
+/// that takes or drops a request is queued again after those of its new key, unless the key stays the same. (3.x has a
 /// few such queues a key and takes one at random.) With agent-check each server says once a second how many per cent of
 /// its weight are left: src/server.c, server_parse_weight_change_request.
 final class LeastConn: ReferenceRule {
@@ -63,7 +63,7 @@ final class LeastConn: ReferenceRule {
 /// the one with fewer in flight by weight, of equal ones the second. Both may be the same.
 ///
 /// HAProxy 2.6, src/backend.c, get_server_rnd; src/lb_chash.c, chash_init_server_tree (16 points a unit of weight,
-/// hashed from the server's number) and chash_get_server_hash. With so few points a server's share of the ring is not
+/// hashed from the server's number) and chash_get_server_hash. With few points, a server's share of the ring is not
 /// just what its weight says.
 final class RingRandom: ReferenceRule {
     private lazy var ring = Self.ring(weights)

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// Who is next among servers that a rule of nginx's holds for equal: smooth weighted round robin, over those alone.
+/// The server that is next among those that a rule of nginx's holds for equal: smooth weighted round robin, over those
+/// alone.
 struct SmoothTurns {
     private var current: [[Int]]
 

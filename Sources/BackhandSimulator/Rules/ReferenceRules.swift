@@ -4,11 +4,11 @@
 // has numbers of its own, shared by all of its processes and threads (httpd's scoreboard, nginx's zone). Where versions
 // differ, it is the one that Debian 12 ships.
 
-/// Counts requests in flight, and leaves out for a while who failed, as far as a rival does so.
+/// Counts requests in flight, and leaves out failed servers for a while, as far as a rival does so.
 ///
 /// After the ban httpd sends what comes (mod_proxy, ap_proxy_retry_worker with retry=60), nginx one request
-/// (ngx_http_upstream_round_robin.c: checked and accessed, fail_timeout=10). HAProxy bans nobody without health checks:
-/// it repeats elsewhere (retry-on 503, option redispatch 1).
+/// (ngx_http_upstream_round_robin.c: checked and accessed, fail_timeout=10). HAProxy bans no server without health
+/// checks: it repeats elsewhere (retry-on 503, option redispatch 1).
 class ReferenceRule: Rule {
     let cluster: Cluster
     let weights: [Int]
@@ -96,7 +96,7 @@ class ReferenceRule: Rule {
     func left(server: Int, took: Double, at now: Double) {}
 }
 
-/// The negative control: the least announced queue for its capacity, by all who heard the same announcement.
+/// The negative control: the least announced queue for its capacity, by all balancers that heard the same announcement.
 final class Herd: ReferenceRule {
     private lazy var announced = inFlight.map { $0.map { _ in 0.0 } }
 
@@ -110,7 +110,7 @@ final class Herd: ReferenceRule {
 }
 
 /// The bound: knows every server as it is now, and takes where the request will end first. Not optimal for those that
-/// come after, but nobody who can be installed knows more.
+/// come after, but no rule that can be installed knows more.
 final class Oracle: ReferenceRule {
     override func pick(_ candidates: [Int], balancer: Int, at now: Double) -> Int {
         let working = candidates.filter { !cluster.scenario.machines[$0].fails(at: now) }

@@ -81,7 +81,7 @@ final class Node {
         writer.publishFeedback(nowMicroseconds: Self.microseconds(now))
     }
 
-    /// Runs the chain; nil: it leaves nobody.
+    /// Runs the chain; nil: it leaves no server.
     func decide(tried: UInt64, at now: Double) -> Int? {
         var request = bh_request_t()
         request.now_ms = Self.milliseconds(now)
@@ -111,7 +111,7 @@ final class Node {
     /// A request has come to this balancer.
     func came() { bh_segment_arrival(segment) }
 
-    /// Likewise, sent by another one.
+    /// A request has come to this balancer from another one.
     func cameFromOther() {
         bh_segment_arrival(segment)
         bh_segment_forwarded(segment)
@@ -130,7 +130,7 @@ final class Node {
         note(row, took, failed, at)
     }
 
-    /// A request, whoever sent it, has come to be served on the machine of this balancer.
+    /// A request of a client or of a peer has come to be served on the machine of this balancer.
     func entered(at now: Double) {
         bh_feedback_begin(segment, -1, 0, Self.microseconds(now))
     }
@@ -152,7 +152,7 @@ final class Node {
         if failed { noteFailed(segment, row) } else { noteServed(segment, row, microseconds) }
     }
 
-    /// A container's machine has so many times its cores, and nothing else to do: its idle share says little of the
+    /// A container's machine has this many times its cores, and nothing else to do: its idle share says little of the
     /// container.
     private static let hostOfContainer: Int32 = 4
 

@@ -19,7 +19,7 @@ public struct Machine: Sendable {
     public var computesElsewhere = false
     /// Workers that it announces; nil: those that it has, or 400.
     public var announcedWorkers: Int?
-    /// Seconds of CPU that httpd itself needs for a request that waits for somebody else.
+    /// Seconds of CPU that httpd itself needs for a request that waits for another machine.
     public var overhead = 0.0
     /// Share of the announced CPUs that other programs use, without harm to requests that wait.
     public var busyWithOthers = 0.0

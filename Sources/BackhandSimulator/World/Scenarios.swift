@@ -158,7 +158,7 @@ extension Scenario {
         ]
     }
 
-    /// Servers that wait for somebody else: requests do not share a CPU, but only so many fit in. They announce two
+    /// Servers that wait for another machine: requests do not share a CPU, but only some fit in. They announce two
     /// cores each.
     private static func waiting(_ workers: [Int], speeds: [Double]) -> [Machine] {
         zip(workers, speeds).map { workers, speed in

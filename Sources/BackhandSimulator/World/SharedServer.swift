@@ -98,7 +98,7 @@ final class SharedServer {
         window.arrivals += 1
     }
 
-    /// From now on it has so many cores of that speed.
+    /// From now on it has this many cores of that speed.
     func change(cores: Double? = nil, speed: Double? = nil, at now: Double) {
         advance(to: now)
         self.cores = cores ?? self.cores

@@ -115,7 +115,7 @@ struct Announced {
 
     var span: Double { max(now - window.opened, 1e-9) }
     var meanInFlight: Double { window.inFlight / span }
-    /// Core-seconds of speed 1 a second: cores that it may use, whoever else uses them too.
+    /// Core-seconds of speed 1 a second: cores that it may use, also if other programs use them too.
     var capacity: Double { (limitsSeen ? cores : totalCores) * speed * capacityFactor }
 }
 

@@ -9,7 +9,7 @@ internal import BackhandText
 /// One-minute load average in thousandths, of "0.52 0.58 0.59 1/467 12345".
 func parseLoadAverage(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32? {
     var scanner = Scanner(bytes)
-    // Without the blank behind it the number may be cut.
+    // Without the blank after it the number may be cut.
     guard let load = scanner.thousandths(), scanner.take(Ascii.space) else { return nil }
     return Int32(clamping: load)
 }
@@ -26,7 +26,7 @@ func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>) -> CPUTime? {
 
 /// CPU time of these CPUs together, of /proc/stat's lines "cpu0 user nice …", "cpu1 …".
 ///
-/// nil if one has no line: in containers the lines may be those of a set of CPUs, numbered anew.
+/// nil if one has no line: in containers the lines may be those of a set of CPUs, with other numbers.
 func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>, of cpus: CPUSet) -> CPUTime? {
     var scanner = Scanner(bytes)
     var sum = CPUTime(idle: 0, total: 0)
@@ -44,7 +44,7 @@ func parseCPUTime(_ bytes: UnsafeBufferPointer<UInt8>, of cpus: CPUSet) -> CPUTi
     return found == cpus.count && found > 0 ? sum : nil
 }
 
-/// The rest of a line "cpu …", in ticks; nil if it is cut. Ends behind the line.
+/// The rest of a line "cpu …", in ticks; nil if it is cut. Ends after the line.
 ///
 /// Idle is idle and iowait. Guest time is part of user time already.
 private func cpuTimeLine(_ scanner: inout Scanner) -> CPUTime? {
@@ -88,7 +88,7 @@ func parseMemory(_ bytes: UnsafeBufferPointer<UInt8>) -> Memory? {
     return Memory(total: total, available: min(available ?? reclaimable, total))
 }
 
-/// The rest of a line "   24576000 kB", in bytes; nil if it is cut. Ends behind the line.
+/// The rest of a line "   24576000 kB", in bytes; nil if it is cut. Ends after the line.
 private func kilobytes(_ scanner: inout Scanner) -> UInt64? {
     scanner.skipBlanks()
     let value = scanner.number()
@@ -96,7 +96,7 @@ private func kilobytes(_ scanner: inout Scanner) -> UInt64? {
     return value?.saturatingTimes(1024)
 }
 
-/// The rest of "Mem:  total used free shared buffers cached", in bytes. Ends behind the line.
+/// The rest of "Mem:  total used free shared buffers cached", in bytes. Ends after the line.
 private func oldMemoryLine(_ scanner: inout Scanner) -> Memory? {
     var fields: (total: UInt64, reclaimable: UInt64) = (0, 0)
     var count = 0
@@ -123,7 +123,7 @@ func parsePrivatePages(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
 
 /// Clock ticks of CPU of /proc/<pid>/stat: user and system time, its own and its ended children's (fields 14 to 17).
 ///
-/// The second field is the name in parentheses, which may hold blanks and parentheses: counting begins behind the last
+/// The second field is the name in parentheses, which may hold blanks and parentheses: counting begins after the last
 /// one.
 func parseProcessTicks(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
     guard let name = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
@@ -142,7 +142,7 @@ func parseProcessTicks(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt64? {
     return sum
 }
 
-/// Whether the process is stopped, or dead, by the state in /proc/<pid>/stat, which stands behind the name.
+/// Whether the process is stopped, or dead, by the state in /proc/<pid>/stat, which stands after the name.
 func parseProcessStopped(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool? {
     guard let name = bytes.lastIndex(of: UInt8(ascii: ")")), name + 2 < bytes.count else { return nil }
     switch bytes[name + 2] {

@@ -11,7 +11,7 @@ public struct HostSampler {
     // All of /proc/meminfo fits.
     private static var roomForFile: Int { 8192 }
 
-    // A thousand CPUs have a hundred bytes each in /proc/stat; what is behind them is not needed.
+    // A thousand CPUs have a hundred bytes each in /proc/stat; what is after them is not needed.
     private static var roomForCPUs: Int { 128 << 10 }
 
     // Ticks of the usable CPUs together, 10 ms each: the share of fewer would be chance.

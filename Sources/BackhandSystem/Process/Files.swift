@@ -42,7 +42,7 @@ func read(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
 /// be empty, so use it for what can be made again.
 public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throws(SystemError) {
     let temporary = path.extended(by: ".new")
-    // What a killed predecessor left, or a link that somebody planted.
+    // What a killed predecessor left, or a link that an attacker planted.
     _ = temporary.withCString { unlink($0) }
     let fd = try temporary.withCString { path throws(SystemError) in
         try checked { csystem_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }

@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// A path as the system sees it: bytes with a NUL behind them, whatever their encoding.
+/// A path as the system sees it: bytes with a NUL after them, whatever their encoding.
 public struct Path {
     private var bytes: [CChar]
 
@@ -35,7 +35,7 @@ public struct Path {
         return result
     }
 
-    /// This path with the text directly behind it.
+    /// This path with the text directly after it.
     public func extended(by suffix: String) -> Path {
         var result = self
         result.bytes.removeLast()

@@ -5,7 +5,7 @@ internal import CSystem
 /// This process (`getpid`).
 public func processID() -> Int32 { getpid() }
 
-/// A number that nobody can guess (`getrandom`).
+/// A number that cannot be guessed (`getrandom`).
 public func randomWord() throws(SystemError) -> UInt64 {
     var word: UInt64 = 0
     try checked { getrandom(&word, MemoryLayout<UInt64>.size, 0) }

@@ -3,8 +3,7 @@
 internal import CSystem
 
 /// A place in the kernel where descriptors outlive the processes that use them: a pair of sockets, and descriptors on
-/// their way from one end to the other. They stay open as long as some process has the pair. Whoever opens it closes
-/// it.
+/// their way from one end to the other. They stay open as long as some process has the pair. The opener closes it.
 public struct DescriptorStore: Sendable {
     /// Most words that may be kept with a descriptor.
     public static var most: Int { Int(CSYSTEM_STORE_WORDS) }
@@ -27,7 +26,7 @@ public struct DescriptorStore: Sendable {
         _ = CSystem.close(outlet)
     }
 
-    /// Puts a copy of the descriptor in, behind the others, with at least one word.
+    /// Puts a copy of the descriptor in, after the others, with at least one word.
     public func put(_ fd: Int32, _ words: [UInt32]) throws(SystemError) {
         try words.withUnsafeBufferPointer { list throws(SystemError) in
             guard let start = list.baseAddress, !list.isEmpty else { throw SystemError.wrongKind }

@@ -23,7 +23,7 @@ public final class Inbox {
         room.deallocate()
     }
 
-    /// Takes what waits at the socket, at most so many and never more than the capacity; 0 if there is nothing.
+    /// Takes what waits at the socket, at most this many and never more than the capacity; 0 if there is nothing.
     @discardableResult
     public func fill(from socket: UDPSocket, most: Int) -> Int {
         let (wanted, size, start) = (Int32(min(max(most, 0), Self.capacity)), size, room.baseAddress!)

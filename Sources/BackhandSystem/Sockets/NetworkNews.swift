@@ -2,8 +2,8 @@
 
 internal import CSystem
 
-/// Tells when interfaces, IPv4 addresses or routes of this machine come, change or go (rtnetlink). Whoever opens it
-/// closes it.
+/// Tells when interfaces, IPv4 addresses or routes of this machine come, change or go (rtnetlink). The opener closes
+/// it.
 public struct NetworkNews: Sendable {
     /// What has happened since the last look.
     public struct Change: Equatable, Sendable {

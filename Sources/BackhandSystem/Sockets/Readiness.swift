@@ -4,7 +4,7 @@ internal import CSystem
 
 /// Descriptors to wait for, and what they are ready for (`ppoll`).
 ///
-/// Filled anew before each wait; its memory is kept from one to the next.
+/// Filled again before each wait; its memory is kept from one to the next.
 public struct Readiness {
     private var entries: [pollfd] = []
 

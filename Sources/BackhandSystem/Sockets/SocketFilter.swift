@@ -4,15 +4,15 @@ internal import CSystem
 
 /// A program of the classic Berkeley packet filter that the kernel runs on each datagram of a UDP socket over IPv4.
 ///
-/// It passes what has the right beginning, the right end and the right sender, and of all others one in so many, so
-/// that they are still noticed.
+/// It passes what has the right beginning, the right end and the right sender, and of all others one in sample, so that
+/// they are still noticed.
 public struct SocketFilter: Equatable {
     /// With more networks none is compared: the kernel allows 4096 instructions and, on many systems, 20 kB for them
     /// (net.core.optmem_max), where one comparison may have become two instructions of 8 bytes.
     public static var mostNetworks: Int { 1000 }
     /// Comparisons before the way out that they share: jumps reach only 255 instructions.
     private static var reach: Int { 200 }
-    /// Of what does not fit, one in so many is passed. A power of two.
+    /// Of what does not fit, one in this many is passed. A power of two.
     public static var sample: UInt32 { 256 }
 
     /// Some bytes of a datagram: where they are, and what they must be.
@@ -83,7 +83,7 @@ public struct SocketFilter: Equatable {
             for begin in stride(from: 0, to: alike.count, by: Self.reach) {
                 let group = alike[begin..<min(begin + Self.reach, alike.count)]
                 for (place, network) in group.enumerated() {
-                    // Over the comparisons that follow and the jump behind them.
+                    // Over the comparisons that follow and the jump after them.
                     append(BPF_JMP | BPF_JEQ | BPF_K, network.base, if_true: UInt8(group.count - place), if_false: 0)
                 }
                 append(BPF_JMP | BPF_JA, 1)

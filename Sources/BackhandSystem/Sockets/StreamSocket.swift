@@ -2,7 +2,7 @@
 
 internal import CSystem
 
-/// A stream socket in the file system (AF_UNIX). Whoever opens it closes it.
+/// A stream socket in the file system (AF_UNIX). The opener closes it.
 public struct StreamSocket: Sendable {
     /// The descriptor, for calls and to wait for.
     public let fd: Int32

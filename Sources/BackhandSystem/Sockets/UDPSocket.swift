@@ -2,7 +2,7 @@
 
 internal import CSystem
 
-/// A UDP socket over IPv4. Addresses and ports are in host byte order. Whoever opens it closes it.
+/// A UDP socket over IPv4. Addresses and ports are in host byte order. The opener closes it.
 public struct UDPSocket: Sendable {
     /// The descriptor, for calls and to wait for.
     public let fd: Int32
@@ -51,7 +51,7 @@ public struct UDPSocket: Sendable {
     /// Joins a multicast group on the interface with the index; index 0: on the one that has the address
     /// (IP_ADD_MEMBERSHIP).
     ///
-    /// Two addresses may be of one interface: to have joined already is no error.
+    /// Two addresses may be of one interface: to have joined already is not an error.
     public func join(group: UInt32, interface: UInt32, index: UInt32 = 0) throws(SystemError) {
         do throws(SystemError) {
             try checked { csystem_udp_join(fd, group, interface, index) }
@@ -61,13 +61,13 @@ public struct UDPSocket: Sendable {
 
     /// Leaves a group that was joined on the interface with the index (IP_DROP_MEMBERSHIP). The interface may be gone:
     /// its membership stays in the socket until then, and would keep the group from being joined on an interface that
-    /// gets the same index. Not to be a member is no error.
+    /// gets the same index. Not to be a member is not an error.
     public func leave(group: UInt32, index: UInt32) {
         _ = csystem_udp_leave(fd, group, index)
     }
 
-    /// Prepares for sending to multicast groups: from the interface with the index or address, over so many hops, heard
-    /// here too.
+    /// Prepares for sending to multicast groups: from the interface with the index or address, over this many hops,
+    /// heard here too.
     public func sendMulticast(interface: UInt32, index: UInt32 = 0, hops: UInt8) throws(SystemError) {
         try checked { csystem_udp_multicast(fd, interface, index, Int32(hops)) }
     }
@@ -77,7 +77,7 @@ public struct UDPSocket: Sendable {
         try checked { csystem_udp_broadcast(fd) }
     }
 
-    /// Asks for a receive buffer of so many bytes and tells what there is; up to twice the wish, overhead included.
+    /// Asks for a receive buffer of this many bytes and tells what there is; up to twice the wish, overhead included.
     public func growReceiveBuffer(to bytes: Int32) -> Int32 {
         csystem_udp_receive_buffer(fd, bytes)
     }

@@ -273,7 +273,7 @@ static inline bool bh_class_is_time(bh_row_t *_Nonnull row, uint32_t slot, uint3
 /* Shares of classes are compared from this many answers of each server on. */
 #define BH_EVIDENCE_FEWEST 20
 
-/* Answers of the server to freely placed requests of the slot's chain that were no failures; they wrap. */
+/* Answers of the server to freely placed requests of the slot's chain that were not failures; they wrap. */
 static inline uint32_t bh_row_answers(const bh_row_t *_Nonnull row, uint32_t slot) {
     const bh_evidence_t *evidence = &row->evidence[slot & (BH_CHAINS - 1)];
     uint32_t answers = 0;

@@ -5,7 +5,7 @@
  *
  * Texts end with a NUL, as httpd's do; NULL is read as an empty text. Pieces point into the caller's text. Nothing is
  * allocated. A call that writes a text works as snprintf does: it returns the text's length without its NUL, and the
- * text is whole if that is less than size. If it is not, what stands in the room has no NUL and is no text. */
+ * text is whole if that is less than size. If it is not, what stands in the room has no NUL and is not a text. */
 #ifndef BACKHAND_HTTP_H
 #define BACKHAND_HTTP_H
 

@@ -70,7 +70,7 @@ typedef struct serverstat {
 
 /* MAXSERVERS rows in shared memory; row 0 is this httpd itself; NULL where the module has no moderator. For requests to
  * a virtual host that has its own address (MulticastStats in <VirtualHost>), another row is this httpd: the one whose
- * contact is that address. Row 0 is no candidate then: what adds it to the list has added nothing. */
+ * contact is that address. Row 0 is not a candidate then: what adds it to the list has added nothing. */
 extern serverstat *serverstats;
 
 /* Speed of this machine (serverstat.arriba of row 0). */

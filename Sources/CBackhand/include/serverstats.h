@@ -28,7 +28,7 @@
 #endif
 
 #define BH_ROWS MAXSERVERS
-/* Copies that a reader makes at most: it never spins for long. A row is skipped only if it is written anew during each
+/* Copies that a reader makes at most: it never spins for long. A row is skipped only if it is written again during each
  * of them. */
 #define BH_ROW_TRIES 32
 /* Hostname of an extended row with its NUL: the longest DNS label is 63. Longer names are cut. */
@@ -86,7 +86,7 @@ typedef struct bh_facts {
     uint32_t cpu_used;       /* by its httpd, thousandths of a core */
     uint32_t capacity;       /* arriba of all cores that it may use, in thousands; 0: not known */
     uint32_t error_ppm;      /* share of its own answers that were errors, millionths */
-    /* for so long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
+    /* how long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */
     uint32_t stalled_ms;
     int32_t clock_s; /* receiver: seconds that its wall clock is ahead of the server's; 0: none, or not known */
     /* of its default server: 256 times AllowEncodedSlashes (1 Off, 2 On, 3 NoDecode), and MergeSlashes (1 Off, 2 On);
@@ -94,7 +94,7 @@ typedef struct bh_facts {
     uint32_t slashes;
     /* bh_idle_t, of one connection that is kept; what follows is 0 if that is BH_IDLE_UNKNOWN */
     uint32_t idle_cost;
-    uint32_t keepalive_ms;       /* for so long it waits for the next request on a connection */
+    uint32_t keepalive_ms;       /* how long it waits for the next request on a connection */
     uint32_t keepalive_requests; /* most requests on one connection; 0: no bound */
     int32_t kept_workers; /* of the workers that are not idle, those that wait for the next request on a connection */
     char hostname[BH_HOSTNAME_SIZE];
@@ -189,7 +189,7 @@ typedef enum bh_phase {
     BH_PHASE_REST = 0,   /* both are whole, and the same */
     BH_PHASE_FACTS = 1,  /* facts are written, before is whole */
     BH_PHASE_BEFORE = 2, /* before is written, facts are whole */
-    BH_PHASES = 4        /* the lock grows by so much with each write */
+    BH_PHASES = 4        /* the lock grows by this number with each write */
 } bh_phase_t;
 
 /* bh_row_t.may_keep. */
@@ -508,7 +508,7 @@ static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment,
  * so that a table does not age because no process reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
-/* Whether the moderator has been late for so long. */
+/* Whether the moderator has been late for long enough that ages stop. */
 static inline bool bh_segment_is_late(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
     uint64_t beat = bh_word_load(&segment->beat_ms);
     return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS;
