@@ -101,6 +101,7 @@ private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throw
             answer = try OrderAnswer(ask(path, "state" + target + "\n"), from: path)
         }
     }
-    let whom = server ?? "this httpd"
-    try writeToStandardOutput(harmless(Array("\(whom): \(answer.state), \(answer.underWay) requests under way\n".utf8)))
+    let subject = server ?? "this httpd"
+    try writeToStandardOutput(
+        harmless(Array("\(subject): \(answer.state), \(answer.underWay) requests under way\n".utf8)))
 }

@@ -49,7 +49,7 @@ def test_a_file_that_is_not_there_is_named(stage, name):
 LINES = {
     "byHostname": (
         "Backhand byHostname www",
-        "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
+        "unknown candidacy function 'byHostname': it is not a built-in one, but is loaded: "
         "BackhandFromSO modules/byHostname.so byHostname",
     ),
     "another's": ("Backhand bySomethingOfOurOwn", "; others are loaded by BackhandFromSO"),

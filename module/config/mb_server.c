@@ -53,7 +53,7 @@ static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination
     if (mb_line_is_first_reading() || group >> 28 != 0xf || group == UINT32_MAX) return;
     ap_log_error(
         APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, cmd->server,
-        "BH0104: MulticastStats at %s:%d announces to a reserved address, which is no multicast group: most systems "
+        "BH0104: MulticastStats at %s:%d announces to a reserved address, which is not a multicast group: most systems "
         "and "
         "routers drop what is sent there; use a group of 239.255.0.0/16",
         cmd->directive->filename, cmd->directive->line_num);

@@ -75,8 +75,8 @@ static void tell(server_rec *server) {
     if (counted == told || !mb_minute_passed(&next_ms)) return;
     ap_log_error(
         APLOG_MARK, APLOG_WARNING, 0, server,
-        "BH0480: %lu times something was in the pool of all children that is no connection to the server that it was "
-        "put there for: closed",
+        "BH0480: %lu times something was in the pool of all children that is not a connection to the server that it "
+        "was put there for: closed",
         (unsigned long)(counted - told));
     told = counted;
 }

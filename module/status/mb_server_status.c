@@ -53,7 +53,7 @@ static void put_html(request_rec *r, const figures *sum, uint64_t arrivals, int 
         "<dt>Requests received: %" APR_UINT64_T_FMT "; sent to other servers: %" APR_UINT64_T_FMT
         " answered, %" APR_UINT64_T_FMT " failed, %" APR_UINT64_T_FMT " under way</dt>\n%s</dl>\n",
         sum->known, sum->heard, SERVER_TIMEOUT, sum->backed_off, arrivals, sum->served, sum->failed, sum->in_flight,
-        unattended ? "<dt>Nobody keeps the table up to date: everything is served here</dt>\n" : "");
+        unattended ? "<dt>No moderator keeps the table up to date: all requests are served here</dt>\n" : "");
 }
 
 static int show(request_rec *r, int flags) {

@@ -62,7 +62,7 @@ private struct ConditionReader {
         guard text[next] == 0 else {
             throw ConditionError(what: "an operator is missing: || && < <= > >= == != + - * /", at: next)
         }
-        guard kind == .condition else { throw ConditionError(what: "a number alone is no condition", at: 0) }
+        guard kind == .condition else { throw ConditionError(what: "a number alone is not a condition", at: 0) }
         program[0] = UInt64(truncatingIfNeeded: words)
     }
 

@@ -21,7 +21,7 @@ public func parseStep(
         }
         return step
     }
-    if offWord.equals(name) { throw Message("off is no function: it ends the chain and stands in none").error }
+    if offWord.equals(name) { throw Message("off is not a function: it ends the chain and stands in none").error }
     throw unknownFunction(name)
 }
 

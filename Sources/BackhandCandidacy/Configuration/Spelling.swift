@@ -8,7 +8,7 @@ func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
     var message = Message("unknown candidacy function ")
     message.quote(Word(name))
     if loadableWord.equals(name) {
-        message.add(": it is no built-in one, but is loaded: BackhandFromSO modules/byHostname.so byHostname")
+        message.add(": it is not a built-in one, but is loaded: BackhandFromSO modules/byHostname.so byHostname")
         return message.error
     }
     if let near = nearestWord(to: name, 0...CandidacyFunction.lastID) {

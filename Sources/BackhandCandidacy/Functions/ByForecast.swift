@@ -59,7 +59,7 @@ extension Candidates {
         return true
     }
 
-    /// Whether the best of the others is so much better than this server that it pays to send the request there. If
+    /// Whether the best of the others is better than this server by more than it costs to send the request there. If
     /// this server fails, or answers nothing, the request does not stay, whatever is known of its time.
     private func isHopPaid(_ forecast: inout Forecast) -> Bool {
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))

@@ -75,12 +75,12 @@ final class Control {
             } else {
                 BackhandServerStats.order(state, in: segment, id)
             }
-            let whom =
+            let target =
                 order.server.map { LinePart.text(String(form: "{}, here", .place($0.address, $0.port))) }
                 ?? .word("this httpd")
             log(
                 BH_LOG_NOTICE, LogNumber.ordered, "{} was ordered by the control socket for {}",
-                .word(stateName(state.rawValue)), whom)
+                .word(stateName(state.rawValue)), target)
         }
         var underWay: UInt64?
         if order.server == nil {

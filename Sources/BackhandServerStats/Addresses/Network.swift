@@ -44,8 +44,8 @@ private func maskBits(_ mask: Word, width: UInt32, of word: Word) throws(Configu
     throw ConfigurationError(
         word,
         width == 32
-            ? ": behind the slash must stand 0 to 32 bits or a mask as 255.255.255.0, not "
-            : ": behind the slash must stand 0 to 128 bits, not ", mask)
+            ? ": after the slash there must be 0 to 32 bits or a mask as 255.255.255.0, not "
+            : ": after the slash there must be 0 to 128 bits, not ", mask)
 }
 
 /// What was expected; a name gets a hint more.

@@ -49,7 +49,7 @@ private func parseTarget(_ place: Word, of word: Word) throws(ConfigurationError
             other: ": a destination must be IPv4, as 239.255.221.20:4445,1 or 10.0.0.255:4445, not ")
     }
     guard ipv4 >> 24 != 0 else {
-        throw ConfigurationError(word, ": nobody can be reached at an address that begins with 0")
+        throw ConfigurationError(word, ": no server can be reached at an address that begins with 0")
     }
     guard let tail else {
         throw ConfigurationError(word, ": the port is missing; give destination:port, as 239.255.221.20:4445")

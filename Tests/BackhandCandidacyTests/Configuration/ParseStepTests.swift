@@ -136,7 +136,7 @@ struct ParseStepTests {
     }
 
     @Test func offIsTheCallersBusiness() {
-        #expect(complaint("off", nil) == "off is no function: it ends the chain and stands in none")
+        #expect(complaint("off", nil) == "off is not a function: it ends the chain and stands in none")
     }
 
     @Test func missingArgumentWithoutDefault() {

@@ -36,7 +36,7 @@ struct SpellingTests {
         #expect(unknownFunction("byState").text == "byState is called byHealth")
         #expect(
             unknownFunction("byHostname").text
-                == "unknown candidacy function 'byHostname': it is no built-in one, but is loaded: "
+                == "unknown candidacy function 'byHostname': it is not a built-in one, but is loaded: "
                 + "BackhandFromSO modules/byHostname.so byHostname")
     }
 

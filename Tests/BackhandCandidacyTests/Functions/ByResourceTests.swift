@@ -55,7 +55,7 @@ import Testing
     @Test(
         arguments: [
             ("", "a number, a name or '(' is missing", 1),
-            ("amem", "a number alone is no condition", 1),
+            ("amem", "a number alone is not a condition", 1),
             ("amem > 512 && cpu", "&& and || stand between conditions", 12),
             ("amem >> 512", "a number, a name or '(' is missing", 7),
             ("amem > ", "a number, a name or '(' is missing", 8),

@@ -30,7 +30,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("10.0.0.0/33", "'10.0.0.0/33': behind the slash must stand 0 to 32 bits or a mask as 255.255.255.0, not '33'"),
+        (
+            "10.0.0.0/33",
+            "'10.0.0.0/33': after the slash there must be 0 to 32 bits or a mask as 255.255.255.0, not '33'"
+        ),
         ("10.0.0.0/", "not ''"),
         ("10.0.0.0/-1", "not '-1'"),
         ("10.0.0.0/+8", "not '+8'"),
@@ -39,7 +42,7 @@ import Testing
         ("10.0.0.0/ffff::", "not 'ffff::'"),
         ("10.0.0.0/255.0.255.0", "'10.0.0.0/255.0.255.0': the mask '255.0.255.0' has holes"),
         ("10.0.0.0/0.0.0.255", "has holes"),
-        ("2001:db8::/129", "'2001:db8::/129': behind the slash must stand 0 to 128 bits, not '129'"),
+        ("2001:db8::/129", "'2001:db8::/129': after the slash there must be 0 to 128 bits, not '129'"),
         ("2001:db8::/255.255.0.0", "0 to 128 bits, not '255.255.0.0'"),
         ("", "'' is not a network: give an address as 10.0.0.4, or a network as 10.0.0.0/24"),
         ("/24", "'/24' is not a network"),

@@ -63,7 +63,7 @@ struct Line: Sendable, CustomTestStringConvertible {
         (Line(text: "239.255.221.20:4445,"), "the ttl must be 1 to 255, not ''"),
         (Line(text: "239.255.221.20:4445,1,1"), "not '1,1'"),
         (Line(text: "10.0.5.255:4445,900"), "the ttl must be 1 to 255, not '900'"),
-        (Line(text: "0.0.0.0:4445"), "'0.0.0.0:4445': nobody can be reached"),
+        (Line(text: "0.0.0.0:4445"), "'0.0.0.0:4445': no server can be reached"),
         (Line(text: "10.0.5:4445"), "a destination must be IPv4"),
         (Line(text: "10.0.5.256:4445"), "not '10.0.5.256'"),
         (
