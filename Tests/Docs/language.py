@@ -21,6 +21,8 @@ HABITS = {
     "likewise": r"\blikewise\b",
     "dear": r"\bdear\b",
     "nobody, somebody": r"\b(?:nobody|somebody)\b",
+    "is no": r"(?<!there\s)\b(?:is|are|was|were|be)\s+no\b(?! (?:longer|more|one)\b)",
+    "so many": r"\bso\s+(?:many|much|long|few)\b(?! as\b)",
 }
 
 # What is no prose, by kind of file. A block of code is what is indented after an empty line, or after "::".
@@ -29,6 +31,9 @@ CODE = {
     ".rst": [r"^\.\. .*\n(?:[ \t]+.*\n|\n)*", r"(?<=::\n\n)(?:[ \t]+.*\n|\n)+", r"``[^`]*``", r"`[^`]*<[^>]*>`_+"],
     ".1": [r'^\.\\".*$', r"^\.(?!It|Nd)\S+.*$", r"^\.(?:It|Nd)"],
 }
+
+# A comment of C or Swift, or a text in quotes; "://" in a text begins none.
+COMMENT = re.compile(r'/\*(.*?)\*/|//+([^\n]*)|"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', flags=re.S | re.M)
 
 Hit = namedtuple("Hit", "path line habit text")
 
@@ -45,6 +50,22 @@ def prose(text, kind):
     return text
 
 
+def comments_and_texts(source):
+    """The comments of a file of C or Swift, and its texts with a blank in them, each on its line."""
+    lines = [""] * (source.count("\n") + 1)
+    for match in COMMENT.finditer(source):
+        block, line, *quoted = match.groups()
+        text = next((part for part in (block, line, *quoted) if part is not None), "")
+        if any(part is not None for part in quoted):
+            text = re.sub(r"\\\([^)]*\)", "", text) if " " in text else ""
+        elif block is not None:
+            text = re.sub(r"^[ \t]*\* ?", "", text, flags=re.M)
+        first = source.count("\n", 0, match.start())
+        for place, part in enumerate(text.split("\n")):
+            lines[first + place] += part + " "
+    return "\n".join(lines)
+
+
 def measure(texts):
     """How many words these have, and what of them is a habit. texts: (path, kind, text)."""
     words, hits = 0, []
@@ -54,7 +75,7 @@ def measure(texts):
         lines = text.split("\n")
         for habit, pattern in HABITS.items():
             for match in re.finditer(pattern, text, flags=re.I):
-                if " " in match[0]:  # "users who"
+                if habit == "who" and " " in match[0]:  # "users who"
                     continue
                 line = text.count("\n", 0, match.start())
                 hits.append(Hit(path, line + 1, habit, lines[line].strip()))
