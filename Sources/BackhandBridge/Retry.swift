@@ -11,7 +11,7 @@ public func bh_retry_next(
     _ decision: UnsafePointer<bh_decision_t>?, _ now: UInt64
 ) -> bh_retry_action_t {
     guard let retry, let segment, let decision else { return BH_RETRY_GIVE_UP }
-    return RetryPolicy(retry, segment, now: now).next(decision)
+    return RetryPolicy(retry, segment, nowMicroseconds: now).next(decision)
 }
 
 @c @implementation
@@ -20,5 +20,5 @@ public func bh_retry_failed(
     _ failure: UnsafePointer<bh_failure_t>?
 ) -> bh_retry_action_t {
     guard let retry, let segment, let failure, failure.pointee.id < UInt32(BH_ROWS) else { return BH_RETRY_GIVE_UP }
-    return RetryPolicy(retry, segment, now: failure.pointee.now_us).failed(failure.pointee)
+    return RetryPolicy(retry, segment, nowMicroseconds: failure.pointee.now_us).failed(failure.pointee)
 }

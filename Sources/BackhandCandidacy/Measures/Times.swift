@@ -10,12 +10,12 @@ var bestPlaces: Int { 32 }
 /// itself.
 struct Times {
     private let slot: UInt32
-    private let now: UInt64
+    private let nowMicroseconds: UInt64
     /// The shortest time that was asked for so far; infinite: none is known.
     private(set) var best = Double.infinity
 
     init(_ candidates: Candidates) {
-        now = candidates.now &* 1000
+        nowMicroseconds = candidates.now &* 1000
         slot = candidates.slot
     }
 
@@ -85,7 +85,7 @@ struct Times {
     /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets
     /// a request now and then, which tells what it is like today.
     private func trust(_ word: UInt64) -> Double {
-        Double(Self.halfTrust) / Double(Self.halfTrust &+ bh_mean_age_us(word, now))
+        Double(Self.halfTrust) / Double(Self.halfTrust &+ bh_mean_age_us(word, nowMicroseconds))
     }
 
     /// Microseconds.

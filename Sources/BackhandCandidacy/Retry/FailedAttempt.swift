@@ -54,7 +54,7 @@ extension RetryPolicy {
     /// its network may have been away. A server that hangs announces itself, and is not asked to do the same twice.
     private func wasAway(_ failure: bh_failure_t) -> Bool {
         let asked = failure.began_us / 1000
-        return !failure.held && now / 1000 >= asked &+ Self.announced
+        return !failure.held && nowMicroseconds / 1000 >= asked &+ Self.announced
             && bh_row_heard(bh_segment_row(segment, failure.id)) <= asked
     }
 

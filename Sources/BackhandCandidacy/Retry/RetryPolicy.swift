@@ -17,15 +17,16 @@ public struct RetryPolicy {
     let retry: UnsafeMutablePointer<bh_retry_t>
     let segment: UnsafeMutablePointer<bh_segment_t>
     /// CLOCK_MONOTONIC, microseconds; 0 where bh_retry_needs_time() is false.
-    let now: UInt64
+    let nowMicroseconds: UInt64
 
     /// The policy at this time, with the request's state so far.
     public init(
-        _ retry: UnsafeMutablePointer<bh_retry_t>, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64
+        _ retry: UnsafeMutablePointer<bh_retry_t>, _ segment: UnsafeMutablePointer<bh_segment_t>,
+        nowMicroseconds: UInt64
     ) {
         self.retry = retry
         self.segment = segment
-        self.now = now
+        self.nowMicroseconds = nowMicroseconds
     }
 
     /// What comes next, by the chain's last decision: a candidate, another run of the chain, or the end.
@@ -74,7 +75,7 @@ public struct RetryPolicy {
 
     /// Whether it is too late to ask another server.
     var isLate: Bool {
-        retry.pointee.begun_us != 0 && now &- retry.pointee.begun_us >= retry.pointee.rules.most_us
+        retry.pointee.begun_us != 0 && nowMicroseconds &- retry.pointee.begun_us >= retry.pointee.rules.most_us
     }
 
     /// Whether another server may have the request if the next one fails it.
@@ -109,7 +110,7 @@ extension RetryPolicy {
         // What stands against this server itself stands in row 0.
         let row = bh_segment_row_mutable(segment, bh_row_own(bh_segment_row(segment, id)) ? 0 : id)
         let rules = retry.pointee.rules
-        if bh_probe_claim(row, bh_chain_slot(rules.chain), now / 1000, rules.repeatable) { return true }
+        if bh_probe_claim(row, bh_chain_slot(rules.chain), nowMicroseconds / 1000, rules.repeatable) { return true }
         retry.pointee.looks &+= 1
         return false
     }
@@ -149,6 +150,6 @@ extension RetryPolicy {
             bh_row_own(row)
             ? retry.pointee.rules.asks_self && decision.pointee.count > 1
             : retry.pointee.tried_count > 0 && !decision.pointee.last_resort
-        return isSince && bh_row_is_refusing(row, now / 1000)
+        return isSince && bh_row_is_refusing(row, nowMicroseconds / 1000)
     }
 }

@@ -14,7 +14,7 @@ struct CPUUse {
     /// Thousandths of a core since the last call. time: microseconds of CPU that a process has used so far, nil if it
     /// is gone.
     mutating func share(
-        of workers: bh_workers_t, now: UInt64 = monotonicNanoseconds() / 1000, time: (Int32) -> UInt64?
+        of workers: bh_workers_t, nowMicroseconds: UInt64 = monotonicNanoseconds() / 1000, time: (Int32) -> UInt64?
     ) -> UInt32 {
         var found: [(process: Int32, time: UInt64)] = []
         var used: UInt64 = 0
@@ -27,9 +27,9 @@ struct CPUUse {
                 found.append((process, time))
             }
         }
-        let span = now > lookedAt && lookedAt != 0 ? now &- lookedAt : 0
+        let span = nowMicroseconds > lookedAt && lookedAt != 0 ? nowMicroseconds &- lookedAt : 0
         last = found
-        lookedAt = now
+        lookedAt = nowMicroseconds
         return span == 0 ? 0 : UInt32(clamping: used &* 1000 / span)
     }
 }

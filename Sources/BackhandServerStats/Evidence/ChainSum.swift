@@ -113,13 +113,13 @@ struct Trial {
     private var begun: UInt64 = 0
     private var heard = 0
 
-    /// now: microseconds. Begins one where that is called for.
-    mutating func lasts(_ chain: ChainSum, _ now: UInt64) -> Bool {
+    /// Begins one where that is called for.
+    mutating func lasts(_ chain: ChainSum, _ nowMicroseconds: UInt64) -> Bool {
         guard let least = chain.leastWrong, chain.known < chain.heard else { return false }
         guard least.part >= Self.most else { return false }
-        if begun != 0, now &- begun < Self.length { return true }
-        guard begun == 0 || now &- begun >= Self.pause || chain.heard > heard else { return false }
-        begun = now
+        if begun != 0, nowMicroseconds &- begun < Self.length { return true }
+        guard begun == 0 || nowMicroseconds &- begun >= Self.pause || chain.heard > heard else { return false }
+        begun = nowMicroseconds
         heard = chain.heard
         return true
     }

@@ -16,24 +16,24 @@ struct EvidenceWindow {
     /// click now and then.
     private static let turn: UInt64 = 5_000_000
 
-    /// used: how many rows there are, by the moderator's own memory; now: microseconds.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows used: UInt32, now: UInt64) {
+    /// used: how many rows there are, by the moderator's own memory.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows used: UInt32, nowMicroseconds: UInt64) {
         let count = Int(used)
         let isFirst = closed == 0
-        let span = !isFirst && now > closed ? now &- closed : Trial.second
+        let span = !isFirst && nowMicroseconds > closed ? nowMicroseconds &- closed : Trial.second
         // What came while the moderator did not look took longer than a second: as one window it would outweigh a
         // minute of others.
-        let isGap = now &- closed > UInt64(BH_BEAT_LATE_MS) * 1000
-        closed = now
+        let isGap = nowMicroseconds &- closed > UInt64(BH_BEAT_LATE_MS) * 1000
+        closed = nowMicroseconds
         // A new moderator empties no half that its predecessor has just begun.
-        let turns = !isFirst && now &- turned >= Self.turn
-        if turns || isFirst { turned = now }
+        let turns = !isFirst && nowMicroseconds &- turned >= Self.turn
+        if turns || isFirst { turned = nowMicroseconds }
         for id in 0..<count {
             if id == rows.count { rows.append(Array(repeating: ChainEvidence(isNew: !isFirst), count: Int(BH_CHAINS))) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
             for slot in 0..<Int(BH_CHAINS) { rows[id][slot].take(row, UInt32(slot), isGap: isGap) }
         }
-        for slot in 0..<Int(BH_CHAINS) { evaluate(segment, slot, count, now, span) }
+        for slot in 0..<Int(BH_CHAINS) { evaluate(segment, slot, count, nowMicroseconds, span) }
         guard turns else { return }
         for id in 0..<count { bh_evidence_turn(bh_segment_row_mutable(segment, UInt32(id))) }
     }
@@ -45,17 +45,18 @@ struct EvidenceWindow {
     }
 
     private mutating func evaluate(
-        _ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ now: UInt64, _ span: UInt64
+        _ segment: UnsafeMutablePointer<bh_segment_t>, _ slot: Int, _ count: Int, _ nowMicroseconds: UInt64,
+        _ span: UInt64
     ) {
         var chain = ChainSum(span: span)
         for id in 0..<count where bh_row_heard(bh_segment_row(segment, UInt32(id))) != 0 { chain.add(rows[id][slot]) }
         guard chain.all > 0 else { return }
-        chain.isTrial = trials[slot].lasts(chain, now)
+        chain.isTrial = trials[slot].lasts(chain, nowMicroseconds)
         let counted = chain.counted
         for id in 0..<count {
             let row = bh_segment_row_mutable(segment, UInt32(id))
             counted.write(to: row, UInt32(slot))
-            if rows[id][slot].total > 0 { rows[id][slot].evaluate(row, UInt32(slot), chain, now) }
+            if rows[id][slot].total > 0 { rows[id][slot].evaluate(row, UInt32(slot), chain, nowMicroseconds) }
         }
     }
 }
@@ -128,34 +129,38 @@ struct ChainEvidence {
     }
 
     /// Writes what follows for the row's server.
-    mutating func evaluate(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum, _ now: UInt64) {
+    mutating func evaluate(
+        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ chain: ChainSum, _ nowMicroseconds: UInt64
+    ) {
         let evidence = bh_row_evidence(row, slot)
         let all = Breadth(clients: bh_evidence_clients(evidence), urls: bh_evidence_urls(evidence))
         let failed = Breadth(clients: bh_evidence_failed_clients(evidence), urls: bh_evidence_failed_urls(evidence))
         let mistaken = Breadth(clients: bh_evidence_wrong_clients(evidence), urls: bh_evidence_wrong_urls(evidence))
         bh_half_store(&evidence.pointee.gap_ms, chain.gap)
-        evaluateFailing(row, slot, min(failing, failed.most(of: all)), chain, now)
-        evaluateWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, now)
+        evaluateFailing(row, slot, min(failing, failed.most(of: all)), chain, nowMicroseconds)
+        evaluateWrong(row, slot, min(wrong, mistaken.most(of: all)), chain, nowMicroseconds)
     }
 
     private func evaluateFailing(
-        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
+        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum,
+        _ nowMicroseconds: UInt64
     ) {
         let word = bh_row_failing(row, slot)
         if lately > 0 {
             if part > 0 {
-                bh_word_store(word, bh_mean_word(UInt64(part * 1e6), now))
+                bh_word_store(word, bh_mean_word(UInt64(part * 1e6), nowMicroseconds))
             } else if bh_word_load(word) != 0 {
                 bh_word_store(word, 0)
             }
         }
         guard let least = chain.leastFailing, part >= 0.5, last.4 > 0, last.4 >= 0.5 * lately else { return }
         guard Share(part: part, of: total).isMarkedlyMore(than: least) else { return }
-        _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, now / 1000 &+ UInt64(BH_PROBE_MS))
+        _ = bh_doubt_begin(row, slot, BH_DOUBT_FAILING.rawValue, nowMicroseconds / 1000 &+ UInt64(BH_PROBE_MS))
     }
 
     private mutating func evaluateWrong(
-        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum, _ now: UInt64
+        _ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, _ part: Double, _ chain: ChainSum,
+        _ nowMicroseconds: UInt64
     ) {
         guard let least = chain.leastWrong else { return }
         let bit = bh_doubt_bit(BH_DOUBT_WRONG.rawValue, 0)
@@ -166,11 +171,11 @@ struct ChainEvidence {
             bh_doubt_end(row, bit << slot)
             wasInDoubt = false
         } else if chain.isTrial, isMost {
-            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
+            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, nowMicroseconds / 1000 &+ UInt64(chain.gap))
         } else if last.3 > 0, last.3 >= (least.part + Share.difference) * lately,
             Share(part: part, of: total).isMarkedlyMore(than: least)
         {
-            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, now / 1000 &+ UInt64(chain.gap))
+            _ = bh_doubt_begin(row, slot, BH_DOUBT_WRONG.rawValue, nowMicroseconds / 1000 &+ UInt64(chain.gap))
         }
     }
 }

@@ -15,7 +15,7 @@ public struct Feedback: Equatable {
     public var time: UInt64 = 0
     /// Milliseconds after which it was known that the server cannot be reached: it is left out for a while. nil: it was
     /// reached.
-    public var unreachedAfter: UInt64?
+    public var unreachedMilliseconds: UInt64?
     /// Whether the server knows this httpd; nil: it has not said.
     public var knowsUs: Bool?
     /// Bits of bh_warning_t.
@@ -38,7 +38,7 @@ public struct Feedback: Equatable {
         } else if result.silent {
             // Like a server that refuses connections: the table says so, instead of the next request's client.
             count = .failed
-            unreachedAfter = took / 1000
+            unreachedMilliseconds = took / 1000
             warnings = BH_WARNING_SILENT.rawValue
         } else if result.reached {
             count = .failed
@@ -78,7 +78,7 @@ public struct Feedback: Equatable {
         // A 503 that was passed on, because the request is not repeatable, is a failure of the server all the same.
         count = isAnswer && result.status != 503 ? .served : .failed
         // With a body it is not known how long it took: mod_proxy waits for the client's first.
-        if isRefused { unreachedAfter = result.has_body ? 0 : time / 1000 }
+        if isRefused { unreachedMilliseconds = result.has_body ? 0 : time / 1000 }
     }
 }
 

@@ -25,10 +25,10 @@ struct FeedbackWindow {
     private static let few: UInt64 = 20
 
     /// Writes each row's mean, balancers, and whether more comes here than elsewhere, for the time since the last call.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, now: UInt64) {
-        let span = openedAt != 0 && now > openedAt ? now &- openedAt : 0
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, rows count: UInt32, nowMicroseconds: UInt64) {
+        let span = openedAt != 0 && nowMicroseconds > openedAt ? nowMicroseconds &- openedAt : 0
         let isGap = span > UInt64(BH_BEAT_LATE_MS) * 1000
-        openedAt = now
+        openedAt = nowMicroseconds
         let keep = 0.9
         all *= keep
         ours *= keep
@@ -36,14 +36,16 @@ struct FeedbackWindow {
         for id in 0..<Int(count) {
             if id == rows.count { rows.append(RowWindow()) }
             let row = bh_segment_row_mutable(segment, UInt32(id))
-            rows[id].closeMean(row, span: span, now: now)
+            rows[id].closeMean(row, span: span, nowMicroseconds: nowMicroseconds)
             rows[id].closeTimes(row, keep: keep, isGap: isGap)
-            rows[id].shortage.close(segment, UInt32(id), now: now)
+            rows[id].shortage.close(segment, UInt32(id), nowMicroseconds: nowMicroseconds)
             let counts = rows[id].closeCounts(row)
             guard !bh_row_own(row) else { continue }
             dispatched &+= counts.sent
             guard bh_row_heard(row) != 0 else { continue }
-            if servesToo(row, now) { others.capacity += Double(bh_half_load(&row.pointee.effective_capacity)) }
+            if servesToo(row, nowMicroseconds) {
+                others.capacity += Double(bh_half_load(&row.pointee.effective_capacity))
+            }
             guard counts.isKnown else { continue }
             if !counts.isLate { others.taken += Double(counts.taken) }
             all += Double(counts.taken)
@@ -59,8 +61,9 @@ struct FeedbackWindow {
 
     /// Whether the server is part of what all can do: it takes requests, has announced something lately, and serves
     /// more than a twentieth of what comes to it. A server that only balances sends all on.
-    private func servesToo(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) -> Bool {
-        guard bh_row_state(row) == BH_STATE_UP.rawValue, bh_row_heard(row) &+ Self.silent > now / 1000 else {
+    private func servesToo(_ row: UnsafeMutablePointer<bh_row_t>, _ nowMicroseconds: UInt64) -> Bool {
+        guard bh_row_state(row) == BH_STATE_UP.rawValue, bh_row_heard(row) &+ Self.silent > nowMicroseconds / 1000
+        else {
             return false
         }
         let (came, passed) = (bh_word_load(&row.pointee.facts.arrivals), bh_word_load(&row.pointee.facts.dispatched))
@@ -111,7 +114,7 @@ private struct RowWindow {
     ///
     /// A child may be between two of its additions, and a reading then be wrong by the machine's whole uptime: two
     /// readings must agree, and what cannot be is left out; the mean then stays as it was.
-    mutating func closeMean(_ row: UnsafeMutablePointer<bh_row_t>, span: UInt64, now: UInt64) {
+    mutating func closeMean(_ row: UnsafeMutablePointer<bh_row_t>, span: UInt64, nowMicroseconds: UInt64) {
         var reached: UInt64 = 0
         var flying: UInt64 = 0
         for _ in 0..<8 {
@@ -123,7 +126,7 @@ private struct RowWindow {
                 break
             }
         }
-        reached = reached &+ flying &* now
+        reached = reached &+ flying &* nowMicroseconds
         let grown = reached &- integral
         integral = reached
         guard span > 0, grown / span < 65_536 else { return }

@@ -15,7 +15,8 @@ public func report(
     if let kind = feedback.kind {
         let first = result.first_us > result.began_us ? result.first_us &- result.began_us : 0
         noteTime(
-            segment, id, chain: result.chain, now: result.ended_us, firstByte: first, whole: feedback.time, kind: kind)
+            segment, id, chain: result.chain, nowMicroseconds: result.ended_us, firstByte: first, whole: feedback.time,
+            kind: kind)
         if result.free { noteEvidence(segment, id, chain: result.chain, kind: kind, asked: result.asked, now: now) }
     }
     switch feedback.count {
@@ -23,7 +24,7 @@ public func report(
     case .served: noteServed(segment, id, feedback.time)
     case .failed: noteFailed(segment, id)
     }
-    if let took = feedback.unreachedAfter { noteUnreached(segment, id, now: now, took: took) }
+    if let took = feedback.unreachedMilliseconds { noteUnreached(segment, id, now: now, took: took) }
     guard let knowsUs = feedback.knowsUs else { return feedback.warnings }
     if knowsUs {
         noteKnown(segment, id)
@@ -39,7 +40,8 @@ public func report(
 /// answers are known, it takes the time back: one first answer that was slow, and stays young by all others, would keep
 /// the requests away from which more would be learnt.
 public func noteTime(
-    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, chain: UInt32, now: UInt64, firstByte: UInt64,
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, chain: UInt32, nowMicroseconds: UInt64,
+    firstByte: UInt64,
     whole: UInt64, kind: bh_class_t
 ) {
     guard kind.rawValue < BH_CLASS_FAILED.rawValue else { return }
@@ -54,9 +56,9 @@ public func noteTime(
         if bh_row_is_unproven(row, slot) { return bh_word_store(latency, 0) }
         whole = max(whole, mean)
     }
-    bh_mean_add(latency, now, max(1, whole), UInt64(BH_LATENCY_TAU_US), UInt64(BH_LATENCY_CLIP))
+    bh_mean_add(latency, nowMicroseconds, max(1, whole), UInt64(BH_LATENCY_TAU_US), UInt64(BH_LATENCY_CLIP))
     guard isTime, firstByte > 0 else { return }
-    bh_mean_add(&row.pointee.first_byte, now, firstByte, UInt64(BH_LATENCY_TAU_US), UInt64(BH_LATENCY_CLIP))
+    bh_mean_add(&row.pointee.first_byte, nowMicroseconds, firstByte, UInt64(BH_LATENCY_TAU_US), UInt64(BH_LATENCY_CLIP))
 }
 
 /// The server answered after this many microseconds. That ends its back-off.

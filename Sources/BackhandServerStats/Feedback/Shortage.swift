@@ -28,8 +28,8 @@ struct Shortage {
     /// What is less is the requests' doing.
     private static let waited: UInt64 = 4
 
-    /// Looks at the row's last announcement; now: microseconds.
-    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64) {
+    /// Looks at the row's last announcement.
+    mutating func close(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, nowMicroseconds: UInt64) {
         let row = bh_segment_row_mutable(segment, id)
         let at = bh_row_heard(row)
         guard at != heard else { return }
@@ -43,7 +43,8 @@ struct Shortage {
         let since = bh_segment_short(segment, id)
         // A new moderator finds what its predecessor saw begin.
         if isFirst, since != 0 { calm = 0 }
-        bh_segment_set_spare(segment, id, isShort ? since != 0 ? since : max(1, now / 1000) : 0, spare(last))
+        bh_segment_set_spare(
+            segment, id, isShort ? since != 0 ? since : max(1, nowMicroseconds / 1000) : 0, spare(last))
         if isShort {
             if calm == nil {
                 before = (0..<UInt32(BH_CHAINS)).map { bh_mean_value(bh_word_load(bh_row_latency(row, $0))) }
@@ -53,7 +54,7 @@ struct Shortage {
         guard let rounds = calm else { return }
         calm = rounds + 1
         guard rounds + 1 == Self.settled else { return }
-        forgetWaits(row, now)
+        forgetWaits(row, nowMicroseconds)
         calm = nil
         before = []
     }
@@ -69,7 +70,7 @@ struct Shortage {
 
     /// What was known before holds again. If nothing was, the server counts as not seen yet: it is as good as the best
     /// that was.
-    private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>, _ now: UInt64) {
+    private func forgetWaits(_ row: UnsafeMutablePointer<bh_row_t>, _ nowMicroseconds: UInt64) {
         guard !bh_row_own(row) else { return }
         let own = UInt64(bh_half_load(&row.pointee.facts.latency_us))
         for slot in 0..<UInt32(BH_CHAINS) {
@@ -77,7 +78,7 @@ struct Shortage {
             let seen = bh_mean_value(bh_word_load(word))
             let known = before.isEmpty ? 0 : before[Int(slot)]
             guard seen > (known > 0 ? known : own) * Self.waited else { continue }
-            bh_word_store(word, known == 0 ? 0 : bh_mean_word(known, now))
+            bh_word_store(word, known == 0 ? 0 : bh_mean_word(known, nowMicroseconds))
         }
     }
 }

@@ -281,8 +281,8 @@ public struct StatsWriter {
     /// Closes the window of the children's feedback, and copies numbacked and tatime to the public rows.
     public mutating func publishFeedback(nowMicroseconds: UInt64) {
         guard bh_segment_owned(segment, epoch) else { return }
-        window.close(segment, rows: index.used, now: nowMicroseconds)
-        evidence.close(segment, rows: index.used, now: nowMicroseconds)
+        window.close(segment, rows: index.used, nowMicroseconds: nowMicroseconds)
+        evidence.close(segment, rows: index.used, nowMicroseconds: nowMicroseconds)
         // What was written over it would hide servers from decisions.
         if ![0, index.used].contains(bh_half_load(&segment.pointee.rows)) {
             bh_half_store(&segment.pointee.rows, index.used)

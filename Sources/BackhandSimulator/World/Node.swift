@@ -144,7 +144,7 @@ final class Node {
     private func note(_ row: UInt32, _ took: Double, _ failed: Bool, _ at: UInt64) {
         let microseconds = UInt64(took * 1e6)
         let kind = failed ? BH_CLASS_FAILED : BH_CLASS_GOOD
-        noteTime(segment, row, chain: 0, now: at, firstByte: microseconds, whole: microseconds, kind: kind)
+        noteTime(segment, row, chain: 0, nowMicroseconds: at, firstByte: microseconds, whole: microseconds, kind: kind)
         // Many clients, and many pages.
         asked = asked &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let bits = bh_asked_t(client: 1 << (asked >> 58), url: 1 << (asked >> 52 & 63))

@@ -21,7 +21,8 @@ import Testing
         for (id, chain, time) in [
             (0, 1, first), (1, 1, second), (0, 2, second), (1, 2, first), (0, 0, 900_000), (1, 0, first),
         ] as [(UInt32, UInt32, UInt64)] {
-            noteTime(table.segment, id, chain: chain, now: now, firstByte: 0, whole: time, kind: BH_CLASS_GOOD)
+            noteTime(
+                table.segment, id, chain: chain, nowMicroseconds: now, firstByte: 0, whole: time, kind: BH_CLASS_GOOD)
         }
         return table
     }
@@ -70,13 +71,16 @@ import Testing
     func classes(kind: bh_class_t, time: UInt64, expected: UInt64) {
         let table = FakeTable(count: 2)
         let row = bh_segment_row_mutable(table.segment, 1)
-        noteTime(table.segment, 1, chain: 3, now: 1 << 40, firstByte: 0, whole: time, kind: BH_CLASS_WRONG)
+        noteTime(table.segment, 1, chain: 3, nowMicroseconds: 1 << 40, firstByte: 0, whole: time, kind: BH_CLASS_WRONG)
         #expect(bh_word_load(bh_row_latency(row, 3)) == 0, "no time before the first answer that is one")
-        noteTime(table.segment, 1, chain: 3, now: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
-        noteTime(table.segment, 1, chain: 3, now: 1 << 40 + 1_000_000, firstByte: 0, whole: time, kind: kind)
+        noteTime(table.segment, 1, chain: 3, nowMicroseconds: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        noteTime(
+            table.segment, 1, chain: 3, nowMicroseconds: 1 << 40 + 1_000_000, firstByte: 0, whole: time, kind: kind)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
         bh_half_store(&row.pointee.counted, bh_counted_bit(3, BH_CLASS_WRONG.rawValue))
-        noteTime(table.segment, 1, chain: 3, now: 1 << 40 + 9_000_000, firstByte: 0, whole: 1000, kind: BH_CLASS_WRONG)
+        noteTime(
+            table.segment, 1, chain: 3, nowMicroseconds: 1 << 40 + 9_000_000, firstByte: 0, whole: 1000,
+            kind: BH_CLASS_WRONG)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) < expected, "where the others give it too")
     }
 
@@ -91,7 +95,8 @@ import Testing
         ])
         let row = bh_segment_row_mutable(table.segment, 0)
         noteTime(
-            table.segment, 1, chain: 3, now: FakeTable.now * 1000, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+            table.segment, 1, chain: 3, nowMicroseconds: FakeTable.now * 1000, firstByte: 0, whole: 20_000,
+            kind: BH_CLASS_GOOD)
         let asked = bh_asked_t()
         for _ in 0..<answers { noteEvidence(table.segment, 0, chain: 3, kind: kind, asked: asked, now: FakeTable.now) }
         bh_word_store(&row.pointee.first_byte, bh_mean_word(20_000, (FakeTable.now - answered) * 1000))
@@ -128,8 +133,10 @@ import Testing
     func aFirstTimeStaysWithNoAnswerThatTellsNothing(answers: UInt32, expected: UInt64) {
         let table = untimed(answers: answers)
         let row = bh_segment_row_mutable(table.segment, 0)
-        noteTime(table.segment, 0, chain: 3, now: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
-        noteTime(table.segment, 0, chain: 3, now: 1 << 40 + 1000, firstByte: 0, whole: 1000, kind: BH_CLASS_UNCHANGED)
+        noteTime(table.segment, 0, chain: 3, nowMicroseconds: 1 << 40, firstByte: 0, whole: 20_000, kind: BH_CLASS_GOOD)
+        noteTime(
+            table.segment, 0, chain: 3, nowMicroseconds: 1 << 40 + 1000, firstByte: 0, whole: 1000,
+            kind: BH_CLASS_UNCHANGED)
         #expect(bh_mean_value(bh_word_load(bh_row_latency(row, 3))) == expected)
     }
 }

@@ -60,7 +60,7 @@ final class FakeDispatch {
     /// What comes next: "ask 3", "decide", "no candidate", "give up".
     func next() -> String {
         let time = bh_retry_needs_time(retry, decision.pointee.probe) ? now : 0
-        return text(RetryPolicy(retry, table.segment, now: time).next(decision))
+        return text(RetryPolicy(retry, table.segment, nowMicroseconds: time).next(decision))
     }
 
     /// Attempts at this server end so. milliseconds: how long it took to know.
@@ -74,7 +74,7 @@ final class FakeDispatch {
             closed_reused: closedReused,
             lacks: lacks, recovered: recovered)
         now += milliseconds * 1000
-        return text(RetryPolicy(retry, table.segment, now: now).failed(failure))
+        return text(RetryPolicy(retry, table.segment, nowMicroseconds: now).failed(failure))
     }
 
     /// Servers that the next run of the chain leaves out.

@@ -9,11 +9,11 @@ import Testing
     /// One process that goes on, one that comes and one that goes; 400 ms of the first one in half a second.
     @Test func differences() {
         var use = CPUUse()
-        #expect(use.share(of: workers(7, 8), now: 1_000_000) { $0 == 7 ? 100_000 : 900_000 } == 0)
-        #expect(use.share(of: workers(7, 9), now: 1_500_000) { $0 == 7 ? 500_000 : 5_000_000 } == 800)
-        #expect(use.share(of: workers(7, 9), now: 2_500_000) { $0 == 7 ? nil : 5_250_000 } == 250)
+        #expect(use.share(of: workers(7, 8), nowMicroseconds: 1_000_000) { $0 == 7 ? 100_000 : 900_000 } == 0)
+        #expect(use.share(of: workers(7, 9), nowMicroseconds: 1_500_000) { $0 == 7 ? 500_000 : 5_000_000 } == 800)
+        #expect(use.share(of: workers(7, 9), nowMicroseconds: 2_500_000) { $0 == 7 ? nil : 5_250_000 } == 250)
         // A process id that was used again: its time is less than before, and says nothing.
-        #expect(use.share(of: workers(9), now: 3_500_000) { _ in 1 } == 0)
+        #expect(use.share(of: workers(9), nowMicroseconds: 3_500_000) { _ in 1 } == 0)
     }
 
     @Test(

@@ -28,7 +28,7 @@ struct EndOfRequest {
     var count: Feedback.Count
     var kind: bh_class_t?
     var time: UInt64 = 3000
-    var unreachedAfter: UInt64?
+    var unreachedMilliseconds: UInt64?
     var knowsUs: Bool?
     var warnings: UInt32 = 0
 
@@ -79,23 +79,24 @@ struct EndOfRequest {
 
     @Test(arguments: [
         // No evidence: it is proof, and all children leave the server out.
-        EndOfRequest(outcome: refused, complete: false, count: .failed, unreachedAfter: 3),
+        EndOfRequest(outcome: refused, complete: false, count: .failed, unreachedMilliseconds: 3),
         EndOfRequest(
-            outcome: refused, took: 3_000_000, complete: false, count: .failed, time: 3_000_000, unreachedAfter: 3000),
+            outcome: refused, took: 3_000_000, complete: false, count: .failed, time: 3_000_000,
+            unreachedMilliseconds: 3000),
         // mod_proxy has waited for the client's body, for as long as the client wanted.
         EndOfRequest(
             outcome: refused, took: 3_000_000, complete: false, hasBody: true, count: .failed, time: 3_000_000,
-            unreachedAfter: 0),
+            unreachedMilliseconds: 0),
         // The client's Host can bring about a failure of the handshake.
         EndOfRequest(
             outcome: refused, sign: .untrusted, complete: false, count: .failed, time: 0,
             warnings: BH_WARNING_UNTRUSTED.rawValue),
         // Silent, without a sign of life, whether the request is repeatable or has begun to be answered.
         EndOfRequest(
-            outcome: failed, took: 8_000_000, sign: .silent, count: .failed, time: 0, unreachedAfter: 8000,
+            outcome: failed, took: 8_000_000, sign: .silent, count: .failed, time: 0, unreachedMilliseconds: 8000,
             warnings: BH_WARNING_SILENT.rawValue),
         EndOfRequest(
-            outcome: answered, took: 8_000_000, sign: .silent, count: .failed, time: 0, unreachedAfter: 8000,
+            outcome: answered, took: 8_000_000, sign: .silent, count: .failed, time: 0, unreachedMilliseconds: 8000,
             knowsUs: true, warnings: BH_WARNING_SILENT.rawValue),
         // It takes connections again; or this process could not make one.
         EndOfRequest(outcome: refused, sign: .reached, complete: false, count: .failed, time: 0),
@@ -138,7 +139,7 @@ struct EndOfRequest {
         #expect(feedback.count == end.count)
         #expect(feedback.kind?.rawValue == end.kind?.rawValue)
         #expect(feedback.time == end.time)
-        #expect(feedback.unreachedAfter == end.unreachedAfter)
+        #expect(feedback.unreachedMilliseconds == end.unreachedMilliseconds)
         #expect(feedback.knowsUs == end.knowsUs)
         #expect(feedback.warnings == end.warnings)
     }

@@ -51,9 +51,12 @@ import Testing
     @Test func failures() {
         let table = TestSegment()
         let row = bh_segment_row_mutable(table.segment, 1)
-        noteTime(table.segment, 1, chain: 0, now: 1 << 40, firstByte: 900, whole: 1000, kind: BH_CLASS_FAILED)
+        noteTime(
+            table.segment, 1, chain: 0, nowMicroseconds: 1 << 40, firstByte: 900, whole: 1000, kind: BH_CLASS_FAILED)
         #expect(row.pointee.latency == 0 && row.pointee.first_byte == 0)
-        noteTime(table.segment, 1, chain: 0, now: 1 << 40 + 1_000_000, firstByte: 900, whole: 1000, kind: BH_CLASS_GOOD)
+        noteTime(
+            table.segment, 1, chain: 0, nowMicroseconds: 1 << 40 + 1_000_000, firstByte: 900, whole: 1000,
+            kind: BH_CLASS_GOOD)
         #expect(bh_mean_value(row.pointee.latency) == 1000 && bh_mean_value(row.pointee.first_byte) == 900)
     }
 }
