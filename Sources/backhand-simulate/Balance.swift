@@ -4,7 +4,7 @@ import ArgumentParser
 import BackhandSimulator
 import BackhandSystem
 
-/// The judge of candidacy functions: what each rule does to the same requests in the same worlds.
+/// A comparison of candidacy functions: what each rule does to the same requests in the same worlds.
 struct Balance: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compares ways of choosing a server in simulated clusters. mod_backhand's run with their real code.",

@@ -1,6 +1,6 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Candidacy functions of one's own: BackhandFromSO loads them when the configuration is read. */
+/* Custom candidacy functions: BackhandFromSO loads them when the configuration is read. */
 
 #include "config/mb_config.h"
 

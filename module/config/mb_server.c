@@ -47,7 +47,7 @@ const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *pat
     return NULL;
 }
 
-/* 240.0.0.0/4 is neither multicast nor anybody's. Old manuals show it. */
+/* 240.0.0.0/4 is neither multicast nor in use. Old manuals show it. */
 static void warn_of_reserved(cmd_parms *cmd, const bh_destination_t *destination) {
     uint32_t group = (uint32_t)destination->group.low;
     if (mb_line_is_first_reading() || group >> 28 != 0xf || group == UINT32_MAX) return;

@@ -10,7 +10,7 @@
 
 #include "connections/mb_connections.h"
 
-/* A server that says that it waits for longer than an hour is believed an hour. */
+/* A server that says that it waits for longer than an hour counts as one that waits for an hour. */
 #define MOST_SAID_S 3600
 
 /* What this thread's request does to the connections of a server. */

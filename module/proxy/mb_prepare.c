@@ -27,8 +27,8 @@ static ap_conf_vector_t *preserving_host(request_rec *r) {
     return copy;
 }
 
-/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would believe
- * the request to be this server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
+/* mod_proxy drops every header that the client's Connection names. It must not take ours away: a server would take the
+ * request for this server's own (CVE-2022-31813 was the same with X-Forwarded-For). */
 static void protect(request_rec *r, const char *header) {
     static const char *const ours[] = {MB_GUARD_HEADER, MB_HOPS_HEADER, FORWARDED_PROTO, NULL};
     const char *list = apr_table_get(r->headers_in, header);

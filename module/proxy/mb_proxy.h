@@ -201,7 +201,7 @@ void mb_handshake_register(apr_pool_t *pool);
 
 /* ---- Headers of answers: mb_response.c ---- */
 
-/* Before anybody looks at the header: long lines are whole again. */
+/* Before any module looks at the header: long lines are whole again. */
 void mb_response_restore(request_rec *r);
 /* A new connection to a server, on which no HTTP/2 is spoken. */
 void mb_response_watch(conn_rec *c, apr_socket_t *socket);

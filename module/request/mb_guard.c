@@ -8,8 +8,8 @@
 
 #include "request/mb_request.h"
 
-/* Servers whose address is not believed may pass a request on so often; then it stays where it is. Three are more than
- * any honest way has, and bound a ring of servers that connect from other addresses than they announce. */
+/* Servers whose address is not accepted may pass a request on this often. Then it stays where it is. Three are more
+ * than any honest way has, and bound a ring of servers that connect from other addresses than they announce. */
 #define MOST_HOPS 3
 
 static void count_round(mb_request *found, const char *hops) {
@@ -51,7 +51,7 @@ void mb_guard_leave(request_rec *r) {
     apr_table_setn(r->headers_in, MB_HOPS_HEADER, apr_itoa(r->pool, found->hops ? found->hops : 1));
 }
 
-/* ---- Believing ---- */
+/* ---- Accepting ---- */
 
 static void remove_header(request_rec *r) {
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "removed the header %s that %s has sent", MB_GUARD_HEADER,
@@ -59,7 +59,7 @@ static void remove_header(request_rec *r) {
     apr_table_unset(r->headers_in, MB_GUARD_HEADER);
 }
 
-/* A stranger says that a server has sent the request. Its address is not believed; that it has come round is counted.
+/* A stranger says that a server has sent the request. Its address is not accepted, but the hop is counted.
  */
 static void doubt(request_rec *r, mb_request *found) {
     count_round(found, apr_table_get(r->headers_in, MB_HOPS_HEADER));
@@ -128,7 +128,7 @@ static int check_claim(request_rec *r, mb_sender sender, const char *value, mb_r
     if (keys && (said.is_signed || !mb_key_is_optional(keys))) {
         const char *wrong = mb_claim_forgery(r, &said);
         if (!wrong) return believe(r, &said, found);
-        MB_LOG_RARELY(r, APLOG_WARNING, "BH0430: the header %s from %s is not believed: %s: answered with 503",
+        MB_LOG_RARELY(r, APLOG_WARNING, "BH0430: the header %s from %s is not accepted: %s: answered with 503",
                       MB_GUARD_HEADER, r->connection->client_ip, wrong);
     } else if (sender == MB_SENDER_SERVER) return believe(r, &said, found);
     else tell_unknown(r);

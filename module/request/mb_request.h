@@ -9,7 +9,7 @@
 /* The request header that says "a peer has sent this here, do not balance it again"; its value is the client's address.
  */
 #define MB_GUARD_HEADER BH_GUARD_HEADER
-/* How many servers that were not believed have passed the request on. Only such requests have it. */
+/* How many servers that were not accepted as peers have passed the request on. Only such requests have it. */
 #define MB_HOPS_HEADER "Backhand-Hops"
 /* In a 503: the server has not done anything with the request, because it does not know the sender as a server. */
 #define MB_UNKNOWN_HEADER "Backhand-Refused"
@@ -19,7 +19,7 @@
 /* What is kept with a client's request, from the guard on. */
 typedef struct mb_request {
     int from_peer;             /* a peer has sent it here */
-    int hops;                  /* servers that it has passed without being believed */
+    int hops;                  /* servers that it has passed that were not accepted as peers */
     const request_rec *reader; /* message/mb_form.c: a subrequest that may have read the body; NULL: there is none */
     apr_bucket_brigade *read;  /* what it has read, if it is gone; NULL: nothing */
     const char *content_type;  /* of that body; NULL: no module has read one */
@@ -53,7 +53,7 @@ void mb_guard_register(apr_pool_t *pool);
 const char *mb_guard_value(request_rec *r);
 /* Whether the request must not be balanced: a peer has sent it, or it goes round. */
 int mb_guard_stays_here(request_rec *r);
-/* Before the request is passed on: says how often that was not believed. */
+/* Before the request is passed on: says how often servers that were not accepted did so. */
 void mb_guard_count_hop(request_rec *r);
 /* A server answers: parts of the page that this httpd adds (SSI) see nothing that was meant for it. */
 void mb_guard_answered(request_rec *r);

@@ -83,7 +83,7 @@ extension Candidates {
 
 /// How long one more request would take at each server.
 ///
-/// With o requests of ours at a server now, and ō on average over the last window; with Q requests of anybody on
+/// With o requests of ours at a server now, and ō on average over the last window; with Q requests of all balancers on
 /// average, C its capacity for such requests (a row's effective_capacity), v the speed of its cores, L the time of our
 /// last requests there and e the share that failed:
 ///

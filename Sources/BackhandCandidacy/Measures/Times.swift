@@ -82,7 +82,7 @@ struct Times {
         return max(0.05, 1 - Double(bh_mean_value(word)) / 1e6 * trust(word))
     }
 
-    /// What was seen long ago is believed less and less, after ten seconds half of it: a server that was slow once gets
+    /// What was seen long ago counts less and less, after ten seconds half: a server that was slow once gets
     /// a request now and then, which tells what it is like today.
     private func trust(_ word: UInt64) -> Double {
         Double(Self.halfTrust) / Double(Self.halfTrust &+ bh_mean_age_us(word, nowMicroseconds))

@@ -54,7 +54,7 @@ final class Announcer {
         seen.setMeans(writer.ownWindow, dispatched: writer.dispatched)
     }
 
-    /// Tells everybody what was seen, with a new number and our present state.
+    /// Announces what was seen, with a new number and our present state.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
         var facts = seen
         facts.state = ownState

@@ -5,7 +5,7 @@ internal import BackhandServerStats
 /// How often others can make us send something: challenges to recordings of announcements, answers to recordings of
 /// challenges.
 ///
-/// The common bound keeps us from sending much to anybody. The narrower ones before it keep it for all: a host that
+/// The common bound keeps us from sending much to any host. The narrower ones before it keep it for all: a host that
 /// plays one recording again and again uses up what that recording may cause from there, a host that plays many, what
 /// one sender may cause. What they refuse takes nothing from the common bound.
 ///

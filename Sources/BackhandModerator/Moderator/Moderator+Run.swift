@@ -81,7 +81,7 @@ extension Moderator {
         news.tell(rows: writer.rows, routes: network.plan.routes, now: now)
     }
 
-    /// After a gap, until everybody must have been heard again, ages count to the last beat before it.
+    /// After a gap, until all servers must have been heard again, ages count to the last beat before it.
     private func noteRound(_ writer: inout StatsWriter, now: UInt64) {
         let last = lastRound == 0 ? bh_word_load(&segment.pointee.beat_ms) : lastRound
         if now > last &+ UInt64(BH_BEAT_LATE_MS) {

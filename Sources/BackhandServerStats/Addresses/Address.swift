@@ -29,7 +29,7 @@ extension bh_address {
         return ipv4 >> 28 == 0xe
     }
 
-    /// Whether it means the machine itself to everybody: 127.0.0.0/8 or ::1.
+    /// Whether it means the machine itself on every machine: 127.0.0.0/8 or ::1.
     public var isLoopback: Bool { bh_address_is_loopback(self) }
 
     /// Whether it is valid on one link only, where clouds keep their secrets: 169.254.0.0/16 or fe80::/10.

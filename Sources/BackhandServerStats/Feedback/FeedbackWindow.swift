@@ -8,7 +8,7 @@ internal import CBackhand
 /// Closed once an announcement; the results are in the rows and in the segment, where decisions find them.
 struct FeedbackWindow {
     private var rows: [RowWindow] = []
-    /// Requests that peers got from anybody, and those that they got from us; what is older than about ten windows is
+    /// Requests that peers got from all, and those that they got from us; what is older than about ten windows is
     /// forgotten.
     private var all = 0.0
     private var ours = 0.0

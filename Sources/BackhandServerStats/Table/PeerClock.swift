@@ -25,7 +25,7 @@ struct PeerClock: Equatable {
         Int64(bitPattern: now &- sent &- ahead)
     }
 
-    /// Notes an announcement that is believed.
+    /// Notes an announcement that is accepted.
     mutating func take(_ sent: UInt64, now: UInt64) {
         let late = lateness(of: sent, now: now)
         if late < 0 || late >= keptBackLimit { self = PeerClock(sent: sent, now: now) }

@@ -135,7 +135,7 @@ public struct StatsWriter {
     }
 
     /// Whether a signed announcement may be a recording, so that its server has to answer a challenge first: its boot
-    /// id is not known, or it comes so late that it may have been kept back, or it would be believed in spite of its
+    /// id is not known, or it comes so late that it may have been kept back, or it would be accepted in spite of its
     /// number.
     public func needsProof(_ facts: bh_facts_t, now: UInt64) -> Bool {
         guard keyed, !isOwn(bootID: facts.boot_id) else { return false }
