@@ -21,6 +21,8 @@ HABITS = {
     "likewise": r"\blikewise\b",
     "dear": r"\bdear\b",
     "nobody, somebody": r"\b(?:nobody|somebody)\b",
+    "anybody, everybody": r"\b(?:any|every)(?:body|one)\b(?! of)",
+    "believe, judge": r"\b(?:believ(?:e|es|ed|ing)|judg(?:e|es|ed|ing))\b",
     "is no": r"(?<!there\s)\b(?:is|are|was|were|be)\s+no\b(?! (?:longer|more|one)\b)",
     "so many": r"\bso\s+(?:many|much|long|few)\b(?! as\b)",
 }

@@ -16,6 +16,8 @@ VARNISH = {
     "likewise": 0.064,
     "dear": 0.0,
     "nobody, somebody": 0.032,
+    "anybody, everybody": 0.075,
+    "believe, judge": 0.021,
     "is no": 0.096,
     "so many": 0.021,
 }
@@ -73,9 +75,10 @@ def test_each_habit_is_found_where_it_stands():
         "behind\n\n```\nsomebody\n```\n\n"
         "- a server behind a balancer\n\n  A user who asks stands behind others, anew, which is dear. Whoever waits.\n"
         "\n  It is no server, so many times; there is no server, and it is no more, so long as it is off.\n"
+        "\n  Everyone believes.\n"
     )
     words, hits = measure([("page.md", ".md", page)])
-    assert words == 50
+    assert words == 52
     assert sorted((hit.line, hit.habit) for hit in hits) == [
         (3, "likewise"),
         (3, "who"),
@@ -86,6 +89,8 @@ def test_each_habit_is_found_where_it_stands():
         (14, "who"),
         (16, "is no"),
         (16, "so many"),
+        (18, "anybody, everybody"),
+        (18, "believe, judge"),
     ]
     assert len(excess([("page.md", ".md", page)])) == len(HABITS) + len(hits)
 
