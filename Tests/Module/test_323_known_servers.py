@@ -33,7 +33,7 @@ PRIVATE = """
 FILES = {"cgi-bin/who": SCRIPT, "private": "secret", "page.php": "source"}
 
 
-def is_turned_away(answer):
+def is_unknown(answer):
     return (answer.status, answer.header("Retry-After"), answer.header("Backhand-Refused")) == (
         503,
         "1",
@@ -52,7 +52,7 @@ def test_a_host_that_is_no_server(stage, mpm):
     server.log.expect(f"BH0432: {BALANCER} is inside AcceptStats")
     for path in ("/private", "/cgi-bin/who", "/"):
         for value in (FORGED, SERVER, "garbage", ""):
-            assert is_turned_away(server.get(path, source=BALANCER, headers={"Backhand-Proxied": value}))
+            assert is_unknown(server.get(path, source=BALANCER, headers={"Backhand-Proxied": value}))
     # Without the header it is a client as any other.
     assert server.get("/", source=BALANCER).status == 200
     # As soon as it announces itself, it is a server.
@@ -94,7 +94,7 @@ def test_a_light_front_does_not_send_sources(stage):
     stage.plant(front, Announcement(back.address, back.port))
     front.log.allow("BH0432")
     answer = front.get("/page.php", source=BALANCER, headers={"Backhand-Proxied": FORGED})
-    assert is_turned_away(answer) and "source" not in answer.text
+    assert is_unknown(answer) and "source" not in answer.text
     assert front.get("/page.php", source=BALANCER).text == back.id
 
 
@@ -155,7 +155,7 @@ def test_a_load_balancer_with_mod_remoteip(stage, mpm):
             answer = server.get(
                 "/private", source=BALANCER, headers={"X-Forwarded-For": forwarded, "Backhand-Proxied": value}
             )
-            assert is_turned_away(answer)
+            assert is_unknown(answer)
     # Its honest clients are served as themselves.
     assert (
         f"address={CLIENT} header= "

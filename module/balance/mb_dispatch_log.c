@@ -69,7 +69,7 @@ void mb_dispatch_log_given_up(const mb_dispatch_state *about) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r,
                       "BH0408: no candidate answered, %u failed: answered with 503%s", retry->failures,
                       refusals(about));
-    else if (retry->turned_away)
+    else if (retry->unknown)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, about->r,
                       "BH0433: no candidate knows this httpd as a server: answered with 503. "
                       "They must hear its announcements, "

@@ -91,7 +91,7 @@ static void tell_unreadable(request_rec *r) {
 }
 
 /* The server has said that it knows no such server as this one. */
-static int is_turned_away(const request_rec *r, int status) {
+static int is_unknown(const request_rec *r, int status) {
     return status == HTTP_SERVICE_UNAVAILABLE && apr_table_get(r->headers_out, MB_UNKNOWN_HEADER);
 }
 
@@ -112,7 +112,7 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     }
     if (is_refusal(attempt, r, result)) return BH_OUTCOME_REFUSED;
     /* With ProxyErrorOverride its answer is not passed on. */
-    if (r->headers_out != attempt->before->headers_out && is_turned_away(r, result)) {
+    if (r->headers_out != attempt->before->headers_out && is_unknown(r, result)) {
         attempt->shown.unknown = true;
         return mb_attempt_has_body(r) ? BH_OUTCOME_NO_RETRY : BH_OUTCOME_UNKNOWN;
     }
@@ -154,7 +154,7 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     if (!attempt->shown.first_us) attempt->shown.first_us = mb_now_us();
     mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
-    if (!attempt->passed && is_turned_away(r, r->status)) attempt->shown.unknown = true;
+    if (!attempt->passed && is_unknown(r, r->status)) attempt->shown.unknown = true;
     int may_hold = attempt->shown.unknown ? !mb_attempt_has_body(r) : attempt->how.may_retry;
     if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE)
         attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);

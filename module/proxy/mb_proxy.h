@@ -77,7 +77,7 @@ typedef struct mb_exchange {
     request_rec *r; /* NULL: nothing */
     const mb_attempt *attempt;
     int repeatable; /* it may be sent again */
-    int has_body; /* the request may be large */
+    int has_body;   /* the request may be large */
     /* mb_handshake.c */
     int connects;  /* new connections are for this request: its answer has not begun */
     int connected; /* there was a new connection */

@@ -14,7 +14,7 @@ extension RetryPolicy {
         case BH_OUTCOME_STARVED: return starved(failure)
         case BH_OUTCOME_REFUSED: note(failure, marks: BH_TRIED_UNREACHED.rawValue)
         case BH_OUTCOME_UNKNOWN:
-            retry.pointee.turned_away &+= 1
+            retry.pointee.unknown &+= 1
             note(failure, marks: BH_TRIED_UNKNOWN.rawValue)
         case BH_OUTCOME_FAILED: noteFailed(failure)
         case BH_OUTCOME_NO_RETRY:

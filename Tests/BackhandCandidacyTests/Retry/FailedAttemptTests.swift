@@ -11,7 +11,7 @@ struct Ending {
     var repeatable = true
     var action: String
     var failures: UInt32 = 0
-    var turnedAway: UInt32 = 0
+    var unknown: UInt32 = 0
     var isRemembered = true
 }
 
@@ -20,8 +20,8 @@ struct Ending {
         Ending(outcome: BH_OUTCOME_ANSWERED, action: "answer", isRemembered: false),
         Ending(outcome: BH_OUTCOME_REFUSED, action: "next"),
         Ending(outcome: BH_OUTCOME_REFUSED, repeatable: false, action: "next"),
-        Ending(outcome: BH_OUTCOME_UNKNOWN, action: "next", turnedAway: 1),
-        Ending(outcome: BH_OUTCOME_UNKNOWN, repeatable: false, action: "next", turnedAway: 1),
+        Ending(outcome: BH_OUTCOME_UNKNOWN, action: "next", unknown: 1),
+        Ending(outcome: BH_OUTCOME_UNKNOWN, repeatable: false, action: "next", unknown: 1),
         Ending(outcome: BH_OUTCOME_FAILED, action: "next", failures: 1),
         // The request is repeatable, but as many servers have failed it as may.
         Ending(outcome: BH_OUTCOME_NO_RETRY, action: "give up", failures: 1),
@@ -33,7 +33,7 @@ struct Ending {
         #expect(dispatch.next() == "ask 3")
         #expect(dispatch.fail(3, ending.outcome) == ending.action)
         #expect(dispatch.retry.pointee.failures == ending.failures)
-        #expect(dispatch.retry.pointee.turned_away == ending.turnedAway)
+        #expect(dispatch.retry.pointee.unknown == ending.unknown)
         #expect(dispatch.retry.pointee.lacked == 0)
         #expect(dispatch.tried == (ending.isRemembered ? [3] : []))
     }

@@ -200,21 +200,21 @@ struct EndOfRequest {
 
     /// The line is worth writing after five seconds; a request that the server answers ends it.
     @Test func aServerThatDoesNotKnowUs() {
-        var turnedAway = result(unknown, status: 503)
-        turnedAway.unknown = true
+        var doesNotKnowUs = result(unknown, status: 503)
+        doesNotKnowUs.unknown = true
         for (second, warning) in [(10, 0), (14, 0), (15, BH_WARNING_UNKNOWN.rawValue)] as [(UInt64, UInt32)] {
-            turnedAway.ended_us = second * 1_000_000
-            #expect(note(turnedAway) == warning)
+            doesNotKnowUs.ended_us = second * 1_000_000
+            #expect(note(doesNotKnowUs) == warning)
             #expect(bh_row_is_doubtful(row, second * 1000))
             #expect(row.pointee.unknown_ms == 10_000)
         }
         // A minute later it is another matter.
-        turnedAway.ended_us = 70_000_000
-        note(turnedAway)
+        doesNotKnowUs.ended_us = 70_000_000
+        note(doesNotKnowUs)
         #expect(row.pointee.unknown_ms == 70_000)
         note(result(answered, at: 71_000_000))
         #expect(!bh_row_is_doubtful(row, 71_003))
-        turnedAway.ended_us = 90_000_000
-        #expect(note(turnedAway) == 0, "a new beginning")
+        doesNotKnowUs.ended_us = 90_000_000
+        #expect(note(doesNotKnowUs) == 0, "a new beginning")
     }
 }
