@@ -23,7 +23,7 @@ struct FakeServer {
     /// Refusals in a row.
     var refused: UInt32 = 0
     /// Why it is asked last by chains without a slot of their own: bits of bh_doubt_t; and when the next request may
-    /// look whether it works.
+    /// probe whether it works.
     var doubts: [bh_doubt_t] = []
     var probe: UInt64 = FakeTable.now + 1000
     /// Whether it is this httpd itself.

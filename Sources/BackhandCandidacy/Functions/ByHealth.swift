@@ -69,11 +69,11 @@ extension Candidates {
         guard bh_half_load(&row.pointee.facts.error_ppm) >= 500_000 else { return false }
         let evidence = bh_row_evidence(feedback(of: slot), self.slot)
         for kind in 0..<BH_CLASS_FAILED.rawValue where bh_evidence_answers(evidence, kind) != 0 { return false }
-        return !repeatable || !looksAnyway(slot)
+        return !repeatable || !probesAnyway(slot)
     }
 
     /// One request in 64 does not take a server's own word for it: one client may have made it say so.
-    private func looksAnyway(_ slot: ServerSlot) -> Bool {
+    private func probesAnyway(_ slot: ServerSlot) -> Bool {
         var random = SplitMix64(seed: seed, stream: 2 << 32 | Int(slot.id))
         return random.below(64) == 0
     }

@@ -3,7 +3,7 @@
 internal import CBackhand
 
 // Servers against which there is evidence are asked last: they stand after all others, whatever the chain's functions
-// say, but for one request now and then that looks whether they work again. They are not dropped for it, so a session,
+// say, but for one request now and then that probes whether they work again. They are not dropped for it, so a session,
 // or a lack of others, still finds them.
 //
 // What fails half of its requests may be half of the servers at most: the others would fail as well under the requests
@@ -13,7 +13,7 @@ extension Candidates {
     /// Why the chain asks the server last: bits of bh_doubt_t; 0: it does not.
     func doubts(of slot: ServerSlot) -> UInt32 { bh_row_doubts(feedback(of: slot), self.slot) }
 
-    /// Whether this request may look whether the server works again.
+    /// Whether this request may probe the server.
     func isProbe(_ slot: ServerSlot) -> Bool {
         hasDoubtful && doubts(of: slot) != 0
             && bh_probe_is_due(bh_row_evidence(feedback(of: slot), self.slot), now, repeatable)

@@ -12,7 +12,7 @@ public struct RetryPolicy {
     static let mostRounds: UInt32 = 8
     /// Claims of a server in doubt that may fail in one run: each of them means that another request has just claimed
     /// one.
-    static let mostLooks: UInt32 = 32
+    static let mostFailedClaims: UInt32 = 32
 
     let retry: UnsafeMutablePointer<bh_retry_t>
     let segment: UnsafeMutablePointer<bh_segment_t>
@@ -104,26 +104,27 @@ extension RetryPolicy {
     /// come at the same time, one does that, and for the others the chain runs again, now without that server. Other
     /// servers may be in the same state.
     private func mayBegin(_ decision: UnsafePointer<bh_decision_t>) -> Bool {
-        guard decision.pointee.probe, retry.pointee.looks < Self.mostLooks, let servers = decision.pointee.servers
+        guard decision.pointee.probe, retry.pointee.failed_claims < Self.mostFailedClaims,
+            let servers = decision.pointee.servers
         else { return true }
         let id = servers[0].row
         // What stands against this server itself stands in row 0.
         let row = bh_segment_row_mutable(segment, bh_row_own(bh_segment_row(segment, id)) ? 0 : id)
         let rules = retry.pointee.rules
         if bh_probe_claim(row, bh_chain_slot(rules.chain), nowMicroseconds / 1000, rules.repeatable) { return true }
-        retry.pointee.looks &+= 1
+        retry.pointee.failed_claims &+= 1
         return false
     }
 
     private func begin(_ decision: UnsafePointer<bh_decision_t>) {
-        retry.pointee.looks = 0
+        retry.pointee.failed_claims = 0
         retry.pointee.next = 0
         retry.pointee.outdated = decision.pointee.probe
         retry.pointee.stage = BH_STAGE_ASK
     }
 
     /// Finds the next candidate that takes requests. It is only the first if that is in doubt: the second may be
-    /// another such server, and each look is claimed.
+    /// another such server, and each probe is claimed.
     private func findCandidate(_ decision: UnsafePointer<bh_decision_t>) -> Bool {
         guard let servers = decision.pointee.servers else { return false }
         let count = decision.pointee.probe ? 1 : decision.pointee.count

@@ -39,8 +39,8 @@ struct ChainSum {
     /// answers of some count and those of others do not, times cannot be compared.
     var counted: Counted { known < 2 ? Counted() : Counted(ranges.0.isLike, ranges.1.isLike, ranges.2.isLike) }
 
-    /// Milliseconds between two requests that look whether a server has the right answers again: then one in 250 gets a
-    /// wrong one.
+    /// Milliseconds between two requests that probe whether a server has the right answers again: then one in 250 gets
+    /// a wrong one.
     var gap: UInt32 {
         let second = max(lately * 1e6 / Double(max(span, 1)), 1)
         return UInt32(min(max(250_000 / second, Double(BH_PROBE_MS)), Double(BH_PROBE_MOST_MS)))

@@ -53,7 +53,7 @@ private func endRun(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32) {
     if bh_row_doubts(row, slot) & bh_doubt_bit(fails, 0) != 0 { bh_doubt_end(row, bh_doubt_bit(fails, slot)) }
 }
 
-/// While the server is in doubt, each good answer brings the next look nearer, and enough of them in a row end the
+/// While the server is in doubt, each good answer brings the next probe nearer, and enough of them in a row end the
 /// doubt.
 @inline(never)
 private func noteInDoubt(_ row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32, isGood: Bool, now: UInt64) {

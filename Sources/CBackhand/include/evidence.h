@@ -6,14 +6,14 @@
  * Only what the chain placed freely is written here. Children count classes and keep two small sets, of clients and of
  * URLs (EvidenceWriter.swift); the rules are in Evidence.swift, which children ask at failures and the moderator once a
  * second. What comes of them is a bit of row.doubts: the server is asked last, but for one request now and then that
- * looks whether it works again. docs/reliability.md has the rules, docs/limits.md the bounds.
+ * probes whether it works again. docs/reliability.md has the rules, docs/limits.md the bounds.
  */
 #ifndef BACKHAND_EVIDENCE_H
 #define BACKHAND_EVIDENCE_H
 
 #include "feedback.h"
 
-/* Milliseconds between two requests that look whether a server that failed works again; and, after one that was
+/* Milliseconds between two requests that probe whether a server that failed works again; and, after one that was
  * answered, until the next. */
 #define BH_PROBE_MS 1000
 #define BH_PROBE_AGAIN_MS 100
@@ -46,14 +46,14 @@ static inline uint32_t bh_evidence_answers(const bh_evidence_t *_Nonnull evidenc
     return kind < BH_CLASSES ? bh_half_load(&evidence->answers[kind]) : 0;
 }
 
-/* Whether a request of the chain may look now. An end further away than any was not written by a child. */
+/* Whether a request of the chain may probe now. An end further away than any was not written by a child. */
 static inline bool bh_probe_is_due(const bh_evidence_t *_Nonnull evidence, uint64_t now_ms, bool repeatable) {
     uint64_t due = bh_word_load(&evidence->probe_ms);
     if (due > now_ms && due - now_ms > 2 * BH_PROBE_MOST_MS) return true;
     return now_ms >= due + (repeatable ? 0 : BH_PROBE_UNREPEATABLE_MS);
 }
 
-/* The caller's request looks; false if another one has just begun to. */
+/* The caller's request probes; false if another one has just begun to. */
 static inline bool bh_probe_claim(bh_row_t *_Nonnull row, uint32_t slot, uint64_t now_ms, bool repeatable) {
     bh_evidence_t *evidence = bh_row_evidence(row, slot);
     uint64_t due = bh_word_load(&evidence->probe_ms);

@@ -78,17 +78,17 @@ typedef struct bh_retry {
     bh_retry_rules_t rules;
     bh_next_attempt_t attempt; /* written with BH_RETRY_ASK and BH_RETRY_NO_CANDIDATE */
     bh_retry_stage_t stage;
-    bool outdated;      /* in this run of the chain, a candidate was passed over because the table has changed */
-    bool closed_reused; /* a server closed a reused connection before the first byte of an answer */
-    bool waited;        /* the request has waited for descriptors */
-    uint64_t begun_us;  /* when the first server was asked; 0: no server has failed yet */
-    uint32_t rounds;    /* runs of the chain after the first */
-    uint32_t looks;     /* claims that failed, in this run */
-    uint32_t next;      /* place of the candidate that is next */
-    uint32_t chances;   /* how often servers had a second chance */
-    uint32_t failures;  /* servers that had the request and gave no usable answer */
-    uint32_t unknown;   /* servers that do not know this httpd */
-    uint32_t lacked;    /* servers that could not be asked because this process lacks something */
+    bool outdated;          /* in this run of the chain, a candidate was passed over because the table has changed */
+    bool closed_reused;     /* a server closed a reused connection before the first byte of an answer */
+    bool waited;            /* the request has waited for descriptors */
+    uint64_t begun_us;      /* when the first server was asked; 0: no server has failed yet */
+    uint32_t rounds;        /* runs of the chain after the first */
+    uint32_t failed_claims; /* of probes, in this run */
+    uint32_t next;          /* place of the candidate that is next */
+    uint32_t chances;       /* how often servers had a second chance */
+    uint32_t failures;      /* servers that had the request and gave no usable answer */
+    uint32_t unknown;       /* servers that do not know this httpd */
+    uint32_t lacked;        /* servers that could not be asked because this process lacks something */
     uint32_t tried_count;
     uint32_t tried[BH_TRIED_MOST]; /* rows of the servers that have had their chance; as many as tried_count says */
     bh_tried_t of[BH_TRIED_MOST];  /* the same servers */

@@ -121,9 +121,9 @@ typedef struct bh_evidence {
     uint32_t answers[BH_CLASSES]; /* children: by bh_class_t; they wrap */
     uint32_t run;                 /* children: failures since the last answer that was not a failure */
     uint32_t streak;              /* children: good answers in a row while it is in doubt */
-    /* moderator: between two requests that look whether it has the right answers again; 0: not known */
+    /* moderator: between two requests that probe whether it has the right answers again; 0: not known */
     uint32_t gap_ms;
-    uint64_t probe_ms;   /* children, moderator: when the next request may look whether it works again */
+    uint64_t probe_ms;   /* children, moderator: when the next request may probe it */
     uint64_t clients[2]; /* children; the moderator empties a half: of all answers */
     uint64_t urls[2];
     uint64_t wrong_clients[2]; /* the same, of those that were BH_CLASS_WRONG */

@@ -11,7 +11,7 @@ import Testing
     private let fails = FakeServer(doubts: [BH_DOUBT_FAILING], time: 10_000, errors: 900_000)
 
     /// What the evidence made of it, and whether it is dropped: not for wrong answers, and not by the request that
-    /// looks whether it works again.
+    /// probes whether it works again.
     @Test(
         arguments: [
             ([BH_DOUBT_FAILING], 1000, true), ([BH_DOUBT_FAILING, BH_DOUBT_FAILS], 1000, true),

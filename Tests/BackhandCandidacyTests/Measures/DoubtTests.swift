@@ -39,7 +39,7 @@ import Testing
     @Test(
         arguments: [(0, true, true), (1, true, false), (0, false, false), (-30_000, false, true)]
             as [(Int64, Bool, Bool)])
-    func probes(due: Int64, repeatable: Bool, looks: Bool) throws {
+    func probes(due: Int64, repeatable: Bool, isProbed: Bool) throws {
         let probe = UInt64(Int64(FakeTable.now) + due)
         let table = FakeTable([
             FakeServer(time: 1000), FakeServer(doubts: [BH_DOUBT_WRONG], probe: probe, time: 90_000),
@@ -47,12 +47,12 @@ import Testing
         ])
         for chain in ["byLeastTime", "default"] {
             let outcome = table.decide(try Chain([chain]), repeatable: repeatable)
-            #expect(outcome.probe == looks && (outcome.ids.first == 1) == looks && outcome.ids.count == 3)
+            #expect(outcome.probe == isProbed && (outcome.ids.first == 1) == isProbed && outcome.ids.count == 3)
         }
-        #expect(table.decide(try Chain([]), repeatable: repeatable).ids == (looks ? [0, 1, 2] : [0, 2, 1]))
+        #expect(table.decide(try Chain([]), repeatable: repeatable).ids == (isProbed ? [0, 1, 2] : [0, 2, 1]))
         #expect(!table.decide(try Chain([]), repeatable: repeatable).probe)
         let row = bh_segment_row_mutable(table.segment, 1)
-        #expect(bh_probe_claim(row, 0, FakeTable.now, repeatable) == looks)
+        #expect(bh_probe_claim(row, 0, FakeTable.now, repeatable) == isProbed)
         #expect(!bh_probe_claim(row, 0, FakeTable.now, repeatable), "the second one comes too late")
     }
 

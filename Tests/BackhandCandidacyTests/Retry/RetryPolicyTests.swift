@@ -214,7 +214,7 @@ struct Hopeless {
     }
 }
 
-/// A first candidate that is in doubt: one request looks whether it works again.
+/// A first candidate that is in doubt: one request probes whether it works again.
 @Suite struct RetryProbeTests {
     private func doubtful(_ id: UInt32, _ dispatch: FakeDispatch) {
         _ = bh_doubt_begin(dispatch.row(id), 1, BH_DOUBT_FAILING.rawValue, FakeTable.now)
@@ -233,7 +233,7 @@ struct Hopeless {
         #expect(other.tried == [])
     }
 
-    /// The second may be another such server, and each look is claimed. The look alone is no reason to serve the
+    /// The second may be another such server, and each probe is claimed. The probe alone is no reason to serve the
     /// request here.
     @Test func onlyTheFirstIsAsked() {
         let dispatch = FakeDispatch()
