@@ -69,7 +69,7 @@ extension Candidates {
         return Hop(
             here: forecast.side(own, feedback: here, isOwn: true),
             there: forecast.side(there, feedback: there, isOwn: false),
-            asked: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.asked)) / 1000
+            demand: Double(bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.demand)) / 1000
         ).pays
     }
 

@@ -44,7 +44,7 @@ struct Hop: Equatable {
     let here: ForecastSide
     let there: ForecastSide
     /// Requests of clients that come here, over this server's share; 0: not known.
-    let asked: Double
+    let demand: Double
 
     /// Times are surely different if one is less than this share of the other.
     static var surely: Double { 0.5 }
@@ -58,7 +58,7 @@ struct Hop: Equatable {
     /// Requests that are here as a matter of course.
     private var limit: Double {
         let usual = max(1, (there.mean + 1) * here.capacity / there.capacity)
-        guard asked * Self.share >= 1, asked <= Self.share else { return min(here.concurrency, Self.chance(usual)) }
+        guard demand * Self.share >= 1, demand <= Self.share else { return min(here.concurrency, Self.chance(usual)) }
         let patience = min(max(4 - 5 * there.mean / there.concurrency, 5 * there.idle - 1, 0), 1)
         return min((1 + (Self.most - 1) * patience) * max(here.concurrency, usual), Self.chance(usual))
     }

@@ -18,7 +18,7 @@ struct FeedbackWindow {
     private(set) var dispatched: UInt64 = 0
     /// What this httpd itself did in the last window.
     private(set) var own = OwnWindow()
-    private var asked = AskedWindow()
+    private var demand = DemandWindow()
     /// A server that has announced nothing for this long is no longer part of what all can do, milliseconds.
     fileprivate static let silent: UInt64 = 6000
     /// With fewer requests it has shown nothing yet.
@@ -52,7 +52,7 @@ struct FeedbackWindow {
             ours += Double(counts.sent)
         }
         own.close(segment, span: span)
-        asked.close(
+        demand.close(
             segment, span: span, arrived: own.arrived, taken: others.taken, capacity: others.capacity,
             dispatched: dispatched)
         // What a predecessor found holds until something else is known.

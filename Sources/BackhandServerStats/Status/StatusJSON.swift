@@ -57,7 +57,7 @@ private func writeSelf(
     page.field("sequence", bh_word_load(&segment.pointee.sequence))
     page.field("arriba", Int64(bh_segment_arriba(segment)))
     page.field("arrivals", bh_word_load(&segment.pointee.arrivals))
-    page.field("asked", thousandths: Int64(bh_half_load(&segment.pointee.asked)))
+    page.field("demand", thousandths: Int64(bh_half_load(&segment.pointee.demand)))
     page.field("moderator_pid", Int64(segment.pointee.owner_pid))
     page.field("moderator_starts", UInt64(bh_half_load(&segment.pointee.owner_epoch)))
     page.field("moderator_age_ms", elapsed(since: bh_word_load(&segment.pointee.beat_ms), now))

@@ -334,7 +334,7 @@ typedef struct bh_segment {
     uint64_t announced_ms; /* moderator: when it last announced anything; 0: never */
     /* moderator: requests that clients send here, over this httpd's share of all by capacity, thousandths; 0: not known
      */
-    uint32_t asked;
+    uint32_t demand;
     uint8_t pad0[12];
     uint64_t arrivals;  /* children: requests that this httpd has received */
     uint64_t forwarded; /* children: of these, those that another server has sent on */

@@ -34,7 +34,7 @@ import Testing
             (side(20), side(0), false, "nothing was seen there"),
         ]
         for (here, there, expected, why) in cases {
-            #expect(Hop(here: here, there: there, asked: 2).pays == expected, "\(why)")
+            #expect(Hop(here: here, there: there, demand: 2).pays == expected, "\(why)")
         }
     }
 
@@ -44,16 +44,16 @@ import Testing
             (1, 2, 6, false), (1, 2, 7, true), (1.25, 2, 6, false), (0.8, 2, 6, false), (1.26, 2, 4, true),
             (0.79, 2, 4, true), (0, 2, 4, true), (0, 2, 3, false),
             (1, 2.8, 4, false), (1, 3.2, 4, true), (1, 5, 4, false), (1, 5, 5.5, true),
-        ] as [(Double, Double, Double, Bool)]) func patience(asked: Double, mean: Double, now: Double, pays: Bool)
+        ] as [(Double, Double, Double, Bool)]) func patience(demand: Double, mean: Double, now: Double, pays: Bool)
     {
-        #expect(Hop(here: side(20, now: now), there: side(20, mean: mean, now: mean), asked: asked).pays == pays)
+        #expect(Hop(here: side(20, now: now), there: side(20, mean: mean, now: mean), demand: demand).pays == pays)
     }
 
     /// Where CPUs are idle, requests wait for something else, whatever their number says.
     @Test(arguments: [(0.2, 5.5, true), (0.4, 9, false), (0.4, 9.6, true)] as [(Double, Double, Bool)]) func idle(
         idle: Double, now: Double, pays: Bool
     ) {
-        #expect(Hop(here: side(20, now: now), there: side(20, mean: 5, now: 5, idle: idle), asked: 1).pays == pays)
+        #expect(Hop(here: side(20, now: now), there: side(20, mean: 5, now: 5, idle: idle), demand: 1).pays == pays)
     }
 
     /// A usual number is no reason, whatever the cores can do: the others have it as well. Four deviations more are
@@ -68,27 +68,27 @@ import Testing
             Hop(
                 here: side(20, mean: mean, now: now, concurrency: concurrency),
                 there: side(20, mean: mean, now: mean, concurrency: concurrency),
-                asked: 1
+                demand: 1
             ).pays == pays)
     }
 
     /// The second is a little quicker; it gets requests only where no place is free here.
     @Test func chain() throws {
-        func first(_ flying: UInt32, asked: UInt32, silentFor: UInt64 = 100) throws -> Int32? {
+        func first(_ flying: UInt32, demand: UInt32, silentFor: UInt64 = 100) throws -> Int32? {
             let here = FakeServer(
                 own: true, arriba: 400_000, capacity: 1600, mean: 3, announcedTime: 20_000, inFlight: flying,
                 sentMean: 3, time: 20_000)
             let there = FakeServer(
                 arriba: 400_000, capacity: 1600, mean: 1, announcedTime: 18_000, inFlight: 1, sentMean: 1, time: 18_000)
             let table = FakeTable([here, there])
-            table.segment.pointee.asked = asked
+            table.segment.pointee.demand = demand
             bh_word_store(
                 &bh_segment_row_mutable(table.segment, 0).pointee.first_byte,
                 bh_mean_word(20_000, (FakeTable.now - silentFor) * 1000))
             return try table.decide(["byForecast"]).ids.first
         }
-        #expect(try [0, 3, 5, 12].map { try first($0, asked: 2000) } == [0, 0, 1, 1])
-        #expect(try [0, 3, 5, 12].map { try first($0, asked: 1000) } == [0, 0, 0, 1])
-        #expect(try first(5, asked: 1000, silentFor: 1001) == 1, "nothing has been answered here for a second")
+        #expect(try [0, 3, 5, 12].map { try first($0, demand: 2000) } == [0, 0, 1, 1])
+        #expect(try [0, 3, 5, 12].map { try first($0, demand: 1000) } == [0, 0, 0, 1])
+        #expect(try first(5, demand: 1000, silentFor: 1001) == 1, "nothing has been answered here for a second")
     }
 }

@@ -127,7 +127,7 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         let own: [String: NSObject] = [
             "boot_id": "0123456789abcdef" as NSString, "sequence": 55 as NSNumber, "arriba": 99 as NSNumber,
             "arrivals": 66 as NSNumber, "moderator_pid": 4321 as NSNumber, "moderator_starts": 1 as NSNumber,
-            "asked": 0 as NSNumber, "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber,
+            "demand": 0 as NSNumber, "moderator_age_ms": 100 as NSNumber, "unattended": true as NSNumber,
             "rows": 2 as NSNumber, "rows_max": 2048 as NSNumber,
         ]
         #expect(

@@ -5,7 +5,7 @@ import CBackhand
 import Testing
 
 /// An httpd that serves and balances beside another one, of the same capacity if nothing else is said.
-@Suite struct AskedWindowTests {
+@Suite struct DemandWindowTests {
     let table = TestSegment()
 
     private func facts(_ address: String, capacity: UInt32, sequence: UInt64 = 0) -> bh_facts_t {
@@ -16,7 +16,7 @@ import Testing
 
     /// After two looks: clients' requests here, those that the other one sent here, those that were sent there, and
     /// those that came there.
-    private func asked(
+    private func demand(
         clients: Int, forwarded: Int = 0, sent: Int = 0, there: UInt64, capacity: UInt32 = 1600, silentFor: UInt64 = 0
     ) -> UInt32 {
         var writer = table.writer()
@@ -30,23 +30,23 @@ import Testing
         for _ in 0..<forwarded { bh_segment_forwarded(table.segment) }
         for _ in 0..<sent { noteServed(table.segment, 1, 1) }
         writer.publishFeedback(nowMicroseconds: 2_000_000 + silentFor * 1_000_000)
-        return table.segment.pointee.asked
+        return table.segment.pointee.demand
     }
 
-    @Test func evenly() { #expect(asked(clients: 100, there: 100) == 1000) }
+    @Test func evenly() { #expect(demand(clients: 100, there: 100) == 1000) }
 
     /// What they send each other changes nothing: the clients are as many.
-    @Test func exchanged() { #expect(asked(clients: 100, forwarded: 60, sent: 40, there: 140) == 1000) }
+    @Test func exchanged() { #expect(demand(clients: 100, forwarded: 60, sent: 40, there: 140) == 1000) }
 
-    @Test func all() { #expect(asked(clients: 100, sent: 50, there: 50) == 2000) }
+    @Test func all() { #expect(demand(clients: 100, sent: 50, there: 50) == 2000) }
 
-    @Test func few() { #expect(asked(clients: 20, there: 180) == 200) }
+    @Test func few() { #expect(demand(clients: 20, there: 180) == 200) }
 
     /// With a third of the other one's capacity its share is a quarter.
-    @Test func small() { #expect(asked(clients: 100, there: 100, capacity: 4800) == 2000) }
+    @Test func small() { #expect(demand(clients: 100, there: 100, capacity: 4800) == 2000) }
 
     /// What the other one could do is not counted when it is gone; what it has done is.
-    @Test func gone() { #expect(asked(clients: 100, there: 100, silentFor: 7) == 500) }
+    @Test func gone() { #expect(demand(clients: 100, there: 100, silentFor: 7) == 500) }
 
     /// A server that takes none, and one that sends all on, are no part of what all can do.
     @Test(arguments: [(BH_STATE_DRAINING, 0), (BH_STATE_UP, 960)] as [(bh_state_t, UInt64)])
@@ -62,8 +62,8 @@ import Testing
         _ = writer.hear(one, now: 2000, wall: 6)
         for _ in 0..<100 { bh_segment_arrival(table.segment) }
         writer.publishFeedback(nowMicroseconds: 2_000_000)
-        #expect(table.segment.pointee.asked == 1000)
+        #expect(table.segment.pointee.demand == 1000)
     }
 
-    @Test func nothing() { #expect(asked(clients: 0, there: 0) == 0) }
+    @Test func nothing() { #expect(demand(clients: 0, there: 0) == 0) }
 }

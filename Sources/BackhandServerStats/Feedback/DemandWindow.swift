@@ -5,11 +5,11 @@ internal import CBackhand
 /// Whether more of the clients' requests come to this httpd than are its share: then others must serve some of them,
 /// however well each node does with its own.
 ///
-///     asked = (requests of clients here / capacity here) / (requests that all servers served / capacity of all)
+///     demand = (requests of clients here / capacity here) / (requests that all servers served / capacity of all)
 ///
 /// A request is served once, so what the servers served is what clients sent to all of them. What is older than about
 /// ten windows is forgotten.
-struct AskedWindow {
+struct DemandWindow {
     private static let keep = 0.9
     private var direct = 0.0
     private var all = 0.0
@@ -35,10 +35,10 @@ struct AskedWindow {
         let own = Double(bh_half_load(&bh_segment_row_mutable(segment, 0).pointee.effective_capacity))
         ownCapacity = ownCapacity * Self.keep + own
         allCapacity = allCapacity * Self.keep + own + capacity
-        bh_half_store(&segment.pointee.asked, asked)
+        bh_half_store(&segment.pointee.demand, demand)
     }
 
-    private var asked: UInt32 {
+    private var demand: UInt32 {
         guard ownCapacity > 0, all > 0 else { return 0 }
         return UInt32(min(max(direct / all * allCapacity / ownCapacity * 1000, 1), 1_000_000))
     }
