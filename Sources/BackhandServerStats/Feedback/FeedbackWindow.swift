@@ -96,7 +96,7 @@ private struct RowWindow {
     private var answered: (count: UInt64, spent: UInt64)?
     private var recentCount = 0.0
     private var recentSpent = 0.0
-    var shortage = Shortage()
+    var shortage = WorkerShortage()
 
     struct Counts {
         /// Requests that the server itself worked on since the last window: what it received and sent on is others'

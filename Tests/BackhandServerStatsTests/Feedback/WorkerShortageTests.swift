@@ -5,7 +5,7 @@ import CBackhand
 import Testing
 
 /// A balancer that hears a server of four workers once a second.
-@Suite struct ShortageTests {
+@Suite struct WorkerShortageTests {
     let table = TestSegment()
     private var row: UnsafeMutablePointer<bh_row_t> { table.row(1) }
 

@@ -6,7 +6,7 @@ internal import CBackhand
 ///
 /// A request that waits for a worker takes long, however quick the application is. Such times must not repel requests
 /// once there are workers again: hardly any would be sent, so hardly any would show that it is quick.
-struct Shortage {
+struct WorkerShortage {
     private var heard: UInt64 = 0
     /// In the announcement before; nil: there was none.
     private var idle: UInt32?
