@@ -82,10 +82,10 @@ public func bh_feedback_report(
 @c @implementation
 public func bh_silence_after(
     _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ server: UnsafePointer<bh_facts_t>?, _ seconds: UInt32,
-    _ repeatable: Bool, _ now: UInt64
+    _ mayRetry: Bool, _ now: UInt64
 ) -> bh_silence_t {
     guard let segment, let server, id < UInt32(BH_ROWS) else { return BH_SILENCE_WAIT }
-    return silence(segment, id, server, seconds: seconds, isRepeatable: repeatable, now: now)
+    return silence(segment, id, server, seconds: seconds, mayRetry: mayRetry, now: now)
 }
 
 @c @implementation

@@ -11,20 +11,20 @@ private let firstProbe = UInt32(4)
 
 /// What silence on a request shows about its server.
 ///
-/// One that is shutting down, or does not listen any more, may be finishing what it has begun: only what can be done
-/// again goes elsewhere.
+/// One that is shutting down, or does not listen any more, may be finishing what it has begun: only requests that
+/// may be retried go elsewhere.
 ///
 /// - Parameters:
 ///   - asked: the server, as it was when it was asked.
 ///   - seconds: how long it has been silent.
 public func silence(
     _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ asked: UnsafePointer<bh_facts_t>, seconds: UInt32,
-    isRepeatable: Bool, now: UInt64
+    mayRetry: Bool, now: UInt64
 ) -> bh_silence_t {
     guard seconds >= leastSilence else { return BH_SILENCE_WAIT }
     let life = bh_row_life(segment, id, asked, now)
     if life == BH_LIFE_NONE { return BH_SILENCE_GONE }
-    guard isRepeatable, !bh_row_own(bh_segment_row(segment, id)), life == BH_LIFE_ENDING || isTimeToProbe(seconds),
+    guard mayRetry, !bh_row_own(bh_segment_row(segment, id)), life == BH_LIFE_ENDING || isTimeToProbe(seconds),
         hasOther(segment, than: id, now)
     else { return BH_SILENCE_WAIT }
     return life == BH_LIFE_ENDING ? BH_SILENCE_GONE : BH_SILENCE_PROBE

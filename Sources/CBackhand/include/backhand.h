@@ -231,12 +231,12 @@ typedef enum bh_silence {
     BH_SILENCE_PROBE = 2 /* it is gone if its port refuses a connection */
 } bh_silence_t;
 
-/* Once a second while the server of the row is silent. repeatable: the request may be done again by another server,
- * although this one has had it. NULL, or a row that is none: BH_SILENCE_WAIT. */
+/* Once a second while the server of the row is silent. may_retry: another server may do the request, although this
+ * one has had it. NULL, or a row that is none: BH_SILENCE_WAIT. */
 bh_silence_t bh_silence_after(const bh_segment_t *_Nullable segment, uint32_t id, const bh_facts_t *_Nullable server,
-                              uint32_t seconds, bool repeatable, uint64_t now_ms);
+                              uint32_t seconds, bool may_retry, uint64_t now_ms);
 
-/* Addresses that this httpd announces for one site: that of its row and the others. */
+/* Addresses that this httpd announces for one virtual host: that of its row and the others. */
 #define BH_SOURCES_MOST (1 + BH_OTHER_ADDRESSES)
 
 /* From which of them connections to a server may come instead of from the address that the kernel has used, the best

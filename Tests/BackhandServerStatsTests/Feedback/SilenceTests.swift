@@ -7,7 +7,7 @@ import Testing
 /// A server in row 1 that is silent on a request, and another one in row 2.
 struct Quiet {
     var seconds: UInt32 = 4
-    var isRepeatable = true
+    var mayRetry = true
     var boot: UInt64 = 7
     var age: UInt64 = 500
     var own = false
@@ -20,18 +20,18 @@ struct Quiet {
 
     @Test(arguments: [
         // No other sign of life.
-        Quiet(age: 6001, shown: BH_SILENCE_GONE), Quiet(isRepeatable: false, age: 6001, shown: BH_SILENCE_GONE),
+        Quiet(age: 6001, shown: BH_SILENCE_GONE), Quiet(mayRetry: false, age: 6001, shown: BH_SILENCE_GONE),
         Quiet(seconds: 3, age: 6001, shown: BH_SILENCE_WAIT), Quiet(seconds: 0, age: 6001, shown: BH_SILENCE_WAIT),
         Quiet(seconds: .max, age: 6001, shown: BH_SILENCE_GONE),
         // It has been restarted, so it may end what it has begun.
         Quiet(seconds: 5, boot: 8, shown: BH_SILENCE_GONE), Quiet(seconds: 3, boot: 8, shown: BH_SILENCE_WAIT),
-        Quiet(isRepeatable: false, boot: 8, shown: BH_SILENCE_WAIT),
+        Quiet(mayRetry: false, boot: 8, shown: BH_SILENCE_WAIT),
         // It announces itself, so its port tells.
         Quiet(shown: BH_SILENCE_PROBE), Quiet(seconds: 5, shown: BH_SILENCE_WAIT),
         Quiet(seconds: 8, shown: BH_SILENCE_PROBE), Quiet(seconds: 12, shown: BH_SILENCE_WAIT),
         Quiet(seconds: 16, shown: BH_SILENCE_PROBE), Quiet(seconds: 17, shown: BH_SILENCE_WAIT),
         Quiet(seconds: .max, shown: BH_SILENCE_WAIT),
-        Quiet(isRepeatable: false, shown: BH_SILENCE_WAIT), Quiet(own: true, shown: BH_SILENCE_WAIT),
+        Quiet(mayRetry: false, shown: BH_SILENCE_WAIT), Quiet(own: true, shown: BH_SILENCE_WAIT),
         // No other server could have the request.
         Quiet(boot: 8, change: { bh_word_store(&$0.row(2).pointee.heard_ms, 0) }, shown: BH_SILENCE_WAIT),
         Quiet(change: { bh_word_store(&$0.row(2).pointee.heard_ms, 0) }, shown: BH_SILENCE_WAIT),
@@ -55,7 +55,7 @@ struct Quiet {
         quiet.change(table)
         #expect(
             silence(
-                table.segment, 1, &asked, seconds: quiet.seconds, isRepeatable: quiet.isRepeatable, now: Self.now)
+                table.segment, 1, &asked, seconds: quiet.seconds, mayRetry: quiet.mayRetry, now: Self.now)
                 == quiet.shown)
     }
 }
