@@ -3,7 +3,6 @@
 seconds."""
 
 import contextlib
-import signal
 import socket
 import threading
 import time
@@ -183,10 +182,7 @@ def test_a_stopped_server(stage, mpm, forward, with_moderator):
     stopped, other = servers
     # It may not have heard the front yet.
     other.log.always("BH0432")
-    for process in stopped.processes():
-        if with_moderator or process.name != MODERATOR:
-            stopped.stopped_by_test.add(process.pid)
-            stopped._signal(process.pid, signal.SIGSTOP)
+    stopped.pause(but_not=None if with_moderator else MODERATOR)
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _: timed(lambda: front.get("/", timeout=40)), range(12)))
     stopped.resume()

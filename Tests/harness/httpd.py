@@ -419,11 +419,20 @@ class Httpd:
             if process.parent == self.pid and process.name != MODERATOR and processes.threads(process.pid) >= least
         ]
 
-    def pause(self):
-        """SIGSTOP for all its processes: a server that hangs."""
-        for process in self.processes():
-            self.stopped_by_test.add(process.pid)
-            self._signal(process.pid, signal.SIGSTOP)
+    def pause(self, but_not=None):
+        """SIGSTOP for all its processes, but for those of this name: a server that hangs. Returns when they stand
+        still: a child that was forked meanwhile, too."""
+
+        def running():
+            return [one for one in self.processes() if one.name != but_not and one.state not in "Tt"]
+
+        def all_stand_still():
+            for process in running():
+                self.stopped_by_test.add(process.pid)
+                self._signal(process.pid, signal.SIGSTOP)
+            return not running()
+
+        wait_for(all_stand_still, 5, f"{self} to stand still", show=running)
 
     def resume(self):
         """SIGCONT for what `pause` stopped."""
