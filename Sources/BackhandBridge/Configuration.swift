@@ -4,6 +4,7 @@
 
 internal import BackhandText
 public import CBackhand
+internal import BackhandModerator
 internal import BackhandServerStats
 
 @c @implementation
@@ -75,6 +76,18 @@ public func bh_number_parse(
     }
 }
 
+@c @implementation
+public func bh_word_choose(
+    _ text: UnsafePointer<CChar>?, _ words: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int,
+    _ chosen: UnsafeMutablePointer<UInt32>?, _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let text, let words, let chosen, count > 0 else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        let choice = Choice(UnsafeBufferPointer(start: words, count: count))
+        chosen.pointee = UInt32(clamping: try choice.parse(Word(text)))
+    }
+}
+
 extension bh_unit_t {
     /// With its article, as the sentence "... is not" goes on.
     fileprivate var what: StaticString {
@@ -84,4 +97,10 @@ extension bh_unit_t {
         default: "a whole number"
         }
     }
+}
+
+@c @implementation
+public func bh_advice_tell(_ advice: UnsafePointer<bh_advice_t>?) {
+    guard let advice else { return }
+    adviseOnConfiguration(advice.pointee)
 }

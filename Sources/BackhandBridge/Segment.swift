@@ -2,6 +2,7 @@
 
 // The segment of backhand.h.
 
+internal import BackhandText
 public import CBackhand
 internal import BackhandServerStats
 
@@ -42,33 +43,32 @@ public func bh_row_reason(
 }
 
 @c @implementation
-public func bh_segment_json(
-    _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ wall: Int64, _ write: bh_write_fn?,
-    _ baton: UnsafeMutableRawPointer?
-) -> bh_status_t {
-    guard let segment, let write else { return BH_EINVAL }
-    let complete = writeSegmentJSON(segment, rows: bh_segment_rows(segment), now: now, wall: wall) {
-        hand($0, to: write, baton)
-    }
-    return complete ? BH_OK : BH_ESPACE
+public func bh_page_policy() -> UnsafePointer<CChar> {
+    pagePolicy.characters
 }
 
 @c @implementation
-public func bh_segment_html(
-    _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ write: bh_write_fn?, _ baton: UnsafeMutableRawPointer?
-) -> bh_status_t {
-    guard let segment, let write else { return BH_EINVAL }
-    let complete = writeSegmentHTML(segment, rows: bh_segment_rows(segment), now: now) {
-        hand($0, to: write, baton)
-    }
-    return complete ? BH_OK : BH_ESPACE
+public func bh_page_is_current(_ segment: UnsafePointer<bh_segment_t>?, _ page: UnsafePointer<bh_page_t>?) -> Bool {
+    guard let page else { return false }
+    return troubleText(segment, page.pointee).pointee == 0
 }
 
-private func hand(
-    _ piece: UnsafeBufferPointer<UInt8>, to write: bh_write_fn, _ baton: UnsafeMutableRawPointer?
-) -> Bool {
-    guard let start = piece.baseAddress else { return true }
-    return start.withMemoryRebound(to: CChar.self, capacity: piece.count) { write(baton, $0, piece.count) }
+@c @implementation
+public func bh_page_write(
+    _ segment: UnsafePointer<bh_segment_t>?, _ page: UnsafePointer<bh_page_t>?, _ write: bh_write_fn?,
+    _ baton: UnsafeMutableRawPointer?
+) -> bh_status_t {
+    guard let page, let write else { return BH_EINVAL }
+    return writeStatusPage(segment, page.pointee, write, baton) ? BH_OK : BH_ESPACE
+}
+
+@c @implementation
+public func bh_figures_write(
+    _ segment: UnsafePointer<bh_segment_t>?, _ lines: Bool, _ now: UInt64, _ write: bh_write_fn?,
+    _ baton: UnsafeMutableRawPointer?
+) -> bh_status_t {
+    guard let segment, let write else { return BH_EINVAL }
+    return writeFigures(segment, lines: lines, now: now, to: { hand($0, to: write, baton) }) ? BH_OK : BH_ESPACE
 }
 
 @c @implementation

@@ -111,6 +111,8 @@ public enum Ascii {
     public static var tab: UInt8 { 9 }
     /// A line feed.
     public static var newline: UInt8 { 10 }
+    /// A carriage return.
+    public static var carriageReturn: UInt8 { 13 }
     /// A blank.
     public static var space: UInt8 { 32 }
     /// A full stop.

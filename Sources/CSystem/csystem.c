@@ -25,6 +25,8 @@ int csystem_open_at(int directory, const char *path, int flags, unsigned int mod
     return openat(directory, path, flags, mode);
 }
 
+int csystem_temporary(char *path) { return mkostemp(path, O_CLOEXEC); }
+
 int csystem_set_nonblocking(int fd) {
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -415,18 +417,10 @@ typedef union csystem_rights {
     struct cmsghdr align;
 } csystem_rights;
 
-int csystem_store_put(int in, int fd, const uint32_t *words, int count) {
-    /* the first says how many follow: no message is empty, which would look like the end */
-    uint32_t room[CSYSTEM_STORE_WORDS + 1];
+int csystem_rights_send(int to, const void *bytes, size_t count, int fd) {
     csystem_rights rights;
-    struct iovec piece = {room, ((size_t)count + 1) * sizeof room[0]};
+    struct iovec piece = {(void *)(uintptr_t)bytes, count};
     struct msghdr message;
-    if (count < 0 || count > CSYSTEM_STORE_WORDS) {
-        errno = EINVAL;
-        return -1;
-    }
-    room[0] = (uint32_t)count;
-    memcpy(room + 1, words, (size_t)count * sizeof room[0]);
     memset(&message, 0, sizeof message);
     memset(&rights, 0, sizeof rights);
     message.msg_iov = &piece;
@@ -438,26 +432,44 @@ int csystem_store_put(int in, int fd, const uint32_t *words, int count) {
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof fd);
     memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return sendmsg(in, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
+    return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;
 }
 
-int csystem_store_take(int out, int *fd, uint32_t *words) {
-    uint32_t room[CSYSTEM_STORE_WORDS + 1];
+ssize_t csystem_rights_receive(int from, void *bytes, size_t count, int *fd) {
     csystem_rights rights;
-    struct iovec piece = {room, sizeof room};
+    struct iovec piece = {bytes, count};
     struct msghdr message;
     memset(&message, 0, sizeof message);
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
     message.msg_control = rights.room;
-    message.msg_controllen = sizeof rights.room;
+    /* Not CMSG_SPACE: there would be room for two descriptors, and only one is looked for. */
+    message.msg_controllen = CMSG_LEN(sizeof *fd);
     *fd = -1;
-    ssize_t got = recvmsg(out, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS
+        && header->cmsg_len == CMSG_LEN(sizeof *fd))
+        memcpy(fd, CMSG_DATA(header), sizeof *fd);
+    return got;
+}
+
+int csystem_store_put(int in, int fd, const uint32_t *words, int count) {
+    /* the first says how many follow: no message is empty, which would look like the end */
+    uint32_t room[CSYSTEM_STORE_WORDS + 1];
+    if (count < 0 || count > CSYSTEM_STORE_WORDS) {
+        errno = EINVAL;
+        return -1;
+    }
+    room[0] = (uint32_t)count;
+    memcpy(room + 1, words, (size_t)count * sizeof room[0]);
+    return csystem_rights_send(in, room, ((size_t)count + 1) * sizeof room[0], fd);
+}
+
+int csystem_store_take(int out, int *fd, uint32_t *words) {
+    uint32_t room[CSYSTEM_STORE_WORDS + 1];
+    ssize_t got = csystem_rights_receive(out, room, sizeof room, fd);
     if (got < 0) return -1;
-    for (struct cmsghdr *each = CMSG_FIRSTHDR(&message); each; each = CMSG_NXTHDR(&message, each))
-        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS && each->cmsg_len == CMSG_LEN(sizeof *fd)
-            && *fd < 0)
-            memcpy(fd, CMSG_DATA(each), sizeof *fd);
     /* What came is what was sent, or nothing: a count that is not the length's is taken for none. */
     if ((size_t)got < sizeof room[0] || room[0] > CSYSTEM_STORE_WORDS || (size_t)got != (room[0] + 1) * sizeof room[0])
         return 0;
@@ -465,16 +477,38 @@ int csystem_store_take(int out, int *fd, uint32_t *words) {
     return (int)room[0];
 }
 
-int csystem_unix_connect(const char *path) {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof name.sun_path) {
+static int unix_name(const char *path, struct sockaddr_un *name) {
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof name->sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(name.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strcpy(name->sun_path, path);
+    return 0;
+}
+
+int csystem_unix_connect(const char *path, bool waits) {
+    struct sockaddr_un name;
+    if (unix_name(path, &name) < 0) return -1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof name) < 0) return give_up(fd);
     return fd;
+}
+
+int csystem_unix_bind(int fd, const char *path, unsigned int mask) {
+    struct sockaddr_un name;
+    if (unix_name(path, &name) < 0) return -1;
+    mode_t before = umask(mask);
+    int bound = bind(fd, (struct sockaddr *)&name, sizeof name), why = errno;
+    umask(before);
+    errno = why;
+    return bound;
+}
+
+bool csystem_unix_peer_lives(int fd) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || kill(peer.pid, 0) == 0 || errno != ESRCH;
 }
 
 int csystem_accept_nonblocking(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
@@ -484,6 +518,34 @@ ssize_t csystem_stream_send(int fd, const void *bytes, size_t count) {
 }
 
 ssize_t csystem_stream_receive(int fd, void *bytes, size_t capacity) { return recv(fd, bytes, capacity, MSG_DONTWAIT); }
+
+ssize_t csystem_stream_peek(int fd) {
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name;
+    uint32_t words[4] = {0, 0, htonl(0xffff), 0};
+    socklen_t size = sizeof name, length = sizeof(int);
+    int protocol = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0) return -1;
+    if (protocol == IPPROTO_TCP && getpeername(fd, &name.any, &size) < 0) return -1;
+    if (protocol != IPPROTO_TCP || (name.any.sa_family != AF_INET && name.any.sa_family != AF_INET6)) {
+        errno = EPROTOTYPE;
+        return -1;
+    }
+    if (name.any.sa_family == AF_INET) words[3] = name.v4.sin_addr.s_addr;
+    else memcpy(words, &name.v6.sin6_addr, sizeof words);
+    *high = (uint64_t)ntohl(words[0]) << 32 | ntohl(words[1]);
+    *low = (uint64_t)ntohl(words[2]) << 32 | ntohl(words[3]);
+    *port = ntohs(name.v4.sin_port); /* at the same place in both */
+    return 0;
+}
 
 static volatile sig_atomic_t stop_requested, stop_is_parents;
 

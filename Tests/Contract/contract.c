@@ -5,6 +5,7 @@
 
 #include "backhand.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,6 +106,56 @@ static void numbers(void) {
     CHECK(bh_number_parse("4294967296", BH_UNIT_NONE, 0, UINT32_MAX, &number, NULL, 0) == BH_ESYNTAX);
     CHECK(bh_number_parse("4294967295", BH_UNIT_NONE, 0, UINT32_MAX, &number, error, sizeof error) == BH_OK
           && number == UINT32_MAX);
+}
+
+static void words(void) {
+    static const char *const both[] = {"Off", "On"};
+    uint32_t chosen = 7;
+    char error[BH_ERROR_SIZE] = "";
+    CHECK(bh_word_choose(NULL, both, 2, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", NULL, 2, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", both, 0, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", both, 2, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(chosen == 7 && error[0] == '\0');
+    CHECK(bh_word_choose("no", both, 2, &chosen, error, sizeof error) == BH_ESYNTAX && chosen == 7);
+    CHECK(strcmp(error, "'no' is neither Off nor On") == 0);
+    CHECK(bh_word_choose("on", both, 2, &chosen, NULL, 0) == BH_OK && chosen == 1);
+}
+
+static bool take_key(void *baton, const char *key, size_t length) {
+    *(size_t *)baton += length;
+    return key[0] == '0';
+}
+
+static void keys(void) {
+    char error[BH_ERROR_SIZE] = "", path[] = "/tmp/backhand-contract-XXXXXX";
+    size_t taken = 0;
+    int fd = mkstemp(path);
+    static const char text[] = "0123456789abcdef0123456789abcdef\n";
+    CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1 && close(fd) == 0);
+    CHECK(bh_key_read(NULL, path, take_key, &taken, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_key_read(path, NULL, take_key, &taken, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_key_read(path, path, NULL, &taken, error, sizeof error) == BH_EINVAL && error[0] == '\0');
+    CHECK(bh_key_read(path, path, take_key, &taken, error, sizeof error) == BH_OK && taken == 32);
+    CHECK(unlink(path) == 0);
+    CHECK(bh_key_read(path, path, take_key, &taken, error, sizeof error) == BH_ESYNTAX && strstr(error, path));
+}
+
+static void files(void) {
+    char path[] = "/tmp/backhand-contract-XXXXXX", text[8] = "";
+    bh_rights_t children = {.user = 33, .group = 33};
+    CHECK(close(mkstemp(path)) == 0);
+    CHECK(bh_file_replace(NULL, "1") != 0 && bh_file_replace(path, NULL) != 0
+          && bh_file_replace("/proc/x/y", "1") != 0);
+    CHECK(bh_file_replace(path, "42\n") == 0);
+    FILE *file = fopen(path, "r");
+    CHECK(file && fgets(text, sizeof text, file) && strcmp(text, "42\n") == 0 && fclose(file) == 0);
+    CHECK(bh_rights_of_path(NULL, children).user == 33 && bh_rights_of_path("here", children).user == 33);
+    CHECK(bh_rights_of_path("/proc", children).user == 0 && unlink(path) == 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bh_control_bind(fd, NULL, UINT32_MAX) != 0 && bh_control_bind(fd, path, UINT32_MAX) == 0);
+    CHECK(listen(fd, 1) == 0 && bh_control_bind(fd, path, UINT32_MAX) == EADDRINUSE);
+    CHECK(close(fd) == 0 && unlink(path) == 0);
 }
 
 static void segments(void) {
@@ -488,19 +539,44 @@ static bool collect(void *baton, const char *text, size_t length) {
 }
 
 static void status(void) {
-    CHECK(bh_segment_json(NULL, NOW, 5, collect, NULL) == BH_EINVAL);
-    CHECK(bh_segment_json(segment, NOW, 5, NULL, NULL) == BH_EINVAL);
-    CHECK(bh_segment_json(segment, NOW, 5, collect, segment) == BH_ESPACE);
-    CHECK(bh_segment_json(segment, NOW, 5, collect, NULL) == BH_OK);
+    bh_page_t page = {.now_ms = NOW, .wall_s = 5, .server = "me", .client = "10.0.0.9", .json = true};
+    CHECK(bh_page_write(segment, NULL, collect, NULL) == BH_EINVAL);
+    CHECK(bh_page_write(segment, &page, NULL, NULL) == BH_EINVAL);
+    CHECK(bh_page_write(segment, &page, collect, segment) == BH_ESPACE);
+    CHECK(bh_page_write(segment, &page, collect, NULL) == BH_OK);
     CHECK(json_length > 100 && json[0] == '{' && strstr(json, "\"host3\"") != NULL);
-    CHECK(bh_segment_html(NULL, NOW, collect, NULL) == BH_EINVAL);
-    CHECK(bh_segment_html(segment, NOW, NULL, NULL) == BH_EINVAL);
-    CHECK(bh_segment_html(segment, NOW, collect, segment) == BH_ESPACE);
+    page.json = false;
+    CHECK(bh_page_write(segment, &page, collect, segment) == BH_ESPACE);
     json_length = 0;
-    CHECK(bh_segment_html(segment, NOW, collect, NULL) == BH_OK);
+    CHECK(bh_page_write(segment, &page, collect, NULL) == BH_OK);
     CHECK(json_length > 100 && json[0] == '<' && strstr(json, ">host3<") != NULL);
+    json_length = 0;
+    CHECK(bh_page_write(NULL, &page, collect, NULL) == BH_OK && !bh_page_is_current(NULL, &page));
+    CHECK(!bh_page_is_current(segment, NULL) && strncmp(bh_page_policy(), "default-src 'none'", 18) == 0);
+    CHECK(bh_figures_write(NULL, true, NOW, collect, NULL) == BH_EINVAL);
+    CHECK(bh_figures_write(segment, true, NOW, NULL, NULL) == BH_EINVAL);
+    CHECK(bh_figures_write(segment, true, NOW, collect, segment) == BH_ESPACE);
+    json_length = 0;
+    CHECK(bh_figures_write(segment, true, NOW, collect, NULL) == BH_OK && strncmp(json, "BackhandServers", 15) == 0);
     for (uint32_t counter = 0; counter < BH_COUNTERS; counter++) CHECK(bh_counter_name(counter) != NULL);
     CHECK(bh_counter_name(BH_COUNTERS) == NULL);
+}
+
+static void pool(void) {
+    bh_queues_t queues = {0};
+    bh_facts_t facts;
+    CHECK(bh_row_copy(bh_segment_row(segment, 3), &facts));
+    CHECK(!bh_pool_put(&queues, segment, 3, &facts, 0, NOW)
+          && bh_pool_take(&queues, segment, -1, 3, &facts, NOW) == -1);
+    CHECK(bh_queues_open(NULL) == 0 && bh_queues_open(&queues) == 0 && queues.open);
+    CHECK(bh_pool_take(NULL, segment, -1, 3, &facts, NOW) == -1
+          && bh_pool_take(&queues, NULL, -1, 3, &facts, NOW) == -1);
+    CHECK(bh_pool_take(&queues, segment, -1, 3, NULL, NOW) == -1 && !bh_pool_put(&queues, segment, 3, NULL, 0, NOW));
+    CHECK(bh_pool_take(&queues, segment, -1, BH_ROWS, &facts, NOW) == -1);
+    CHECK(!bh_pool_put(NULL, segment, 3, &facts, 0, NOW) && !bh_pool_put(&queues, segment, BH_ROWS, &facts, 0, NOW));
+    bh_queues_close(&queues);
+    bh_queues_close(NULL);
+    CHECK(!queues.open);
 }
 
 static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
@@ -654,6 +730,9 @@ int main(void) {
     networks();
     destinations();
     numbers();
+    words();
+    keys();
+    files();
     segments();
     children();
     children_of_noise();
@@ -668,6 +747,7 @@ int main(void) {
     answer_headers();
     merged_headers();
     status();
+    pool();
     moderator();
     printf("contract: %d passed, %d failed\n", passed, failed);
     return failed != 0;

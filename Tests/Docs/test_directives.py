@@ -27,7 +27,7 @@ OPTIONAL = {"Override"}
 def command_table():
     """Name -> (macro, where it may stand), from the module's source."""
     source = read("module/config/mb_directives.c")
-    entries = re.findall(r'AP_INIT_(\w+)\(\s*"(\w+)",\s*\w+,\s*[\w()]+,\s*([A-Z_| ]+),', source)
+    entries = re.findall(r'AP_INIT_(\w+)\(\s*"(\w+)",\s*\w+,\s*[&\w()]+,\s*([A-Z_| ]+),', source)
     assert entries, "no command table found"
     return {name: (macro, {word.strip() for word in where.split("|")}) for macro, name, where in entries}
 

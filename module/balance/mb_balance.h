@@ -94,7 +94,7 @@ typedef enum mb_way { MB_WAY_HERE, MB_WAY_FORWARD, MB_WAY_REDIRECT } mb_way;
  * (may_stay). */
 mb_way mb_redirect_way(request_rec *r, const bh_decision_t *decision, const ServerSlot *chosen, const bh_facts_t *facts,
                        int may_stay);
-/* Redirects the client to the candidate; returns what a handler returns. status 0: 302. */
+/* Redirects the client to the candidate; returns what a handler returns. status MB_UNSET: 302. */
 int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t *facts, int status);
 
 #endif

@@ -73,5 +73,5 @@ int mb_redirect_send(request_rec *r, const ServerSlot *chosen, const bh_facts_t 
     choose(r, chosen->hostheader, facts, &to);
     if (chosen->hostheader && !to.named) complain_of_name(r, chosen->hostheader, facts);
     apr_table_setn(r->headers_out, "Location", apr_pstrcat(r->pool, to.origin, mb_request_as_sent(r), NULL));
-    return status ? status : HTTP_MOVED_TEMPORARILY;
+    return status == MB_UNSET ? HTTP_MOVED_TEMPORARILY : status;
 }

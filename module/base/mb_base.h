@@ -19,6 +19,11 @@
 extern module AP_MODULE_DECLARE_DATA backhand_module;
 APLOG_USE_MODULE(backhand);
 
+/* ---- The core's lines for the log: mb_log.c ---- */
+
+/* A bh_log_fn. */
+void mb_log_line(void *server, int32_t level, int32_t number, const char *text);
+
 /* ---- The clock: mb_clock.c ---- */
 
 /* Milliseconds of CLOCK_MONOTONIC. */

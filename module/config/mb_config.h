@@ -63,27 +63,28 @@ typedef enum mb_pooling {
 typedef enum mb_scheme { MB_HTTP = 0, MB_HTTPS = 1, MB_H2C = 2, MB_H2 = 3, MB_SCHEMES = 4 } mb_scheme;
 static inline int mb_scheme_is_tls(mb_scheme scheme) { return scheme == MB_HTTPS || scheme == MB_H2; }
 static inline int mb_scheme_is_http2(mb_scheme scheme) { return scheme == MB_H2C || scheme == MB_H2; }
-/* "http" and so on, and a NULL. */
-extern const char *const mb_scheme_names[MB_SCHEMES + 1];
+/* "http" and so on. */
+extern const char *const mb_scheme_names[MB_SCHEMES];
 
 /* Settings of one directory. */
 typedef struct mb_directory {
     apr_array_header_t *steps; /* bh_step_t; NULL: inherit; empty: off */
     uint32_t chain;            /* number of the chain, for bh_request_t; it goes with the steps */
-    const char *place;         /* "file:line" of its first line; it goes with the steps, too */
-    mb_switch trace;           /* BackhandTrace */
-    mb_switch observe;         /* BackhandMode Observe */
-    mb_switch unavailable;     /* BackhandNoCandidate Unavailable */
-    mb_switch walk;            /* BackhandDirectoryWalk */
-    int pools;                 /* BackhandConnectionPools: mb_pooling; MB_UNSET: inherit */
-    mb_switch filters;         /* BackhandFilters */
-    int scheme;                /* BackhandScheme: mb_scheme; MB_UNSET: inherit */
-    int retries;               /* BackhandRetries; MB_UNSET: inherit */
-    int retry_timeout_s;       /* BackhandRetryTimeout; MB_UNSET: inherit */
-    int slow_start_s;          /* BackhandSlowStart; MB_UNSET: inherit */
+    const char *place;         /* "file:line" of its first line; likewise */
     mb_log log;                /* BackhandLogLevel: only while the section is read */
-    mb_switch self_redirect;   /* BackhandSelfRedirect */
-    int redirect_status;       /* BackhandRedirectStatus; 0: not given */
+    /* From here on each is an int that a section inherits where it is MB_UNSET. */
+    mb_switch trace;         /* BackhandTrace */
+    mb_switch observe;       /* BackhandMode Observe */
+    mb_switch unavailable;   /* BackhandNoCandidate Unavailable */
+    mb_switch walk;          /* BackhandDirectoryWalk */
+    int pools;               /* BackhandConnectionPools: mb_pooling */
+    mb_switch filters;       /* BackhandFilters */
+    int scheme;              /* BackhandScheme: mb_scheme */
+    int retries;             /* BackhandRetries */
+    int retry_timeout_s;     /* BackhandRetryTimeout */
+    int slow_start_s;        /* BackhandSlowStart */
+    mb_switch self_redirect; /* BackhandSelfRedirect */
+    int redirect_status;     /* BackhandRedirectStatus */
 } mb_directory;
 
 void *mb_server_create(apr_pool_t *pool, server_rec *server);
@@ -105,9 +106,6 @@ const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *
 const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text);
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name);
 const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional);
-const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *text);
-const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *text);
-const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text);
 /* mb_chain.c: */
 const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]);
 const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name,
@@ -124,9 +122,8 @@ const char *mb_names_resolve(cmd_parms *cmd, const char *text, const char **reso
 const char *mb_line_complain(cmd_parms *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number in a range, for the directive's member. Returns an error text or NULL. */
 const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result);
-/* Which of the words, whose end is a NULL, the value is; upper and lower case are the same. Returns an error text or
- * NULL. */
-const char *mb_line_choose(cmd_parms *cmd, const char *value, const char *const *words, int *chosen);
+/* Which of the words the text is; upper and lower case are the same. Returns an error text or NULL. */
+const char *mb_line_choose(cmd_parms *cmd, const char *text, const char *const *words, size_t count, int *chosen);
 /* The configuration is read twice when httpd starts: whether this is the first time. */
 int mb_line_is_first_reading(void);
 /* "file:line". */
@@ -134,10 +131,12 @@ const char *mb_line_place(const cmd_parms *cmd);
 
 /* Kinds of lines of which the first is remembered. */
 enum {
+    MB_FIRST_NOTHING,
     MB_FIRST_CHAIN,      /* Backhand and BackhandFromSO, outside .htaccess */
     MB_FIRST_PREDICTION, /* Backhand addPrediction */
-    MB_FIRST_SHARED,     /* BackhandConnectionPools Shared */
-    MB_FIRST_SCHEME,     /* BackhandScheme, for each mb_scheme */
+    MB_FIRST_POOLING,    /* BackhandConnectionPools, for each mb_pooling */
+    MB_FIRST_SHARED = MB_FIRST_POOLING + MB_POOL_SHARED,
+    MB_FIRST_SCHEME, /* BackhandScheme, for each mb_scheme */
     MB_FIRSTS = MB_FIRST_SCHEME + MB_SCHEMES
 };
 /* If no line of the kind was read before, this is the first. */
@@ -146,17 +145,11 @@ void mb_line_note(const cmd_parms *cmd, int kind);
 const char *mb_line_first(int kind);
 void mb_line_register(apr_pool_t *pool);
 
-/* ---- Warnings: mb_warnings.c, mb_gaps.c, mb_covered.c, mb_advice.c ---- */
+/* ---- Warnings: mb_warnings.c, mb_covered.c ---- */
 
 void mb_warnings_register(apr_pool_t *pool);
-/* Of lines that are missing, and of those that do nothing. */
-void mb_gaps_warn(server_rec *server);
 /* Of chains that a ProxyPass line hides. */
 void mb_covered_warn(apr_pool_t *pool, server_rec *server);
-/* Of what leaves a server alone. */
-void mb_advice_warn(server_rec *server);
-/* Of a UnixSocketDir that is missing. */
-void mb_advice_warn_of_directory(apr_pool_t *pool, server_rec *server);
 
 /* ---- Loaded functions: mb_loaded.c ---- */
 

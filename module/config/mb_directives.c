@@ -4,67 +4,73 @@
 
 #include "config/mb_config.h"
 
-/* One of two words. */
-static const char *set_word(cmd_parms *cmd, const char *value, const char *off, const char *on, mb_switch *result) {
-    const char *const words[] = {off, on, NULL};
-    int chosen;
-    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
-    if (!wrong) *result = chosen ? MB_ON : MB_OFF;
-    return wrong;
+/* Seconds of BackhandExpire. Less than a minute would take rows from servers that decisions may still hold. */
+#define SHORTEST_EXPIRE_S 60
+#define LONGEST_EXPIRE_S 604800
+/* A thousand times the largest machines: what is more is a slip of the pen. */
+#define LARGEST_CAPACITY 1000000000
+
+/* What the words of a directive stand for. */
+typedef struct mb_words {
+    size_t member;            /* of mb_directory, an int */
+    const char *const *words; /* in the order in which an error names them */
+    size_t count;
+    const int *values; /* of each word; NULL: its place in the list */
+    int first;         /* with the value added, the kind of mb_line_note; MB_FIRST_NOTHING: none */
+} mb_words;
+
+static const char *const modes[] = {"Act", "Observe"}, *const lacks[] = {"Local", "Unavailable"};
+static const char *const pools[] = {"Auto", "On", "Off", "Shared"}, *const redirects[] = {"302", "307", "308"};
+static const int poolings[] = {MB_POOL_AUTO, MB_POOL_ALL, MB_POOL_NONE, MB_POOL_SHARED};
+static const int statuses[] = {HTTP_MOVED_TEMPORARILY, HTTP_TEMPORARY_REDIRECT, HTTP_PERMANENT_REDIRECT};
+
+static mb_words mode = {offsetof(mb_directory, observe), modes, 2, NULL, MB_FIRST_NOTHING};
+static mb_words no_candidate = {offsetof(mb_directory, unavailable), lacks, 2, NULL, MB_FIRST_NOTHING};
+static mb_words pooling = {offsetof(mb_directory, pools), pools, 4, poolings, MB_FIRST_POOLING};
+static mb_words scheme = {offsetof(mb_directory, scheme), mb_scheme_names, MB_SCHEMES, NULL, MB_FIRST_SCHEME};
+static mb_words redirect_status = {offsetof(mb_directory, redirect_status), redirects, 3, statuses, MB_FIRST_NOTHING};
+
+static const char *set_word(cmd_parms *cmd, void *directory, const char *value) {
+    const mb_words *rule = cmd->info;
+    int chosen = 0;
+    const char *wrong = mb_line_choose(cmd, value, rule->words, rule->count, &chosen);
+    if (wrong) return wrong;
+    if (rule->values) chosen = rule->values[chosen];
+    *(int *)((char *)directory + rule->member) = chosen;
+    if (rule->first != MB_FIRST_NOTHING) mb_line_note(cmd, rule->first + chosen);
+    return NULL;
 }
 
-static const char *set_mode(cmd_parms *cmd, void *directory, const char *value) {
-    return set_word(cmd, value, "Act", "Observe", &((mb_directory *)directory)->observe);
+/* Which numbers a directive takes. */
+typedef struct mb_range {
+    size_t member; /* an int of mb_directory, or of mb_server where the main server alone may have the directive */
+    bh_unit_t unit;
+    int least, most;
+} mb_range;
+
+static mb_range retries = {offsetof(mb_directory, retries), BH_UNIT_NONE, 0, MB_RETRIES_MAX};
+static mb_range retry_timeout = {offsetof(mb_directory, retry_timeout_s), BH_UNIT_SECONDS, 1, MB_RETRY_TIMEOUT_MAX_S};
+static mb_range slow_start = {offsetof(mb_directory, slow_start_s), BH_UNIT_SECONDS, 0, MB_SLOW_START_MAX_S};
+static mb_range expire = {offsetof(mb_server, expire_s), BH_UNIT_SECONDS, SHORTEST_EXPIRE_S, LONGEST_EXPIRE_S};
+static mb_range capacity = {offsetof(mb_server, capacity), BH_UNIT_NONE, 1, LARGEST_CAPACITY};
+static mb_range response_field = {offsetof(mb_server, response_field_size), BH_UNIT_BYTES, MB_RESPONSE_FIELD_MIN,
+                                  MB_RESPONSE_FIELD_MAX};
+
+static const char *set_number(cmd_parms *cmd, void *directory, const char *text) {
+    const mb_range *range = cmd->info;
+    int *number = (int *)((char *)directory + range->member);
+    return mb_line_number(cmd, text, range->unit, range->least, range->most, number);
 }
 
-static const char *set_no_candidate(cmd_parms *cmd, void *directory, const char *value) {
-    return set_word(cmd, value, "Local", "Unavailable", &((mb_directory *)directory)->unavailable);
+static const char *set_server_number(cmd_parms *cmd, void *unused, const char *text) {
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    (void)unused;
+    return wrong ? wrong : set_number(cmd, mb_server_of(cmd->server), text);
 }
 
 static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIRECTORY | NOT_IN_FILES);
     return wrong ? wrong : ap_set_flag_slot(cmd, directory, on);
-}
-
-static const char *set_pools(cmd_parms *cmd, void *directory, const char *value) {
-    static const char *const words[] = {"Auto", "On", "Off", "Shared", NULL};
-    static const mb_pooling poolings[] = {MB_POOL_AUTO, MB_POOL_ALL, MB_POOL_NONE, MB_POOL_SHARED};
-    int chosen;
-    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
-    if (wrong) return wrong;
-    ((mb_directory *)directory)->pools = poolings[chosen];
-    if (poolings[chosen] == MB_POOL_SHARED) mb_line_note(cmd, MB_FIRST_SHARED);
-    return NULL;
-}
-
-static const char *set_scheme(cmd_parms *cmd, void *directory, const char *value) {
-    int *scheme = &((mb_directory *)directory)->scheme;
-    const char *wrong = mb_line_choose(cmd, value, mb_scheme_names, scheme);
-    if (!wrong) mb_line_note(cmd, MB_FIRST_SCHEME + *scheme);
-    return wrong;
-}
-
-static const char *set_retries(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_NONE, 0, MB_RETRIES_MAX, &((mb_directory *)directory)->retries);
-}
-
-static const char *set_slow_start(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 0, MB_SLOW_START_MAX_S,
-                          &((mb_directory *)directory)->slow_start_s);
-}
-
-static const char *set_retry_timeout(cmd_parms *cmd, void *directory, const char *text) {
-    return mb_line_number(cmd, text, BH_UNIT_SECONDS, 1, MB_RETRY_TIMEOUT_MAX_S,
-                          &((mb_directory *)directory)->retry_timeout_s);
-}
-
-static const char *set_redirect_status(cmd_parms *cmd, void *directory, const char *value) {
-    static const char *const words[] = {"302", "307", "308", NULL};
-    static const int statuses[] = {HTTP_MOVED_TEMPORARILY, HTTP_TEMPORARY_REDIRECT, HTTP_PERMANENT_REDIRECT};
-    int chosen;
-    const char *wrong = mb_line_choose(cmd, value, words, &chosen);
-    if (!wrong) ((mb_directory *)directory)->redirect_status = statuses[chosen];
-    return wrong;
 }
 
 /* A switch that is a member of mb_directory. */
@@ -92,12 +98,12 @@ const command_rec mb_commands[] = {
     AP_INIT_TAKE12("BackhandKey", mb_server_set_key, NULL, RSRC_CONF,
                    "a file with the cluster's key, and perhaps a second one that is accepted too; Optional: unsigned "
                    "announcements and requests are accepted too"),
-    AP_INIT_TAKE1("BackhandExpire", mb_server_set_expire, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("BackhandExpire", set_server_number, &expire, RSRC_CONF,
                   "seconds of silence after which a server is removed from the table"),
     AP_INIT_TAKE1(
-        "BackhandCapacity", mb_server_set_capacity, NULL, RSRC_CONF,
+        "BackhandCapacity", set_server_number, &capacity, RSRC_CONF,
         "capacity of all cores that httpd may use, instead of the measured one: a number as the status shows it"),
-    AP_INIT_TAKE1("BackhandResponseFieldSize", mb_server_set_response_field_size, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("BackhandResponseFieldSize", set_server_number, &response_field, RSRC_CONF,
                   "how many bytes a line in the header of an answer may have"),
     AP_INIT_TAKE1("BackhandSocketGroup", mb_server_set_socket_group, NULL, RSRC_CONF,
                   "the group that may use the control socket"),
@@ -111,29 +117,29 @@ const command_rec mb_commands[] = {
                    "a shared object, the candidacy function in it, and its argument"),
     AP_INIT_FLAG("BackhandTrace", ap_set_flag_slot, SWITCH(trace), MB_DIRECTORY_CONTEXT,
                  "On: a response header shows the decision"),
-    AP_INIT_TAKE1("BackhandMode", set_mode, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandMode", set_word, &mode, MB_DIRECTORY_CONTEXT,
                   "Act: decide and carry it out; Observe: decide, log, and serve here"),
-    AP_INIT_TAKE1("BackhandNoCandidate", set_no_candidate, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandNoCandidate", set_word, &no_candidate, MB_DIRECTORY_CONTEXT,
                   "when a chain leaves no server: Local: serve here; Unavailable: 503"),
     AP_INIT_FLAG("BackhandDirectoryWalk", set_walk, SWITCH(walk), MB_DIRECTORY_CONTEXT,
                  "Off: requests that another server answers skip <Directory> and <Files> sections"),
     AP_INIT_TAKE1(
-        "BackhandConnectionPools", set_pools, NULL, MB_DIRECTORY_CONTEXT,
+        "BackhandConnectionPools", set_word, &pooling, MB_DIRECTORY_CONTEXT,
         "which connections to other servers are kept: those that the servers can spare (Auto), all (On), none (Off), "
         "in one pool of all children (Shared)"),
     AP_INIT_FLAG("BackhandFilters", ap_set_flag_slot, SWITCH(filters), MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
-    AP_INIT_TAKE1("BackhandScheme", set_scheme, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandScheme", set_word, &scheme, MB_DIRECTORY_CONTEXT,
                   "the scheme to other servers: http, https, h2c or h2"),
-    AP_INIT_TAKE1("BackhandRetries", set_retries, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandRetries", set_number, &retries, MB_DIRECTORY_CONTEXT,
                   "how many servers may fail a repeatable request before the client gets an error"),
-    AP_INIT_TAKE1("BackhandRetryTimeout", set_retry_timeout, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandRetryTimeout", set_number, &retry_timeout, MB_DIRECTORY_CONTEXT,
                   "seconds after the first attempt in which another server may be tried"),
     AP_INIT_FLAG("BackhandSelfRedirect", ap_set_flag_slot, SWITCH(self_redirect), MB_DIRECTORY_CONTEXT,
                  "On: requests for this server are proxied to the address that it announces"),
-    AP_INIT_TAKE1("BackhandRedirectStatus", set_redirect_status, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandRedirectStatus", set_word, &redirect_status, MB_DIRECTORY_CONTEXT,
                   "302, 307 or 308: the status of redirects to other servers"),
-    AP_INIT_TAKE1("BackhandSlowStart", set_slow_start, NULL, MB_DIRECTORY_CONTEXT,
+    AP_INIT_TAKE1("BackhandSlowStart", set_number, &slow_start, MB_DIRECTORY_CONTEXT,
                   "seconds in which the share of a new server grows to the whole; 0: it has the whole at once"),
     RENAMED("BackhandForward", "BackhandScheme"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};

@@ -34,21 +34,13 @@ const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int
     return NULL;
 }
 
-/* "neither A nor B" or "none of A, B and C". */
-static const char *list(apr_pool_t *pool, const char *const *words) {
-    if (!words[2]) return apr_psprintf(pool, "neither %s nor %s", words[0], words[1]);
-    const char *text = apr_pstrcat(pool, "none of ", words[0], NULL);
-    for (int i = 1; words[i]; i++) text = apr_pstrcat(pool, text, words[i + 1] ? ", " : " and ", words[i], NULL);
-    return text;
-}
-
-const char *mb_line_choose(cmd_parms *cmd, const char *value, const char *const *words, int *chosen) {
-    for (int i = 0; words[i]; i++)
-        if (ap_cstr_casecmp(value, words[i]) == 0) {
-            *chosen = i;
-            return NULL;
-        }
-    return mb_line_complain(cmd, "'%s' is %s", value, list(cmd->temp_pool, words));
+const char *mb_line_choose(cmd_parms *cmd, const char *text, const char *const *words, size_t count, int *chosen) {
+    char error[BH_ERROR_SIZE];
+    uint32_t found;
+    if (bh_word_choose(text, words, count, &found, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, "%s", error);
+    *chosen = (int)found;
+    return NULL;
 }
 
 const char *mb_line_place(const cmd_parms *cmd) {

@@ -9,12 +9,6 @@
 /* The longest name that we put into UnixSocketDir. */
 #define LONGEST_SOCKET "/backhand-65535.sock"
 
-/* Seconds of BackhandExpire. Less than a minute would take rows from servers that decisions may still hold. */
-#define SHORTEST_EXPIRE_S 60
-#define LONGEST_EXPIRE_S 604800
-/* A thousand times the largest machines: what is more is a slip of the pen. */
-#define LARGEST_CAPACITY 1000000000
-
 static mb_server *server_settings(cmd_parms *cmd) { return mb_server_of(cmd->server); }
 
 const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *path) {
@@ -117,26 +111,4 @@ const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, co
     if (wrong) return mb_line_complain(cmd, "%s", wrong);
     if (optional) mb_key_make_optional(settings->keys);
     return NULL;
-}
-
-const char *mb_server_set_expire(cmd_parms *cmd, void *unused, const char *text) {
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)unused;
-    return wrong ? wrong
-                 : mb_line_number(cmd, text, BH_UNIT_SECONDS, SHORTEST_EXPIRE_S, LONGEST_EXPIRE_S,
-                                  &server_settings(cmd)->expire_s);
-}
-
-const char *mb_server_set_capacity(cmd_parms *cmd, void *unused, const char *text) {
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)unused;
-    return wrong ? wrong
-                 : mb_line_number(cmd, text, BH_UNIT_NONE, 1, LARGEST_CAPACITY, &server_settings(cmd)->capacity);
-}
-
-const char *mb_server_set_response_field_size(cmd_parms *cmd, void *unused, const char *text) {
-    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    int *size = &server_settings(cmd)->response_field_size;
-    (void)unused;
-    return wrong ? wrong : mb_line_number(cmd, text, BH_UNIT_BYTES, MB_RESPONSE_FIELD_MIN, MB_RESPONSE_FIELD_MAX, size);
 }

@@ -10,7 +10,7 @@
 
 static mb_server *main_server;
 
-const char *const mb_scheme_names[MB_SCHEMES + 1] = {"http", "https", "h2c", "h2", NULL};
+const char *const mb_scheme_names[MB_SCHEMES] = {"http", "https", "h2c", "h2"};
 
 mb_server *mb_main_server(void) { return main_server; }
 
@@ -30,36 +30,29 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     return settings;
 }
 
+/* What a section inherits one by one: the members of mb_directory from this on. */
+enum { INHERITED = offsetof(mb_directory, trace), INHERITEDS = (sizeof(mb_directory) - INHERITED) / sizeof(int) };
+
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
+    int *inherited = (int *)(void *)((char *)settings + INHERITED);
     (void)path;
-    settings->trace = settings->observe = settings->unavailable = settings->walk = settings->self_redirect =
-        settings->filters = MB_UNSET;
-    settings->pools = MB_UNSET;
-    settings->retries = settings->retry_timeout_s = settings->slow_start_s = settings->scheme = MB_UNSET;
+    for (size_t i = 0; i < INHERITEDS; i++) inherited[i] = MB_UNSET;
     return settings;
 }
-
-static mb_switch merged(mb_switch base, mb_switch add) { return add == MB_UNSET ? base : add; }
 
 /* A section with lines of its own replaces the chain that it inherits. */
 void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer) {
     const mb_directory *base = base_pointer, *add = add_pointer;
-    mb_directory *result = apr_palloc(pool, sizeof *result);
-    result->steps = add->steps ? add->steps : base->steps;
-    result->chain = add->steps ? add->chain : base->chain;
-    result->place = add->steps ? add->place : base->place;
-    result->trace = merged(base->trace, add->trace);
-    result->observe = merged(base->observe, add->observe);
-    result->unavailable = merged(base->unavailable, add->unavailable);
-    result->walk = merged(base->walk, add->walk);
-    result->pools = add->pools == MB_UNSET ? base->pools : add->pools;
-    result->filters = merged(base->filters, add->filters);
-    result->scheme = add->scheme == MB_UNSET ? base->scheme : add->scheme;
-    result->retries = add->retries == MB_UNSET ? base->retries : add->retries;
-    result->retry_timeout_s = add->retry_timeout_s == MB_UNSET ? base->retry_timeout_s : add->retry_timeout_s;
-    result->self_redirect = merged(base->self_redirect, add->self_redirect);
-    result->redirect_status = add->redirect_status ? add->redirect_status : base->redirect_status;
-    result->slow_start_s = add->slow_start_s == MB_UNSET ? base->slow_start_s : add->slow_start_s;
+    mb_directory *result = apr_pmemdup(pool, add, sizeof *result);
+    int *inherited = (int *)(void *)((char *)result + INHERITED);
+    const int *given = (const int *)(const void *)((const char *)base + INHERITED);
+    if (!add->steps) {
+        result->steps = base->steps;
+        result->chain = base->chain;
+        result->place = base->place;
+    }
+    for (size_t i = 0; i < INHERITEDS; i++)
+        if (inherited[i] == MB_UNSET) inherited[i] = given[i];
     return result;
 }

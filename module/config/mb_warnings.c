@@ -1,26 +1,62 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* When warnings about the configuration are logged: at each start, and by the check of the configuration. */
+/* What the core is told of the configuration, to warn of it: at each start, and by the check of the configuration. */
 
 #include "config/mb_config.h"
 
 #include "http_main.h"
 
+static void warn_of_lines(apr_pool_t *pool, server_rec *server) {
+    const mb_server *main = mb_main_server();
+    apr_array_header_t *servers = apr_array_make(pool, 4, sizeof(bh_advised_t));
+    for (server_rec *each = server; each; each = each->next) {
+        const mb_server *settings = mb_server_of(each);
+        const apr_array_header_t *networks = mb_vhost_networks(each);
+        if (each->is_virtual && settings == main) continue;
+        APR_ARRAY_PUSH(servers, bh_advised_t) =
+            (bh_advised_t){.destinations = (const bh_destination_t *)(void *)settings->destinations->elts,
+                           .destination_count = (size_t)settings->destinations->nelts,
+                           .networks = (const bh_network_t *)(void *)networks->elts,
+                           .network_count = (size_t)networks->nelts,
+                           .server = each};
+    }
+    bh_advice_t advice = {.servers = (const bh_advised_t *)(void *)servers->elts,
+                          .server_count = (size_t)servers->nelts,
+                          .has_directory = main->directory,
+                          .has_keys = main->keys,
+                          .keys_optional = mb_key_is_optional(main->keys),
+                          .first_chain = mb_line_first(MB_FIRST_CHAIN),
+                          .first_prediction = mb_line_first(MB_FIRST_PREDICTION),
+                          .first_shared = mb_mpm_is_prefork() ? NULL : mb_line_first(MB_FIRST_SHARED),
+                          .log = mb_log_line};
+    bh_advice_tell(&advice);
+}
+
+static void warn_of_directory(apr_pool_t *pool, server_rec *server) {
+    const char *path = mb_main_server()->directory;
+    apr_finfo_t info;
+    apr_status_t status = path ? apr_stat(&info, path, APR_FINFO_TYPE, pool) : APR_SUCCESS;
+    if (!path || (status == APR_SUCCESS && info.filetype == APR_DIR)) return;
+    ap_log_error(
+        APLOG_MARK, APLOG_WARNING, status, server,
+        "BH0140: UnixSocketDir %s is not a directory: the moderator cannot start; make it, for the user of the "
+        "children",
+        path);
+}
+
 /* httpd -t runs this, and no post_config. */
 static void warn_at_check(apr_pool_t *pool, server_rec *server) {
-    mb_gaps_warn(server);
+    warn_of_lines(pool, server);
     mb_covered_warn(pool, server);
-    mb_advice_warn(server);
-    mb_advice_warn_of_directory(pool, server);
+    warn_of_directory(pool, server);
 }
 
 /* A start runs this, and no test_config. The moderator itself complains of its directory. */
 static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     (void)pconf, (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
-    mb_gaps_warn(server);
+    warn_of_lines(ptemp, server);
     mb_covered_warn(ptemp, server);
-    mb_advice_warn(server);
     return OK;
 }
 

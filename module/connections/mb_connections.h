@@ -22,24 +22,6 @@ typedef struct mb_kept {
     uint32_t said_ms; /* how long the server waits for the next request, by its answers; 0: they do not say */
 } mb_kept;
 
-/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on
- * its way. */
-#define MB_KEEP_MARGIN_MS 1000
-/* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
-#define MB_KEEP_UNKNOWN_MS 1000
-
-/* Of less than two seconds half is left: with BackhandConnectionPools On connections are kept to such servers, too. */
-static inline uint32_t mb_keep_lifetime_of(uint32_t keepalive_ms) {
-    uint32_t half = keepalive_ms / 2;
-    return keepalive_ms - (half < MB_KEEP_MARGIN_MS ? half : MB_KEEP_MARGIN_MS);
-}
-/* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0:
- * for ever. */
-static inline uint32_t mb_keep_lifetime(const bh_facts_t *server, uint32_t most) {
-    if (server->keepalive_ms) return mb_keep_lifetime_of(server->keepalive_ms);
-    return most == BH_KEEP_ONE ? MB_KEEP_UNKNOWN_MS : 0;
-}
-
 /* How a request is to be sent. */
 typedef enum mb_keep {
     MB_KEEP_NONE = 0, /* on a new connection, which is closed after it */
@@ -63,48 +45,16 @@ void mb_keep_connected(const conn_rec *c);
 void mb_keep_end(uint64_t now_ms);
 void mb_keep_register(apr_pool_t *pool);
 
-/* ---- The pool of all children: mb_pool.c, mb_pool_check.c ---- */
+/* ---- The pool of all children: mb_pool.c ---- */
 
-/* A connection in it, as a message carries it. */
-typedef struct mb_waiting {
-    uint64_t mark;        /* mb_pool_send writes it */
-    uint64_t used_ms;     /* when a request used it last */
-    uint64_t round_ms;    /* when the moderator looked at it last; 0: it has not yet */
-    bh_address_t address; /* the server that it goes to */
-    uint32_t id;          /* that server's row */
-    uint32_t port;
-    int fd; /* in the process that has it now */
-    uint32_t reserved;
-} mb_waiting;
-
+/* Its queues, which the parent makes before it forks; NULL: none. */
+const bh_queues_t *mb_pool_queues(void);
 /* Only with prefork: elsewhere a child has a pool for its threads, and what is idle there is rarely what another child
  * needs. In the parent, before it forks: makes its queues, or finds those of the configuration before. Where it is not
  * wanted there are none. */
 void mb_pool_prepare(server_rec *server, int is_wanted);
-int mb_pool_is_open(void);
 /* Whether the descriptor is one of its. */
 int mb_pool_has(int fd);
-/* Takes a connection to the server, with a right to keep it; -1: there is none. */
-int mb_pool_take(uint32_t id, const bh_facts_t *server, uint64_t now_ms);
-/* Puts a copy of the connection in. Its right stays with the caller, and the caller closes both. 0: there is no room.
- */
-int mb_pool_put(uint32_t id, const bh_facts_t *server, int fd, uint64_t now_ms);
-
-/* For both: one message. */
-typedef enum mb_received {
-    MB_RECEIVED_NONE = 0,
-    MB_RECEIVED = 1,
-    MB_RECEIVED_OTHER = 2 /* it was none of ours: counted and closed */
-} mb_received;
-int mb_pool_send(const mb_waiting *one);
-mb_received mb_pool_receive(uint32_t queue, mb_waiting *one);
-/* Whether another request may have it: it is what it says, open, to the row's server (NULL: there is none), not too
- * old, and nothing is left to be read. If not it is closed; what is not what it says is counted. */
-int mb_pool_keep(const mb_waiting *one, const bh_facts_t *server, uint64_t now_ms);
-/* Closes it, and counts it among those that wait no more. */
-void mb_pool_drop(const mb_waiting *one);
-/* The moderator's look through it. */
-void mb_pool_check(void *server);
 
 /* ---- What this process lacks: mb_shortage.c ---- */
 

@@ -32,7 +32,7 @@ static int threads = 1; /* of this child */
 /* Of a server that does not announce it, as long as its answers say (Keep-Alive: timeout=). */
 static uint32_t lifetime_of(const mb_kept *kept, const bh_facts_t *server, uint32_t most) {
     uint32_t said_ms = server->keepalive_ms ? 0 : bh_half_load(&kept->said_ms);
-    return said_ms ? mb_keep_lifetime_of(said_ms) : mb_keep_lifetime(server, most);
+    return said_ms ? bh_keep_lifetime_of(said_ms) : bh_keep_lifetime(server, most);
 }
 
 void mb_keep_heard(unsigned long timeout_s) {
@@ -72,7 +72,7 @@ static int take(uint32_t id, uint32_t in_use, uint32_t most) {
 /* More than there should be by now: the server has less to spare than it had, or another balancer has come. */
 static int are_too_many(uint32_t id, uint32_t most) { return most < BH_KEEP_ONE && bh_row_kept(mb_segment, id) > most; }
 
-int mb_keep_is_shared(mb_pooling pooling) { return pooling == MB_POOL_SHARED && threads == 1 && mb_pool_is_open(); }
+int mb_keep_is_shared(mb_pooling pooling) { return pooling == MB_POOL_SHARED && threads == 1 && mb_pool_queues(); }
 
 mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_pooling pooling, uint64_t now_ms,
                        int *lent) {
@@ -88,7 +88,8 @@ mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_
         now.kept = NULL;
         return MB_KEEP_RENEW;
     }
-    if (most && mb_keep_is_shared(pooling) && (*lent = mb_pool_take(id, server, now_ms)) >= 0) {
+    if (most && mb_keep_is_shared(pooling)
+        && (*lent = bh_pool_take(mb_pool_queues(), mb_segment, mb_child_slot, id, server, now_ms)) >= 0) {
         now.has_right = 1;
         return MB_KEEP;
     }

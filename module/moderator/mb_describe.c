@@ -27,30 +27,6 @@ static uint32_t idle_cost(const server_rec *server) {
     return mb_mpm_is_async() ? BH_IDLE_FREE : BH_IDLE_WORKER;
 }
 
-static void log_line(void *baton, int32_t level, int32_t number, const char *text) {
-    if (number) ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "BH%04d: %s", number, text);
-    else ap_log_error(APLOG_MARK, level, 0, (server_rec *)baton, "%s", text);
-}
-
-static const char *encoded_of(const bh_facts_t *server) {
-    static const char *const names[] = {"unknown", "Off", "On", "NoDecode"};
-    return names[server->slashes >> 8 & 3];
-}
-
-static const char *merged_of(const bh_facts_t *server) { return (server->slashes & 0xff) == 1 ? "Off" : "On"; }
-
-static void say_differs(void *baton, const bh_facts_t *here, const bh_facts_t *there) {
-    server_rec *server = baton;
-    apr_pool_t *pool = server->process->pconf;
-    ap_log_error(
-        APLOG_MARK, APLOG_WARNING, 0, server,
-        "BH0370: for ten minutes %s has had AllowEncodedSlashes %s and MergeSlashes %s, and %s %s and %s: what a URL "
-        "means depends on the "
-        "server that gets it",
-        mb_endpoint(pool, &here->address, here->port), encoded_of(here), merged_of(here),
-        mb_endpoint(pool, &there->address, there->port), encoded_of(there), merged_of(there));
-}
-
 bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb_control *control) {
     const mb_server *settings = mb_main_server();
     mb_vhost_prepare(server);
@@ -67,11 +43,10 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .control_fd = mb_control_fd(control),
         .port = mb_own_port(settings),
         .interval_ms = 1000,
-        .log = log_line,
+        .log = mb_log_line,
         .workers = mb_scoreboard_workers,
         .shutdown = mb_shutdown_ask,
-        .differs = say_differs,
-        .check_pool = mb_pool_check,
+        .queues = mb_pool_queues(),
         .baton = server,
         .keys = settings->keys,
         .sign = mb_key_sign,

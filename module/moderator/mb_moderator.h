@@ -10,20 +10,12 @@ void mb_moderator_register(apr_pool_t *pool);
 
 /* ---- Rights of others: mb_rights.c ---- */
 
-/* Whose rights something is done with. */
-typedef struct mb_rights {
-    uid_t user; /* 0: as this process */
-    gid_t group;
-    const char *name; /* for the user's other groups; NULL: none */
-} mb_rights;
-mb_rights mb_rights_of_children(void);
-/* Those of the user that could change what the path of a file means; root's if no other user can. */
-mb_rights mb_rights_of_path(const char *file);
+bh_rights_t mb_rights_of_children(void);
 /* Returns 0 or an error number, of one byte. */
 typedef int (*mb_rights_fn)(void *baton);
 /* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of
  * the rights. What it returned, or why it could not be called. */
-int mb_rights_run(const mb_rights *rights, gid_t group, mb_rights_fn act, void *baton);
+int mb_rights_run(const bh_rights_t *rights, gid_t group, mb_rights_fn act, void *baton);
 
 /* ---- The control socket: mb_control.c ---- */
 

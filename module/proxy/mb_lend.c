@@ -91,7 +91,8 @@ void mb_lend_end(const mb_route *way, uint32_t id, const bh_facts_t *server, uin
     apr_os_sock_t fd;
     lent = NULL;
     if (!record || !record->sock) return;
-    if (is_reusable(record) && apr_os_sock_get(&fd, record->sock) == APR_SUCCESS && mb_pool_put(id, server, fd, now_ms))
+    if (is_reusable(record) && apr_os_sock_get(&fd, record->sock) == APR_SUCCESS
+        && bh_pool_put(mb_pool_queues(), mb_segment, id, server, fd, now_ms))
         record->connection->aborted = 1; /* the connection goes on: no farewell */
     way->worker->cp->conn = NULL;
     record->inreslist = 0;

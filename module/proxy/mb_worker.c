@@ -233,7 +233,7 @@ static proxy_worker *worker_of(request_rec *r, mb_peer *server, const bh_facts_t
     if (found) return found;
     uint32_t most = bh_half_load(&server->kept[scheme].most);
     /* One alone is looked at before each request: what answers say of it may change. */
-    uint32_t lifetime_ms = most == BH_KEEP_ONE ? 0 : mb_keep_lifetime(facts, most);
+    uint32_t lifetime_ms = most == BH_KEEP_ONE ? 0 : bh_keep_lifetime(facts, most);
     apr_thread_mutex_lock(peer_lock);
     if (!(found = *place) && (found = make_worker(r, server->pool, server->origins[scheme], reuse, lifetime_ms)))
         __atomic_store_n(place, found, __ATOMIC_RELEASE);

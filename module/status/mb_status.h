@@ -8,6 +8,8 @@
 
 /* The name that SetHandler gives the page. */
 #define MB_STATUS_HANDLER "backhand-handler"
+/* A bh_write_fn for the body of a request. */
+bool mb_status_put(void *r, const char *text, size_t length);
 void mb_status_register(apr_pool_t *pool);
 /* mod_status's page: mb_server_status.c. */
 void mb_server_status_register(apr_pool_t *pool);

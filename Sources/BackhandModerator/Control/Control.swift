@@ -51,9 +51,14 @@ final class Control {
         case .order(let order): return obey(order, rows: rows, now: now)
         case .status:
             var text: [UInt8] = []
-            _ = writeSegmentJSON(segment, rows: rows, now: now, wall: wallSeconds()) { piece in
-                text.append(contentsOf: piece)
-                return true
+            withUnsafeMutablePointer(to: &text) { text in
+                _ = writeSegmentJSON(
+                    segment, rows: rows, now: now, wall: wallSeconds(),
+                    { baton, piece, count in
+                        guard let text = baton?.assumingMemoryBound(to: [UInt8].self) else { return false }
+                        for index in 0..<count { text.pointee.append(UInt8(bitPattern: piece[index])) }
+                        return true
+                    }, text)
             }
             return text
         }

@@ -53,8 +53,14 @@ struct PeerWarnings {
     ) {
         guard slashes.isDue(row, Slashes(facts.slashes), ours: Slashes(config.slashes), isAnother: isStranger, now: now)
         else { return }
-        withUnsafePointer(to: ours()) { here in
-            withUnsafePointer(to: facts) { config.differs?(config.baton, here, $0) }
-        }
+        let (here, mine, theirs) = (ours(), Slashes(config.slashes), Slashes(facts.slashes))
+        log(
+            BH_LOG_WARNING, LogNumber.slashesDiffer,
+            """
+            for ten minutes {} has had AllowEncodedSlashes {} and MergeSlashes {}, and {} {} and {}: what a URL means \
+            depends on the server that gets it
+            """,
+            .place(here.address, here.port), .word(mine.encoded), .word(mine.merged),
+            .place(facts.address, facts.port), .word(theirs.encoded), .word(theirs.merged))
     }
 }

@@ -7,10 +7,17 @@ internal import BackhandText
 enum LinePart {
     case word(StaticString)
     case text(String)
+    case bytes([UInt8])
     case number(UInt64)
     case address(bh_address_t)
     /// "10.0.0.4:80" or "[2001:db8::4]:80".
     case place(bh_address_t, UInt16)
+}
+
+extension LinePart {
+    /// A text of C.
+    @inline(never)
+    static func characters(_ text: UnsafePointer<CChar>) -> LinePart { .bytes(Array(Word(text).bytes)) }
 }
 
 extension String {
@@ -40,6 +47,7 @@ extension Message {
         switch part {
         case .word(let word): add(word)
         case .text(let more): add(text: more)
+        case .bytes(let more): more.withUnsafeBufferPointer { add($0) }
         case .number(let number): add(number)
         case .address(let address): add(address)
         case .place(let address, let port): add(address, port: port)

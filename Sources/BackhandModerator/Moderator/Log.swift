@@ -8,9 +8,11 @@ struct Log {
     private let call: bh_log_fn?
     private let baton: UnsafeMutableRawPointer?
 
-    init(_ config: bh_moderator_config_t) {
-        call = config.log
-        baton = config.baton
+    init(_ config: bh_moderator_config_t) { self.init(config.log, config.baton) }
+
+    init(_ call: bh_log_fn?, _ baton: UnsafeMutableRawPointer?) {
+        self.call = call
+        self.baton = baton
     }
 
     func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: String) {

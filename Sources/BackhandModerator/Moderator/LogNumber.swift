@@ -2,6 +2,17 @@
 
 /// Numbers of the moderator's log lines; docs/errors.md explains each. Never used again for something else.
 enum LogNumber {
+    // 100–199: what the parent says of the configuration.
+    static let acceptsNothing: Int32 = 102
+    static let noDirectory: Int32 = 103
+    static let noKey: Int32 = 110
+    static let prediction: Int32 = 120
+    static let optionalKey: Int32 = 121
+    static let chainAlone: Int32 = 141
+    static let addressAway: Int32 = 142
+    static let addressOutside: Int32 = 143
+    static let sharedByThreads: Int32 = 482
+    // The moderator's own.
     static let started: Int32 = 300
     static let ended: Int32 = 301
     static let arribaMeasured: Int32 = 302
@@ -43,4 +54,7 @@ enum LogNumber {
     static let forgotten: Int32 = 366
     static let manyChanges: Int32 = 367
     static let alone: Int32 = 368
+    static let slashesDiffer: Int32 = 370
+    // The pool of all children, whose other lines are of requests.
+    static let notConnections: Int32 = 480
 }

@@ -39,7 +39,7 @@ extension Moderator {
             watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
                 round(&writer, now: now)
-                config.check_pool?(config.baton)
+                poolCheck.look(rows: writer.rows, now: now)
             } else if announcer.takeExtra(now: now) {
                 announcer.announce(&writer, now: now)
             }

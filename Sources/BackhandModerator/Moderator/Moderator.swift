@@ -19,6 +19,7 @@ public final class Moderator {
     let listener: Listener
     let control: Control
     let news: NewsWriter
+    var poolCheck: PoolCheck
     let parent: Int32
     /// Since when there has been a round a second, and the last one; 0: none yet.
     var lastRound: UInt64 = 0
@@ -43,6 +44,7 @@ public final class Moderator {
         self.control = Control(control, config, segment, log, announcer)
         listener = Listener(config, segment, log, sockets, gatekeeper, announcer)
         news = NewsWriter(segment, log)
+        poolCheck = PoolCheck(config, segment, log)
         parent = parentProcessID()
     }
 

@@ -50,14 +50,32 @@ public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throw
     do throws(SystemError) {
         defer { close(fd) }
         try write(bytes, to: fd)
-        try temporary.withCString { from throws(SystemError) in
-            _ = try path.withCString { to throws(SystemError) in
-                try checked { rename(from, to) }
-            }
-        }
+        try rename(temporary, path)
     } catch {
         _ = temporary.withCString { unlink($0) }
         throw error
+    }
+}
+
+/// The same for a folder in which others may make files: the temporary name cannot be foreseen, and neither it nor what
+/// stands at the path is followed if it is a symbolic link (`mkostemp`, `fchmod`, `write`, `rename`).
+public func replaceFile(_ bytes: [UInt8], at path: Path, mode: UInt32) throws(SystemError) {
+    var temporary = path.extended(by: ".XXXXXX")
+    let fd = try temporary.withMutableCString { path throws(SystemError) in try checked { csystem_temporary(path) } }
+    do throws(SystemError) {
+        defer { close(fd) }
+        try checked { fchmod(fd, mode) }
+        try write(bytes, to: fd)
+        try rename(temporary, path)
+    } catch {
+        _ = temporary.withCString { unlink($0) }
+        throw error
+    }
+}
+
+private func rename(_ old: Path, _ new: Path) throws(SystemError) {
+    try old.withCString { from throws(SystemError) in
+        _ = try new.withCString { to throws(SystemError) in try checked { CSystem.rename(from, to) } }
     }
 }
 

@@ -57,6 +57,13 @@ public struct Path {
         try bytes.withUnsafeBufferPointer { room throws(Failure) in try body(room.baseAddress!) }
     }
 
+    /// The same for a call that writes into them, and leaves their number.
+    mutating func withMutableCString<Result, Failure: Error>(
+        _ body: (UnsafeMutablePointer<CChar>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try bytes.withUnsafeMutableBufferPointer { room throws(Failure) in try body(room.baseAddress!) }
+    }
+
     private mutating func append(_ text: String) {
         var text = text
         text.withUTF8 { for byte in $0 { bytes.append(CChar(bitPattern: byte)) } }

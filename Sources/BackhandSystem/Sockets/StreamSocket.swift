@@ -13,9 +13,19 @@ public struct StreamSocket: Sendable {
     }
 
     /// Connected to the socket at the path (`connect`).
-    public init(connectingTo path: Path) throws(SystemError) {
-        fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path) } }
+    ///
+    /// - Parameter waits: false: where its queue is full, this is an error.
+    public init(connectingTo path: Path, waits: Bool = true) throws(SystemError) {
+        fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path, waits) } }
     }
+
+    /// Puts it into the file system, with all rights but these (`umask`, `bind`).
+    public func bind(to path: Path, withoutRights mask: UInt32) throws(SystemError) {
+        try path.withCString { path throws(SystemError) in _ = try checked { csystem_unix_bind(fd, path, mask) } }
+    }
+
+    /// Whether the process lives that listens at the other end, as far as is known (`SO_PEERCRED`).
+    public var peerLives: Bool { csystem_unix_peer_lives(fd) }
 
     /// Closes it (`close`).
     public func close() {

@@ -6,8 +6,9 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
- * No call locks or makes system calls, except the bh_moderator_ and bh_sockets_ calls. A decision allocates nothing
- * (Tests/Budget counts); these two groups, and calls that build an error text or write the table, may allocate.
+ * No call locks or makes system calls, except bh_key_read, bh_rights_of_path, bh_control_bind, bh_file_replace and the
+ * bh_moderator_, bh_sockets_, bh_queues_ and bh_pool_ calls. A decision allocates nothing (Tests/Budget counts); these
+ * but the last, and calls that build an error text or write the table, may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -24,6 +25,9 @@
  *  12  bh_merge_within, _beside, _sent, in the place of bh_cookie_is_same, bh_cookie_with and bh_list_beyond;
  *      bh_silence_after, bh_sources_find; bh_visitor_t: tls_port, servers_tls, in the place of arguments
  *  13  bh_request_t, bh_decision_t: repeatable, in the place of once and with the opposite sign
+ *  14  bh_word_choose, bh_key_read, bh_advice_tell, bh_rights_of_path, bh_control_bind, bh_file_replace, bh_pool_take,
+ *      bh_page_write instead of bh_segment_json and _html; bh_moderator_config_t: queues, without differs and
+ * check_pool
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -40,7 +44,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 13
+#define BH_BORDER_VERSION 14
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -99,6 +103,20 @@ typedef struct bh_destination {
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
 
+/* ---- The log ---- */
+
+/* Levels of httpd's log. */
+typedef enum bh_level {
+    BH_LOG_ERROR = 3,
+    BH_LOG_WARNING = 4,
+    BH_LOG_NOTICE = 5,
+    BH_LOG_INFO = 6,
+    BH_LOG_DEBUG = 7
+} bh_level_t;
+
+/* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
+typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
+
 /* ---- Numbers ---- */
 
 /* What a number of the configuration counts, for the text of an error. */
@@ -107,6 +125,25 @@ typedef enum bh_unit { BH_UNIT_NONE = 0, BH_UNIT_SECONDS = 1, BH_UNIT_BYTES = 2 
 /* Reads a whole number from least to most: digits alone. */
 bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t least, uint32_t most,
                             uint32_t *_Nullable number, char *_Nullable error, size_t error_size);
+
+/* ---- Words ---- */
+
+/* Which of the words the text is, from 0 on; upper and lower case are the same. The error text names all words. */
+bh_status_t bh_word_choose(const char *_Nullable text, const char *_Nullable const *_Nullable words, size_t count,
+                           uint32_t *_Nullable chosen, char *_Nullable error, size_t error_size);
+
+/* ---- Keys ---- */
+
+/* Keys that one file may hold. */
+#define BH_KEYS 2
+
+/* Takes one key, which is wiped after the call; false: nothing can be signed with it. */
+typedef bool (*bh_key_fn)(void *_Nullable baton, const char *_Nonnull key, size_t length);
+
+/* Hands over each key of the file at the path, which the configuration names as given. The error text names the file,
+ * but if that may be the key itself. */
+bh_status_t bh_key_read(const char *_Nullable given, const char *_Nullable path, bh_key_fn _Nullable take,
+                        void *_Nullable baton, char *_Nullable error, size_t error_size);
 
 /* ---- Candidacy ---- */
 
@@ -300,28 +337,117 @@ size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_
 /* Takes a piece of text; false stops the writer. */
 typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
 
-/* Writes the table and the counters as one JSON object (docs/status.md). wall_s: wall clock seconds now. BH_ESPACE: the
- * sink returned false. */
-bh_status_t bh_segment_json(const bh_segment_t *_Nullable segment, uint64_t now_ms, int64_t wall_s,
-                            bh_write_fn _Nullable write, void *_Nullable baton);
+/* What the status page shows beside the table, and how. */
+typedef struct bh_page {
+    uint64_t now_ms;
+    int64_t wall_s;               /* wall clock seconds now */
+    const char *_Nullable server; /* this server's name */
+    const char *_Nullable client; /* the client's address */
+    bool has_directory;           /* whether there is UnixSocketDir */
+    bool json;                    /* one JSON object; else HTML */
+} bh_page_t;
 
-/* Writes the tables of the status page as HTML. BH_ESPACE: the sink returned false; it may have got text before. */
-bh_status_t bh_segment_html(const bh_segment_t *_Nullable segment, uint64_t now_ms, bh_write_fn _Nullable write,
-                            void *_Nullable baton);
+/* The Content-Security-Policy that the HTML needs. */
+const char *_Nonnull bh_page_policy(void);
+
+/* Whether the table tells of now. No segment: it does not. */
+bool bh_page_is_current(const bh_segment_t *_Nullable segment, const bh_page_t *_Nullable page);
+
+/* Writes the table and the counters (docs/status.md); without a segment, why there is none. BH_ESPACE: the sink
+ * returned false; it may have got text before. */
+bh_status_t bh_page_write(const bh_segment_t *_Nullable segment, const bh_page_t *_Nullable page,
+                          bh_write_fn _Nullable write, void *_Nullable baton);
+
+/* Writes a few sums over the other servers for mod_status's page: lines, or HTML. BH_ESPACE: as above. */
+bh_status_t bh_figures_write(const bh_segment_t *_Nullable segment, bool lines, uint64_t now_ms,
+                             bh_write_fn _Nullable write, void *_Nullable baton);
+
+/* ---- Advice on the configuration ---- */
+
+/* A server of the configuration that has lines of its own. */
+typedef struct bh_advised {
+    const bh_destination_t *_Nullable destinations;
+    size_t destination_count;
+    const bh_network_t *_Nullable networks; /* those that count for it */
+    size_t network_count;
+    void *_Nullable server; /* given to the log */
+} bh_advised_t;
+
+/* What a configuration has. Places are "file:line", NULL: there is no such line. */
+typedef struct bh_advice {
+    const bh_advised_t *_Nullable servers; /* the main server first */
+    size_t server_count;
+    bool has_directory; /* UnixSocketDir */
+    bool has_keys;      /* BackhandKey */
+    bool keys_optional; /* BackhandKey Optional */
+    const char *_Nullable first_chain;
+    const char *_Nullable first_prediction; /* addPrediction */
+    const char *_Nullable first_shared;     /* BackhandConnectionPools Shared, where the MPM has threads */
+    bh_log_fn _Nullable log;
+} bh_advice_t;
+
+/* Logs what is missing, what does nothing, and what leaves a server alone. */
+void bh_advice_tell(const bh_advice_t *_Nullable advice);
+
+/* ---- Files and sockets that the parent makes for the moderator ---- */
+
+/* Whose rights something is done with. */
+typedef struct bh_rights {
+    uint32_t user; /* 0: as this process */
+    uint32_t group;
+    const char *_Nullable name; /* for the user's other groups; NULL: none */
+} bh_rights_t;
+
+/* Those of the user that could change what the path of a file means; root's if no other user can. children: those of
+ * httpd's children, which are the answer where it cannot be known. NULL: those of the children. */
+bh_rights_t bh_rights_of_path(const char *_Nullable file, bh_rights_t children);
+
+/* What bh_control_bind adds to an errno, which has seven bits, if it is about the group. */
+#define BH_CONTROL_GROUP 0x80
+/* Binds the socket of this descriptor at the path, with its mode and group; UINT32_MAX: the group that it gets. A
+ * socket that no process has any more is replaced. 0, or an errno: EADDRINUSE: another httpd has it. */
+int32_t bh_control_bind(int32_t fd, const char *_Nullable path, uint32_t group);
+
+/* Puts a file in the place of another: a reader sees the old text or the new one. 0, or an errno. */
+int32_t bh_file_replace(const char *_Nullable path, const char *_Nullable text);
+
+/* ---- The pool of all children ---- */
+
+/* Its queues. Nothing in it points anywhere: it outlives the module. Zeroed: they are closed. */
+typedef struct bh_queues {
+    bool open;
+    int32_t ends[BH_POOLS * 2]; /* what is put into the first of two comes out of the second */
+} bh_queues_t;
+static inline const int32_t *_Nonnull bh_queues_ends(const bh_queues_t *_Nonnull queues) { return queues->ends; }
+static inline int32_t *_Nonnull bh_queues_ends_mutable(bh_queues_t *_Nonnull queues) { return queues->ends; }
+
+/* A connection in it, as a message carries it. */
+typedef struct bh_waiting {
+    uint64_t mark;        /* says that it is one */
+    uint64_t used_ms;     /* when a request used it last */
+    uint64_t round_ms;    /* when the moderator looked at it last; 0: it has not yet */
+    bh_address_t address; /* the server that it goes to */
+    uint32_t id;          /* that server's row */
+    uint32_t port;
+    int32_t fd; /* in the process that has it now */
+    uint32_t reserved;
+} bh_waiting_t;
+
+/* Opens them. Returns 0 or an errno. */
+int32_t bh_queues_open(bh_queues_t *_Nullable queues);
+
+/* Closes them in this process. */
+void bh_queues_close(bh_queues_t *_Nullable queues);
+
+/* Takes a connection to the server, with a right to keep it, which the caller closes; -1: there is none. */
+int32_t bh_pool_take(const bh_queues_t *_Nullable queues, bh_segment_t *_Nullable segment, int32_t child, uint32_t id,
+                     const bh_facts_t *_Nullable server, uint64_t now_ms);
+
+/* Puts a copy of the connection in, whose right stays with the caller, who closes both. false: there is no room. */
+bool bh_pool_put(const bh_queues_t *_Nullable queues, bh_segment_t *_Nullable segment, uint32_t id,
+                 const bh_facts_t *_Nullable server, int32_t fd, uint64_t now_ms);
 
 /* ---- The moderator ---- */
-
-/* Levels of httpd's log. */
-typedef enum bh_level {
-    BH_LOG_ERROR = 3,
-    BH_LOG_WARNING = 4,
-    BH_LOG_NOTICE = 5,
-    BH_LOG_INFO = 6,
-    BH_LOG_DEBUG = 7
-} bh_level_t;
-
-/* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
-typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
 
 /* httpd's workers now. */
 typedef struct bh_workers {
@@ -340,14 +466,7 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
  * reason; otherwise, whether httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 
-/* Logs that another server has had other slashes (bh_facts_t) than this one for ten minutes. */
-typedef void (*bh_differs_fn)(void *_Nullable baton, const bh_facts_t *_Nonnull here, const bh_facts_t *_Nonnull there);
-
-/* Checks the connections in the pool of all children; once a second. */
-typedef void (*bh_check_pool_fn)(void *_Nullable baton);
-
-/* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. The keys themselves never cross
- * this border. */
+/* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. */
 #define BH_SIGNATURE_SIZE 32
 typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
                            uint8_t *_Nonnull signature);
@@ -376,11 +495,10 @@ typedef struct bh_moderator_config {
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     bh_shutdown_fn _Nullable shutdown;
-    bh_differs_fn _Nullable differs;       /* NULL: nothing is said */
-    bh_check_pool_fn _Nullable check_pool; /* NULL: there is no pool */
-    void *_Nullable baton;                 /* given to log, workers, shutdown, differs and check_pool */
-    const void *_Nullable keys;            /* given to sign and verify; NULL: announcements are not signed */
-    bh_sign_fn _Nullable sign;             /* both needed where there are keys */
+    void *_Nullable baton;               /* given to log, workers and shutdown */
+    const bh_queues_t *_Nullable queues; /* the pool of all children, which it looks through; NULL: there is none */
+    const void *_Nullable keys;          /* given to sign and verify; NULL: announcements are not signed */
+    bh_sign_fn _Nullable sign;           /* both needed where there are keys */
     bh_verify_fn _Nullable verify;
     bool keys_optional;                    /* with keys: what is not signed is accepted as without */
     uint32_t expire_s;                     /* seconds of silence after which a row is emptied; 0: never */

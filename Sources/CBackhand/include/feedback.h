@@ -193,6 +193,35 @@ static inline bool bh_shared_has_room(bh_segment_t *_Nonnull segment, uint32_t i
            || bh_row_kept(segment, id) <= bh_half_load(&shared->most_kept);
 }
 
+/* How many of them the moderator counts: below 0 for a moment. */
+static inline int32_t bh_shared_count(bh_segment_t *_Nonnull segment, uint32_t id) {
+    return __atomic_load_n(&segment->shared[id].waiting, __ATOMIC_RELAXED);
+}
+
+/* How often a child has begun to take or to put; it wraps. */
+static inline uint32_t bh_pool_moves(bh_segment_t *_Nonnull segment, uint32_t pool) {
+    return bh_half_load(&segment->pools[pool & (BH_POOLS - 1)].moves);
+}
+
+/* The last milliseconds of a server's KeepAliveTimeout: a request that begins in them may meet the connection's end on
+ * its way. */
+#define BH_KEEP_MARGIN_MS 1000
+/* Milliseconds for which a connection is kept to a server that does not say for how long it keeps its own. */
+#define BH_KEEP_UNKNOWN_MS 1000
+
+/* Of less than two seconds half is left: with BackhandConnectionPools On connections are kept to such servers, too. */
+static inline uint32_t bh_keep_lifetime_of(uint32_t keepalive_ms) {
+    uint32_t half = keepalive_ms / 2;
+    return keepalive_ms - (half < BH_KEEP_MARGIN_MS ? half : BH_KEEP_MARGIN_MS);
+}
+
+/* Milliseconds for which a connection to the server may wait for its next request. most: as in bh_row_t.may_keep. 0:
+ * for ever. */
+static inline uint32_t bh_keep_lifetime(const bh_facts_t *_Nonnull server, uint32_t most) {
+    if (server->keepalive_ms) return bh_keep_lifetime_of(server->keepalive_ms);
+    return most == BH_KEEP_ONE ? BH_KEEP_UNKNOWN_MS : 0;
+}
+
 /* A moving mean in one word, so that children update it without a lock: above, the value in sixteenths (up to 2^28);
  * below, the time of the last sample in units of 64 us, which wrap after 76 hours. 0: no sample yet. */
 #define BH_MEAN_SHIFT 4

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <math.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -24,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -46,6 +48,8 @@ void csystem_error_text(int number, char *_Nonnull text, size_t size);
 int csystem_open(const char *_Nonnull path, int flags, unsigned int mode);
 int csystem_open_at(int directory, const char *_Nonnull path, int flags, unsigned int mode);
 int csystem_set_nonblocking(int fd);
+/* mkostemp, which only GNU's headers show. */
+int csystem_temporary(char *_Nonnull path);
 
 /* CLOCK_MONOTONIC and CLOCK_REALTIME; a struct timespec for two numbers is more than Swift needs. */
 uint64_t csystem_monotonic_ns(void);
@@ -153,8 +157,15 @@ typedef struct csystem_netlink_news {
 /* Reads all that waits, without waiting. */
 void csystem_netlink_read(int fd, csystem_netlink_news_t *_Nonnull news);
 
+/* Sends the bytes with a copy of the descriptor, without waiting (SCM_RIGHTS, whose macros walk through casts); -1 with
+ * errno. */
+int csystem_rights_send(int to, const void *_Nonnull bytes, size_t count, int fd);
+/* Receives what was sent so, and at most one descriptor (-1: none came along); returns how many bytes; -1 with errno.
+ */
+ssize_t csystem_rights_receive(int from, void *_Nonnull bytes, size_t count, int *_Nonnull fd);
+
 /* A pair of sockets in which descriptors wait: those that are put in at one end can be taken at the other, by any
- * process that has inherited both, in the same order (SCM_RIGHTS, whose macros walk through casts). */
+ * process that has inherited both, in the same order. */
 int csystem_store_open(int *_Nonnull in, int *_Nonnull out);
 /* Puts a copy of the descriptor in, with so many words, at most CSYSTEM_STORE_WORDS. */
 #define CSYSTEM_STORE_WORDS 32
@@ -164,11 +175,19 @@ int csystem_store_put(int in, int fd, const uint32_t *_Nonnull words, int count)
 int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
 /* AF_UNIX stream sockets, likewise. */
-int csystem_unix_connect(const char *_Nonnull path);
+int csystem_unix_connect(const char *_Nonnull path, bool waits);
+int csystem_unix_bind(int fd, const char *_Nonnull path, unsigned int mask);
+bool csystem_unix_peer_lives(int fd);
 int csystem_accept_nonblocking(int fd);
 /* send and recv without waiting and without SIGPIPE; MSG_ names are an enum. */
 ssize_t csystem_stream_send(int fd, const void *_Nonnull bytes, size_t count);
 ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
+/* Whether there is something to receive: 1, 0 at the end, or -1 with errno. It stays there. */
+ssize_t csystem_stream_peek(int fd);
+
+/* The other end of a TCP connection: the words of its IPv6 address, IPv4 as ::ffff:10.0.0.4. Returns -1 with ENOTCONN
+ * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
+int csystem_tcp_peer(int fd, uint64_t *_Nonnull high, uint64_t *_Nonnull low, uint16_t *_Nonnull port);
 
 /* Signals. Handlers and sigset_t macros are C. */
 

@@ -55,7 +55,9 @@ func fuzzSegment(_ bytes: UnsafeRawBufferPointer) {
             start: bh_segment_row_mutable(segment, 0), count: fuzzedRows * MemoryLayout<bh_row_t>.stride), &source)
     decide(every, now: now, seed: seed)
     for one in every { decide([one], now: now, seed: seed) }
-    _ = bh_segment_json(segment, now, Int64(bitPattern: seed), { _, _, _ in true }, nil)
+    var page = bh_page_t()
+    (page.now_ms, page.wall_s, page.json) = (now, Int64(bitPattern: seed), true)
+    _ = bh_page_write(segment, &page, { _, _, _ in true }, nil)
     promise(bh_segment_rows(segment) == UInt32(fuzzedRows), "the number of rows has changed")
 }
 

@@ -230,7 +230,9 @@ private func obey(_ source: inout Source, rows: UInt32, now: UInt64) {
 }
 
 private func report(rows: UInt32, now: UInt64) {
-    promise(bh_segment_json(owned, now, Int64.max, { _, _, _ in true }, nil) == BH_OK, "the JSON stops")
+    var page = bh_page_t()
+    (page.now_ms, page.wall_s, page.json) = (now, Int64.max, true)
+    promise(bh_page_write(owned, &page, { _, _, _ in true }, nil) == BH_OK, "the JSON stops")
     promise(
         loadHighWaterMark(owned, rows: rows) >= 1000 && highestArriba(owned, rows: rows) >= 0, "a mark that cannot be")
 }

@@ -1,0 +1,40 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+// What httpd's parent reads and makes.
+
+internal import BackhandModerator
+internal import BackhandText
+public import CBackhand
+
+@c @implementation
+public func bh_key_read(
+    _ given: UnsafePointer<CChar>?, _ path: UnsafePointer<CChar>?, _ take: bh_key_fn?,
+    _ baton: UnsafeMutableRawPointer?, _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let given, let path, let take else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        try readKeys(given: Word(given), path: path) { key in
+            key.bytes.withMemoryRebound(to: CChar.self) { text in
+                text.baseAddress.map { take(baton, $0, text.count) } ?? false
+            }
+        }
+    }
+}
+
+@c @implementation
+public func bh_rights_of_path(_ file: UnsafePointer<CChar>?, _ children: bh_rights_t) -> bh_rights_t {
+    guard let file else { return children }
+    return rightsOfPath(file, children: children)
+}
+
+@c @implementation
+public func bh_control_bind(_ fd: Int32, _ path: UnsafePointer<CChar>?, _ group: UInt32) -> Int32 {
+    guard let path else { return Int32(BH_EINVAL.rawValue) }
+    return bindControlSocket(fd, path, group: group)
+}
+
+@c @implementation
+public func bh_file_replace(_ path: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>?) -> Int32 {
+    guard let path, let text else { return Int32(BH_EINVAL.rawValue) }
+    return replaceFile(path, text)
+}

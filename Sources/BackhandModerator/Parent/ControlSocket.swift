@@ -1,0 +1,53 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandText
+
+/// Binds the control socket, with the owner, group and mode that it is to have from the beginning.
+///
+/// No other user may be root's peer by accident: where httpd was not started as root, it stays as it is made, except
+/// for the group.
+/// - Parameter group: UInt32.max: as it is made.
+/// - Returns: 0, or an errno of seven bits, with BH_CONTROL_GROUP if it is about the group.
+public func bindControlSocket(_ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32) -> Int32 {
+    let path = Path(path)
+    guard !isAnswered(path) else { return SystemError.addressInUse.code }
+    // Left by an httpd that was killed: no process answered.
+    remove(path)
+    do throws(SystemError) {
+        try StreamSocket(fd: fd).bind(to: path, withoutRights: 0o117)
+    } catch {
+        return error.code & ~BH_CONTROL_GROUP
+    }
+    do throws(SystemError) {
+        // Not superfluous: a folder may give its own group to what is made in it.
+        if group != .max { try give(path, toGroup: group) }
+    } catch {
+        return error.code | BH_CONTROL_GROUP
+    }
+    return 0
+}
+
+/// Whether a process answers at the path, or one of another user may: then the path belongs to another httpd.
+private func isAnswered(_ path: Path) -> Bool {
+    do throws(SystemError) {
+        let socket = try StreamSocket(connectingTo: path, waits: false)
+        defer { socket.close() }
+        // A daemon that outlived a killed httpd may hold its socket.
+        return socket.peerLives
+    } catch {
+        // That it is denied may also be said of the folder.
+        return error.isLater || (error == .denied && FileAttributes(of: path) != nil)
+    }
+}
+
+/// Puts a file in the place of another. Returns 0 or an errno.
+public func replaceFile(_ path: UnsafePointer<CChar>, _ text: UnsafePointer<CChar>) -> Int32 {
+    do throws(SystemError) {
+        try replaceFile(Array(Word(text).bytes), at: Path(path), mode: 0o644)
+        return 0
+    } catch {
+        return error.code
+    }
+}
