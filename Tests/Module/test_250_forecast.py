@@ -40,10 +40,15 @@ class Farm:
     def __init__(self, stage, mpm, replies, means):
         self.backends = [stage.backend(f"127.0.9.{2 + number}", reply=reply) for number, reply in enumerate(replies)]
         self.front = stage.httpd(CONFIG, mpm=mpm, group=stage.new_group())
-        for backend in self.backends:
-            stage.plant(self.front, Announcement(backend.address, backend.port, means=means, arriba=400_000))
+        self._announcements = [
+            Announcement(backend.address, backend.port, means=means, arriba=400_000) for backend in self.backends
+        ]
+        self._stage = stage
+        stage.plant(self.front, *self._announcements)
 
     def shares(self, path, count=60):
+        """Requests by server. The servers announce each time: with a slow one they would seem silent."""
+        self._stage.announce(*self._announcements, group=self.front.group)
         return Counter(self.front.get(path).trace.server for _ in range(count))
 
 
