@@ -70,7 +70,7 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
     if (why == EADDRINUSE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0202: another httpd uses the control socket %s: give each its own UnixSocketDir; "
-                     "the moderator is not started, every request is served here",
+                     "the moderator is not started, no request is sent to another server",
                      path);
         close(place.fd);
         return NULL;
@@ -86,10 +86,11 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
     return kept;
 
 failed:
-    ap_log_error(APLOG_MARK, APLOG_ERR, why, server,
-                 "BH0203: cannot %s the control socket %s: the moderator is not started, every request is served here; "
-                 "check that UnixSocketDir exists and that its owner is right",
-                 doing, path);
+    ap_log_error(
+        APLOG_MARK, APLOG_ERR, why, server,
+        "BH0203: cannot %s the control socket %s: the moderator is not started, no request is sent to another server; "
+        "check that UnixSocketDir exists and that its owner is right",
+        doing, path);
     if (place.fd >= 0) close(place.fd);
     return NULL;
 }

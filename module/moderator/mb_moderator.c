@@ -50,7 +50,7 @@ static apr_status_t start(void);
 
 static void say_cannot_start(const char *why) {
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server,
-                 "BH0205: the moderator cannot start: %s; every request is served here", why);
+                 "BH0205: the moderator cannot start: %s; no request is sent to another server", why);
 }
 
 /* ---- In the moderator ---- */
@@ -113,7 +113,7 @@ static void check_directory(void) {
     ap_log_error(
         APLOG_MARK, APLOG_ERR, errno, self.server,
         "BH0204: UnixSocketDir %s is not readable and writable for the user of the children: the moderator is not "
-        "started, every request is served here",
+        "started, no request is sent to another server",
         self.settings->directory);
     leave(EXIT_HOPELESS);
 }
@@ -269,7 +269,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     if (!mb_own_port(settings)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0208: no plain Listen and no port in MulticastStats: the moderator is not started, "
-                     "every request is served here");
+                     "no request is sent to another server");
         return OK;
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */

@@ -84,7 +84,7 @@ apr_status_t mb_segment_attach(server_rec *server) {
     }
     if (!segment->memory && (status = map_new(segment)) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, status, server,
-                     "BH0201: no shared memory for serverstats: every request is served here");
+                     "BH0201: no shared memory for serverstats: no request is sent to another server");
         return status;
     }
     mb_segment = segment->memory;

@@ -36,7 +36,7 @@ private func adviseOnGaps(_ advice: bh_advice_t, _ log: Log, announces: Bool, ac
         log(
             BH_LOG_ERROR, LogNumber.noDirectory,
             """
-            MulticastStats without UnixSocketDir: the moderator is not started, every request is served here
+            MulticastStats without UnixSocketDir: the moderator is not started, no request is sent to another server
             """)
     }
     if let prediction = advice.first_prediction {

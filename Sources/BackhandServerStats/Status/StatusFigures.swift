@@ -81,6 +81,8 @@ private func writeList(_ sum: Figures, arrivals: UInt64, unattended: Bool, to pa
     put(sum.served, " answered, ")
     put(sum.failed, " failed, ")
     put(sum.inFlight, " under way</dt>\n")
-    if unattended { page.put("<dt>Nobody keeps the table up to date: everything is served here</dt>\n") }
+    if unattended {
+        page.put("<dt>No moderator keeps the table up to date, so no request is sent to another server</dt>\n")
+    }
     page.put("</dl>\n")
 }

@@ -319,7 +319,7 @@ typedef struct bh_segment {
     uint64_t boot_id;     /* ours, made with the segment */
     uint64_t sequence;    /* moderator: our last announcement's */
     int32_t arriba;       /* moderator: speed of this machine; 0: not measured yet */
-    uint32_t unattended;  /* parent: 1 if no moderator writes and none will: serve everything here */
+    uint32_t unattended;  /* parent: 1 if no moderator writes and none will: send nothing on */
     uint32_t children;    /* children: slots 0...children-1 are or were claimed */
     /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
     uint32_t state;

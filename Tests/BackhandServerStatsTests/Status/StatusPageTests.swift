@@ -102,7 +102,7 @@ private func page(_ table: TestSegment?, most: Int = .max, _ change: (inout bh_p
                 <h1>Backhand</h1>
                 <dl><dt>Other servers: 2 known, 1 heard within 20 seconds, 0 left out for refused connections</dt>
                 <dt>Requests received: 7; sent to other servers: 80 answered, 10 failed, 6 under way</dt>
-                <dt>Nobody keeps the table up to date: everything is served here</dt>
+                <dt>No moderator keeps the table up to date, so no request is sent to another server</dt>
                 </dl>
 
                 """)
