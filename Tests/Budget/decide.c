@@ -56,7 +56,7 @@ static bh_segment_t *table(uint32_t servers, const char *state) {
         bh_row_t *row = bh_segment_row_mutable(segment, id);
         bh_word_store(&row->heard_ms, NOW - id % 8 * 500); /* the oldest 3.5 s */
         row->facts.arriba = 400000;
-        row->room = row->facts.capacity = 400 * (1 + id % 8);
+        row->effective_capacity = row->facts.capacity = 400 * (1 + id % 8);
         row->facts.mean_in_flight = id * 7919 % 5000;
         row->came_ms = is_new ? NOW - 10000 + id * 104729 % 10000 : 1;
         row->in_flight = id % 3;
