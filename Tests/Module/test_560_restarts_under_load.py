@@ -204,4 +204,6 @@ def test_stop_and_start_at_once(stage):
         assert balancer.status().servers[server.id]["state"] == "shutdown"
         server.start()
         wait_for(lambda: balancer.status().servers[server.id]["state"] == "up", 2, "it to be up")
+        # Until it has heard the balancer, it turns its requests away (BH0432).
+        balancer.knows(server)
         assert balancer.get("/").text == "server\n"
