@@ -194,7 +194,7 @@ def test_one_client_moves_nobody(stage):
         asked = wait_for_answers(crowds, 200)
         for chain in ("default", "random"):
             of_chain = [one for name, some in asked.items() if name.startswith(chain) for one in some]
-            assert {one.status for one in of_chain} == {200}
+            assert not [one for one in of_chain if one.status != 200]
             assert Counter(one.server for one in of_chain)[farm.ids[0]] > at_least(0.8 / 3, len(of_chain)), (
                 chain,
                 shares(of_chain),

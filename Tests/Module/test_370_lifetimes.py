@@ -35,9 +35,11 @@ def test_a_situation(site, name):
 
 
 def test_sections_of_the_file_that_was_found_count(site):
+    before = site.counted()
     assert site.asked.get("/fast/").header("X-Files") == "index"
     assert site.asked.get("/views/page").header("X-Files") == "page"
     assert site.asked.get("/?if").header("X-If") == "yes"
+    site.expect(before, 3)
 
 
 def test_packed(site):

@@ -69,7 +69,8 @@ def test_it_works(stage, jail):
         free.knows(server)
         server.knows(free)
         server.restart()
-    assert os.readlink(f"/proc/{server.moderator()}/root") == str(jail.root)
+    # It has its name before it changes its root.
+    wait_for(lambda: os.readlink(f"/proc/{server.moderator()}/root") == str(jail.root), 5, "its root")
     assert (server.root / "run/moderator.pid").read_text().strip() == str(server.moderator())
     row = wait_for(lambda: server.status().self, 5, "its own row")
     assert row["memory_total"] > 0 and row["ncpu"] > 0 and row["arriba"] > 0 and row["capacity"] > 0

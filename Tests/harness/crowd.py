@@ -53,8 +53,8 @@ class Crowd:
             try:
                 answer = client.request(path, headers=headers, **self.how)
                 status, server = answer.status, answer.trace.server if answer.trace else None
-            except OSError:
-                status, server = 0, None
+            except OSError as error:
+                status, server = 0, repr(error)
                 client.close()
                 client = self.front.client(source=source)
             ended = time.monotonic()
