@@ -72,7 +72,9 @@ def test_clients_that_go_in_the_middle(site):
     after = site.counted()
     # A front that loses its client ends the connection to the server.
     assert [sum(now[:2]) - sum(then[:2]) for now, then in zip(after, before, strict=True)] == [20] * len(after)
+    before = site.counted()
     assert site.asked.get("/fast/").status == 200
+    site.expect(before, 1)
 
 
 def test_pipelined(site):
