@@ -3,6 +3,7 @@
 for a while."""
 
 import os
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -192,6 +193,25 @@ def test_a_request_that_ends_here_is_as_it_came(stage, mpm):
         stage.plant(front, gone(f"127.0.9.{10 + number}"))
         answer = front.get("/cgi-bin/count", method="POST", body=b"x" * size)
         assert answer.text.split("\n")[:2] == [f"POST length={size} for= guard= action=local", str(size)]
+
+
+TRAILER = """#!/bin/sh
+cat > /dev/null
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s %s' "$HTTP_X_SUM" "$HTTP_BACKHAND_PROXIED"
+"""
+
+
+def test_merged_trailers_stay(stage, mpm):
+    """httpd merges them while mod_proxy reads the body for a server that refuses, and for one more."""
+    config = "MergeTrailers On\n" + CONFIG + "Backhand addSelf\n"
+    front = stage.httpd(config, mpm=mpm, cgi=True, files={"cgi-bin/trailer": TRAILER})
+    front.log.expect(REFUSED)
+    stage.plant(front, gone("127.0.9.10"), gone("127.0.9.11"))
+    answer = front.raw(
+        b"POST /cgi-bin/trailer HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+        b"Trailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n"
+    ).decode()
+    assert answer.startswith("HTTP/1.1 200 ") and re.search(r"\r\n42 (?:\r\n|$)", answer), answer
 
 
 def test_the_second_server_gets_what_the_first_would_have(stage):

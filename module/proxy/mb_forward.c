@@ -68,6 +68,14 @@ static char *proxy_name(request_rec *r, const char *origin) {
     return name;
 }
 
+/* What follows, an error page, a local file or a log, finds the client's header: it must not take ours for a peer's,
+ * and shows no script a signature. With MergeTrailers, httpd has put another table in the place of ours when it read
+ * the body, with the trailers in it. */
+static void give_header_back(request_rec *r, const request_rec *before, const apr_table_t *ours) {
+    r->headers_in =
+        r->headers_in == ours ? before->headers_in : apr_table_overlay(r->pool, before->headers_in, r->trailers_in);
+}
+
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
                         bh_next_attempt_t how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
@@ -91,6 +99,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     mb_form_give_back(r);
     const char *socket = mb_prepare(r, file);
     mb_dav_rename(r, scheme);
+    const apr_table_t *header = r->headers_in;
     mb_attempt_begin(attempt, r);
     mb_now = (mb_exchange){.r = r,
                            .attempt = attempt,
@@ -104,10 +113,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     attempt->shown.untrusted = mb_now.untrusted;
     attempt->shown.silent = mb_now.gone;
     attempt->reused = !mb_now.connected;
-    /* What follows, an error page, a local file or a log, finds the client's header: it must not take ours for a
-     * peer's, and shows no script a signature. */
-    r->headers_in = attempt->before->headers_in;
-
+    give_header_back(r, attempt->before, header);
     attempt->shown.outcome = mb_attempt_end(attempt, r, result);
     /* This thread reads connections of others, too, when the request is gone. */
     mb_now = (mb_exchange){.r = NULL};
