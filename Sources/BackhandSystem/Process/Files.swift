@@ -23,17 +23,24 @@ func read(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
         count = 0
         guard let start = room.baseAddress else { return }
         do throws(SystemError) {
-            while count < limit {
-                let got = try checked { read(fd, start + count, limit - count) }
-                if got == 0 { return }
-                count += got
-            }
+            count = try read(fd, into: UnsafeMutableRawBufferPointer(start: start, count: limit))
         } catch {
             failure = error
         }
     }
     if let failure { throw failure }
     return bytes
+}
+
+/// Reads until the end or until the room is full; returns how many bytes (`read`).
+func read(_ fd: Int32, into room: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    var count = 0
+    while count < room.count {
+        let got = try checked { CSystem.read(fd, room.baseAddress.map { $0 + count }, room.count - count) }
+        if got == 0 { break }
+        count += got
+    }
+    return count
 }
 
 /// Puts a file in the place of another, whole or not at all: readers see the old or the new contents.
@@ -47,14 +54,7 @@ public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throw
     let fd = try temporary.withCString { path throws(SystemError) in
         try checked { csystem_open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }
     }
-    do throws(SystemError) {
-        defer { close(fd) }
-        try write(bytes, to: fd)
-        try rename(temporary, path)
-    } catch {
-        _ = temporary.withCString { unlink($0) }
-        throw error
-    }
+    try put(bytes, into: fd, of: temporary, inPlaceOf: path)
 }
 
 /// The same for a folder in which others may make files: the temporary name cannot be foreseen, and neither it nor what
@@ -62,10 +62,24 @@ public func writeAtomically(_ bytes: [UInt8], to path: Path, mode: UInt32) throw
 public func replaceFile(_ bytes: [UInt8], at path: Path, mode: UInt32) throws(SystemError) {
     var temporary = path.extended(by: ".XXXXXX")
     let fd = try temporary.withMutableCString { path throws(SystemError) in try checked { csystem_temporary(path) } }
+    try put(bytes, into: fd, of: temporary, inPlaceOf: path, mode: mode)
+}
+
+/// Fills the temporary file, closes it, and gives it the other's name, or takes it away if anything of this fails: some
+/// file systems say only at the end that there was no room.
+private func put(
+    _ bytes: [UInt8], into fd: Int32, of temporary: Path, inPlaceOf path: Path, mode: UInt32? = nil
+) throws(SystemError) {
     do throws(SystemError) {
-        defer { close(fd) }
-        try checked { fchmod(fd, mode) }
-        try write(bytes, to: fd)
+        do throws(SystemError) {
+            if let mode { try checked { fchmod(fd, mode) } }
+            try write(bytes, to: fd)
+        } catch {
+            close(fd)
+            throw error
+        }
+        // Not again when it was interrupted: the descriptor is free then, and may be another file's.
+        guard close(fd) == 0 else { throw SystemError.last }
         try rename(temporary, path)
     } catch {
         _ = temporary.withCString { unlink($0) }

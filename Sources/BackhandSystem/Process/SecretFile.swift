@@ -24,9 +24,9 @@ public struct SecretFile {
         let failure = withUnsafeTemporaryAllocation(byteCount: Self.largest, alignment: 1) { room in
             defer { if let start = room.baseAddress { explicit_bzero(start, room.count) } }
             do throws(SystemError) {
-                let text = try fill(room)
+                let text = UnsafeRawBufferPointer(rebasing: room[..<(try BackhandSystem.read(fd, into: room))])
                 do throws(ConfigurationError) {
-                    try body(Word(text))
+                    try body(Word(text.assumingMemoryBound(to: UInt8.self)))
                     return ConfigurationError?.none
                 } catch {
                     return error
@@ -36,16 +36,6 @@ public struct SecretFile {
             }
         }
         if let failure { throw failure }
-    }
-
-    private func fill(_ room: UnsafeMutableRawBufferPointer) throws(SystemError) -> UnsafeBufferPointer<UInt8> {
-        var count = 0
-        while count < room.count {
-            let got = try checked { CSystem.read(fd, room.baseAddress.map { $0 + count }, room.count - count) }
-            if got == 0 { break }
-            count += got
-        }
-        return UnsafeRawBufferPointer(rebasing: room[..<count]).assumingMemoryBound(to: UInt8.self)
     }
 
     /// What can read the file has the key; what can write it gives all programs another.
