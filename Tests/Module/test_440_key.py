@@ -309,6 +309,15 @@ def test_a_bad_file_ends_the_start(stage, text, mode, why):
     assert OLD not in said
 
 
+def test_a_long_path_leaves_room_for_the_reason(stage):
+    path = stage.folder / ("a" * 250) / ("b" * 250) / "key"
+    path.parent.mkdir(parents=True)
+    path.write_text(OLD)
+    path.chmod(0o640)
+    code, said = stage.httpd(keyed(path), start=False).test_config()
+    assert code == 1 and f"BackhandKey: '{str(path)[:320]}...': " in said and "(mode 0640): chmod 600 it" in said
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_of_somebody_else(stage, key):
     os.chown(key, 12345, 0)

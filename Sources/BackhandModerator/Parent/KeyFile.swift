@@ -32,11 +32,16 @@ private func unreadable(given: Word, path: UnsafePointer<CChar>, _ why: SystemEr
     return message.error
 }
 
+/// Bytes of a path in an error, which has room for BH_ERROR_SIZE.
+private let mostOfPath = 320
+
 @inline(never)
 private func named(_ path: UnsafePointer<CChar>, _ begin: StaticString, _ why: String) -> ConfigurationError {
+    // Of a path that is too long for the error's room, the reason is worth more.
+    let bytes = Word(path).bytes
     var message = Message("'")
-    message.add(Word(path).bytes)
-    message.add("': ")
+    message.add(UnsafeBufferPointer(rebasing: bytes.prefix(mostOfPath)))
+    message.add(bytes.count > mostOfPath ? "...': " : "': ")
     message.add(begin)
     message.add(text: why)
     return message.error
