@@ -78,13 +78,13 @@ public func bh_number_parse(
 
 @c @implementation
 public func bh_word_choose(
-    _ text: UnsafePointer<CChar>?, _ words: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int,
+    _ text: UnsafePointer<CChar>?, _ words: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int, _ ignoringCase: Bool,
     _ chosen: UnsafeMutablePointer<UInt32>?, _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
 ) -> bh_status_t {
     guard let text, let words, let chosen, count > 0 else { return BH_EINVAL }
     return complaining(to: error, errorSize) { () throws(ConfigurationError) in
         let choice = Choice(UnsafeBufferPointer(start: words, count: count))
-        chosen.pointee = UInt32(clamping: try choice.parse(Word(text)))
+        chosen.pointee = UInt32(clamping: try choice.parse(Word(text), ignoringCase: ignoringCase))
     }
 }
 

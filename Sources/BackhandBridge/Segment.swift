@@ -48,9 +48,11 @@ public func bh_page_policy() -> UnsafePointer<CChar> {
 }
 
 @c @implementation
-public func bh_page_is_current(_ segment: UnsafePointer<bh_segment_t>?, _ page: UnsafePointer<bh_page_t>?) -> Bool {
-    guard let page else { return false }
-    return troubleText(segment, page.pointee).pointee == 0
+public func bh_page_trouble(
+    _ segment: UnsafePointer<bh_segment_t>?, _ page: UnsafePointer<bh_page_t>?
+) -> UnsafePointer<CChar> {
+    guard let page else { return bh_trouble_text(BH_TROUBLE_UNATTENDED) }
+    return troubleText(segment, page.pointee)
 }
 
 @c @implementation

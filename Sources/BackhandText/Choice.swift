@@ -1,6 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// Words of which a directive takes one, in the order in which an error names them.
+/// Words of which one is to be chosen, in the order in which an error names them.
 public struct Choice {
     private let words: UnsafeBufferPointer<UnsafePointer<CChar>?>
 
@@ -9,10 +9,12 @@ public struct Choice {
         self.words = words
     }
 
-    /// Which of the words this is, where upper and lower case are the same, or what is wrong.
-    public func parse(_ word: Word) throws(ConfigurationError) -> Int {
+    /// Which of the words this is, or what is wrong.
+    ///
+    /// - Parameter ignoringCase: upper and lower case are the same.
+    public func parse(_ word: Word, ignoringCase: Bool) throws(ConfigurationError) -> Int {
         for (index, each) in words.enumerated() {
-            if let each, word.equals(ignoringCase: Word(each)) { return index }
+            if let each, word.equals(Word(each), ignoringCase: ignoringCase) { return index }
         }
         var message = Message()
         message.quote(word)

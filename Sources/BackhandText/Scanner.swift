@@ -117,4 +117,9 @@ public enum Ascii {
     public static var space: UInt8 { 32 }
     /// A full stop.
     public static var point: UInt8 { 46 }
+
+    /// The byte as a lower case letter if it is an upper case one.
+    public static func lowered(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
 }

@@ -33,9 +33,15 @@ public struct Word {
         bytes.contains(byte)
     }
 
-    /// Whether it is the other word, where the upper and lower case of ASCII are the same.
-    public func equals(ignoringCase other: Word) -> Bool {
-        bytes.count == other.bytes.count && bytes.indices.allSatisfy { lowered(bytes[$0]) == lowered(other.bytes[$0]) }
+    /// Whether it is the other word.
+    ///
+    /// - Parameter ignoringCase: the upper and lower case of ASCII are the same.
+    public func equals(_ other: Word, ignoringCase: Bool) -> Bool {
+        bytes.count == other.bytes.count
+            && bytes.indices.allSatisfy {
+                let (left, right) = (bytes[$0], other.bytes[$0])
+                return left == right || (ignoringCase && Ascii.lowered(left) == Ascii.lowered(right))
+            }
     }
 
     /// Whether it looks like a host's name rather than an address gone wrong.
@@ -51,9 +57,4 @@ public struct Word {
         }
         return digits.count > 0 && range.contains(digits.value) ? digits.value : nil
     }
-}
-
-/// The byte as a lower case letter if it is an upper case one of ASCII.
-private func lowered(_ byte: UInt8) -> UInt8 {
-    byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
 }

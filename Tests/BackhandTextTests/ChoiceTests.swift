@@ -6,12 +6,12 @@ import Testing
 @Suite("Choice")
 struct ChoiceTests {
     /// What the words make of the text: the place of the one that it is, or the error.
-    private func parse(_ text: String, among words: [StaticString]) -> String {
+    private func parse(_ text: String, among words: [StaticString], ignoringCase: Bool = true) -> String {
         let words: [UnsafePointer<CChar>?] = words.map { $0.characters }
         return words.withUnsafeBufferPointer { words in
             text.withCString { text in
                 do throws(ConfigurationError) {
-                    return String(try Choice(words).parse(Word(text)))
+                    return String(try Choice(words).parse(Word(text), ignoringCase: ignoringCase))
                 } catch {
                     return error.text
                 }
@@ -26,6 +26,13 @@ struct ChoiceTests {
     ])
     func ofTwo(text: String, result: String) {
         #expect(parse(text, among: ["Act", "Observe"]) == result)
+    }
+
+    @Test(arguments: [
+        ("json", "1"), ("JSON", "'JSON' is neither html nor json"), ("jso", "'jso' is neither html nor json"),
+    ])
+    func exactly(text: String, result: String) {
+        #expect(parse(text, among: ["html", "json"], ignoringCase: false) == result)
     }
 
     @Test(arguments: [

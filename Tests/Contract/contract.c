@@ -112,14 +112,16 @@ static void words(void) {
     static const char *const both[] = {"Off", "On"};
     uint32_t chosen = 7;
     char error[BH_ERROR_SIZE] = "";
-    CHECK(bh_word_choose(NULL, both, 2, &chosen, error, sizeof error) == BH_EINVAL);
-    CHECK(bh_word_choose("On", NULL, 2, &chosen, error, sizeof error) == BH_EINVAL);
-    CHECK(bh_word_choose("On", both, 0, &chosen, error, sizeof error) == BH_EINVAL);
-    CHECK(bh_word_choose("On", both, 2, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose(NULL, both, 2, true, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", NULL, 2, true, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", both, 0, true, &chosen, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_word_choose("On", both, 2, true, NULL, error, sizeof error) == BH_EINVAL);
     CHECK(chosen == 7 && error[0] == '\0');
-    CHECK(bh_word_choose("no", both, 2, &chosen, error, sizeof error) == BH_ESYNTAX && chosen == 7);
+    CHECK(bh_word_choose("no", both, 2, true, &chosen, error, sizeof error) == BH_ESYNTAX && chosen == 7);
     CHECK(strcmp(error, "'no' is neither Off nor On") == 0);
-    CHECK(bh_word_choose("on", both, 2, &chosen, NULL, 0) == BH_OK && chosen == 1);
+    CHECK(bh_word_choose("on", both, 2, true, &chosen, NULL, 0) == BH_OK && chosen == 1);
+    CHECK(bh_word_choose("on", both, 2, false, &chosen, error, sizeof error) == BH_ESYNTAX);
+    CHECK(strcmp(error, "'on' is neither Off nor On") == 0);
 }
 
 static bool take_key(void *baton, const char *key, size_t length) {
@@ -551,8 +553,9 @@ static void status(void) {
     CHECK(bh_page_write(segment, &page, collect, NULL) == BH_OK);
     CHECK(json_length > 100 && json[0] == '<' && strstr(json, ">host3<") != NULL);
     json_length = 0;
-    CHECK(bh_page_write(NULL, &page, collect, NULL) == BH_OK && !bh_page_is_current(NULL, &page));
-    CHECK(!bh_page_is_current(segment, NULL) && strncmp(bh_page_policy(), "default-src 'none'", 18) == 0);
+    page.trouble = bh_page_trouble(NULL, &page);
+    CHECK(page.trouble[0] && bh_page_write(NULL, &page, collect, NULL) == BH_OK && strstr(json, page.trouble) != NULL);
+    CHECK(bh_page_trouble(segment, NULL)[0] && strncmp(bh_page_policy(), "default-src 'none'", 18) == 0);
     CHECK(bh_figures_write(NULL, true, NOW, collect, NULL) == BH_EINVAL);
     CHECK(bh_figures_write(segment, true, NOW, NULL, NULL) == BH_EINVAL);
     CHECK(bh_figures_write(segment, true, NOW, collect, segment) == BH_ESPACE);

@@ -272,7 +272,7 @@ def test_nothing_is_announced(stage):
     assert result.returncode == 1 and "nothing is announced" in result.stderr
 
 
-@pytest.mark.parametrize("value", ["xml", "", "jso", "%3Cb%3E", "x" * 300, "a%0d%0ab"])
+@pytest.mark.parametrize("value", ["xml", "", "JSON", "%3Cb%3E", "x" * 300, "a%0d%0ab"])
 def test_formats_that_there_are_not(stage, value):
     server = stage.httpd(CLUSTER + PAGE)
     server.knows()

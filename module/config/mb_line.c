@@ -37,7 +37,7 @@ const char *mb_line_number(cmd_parms *cmd, const char *text, bh_unit_t unit, int
 const char *mb_line_choose(cmd_parms *cmd, const char *text, const char *const *words, size_t count, int *chosen) {
     char error[BH_ERROR_SIZE];
     uint32_t found;
-    if (bh_word_choose(text, words, count, &found, error, sizeof error) != BH_OK)
+    if (bh_word_choose(text, words, count, true, &found, error, sizeof error) != BH_OK)
         return mb_line_complain(cmd, "%s", error);
     *chosen = (int)found;
     return NULL;

@@ -32,14 +32,16 @@ static int show(request_rec *r) {
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     ap_args_to_table(r, &arguments);
     const char *format = apr_table_get(arguments, "format");
-    if (format && bh_word_choose(format, formats, 2, &chosen, why, sizeof why) != BH_OK) return refuse_format(r, why);
+    if (format && bh_word_choose(format, formats, 2, false, &chosen, why, sizeof why) != BH_OK)
+        return refuse_format(r, why);
     bh_page_t page = {.now_ms = mb_now_ms(),
                       .wall_s = (int64_t)time(NULL),
                       .server = r->server->server_hostname ? r->server->server_hostname : "-",
                       .client = r->useragent_ip,
                       .has_directory = mb_main_server()->directory,
                       .json = chosen == 1};
-    if (!bh_page_is_current(mb_segment, &page)) r->status = HTTP_SERVICE_UNAVAILABLE;
+    page.trouble = bh_page_trouble(mb_segment, &page);
+    if (*page.trouble) r->status = HTTP_SERVICE_UNAVAILABLE;
     ap_set_content_type(r, page.json ? "application/json" : "text/html; charset=utf-8");
     (void)bh_page_write(mb_segment, &page, mb_status_put, r); /* an error is the client's leaving */
     return OK;

@@ -80,8 +80,7 @@ func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
 private func lowered(_ text: UnsafePointer<UInt8>) -> [UInt8] {
     var bytes: [UInt8] = []
     while text[bytes.count] != 0, bytes.count < 64 {
-        let byte = text[bytes.count]
-        bytes.append(byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte)
+        bytes.append(Ascii.lowered(text[bytes.count]))
     }
     return bytes
 }

@@ -44,7 +44,7 @@ public func writeStatusPage(
             segment, rows: bh_segment_rows(segment), now: about.now_ms, wall: about.wall_s, write, baton)
     }
     var page = HTMLPage()
-    writeHead(about, trouble: text(troubleText(segment, about)), to: &page)
+    writeHead(about, to: &page)
     guard page.drain(to: sink, last: true) else { return false }
     if let segment {
         guard writeSegmentHTML(segment, rows: bh_segment_rows(segment), now: about.now_ms, to: sink) else {
@@ -78,7 +78,7 @@ private func text(_ characters: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer
 }
 
 @inline(never)
-private func writeHead(_ about: bh_page_t, trouble: UnsafeRawBufferPointer, to page: inout HTMLPage) {
+private func writeHead(_ about: bh_page_t, to page: inout HTMLPage) {
     page.put(
         """
         <!DOCTYPE html>
@@ -92,6 +92,7 @@ private func writeHead(_ about: bh_page_t, trouble: UnsafeRawBufferPointer, to p
     page.put("</dd><dt>Your address</dt><dd>")
     page.put(escaping: text(about.client))
     page.put("</dd></dl>\n")
+    let trouble = text(about.trouble)
     guard !trouble.isEmpty else { return }
     page.put("<p>This table tells nothing of now: ")
     page.put(escaping: trouble)
@@ -104,7 +105,7 @@ private func writeJSONWithoutTable(_ about: bh_page_t, to sink: TextSink) -> Boo
     page.beginObject()
     page.field("version", BACKHAND_VERSION)
     page.field("now", about.wall_s)
-    page.field("trouble", bytes: text(troubleText(nil, about)))
+    page.field("trouble", bytes: text(about.trouble))
     page.key("servers")
     page.beginArray()
     page.endArray()

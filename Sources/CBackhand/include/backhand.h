@@ -26,8 +26,9 @@
  *      bh_silence_after, bh_sources_find; bh_visitor_t: tls_port, servers_tls, in the place of arguments
  *  13  bh_request_t, bh_decision_t: repeatable, in the place of once and with the opposite sign
  *  14  bh_word_choose, bh_key_read, bh_advice_tell, bh_rights_of_path, bh_control_bind, bh_file_replace, bh_pool_take,
- *      bh_page_write instead of bh_segment_json and _html; bh_moderator_config_t: queues, without differs and
- * check_pool
+ *      bh_page_write instead of bh_segment_json and _html; bh_moderator_config_t: queues, without
+ *      differs and check_pool
+ *  15  bh_word_choose: ignoring_case; bh_page_trouble instead of bh_page_is_current; bh_page_t: trouble
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -44,7 +45,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 14
+#define BH_BORDER_VERSION 15
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -128,9 +129,10 @@ bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t
 
 /* ---- Words ---- */
 
-/* Which of the words the text is, from 0 on; upper and lower case are the same. The error text names all words. */
+/* Which of the words the text is, from 0 on. ignoring_case: upper and lower case are the same. The error text names all
+ * words. */
 bh_status_t bh_word_choose(const char *_Nullable text, const char *_Nullable const *_Nullable words, size_t count,
-                           uint32_t *_Nullable chosen, char *_Nullable error, size_t error_size);
+                           bool ignoring_case, uint32_t *_Nullable chosen, char *_Nullable error, size_t error_size);
 
 /* ---- Keys ---- */
 
@@ -340,18 +342,19 @@ typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, si
 /* What the status page shows beside the table, and how. */
 typedef struct bh_page {
     uint64_t now_ms;
-    int64_t wall_s;               /* wall clock seconds now */
-    const char *_Nullable server; /* this server's name */
-    const char *_Nullable client; /* the client's address */
-    bool has_directory;           /* whether there is UnixSocketDir */
-    bool json;                    /* one JSON object; else HTML */
+    int64_t wall_s;                /* wall clock seconds now */
+    const char *_Nullable server;  /* this server's name */
+    const char *_Nullable client;  /* the client's address */
+    const char *_Nullable trouble; /* what bh_page_trouble said; NULL: nothing */
+    bool has_directory;            /* whether there is UnixSocketDir */
+    bool json;                     /* one JSON object; else HTML */
 } bh_page_t;
 
 /* The Content-Security-Policy that the HTML needs. */
 const char *_Nonnull bh_page_policy(void);
 
-/* Whether the table tells of now. No segment: it does not. */
-bool bh_page_is_current(const bh_segment_t *_Nullable segment, const bh_page_t *_Nullable page);
+/* Why the table tells nothing of now, by now_ms and has_directory; empty: it does. */
+const char *_Nonnull bh_page_trouble(const bh_segment_t *_Nullable segment, const bh_page_t *_Nullable page);
 
 /* Writes the table and the counters (docs/status.md); without a segment, why there is none. BH_ESPACE: the sink
  * returned false; it may have got text before. */

@@ -17,6 +17,7 @@ private func page(_ table: TestSegment?, most: Int = .max, _ change: (inout bh_p
             var about = bh_page_t()
             (about.now_ms, about.wall_s, about.server, about.client) = (10_000, 1_700_000_000, server, client)
             change(&about)
+            about.trouble = troubleText(table.map { UnsafePointer($0.segment) }, about)
             var room = Room(most: most)
             let complete = withUnsafeMutablePointer(to: &room) { room in
                 writeStatusPage(
