@@ -24,14 +24,28 @@ def end_quietly(kind, problem, trace):
     sys.exit(0)
 
 
+def nothing(*_):
+    """In the place of SIG_IGN, which a server that starts now would inherit."""
+
+
 def interrupted(*_):
     # Once is enough: a second signal must not keep the servers from being ended.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, nothing)
+    signal.signal(signal.SIGTERM, nothing)
     raise KeyboardInterrupt
 
 
+def interrupt_again(problem):
+    """Python ignores what is raised in some places, in a callback of a fork for one."""
+    if not issubclass(problem.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(problem)
+        return
+    signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+
 sys.excepthook = end_quietly
+sys.unraisablehook = interrupt_again
 signal.signal(signal.SIGINT, interrupted)
 signal.signal(signal.SIGTERM, interrupted)
 

@@ -33,11 +33,10 @@ def temporary():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(temporary, **how):
+def start(temporary, *options, **how):
     # As the Makefile does it.
-    return subprocess.Popen(
-        [sys.executable, "-E", "-S", str(DEMO)], env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how
-    )
+    command = [sys.executable, "-E", "-S", *options, str(DEMO)]
+    return subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}, text=True, **how)
 
 
 def leaves_nothing(temporary):
@@ -81,6 +80,23 @@ def test_interrupted(temporary, how, delay):
     out, err = demo.communicate(timeout=30)
     # Python itself may not have begun to read the program.
     assert (err, demo.returncode in (0, -how if delay < 1 else 0)) == ("", True), (out, err, demo.returncode)
+    leaves_nothing(temporary)
+
+
+IN_A_CALLBACK = """
+import os, runpy, signal, sys
+
+once = iter([signal.SIGTERM])
+os.register_at_fork(before=lambda: [os.kill(os.getpid(), each) for each in once])
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_interrupted_where_python_ignores_it(temporary):
+    """Python prints what a callback of a fork raises, and goes on."""
+    demo = start(temporary, "-c", IN_A_CALLBACK, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = demo.communicate(timeout=30)
+    assert (demo.returncode, err, out) == (0, "", "\n  Ended.\n")
     leaves_nothing(temporary)
 
 
