@@ -16,6 +16,7 @@ MEASURING = ("test_257_chains.py", "test_421_floods.py")
 LONGEST = (
     "test_580_child_ends.py",
     "test_402_why.py",
+    "test_314_silence.py",
     "test_311_gone_servers.py",
     "test_hosts.py",
     "test_401_news.py",

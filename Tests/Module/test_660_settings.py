@@ -19,7 +19,6 @@ def test_pools_on_and_off(stage, mpm):
         stage,
         backend,
         mpm=mpm,
-        workers=2,
         children=1,
         config="""
         BackhandConnectionPools Off
