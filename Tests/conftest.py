@@ -12,29 +12,28 @@ _stages = []
 # What measures times.
 MEASURING = ("test_257_chains.py", "test_421_floods.py")
 
-# Files that take more than half a minute, the longest first: one that begins last is waited for by everything else.
+# What begins last is waited for by everything else, so these files begin first: those whose tests share servers and
+# take more than 25 seconds together, and those with a test that takes 15 seconds or more.
 LONGEST = (
-    "test_580_child_ends.py",
-    "test_402_why.py",
-    "test_314_silence.py",
-    "test_311_gone_servers.py",
-    "test_hosts.py",
-    "test_401_news.py",
-    "test_networks.py",
-    "test_582_many_moderators.py",
-    "test_670_connections.py",
     "test_435_balance.py",
-    "test_800_install.py",
+    "test_shared_address.py",
+    "test_322_redirects.py",
+    "test_318_restarted_evidence.py",
     "test_121_newer_httpd.py",
-    "test_needs.py",
-    "test_317_classes.py",
-    "test_550_moderator_faults.py",
-    "test_900_demo.py",
-    "test_560_restarts_under_load.py",
-    "test_676_pool_faults.py",
+    "test_370_lifetimes.py",
+    "test_582_many_moderators.py",
+    "test_371_lifetimes_http2.py",
     "test_decision.py",
-    "test_422_first_key.py",
-    "test_590_no_fork.py",
+    "test_581_strangers_words.py",
+    "test_401_news.py",
+    "test_hosts.py",
+    "test_311_gone_servers.py",
+    "test_402_why.py",
+    "test_400_status.py",
+    "test_needs.py",
+    "test_314_silence.py",
+    "test_312_own_shortage.py",
+    "test_317_classes.py",
 )
 
 
@@ -45,14 +44,22 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("SIGTERM", 15))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name in ("Torture", "Balance", "Packages"):
             item.add_marker(pytest.mark.long)
         if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
+        if _shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+def _shares(item):
+    """Whether the test shares servers with others of its file: then one process runs all of them."""
+    return any(each[-1].scope == "module" for each in item._fixtureinfo.name2fixturedefs.values())
 
 
 def _stage(request):

@@ -86,7 +86,8 @@ import Testing
             ])
         #expect(Array(signed[96..<plain.count]) == Array(plain[96...]))
         #expect(Int(signed[6]) << 8 | Int(signed[7]) == signed.count)
-        #expect(Array(signed.suffix(36)) == [0, 3, 0, 32] + [UInt8](repeating: 0xee, count: 32))
+        let unsigned: [UInt8] = [0, 3, 0, 32] + Array(repeating: 0xee, count: 32)
+        #expect(Array(signed.suffix(36)) == unsigned)
         signed.withUnsafeBytes { bytes in
             let parts = SignedParts(bytes)
             #expect(parts?.content.count == signed.count - 32)

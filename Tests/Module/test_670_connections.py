@@ -266,7 +266,7 @@ def test_a_server_with_scarce_workers_closes(stage, mpm):
     def says(source):
         return (server.get("/", source=source, headers={"Connection": "keep-alive"}).header("Connection") or "").lower()
 
-    assert says("127.0.9.7") != "close"
+    wait_for(lambda: says("127.0.9.7") != "close", 5, "its workers to be ready")
     # Of prefork's workers more may come; all of these have a request.
     begun = [threading.Thread(target=lambda: server.get("/cgi-bin/slow")) for _ in range(15 if mpm == "prefork" else 7)]
     for thread in begun:

@@ -17,7 +17,8 @@ struct ByRandomTests {
     @Test func eachOrderOfThreeIsEquallyLikely() throws {
         var orders = Array(repeating: 0, count: 27)
         try FakeTable(count: 3).decideOften(["byRandom"], seeds: Self.seeds) {
-            orders[Int($0[0].id * 9 + $0[1].id * 3 + $0[2].id)] += 1
+            let (first, second, third) = (Int($0[0].id), Int($0[1].id), Int($0[2].id))
+            orders[9 * first + 3 * second + third] += 1
         }
         let seen = orders.filter { $0 > 0 }
         #expect(seen.count == 6)

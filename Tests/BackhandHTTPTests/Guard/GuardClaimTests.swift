@@ -43,18 +43,19 @@ struct GuardClaimTests {
         #expect(written { writeClaim(claim, into: &$0) } == before + signature, "a claim has one text")
     }
 
-    @Test(arguments: [
-        "10.0.0.1", "10.0.0.1; t=", "10.0.0.1; t=1", "10.0.0.1; t=1; s=", "10.0.0.1; t=; s=" + signature,
-        "10.0.0.1;t=1; s=" + signature,
-        "10.0.0.1; t=-1; s=" + signature, "10.0.0.1; t=1 ; s=" + signature, "10.0.0.1; s=" + signature + "; t=1",
-        "10.0.0.1; T=1; s=" + signature, "10.0.0.1; t=1; s=" + signature.uppercased(),
-        "10.0.0.1; t=1; s=" + signature + "0",
-        "10.0.0.1; t=1; s=" + signature + " ", "10.0.0.1; t=1; s=" + signature.dropLast(),
-        "10.0.0.1; t=1; s=" + signature.dropLast() + "g",
-        "10.0.0.1; t=1; s=/" + signature.dropFirst(), "10.0.0.1; t=1; s=:" + signature.dropFirst(),
-        // 19 digits may not fit.
-        "10.0.0.1; t=9999999999999999999; s=" + signature, "10.0.0.1; t=0000000000000000001; s=" + signature,
-    ])
+    @Test(
+        arguments: [
+            "10.0.0.1", "10.0.0.1; t=", "10.0.0.1; t=1", "10.0.0.1; t=1; s=", "10.0.0.1; t=; s=\(signature)",
+            "10.0.0.1;t=1; s=\(signature)",
+            "10.0.0.1; t=-1; s=\(signature)", "10.0.0.1; t=1 ; s=\(signature)", "10.0.0.1; s=\(signature); t=1",
+            "10.0.0.1; T=1; s=\(signature)", "10.0.0.1; t=1; s=\(signature.uppercased())",
+            "10.0.0.1; t=1; s=\(signature)0",
+            "10.0.0.1; t=1; s=\(signature) ", "10.0.0.1; t=1; s=\(signature.dropLast())",
+            "10.0.0.1; t=1; s=\(signature.dropLast())g",
+            "10.0.0.1; t=1; s=/\(signature.dropFirst())", "10.0.0.1; t=1; s=:\(signature.dropFirst())",
+            // 19 digits may not fit.
+            "10.0.0.1; t=9999999999999999999; s=\(signature)", "10.0.0.1; t=0000000000000000001; s=\(signature)",
+        ] as [String])
     func notSigned(value: String) {
         let value = TextOfC(value)
         #expect(!readClaim(value.start).is_signed)

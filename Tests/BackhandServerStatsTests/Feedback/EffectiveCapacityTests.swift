@@ -134,7 +134,7 @@ struct EffectiveCapacityTests {
     }
 
     /// Three requests that compute use 2.5 of the four cores; neighbours none, one, and what is left.
-    @Test(arguments: [(1000 - 625, 1600), (1000 - 875, 1200), (0, 1000)])
+    @Test(arguments: [(375, 1600), (125, 1200), (0, 1000)] as [(Int32, UInt32)])
     func `neighbours take capacity`(idle: Int32, expected: UInt32) {
         #expect(
             effectiveCapacity(
