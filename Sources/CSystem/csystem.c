@@ -451,6 +451,7 @@ ssize_t csystem_rights_receive(int from, void *bytes, size_t count, int *fd) {
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS
         && header->cmsg_len == CMSG_LEN(sizeof *fd))
         memcpy(fd, CMSG_DATA(header), sizeof *fd);
+    else if (got >= 0 && message.msg_flags & MSG_CTRUNC) *fd = CSYSTEM_FD_LOST;
     return got;
 }
 

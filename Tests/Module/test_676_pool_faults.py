@@ -2,6 +2,7 @@
 """The pool of all children, when a child puts in what does not belong there, when answers are not read to their end,
 and when processes are killed."""
 
+import contextlib
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 
 import pytest
-from harness import modules, sockets
+from harness import modules, processes, sockets
 from harness.announce import FREE, WORKER
 from harness.backend import Reply
 from harness.front import announcement_of, front_of, row
@@ -387,6 +388,23 @@ def test_a_connection_that_the_server_has_closed(stage, how):
     assert front.get("/").status == 200 and backend.connections == 2
     wait_for(lambda: kept(front, backend) == 1, 4, "one is kept", show=lambda: kept(front, backend))
     assert front.status().counters["not_connections"] == 0
+
+
+def test_a_child_without_room_for_a_descriptor(stage):
+    """The kernel drops what it cannot give to the child: the connection is closed, and was one."""
+    backend = stage.backend("127.0.9.2")
+    # Without the section httpd itself answers 403: it cannot look for /.htaccess.
+    front = front_to(stage, backend, workers=1, children=1, config="<Directory />\nAllowOverride None\n</Directory>\n")
+    front.log.allow("AH00952|AH01114|AH02179|BH0411")
+    with front.client() as client:
+        assert client.request("/").status == 200 and kept(front, backend) == 1
+        (child,) = front.children()
+        before = processes.leave_descriptors(child, 0)
+        assert client.request("/").status == 503
+        with contextlib.suppress(OSError):
+            processes.limit_descriptors(child, before)
+    wait_for(lambda: backend.open == 0, 3, "it is closed")
+    assert kept(front, backend) == 0 and front.status().counters["not_connections"] == 0
 
 
 def test_programs_of_children_have_no_descriptor(stage):

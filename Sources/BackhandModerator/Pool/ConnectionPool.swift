@@ -84,7 +84,7 @@ public struct ConnectionPool {
         return withUnsafeBytes(of: &copy) { sendDescriptor(one.fd, with: $0, into: inlet) }
     }
 
-    /// nil: the queue is empty.
+    /// nil: the queue is empty, or this process has no room for a descriptor: the connection that was next is closed.
     @inline(never)
     func receive(_ queue: UInt32) -> Received? {
         var one = bh_waiting_t()
@@ -92,11 +92,13 @@ public struct ConnectionPool {
         guard let (count, fd) = withUnsafeMutableBytes(of: &one, { receiveDescriptor(from: outlet, into: $0) }) else {
             return nil
         }
-        if fd >= 0, count == MemoryLayout<bh_waiting_t>.size, one.mark == Self.mark, one.id < UInt32(BH_ROWS),
+        if fd != -1, count == MemoryLayout<bh_waiting_t>.size, one.mark == Self.mark, one.id < UInt32(BH_ROWS),
             one.id % UInt32(BH_POOLS) == queue
         {
             one.fd = fd
-            return .connection(one)
+            if fd >= 0 { return .connection(one) }
+            drop(one)
+            return nil
         }
         closeDescriptor(fd)
         bh_counter_add(segment, BH_COUNT_NOT_CONNECTIONS.rawValue)

@@ -160,8 +160,9 @@ void csystem_netlink_read(int fd, csystem_netlink_news_t *_Nonnull news);
 /* Sends the bytes with a copy of the descriptor, without waiting (SCM_RIGHTS, whose macros walk through casts); -1 with
  * errno. */
 int csystem_rights_send(int to, const void *_Nonnull bytes, size_t count, int fd);
-/* Receives what was sent so, and at most one descriptor (-1: none came along); returns how many bytes; -1 with errno.
- */
+/* Receives what was sent so, and at most one descriptor (-1: none came along, CSYSTEM_FD_LOST: the kernel has dropped
+ * it, because this process may have no more); returns how many bytes; -1 with errno. */
+#define CSYSTEM_FD_LOST (-2)
 ssize_t csystem_rights_receive(int from, void *_Nonnull bytes, size_t count, int *_Nonnull fd);
 
 /* A pair of sockets in which descriptors wait: those that are put in at one end can be taken at the other, by any
@@ -170,8 +171,8 @@ int csystem_store_open(int *_Nonnull in, int *_Nonnull out);
 /* Puts a copy of the descriptor in, with so many words, at most CSYSTEM_STORE_WORDS. */
 #define CSYSTEM_STORE_WORDS 32
 int csystem_store_put(int in, int fd, const uint32_t *_Nonnull words, int count);
-/* Takes the one that waits longest: its descriptor, -1 if the message had none. Returns how many words came with it; -1
- * with EAGAIN if the store is empty. */
+/* Takes the one that waits longest: its descriptor, negative if the message had none. Returns how many words came with
+ * it; -1 with EAGAIN if the store is empty. */
 int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
 /* AF_UNIX stream sockets, likewise. */
