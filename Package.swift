@@ -66,12 +66,12 @@ let hosted: [Target] = [
     core("BackhandTestbed", ["BackhandCandidacy", "BackhandServerStats", "CBackhand", "CSystem"]),
     tests(of: "BackhandText"),
     tests(of: "BackhandServerStats", ["BackhandTestbed", "BackhandText"]),
-    tests(of: "BackhandSystem", ["BackhandTestbed"]),
+    tests(of: "BackhandSystem", ["BackhandTestbed", "BackhandText"]),
     tests(of: "BackhandWire"),
     tests(of: "BackhandHTTP", ["BackhandServerStats"]),
     tests(of: "BackhandCandidacy", ["BackhandServerStats", "BackhandTestbed", "BackhandText"]),
-    tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandTestbed", "BackhandWire"]),
-    tests(of: "BackhandBridge"),
+    tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandTestbed", "BackhandText", "BackhandWire"]),
+    tests(of: "BackhandBridge", ["BackhandText"]),
     tests(of: "BackhandSimulator"),
 ]
 

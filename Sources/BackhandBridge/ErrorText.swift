@@ -11,21 +11,18 @@ func complaining(
         try body()
         return BH_OK
     } catch {
-        write(error.text, to: buffer, size)
+        write(error.message, to: buffer, size)
         return BH_ESYNTAX
     }
 }
 
 /// Copies a text and its NUL into a buffer of C; cuts it to fit. NULL and size 0 are ignored.
-func write(_ text: String, to buffer: UnsafeMutablePointer<CChar>?, _ size: Int) {
+func write(_ text: Message, to buffer: UnsafeMutablePointer<CChar>?, _ size: Int) {
     guard let buffer, size > 0 else { return }
     var length = 0
-    var text = text
-    text.withUTF8 { bytes in
-        for byte in bytes where length < size - 1 {
-            buffer[length] = CChar(bitPattern: byte)
-            length += 1
-        }
+    for byte in text.bytes where length < size - 1 {
+        buffer[length] = CChar(bitPattern: byte)
+        length += 1
     }
     buffer[length] = 0
 }

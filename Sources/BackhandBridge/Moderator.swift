@@ -4,6 +4,7 @@
 
 public import CBackhand
 internal import BackhandModerator
+internal import BackhandText
 
 @c @implementation
 public func bh_moderator_address(
@@ -31,7 +32,7 @@ public func bh_sockets_open(
         sockets.pointee = OpaquePointer(Unmanaged.passRetained(held).toOpaque())
         return BH_OK
     } catch {
-        write(error.text, to: errorText, errorSize)
+        write(error.message, to: errorText, errorSize)
         return error.status
     }
 }
@@ -66,7 +67,7 @@ public func bh_moderator_new(
         moderator.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
         return BH_OK
     } catch {
-        write(error.text, to: errorText, errorSize)
+        write(error.message, to: errorText, errorSize)
         return error.status
     }
 }

@@ -5,10 +5,17 @@
 /// Names the value. The caller adds the directive's name.
 public struct ConfigurationError: Error {
     /// What is wrong with the value, without the directive's name.
-    public let text: String
+    public let message: Message
 
     /// An error with this text.
-    public init(_ text: String) {
-        self.text = text
+    public init(_ message: Message) {
+        self.message = message
     }
 }
+
+#if !hasFeature(Embedded)
+extension ConfigurationError {
+    /// The message for tools and tests.
+    public var text: String { message.text }
+}
+#endif

@@ -22,11 +22,8 @@ public struct KeyText {
     /// Hands each key over, or says what is wrong with the text. take: false if nothing can be signed with it.
     public func read(_ take: (Word) -> Bool) throws(ConfigurationError) {
         var (number, keys) = (0, 0)
-        var rest: Word? = text
-        while let lines = rest {
+        for line in text.pieces(at: Ascii.newline) {
             number += 1
-            let (line, more) = lines.split(at: Ascii.newline)
-            rest = more
             let key = line.trimmed
             if key.bytes.isEmpty || key.bytes[0] == UInt8(ascii: "#") { continue }
             guard Self.isKey(key) else {

@@ -1,12 +1,19 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-/// A text, put together from its pieces: interpolation and String's operators make ten times as much code of it.
-public struct Message {
+/// A text, put together from its pieces: its bytes, because the module is linked without String, whose operators and
+/// interpolation make ten times as much code of it.
+public struct Message: Sendable {
     /// What it has so far.
     public private(set) var bytes: [UInt8] = []
 
     /// A message that begins so.
     public init(_ text: StaticString = "") { add(text) }
+
+    /// A message that begins with the bytes of the word.
+    public init(_ word: Word) { add(word.bytes) }
+
+    /// A message that begins with these bytes.
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// A fixed text.
     @inline(never)
@@ -20,12 +27,9 @@ public struct Message {
         for byte in text { bytes.append(byte) }
     }
 
-    /// The UTF-8 bytes of the text.
+    /// Another message.
     @inline(never)
-    public mutating func add(text: String) {
-        var text = text
-        text.withUTF8 { add($0) }
-    }
+    public mutating func add(_ other: Message) { other.bytes.withUnsafeBufferPointer { add($0) } }
 
     /// One byte as it is.
     public mutating func add(byte: UInt8) { bytes.append(byte) }
@@ -58,12 +62,16 @@ public struct Message {
         bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
-    /// The text; bytes that are not UTF-8 are replaced.
-    public var text: String { String(decoding: bytes, as: UTF8.self) }
-
     /// The text as an error.
-    public var error: ConfigurationError { ConfigurationError(text) }
+    public var error: ConfigurationError { ConfigurationError(self) }
 }
+
+#if !hasFeature(Embedded)
+extension Message {
+    /// The text for tools and tests; bytes that are not UTF-8 are replaced.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+#endif
 
 extension ConfigurationError {
     /// The word in quotes, the reason, and the part of the word that is wrong, in quotes too.

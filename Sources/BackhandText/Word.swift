@@ -28,6 +28,9 @@ public struct Word {
         return (Word(bytes[..<index]), Word(bytes[(index + 1)...]))
     }
 
+    /// What stands before, between and after the separators.
+    public func pieces(at separator: UInt8) -> Pieces { Pieces(rest: self, separator: separator) }
+
     /// Whether the byte is in it.
     public func contains(_ byte: UInt8) -> Bool {
         bytes.contains(byte)
@@ -44,6 +47,11 @@ public struct Word {
             }
     }
 
+    /// The same with a fixed text.
+    public func equals(_ other: StaticString, ignoringCase: Bool = false) -> Bool {
+        equals(Word(other.bytes), ignoringCase: ignoringCase)
+    }
+
     /// Whether it looks like a host's name rather than an address gone wrong.
     public var hasLetters: Bool {
         bytes.contains { ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") }
@@ -56,5 +64,18 @@ public struct Word {
             guard digits.take(byte) else { return nil }
         }
         return digits.count > 0 && range.contains(digits.value) ? digits.value : nil
+    }
+}
+
+/// The parts of a word, one after the other.
+public struct Pieces: Sequence, IteratorProtocol {
+    fileprivate var rest: Word?
+    fileprivate let separator: UInt8
+
+    /// The next part; nil after the last one.
+    public mutating func next() -> Word? {
+        guard let (piece, more) = rest?.split(at: separator) else { return nil }
+        rest = more
+        return piece
     }
 }

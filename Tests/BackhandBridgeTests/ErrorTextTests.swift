@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import CBackhand
+import BackhandText
 import Testing
 
 @testable import BackhandBridge
@@ -11,15 +12,15 @@ import Testing
     @Test(arguments: [("why", 8, "why"), ("why", 4, "why"), ("why", 3, "wh"), ("why", 1, ""), ("", 1, "")])
     func cutsToFit(text: String, size: Int, found: String) {
         var buffer = [CChar](repeating: 0x7e, count: 8)
-        write(text, to: &buffer, size)
+        write(Message(Array(text.utf8)), to: &buffer, size)
         #expect(String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) == found)
         #expect(buffer[size...].allSatisfy { $0 == 0x7e })
     }
 
     @Test func toleratesNoBuffer() {
-        write("why", to: nil, 8)
+        write(Message("why"), to: nil, 8)
         var byte = CChar(0x7e)
-        write("why", to: &byte, 0)
+        write(Message("why"), to: &byte, 0)
         #expect(byte == 0x7e)
     }
 }

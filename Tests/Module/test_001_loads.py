@@ -27,6 +27,13 @@ def test_size(tmp_path):
     assert 10_000 < stripped.stat().st_size < LARGEST
 
 
+def test_no_string_of_swift():
+    """String's indices, breadcrumbs and repair of UTF-8 are 16 kB: the core's texts are bytes (Message, Word, Path)."""
+    names = run("nm", str(MODULE)).split()
+    assert any("BackhandText7Message" in name for name in names)
+    assert [name for name in names if "_StringGuts" in name or "9Substring" in name] == []
+
+
 def test_exported_symbols():
     lines = run("nm", "-D", "--defined-only", str(MODULE)).splitlines()
     assert {line.split()[-1].split("@")[0] for line in lines} == EXPORTED

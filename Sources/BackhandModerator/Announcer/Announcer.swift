@@ -119,7 +119,7 @@ final class Announcer {
             guard let count = failures.note(now: now) else { return }
             log(
                 BH_LOG_WARNING, LogNumber.sendFailed, "cannot announce to {}: {} ({} since the last line)",
-                .place(bh_address_t(ipv4: route.destination), route.port), .text(error.text), .number(count))
+                .place(bh_address_t(ipv4: route.destination), route.port), .text(error.message), .number(count))
         }
     }
 

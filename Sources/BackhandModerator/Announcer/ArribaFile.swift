@@ -5,7 +5,7 @@ internal import BackhandText
 
 /// The file in UnixSocketDir that keeps a machine's arriba, so that it is measured once and not at each start.
 struct ArribaFile {
-    private let path: Path
+    let path: Path
 
     /// Ten digits, a newline, and one byte more to see that the file is longer.
     private static var limit: Int { 12 }
@@ -13,8 +13,6 @@ struct ArribaFile {
     init(directory: Path) {
         path = directory.appending("mod_backhand-Arriba")
     }
-
-    var name: String { path.text }
 
     /// What is kept; nil if the file is missing or holds anything but a number that can be an arriba.
     func read() -> Int32? {

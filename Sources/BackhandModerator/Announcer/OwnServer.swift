@@ -58,7 +58,7 @@ final class OwnServer {
 
     /// The speed of this machine: as it was kept, else measured and kept.
     func prepareArriba() -> Int32 {
-        let file = config.directory.map { ArribaFile(directory: Path($0)) }
+        let file = config.directory.map { ArribaFile(directory: Path(cString: $0)) }
         if let kept = file?.read() {
             arriba = kept
         } else {
@@ -77,8 +77,8 @@ final class OwnServer {
         } catch {
             log(
                 BH_LOG_WARNING, LogNumber.arribaNotKept,
-                "cannot write {}: {}; the speed of this machine is measured at each start", .text(file.name),
-                .text(error.text))
+                "cannot write {}: {}; the speed of this machine is measured at each start", .text(file.path.message),
+                .text(error.message))
         }
     }
 }

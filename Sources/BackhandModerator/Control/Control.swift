@@ -39,7 +39,7 @@ final class Control {
             try server.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
         } catch {
             guard failure.isDue(now: now) else { return }
-            log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: {}", .text(error.text))
+            log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: {}", .text(error.message))
         }
     }
 
@@ -81,7 +81,7 @@ final class Control {
                 BackhandServerStats.order(state, in: segment, id)
             }
             let target =
-                order.server.map { LinePart.text(String(form: "{}, here", .place($0.address, $0.port))) }
+                order.server.map { LinePart.text(Message(form: "{}, here", .place($0.address, $0.port))) }
                 ?? .word("this httpd")
             log(
                 BH_LOG_NOTICE, LogNumber.ordered, "{} was ordered by the control socket for {}",

@@ -235,7 +235,7 @@ final class Gatekeeper {
         guard let line = dropLine(counter), let count = drops.note(counter, now: now) else { return }
         log(
             BH_LOG_WARNING, line.number, "a datagram from {} was dropped: {} ({} since the last line)",
-            .text(sender.text), .word(line.why), .number(count))
+            .address(sender), .word(line.why), .number(count))
     }
 
     /// The sender is in the table now.

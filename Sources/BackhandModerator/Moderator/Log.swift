@@ -15,11 +15,10 @@ struct Log {
         self.baton = baton
     }
 
-    func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: String) {
+    func callAsFunction(_ level: bh_level_t, _ number: Int32, _ text: Message) {
         guard let call else { return }
-        var line = Message()
-        line.add(text: text)
-        line.add("\0")
+        var line = text
+        line.add(byte: 0)
         line.bytes.withUnsafeBytes { bytes in
             // Never empty: the NUL is always there.
             call(baton, Int32(level.rawValue), number, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
@@ -29,6 +28,6 @@ struct Log {
     /// Writes a line made of a form.
     @inline(never)
     func callAsFunction(_ level: bh_level_t, _ number: Int32, _ form: StaticString, _ parts: LinePart...) {
-        self(level, number, String(form: form, parts))
+        self(level, number, Message(form: form, parts))
     }
 }

@@ -2,6 +2,7 @@
 
 public import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 /// The one helper process of an httpd: announces, listens, owns the table and answers the control socket.
 ///
@@ -52,7 +53,7 @@ public final class Moderator {
     public static func open(
         _ config: bh_moderator_config_t, _ held: HeldSockets? = nil
     ) throws(ModeratorError) -> Moderator {
-        guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, "there is no segment") }
+        guard let segment = config.segment else { throw ModeratorError(BH_EINVAL, Message("there is no segment")) }
         let control: ControlServer
         do throws(SystemError) {
             control = try ControlServer(fd: config.control_fd)

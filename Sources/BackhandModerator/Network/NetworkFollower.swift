@@ -2,6 +2,7 @@
 
 internal import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 extension LogNumber {
     static let networkDown: Int32 = 335
@@ -68,7 +69,7 @@ final class NetworkFollower {
         } catch {
             log(
                 BH_LOG_INFO, LogNumber.noNews,
-                "the system does not tell of changes of the network ({}): looking every second", .text(error.text))
+                "the system does not tell of changes of the network ({}): looking every second", .text(error.message))
         }
         return follow(now: now)
     }
@@ -158,11 +159,11 @@ final class NetworkFollower {
                 BH_LOG_NOTICE, LogNumber.networkBack, "MulticastStats {} works again: announcing {}", target(line),
                 own(line))
         case .down(let obstacle, let times):
-            let count = times > 1 ? String(form: " ({} times since the last line)", .number(UInt64(times))) : ""
+            let count = times > 1 ? Message(form: " ({} times since the last line)", .number(UInt64(times))) : Message()
             log(
                 BH_LOG_WARNING, LogNumber.networkDown,
                 "MulticastStats {} does not work: {}; tried again every second{}", target(line),
-                .text(obstacle.text), .text(count))
+                .text(obstacle.message), .text(count))
         }
     }
 

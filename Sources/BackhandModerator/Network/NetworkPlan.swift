@@ -2,6 +2,7 @@
 
 public import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 /// What a plan needs to know of this machine's network: a parameter, so that tests can make one up.
 struct LocalNetwork {
@@ -98,13 +99,14 @@ struct NetworkPlan: Equatable {
             guard destination.group.ipv4 != nil, destination.port != 0 else {
                 throw ModeratorError(
                     BH_EINVAL,
-                    String(
+                    Message(
                         form: "MulticastStats {}: only IPv4 destinations can be announced to",
                         .address(destination.group)))
             }
             guard destination.portOr(port) != 0 else {
                 throw ModeratorError(
-                    BH_EINVAL, String(form: "MulticastStats {}: our own port is not known", .address(destination.group))
+                    BH_EINVAL,
+                    Message(form: "MulticastStats {}: our own port is not known", .address(destination.group))
                 )
             }
         }

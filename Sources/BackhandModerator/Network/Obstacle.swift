@@ -2,6 +2,7 @@
 
 internal import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
 
 /// Why a line of MulticastStats does not work now. All of it may pass, so all of it is tried again.
 enum Obstacle: Equatable {
@@ -17,22 +18,22 @@ enum Obstacle: Equatable {
     case sending(SystemError)
 
     /// In words for the administrator.
-    var text: String {
+    var message: Message {
         switch self {
-        case .noRoute(let error): String(form: "no address of this machine leads there: {}", .text(error.text))
+        case .noRoute(let error): Message(form: "no address of this machine leads there: {}", .text(error.message))
         case .notHere(let address, let error):
-            String(
+            Message(
                 form: "our own address {} is not one of this machine: {}", .address(bh_address_t(ipv4: address)),
-                .text(error.text))
+                .text(error.message))
         case .taken(let address, let port):
-            String(form: "UDP {} is taken by another program", .place(bh_address_t(ipv4: address), port))
+            Message(form: "UDP {} is taken by another program", .place(bh_address_t(ipv4: address), port))
         case .listening(let address, let port, let error):
-            String(form: "cannot listen at {}: {}", .place(bh_address_t(ipv4: address), port), .text(error.text))
+            Message(form: "cannot listen at {}: {}", .place(bh_address_t(ipv4: address), port), .text(error.message))
         case .joining(let address, let error):
-            String(
+            Message(
                 form: "cannot join the group on the interface of {}: {}", .address(bh_address_t(ipv4: address)),
-                .text(error.text))
-        case .sending(let error): String(form: "cannot send: {}", .text(error.text))
+                .text(error.message))
+        case .sending(let error): Message(form: "cannot send: {}", .text(error.message))
         }
     }
 }

@@ -57,7 +57,8 @@ final class NewsWriter {
         let place = seen.standing == .absent ? change.before : seen
         let name = LinePart.place(place.address, place.port)
         let often = LinePart.text(
-            change.untold > 0 ? String(form: " ({} changes since its last line)", .number(UInt64(change.untold))) : "")
+            change.untold > 0
+                ? Message(form: " ({} changes since its last line)", .number(UInt64(change.untold))) : Message())
         switch seen.standing {
         case .absent:
             log(BH_LOG_NOTICE, LogNumber.forgotten, "server {} is forgotten: it was silent for too long{}", name, often)
@@ -96,7 +97,7 @@ final class NewsWriter {
         log(
             BH_LOG_NOTICE, LogNumber.alone, "no other server was heard in {} s; announcing {}",
             .number(Self.patience / 1000),
-            targets.bytes.isEmpty ? .word("nowhere") : .text(targets.text))
+            targets.bytes.isEmpty ? .word("nowhere") : .text(targets))
     }
 
     private func see(_ id: UInt32, now: UInt64) -> SeenServer {
@@ -143,7 +144,7 @@ private func was(_ standing: Standing) -> StaticString {
 }
 
 /// "4 silent, 2 joined".
-private func summary(_ rest: InlineArray<7, UInt32>) -> String {
+private func summary(_ rest: InlineArray<7, UInt32>) -> Message {
     var text = Message()
     let words: InlineArray<7, StaticString> = [
         " forgotten", " back", " silent", " shutdown", " refusing", " failing", " joined",
@@ -153,5 +154,5 @@ private func summary(_ rest: InlineArray<7, UInt32>) -> String {
         text.add(UInt64(rest[index]))
         text.add(words[index])
     }
-    return text.text
+    return text
 }

@@ -11,7 +11,7 @@ internal import BackhandText
 /// - Parameter group: UInt32.max: as it is made.
 /// - Returns: 0, or an errno of seven bits, with BH_CONTROL_GROUP if it is about the group.
 public func bindControlSocket(_ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32) -> Int32 {
-    let path = Path(path)
+    let path = Path(cString: path)
     guard !isAnswered(path) else { return SystemError.addressInUse.code }
     // Left by an httpd that was killed: no process answered.
     remove(path)
@@ -45,7 +45,7 @@ private func isAnswered(_ path: Path) -> Bool {
 /// Puts a file in the place of another. Returns 0 or an errno.
 public func replaceFile(_ path: UnsafePointer<CChar>, _ text: UnsafePointer<CChar>) -> Int32 {
     do throws(SystemError) {
-        try replaceFile(Array(Word(text).bytes), at: Path(path), mode: 0o644)
+        try replaceFile(Array(Word(text).bytes), at: Path(cString: path), mode: 0o644)
         return 0
     } catch {
         return error.code

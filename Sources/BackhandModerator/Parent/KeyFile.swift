@@ -17,17 +17,17 @@ public func readKeys(
     do throws(ConfigurationError) {
         try file.read { text throws(ConfigurationError) in try KeyText(text).read(take) }
     } catch {
-        throw named(path, "", error.text)
+        throw named(path, "", error.message)
     }
 }
 
 private func unreadable(given: Word, path: UnsafePointer<CChar>, _ why: SystemError) -> ConfigurationError {
     guard why != .denied, mayBeKey(given: given, path: Word(path), folderExists: exists) else {
-        return named(path, "it cannot be read: ", why.text)
+        return named(path, "it cannot be read: ", why.message)
     }
     var message = Message(
         "what is given may be a key, so that it is not repeated here: as the name of a file it cannot be read: ")
-    message.add(text: why.text)
+    message.add(why.message)
     message.add("; put the key into a file of mode 600, and name that")
     return message.error
 }
@@ -36,14 +36,14 @@ private func unreadable(given: Word, path: UnsafePointer<CChar>, _ why: SystemEr
 private let mostOfPath = 320
 
 @inline(never)
-private func named(_ path: UnsafePointer<CChar>, _ begin: StaticString, _ why: String) -> ConfigurationError {
+private func named(_ path: UnsafePointer<CChar>, _ begin: StaticString, _ why: Message) -> ConfigurationError {
     // Of a path that is too long for the error's room, the reason is worth more.
     let bytes = Word(path).bytes
     var message = Message("'")
     message.add(UnsafeBufferPointer(rebasing: bytes.prefix(mostOfPath)))
     message.add(bytes.count > mostOfPath ? "...': " : "': ")
     message.add(begin)
-    message.add(text: why)
+    message.add(why)
     return message.error
 }
 

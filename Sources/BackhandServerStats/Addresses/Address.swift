@@ -86,6 +86,7 @@ public func formatAddress(_ address: bh_address_t, into text: UnsafeMutableBuffe
     return written == nil ? 0 : strlen(start)
 }
 
+#if !hasFeature(Embedded)
 extension bh_address {
     /// As people write it: "10.0.0.4" or "2001:db8::4".
     public var text: String {
@@ -94,6 +95,7 @@ extension bh_address {
         return text.text
     }
 }
+#endif
 
 extension Message {
     /// As people write it: "10.0.0.4" or "2001:db8::4".

@@ -12,8 +12,6 @@ struct HTMLPage {
     /// Text of ours, which may have tags.
     mutating func put(_ text: StaticString) { page.text.add(text) }
 
-    mutating func put(text: String) { page.text.add(text: text) }
-
     mutating func put(_ value: UInt64) { page.text.add(value) }
 
     @inline(never)

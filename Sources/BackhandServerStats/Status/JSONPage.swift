@@ -61,13 +61,8 @@ struct JSONPage {
         needsComma = true
     }
 
-    mutating func field(_ name: StaticString, _ value: String) {
-        key(name)
-        page.text.add(byte: quote)
-        var value = value
-        value.withUTF8 { for byte in $0 { append(escaped: byte) } }
-        page.text.add(byte: quote)
-        needsComma = true
+    mutating func field(_ name: StaticString, _ value: Word) {
+        field(name, bytes: UnsafeRawBufferPointer(value.bytes))
     }
 
     /// A word of ours, which needs no escapes.

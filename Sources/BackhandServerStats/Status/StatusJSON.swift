@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 public import CBackhand
 
 // The table as JSON; docs/status.md describes each field. Rows are written one after the other through a page of fixed
@@ -19,7 +20,7 @@ public func writeSegmentJSON(
     let segment = UnsafeMutablePointer(mutating: segment)
     var page = JSONPage()
     page.beginObject()
-    page.field("version", BACKHAND_VERSION)
+    page.field("version", Word(bh_version()))
     page.field("now", wall)
     writeTrouble(segment, now: now, to: &page)
     writeSelf(segment, rows: rows, now: now, to: &page)

@@ -88,7 +88,7 @@ private func writeHead(_ about: bh_page_t, to page: inout HTMLPage) {
     page.put("</style></head>\n<body>\n<h1>Backhand status</h1>\n<dl><dt>Server</dt><dd>")
     page.put(escaping: text(about.server))
     page.put("</dd><dt>Version</dt><dd>mod_backhand ")
-    page.put(text: BACKHAND_VERSION)
+    page.put(escaping: text(bh_version()))
     page.put("</dd><dt>Your address</dt><dd>")
     page.put(escaping: text(about.client))
     page.put("</dd></dl>\n")
@@ -103,7 +103,7 @@ private func writeHead(_ about: bh_page_t, to page: inout HTMLPage) {
 private func writeJSONWithoutTable(_ about: bh_page_t, to sink: TextSink) -> Bool {
     var page = JSONPage()
     page.beginObject()
-    page.field("version", BACKHAND_VERSION)
+    page.field("version", Word(bh_version()))
     page.field("now", about.wall_s)
     page.field("trouble", bytes: text(about.trouble))
     page.key("servers")

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 internal import CSystem
 
 /// The control group that this process was in when it began, and how much CPU it lets its processes use.
@@ -22,10 +23,10 @@ struct ControlGroup {
     }
 
     /// False if the version has no group for the CPU.
-    private mutating func open(_ process: Int32, version: Int, at mount: String) -> Bool {
-        guard var path = read(process, "self/cgroup", { parseGroupPath($0, version: version) }) else { return false }
+    private mutating func open(_ process: Int32, version: Int, at mount: StaticString) -> Bool {
+        guard let path = read(process, "self/cgroup", { parseGroupPath($0, version: version) }) else { return false }
         // The root of version 2 has no limits, but tells that it controls the CPU.
-        let proof = version == 2 ? "cgroup.controllers" : "cpu.cfs_quota_us"
+        let proof: StaticString = version == 2 ? "cgroup.controllers" : "cpu.cfs_quota_us"
         let fd = Path(mount).extended(by: path).withCString { csystem_open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
         guard fd >= 0 else { return false }
         guard read(fd, proof, { _ in true }) != nil else {
@@ -34,7 +35,7 @@ struct ControlGroup {
         }
         directory = fd
         self.version = version
-        depth = min(16, path.withUTF8 { $0.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) } })
+        depth = min(16, path.bytes.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) })
         return true
     }
 
@@ -60,7 +61,7 @@ struct ControlGroup {
     }
 
     private func read<Figure>(
-        _ directory: Int32, _ name: String, above: Int = 0, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
+        _ directory: Int32, _ name: StaticString, above: Int = 0, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
     ) -> Figure? {
         do throws(SystemError) {
             let fd = try Path(name, above: above).withCString { name throws(SystemError) in

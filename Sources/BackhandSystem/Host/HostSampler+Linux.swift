@@ -170,15 +170,15 @@ func parseCPULimit(quota: UnsafeBufferPointer<UInt8>, period: UnsafeBufferPointe
 
 /// The group that controls the CPU, of /proc/<pid>/cgroup: lines "4:cpu,cpuacct:/path" (version 1) or "0::/path"
 /// (version 2).
-func parseGroupPath(_ bytes: UnsafeBufferPointer<UInt8>, version: Int) -> String? {
-    for line in bytes.split(separator: Ascii.newline) {
-        let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3 else { continue }
+func parseGroupPath(_ bytes: UnsafeBufferPointer<UInt8>, version: Int) -> Message? {
+    let colon = UInt8(ascii: ":")
+    for line in Word(bytes).pieces(at: Ascii.newline) {
+        guard let (names, path) = line.split(at: colon).tail?.split(at: colon), let path else { continue }
         let isIt =
             version == 2
-            ? fields[1].isEmpty
-            : fields[1].split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual([0x63, 0x70, 0x75]) }  // "cpu"
-        if isIt { return String(decoding: fields[2], as: UTF8.self) }
+            ? names.bytes.isEmpty
+            : names.pieces(at: UInt8(ascii: ",")).contains { $0.equals("cpu") }
+        if isIt { return Message(path) }
     }
     return nil
 }

@@ -45,8 +45,8 @@ public struct HostSampler {
 
     /// The figures now. One that cannot be had is as it was, and is named to missing.
     public mutating func sample(missing: (HostFigure) -> Void) -> HostSample {
-        if let load = file("loadavg", parseLoadAverage) { last.load = load } else { missing(.load) }
-        if let memory = file("meminfo", parseMemory) {
+        if let load = file(Path("loadavg"), parseLoadAverage) { last.load = load } else { missing(.load) }
+        if let memory = file(Path("meminfo"), parseMemory) {
             last.totalMemory = memory.total
             last.availableMemory = memory.available
         } else {
@@ -61,7 +61,7 @@ public struct HostSampler {
     @inline(never)  // twice its code, for once a second, is a page of the module
     private func readCPUs() -> CPUReading? {
         let usable = CPUSet.usable()
-        return file("stat", limit: Self.roomForCPUs) { bytes in
+        return file(Path("stat"), limit: Self.roomForCPUs) { bytes in
             parseCPUTime(bytes, of: usable).map { CPUReading(cpus: usable, time: $0) }
                 ?? parseCPUTime(bytes).map { CPUReading(cpus: nil, time: $0) }
         }
@@ -101,18 +101,18 @@ public struct HostSampler {
     }
 
     /// Of a file of the process in the directory.
-    private func name(_ process: Int32, _ file: StaticString) -> String {
+    private func name(_ process: Int32, _ file: StaticString) -> Path {
         var name = Message()
         name.add(Int(process))
         name.add(file)
-        return name.text
+        return Path(name)
     }
 
     private func file<Figure>(
-        _ name: String, limit: Int = roomForFile, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
+        _ name: Path, limit: Int = roomForFile, _ parse: (UnsafeBufferPointer<UInt8>) -> Figure?
     ) -> Figure? {
         do throws(SystemError) {
-            let fd = try Path(name).withCString { name throws(SystemError) in
+            let fd = try name.withCString { name throws(SystemError) in
                 try checked { csystem_open_at(directory, name, O_RDONLY | O_CLOEXEC, 0) }
             }
             defer { _ = CSystem.close(fd) }

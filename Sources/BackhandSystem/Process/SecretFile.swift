@@ -32,7 +32,7 @@ public struct SecretFile {
                     return error
                 }
             } catch {
-                return ConfigurationError(error.text)
+                return ConfigurationError(error.message)
             }
         }
         if let failure { throw failure }
@@ -41,7 +41,7 @@ public struct SecretFile {
     /// What can read the file has the key; what can write it gives all programs another.
     private func checkAccess() throws(ConfigurationError) {
         var info = stat()
-        guard fstat(fd, &info) == 0 else { throw ConfigurationError(SystemError.last.text) }
+        guard fstat(fd, &info) == 0 else { throw ConfigurationError(SystemError.last.message) }
         let mode = UInt32(info.st_mode)
         guard mode & UInt32(S_IFMT) == UInt32(S_IFREG) else { throw Message("it is not a regular file").error }
         guard mode & 0o77 == 0 else {

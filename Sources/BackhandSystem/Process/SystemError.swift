@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+public import BackhandText
 internal import CSystem
 
 /// What the system refused, as its errno.
@@ -43,14 +44,21 @@ public struct SystemError: Error, Equatable {
     public var isLater: Bool { code == EAGAIN }
 
     /// The system's words for it (strerror).
-    public var text: String {
+    public var message: Message {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { room in
-            guard let start = room.baseAddress else { return "" }
+            guard let start = room.baseAddress else { return Message() }
             csystem_error_text(code, start, room.count)
-            return String(cString: start)
+            return Message(Word(start))
         }
     }
 }
+
+#if !hasFeature(Embedded)
+extension SystemError {
+    /// The message for tools and tests.
+    public var text: String { message.text }
+}
+#endif
 
 /// Makes a system call until it is not interrupted; what it returns below zero becomes an error.
 @inline(__always)

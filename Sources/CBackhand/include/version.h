@@ -6,4 +6,7 @@
 
 #define BACKHAND_VERSION "0.1.0"
 
+/* For Swift, which makes a String of a macro. */
+static inline const char *bh_version(void) { return BACKHAND_VERSION; }
+
 #endif

@@ -50,7 +50,9 @@ import Testing
 @Test func pathsAreBytes() {
     let odd: [CChar] = [47, 116, -1, 0]
     #expect(
-        Path(odd).appending("x").extended(by: ".y").withCString { Array(UnsafeBufferPointer(start: $0, count: 8)) }
+        Path(cString: odd).appending("x").extended(by: ".y").withCString {
+            Array(UnsafeBufferPointer(start: $0, count: 8))
+        }
             == [47, 116, -1, 47, 120, 46, 121, 0])
-    #expect(Path("/a").appending("b").text == "/a/b")
+    #expect(Path("/a").appending("b").message.text == "/a/b")
 }
