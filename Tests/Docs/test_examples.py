@@ -74,6 +74,8 @@ def test_single_balancer(stage):
         for number in (2, 3, 4)
     ]
     balancer.knows(*servers)
+    for server in servers:
+        server.knows(balancer)  # until then it takes nothing from it
     names = {server.name for server in servers}
     # Without load one server may get everything; with some, all of them get their share, and the balancer none.
     with ThreadPoolExecutor(12) as clients:

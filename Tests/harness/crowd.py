@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Clients with an address each, all of which ask a server at the same time."""
 
+import http.client
 import itertools
 import threading
 import time
@@ -51,7 +52,12 @@ class Crowd:
             path = next(paths)
             began = time.monotonic()
             try:
-                answer = client.request(path, headers=headers, **self.how)
+                try:
+                    answer = client.request(path, headers=headers, **self.how)
+                except http.client.RemoteDisconnected:
+                    # Event closes a kept connection if no thread is free at once. Clients ask again then.
+                    client.close()
+                    answer = client.request(path, headers=headers, **self.how)
                 status, server = answer.status, answer.trace.server if answer.trace else None
             except OSError as error:
                 status, server = 0, repr(error)
