@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Candidacy functions of one's own: what they see, what they may do, and what comes of it when they are wrong."""
+"""Candidacy functions that are loaded: what they see, what they may do, and what comes of it when they are wrong."""
 
 import pytest
 from harness.announce import Announcement

@@ -14,7 +14,7 @@
 /* Whether some virtual host has AcceptStats lines of its own: then each server's list also says which candidates its
  * requests have. With one list for all, a server that is heard is a candidate, whatever address it announces. */
 static int separate;
-static const bh_network_t nobody = {{1, 1}, {0, 0}};
+static const bh_network_t none = {{1, 1}, {0, 0}};
 
 /* The settings that a virtual host has for itself; NULL: it shares the main server's. */
 mb_server *mb_vhost_settings(const server_rec *server) {
@@ -102,6 +102,6 @@ const apr_array_header_t *mb_vhost_networks(const server_rec *server) {
 void mb_vhost_restrict(const server_rec *server, bh_request_t *request) {
     const apr_array_header_t *networks = mb_vhost_networks(server);
     if (!separate) return;
-    request->accepted = networks->nelts ? (const bh_network_t *)(void *)networks->elts : &nobody;
+    request->accepted = networks->nelts ? (const bh_network_t *)(void *)networks->elts : &none;
     request->accepted_count = networks->nelts ? (size_t)networks->nelts : 1;
 }

@@ -103,8 +103,8 @@ static inline uint32_t bh_child_slots(size_t bytes) {
 static inline int32_t bh_child_claim(bh_segment_t *_Nonnull segment, uint32_t slots, int32_t pid) {
     bh_child_t *children = bh_segment_children(segment);
     for (uint32_t i = 0; i < slots; i++) {
-        int32_t nobody = 0;
-        if (!__atomic_compare_exchange_n(&children[i].pid, &nobody, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        int32_t none = 0;
+        if (!__atomic_compare_exchange_n(&children[i].pid, &none, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             continue;
         uint32_t claimed = __atomic_load_n(&segment->children, __ATOMIC_RELAXED);
         while (claimed < i + 1

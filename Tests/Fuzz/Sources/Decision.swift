@@ -87,7 +87,7 @@ private func scripted(
     return count.pointee
 }
 
-/// What a function of one's own may return.
+/// What an added function may return.
 func fuzzLoaded(_ bytes: UnsafeRawBufferPointer) {
     script = Array(bytes)
     clearSegment()
