@@ -101,8 +101,8 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@touch $@
 
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
-COLD := chain control covered dav describe descriptors directives form key line listen loaded log loglevel merge \
-        mod_proxy moderator mpm names pidfile redirect rights segment server server_status shortage signature status pool trace warnings
+COLD := chain control dav describe descriptors directives form key line listen loaded log loglevel merge \
+        mod_proxy moderator mpm names pidfile redirect rights segment server server_status signature status pool trace warnings
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += $(SMALLEST)
 

@@ -42,7 +42,10 @@ let layers: [Target] = [
     core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"], cold),
     core(
         "BackhandBridge",
-        ["BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandText"]),
+        [
+            "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandSystem",
+            "BackhandText",
+        ]),
 ]
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

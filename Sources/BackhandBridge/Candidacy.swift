@@ -19,8 +19,16 @@ public func bh_step_parse(
 }
 
 @c @implementation
-public func bh_function_name(_ function: Int32) -> UnsafePointer<CChar>? {
-    functionName(function)
+public func bh_words_check(
+    _ words: UnsafePointer<UnsafePointer<CChar>>?, _ count: Int, _ ends: UnsafeMutablePointer<Bool>?,
+    _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let ends, words != nil || count == 0, count >= 0 else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        let words = UnsafeBufferPointer(start: words, count: count)
+        try checkWords(words)
+        ends.pointee = endsChain(words[0])
+    }
 }
 
 @c @implementation

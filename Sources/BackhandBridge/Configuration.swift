@@ -88,6 +88,19 @@ public func bh_word_choose(
     }
 }
 
+@c @implementation
+public func bh_loglevel_read(
+    _ before: UInt32, _ text: UnsafePointer<CChar>?, _ bits: UnsafeMutablePointer<UInt32>?,
+    _ highest: UnsafeMutablePointer<UInt32>?, _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let text, let bits, let highest else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        var facilities = LogFacilities(bits: before)
+        try facilities.take(Word(text))
+        (bits.pointee, highest.pointee) = (facilities.bits, facilities.highest)
+    }
+}
+
 extension bh_unit_t {
     /// With its article, as the sentence "... is not" goes on.
     fileprivate var what: StaticString {

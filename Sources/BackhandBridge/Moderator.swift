@@ -4,6 +4,7 @@
 
 public import CBackhand
 internal import BackhandModerator
+internal import BackhandSystem
 internal import BackhandText
 
 @c @implementation
@@ -38,9 +39,19 @@ public func bh_sockets_open(
 }
 
 @c @implementation
-public func bh_sockets_have(_ sockets: OpaquePointer?, _ fd: Int32) -> Bool {
-    guard let sockets else { return false }
-    return Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer(sockets)).takeUnretainedValue().have(fd)
+public func bh_descriptors_close(_ config: UnsafePointer<bh_moderator_config_t>?, _ log: Int32) {
+    guard let config else { return }
+    closeDescriptors(config.pointee, held(config.pointee), log: log)
+}
+
+@c @implementation
+public func bh_port_is_closed(_ address: UnsafePointer<bh_address_t>?, _ port: UInt16, _ overIPv6: Bool) -> Bool {
+    guard let address else { return false }
+    return isPortClosed(high: address.pointee.high, low: address.pointee.low, port: port, overIPv6: overIPv6)
+}
+
+private func held(_ config: bh_moderator_config_t) -> HeldSockets? {
+    config.sockets.map { Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue() }
 }
 
 @c @implementation
@@ -60,10 +71,7 @@ public func bh_moderator_new(
         config.pointee.keys == nil || (config.pointee.sign != nil && config.pointee.verify != nil)
     else { return BH_EINVAL }
     do throws(ModeratorError) {
-        let held = config.pointee.sockets.map {
-            Unmanaged<HeldSockets>.fromOpaque(UnsafeRawPointer($0)).takeUnretainedValue()
-        }
-        let opened = try Moderator.open(config.pointee, held)
+        let opened = try Moderator.open(config.pointee, held(config.pointee))
         moderator.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
         return BH_OK
     } catch {

@@ -38,3 +38,11 @@ public func bh_file_replace(_ path: UnsafePointer<CChar>?, _ text: UnsafePointer
     guard let path, let text else { return Int32(BH_EINVAL.rawValue) }
     return replaceFile(path, text)
 }
+
+@c @implementation
+public func bh_segment_map(
+    _ childSlots: UInt32, _ memory: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, _ size: UnsafeMutablePointer<Int>?
+) -> Int32 {
+    guard let memory, let size, childSlots > 0 else { return Int32(BH_EINVAL.rawValue) }
+    return mapSegment(childSlots: childSlots, memory, size)
+}

@@ -32,14 +32,10 @@ public func bh_counter_name(_ counter: UInt32) -> UnsafePointer<CChar>? {
 }
 
 @c @implementation
-public func bh_row_reason(
-    _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ longest: UInt64, _ now: UInt64,
-    _ text: UnsafeMutablePointer<CChar>?, _ size: Int
-) -> Int {
-    guard let segment, let text, id < UInt32(BH_ROWS), size >= Int(BH_REASON_SIZE) else { return 0 }
-    return text.withMemoryRebound(to: UInt8.self, capacity: size) {
-        writeReason(segment, id, longest: longest, now: now, to: UnsafeMutableBufferPointer(start: $0, count: size))
-    }
+public func bh_reasons_write(
+    _ segment: UnsafePointer<bh_segment_t>?, _ now: UInt64, _ text: UnsafeMutablePointer<CChar>?, _ size: Int
+) {
+    write(segment.map { reasons($0, now: now) } ?? Message(), to: text, size)
 }
 
 @c @implementation
@@ -91,10 +87,6 @@ public func bh_silence_after(
 }
 
 @c @implementation
-public func bh_sources_find(
-    _ segment: UnsafePointer<bh_segment_t>?, _ row: UInt32, _ server: bh_address_t, _ used: bh_address_t,
-    _ found: UnsafeMutablePointer<bh_address_t>?
-) -> UInt32 {
-    guard let segment, let found, row < UInt32(BH_ROWS) else { return 0 }
-    return findSources(segment, row: row, server: server, used: used, into: found)
+public func bh_asked_of(_ client: UnsafeRawPointer?, _ length: Int, _ url: UnsafePointer<CChar>?) -> bh_asked_t {
+    asked(client: UnsafeRawBufferPointer(start: client, count: client == nil ? 0 : max(length, 0)), url: url)
 }

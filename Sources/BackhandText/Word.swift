@@ -28,6 +28,12 @@ public struct Word {
         return (Word(bytes[..<index]), Word(bytes[(index + 1)...]))
     }
 
+    /// Its first bytes, at most this many.
+    public func prefix(_ count: Int) -> Word { Word(bytes.prefix(count)) }
+
+    /// What comes after this many bytes.
+    public func dropping(_ count: Int) -> Word { Word(bytes.dropFirst(count)) }
+
     /// What stands before, between and after the separators.
     public func pieces(at separator: UInt8) -> Pieces { Pieces(rest: self, separator: separator) }
 

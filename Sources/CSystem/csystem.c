@@ -525,13 +525,38 @@ ssize_t csystem_stream_peek(int fd) {
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
-int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } name;
+typedef union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} name_t;
+
+/* Fills in the name; returns its size. */
+static socklen_t write_name(name_t *name, uint64_t high, uint64_t low, uint16_t port) {
+    uint32_t words[4] = {htonl((uint32_t)(high >> 32)), htonl((uint32_t)high), htonl((uint32_t)(low >> 32)),
+                         htonl((uint32_t)low)};
+    memset(name, 0, sizeof *name);
+    name->v4.sin_port = htons(port); /* at the same place in both */
+    if (high == 0 && low >> 32 == 0xffff) {
+        name->any.sa_family = AF_INET;
+        name->v4.sin_addr.s_addr = words[3];
+        return sizeof name->v4;
+    }
+    name->any.sa_family = AF_INET6;
+    memcpy(&name->v6.sin6_addr, words, sizeof words);
+    return sizeof name->v6;
+}
+
+static void read_name(const name_t *name, uint64_t *high, uint64_t *low) {
     uint32_t words[4] = {0, 0, htonl(0xffff), 0};
+    if (name->any.sa_family == AF_INET) words[3] = name->v4.sin_addr.s_addr;
+    else memcpy(words, &name->v6.sin6_addr, sizeof words);
+    *high = (uint64_t)ntohl(words[0]) << 32 | ntohl(words[1]);
+    *low = (uint64_t)ntohl(words[2]) << 32 | ntohl(words[3]);
+}
+
+int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
+    name_t name;
     socklen_t size = sizeof name, length = sizeof(int);
     int protocol = 0;
     if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0) return -1;
@@ -540,12 +565,51 @@ int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
         errno = EPROTOTYPE;
         return -1;
     }
-    if (name.any.sa_family == AF_INET) words[3] = name.v4.sin_addr.s_addr;
-    else memcpy(words, &name.v6.sin6_addr, sizeof words);
-    *high = (uint64_t)ntohl(words[0]) << 32 | ntohl(words[1]);
-    *low = (uint64_t)ntohl(words[2]) << 32 | ntohl(words[3]);
+    read_name(&name, high, low);
     *port = ntohs(name.v4.sin_port); /* at the same place in both */
     return 0;
+}
+
+int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms) {
+    name_t name;
+    socklen_t size = write_name(&name, high, low, port);
+    int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return errno;
+    int why = connect(fd, &name.any, size) == 0 ? 0 : errno;
+    if (why == EINPROGRESS) {
+        struct pollfd waiting = {.fd = fd, .events = POLLOUT};
+        socklen_t length = sizeof why;
+        if (poll(&waiting, 1, wait_ms) <= 0) why = ETIMEDOUT;
+        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &length) != 0) why = errno;
+    }
+    close(fd);
+    return why;
+}
+
+int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uint64_t *from, uint64_t *used) {
+    name_t to, own;
+    socklen_t size = write_name(&to, high, low, port), length = sizeof own;
+    int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (from[0] || from[1]) {
+        socklen_t own_size = write_name(&own, from[0], from[1], 0);
+        if (bind(fd, &own.any, own_size) < 0) return give_up(fd);
+    }
+    if (connect(fd, &to.any, size) < 0 || getsockname(fd, &own.any, &length) < 0) return give_up(fd);
+    read_name(&own, &used[0], &used[1]);
+    close(fd);
+    return 0;
+}
+
+int csystem_free_descriptor(void) {
+    int found = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (found >= 0) close(found);
+    return found;
+}
+
+uint64_t csystem_descriptor_limit(void) {
+    struct rlimit most;
+    return getrlimit(RLIMIT_NOFILE, &most) == 0 ? (uint64_t)most.rlim_cur : UINT64_MAX;
 }
 
 static volatile sig_atomic_t stop_requested, stop_is_parents;

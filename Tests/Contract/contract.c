@@ -6,6 +6,7 @@
 #include "backhand.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -122,6 +123,13 @@ static void words(void) {
     CHECK(bh_word_choose("on", both, 2, true, &chosen, NULL, 0) == BH_OK && chosen == 1);
     CHECK(bh_word_choose("on", both, 2, false, &chosen, error, sizeof error) == BH_ESYNTAX);
     CHECK(strcmp(error, "'on' is neither Off nor On") == 0);
+    uint32_t bits = 9, highest = 9;
+    CHECK(bh_loglevel_read(0, NULL, &bits, &highest, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_loglevel_read(0, "+net1", NULL, &highest, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_loglevel_read(0, "+net1", &bits, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_loglevel_read(0, "net1", &bits, &highest, error, sizeof error) == BH_ESYNTAX && strstr(error, "'net1'"));
+    CHECK(bits == 9 && highest == 9);
+    CHECK(bh_loglevel_read(1, "+net2", &bits, &highest, error, sizeof error) == BH_OK && bits == 0x201 && highest == 2);
 }
 
 static bool take_key(void *baton, const char *key, size_t length) {
@@ -177,6 +185,13 @@ static void segments(void) {
     CHECK(bh_segment_check(segment, size) == BH_ELAYOUT);
     segment->layout ^= 1;
     CHECK(segment->boot_id == 7 && bh_segment_rows(segment) == 0);
+    void *mapped = NULL;
+    size_t mapped_size = 0;
+    CHECK(bh_segment_map(0, &mapped, &mapped_size) == BH_EINVAL && bh_segment_map(1, NULL, &mapped_size) == BH_EINVAL);
+    CHECK(bh_segment_map(1, &mapped, NULL) == BH_EINVAL);
+    CHECK(bh_segment_map(1, &mapped, &mapped_size) == 0 && mapped_size == bh_segment_size(1));
+    CHECK(bh_segment_check(mapped, mapped_size) == BH_OK && bh_word_load(&((bh_segment_t *)mapped)->boot_id) != 0);
+    munmap(mapped, mapped_size);
 }
 
 static void children(void) {
@@ -226,15 +241,47 @@ static void evidence(void) {
 
 static void silences_and_sources(void) {
     bh_facts_t server = {0};
-    bh_address_t address = {0, 0}, found[BH_SOURCES_MOST];
+    bh_address_t chosen = {7, 7};
     CHECK(bh_silence_after(segment, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
     CHECK(bh_silence_after(NULL, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
     CHECK(bh_silence_after(segment, 1, NULL, 4, true, 1000) == BH_SILENCE_WAIT);
     CHECK(bh_silence_after(segment, BH_ROWS, &server, 4, true, 1000) == BH_SILENCE_WAIT);
-    CHECK(bh_sources_find(segment, 0, address, address, found) == 0);
-    CHECK(bh_sources_find(NULL, 0, address, address, found) == 0);
-    CHECK(bh_sources_find(segment, BH_ROWS, address, address, found) == 0);
-    CHECK(bh_sources_find(segment, 0, address, address, NULL) == 0);
+    CHECK(bh_address_parse("127.0.0.1", &server.address) == BH_OK);
+    CHECK(!bh_source_choose(segment, 0, &server, &chosen));
+    CHECK(!bh_source_choose(NULL, 0, &server, &chosen) && !bh_source_choose(segment, 0, NULL, &chosen));
+    CHECK(!bh_source_choose(segment, BH_ROWS, &server, &chosen) && !bh_source_choose(segment, 0, &server, NULL));
+    CHECK(chosen.high == 7 && chosen.low == 7);
+}
+
+/* A socket that listens on a port of 127.0.0.1. */
+static int listening(uint16_t *port) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 1) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&name, &size) == 0);
+    *port = ntohs(name.sin_port);
+    return fd;
+}
+
+static void shortages_and_ports(void) {
+    bh_facts_t server = {0};
+    CHECK(strcmp(bh_shortage_name(EMFILE), "descriptors") == 0 && bh_shortage_name(ECONNREFUSED) == NULL);
+    CHECK(!bh_shortage_is_near() && bh_shortage_is_over());
+    CHECK(bh_address_parse("127.0.0.1", &server.address) == BH_OK);
+    int fd = listening(&server.port);
+    CHECK(bh_connection_try(&server, 1000) == 0 && bh_connection_try(NULL, 1000) == EINVAL);
+    CHECK(!bh_port_is_closed(&server.address, server.port, false) && !bh_port_is_closed(NULL, server.port, false));
+    close(fd);
+    CHECK(bh_connection_try(&server, 1000) == ECONNREFUSED);
+    CHECK(bh_port_is_closed(&server.address, server.port, false));
+}
+
+static void asked(void) {
+    static const uint8_t client[] = {10, 0, 0, 4};
+    bh_asked_t none = bh_asked_of(NULL, 4, NULL), one = bh_asked_of(client, sizeof client, "/page?a=1");
+    CHECK(none.client != 0 && none.url != 0 && one.url != none.url);
+    CHECK(one.url == bh_asked_of(client, sizeof client, "/page?a=2").url);
 }
 
 static void retries(void) {
@@ -274,9 +321,14 @@ static void steps(bh_step_t *chain) {
     CHECK(strstr(error, "byLod") != NULL && strstr(error, "byLoad") != NULL);
     CHECK(bh_step_parse("byAge", "6", &chain[0], error, sizeof error) == BH_OK && chain[0].number == 6000);
     CHECK(bh_step_parse("byLoad", NULL, &chain[1], error, sizeof error) == BH_OK);
-    CHECK(bh_function_name(0) == NULL && bh_function_name(-1) == NULL && bh_function_name(1000) == NULL);
-    CHECK(bh_function_name(1) != NULL);
-    CHECK(strcmp(bh_function_name(chain[1].function), "byLoad") == 0);
+    static const char *const words[] = {"off", "byLoad", "0.5"};
+    bool ends = true;
+    CHECK(bh_words_check(NULL, 0, &ends, error, sizeof error) == BH_ESYNTAX && strstr(error, "needs a candidacy"));
+    CHECK(bh_words_check(NULL, 1, &ends, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_words_check(words, 1, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_words_check(words, 2, &ends, error, sizeof error) == BH_ESYNTAX && strstr(error, "'byLoad' after 'off'"));
+    CHECK(bh_words_check(words + 1, 2, &ends, error, sizeof error) == BH_OK && !ends);
+    CHECK(bh_words_check(words, 1, &ends, error, sizeof error) == BH_OK && ends);
 }
 
 static int reverse(void *request, ServerSlot *servers, int *count, char *argument) {
@@ -563,6 +615,12 @@ static void status(void) {
     CHECK(bh_figures_write(segment, true, NOW, collect, NULL) == BH_OK && strncmp(json, "BackhandServers", 15) == 0);
     for (uint32_t counter = 0; counter < BH_COUNTERS; counter++) CHECK(bh_counter_name(counter) != NULL);
     CHECK(bh_counter_name(BH_COUNTERS) == NULL);
+    char reasons[BH_REASONS_SIZE] = "x";
+    bh_reasons_write(NULL, NOW, reasons, sizeof reasons);
+    CHECK(reasons[0] == '\0');
+    bh_reasons_write(segment, NOW, NULL, 0);
+    bh_reasons_write(segment, NOW + 1000000, reasons, sizeof reasons);
+    CHECK(strstr(reasons, "127.0.0.1:") == reasons && strstr(reasons, " silent ") != NULL);
 }
 
 static void pool(void) {
@@ -652,6 +710,27 @@ static void keyed_moderator(bh_moderator_config_t config) {
     close(fd);
 }
 
+/* In a process of its own: of what it has inherited, a moderator keeps its sockets, the log and the control socket. */
+static void closed_descriptors(bh_moderator_config_t *config) {
+    int log = dup(2), other = dup(2);
+    config->control_fd = dup(2);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int open = 0;
+        bh_descriptors_close(NULL, log);
+        bh_descriptors_close(config, log);
+        for (int fd = 0; fd < 64; fd++) open += fcntl(fd, F_GETFD) >= 0;
+        _exit(fcntl(other, F_GETFD) < 0 && fcntl(log, F_GETFD) >= 0 && fcntl(config->control_fd, F_GETFD) >= 0 ? open
+                                                                                                               : 99);
+    }
+    int state = -1;
+    CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 3 + 2 + 2);
+    close(log);
+    close(other);
+    close(config->control_fd);
+    config->control_fd = -1;
+}
+
 /* The place for what arrives while there is no moderator. */
 static void sockets(bh_moderator_config_t config) {
     bh_sockets_t *held = NULL;
@@ -659,17 +738,13 @@ static void sockets(bh_moderator_config_t config) {
     bh_destination_t line;
     char error[BH_ERROR_SIZE] = "";
     CHECK(bh_sockets_open(NULL, error, sizeof error) == BH_EINVAL);
-    CHECK(!bh_sockets_have(NULL, 0));
     bh_sockets_close(NULL);
     CHECK(bh_destination_parse(NULL, "127.0.0.1:4447", &line, error, sizeof error) == BH_OK);
     config.destinations = &line;
     config.destination_count = 1;
     CHECK(bh_sockets_open(&held, error, sizeof error) == BH_OK && held != NULL);
-    CHECK(!bh_sockets_have(held, 0) && !bh_sockets_have(held, -1));
-    int found = 0;
-    for (int fd = 3; fd < 64; fd++) found += bh_sockets_have(held, fd);
-    CHECK(found == 2);
     config.sockets = held;
+    closed_descriptors(&config);
     CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
     bh_moderator_free(made);
     /* Without a port to announce there is nothing to wait for. */
@@ -741,6 +816,8 @@ int main(void) {
     children_of_noise();
     evidence();
     silences_and_sources();
+    shortages_and_ports();
+    asked();
     retries();
     decisions();
     sessions();

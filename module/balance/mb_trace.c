@@ -17,19 +17,7 @@ const char *mb_trace_chain(request_rec *r, const mb_directory *settings, const b
 }
 
 const char *mb_trace_servers(request_rec *r) {
-    uint64_t now = mb_now_ms();
-    uint32_t rows = bh_segment_rows(mb_segment), named = 0, more = 0;
-    uint64_t longest = bh_segment_presence(mb_segment, rows, now);
-    const char *text = "";
-    for (uint32_t id = 1; id < rows; id++) {
-        char why[BH_REASON_SIZE];
-        bh_facts_t facts;
-        if (mb_self_is(id) || !bh_row_reason(mb_segment, id, longest, now, why, sizeof why) || !mb_facts_of(id, &facts))
-            continue;
-        if (named == MB_TRACE_MOST_NAMED) more++;
-        else
-            text = apr_pstrcat(r->pool, text, named++ ? ", " : "", mb_endpoint(r->pool, &facts.address, facts.port),
-                               " ", why, NULL);
-    }
-    return more ? apr_psprintf(r->pool, "%s and %u more", text, more) : text;
+    char text[BH_REASONS_SIZE];
+    bh_reasons_write(mb_segment, mb_now_ms(), text, sizeof text);
+    return apr_pstrdup(r->pool, text);
 }

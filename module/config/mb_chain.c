@@ -50,43 +50,20 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
     return NULL;
 }
 
-static const char *add_function(cmd_parms *cmd, void *directory, const char *name, const char *argument) {
+const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
     mb_directory *settings = directory;
     char error[BH_ERROR_SIZE];
     bh_step_t step;
-    /* backhand_off: the function's name in C, which users of old took for the word. */
-    if (strcmp(name, "off") == 0 || strcmp(name, "backhand_off") == 0) {
-        if (argument) return mb_line_complain(cmd, "%s takes no argument, but '%s' was given", name, argument);
+    bool ends;
+    if (bh_words_check((const char *const *)words, (size_t)count, &ends, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, "%s", error);
+    if (ends) {
         settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
     }
-    if (bh_step_parse(name, argument, &step, error, sizeof error) != BH_OK) return mb_line_complain(cmd, "%s", error);
+    if (bh_step_parse(words[0], count == 2 ? words[1] : NULL, &step, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, "%s", error);
     return append(cmd, settings, &step);
-}
-
-static int is_function(const char *word) {
-    const char *name;
-    for (int32_t id = 1; (name = bh_function_name(id)); id++)
-        if (strcmp(name, word) == 0) return 1;
-    return 0;
-}
-
-/* More words than a function and its argument: two functions on one line, or an argument of several words. */
-static const char *complain_of_words(cmd_parms *cmd, int count, char *const words[]) {
-    const char *argument = words[1];
-    for (int i = 1; i < count; i++)
-        if (is_function(words[i]))
-            return mb_line_complain(cmd, "'%s' after '%s': each function needs a Backhand line of its own", words[i],
-                                    words[0]);
-    for (int i = 2; i < count; i++) argument = apr_pstrcat(cmd->pool, argument, " ", words[i], NULL);
-    return mb_line_complain(cmd, "%s takes one argument, but got %d words: put quotes around them: Backhand %s \"%s\"",
-                            words[0], count - 1, words[0], argument);
-}
-
-const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *const words[]) {
-    if (!count) return mb_line_complain(cmd, "it needs a candidacy function and perhaps its argument, or off");
-    if (count > 2 || (count == 2 && is_function(words[1]))) return complain_of_words(cmd, count, words);
-    return add_function(cmd, directory, words[0], count == 2 ? words[1] : NULL);
 }
 
 const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *file, const char *name,

@@ -12,8 +12,8 @@ typedef struct mb_keys mb_keys;
 
 /* The lines of BackhandLogLevel that one section has had. */
 typedef struct mb_log {
-    unsigned int bits; /* mb_loglevel.c */
-    int before;        /* what LogLevel said before the first of them */
+    uint32_t bits; /* mb_loglevel.c */
+    int before;    /* what LogLevel said before the first of them */
 } mb_log;
 
 /* Server-wide settings. Only the main server's count, but for those that a virtual host may have. */
@@ -145,11 +145,9 @@ void mb_line_note(const cmd_parms *cmd, int kind);
 const char *mb_line_first(int kind);
 void mb_line_register(apr_pool_t *pool);
 
-/* ---- Warnings: mb_warnings.c, mb_covered.c ---- */
+/* ---- Warnings: mb_warnings.c ---- */
 
 void mb_warnings_register(apr_pool_t *pool);
-/* Of chains that a ProxyPass line hides. */
-void mb_covered_warn(apr_pool_t *pool, server_rec *server);
 
 /* ---- Loaded functions: mb_loaded.c ---- */
 

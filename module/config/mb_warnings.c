@@ -6,6 +6,19 @@
 
 #include "http_main.h"
 
+/* The tree as a list. */
+static void collect(const ap_directive_t *first, uint32_t depth, apr_array_header_t *lines) {
+    for (const ap_directive_t *each = first; each; each = each->next) {
+        const char *arguments = each->args;
+        if (ap_cstr_casecmp(each->directive, "DocumentRoot") == 0)
+            arguments = ap_server_root_relative(lines->pool, ap_getword_conf(lines->pool, &arguments));
+        if (arguments)
+            APR_ARRAY_PUSH(lines, bh_line_t) =
+                (bh_line_t){each->directive, arguments, each->filename, (uint32_t)each->line_num, depth};
+        if (each->first_child) collect(each->first_child, depth + 1, lines);
+    }
+}
+
 static void warn_of_lines(apr_pool_t *pool, server_rec *server) {
     const mb_server *main = mb_main_server();
     apr_array_header_t *servers = apr_array_make(pool, 4, sizeof(bh_advised_t));
@@ -20,8 +33,12 @@ static void warn_of_lines(apr_pool_t *pool, server_rec *server) {
                            .network_count = (size_t)networks->nelts,
                            .server = each};
     }
+    apr_array_header_t *lines = apr_array_make(pool, 64, sizeof(bh_line_t));
+    collect(ap_conftree, 0, lines);
     bh_advice_t advice = {.servers = (const bh_advised_t *)(void *)servers->elts,
                           .server_count = (size_t)servers->nelts,
+                          .lines = (const bh_line_t *)(void *)lines->elts,
+                          .line_count = (size_t)lines->nelts,
                           .has_directory = main->directory,
                           .has_keys = main->keys,
                           .keys_optional = mb_key_is_optional(main->keys),
@@ -47,7 +64,6 @@ static void warn_of_directory(apr_pool_t *pool, server_rec *server) {
 /* httpd -t runs this, and no post_config. */
 static void warn_at_check(apr_pool_t *pool, server_rec *server) {
     warn_of_lines(pool, server);
-    mb_covered_warn(pool, server);
     warn_of_directory(pool, server);
 }
 
@@ -56,7 +72,6 @@ static int warn_at_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     (void)pconf, (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
     warn_of_lines(ptemp, server);
-    mb_covered_warn(ptemp, server);
     return OK;
 }
 

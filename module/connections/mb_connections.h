@@ -53,27 +53,12 @@ const bh_queues_t *mb_pool_queues(void);
  * needs. In the parent, before it forks: makes its queues, or finds those of the configuration before. Where it is not
  * wanted there are none. */
 void mb_pool_prepare(server_rec *server, int is_wanted);
-/* Whether the descriptor is one of its. */
-int mb_pool_has(int fd);
 
-/* ---- What this process lacks: mb_shortage.c ---- */
+/* ---- What this process lacks ---- */
 
-/* The server takes connections. No errno has this value. */
-#define MB_REACHED (-1)
-/* Why there was no connection to the server: an errno, MB_REACHED if there is one now; 0: not known. Asks the kernel,
- * so it is for refusals only. took_us: how long it took to know of the refusal; 0: not known. */
-int mb_shortage_find(const bh_facts_t *server, uint64_t took_us);
-/* Whether the errno says that this process or this machine lacks something, and nothing of the server. */
-int mb_shortage_is_own(int why);
 /* What the kernel says to another connection to the server, which is closed at once: an errno; 0: there was one. */
-int mb_shortage_connect(const bh_facts_t *server, int wait_ms);
-/* Whether no other server can be connected to either. */
-int mb_shortage_is_general(int why);
+#define mb_shortage_connect bh_connection_try
 /* Waits until there is a descriptor again, 1.5 s at most; 0: there is none. */
-int mb_shortage_is_over(void);
-/* One line a minute. */
-void mb_shortage_tell(request_rec *r, const char *server, int why);
-/* Whether this process has few descriptors left. */
-int mb_shortage_is_near(void);
+#define mb_shortage_is_over bh_shortage_is_over
 
 #endif

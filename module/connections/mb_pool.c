@@ -14,12 +14,6 @@ static bh_queues_t *queues;
 
 const bh_queues_t *mb_pool_queues(void) { return queues && queues->open ? queues : NULL; }
 
-int mb_pool_has(int fd) {
-    for (int i = 0; mb_pool_queues() && i < 2 * BH_POOLS; i++)
-        if (queues->ends[i] == fd) return 1;
-    return 0;
-}
-
 void mb_pool_prepare(server_rec *server, int is_wanted) {
     apr_pool_userdata_get((void **)&queues, POOL_KEY, server->process->pool);
     if (!queues) {

@@ -13,7 +13,7 @@ static void admit(request_rec *r) {
     const mb_request *kept = mb_request_find(r);
     int status = r->status;
     if (!kept || !kept->from_peer || r->main || (status != HTTP_FORBIDDEN && status != HTTP_INTERNAL_SERVER_ERROR)
-        || !mb_shortage_is_near())
+        || !bh_shortage_is_near())
         return;
     ap_custom_response(r, status, "This server is short of file descriptors.\n");
     apr_table_setn(r->err_headers_out, "Retry-After", "1");

@@ -17,11 +17,8 @@
 #include "scoreboard.h"
 #include "unixd.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <syslog.h>
 
 /* The moderator's exit code for what only the configuration can change: it is not started again before the next
@@ -59,29 +56,6 @@ static int error_log_fd(void) {
     apr_os_file_t fd = STDERR_FILENO;
     if (self.server->error_log) apr_os_file_get(&fd, self.server->error_log);
     return fd;
-}
-
-/* It parses what strangers send: it must not hold the listening sockets, other logs or what else modules have opened.
- */
-static void close_unless_needed(int fd, int log) {
-    if (fd > STDERR_FILENO && fd != log && fd != mb_control_fd(self.control) && !bh_sockets_have(self.sockets, fd)
-        && !mb_pool_has(fd))
-        close(fd);
-}
-
-static void close_descriptors(void) {
-    DIR *directory = opendir("/proc/self/fd");
-    int log = error_log_fd();
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        uint32_t fd;
-        if (bh_number_parse(entry->d_name, BH_UNIT_NONE, 0, INT_MAX, &fd, NULL, 0) == BH_OK
-            && (int)fd != dirfd(directory))
-            close_unless_needed((int)fd, log);
-    }
-    if (directory) closedir(directory);
-    /* No descriptor left for that, or no /proc. */
-    else
-        for (int fd = 0; fd < sysconf(_SC_OPEN_MAX); fd++) close_unless_needed(fd, log);
 }
 
 static void leave(int code) {
@@ -128,7 +102,7 @@ static void work(pid_t parent) {
     /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. At once:
      * there may be no /dev/log where ChrootDir leads. */
     if (!self.server->error_log) closelog();
-    close_descriptors();
+    bh_descriptors_close(&self.config, error_log_fd());
     if (!self.server->error_log) openlog(ap_server_argv0, LOG_PID | LOG_CONS | LOG_NDELAY, 0);
 
     bh_status_t status = bh_moderator_new(&self.config, &moderator, error, sizeof error);

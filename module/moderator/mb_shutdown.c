@@ -19,7 +19,6 @@
 #include "scoreboard.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 /* That of the moderator. */
 static int generation;
@@ -45,47 +44,14 @@ static void tell(apr_pool_t *pool, int graceful) {
 
 /* ---- In the moderator ---- */
 
-/* A socket's local address as /proc/net/tcp writes it, and the table where it stands; NULL: no IP address. */
-static const char *write_local(const apr_sockaddr_t *listener, char *text, size_t size) {
-    if (listener->family == APR_INET) {
-        snprintf(text, size, "%08X:%04X", (unsigned)listener->sa.sin.sin_addr.s_addr, (unsigned)listener->port);
-        return "/proc/net/tcp";
-    }
-#if APR_HAVE_IPV6
-    if (listener->family == APR_INET6) {
-        uint32_t part[4];
-        memcpy(part, &listener->sa.sin6.sin6_addr, sizeof part);
-        snprintf(text, size, "%08X%08X%08X%08X:%04X", part[0], part[1], part[2], part[3], (unsigned)listener->port);
-        return "/proc/net/tcp6";
-    }
-#endif
-    return NULL;
-}
-
-/* Whether the kernel has no listening socket there. A connection that is refused would say so, too, but one that is
- * made counts for MaxConnectionsPerChild, and an address that has moved to another machine would be asked there.
- * Unknown is "no". */
-static int is_closed(const apr_sockaddr_t *listener) {
-    enum { LISTENING = 0x0A }; /* TCP_LISTEN in the kernel's numbers */
-    char wanted[48], local[48], line[256];
-    const char *name = write_local(listener, wanted, sizeof wanted);
-    FILE *table = name ? fopen(name, "re") : NULL;
-    if (!table) return 0;
-    int closed = fgets(line, sizeof line, table) != NULL; /* the heading */
-    /* Listening sockets come first: of a busy server's thousands of connections, none is read but one. */
-    for (unsigned state; closed && fgets(line, sizeof line, table);) {
-        if (sscanf(line, " %*d: %47s %*s %x", local, &state) != 2 || state != LISTENING) break;
-        if (strcmp(local, wanted) == 0) closed = 0;
-    }
-    fclose(table);
-    return closed;
-}
-
 /* All ports are closed together. The first that is open ends the search. */
 static int is_port_closed(void) {
     int closed = 0;
     for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next) {
-        if (!is_closed(listener->bind_addr)) return 0;
+        const apr_sockaddr_t *name = listener->bind_addr;
+        bh_address_t address;
+        if (!mb_address_of(name, &address) || !bh_port_is_closed(&address, name->port, name->family != APR_INET))
+            return 0;
         closed = 1;
     }
     return closed;

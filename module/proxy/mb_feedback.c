@@ -18,6 +18,22 @@ static int is_unconnected(const request_rec *r, const mb_attempt *attempt, int *
     return attempt->shown.outcome == BH_OUTCOME_REFUSED || *looked_up;
 }
 
+/* A shortage is known at once. What took longer has waited for the server. */
+#define AT_ONCE_US 1000000
+/* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the
+ * server is to blame. */
+#define WAIT_MS 200
+
+/* One line a minute. */
+static void tell_shortage(request_rec *r, const char *server, int why, const char *lacking) {
+    static uint64_t next_ms;
+    if (mb_minute_passed(&next_ms))
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, why, r,
+                      "BH0411: no connection to %s, because this process lacks %s: the server is not left out "
+                      "for it",
+                      server, lacking);
+}
+
 /* Finds out whether the server has nothing to do with a failed connection: this process lacks what one needs, or the
  * server takes connections again. */
 static void look_for_shortage(request_rec *r, mb_attempt *attempt) {
@@ -25,17 +41,17 @@ static void look_for_shortage(request_rec *r, mb_attempt *attempt) {
     int is_looked_up;
     if (!is_unconnected(r, attempt, &is_looked_up)) return;
     /* A body is waited for before the server is connected to. */
-    int why = mb_shortage_find(attempt->server, shown->ended_us - shown->began_us);
-    attempt->why = why == MB_REACHED || (why == ETIMEDOUT && shown->has_body) ? 0 : why;
-    if (why == MB_REACHED) {
-        shown->reached = !is_looked_up;
-        return;
-    }
-    if (!mb_shortage_is_own(why)) return;
+    int why =
+        shown->ended_us - shown->began_us > AT_ONCE_US ? ETIMEDOUT : mb_shortage_connect(attempt->server, WAIT_MS);
+    attempt->why = why == ETIMEDOUT && shown->has_body ? 0 : why;
+    if (!why) shown->reached = !is_looked_up;
+    const char *lacking = bh_shortage_name(why);
+    if (!lacking) return;
     shown->lacks = true;
     attempt->lacks = why;
-    mb_shortage_tell(r, mb_worker_name(r->pool, shown->id, attempt->server), why);
-    if (mb_shortage_is_general(why)) shown->outcome = BH_OUTCOME_STARVED;
+    tell_shortage(r, mb_worker_name(r->pool, shown->id, attempt->server), why, lacking);
+    /* Without a port of its own, another server may still be connected to. */
+    if (why != EADDRNOTAVAIL) shown->outcome = BH_OUTCOME_STARVED;
 }
 
 /* Each line at most once a minute. */
@@ -63,7 +79,7 @@ void mb_feedback_report(request_rec *r, mb_attempt *attempt) {
     shown->complete = !is_error && !is_broken_off(r, attempt->result);
     shown->client_failed = attempt->result > OK && !is_error && r->headers_out == attempt->before->headers_out;
     if (!is_answered) shown->has_body = mb_attempt_has_body(r);
-    if (shown->free) shown->asked = mb_asked(r);
+    if (shown->free) shown->asked = mb_local_asked(r);
     if (!(shown->untrusted && shown->outcome == BH_OUTCOME_REFUSED)) {
         if (!shown->silent) look_for_shortage(r, attempt);
         else if (!is_answered) attempt->result = HTTP_GATEWAY_TIME_OUT;

@@ -10,10 +10,6 @@
 
 #include "apr_thread_mutex.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 /* Milliseconds after which routes and addresses are looked at again. They change at most that long unnoticed; the three
  * system calls are then nothing. */
 #define LOOK_EVERY_MS 5000
@@ -33,38 +29,6 @@ struct mb_source {
 };
 
 static bound *all; /* under the lock */
-
-/* Whether packets can leave for the server, from an address or (NULL) from any; sends none. used: the address that they
- * then have. */
-static int can_leave(const bh_facts_t *server, const bh_address_t *from, bh_address_t *used) {
-    apr_sockaddr_t to, own, name;
-    socklen_t size = sizeof name.sa;
-    mb_address_fill(&to, &server->address, server->port);
-    int fd = socket(to.family, SOCK_DGRAM | SOCK_CLOEXEC, 0), can = fd >= 0;
-    if (can && from) {
-        mb_address_fill(&own, from, 0);
-        can = bind(fd, (const struct sockaddr *)(const void *)&own.sa, own.salen) == 0;
-    }
-    name.family = to.family;
-    can = can && connect(fd, (const struct sockaddr *)(const void *)&to.sa, to.salen) == 0
-          && getsockname(fd, (struct sockaddr *)(void *)&name.sa, &size) == 0 && mb_address_of(&name, used);
-    if (fd >= 0) close(fd);
-    return can;
-}
-
-/* 0: the kernel's choice is right, or nothing is better. An address behind a NAT is not of this machine: binding to it
- * fails. */
-static int choose(request_rec *r, const bh_facts_t *server, bh_address_t *chosen) {
-    bh_address_t sources[BH_SOURCES_MOST], used;
-    if (!can_leave(server, NULL, &used)) return 0;
-    uint32_t count = bh_sources_find(mb_segment, mb_self_row(r), server->address, used, sources);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!can_leave(server, &sources[i], &used) || !bh_address_equals(sources[i], used)) continue;
-        *chosen = sources[i];
-        return 1;
-    }
-    return 0;
-}
 
 static void set_source(apr_pool_t *pool, server_rec *copy, const bh_address_t *address) {
     const proxy_server_conf *old = ap_get_module_config(copy->module_config, mb_mp.proxy);
@@ -103,7 +67,8 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
         /* With ProxySourceAddress the administrator has chosen; a newer mod_proxy has a configuration that is not
          * copied. */
         int may_bind = !mb_mp.is_newer && !settings->source_address_set;
-        int is_needed = (may_bind && choose(r, server, &address)) || mb_quiet_wants(r->server);
+        int is_needed =
+            (may_bind && bh_source_choose(mb_segment, mb_self_row(r), server, &address)) || mb_quiet_wants(r->server);
         apr_thread_mutex_lock(lock);
         known = find(list, r->server);
         if (!known) {

@@ -44,12 +44,17 @@ static apr_status_t end(void *data) {
     return APR_SUCCESS;
 }
 
+bh_asked_t mb_local_asked(const request_rec *r) {
+    const apr_sockaddr_t *client = r->useragent_addr;
+    return bh_asked_of(client ? client->ipaddr_ptr : NULL, client ? (size_t)client->ipaddr_len : 0, r->unparsed_uri);
+}
+
 mb_local *mb_local_begin(request_rec *r, int free) {
     /* What httpd makes of a request inside is part of it. */
     if (!mb_segment || r->main || r->prev) return NULL;
     mb_local *work = apr_palloc(r->pool, sizeof *work);
     *work = (mb_local){.r = r, .chain = chain_of(r), .free = free, .since_us = mb_now_us()};
-    if (free) work->asked = mb_asked(r);
+    if (free) work->asked = mb_local_asked(r);
     bh_feedback_begin(mb_segment, mb_child_slot, 0, work->since_us);
     apr_pool_pre_cleanup_register(r->pool, work, end);
     ap_add_output_filter_handle(first_filter, work, r, r->connection);

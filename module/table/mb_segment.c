@@ -8,9 +8,7 @@
 
 #include "http_main.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #define SEGMENT_KEY "mod_backhand.segment"
 
@@ -46,28 +44,6 @@ static uint32_t child_slots(void) {
     return (uint32_t)(limit < 1 ? 256 : limit) * 2;
 }
 
-static apr_status_t map_new(kept *segment) {
-    uint64_t boot_id = 0;
-    uint32_t wanted = child_slots();
-    size_t size = bh_segment_size(wanted);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return errno;
-    /* 0 would mean "none": one chance in 2^64, but cheap to exclude. */
-    while (boot_id == 0)
-        if (getrandom(&boot_id, sizeof boot_id, 0) != sizeof boot_id && errno != EINTR) {
-            int why = errno;
-            munmap(memory, size);
-            return why;
-        }
-    if (bh_segment_format(memory, size, wanted, boot_id) != BH_OK) {
-        munmap(memory, size);
-        return APR_EINVAL;
-    }
-    segment->memory = memory;
-    segment->size = size;
-    return APR_SUCCESS;
-}
-
 apr_status_t mb_segment_attach(server_rec *server) {
     kept *segment = NULL;
     apr_status_t status;
@@ -82,7 +58,7 @@ apr_status_t mb_segment_attach(server_rec *server) {
         munmap(segment->memory, segment->size);
         segment->memory = NULL;
     }
-    if (!segment->memory && (status = map_new(segment)) != APR_SUCCESS) {
+    if (!segment->memory && (status = bh_segment_map(child_slots(), &segment->memory, &segment->size)) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, status, server,
                      "BH0201: no shared memory for serverstats: no request is sent to another server");
         return status;

@@ -25,17 +25,14 @@ uint32_t mb_self_row(const request_rec *r);
 /* Whether a server that a decision has left is this one. */
 int mb_self_is(uint32_t id);
 
-/* ---- Clients and URLs, for evidence: mb_asked.c ---- */
-
-/* What its client and its URL are known by. */
-bh_asked_t mb_asked(const request_rec *r);
-
 /* ---- What is done here of the cluster's work: mb_local.c ---- */
 
 typedef struct mb_local mb_local;
 /* The request, which a chain left here or a peer has sent, is this server's work until its end. Its time is that of its
  * section's chain. free: the chain placed it freely. NULL: it is not counted. */
 mb_local *mb_local_begin(request_rec *r, int free);
+/* What the request's client and its URL are known by. */
+bh_asked_t mb_local_asked(const request_rec *r);
 /* The request's section was not known at the beginning: the number of its chain. */
 void mb_local_in_chain(mb_local *work, uint32_t chain);
 void mb_local_register(apr_pool_t *pool);

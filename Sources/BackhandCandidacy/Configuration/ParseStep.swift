@@ -25,11 +25,6 @@ public func parseStep(
     throw unknownFunction(name)
 }
 
-/// The word of a built-in function, ended by a NUL; nil for ids that none has.
-public func functionName(_ id: Int32) -> UnsafePointer<CChar>? {
-    CandidacyFunction.of(id: id)?.name.characters
-}
-
 extension CandidacyFunction {
     /// The step's number for an argument of the configuration; 0 if the function takes none. A text is only checked.
     func read(_ argument: UnsafePointer<CChar>?) throws(ConfigurationError) -> Int32 {

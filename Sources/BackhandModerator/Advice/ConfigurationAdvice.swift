@@ -22,6 +22,7 @@ public func adviseOnConfiguration(_ advice: bh_advice_t) {
     }
     adviseOnGaps(advice, log, announces: announces, accepts: accepts)
     for server in servers { adviseOnAddresses(server, Log(advice.log, server.server)) }
+    adviseOnCoveredChains(UnsafeBufferPointer(start: advice.lines, count: advice.line_count), log)
     guard !announces, let chain = advice.first_chain else { return }
     log(
         BH_LOG_WARNING, LogNumber.chainAlone,

@@ -8,6 +8,7 @@ enum LogNumber {
     static let noKey: Int32 = 110
     static let prediction: Int32 = 120
     static let optionalKey: Int32 = 121
+    static let coveredChain: Int32 = 130
     static let chainAlone: Int32 = 141
     static let addressAway: Int32 = 142
     static let addressOutside: Int32 = 143

@@ -2,6 +2,9 @@
 
 public import CBackhand
 
+/// Addresses that this httpd announces for one virtual host, at most: that of its row and the others.
+public var mostSources: Int { 1 + Int(BH_OTHER_ADDRESSES) }
+
 /// From which of the addresses that this httpd announces connections to a server may come instead of from the one that
 /// the kernel would choose: those that are most like the server's first, because the server has heard them in the same
 /// network.
@@ -11,7 +14,7 @@ public import CBackhand
 /// - Parameters:
 ///   - row: the row of this httpd as the site that the request is for.
 ///   - used: the kernel's choice.
-///   - found: room for BH_SOURCES_MOST addresses.
+///   - found: room for ``mostSources`` addresses.
 /// - Returns: how many were found; 0: the kernel's choice is right, or nothing is better.
 public func findSources(
     _ segment: UnsafePointer<bh_segment_t>, row: UInt32, server: bh_address_t, used: bh_address_t,
@@ -22,7 +25,7 @@ public func findSources(
         return 0
     }
     var count = 0
-    for number in 0..<UInt32(BH_SOURCES_MOST) {
+    for number in 0..<UInt32(mostSources) {
         let own = number == 0 ? first : bh_row_other(segment, row, number - 1)
         if bh_address_equals(own, used) { return 0 }
         guard !bh_address_is_zero(own), bh_address_is_ipv4(own) == bh_address_is_ipv4(server),

@@ -55,3 +55,20 @@ public func whyNotLocal(_ address: UInt32) -> SystemError? {
         return error
     }
 }
+
+/// The address that packets to the server have; nil: none can leave (`connect` and `getsockname` of a UDP socket).
+///
+/// - Parameter own: the words of the address that they must leave from; both 0: any.
+public func sourceAddress(
+    to server: (high: UInt64, low: UInt64), port: UInt16, from own: (high: UInt64, low: UInt64)
+) -> (high: UInt64, low: UInt64)? {
+    let from: InlineArray<2, UInt64> = [own.high, own.low]
+    var used: InlineArray<2, UInt64> = [0, 0]
+    let found = from.span.withUnsafeBufferPointer { from in
+        var room = used.mutableSpan
+        return room.withUnsafeMutableBufferPointer { used in
+            csystem_source_address(server.high, server.low, port, from.baseAddress!, used.baseAddress!)
+        }
+    }
+    return found == 0 ? (used[0], used[1]) : nil
+}

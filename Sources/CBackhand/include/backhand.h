@@ -6,7 +6,8 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
- * No call locks or makes system calls, except bh_key_read, bh_rights_of_path, bh_control_bind, bh_file_replace and the
+ * No call locks or makes system calls, except bh_key_read, bh_rights_of_path, bh_control_bind, bh_file_replace,
+ * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_connection_try, bh_segment_map and the bh_shortage_,
  * bh_moderator_, bh_sockets_, bh_queues_ and bh_pool_ calls. A decision allocates nothing (Tests/Budget counts); these
  * but the last, and calls that build an error text or write the table, may allocate.
  *
@@ -29,6 +30,9 @@
  *      bh_page_write instead of bh_segment_json and _html; bh_moderator_config_t: queues, without
  *      differs and check_pool
  *  15  bh_word_choose: ignoring_case; bh_page_trouble instead of bh_page_is_current; bh_page_t: trouble
+ *  16  bh_loglevel_read, bh_words_check, bh_asked_of, bh_port_is_closed, the bh_shortage_ calls, bh_connection_try,
+ *      bh_segment_map; bh_advice_t: lines; bh_source_choose, bh_descriptors_close, bh_reasons_write and
+ *      bh_words_check instead of bh_sources_find, bh_sockets_have, bh_row_reason and bh_function_name
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -45,7 +49,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 15
+#define BH_BORDER_VERSION 16
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -134,6 +138,11 @@ bh_status_t bh_number_parse(const char *_Nullable text, bh_unit_t unit, uint32_t
 bh_status_t bh_word_choose(const char *_Nullable text, const char *_Nullable const *_Nullable words, size_t count,
                            bool ignoring_case, uint32_t *_Nullable chosen, char *_Nullable error, size_t error_size);
 
+/* What BackhandLogLevel lines have switched on together, as bits: bits after the text, such as "+dcsn2", with what was
+ * there before. highest: the highest level of it, 1 to 4; 0: nothing is on. */
+bh_status_t bh_loglevel_read(uint32_t before, const char *_Nullable text, uint32_t *_Nullable bits,
+                             uint32_t *_Nullable highest, char *_Nullable error, size_t error_size);
+
 /* ---- Keys ---- */
 
 /* Keys that one file may hold. */
@@ -182,8 +191,9 @@ typedef struct bh_step {
 bh_status_t bh_step_parse(const char *_Nullable name, const char *_Nullable argument, bh_step_t *_Nullable step,
                           char *_Nullable error, size_t error_size);
 
-/* Name of the built-in function with this id, as the configuration spells it; NULL past the last. Ids start at 1. */
-const char *_Nullable bh_function_name(int32_t function);
+/* Whether the words of a Backhand line can be a function, and perhaps its argument. ends: they are "off". */
+bh_status_t bh_words_check(const char *_Nonnull const *_Nullable words, size_t count, bool *_Nullable ends,
+                           char *_Nullable error, size_t error_size);
 
 /* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {
@@ -275,14 +285,24 @@ typedef enum bh_silence {
 bh_silence_t bh_silence_after(const bh_segment_t *_Nullable segment, uint32_t id, const bh_facts_t *_Nullable server,
                               uint32_t seconds, bool may_retry, uint64_t now_ms);
 
-/* Addresses that this httpd announces for one virtual host: that of its row and the others. */
-#define BH_SOURCES_MOST (1 + BH_OTHER_ADDRESSES)
+/* By what evidence knows a client and a URL. client: the bytes of its address; url: with its query; NULL: empty. */
+bh_asked_t bh_asked_of(const void *_Nullable client, size_t length, const char *_Nullable url);
 
-/* From which of them connections to a server may come instead of from the address that the kernel has used, the best
- * first; found: room for all. Returns how many; 0: the kernel's choice is right, or nothing is better. row: the site's.
+/* Whether connections to the server must come from another address than the one that the kernel chooses: one that this
+ * httpd announces, the best of those that packets can leave from. row: the site's. */
+bool bh_source_choose(const bh_segment_t *_Nullable segment, uint32_t row, const bh_facts_t *_Nullable server,
+                      bh_address_t *_Nullable chosen);
+
+/* What this process lacks, of which the errno of a connection tells: "descriptors"; NULL: it may be about the server.
  */
-uint32_t bh_sources_find(const bh_segment_t *_Nullable segment, uint32_t row, bh_address_t server, bh_address_t used,
-                         bh_address_t *_Nullable found);
+const char *_Nullable bh_shortage_name(int32_t why);
+/* Waits until there is a descriptor again, 1.5 s at most. */
+bool bh_shortage_is_over(void);
+/* Whether few descriptors are left. */
+bool bh_shortage_is_near(void);
+/* What the kernel says to a connection to the server, which is closed at once: an errno; 0: there was one. NULL:
+ * EINVAL. */
+int32_t bh_connection_try(const bh_facts_t *_Nullable server, int32_t wait_ms);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254
@@ -329,12 +349,16 @@ bh_status_t bh_segment_check(const void *_Nullable memory, size_t size);
 /* Name of a counter as the JSON shows it; NULL past the last. */
 const char *_Nullable bh_counter_name(uint32_t counter);
 
+/* Maps shared memory with an empty segment for this many children. 0, or an errno. */
+int32_t bh_segment_map(uint32_t child_slots, void *_Nullable *_Nullable memory, size_t *_Nullable size);
+
 /* Room for any reason with its NUL. */
 #define BH_REASON_SIZE 32
-/* Why the row's server gets nothing, or less than its share, in a word or two such as "silent 7 s": docs/status.md has
- * them all. Returns the text's length, 0: there is no such reason. longest_ms: bh_segment_presence. */
-size_t bh_row_reason(const bh_segment_t *_Nullable segment, uint32_t id, uint64_t longest_ms, uint64_t now_ms,
-                     char *_Nullable text, size_t size);
+/* Room for those of eight servers, and how many there are more. */
+#define BH_REASONS_SIZE 1024
+/* Why other servers get nothing, or less than their share, such as "10.0.0.4:80 silent 7 s": docs/status.md has all
+ * words. Empty: nothing speaks against any. */
+void bh_reasons_write(const bh_segment_t *_Nullable segment, uint64_t now_ms, char *_Nullable text, size_t size);
 
 /* Takes a piece of text; false stops the writer. */
 typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
@@ -376,10 +400,21 @@ typedef struct bh_advised {
     void *_Nullable server; /* given to the log */
 } bh_advised_t;
 
+/* A line of the configuration, or a section's first one; after it come those that are in the section. */
+typedef struct bh_line {
+    const char *_Nonnull name;      /* "ProxyPass", "<Directory" */
+    const char *_Nonnull arguments; /* of DocumentRoot: the folder's absolute path */
+    const char *_Nonnull file;
+    uint32_t number;
+    uint32_t depth; /* how many sections are around it */
+} bh_line_t;
+
 /* What a configuration has. Places are "file:line", NULL: there is no such line. */
 typedef struct bh_advice {
     const bh_advised_t *_Nullable servers; /* the main server first */
     size_t server_count;
+    const bh_line_t *_Nullable lines; /* all, in their order */
+    size_t line_count;
     bool has_directory; /* UnixSocketDir */
     bool has_keys;      /* BackhandKey */
     bool keys_optional; /* BackhandKey Optional */
@@ -389,7 +424,7 @@ typedef struct bh_advice {
     bh_log_fn _Nullable log;
 } bh_advice_t;
 
-/* Logs what is missing, what does nothing, and what leaves a server alone. */
+/* Logs what is missing, what does nothing, what leaves a server alone, and chains that never decide. */
 void bh_advice_tell(const bh_advice_t *_Nullable advice);
 
 /* ---- Files and sockets that the parent makes for the moderator ---- */
@@ -529,8 +564,13 @@ bool bh_moderator_has_address(const bh_address_t *_Nullable address);
  * puts those in and takes the old ones out. */
 bh_status_t bh_sockets_open(bh_sockets_t *_Nullable *_Nullable sockets, char *_Nullable error, size_t error_size);
 
-/* Whether the descriptor is of that place: a moderator closes the others that it has inherited. */
-bool bh_sockets_have(const bh_sockets_t *_Nullable sockets, int32_t fd);
+/* In the process that will run a moderator: closes each descriptor but 0 to 2, the log's, and those that the
+ * configuration names. What parses what strangers send must not hold the listening sockets, other logs or what else
+ * modules have opened. */
+void bh_descriptors_close(const bh_moderator_config_t *_Nullable config, int32_t log);
+
+/* Whether the kernel has no listening TCP socket there; false where it does not say. */
+bool bh_port_is_closed(const bh_address_t *_Nullable address, uint16_t port, bool over_ipv6);
 
 /* Closes the place in this process. The sockets in it are closed with its last copy. NULL is ignored. */
 void bh_sockets_close(bh_sockets_t *_Nullable sockets);

@@ -5,6 +5,7 @@
 #define BACKHAND_CSYSTEM_H
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -189,6 +191,18 @@ ssize_t csystem_stream_peek(int fd);
 /* The other end of a TCP connection: the words of its IPv6 address, IPv4 as ::ffff:10.0.0.4. Returns -1 with ENOTCONN
  * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
 int csystem_tcp_peer(int fd, uint64_t *_Nonnull high, uint64_t *_Nonnull low, uint16_t *_Nonnull port);
+
+/* What the kernel says to a TCP connection to the address, which is closed at once: an errno; 0: there was one. */
+int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms);
+/* The address that packets to the server have; from: the words of the one that they must leave from, both 0: any; -1
+ * with errno. Sends none. */
+int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uint64_t *_Nonnull from,
+                           uint64_t *_Nonnull used);
+
+/* The lowest free descriptor; -1: there is none. fcntl is variadic. */
+int csystem_free_descriptor(void);
+/* How many descriptors this process may have; the largest number where that is not known. RLIMIT_ names are an enum. */
+uint64_t csystem_descriptor_limit(void);
 
 /* Signals. Handlers and sigset_t macros are C. */
 

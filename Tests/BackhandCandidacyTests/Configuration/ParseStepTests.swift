@@ -35,9 +35,9 @@ struct ParseStepTests {
             #expect(
                 try parseStep(name: name, argument: name == "bySample" ? "2" : name == "byResource" ? "id > 0" : nil)
                     .function == Int32(index + 1))
-            #expect(functionName(Int32(index + 1)).map { String(cString: $0) } == name)
+            #expect(CandidacyFunction.of(id: Int32(index + 1)).map { "\($0.name)" } == name)
         }
-        for id in [0, -1, CandidacyFunction.lastID + 1, .max, .min] { #expect(functionName(id) == nil) }
+        for id in [0, -1, CandidacyFunction.lastID + 1, .max, .min] { #expect(CandidacyFunction.of(id: id) == nil) }
     }
 
     @Test func keepsItsTexts() throws {

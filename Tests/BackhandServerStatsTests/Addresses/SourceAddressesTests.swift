@@ -37,7 +37,7 @@ import Testing
         for (number, other) in own.dropFirst().enumerated() {
             bh_row_set_other(table.segment, 3, UInt32(number), try #require(parseAddress(other)))
         }
-        try withUnsafeTemporaryAllocation(of: bh_address_t.self, capacity: Int(BH_SOURCES_MOST)) { room in
+        try withUnsafeTemporaryAllocation(of: bh_address_t.self, capacity: mostSources) { room in
             let count = findSources(
                 table.segment, row: 3, server: try #require(parseAddress(server)),
                 used: try #require(parseAddress(used)), into: room.baseAddress!)
