@@ -102,7 +102,7 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
 COLD := chain control dav describe descriptors directives form key line listen loaded log loglevel merge \
-        mod_proxy moderator mpm names pidfile redirect rights segment server server_status signature status pool trace warnings
+        mod_proxy moderator mpm names pidfile redirect segment server server_status signature status pool trace warnings
 COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
 $(COLD_OBJECTS): CFLAGS += $(SMALLEST)
 

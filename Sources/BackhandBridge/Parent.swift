@@ -22,21 +22,31 @@ public func bh_key_read(
 }
 
 @c @implementation
-public func bh_rights_of_path(_ file: UnsafePointer<CChar>?, _ children: bh_rights_t) -> bh_rights_t {
-    guard let file else { return children }
-    return rightsOfPath(file, children: children)
-}
-
-@c @implementation
-public func bh_control_bind(_ fd: Int32, _ path: UnsafePointer<CChar>?, _ group: UInt32) -> Int32 {
+public func bh_control_bind(
+    _ fd: Int32, _ path: UnsafePointer<CChar>?, _ group: UInt32, _ rights: bh_rights_t
+) -> Int32 {
     guard let path else { return Int32(BH_EINVAL.rawValue) }
-    return bindControlSocket(fd, path, group: group)
+    return bindControlSocket(fd, path, group: group, rights)
 }
 
 @c @implementation
-public func bh_file_replace(_ path: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>?) -> Int32 {
+public func bh_control_remove(_ path: UnsafePointer<CChar>?, _ rights: bh_rights_t) {
+    guard let path else { return }
+    removeFile(path, rights)
+}
+
+@c @implementation
+public func bh_file_replace(
+    _ path: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>?, _ children: bh_rights_t
+) -> Int32 {
     guard let path, let text else { return Int32(BH_EINVAL.rawValue) }
-    return replaceFile(path, text)
+    return replaceFile(path, text, children: children)
+}
+
+@c @implementation
+public func bh_file_remove(_ path: UnsafePointer<CChar>?, _ children: bh_rights_t) {
+    guard let path else { return }
+    removeFile(path, rightsOfPath(path, children: children))
 }
 
 @c @implementation

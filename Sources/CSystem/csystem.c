@@ -662,3 +662,19 @@ int csystem_wait(struct pollfd *fds, size_t count, int timeout_ms) {
     struct timespec timeout = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
     return ppoll(fds, (nfds_t)count, timeout_ms < 0 ? NULL : &timeout, &open);
 }
+
+int csystem_fork(void) { return fork(); }
+
+void csystem_exit(int code) { _exit(code); }
+
+int csystem_reap(int pid) {
+    int state = 0;
+    if (waitpid(pid, &state, 0) < 0) return -1;
+    return WIFEXITED(state) ? WEXITSTATUS(state) : EINTR;
+}
+
+int csystem_become(uint32_t user, uint32_t group, const char *name, uint32_t primary) {
+    if (name && name[0] && name[0] != '#' ? initgroups(name, primary) < 0 : setgroups(1, &primary) < 0) return errno;
+    if (setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0) return errno;
+    return 0;
+}

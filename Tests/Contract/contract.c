@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -155,17 +156,28 @@ static void files(void) {
     char path[] = "/tmp/backhand-contract-XXXXXX", text[8] = "";
     bh_rights_t children = {.user = 33, .group = 33};
     CHECK(close(mkstemp(path)) == 0);
-    CHECK(bh_file_replace(NULL, "1") != 0 && bh_file_replace(path, NULL) != 0
-          && bh_file_replace("/proc/x/y", "1") != 0);
-    CHECK(bh_file_replace(path, "42\n") == 0);
+    const bh_rights_t own = {0, 0, NULL};
+    CHECK(bh_file_replace(NULL, "1", own) != 0 && bh_file_replace(path, NULL, own) != 0
+          && bh_file_replace("/proc/x/y", "1", own) != 0);
+    CHECK(bh_file_replace(path, "42\n", own) == 0);
     FILE *file = fopen(path, "r");
     CHECK(file && fgets(text, sizeof text, file) && strcmp(text, "42\n") == 0 && fclose(file) == 0);
-    CHECK(bh_rights_of_path(NULL, children).user == 33 && bh_rights_of_path("here", children).user == 33);
-    CHECK(bh_rights_of_path("/proc", children).user == 0 && unlink(path) == 0);
+    bh_file_remove(NULL, children);
+    bh_file_remove(path, children);
+    CHECK(access(path, F_OK) != 0);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    CHECK(bh_control_bind(fd, NULL, UINT32_MAX) != 0 && bh_control_bind(fd, path, UINT32_MAX) == 0);
-    CHECK(listen(fd, 1) == 0 && bh_control_bind(fd, path, UINT32_MAX) == EADDRINUSE);
-    CHECK(close(fd) == 0 && unlink(path) == 0);
+    CHECK(bh_control_bind(fd, NULL, UINT32_MAX, own) != 0 && bh_control_bind(fd, path, UINT32_MAX, own) == 0);
+    CHECK(listen(fd, 1) == 0 && bh_control_bind(fd, path, UINT32_MAX, own) == EADDRINUSE);
+    bh_control_remove(NULL, own);
+    bh_control_remove(path, own);
+    CHECK(close(fd) == 0 && access(path, F_OK) != 0);
+    /* As root, with the rights of another user. */
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bh_control_bind(fd, path, UINT32_MAX, children) == 0);
+    struct stat info;
+    CHECK(stat(path, &info) == 0 && info.st_uid == (geteuid() == 0 ? 33 : geteuid()));
+    bh_control_remove(path, children);
+    CHECK(close(fd) == 0 && access(path, F_OK) != 0);
 }
 
 static void segments(void) {

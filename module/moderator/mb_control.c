@@ -5,6 +5,8 @@
 
 #include "moderator/mb_moderator.h"
 
+#include "unixd.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -19,23 +21,11 @@ struct mb_control {
     apr_pool_t *pool;
 };
 
-/* What the processes with the children's rights work on. */
-typedef struct {
-    int fd;
-    const char *path;
-    gid_t group; /* of BackhandSocketGroup, else of the children; -1: as it is made */
-} place;
-
-static int remove_socket(void *data) {
-    const mb_control *control = data;
-    return unlink(control->path) < 0 ? errno : 0;
-}
-
 /* Children and the moderator inherit the pool; only the process that bound the socket removes it. */
 static apr_status_t close_control(void *data) {
     mb_control *socket = data;
     close(socket->fd);
-    if (getpid() == socket->owner) (void)mb_rights_run(&socket->rights, (gid_t)-1, remove_socket, socket);
+    if (getpid() == socket->owner) bh_control_remove(socket->path, socket->rights);
     return APR_SUCCESS;
 }
 
@@ -43,9 +33,8 @@ void mb_control_close(mb_control *socket) { apr_pool_cleanup_run(socket->pool, s
 
 int mb_control_fd(const mb_control *socket) { return socket->fd; }
 
-static int bind_socket(void *data) {
-    const place *place = data;
-    return bh_control_bind(place->fd, place->path, (uint32_t)place->group);
+bh_rights_t mb_control_rights(void) {
+    return (bh_rights_t){ap_unixd_config.user_id, ap_unixd_config.group_id, ap_unixd_config.user_name};
 }
 
 static gid_t group_of(const mb_server *settings, const bh_rights_t *children) {
@@ -53,32 +42,29 @@ static gid_t group_of(const mb_server *settings, const bh_rights_t *children) {
 }
 
 mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings) {
-    place place;
     const char *path = apr_psprintf(pool, "%s/backhand-%d.sock", settings->directory, mb_own_port(settings));
     const char *doing = "make";
     mb_control *kept = apr_palloc(pool, sizeof *kept);
     int why = 0;
-    *kept = (mb_control){.owner = getpid(), .path = path, .rights = mb_rights_of_children(), .pool = pool};
-    place.path = path;
-    place.group = group_of(settings, &kept->rights);
-    place.fd = kept->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (place.fd < 0) {
+    *kept = (mb_control){.owner = getpid(), .path = path, .rights = mb_control_rights(), .pool = pool};
+    kept->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (kept->fd < 0) {
         why = errno;
         goto failed;
     }
-    why = mb_rights_run(&kept->rights, place.group, bind_socket, &place);
+    why = bh_control_bind(kept->fd, path, group_of(settings, &kept->rights), kept->rights);
     if (why == EADDRINUSE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0202: another httpd uses the control socket %s: give each its own UnixSocketDir; "
                      "the moderator is not started, no request is sent to another server",
                      path);
-        close(place.fd);
+        close(kept->fd);
         return NULL;
     }
     doing = why & BH_CONTROL_GROUP ? "hand over" : "bind";
     if ((why &= ~BH_CONTROL_GROUP)) goto failed;
     doing = "listen on";
-    if (listen(place.fd, CONTROL_BACKLOG) < 0) {
+    if (listen(kept->fd, CONTROL_BACKLOG) < 0) {
         why = errno;
         goto failed;
     }
@@ -91,6 +77,6 @@ failed:
         "BH0203: cannot %s the control socket %s: the moderator is not started, no request is sent to another server; "
         "check that UnixSocketDir exists and that its owner is right",
         doing, path);
-    if (place.fd >= 0) close(place.fd);
+    if (kept->fd >= 0) close(kept->fd);
     return NULL;
 }

@@ -8,15 +8,6 @@
 
 void mb_moderator_register(apr_pool_t *pool);
 
-/* ---- Rights of others: mb_rights.c ---- */
-
-bh_rights_t mb_rights_of_children(void);
-/* Returns 0 or an error number, of one byte. */
-typedef int (*mb_rights_fn)(void *baton);
-/* Calls the function in a process that has these rights and no others; here, if this one is not root. group -1: that of
- * the rights. What it returned, or why it could not be called. */
-int mb_rights_run(const bh_rights_t *rights, gid_t group, mb_rights_fn act, void *baton);
-
 /* ---- The control socket: mb_control.c ---- */
 
 /* It listens. */
@@ -26,6 +17,8 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
 /* Closes it early. In the process that bound it the file goes too, in others it stays. */
 void mb_control_close(mb_control *socket);
 int mb_control_fd(const mb_control *socket);
+/* The rights of httpd's children, which may use it. */
+bh_rights_t mb_control_rights(void);
 
 /* ---- What the moderator is given: mb_describe.c ---- */
 

@@ -1,16 +1,38 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandServerStats
+public import BackhandServerStats
 internal import BackhandSystem
 internal import BackhandText
 
-/// Binds the control socket, with the owner, group and mode that it is to have from the beginning.
+extension bh_rights_t {
+    func run(group: UInt32? = nil, _ act: () -> Int32) -> Int32 {
+        withRights(user: user, group: self.group, name: name, working: group, act)
+    }
+}
+
+/// Binds the control socket with these rights.
+///
+/// - Parameter group: UInt32.max: as it is made.
+/// - Returns: 0, or an errno of seven bits, with BH_CONTROL_GROUP if it is about the group.
+public func bindControlSocket(
+    _ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32, _ rights: bh_rights_t
+) -> Int32 {
+    rights.run(group: group == .max ? nil : group) { bindControlSocket(fd, path, group: group) }
+}
+
+/// Takes a file away with these rights.
+public func removeFile(_ path: UnsafePointer<CChar>, _ rights: bh_rights_t) {
+    _ = rights.run {
+        remove(Path(cString: path))
+        return 0
+    }
+}
+
+/// Binds it, with the owner, group and mode that it is to have from the beginning.
 ///
 /// No other user may be root's peer by accident: where httpd was not started as root, it stays as it is made, except
 /// for the group.
-/// - Parameter group: UInt32.max: as it is made.
-/// - Returns: 0, or an errno of seven bits, with BH_CONTROL_GROUP if it is about the group.
-public func bindControlSocket(_ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32) -> Int32 {
+private func bindControlSocket(_ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32) -> Int32 {
     let path = Path(cString: path)
     guard !isAnswered(path) else { return SystemError.addressInUse.code }
     // Left by an httpd that was killed: no process answered.
@@ -42,12 +64,15 @@ private func isAnswered(_ path: Path) -> Bool {
     }
 }
 
-/// Puts a file in the place of another. Returns 0 or an errno.
-public func replaceFile(_ path: UnsafePointer<CChar>, _ text: UnsafePointer<CChar>) -> Int32 {
-    do throws(SystemError) {
-        try replaceFile(Array(Word(text).bytes), at: Path(cString: path), mode: 0o644)
-        return 0
-    } catch {
-        return error.code
+/// Puts a file in the place of another, with the rights of the user that could change what its path means. Returns 0 or
+/// an errno.
+public func replaceFile(_ path: UnsafePointer<CChar>, _ text: UnsafePointer<CChar>, children: bh_rights_t) -> Int32 {
+    rightsOfPath(path, children: children).run {
+        do throws(SystemError) {
+            try replaceFile(Array(Word(text).bytes), at: Path(cString: path), mode: 0o644)
+            return 0
+        } catch {
+            return error.code
+        }
     }
 }

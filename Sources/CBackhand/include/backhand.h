@@ -6,7 +6,7 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
- * No call locks or makes system calls, except bh_key_read, bh_rights_of_path, bh_control_bind, bh_file_replace,
+ * No call locks or makes system calls, except bh_key_read, the bh_control_ and bh_file_ calls,
  * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_connection_try, bh_segment_map and the bh_shortage_,
  * bh_moderator_, bh_sockets_, bh_queues_ and bh_pool_ calls. A decision allocates nothing (Tests/Budget counts); these
  * but the last, and calls that build an error text or write the table, may allocate.
@@ -33,6 +33,7 @@
  *  16  bh_loglevel_read, bh_words_check, bh_asked_of, bh_port_is_closed, the bh_shortage_ calls, bh_connection_try,
  *      bh_segment_map; bh_advice_t: lines; bh_source_choose, bh_descriptors_close, bh_reasons_write and
  *      bh_words_check instead of bh_sources_find, bh_sockets_have, bh_row_reason and bh_function_name
+ *  17  bh_control_bind, bh_file_replace: rights; bh_control_remove, bh_file_remove instead of bh_rights_of_path
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -49,7 +50,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 16
+#define BH_BORDER_VERSION 17
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -436,18 +437,21 @@ typedef struct bh_rights {
     const char *_Nullable name; /* for the user's other groups; NULL: none */
 } bh_rights_t;
 
-/* Those of the user that could change what the path of a file means; root's if no other user can. children: those of
- * httpd's children, which are the answer where it cannot be known. NULL: those of the children. */
-bh_rights_t bh_rights_of_path(const char *_Nullable file, bh_rights_t children);
-
 /* What bh_control_bind adds to an errno, which has seven bits, if it is about the group. */
 #define BH_CONTROL_GROUP 0x80
 /* Binds the socket of this descriptor at the path, with its mode and group; UINT32_MAX: the group that it gets. A
- * socket that no process has any more is replaced. 0, or an errno: EADDRINUSE: another httpd has it. */
-int32_t bh_control_bind(int32_t fd, const char *_Nullable path, uint32_t group);
+ * socket that no process has any more is replaced. As root, in a process that has these rights and no others. 0, or an
+ * errno: EADDRINUSE: another httpd has it. */
+int32_t bh_control_bind(int32_t fd, const char *_Nullable path, uint32_t group, bh_rights_t rights);
+/* Takes the name of the socket away, with these rights. */
+void bh_control_remove(const char *_Nullable path, bh_rights_t rights);
 
-/* Puts a file in the place of another: a reader sees the old text or the new one. 0, or an errno. */
-int32_t bh_file_replace(const char *_Nullable path, const char *_Nullable text);
+/* Puts a file in the place of another: a reader sees the old text or the new one. 0, or an errno. As root, with the
+ * rights of the user that could change what the path means: root's if no other user can, and those of httpd's children
+ * where it cannot be known. */
+int32_t bh_file_replace(const char *_Nullable path, const char *_Nullable text, bh_rights_t children);
+/* Takes it away, with the same rights. */
+void bh_file_remove(const char *_Nullable path, bh_rights_t children);
 
 /* ---- The pool of all children ---- */
 

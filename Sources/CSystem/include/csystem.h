@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <math.h>
@@ -27,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -203,6 +205,16 @@ int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uin
 int csystem_free_descriptor(void);
 /* How many descriptors this process may have; the largest number where that is not known. RLIMIT_ names are an enum. */
 uint64_t csystem_descriptor_limit(void);
+
+/* A process of its own: 0 in it. Swift must not fork where it could have threads; here it has none. */
+int csystem_fork(void);
+/* Ends the process at once, without the cleanups of the one that forked it. */
+_Noreturn void csystem_exit(int code);
+/* Waits for its end: its exit code, or EINTR if a signal ended it; -1 with errno. WEXITSTATUS is a macro. */
+int csystem_reap(int pid);
+/* Takes these rights for good; the other groups are the named user's, or just the primary one. Returns 0 or an errno.
+ */
+int csystem_become(uint32_t user, uint32_t group, const char *_Nullable name, uint32_t primary);
 
 /* Signals. Handlers and sigset_t macros are C. */
 
