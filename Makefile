@@ -52,7 +52,7 @@ CORE           := .build-embedded/release/libBackhandBridge.a
 HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
               $(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes)
 CFLAGS     ?= -O2 -g
-STRICT     := -std=gnu11 -Wall -Wextra -Werror -fPIC -ffunction-sections -fdata-sections
+STRICT     := -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -fPIC -ffunction-sections -fdata-sections
 
 # What keeps mod_backhand.so small (docs/decisions/0001-embedded-swift.md has the bytes). Each flag is left out if the compiler does not know it.
 # The compiler is asked when a recipe needs the first answer, and once: $(call kept,NAME,flags) is the value of NAME from then on.

@@ -8,7 +8,6 @@
 
 /* What the original told the world; ServerTokens decides how much of it is seen. */
 static int tell_version(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)plog, (void)ptemp, (void)server;
     ap_add_version_component(pconf, "balanced_by_mod_backhand/" BACKHAND_VERSION);
     return OK;
 }

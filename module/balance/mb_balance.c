@@ -101,7 +101,6 @@ static int balance(request_rec *r) {
 }
 
 void mb_balance_register(apr_pool_t *pool) {
-    (void)pool;
     /* Before mod_proxy's handler, which would take SetHandler proxy:… first. */
     ap_hook_handler(balance, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

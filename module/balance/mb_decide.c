@@ -9,10 +9,7 @@
 /* Counts a child's requests from where the child begins: asking for the process id each time would be a system call. */
 static uint64_t seed;
 
-static void begin_seed(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
-    seed = (uint64_t)getpid() << 40;
-}
+static void begin_seed(apr_pool_t *pool, server_rec *server) { seed = (uint64_t)getpid() << 40; }
 
 /* Different for every request of every child; the core's generator spreads it. */
 static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_RELAXED); }
@@ -53,7 +50,4 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
     return 1;
 }
 
-void mb_decide_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_child_init(begin_seed, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_decide_register(apr_pool_t *pool) { ap_hook_child_init(begin_seed, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -54,7 +54,6 @@ int mb_early_serve_here(request_rec *r) {
 }
 
 void mb_early_register(apr_pool_t *pool) {
-    (void)pool;
     ap_hook_translate_name(decide_early, NULL, NULL, APR_HOOK_LAST);
     /* Before the core's, which walks. */
     ap_hook_map_to_storage(leave_out, NULL, NULL, APR_HOOK_FIRST);

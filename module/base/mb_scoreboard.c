@@ -57,7 +57,6 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
 
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
     int servers = mb_mpm_most_children(), threads = mb_mpm_most_threads(), known = 0;
-    (void)baton;
     memset(workers, 0, sizeof *workers);
     for (int slot = 0; slot < servers; slot++) {
         process_score *process = ap_get_scoreboard_process(slot);

@@ -74,12 +74,8 @@ const char *mb_chain_add_loaded(cmd_parms *cmd, void *directory, const char *fil
 }
 
 static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
-    (void)pconf, (void)plog, (void)ptemp;
     chains = 0;
     return OK;
 }
 
-void mb_chain_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_chain_register(apr_pool_t *pool) { ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE); }

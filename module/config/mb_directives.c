@@ -64,7 +64,6 @@ static const char *set_number(cmd_parms *cmd, void *directory, const char *text)
 
 static const char *set_server_number(cmd_parms *cmd, void *unused, const char *text) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)unused;
     return wrong ? wrong : set_number(cmd, mb_server_of(cmd->server), text);
 }
 
@@ -82,7 +81,6 @@ static const char *set_walk(cmd_parms *cmd, void *directory, int on) {
 
 /* What a directive was called before the first release. */
 static const char *say_new_name(cmd_parms *cmd, void *config, const char *arguments) {
-    (void)config, (void)arguments;
     return apr_pstrcat(cmd->pool, cmd->cmd->name, " is called ", cmd->cmd->cmd_data, NULL);
 }
 

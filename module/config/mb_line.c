@@ -54,12 +54,8 @@ void mb_line_note(const cmd_parms *cmd, int kind) {
 const char *mb_line_first(int kind) { return first[kind]; }
 
 static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
-    (void)pconf, (void)plog, (void)ptemp;
     memset(first, 0, sizeof first);
     return OK;
 }
 
-void mb_line_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_line_register(apr_pool_t *pool) { ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -13,7 +13,6 @@ static mb_server *server_settings(cmd_parms *cmd) { return mb_server_of(cmd->ser
 
 const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *path) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)unused;
     if (wrong) return wrong;
     const char *full = ap_server_root_relative(cmd->pool, path);
     if (!full) return mb_line_complain(cmd, "'%s' is not a valid path", path);
@@ -32,7 +31,6 @@ static int is_directory(const char *path, apr_pool_t *pool) {
 
 const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    (void)unused;
     if (wrong) return wrong;
     const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
     if (!full) return mb_line_complain(cmd, "'%s' is not a valid path", path);
@@ -58,7 +56,6 @@ const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *
     const char *own = NULL, *target;
     char error[BH_ERROR_SIZE];
     bh_destination_t destination;
-    (void)unused;
     if (!wrong && second) wrong = mb_names_resolve(cmd, first, &own);
     if (!wrong) wrong = mb_names_resolve(cmd, second ? second : first, &target);
     if (wrong) return wrong;
@@ -73,7 +70,6 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
     char error[BH_ERROR_SIZE];
     bh_network_t network;
-    (void)unused;
     if (wrong) return wrong;
     if (bh_network_parse(text, &network, error, sizeof error) != BH_OK) return mb_line_complain(cmd, "%s", error);
     APR_ARRAY_PUSH(server_settings(cmd)->accepted, bh_network_t) = network;
@@ -83,7 +79,6 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     apr_gid_t group;
-    (void)unused;
     if (wrong) return wrong;
     if (*name == '#') {
         uint32_t number;
@@ -100,7 +95,6 @@ const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char 
 const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     mb_server *settings = server_settings(cmd);
-    (void)unused;
     if (wrong) return wrong;
     if (settings->keys) return mb_line_complain(cmd, "there is one already; its file has room for a second key");
     const char *path = ap_server_root_relative(cmd->pool, file);

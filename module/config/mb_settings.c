@@ -36,7 +36,6 @@ enum { INHERITED = offsetof(mb_directory, trace), INHERITEDS = (sizeof(mb_direct
 void *mb_directory_create(apr_pool_t *pool, char *path) {
     mb_directory *settings = apr_pcalloc(pool, sizeof *settings);
     int *inherited = (int *)(void *)((char *)settings + INHERITED);
-    (void)path;
     for (size_t i = 0; i < INHERITEDS; i++) inherited[i] = MB_UNSET;
     return settings;
 }

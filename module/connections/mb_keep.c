@@ -117,12 +117,6 @@ void mb_keep_end(uint64_t now_ms) {
     now.kept = NULL;
 }
 
-static void count_threads(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
-    threads = mb_mpm_threads();
-}
+static void count_threads(apr_pool_t *pool, server_rec *server) { threads = mb_mpm_threads(); }
 
-void mb_keep_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_child_init(count_threads, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_keep_register(apr_pool_t *pool) { ap_hook_child_init(count_threads, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -40,7 +40,6 @@ static int name_as_we_do(request_rec *r) {
 }
 
 void mb_dav_register(apr_pool_t *pool) {
-    (void)pool;
     /* After mb_guard.c, which knows a peer; before others look at the headers. */
     ap_hook_post_read_request(name_as_we_do, NULL, NULL, APR_HOOK_REALLY_FIRST + 1);
 }

@@ -26,7 +26,4 @@ static void admit(request_rec *r) {
                   status);
 }
 
-void mb_descriptors_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_insert_error_filter(admit, NULL, NULL, APR_HOOK_FIRST);
-}
+void mb_descriptors_register(apr_pool_t *pool) { ap_hook_insert_error_filter(admit, NULL, NULL, APR_HOOK_FIRST); }

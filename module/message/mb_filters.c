@@ -179,7 +179,6 @@ void mb_filters_answer(request_rec *r, const apr_table_t *own) {
 }
 
 void mb_filters_register(apr_pool_t *pool) {
-    (void)pool;
     mark_filter = ap_register_output_filter("BACKHAND_MARK", mark, NULL, CONTENT_END - 1);
     /* After mb_guard.c, which knows a peer. */
     ap_hook_post_read_request(begin, NULL, NULL, APR_HOOK_REALLY_FIRST + 1);

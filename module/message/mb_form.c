@@ -59,7 +59,4 @@ void mb_form_give_back(request_rec *r) {
     kept->content_type = NULL;
 }
 
-void mb_form_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_insert_filter(note_reader, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_form_register(apr_pool_t *pool) { ap_hook_insert_filter(note_reader, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -64,7 +64,6 @@ void mb_merge_begin(request_rec *r, const apr_table_t *own) {
 }
 
 void mb_merge_register(apr_pool_t *pool) {
-    (void)pool;
     /* Of the same type as mod_headers', which were inserted before the handler ran, so that ours is after them;
      * mod_cache's is one more. */
     merge_filter = ap_register_output_filter("BACKHAND_MERGE", merge, NULL, AP_FTYPE_CONTENT_SET);

@@ -120,7 +120,6 @@ static void work(pid_t parent) {
 /* ---- In the parent ---- */
 
 static apr_status_t close_sockets(void *data) {
-    (void)data;
     bh_sockets_close(self.sockets);
     self.sockets = NULL;
     return APR_SUCCESS;
@@ -153,7 +152,6 @@ static void note_end(int status) {
 
 /* Called by httpd's parent when something happens to the process. */
 static void on_process_event(int reason, void *data, int status) {
-    (void)data;
     switch (reason) {
     case APR_OC_REASON_DEATH: note_end(status); break;
     case APR_OC_REASON_LOST:
@@ -232,7 +230,6 @@ static apr_status_t start(void) {
 
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     mb_server *settings = mb_main_server();
-    (void)plog, (void)ptemp;
     memset(&self, 0, sizeof self);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !settings->directory) return OK;
     self.server = server;
@@ -261,20 +258,17 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 }
 
 static int start_late(apr_pool_t *pool, ap_scoreboard_e type) {
-    (void)pool, (void)type;
     if (self.control && !self.started) start();
     return OK;
 }
 
 static int try_again(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
     if (self.control && self.forkless && !mb_mpm_is_stopping()) start();
     return OK;
 }
 
 /* A child that outlives its parent must not seem to be the moderator. With httpd -X there is no child. */
 static void leave_sockets(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
     if (!self.control || getpid() == self.parent) return;
     close_sockets(NULL);
     mb_control_close(self.control);
@@ -282,7 +276,6 @@ static void leave_sockets(apr_pool_t *pool, server_rec *server) {
 }
 
 void mb_moderator_register(apr_pool_t *pool) {
-    (void)pool;
     ap_hook_child_init(leave_sockets, NULL, NULL, APR_HOOK_MIDDLE);
     /* After mod_cgid has forked its daemon, which would keep the control socket. */
     ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_REALLY_LAST);

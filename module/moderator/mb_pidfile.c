@@ -12,7 +12,6 @@ static pid_t writer;
 
 /* Children and the moderator inherit the pool. */
 static apr_status_t remove_file(void *data) {
-    (void)data;
     if (written && writer == getpid()) bh_file_remove(written, mb_control_rights());
     written = NULL;
     return APR_SUCCESS;

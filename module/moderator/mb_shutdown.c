@@ -33,7 +33,6 @@ void mb_shutdown_prepare(void) { generation = mb_mpm_generation(); }
 
 /* Runs in a signal handler with prefork: atomics and kill only. */
 static void tell(apr_pool_t *pool, int graceful) {
-    (void)pool, (void)graceful; /* prefork calls each end of a child ungraceful */
     int mine = mb_mpm_generation();
     if (!mb_segment || mine < 0 || mine != generation_now()) return;
     bh_half_store(&mb_segment->stopping, 1);
@@ -58,12 +57,8 @@ static int is_port_closed(void) {
 }
 
 bool mb_shutdown_ask(void *baton, bool told) {
-    (void)baton;
     /* The generation last: a restart raises it before it closes a port that its new configuration lacks. */
     return (told || is_port_closed()) && generation_now() == generation;
 }
 
-void mb_shutdown_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_child_stopping(tell, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_shutdown_register(apr_pool_t *pool) { ap_hook_child_stopping(tell, NULL, NULL, APR_HOOK_MIDDLE); }

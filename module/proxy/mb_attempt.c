@@ -177,6 +177,5 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
 }
 
 void mb_attempt_register(apr_pool_t *pool) {
-    (void)pool;
     answer_filter = ap_register_output_filter(ANSWER_FILTER, take_answer, NULL, AP_FTYPE_RESOURCE - 1);
 }

@@ -67,7 +67,6 @@ static void give_back_to_redirect(request_rec *r) {
 }
 
 void mb_body_register(apr_pool_t *pool) {
-    (void)pool;
     /* Before all others: what was read has passed the request's other filters already. */
     ap_register_input_filter(BODY_FILTER, replay, NULL, AP_FTYPE_RESOURCE - 1);
     ap_hook_insert_filter(give_back_to_redirect, NULL, NULL, APR_HOOK_LAST);

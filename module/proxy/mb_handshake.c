@@ -65,6 +65,5 @@ static int finish_connection(conn_rec *c, void *socket) {
 
 void mb_handshake_register(apr_pool_t *pool) {
     static const char *const before[] = {"core.c", NULL};
-    (void)pool;
     ap_hook_pre_connection(finish_connection, NULL, before, APR_HOOK_REALLY_LAST);
 }

@@ -65,7 +65,6 @@ static const char *lacks(mb_scheme scheme) {
 /* A chain without mod_proxy would serve everything here without a word: refuse the configuration instead. */
 static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     const char *missing = find_all(); /* for chains in .htaccess too */
-    (void)pconf, (void)plog, (void)ptemp;
     if (!missing || !mb_line_first(MB_FIRST_CHAIN)) return OK;
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
                  "BH0101: the Backhand chain at %s needs %s, which is not loaded: add its LoadModule line "
@@ -76,7 +75,6 @@ static int check_proxy(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
 /* The same for a scheme that no module could speak. */
 static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog, (void)ptemp;
     for (int scheme = 0; scheme < MB_SCHEMES; scheme++) {
         const char *missing = mb_line_first(MB_FIRST_SCHEME + scheme) ? lacks((mb_scheme)scheme) : NULL;
         if (!missing) continue;
@@ -90,7 +88,6 @@ static int check_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 }
 
 void mb_mod_proxy_register(apr_pool_t *pool) {
-    (void)pool;
     ap_hook_check_config(check_proxy, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_schemes, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -184,7 +184,6 @@ void mb_response_watch(conn_rec *c, apr_socket_t *socket) {
 }
 
 void mb_response_register(apr_pool_t *pool) {
-    (void)pool;
     /* Nearer to mod_proxy than mod_ssl's, which is at AP_FTYPE_CONNECTION + 5. */
     reading_filter = ap_register_input_filter("BACKHAND_READING", read_answer, NULL, AP_FTYPE_CONNECTION);
 }

@@ -287,7 +287,4 @@ static void prepare_child(apr_pool_t *pool, server_rec *server) {
     exit(APEXIT_CHILDSICK);
 }
 
-void mb_worker_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_worker_register(apr_pool_t *pool) { ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE); }

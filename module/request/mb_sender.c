@@ -43,13 +43,9 @@ mb_sender mb_sender_of(request_rec *r) {
 }
 
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
-    (void)pconf, (void)plog;
     remoteip = ap_find_linked_module("mod_remoteip.c");
     hears = mb_vhost_destinations(ptemp, server)->nelts != 0;
     return OK;
 }
 
-void mb_sender_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_sender_register(apr_pool_t *pool) { ap_hook_post_config(prepare, NULL, NULL, APR_HOOK_MIDDLE); }

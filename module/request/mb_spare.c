@@ -55,14 +55,12 @@ static int keep_short(request_rec *r) {
 }
 
 static void prepare(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
     processes = mb_mpm_most_children();
     threads = mb_mpm_most_threads();
     holds_workers = !mb_mpm_is_async() && mb_main_server()->directory;
 }
 
 void mb_spare_register(apr_pool_t *pool) {
-    (void)pool;
     ap_hook_child_init(prepare, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_process_connection(begin, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(keep_short, NULL, NULL, APR_HOOK_REALLY_LAST);

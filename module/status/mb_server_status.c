@@ -14,6 +14,5 @@ static int show(request_rec *r, int flags) {
 }
 
 void mb_server_status_register(apr_pool_t *pool) {
-    (void)pool;
     APR_OPTIONAL_HOOK(ap, status_hook, show, NULL, NULL, APR_HOOK_MIDDLE);
 }

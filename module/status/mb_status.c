@@ -47,7 +47,4 @@ static int show(request_rec *r) {
     return OK;
 }
 
-void mb_status_register(apr_pool_t *pool) {
-    (void)pool;
-    ap_hook_handler(show, NULL, NULL, APR_HOOK_MIDDLE);
-}
+void mb_status_register(apr_pool_t *pool) { ap_hook_handler(show, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -72,6 +72,5 @@ static apr_status_t note_first(ap_filter_t *filter, apr_bucket_brigade *brigade)
 }
 
 void mb_local_register(apr_pool_t *pool) {
-    (void)pool;
     first_filter = ap_register_output_filter("BACKHAND_HERE", note_first, NULL, AP_FTYPE_PROTOCOL);
 }

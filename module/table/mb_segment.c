@@ -70,18 +70,15 @@ apr_status_t mb_segment_attach(server_rec *server) {
 }
 
 static void claim_slot(apr_pool_t *pool, server_rec *server) {
-    (void)pool, (void)server;
     if (mb_segment) mb_child_slot = bh_child_claim(mb_segment, slots, (int32_t)getpid());
 }
 
 /* In the parent: a child's requests end with it, however it ended. */
 static void forget_child(server_rec *server, pid_t pid, ap_generation_t generation, int slot, mpm_child_status state) {
-    (void)server, (void)generation, (void)slot;
     if (mb_segment && state == MPM_CHILD_EXITED) bh_child_forget(mb_segment, slots, (int32_t)pid, mb_now_us());
 }
 
 void mb_segment_register(apr_pool_t *pool) {
-    (void)pool;
     ap_hook_child_init(claim_slot, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(forget_child, NULL, NULL, APR_HOOK_MIDDLE);
 }
