@@ -54,6 +54,11 @@ public func bh_chain_decide(
 }
 
 @c @implementation
+public func bh_fault_text(_ fault: bh_fault_t) -> UnsafePointer<CChar> {
+    faultText(fault).characters
+}
+
+@c @implementation
 public func bh_redirect_make(
     _ format: UnsafePointer<CChar>?, _ server: UnsafePointer<bh_facts_t>?, _ asked: UnsafePointer<bh_visitor_t>?,
     _ redirect: UnsafeMutablePointer<bh_redirect_t>?

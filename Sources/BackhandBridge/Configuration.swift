@@ -65,6 +65,11 @@ public func bh_destination_parse(
 }
 
 @c @implementation
+public func bh_name_length(_ text: UnsafePointer<CChar>?) -> Int {
+    text.map { Word($0).hostNameLength } ?? 0
+}
+
+@c @implementation
 public func bh_number_parse(
     _ text: UnsafePointer<CChar>?, _ unit: bh_unit_t, _ least: UInt32, _ most: UInt32,
     _ number: UnsafeMutablePointer<UInt32>?,

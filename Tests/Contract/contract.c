@@ -92,6 +92,8 @@ static void destinations(void) {
     CHECK(strstr(error, "70000") != NULL);
     CHECK(bh_destination_parse("127.0.0.2:8080", "239.255.1.1:4445,3", &destination, error, sizeof error) == BH_OK);
     CHECK(destination.own_port == 8080 && destination.port == 4445 && destination.ttl == 3);
+    CHECK(bh_name_length(NULL) == 0 && bh_name_length("10.0.0.4:80") == 0 && bh_name_length("web1:80") == 4);
+    CHECK(strstr(bh_fault_text(BH_FAULT_TWICE), "twice") && *bh_fault_text((bh_fault_t)99));
 }
 
 static void numbers(void) {

@@ -85,16 +85,6 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
     return NULL;
 }
 
-static const char *describe(bh_fault_t fault) {
-    switch (fault) {
-    case BH_FAULT_COUNT: return "returned a count outside 0...MAXSERVERS";
-    case BH_FAULT_ID: return "returned an id that no server has";
-    case BH_FAULT_TWICE: return "returned a server twice";
-    case BH_FAULT_MODE: return "returned an unknown mode";
-    default: return "returned something wrong";
-    }
-}
-
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
     static uint64_t next_ms;
     if (fault == BH_FAULT_CANARY) {
@@ -106,5 +96,5 @@ void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault) {
     }
     if (!mb_minute_passed(&next_ms)) return;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0401: candidacy function %s %s: its result is ignored", step->name,
-                  describe(fault));
+                  bh_fault_text(fault));
 }

@@ -194,16 +194,13 @@ static void wait_for_fork(apr_status_t why) {
 
 static apr_status_t start(void) {
     open_sockets();
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGURG /* a child's, see mb_shutdown.c */};
     pid_t parent = getpid();
     sigset_t stop, before;
     /* A signal for the moderator must not run a handler of the parent's between fork and its own: blocked until
      * bh_moderator_run opens them while it waits. */
     sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGHUP);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGUSR1);
-    sigaddset(&stop, SIGURG); /* a child's, see mb_shutdown.c */
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) sigaddset(&stop, signals[i]);
     mb_shutdown_prepare();
     sigprocmask(SIG_BLOCK, &stop, &before);
     pid_t pid = fork();

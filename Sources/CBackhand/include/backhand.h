@@ -34,6 +34,7 @@
  *      bh_segment_map; bh_advice_t: lines; bh_source_choose, bh_descriptors_close, bh_reasons_write and
  *      bh_words_check instead of bh_sources_find, bh_sockets_have, bh_row_reason and bh_function_name
  *  17  bh_control_bind, bh_file_replace: rights; bh_control_remove, bh_file_remove instead of bh_rights_of_path
+ *  18  bh_name_length, bh_fault_text
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -50,7 +51,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 17
+#define BH_BORDER_VERSION 18
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -108,6 +109,10 @@ typedef struct bh_destination {
  * names. */
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
+
+/* Bytes of the host's name that a text such as "name:port" or "name,ttl" begins with; 0: there is none, but perhaps an
+ * address. */
+size_t bh_name_length(const char *_Nullable text);
 
 /* ---- The log ---- */
 
@@ -231,6 +236,9 @@ typedef enum bh_fault {
     BH_FAULT_CANARY = 4,
     BH_FAULT_MODE = 5 /* a mode that is none of BACKHAND_MODE_ */
 } bh_fault_t;
+
+/* What went wrong, as it follows the function's name in the log. */
+const char *_Nonnull bh_fault_text(bh_fault_t fault);
 
 /* A decision: the servers that are left, best first. Points into the workspace. */
 typedef struct bh_decision {
