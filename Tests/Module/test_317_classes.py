@@ -214,7 +214,8 @@ def test_a_session_stays(stage):
             Crowd(farm.front, 1, ("/app/mine",), network=7, rate=20, cookie=lambda _: cookie) as owner,
         ):
             farm.wait_until_avoided((0, "/app/0", others))
-            assert shares(others.for_requests(200)).get(farm.ids[0], 0) < 0.03
+            # Beside a busy machine not from the first of them on.
+            wait_for(lambda: shares(others.for_requests(200)).get(farm.ids[0], 0) < 0.03, 20, "few of the others'")
             assert len(owner.asked) > 20 and {(one.status, one.server) for one in owner.asked} == {(200, farm.ids[0])}
 
 
