@@ -110,7 +110,7 @@ class Pair:
         """Waits until both are well again for keepalived."""
         wait_for(
             lambda: all(one.is_well() for one in self.keepaliveds),
-            10,
+            30,
             "both to be well",
             show=lambda: [one.log() for one in self.keepaliveds],
         )
