@@ -68,7 +68,7 @@ static bh_retry_action_t report_failure(const mb_dispatch_state *about, const mb
                             .lacks = attempt->lacks != 0};
     bh_retry_action_t action = bh_retry_failed(about->retry, mb_segment, &failure);
     if (action != BH_RETRY_WAIT) return action;
-    failure.recovered = mb_shortage_is_over();
+    failure.recovered = bh_shortage_is_over();
     failure.now_us = mb_now_us();
     return bh_retry_failed(about->retry, mb_segment, &failure);
 }

@@ -54,11 +54,4 @@ const bh_queues_t *mb_pool_queues(void);
  * wanted there are none. */
 void mb_pool_prepare(server_rec *server, int is_wanted);
 
-/* ---- What this process lacks ---- */
-
-/* What the kernel says to another connection to the server, which is closed at once: an errno; 0: there was one. */
-#define mb_shortage_connect bh_connection_try
-/* Waits until there is a descriptor again, 1.5 s at most; 0: there is none. */
-#define mb_shortage_is_over bh_shortage_is_over
-
 #endif

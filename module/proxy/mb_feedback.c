@@ -41,8 +41,7 @@ static void look_for_shortage(request_rec *r, mb_attempt *attempt) {
     int is_looked_up;
     if (!is_unconnected(r, attempt, &is_looked_up)) return;
     /* A body is waited for before the server is connected to. */
-    int why =
-        shown->ended_us - shown->began_us > AT_ONCE_US ? ETIMEDOUT : mb_shortage_connect(attempt->server, WAIT_MS);
+    int why = shown->ended_us - shown->began_us > AT_ONCE_US ? ETIMEDOUT : bh_connection_try(attempt->server, WAIT_MS);
     attempt->why = why == ETIMEDOUT && shown->has_body ? 0 : why;
     if (!why) shown->reached = !is_looked_up;
     const char *lacking = bh_shortage_name(why);

@@ -59,7 +59,7 @@ static int is_gone(unsigned seconds) {
     const mb_attempt *attempt = mb_now.attempt;
     bh_silence_t shown =
         bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, mb_now_ms());
-    if (shown == BH_SILENCE_PROBE) return mb_shortage_connect(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
+    if (shown == BH_SILENCE_PROBE) return bh_connection_try(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
     return shown == BH_SILENCE_GONE;
 }
 
