@@ -92,7 +92,8 @@ public struct ConnectionPool {
         guard let (count, fd) = withUnsafeMutableBytes(of: &one, { receiveDescriptor(from: outlet, into: $0) }) else {
             return nil
         }
-        if fd != -1, count == MemoryLayout<bh_waiting_t>.size, one.mark == Self.mark, one.id < UInt32(BH_ROWS),
+        if fd >= 0 || fd == lostDescriptor, count == MemoryLayout<bh_waiting_t>.size, one.mark == Self.mark,
+            one.id < UInt32(BH_ROWS),
             one.id % UInt32(BH_POOLS) == queue
         {
             one.fd = fd

@@ -47,8 +47,11 @@ public func sendDescriptor(_ fd: Int32, with bytes: UnsafeRawBufferPointer, into
     return csystem_rights_send(queue, start, bytes.count, fd) >= 0
 }
 
-/// Takes the bytes that have waited longest, and a descriptor (-1: none came along), which its taker closes; nil if the
-/// queue is empty.
+/// In the place of a descriptor that the kernel has dropped, because this process may have no more.
+public let lostDescriptor = Int32(CSYSTEM_FD_LOST)
+
+/// Takes the bytes that have waited longest, and a descriptor (-1: none came along; or ``lostDescriptor``), which its
+/// taker closes; nil if the queue is empty.
 public func receiveDescriptor(
     from queue: Int32, into room: UnsafeMutableRawBufferPointer
 ) -> (count: Int, fd: Int32)? {
