@@ -14,6 +14,8 @@ struct HTMLPage {
 
     mutating func put(_ value: UInt64) { page.text.add(value) }
 
+    mutating func put(_ reason: Reason) { page.text.add(reason) }
+
     @inline(never)
     mutating func put(_ value: Int32) {
         if value < 0 { put("-") }

@@ -74,6 +74,14 @@ struct JSONPage {
         needsComma = true
     }
 
+    mutating func field(_ name: StaticString, _ reason: Reason) {
+        key(name)
+        page.text.add(byte: quote)
+        page.text.add(reason)
+        page.text.add(byte: quote)
+        needsComma = true
+    }
+
     /// A text of C, up to its NUL or the end of its room.
     @inline(never)
     mutating func field(_ name: StaticString, bytes text: UnsafeRawBufferPointer) {

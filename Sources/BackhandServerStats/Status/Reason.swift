@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-public import CBackhand
+internal import BackhandText
+internal import CBackhand
 
 // Why does a server get nothing, or less than its share? One word beside its state, decided here and shown by the
 // status page, its JSON, backhandctl and traces. It goes by what decisions go by; docs/status.md explains each word.
@@ -113,10 +114,7 @@ func reason(
 }
 
 extension Reason {
-    /// The longest, "silent 18446744073709551 s", and a NUL: BH_REASON_SIZE.
-    static var size: Int { Int(BH_REASON_SIZE) }
-
-    private var parts: (word: StaticString, number: UInt64?, unit: StaticString) {
+    fileprivate var parts: (word: StaticString, number: UInt64?, unit: StaticString) {
         switch self {
         case .nothing: ("", nil, "")
         case .silent(let seconds): ("silent", seconds, " s")
@@ -130,40 +128,16 @@ extension Reason {
         case .slowStart: ("slow start", nil, "")
         }
     }
-
-    /// Writes it as all show it, with a NUL; returns its length.
-    public func write(to text: UnsafeMutableBufferPointer<UInt8>) -> Int {
-        guard text.count >= Self.size else { return 0 }
-        let (word, number, unit) = parts
-        var length = 0
-        func put(_ part: StaticString) {
-            for index in 0..<part.utf8CodeUnitCount { text[length + index] = part.utf8Start[index] }
-            length += part.utf8CodeUnitCount
-        }
-        put(word)
-        if let number {
-            put(" ")
-            var divisor = UInt64(1)
-            while number / divisor >= 10 { divisor *= 10 }
-            while divisor > 0 {
-                text[length] = UInt8(ascii: "0") + UInt8(number / divisor % 10)
-                length += 1
-                divisor /= 10
-            }
-            put(unit)
-        }
-        text[length] = 0
-        return length
-    }
 }
 
-/// Writes the reason as a text of C.
-public func writeReason(
-    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64,
-    to text: UnsafeMutableBufferPointer<UInt8>
-) -> Int {
-    var facts = bh_facts_t()
-    let row = bh_segment_row(segment, id)
-    guard bh_row_heard(row) != 0, bh_row_copy(row, &facts) else { return Reason.nothing.write(to: text) }
-    return reason(segment, id, facts, longest: longest, now: now).write(to: text)
+extension Message {
+    /// The reason as all show it; nothing if there is none.
+    mutating func add(_ reason: Reason) {
+        let (word, number, unit) = reason.parts
+        add(word)
+        guard let number else { return }
+        add(" ")
+        add(number)
+        add(unit)
+    }
 }

@@ -31,11 +31,3 @@ public func reasons(_ segment: UnsafePointer<bh_segment_t>, now: UInt64) -> Mess
     text.add(" more")
     return text
 }
-
-extension Message {
-    fileprivate mutating func add(_ reason: Reason) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reason.size) { room in
-            add(UnsafeBufferPointer(rebasing: room[..<reason.write(to: room)]))
-        }
-    }
-}

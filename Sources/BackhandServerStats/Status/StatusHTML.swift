@@ -105,10 +105,7 @@ private func writeFigures(_ id: UInt32, _ facts: bh_facts_t, _ moment: Moment, t
     page.put("</td><td class=\"text\">")
     page.put(stateName(bh_row_state(bh_segment_row(moment.segment, id))))
     page.put("</td><td class=\"text\">")
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reason.size) { text in
-        _ = reason(moment.segment, id, facts, longest: moment.longest, now: moment.now).write(to: text)
-        page.put(escaping: UnsafeRawBufferPointer(text))
-    }
+    page.put(reason(moment.segment, id, facts, longest: moment.longest, now: moment.now))
 }
 
 @inline(never)

@@ -83,10 +83,7 @@ private func writeServer(
     page.field("own", bh_row_own(row))
     writeFacts(facts, age: elapsed(since: heard, now), to: &page)
     writeState(row, to: &page)
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Reason.size) { text in
-        let length = reason(segment, id, facts, longest: longest, now: now).write(to: text)
-        page.field("reason", bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<length]))
-    }
+    page.field("reason", reason(segment, id, facts, longest: longest, now: now))
     page.field("up_ms", elapsed(since: bh_row_came(row), now))
     writeFeedback(row, kept: bh_row_kept(segment, id), now: now, to: &page)
     page.endObject()

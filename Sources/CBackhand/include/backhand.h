@@ -361,9 +361,7 @@ const char *_Nullable bh_counter_name(uint32_t counter);
 /* Maps shared memory with an empty segment for this many children. 0, or an errno. */
 int32_t bh_segment_map(uint32_t child_slots, void *_Nullable *_Nullable memory, size_t *_Nullable size);
 
-/* Room for any reason with its NUL. */
-#define BH_REASON_SIZE 32
-/* Room for those of eight servers, and how many there are more. */
+/* Room for the reasons of eight servers, and how many there are more. */
 #define BH_REASONS_SIZE 1024
 /* Why other servers get nothing, or less than their share, such as "10.0.0.4:80 silent 7 s": docs/status.md has all
  * words. Empty: nothing speaks against any. */

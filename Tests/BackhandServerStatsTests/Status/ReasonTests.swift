@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+import BackhandText
 import Testing
 
 @testable import BackhandServerStats
@@ -12,11 +13,10 @@ private func prospect(_ change: (inout Prospect) -> Void) -> Prospect {
 }
 
 private func text(_ reason: Reason) -> String {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_REASON_SIZE)) { room in
-        let length = reason.write(to: room)
-        #expect(length < room.count && room[length] == 0)
-        return String(decoding: room[..<length], as: UTF8.self)
-    }
+    var message = Message()
+    message.add(reason)
+    #expect(message.bytes.count < 32, "BH_REASONS_SIZE has room for eight")
+    return message.text
 }
 
 @Suite struct ReasonTests {
@@ -94,12 +94,11 @@ private func text(_ reason: Reason) -> String {
         _ = writer.hear(announcement("10.0.0.5", boot: 8), now: 104_000, wall: 5)
         bh_word_store(&table.segment.pointee.beat_ms, 104_000)
         func words(_ id: UInt32, _ now: UInt64) -> String {
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(BH_REASON_SIZE)) { room in
-                let longest = bh_segment_presence(table.segment, writer.rows, now)
-                return String(
-                    decoding: room[..<writeReason(table.segment, id, longest: longest, now: now, to: room)],
-                    as: UTF8.self)
-            }
+            var facts = bh_facts_t()
+            let row = bh_segment_row(table.segment, id)
+            guard bh_row_heard(row) != 0, bh_row_copy(row, &facts) else { return "" }
+            let longest = bh_segment_presence(table.segment, writer.rows, now)
+            return text(reason(table.segment, id, facts, longest: longest, now: now))
         }
         #expect(words(0, 104_000) == "" && words(1, 104_000) == "" && words(2, 104_500) == "slow start")
         noteUnreached(table.segment, 1, now: 104_000, took: 0)
