@@ -54,7 +54,10 @@ ALLOWED = {
     },
     "strstr": {"mb_response.c": MARK},
     "strrchr": {"mb_chain.c": CONFIGURATION, "mb_loaded.c": PATH},
-    "memchr": {"mb_response.c": "whether a long line is a header"},
+    "memchr": {
+        "mb_ahead.c": "where a line of a header ends, as httpd's core finds it",
+        "mb_response.c": "whether a long line is a header",
+    },
     "apr_isspace": {"mb_response.c": "blanks at the end of a long line, which are not a part of it"},
     "ap_getword_conf": {"mb_chain.c": CONFIGURATION, "mb_listen.c": CONFIGURATION, "mb_warnings.c": CONFIGURATION},
     "ap_is_matchexp": {"mb_chain.c": CONFIGURATION},

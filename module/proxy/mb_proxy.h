@@ -180,9 +180,9 @@ int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
 
 /* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
 void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
-/* An input filter's function; its context is the socket. */
-apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
-                             apr_off_t bytes);
+/* Reads from the next filter, which reads the socket. */
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_socket_t *socket, apr_bucket_brigade *to, ap_input_mode_t mode,
+                             apr_read_type_e block, apr_off_t bytes);
 void mb_silence_register(apr_pool_t *pool);
 
 /* ---- Where connections come from: mb_source.c ---- */
@@ -199,11 +199,30 @@ server_rec *mb_source_find(request_rec *r, mb_source **list, const bh_facts_t *s
 
 void mb_handshake_register(apr_pool_t *pool);
 
+/* ---- Lines of a header that have arrived: mb_ahead.c ---- */
+
+/* Of one connection without TLS. */
+typedef struct mb_ahead {
+    apr_socket_t *socket;
+    apr_bucket_brigade *seen; /* copies of the core's buckets; begin and left: of the first */
+    const char *begin;        /* what is served next */
+    apr_size_t left;          /* bytes from there that have arrived */
+    apr_size_t served;        /* bytes that the core has yet to drop */
+} mb_ahead;
+mb_ahead *mb_ahead_make(conn_rec *c, apr_socket_t *socket);
+/* The next byte, which stays the next one. Returns 0: none has arrived. Neither function waits. */
+int mb_ahead_byte(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
+/* The next line, which is then read. Returns 0: it is empty, or has not arrived as a whole. */
+int mb_ahead_line(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
+/* Before anything is read past them. */
+void mb_ahead_end(mb_ahead *ahead, ap_filter_t *filter);
+
 /* ---- Headers of answers: mb_response.c ---- */
 
 /* Before any module looks at the header: long lines are whole again. */
 void mb_response_restore(request_rec *r);
-/* A new connection to a server, on which no HTTP/2 is spoken. */
+/* A new connection to a server, on which no HTTP/2 is spoken. socket: its filters read it themselves; NULL: there is
+ * TLS between. */
 void mb_response_watch(conn_rec *c, apr_socket_t *socket);
 void mb_response_register(apr_pool_t *pool);
 

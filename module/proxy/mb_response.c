@@ -81,38 +81,8 @@ static apr_status_t take_long_line(ap_filter_t *filter, apr_bucket_brigade *to, 
     return APR_SUCCESS;
 }
 
-static apr_size_t length_of(const apr_bucket_brigade *line) {
-    apr_size_t length = 0;
-    for (const apr_bucket *each = APR_BRIGADE_FIRST(line); each != APR_BRIGADE_SENTINEL(line);
-         each = APR_BUCKET_NEXT(each))
-        length += each->length;
-    return length;
-}
-
-/* The first line of an answer, after an interim answer too, its body, and whatever is out of the ordinary. */
-static __attribute__((noinline)) apr_status_t read_slowly(ap_filter_t *filter, apr_bucket_brigade *to,
-                                                          ap_input_mode_t mode, apr_read_type_e block,
-                                                          apr_off_t bytes) {
-    apr_status_t status = filter->ctx ? mb_silence_read(filter, to, mode, block, bytes)
-                                      : ap_get_brigade(filter->next, to, mode, block, bytes);
-    /* a look at the next byte, or the body: the header's lines count */
-    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
-    mb_now.ended = status != APR_SUCCESS || APR_BRIGADE_EMPTY(to);
-    mb_now.inside = !mb_now.ended && mb_now.r;
-    if (!mb_now.inside || length_of(to) <= MOST_READ || mb_now.given_up) return status;
-    return take_long_line(filter, to, block);
-}
-
-/* In the midst of a header, a line that ends it (the empty one), is long, or could not be read. */
-static __attribute__((noinline)) apr_status_t end_line(ap_filter_t *filter, apr_bucket_brigade *to,
-                                                       apr_read_type_e block, apr_status_t status) {
-    apr_size_t length = status == APR_SUCCESS ? length_of(to) : 0;
-    mb_now.ended = length == 0;
-    mb_now.inside = length > 2;
-    return length <= MOST_READ || mb_now.given_up ? status : take_long_line(filter, to, block);
-}
-
-static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
+/* Of a server that does not announce when it closes idle connections; mod_proxy takes the header away. */
+static void learn(apr_bucket_brigade *line) {
     char text[64];
     apr_size_t length = sizeof text - 1;
     if (apr_brigade_flatten(line, text, &length) != APR_SUCCESS) return;
@@ -121,33 +91,34 @@ static __attribute__((noinline)) void learn(apr_bucket_brigade *line) {
     if (ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 && bh_keepalive_timeout(text, &seconds)) mb_keep_heard(seconds);
 }
 
-static __attribute__((noinline)) apr_status_t read_line(ap_filter_t *filter, apr_bucket_brigade *to,
-                                                        ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
-    apr_size_t length = length_of(to);
-    if (mb_now.learns && status == APR_SUCCESS) learn(to);
-    return status == APR_SUCCESS && length > 2 && length <= MOST_READ ? APR_SUCCESS
-                                                                      : end_line(filter, to, block, status);
+/* The first line of an answer, the empty one that ends its header, its body, and whatever has not arrived yet or is out
+ * of the ordinary. The filters below end a line only at its LF, or after more than MOST_READ bytes. */
+static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
+                              apr_off_t bytes) {
+    mb_ahead *ahead = filter->ctx;
+    if (ahead) mb_ahead_end(ahead, filter);
+    apr_status_t status = ahead ? mb_silence_read(filter, ahead->socket, to, mode, block, bytes)
+                                : ap_get_brigade(filter->next, to, mode, block, bytes);
+    /* a look at the next byte, or the body: the header's lines count */
+    if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
+    apr_off_t length = 0;
+    if (status == APR_SUCCESS) apr_brigade_length(to, 0, &length);
+    mb_now.ended = length == 0;
+    mb_now.inside = length > 2 && mb_now.r;
+    if (mb_now.inside && mb_now.learns) learn(to);
+    if (!mb_now.inside || length <= MOST_READ || mb_now.given_up) return status;
+    return take_long_line(filter, to, block);
 }
 
-/* At the next line's first byte. */
-static __attribute__((noinline)) apr_status_t look_ahead(ap_filter_t *filter, apr_bucket_brigade *to,
-                                                         ap_input_mode_t mode, apr_read_type_e block, apr_off_t bytes) {
-    apr_status_t status = ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (status == APR_SUCCESS) return APR_SUCCESS;
-    mb_now.ended = 1;
-    mb_now.inside = 0;
-    return status;
-}
-
-/* Threads have connections in turn, so that nothing is kept with one. The filters below end a line only at its LF, or
- * after more than MOST_READ bytes. mod_proxy reads each line of a header, with a look ahead at the next: that is twenty
- * times an answer, so these are functions of their own, with little to save on the stack. */
+/* Threads have connections in turn, so that nothing is kept with one from one answer to the next. */
 static apr_status_t read_answer(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode,
                                 apr_read_type_e block, apr_off_t bytes) {
-    if (!mb_now.inside || mode == AP_MODE_READBYTES) return read_slowly(filter, to, mode, block, bytes);
-    return mode == AP_MODE_GETLINE ? read_line(filter, to, mode, block, bytes)
-                                   : look_ahead(filter, to, mode, block, bytes);
+    int is_line = mode == AP_MODE_GETLINE;
+    if (!filter->ctx || !mb_now.inside || mode == AP_MODE_READBYTES
+        || !(is_line ? mb_ahead_line : mb_ahead_byte)(filter->ctx, filter, to))
+        return read_next(filter, to, mode, block, bytes);
+    if (is_line && mb_now.learns) learn(to);
+    return APR_SUCCESS;
 }
 
 /* ---- The whole header ---- */
@@ -180,7 +151,7 @@ void mb_response_restore(request_rec *r) {
 }
 
 void mb_response_watch(conn_rec *c, apr_socket_t *socket) {
-    ap_add_input_filter_handle(reading_filter, socket, NULL, c);
+    ap_add_input_filter_handle(reading_filter, socket ? mb_ahead_make(c, socket) : NULL, NULL, c);
 }
 
 void mb_response_register(apr_pool_t *pool) {

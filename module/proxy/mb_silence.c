@@ -98,16 +98,21 @@ static int may_wait(ap_input_mode_t mode, apr_read_type_e block) {
     return mode == AP_MODE_READBYTES || !mb_now.begun || ap_is_HTTP_INFO(mb_now.r->status);
 }
 
-apr_status_t mb_silence_read(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
-                             apr_off_t bytes) {
+apr_status_t mb_silence_read(ap_filter_t *filter, apr_socket_t *socket, apr_bucket_brigade *to, ap_input_mode_t mode,
+                             apr_read_type_e block, apr_off_t bytes) {
     apr_interval_time_t timeout;
     if (mb_now.heard_ms) mb_now.heard_ms = mb_now_ms();
     if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);
     if (mb_now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
     mb_now.begun = 1;
-    if (apr_socket_timeout_get(filter->ctx, &timeout) != APR_SUCCESS || timeout <= SLICE)
+    if (apr_socket_timeout_get(socket, &timeout) != APR_SUCCESS || timeout <= SLICE)
         return ap_get_brigade(filter->next, to, mode, block, bytes);
-    return wait_for_it(filter, to, mode, bytes, filter->ctx, timeout);
+    return wait_for_it(filter, to, mode, bytes, socket, timeout);
+}
+
+static apr_status_t read_patiently(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode,
+                                   apr_read_type_e block, apr_off_t bytes) {
+    return mb_silence_read(filter, filter->ctx, to, mode, block, bytes);
 }
 
 /* Whether more can be written, without a wait of the core's that would last until the timeout. */
@@ -159,6 +164,6 @@ void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read) {
 void mb_silence_register(apr_pool_t *pool) {
     (void)pool;
     /* Just above the core's, which reads the socket, and below mod_ssl's. */
-    silence_filter = ap_register_input_filter("BACKHAND_SILENCE", mb_silence_read, NULL, AP_FTYPE_NETWORK - 1);
+    silence_filter = ap_register_input_filter("BACKHAND_SILENCE", read_patiently, NULL, AP_FTYPE_NETWORK - 1);
     patience_filter = ap_register_output_filter("BACKHAND_PATIENCE", write_slowly, NULL, AP_FTYPE_NETWORK - 1);
 }
