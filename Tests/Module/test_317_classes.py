@@ -97,7 +97,8 @@ def test_one_client_and_one_page(stage):
         crowds = {number: stack.enter_context(Crowd(farm.front, 1, ("/app/page",))) for number in range(4)}
         settle(crowds)
         asked = wait_for_answers(crowds, 100)
-        assert sum(map(wrong_answers, asked.values())) <= MOST
+        # One at a time: on a machine that grows slower, fewer requests come between two looks than at the rate before.
+        assert sum(map(wrong_answers, asked.values())) <= 400 / 100
 
 
 def test_a_front_without_files(stage):
