@@ -4,7 +4,9 @@
 import signal
 
 import pytest
+from _pytest.runner import runtestprotocol
 from harness.httpd import BUILD, MPMS
+from harness.lateness import Lateness
 from harness.stage import Stage
 
 _stages = []
@@ -129,3 +131,42 @@ def pytest_runtest_makereport(item, call):
             for server in stage.httpds:
                 report.sections.append((f"{server.name}: error log", _what_tells(server.log.text())))
                 report.sections.append((f"{server.name}: access log", "\n".join(server.access_log()[-40:])))
+
+
+# ---- Tests that fail while the machine is late ----
+
+RUN_AGAIN = "run again"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """A test that fails while this process does not get the processors in time says nothing yet: it runs once more, and
+    the summary names it."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    with Lateness() as late:
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    failed = [report for report in reports if report.failed]
+    if failed and late.is_much:
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        crash = getattr(failed[0].longrepr, "reprcrash", None)
+        why = (crash.message if crash else str(failed[0].longrepr)).splitlines()[0]
+        reports[-1].user_properties.append((RUN_AGAIN, f"{item.nodeid}: {late}: {why}"))
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    again = [
+        text
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, text in getattr(report, "user_properties", [])
+        if name == RUN_AGAIN
+    ]
+    if again:
+        terminalreporter.section("run again, because the machine was late")
+        for text in again:
+            terminalreporter.write_line(text)

@@ -3,6 +3,8 @@
 
 import collections
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -258,3 +260,42 @@ def test_backend_keeps_what_it_gets(stage):
         ("POST /a%2Fb//c? HTTP/1.1", b"onetwo", 1),
         ("HEAD /d HTTP/1.1", b"", 1),
     ]
+
+
+@pytest.mark.parametrize("share, passes", [(-1, True), (1e9, False)], ids=["late", "in time"])
+def test_a_failure_while_the_machine_is_late_counts_the_second_time(tmp_path, share, passes):
+    """It is not hidden: the summary has its name and its first reason."""
+    (tmp_path / "test_once.py").write_text(
+        "import pathlib\n\n\ndef test_fails_once():\n"
+        f"    seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
+        "    first, _ = not seen.exists(), seen.touch()\n"
+        "    assert not first, 'the first time'\n\n\n"
+        "def test_fails():\n    assert False\n"
+    )
+    folder = pathlib.Path(__file__).parents[1]
+    (tmp_path / "conftest.py").write_text(
+        f"from harness import lateness\n\nlateness.MUCH, lateness.LONG = {share}, {share}\n\n"
+        + (folder / "conftest.py").read_text()
+    )
+    ran = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-c",
+            str(folder / "pytest.ini"),
+            "--rootdir",
+            str(tmp_path),
+            str(tmp_path),
+        ],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ("1 failed, 1 passed" if passes else "2 failed") in ran.stdout, ran.stdout + ran.stderr
+    assert (
+        bool(re.search(r"\ntest_once.py::test_fails_once: .*: AssertionError: the first time\n", ran.stdout)) == passes
+    )
+    assert ("= run again, because the machine was late =" in ran.stdout) == passes
