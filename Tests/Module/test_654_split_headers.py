@@ -1,8 +1,10 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """However an answer arrives, the client gets the same, and the connection is good for the next request."""
 
+import http.client
 import itertools
 import socket
+import struct
 import time
 
 import pytest
@@ -109,6 +111,29 @@ def test_answers_of_all_kinds(splitting, whole, status, text):
         for length in lengths:
             answer = client.request("/")
             assert (answer.status, answer.text, answer.header("X-Last")) == (status, text, "l"), length
+
+
+@pytest.mark.parametrize("more", [b"", b"half"], ids=["header", "body"])
+def test_a_reset_is_no_end(stage, more):
+    """An answer that lasts until the connection ends has not ended where the server resets it: no client may take what
+    came for the whole."""
+
+    def talk(connection, stream, head):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(header(b"X-Last: l") + more)
+        return False
+
+    server = Server(talk, "127.0.9.2")
+    front = front_of(stage, server, chain=CHAIN)
+    front.log.allow("AH|BH04")
+    whole = 0
+    for _ in range(40):
+        try:
+            whole += front.get("/").status == 200
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+    server.close()
+    assert whole == 0
 
 
 def test_what_follows_an_answer_is_no_answer(splitting, mpm):

@@ -91,6 +91,12 @@ static void learn(apr_bucket_brigade *line) {
     if (ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 && bh_keepalive_timeout(text, &seconds)) mb_keep_heard(seconds);
 }
 
+/* Whether there is nothing more of the answer. */
+static int is_over(const apr_bucket_brigade *read, apr_status_t status) {
+    return APR_STATUS_IS_EOF(status)
+           || (status == APR_SUCCESS && (APR_BRIGADE_EMPTY(read) || APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(read))));
+}
+
 /* The first line of an answer, the empty one that ends its header, its body, and whatever has not arrived yet or is out
  * of the ordinary. The filters below end a line only at its LF, or after more than MOST_READ bytes. */
 static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
@@ -99,6 +105,7 @@ static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_in
     if (ahead) mb_ahead_end(ahead, filter);
     apr_status_t status = ahead ? mb_silence_read(filter, ahead->socket, to, mode, block, bytes)
                                 : ap_get_brigade(filter->next, to, mode, block, bytes);
+    if (ahead && ahead->reset && is_over(to, status)) status = APR_ECONNRESET;
     /* a look at the next byte, or the body: the header's lines count */
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
     apr_off_t length = 0;
