@@ -44,7 +44,7 @@ LAYERS         := balance proxy message request moderator status connections tab
 MODULE_SOURCES := $(sort module/mod_backhand.c $(shell find $(LAYERS:%=module/%) -name '*.c' ! -name '.*'))
 MODULE_HEADERS := $(sort $(shell find $(LAYERS:%=module/%) -name '*.h' ! -name '.*'))
 MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
-CONTRACT       := $(wildcard Sources/CBackhand/include/*.h)
+CONTRACT       := $(wildcard Sources/CBackhand/include/*.h Sources/CSignature/include/*.h)
 CORE_SOURCES   := $(shell find Sources ! -name '.*' \( -name '*.swift' -o -name '*.c' -o -name '*.h' \))
 CORE           := .build-embedded/release/libBackhandBridge.a
 
@@ -109,7 +109,7 @@ $(COLD_OBJECTS): CFLAGS += $(SMALLEST)
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT) Makefile
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
-	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -c $< -o $@
+	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -Imodule -ISources/CBackhand/include -ISources/CSignature/include $(HTTPD_FLAGS) -c $< -o $@
 
 $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map Makefile
 	@echo "  link    $@"
@@ -121,7 +121,7 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
-	    -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+	    -Imodule -ISources/CBackhand/include -ISources/CSignature/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
 # As its documentation tells authors to do it, but for the place of the result.
 $(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)

@@ -33,6 +33,7 @@ func core(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSet
 let layers: [Target] = [
     .target(name: "CBackhand"),
     .target(name: "CSystem"),
+    .target(name: "CSignature", linkerSettings: [.linkedLibrary("crypto")]),
     core("BackhandText", ["CSystem"]),
     core("BackhandSystem", ["BackhandText", "CSystem"], cold),
     core("BackhandServerStats", ["BackhandText", "CBackhand", "CSystem"]),
@@ -44,7 +45,7 @@ let layers: [Target] = [
         "BackhandBridge",
         [
             "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandSystem",
-            "BackhandText",
+            "BackhandText", "CSignature",
         ]),
 ]
 

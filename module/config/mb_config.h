@@ -6,7 +6,13 @@
 
 #include "base/mb_base.h"
 
-typedef struct mb_keys mb_keys;
+#include "csignature.h"
+
+/* What BackhandKey's file holds. */
+typedef struct mb_keys {
+    csignature_keys all;
+    bool optional; /* what is not signed is accepted, too, as without a key */
+} mb_keys;
 
 /* ---- Settings: mb_settings.c ---- */
 
@@ -162,14 +168,6 @@ void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 /* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is
  * wrong with it. */
 const char *mb_key_read(apr_pool_t *pool, const char *given, const char *path, mb_keys **keys);
-/* From now on what is not signed is accepted too, as without a key. */
-void mb_key_make_optional(mb_keys *keys);
-bool mb_key_is_optional(const mb_keys *keys);
-/* A bh_sign_fn and a bh_verify_fn. From any thread. */
-bool mb_key_sign(const void *keys, const void *bytes, size_t count, uint8_t *signature);
-bool mb_key_verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature);
-/* The same for the first size bytes of a signature, at most BH_SIGNATURE_SIZE. */
-bool mb_key_verify_part(const mb_keys *keys, const void *bytes, size_t count, const uint8_t *signature, size_t size);
 
 /* ---- Ports: mb_listen.c ---- */
 

@@ -103,6 +103,6 @@ const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, co
         return mb_line_complain(cmd, "after the file may stand only the word Optional");
     wrong = mb_key_read(cmd->pool, file, path, &settings->keys);
     if (wrong) return mb_line_complain(cmd, "%s", wrong);
-    if (optional) mb_key_make_optional(settings->keys);
+    if (optional) settings->keys->optional = true;
     return NULL;
 }

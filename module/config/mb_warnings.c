@@ -41,7 +41,7 @@ static void warn_of_lines(apr_pool_t *pool, server_rec *server) {
                           .line_count = (size_t)lines->nelts,
                           .has_directory = main->directory,
                           .has_keys = main->keys,
-                          .keys_optional = mb_key_is_optional(main->keys),
+                          .keys_optional = main->keys && main->keys->optional,
                           .first_chain = mb_line_first(MB_FIRST_CHAIN),
                           .first_prediction = mb_line_first(MB_FIRST_PREDICTION),
                           .first_shared = mb_mpm_is_prefork() ? NULL : mb_line_first(MB_FIRST_SHARED),

@@ -17,7 +17,7 @@ static int sign(request_rec *r, const mb_keys *keys, bh_claim_t *claim) {
     uint8_t signature[BH_SIGNATURE_SIZE];
     size_t length;
     const char *text = signed_text(r, claim, &length);
-    if (!mb_key_sign(keys, text, length, signature)) return 0;
+    if (!csignature_make(&keys->all, text, length, signature)) return 0;
     memcpy(claim->signature, signature, sizeof claim->signature);
     return 1;
 }
@@ -39,7 +39,7 @@ const char *mb_claim_forgery(request_rec *r, const bh_claim_t *said) {
     size_t length;
     if (!said->is_signed) return "it is not signed";
     const char *text = signed_text(r, said, &length);
-    if (!mb_key_verify_part(keys, text, length, said->signature, BH_CLAIM_SIGNED_BYTES))
+    if (!csignature_check_part(&keys->all, text, length, said->signature, BH_CLAIM_SIGNED_BYTES))
         return "none of our keys has signed it for this request";
     apr_int64_t age = apr_time_sec(r->request_time) - said->signed_s;
     if (age > BH_CLAIM_MOST_SECONDS || age < -BH_CLAIM_MOST_SECONDS)
