@@ -208,7 +208,7 @@ typedef struct mb_ahead {
     const char *begin;        /* what is served next */
     apr_size_t left;          /* bytes from there that have arrived */
     apr_size_t served;        /* bytes that the core has yet to drop */
-    int reset;                /* what comes after the bytes that have arrived is no end of an answer, but a reset */
+    int reset;                /* the server has reset the connection after the bytes that have arrived */
 } mb_ahead;
 mb_ahead *mb_ahead_make(conn_rec *c, apr_socket_t *socket);
 /* The next byte, which stays the next one. Returns 0: none has arrived. Neither function waits. */

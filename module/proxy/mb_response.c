@@ -91,7 +91,7 @@ static void learn(apr_bucket_brigade *line) {
     if (ap_cstr_casecmpn(text, "Keep-Alive:", 11) == 0 && bh_keepalive_timeout(text, &seconds)) mb_keep_heard(seconds);
 }
 
-/* Whether there is nothing more of the answer. */
+/* Whether the connection has ended. */
 static int is_over(const apr_bucket_brigade *read, apr_status_t status) {
     return APR_STATUS_IS_EOF(status)
            || (status == APR_SUCCESS && (APR_BRIGADE_EMPTY(read) || APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(read))));
