@@ -69,10 +69,13 @@ struct Resume: ParsableCommand {
 struct OrderAnswer: Decodable {
     var state: String
     var underWay: UInt64
+    /// The file that keeps this httpd draining, whatever is ordered; nil: none does.
+    var drainFile: String?
 
     enum CodingKeys: String, CodingKey {
         case state
         case underWay = "under_way"
+        case drainFile = "drain_file"
     }
 }
 
@@ -101,7 +104,9 @@ private func carryOut(_ word: String, _ order: OrderArguments, wait: Int?) throw
             answer = try OrderAnswer(ask(path, "state" + target + "\n"), from: path)
         }
     }
-    let subject = server ?? "this httpd"
-    try writeToStandardOutput(
-        harmless(Array("\(subject): \(answer.state), \(answer.underWay) requests under way\n".utf8)))
+    var lines = "\(server ?? "this httpd"): \(answer.state), \(answer.underWay) requests under way\n"
+    if word == "resume", let file = answer.drainFile {
+        lines += "this httpd stays draining until its BackhandDrainFile is removed: \(file)\n"
+    }
+    try writeToStandardOutput(harmless(Array(lines.utf8)))
 }

@@ -779,7 +779,8 @@ static void moderator(void) {
                                     .port = 8080,
                                     .interval_ms = 100,
                                     .log = log_line,
-                                    .workers = workers};
+                                    .workers = workers,
+                                    .drain_file = "/dev/null"};
     CHECK(bh_moderator_new(NULL, &made, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_new(&config, NULL, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_run(NULL) == BH_EINVAL);
@@ -810,6 +811,7 @@ static void moderator(void) {
     CHECK(bh_word_load(&segment->beat_ms) != beat);
     CHECK(bh_public_load(&segment->public_rows[0].aservers) == 3);
     CHECK(bh_public_load(&segment->public_rows[0].nservers) == 5);
+    CHECK(bh_half_load(&segment->drain_file) == BH_STATE_DRAINING);
     CHECK(kill(pid, SIGTERM) == 0);
     int state = -1;
     CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0);

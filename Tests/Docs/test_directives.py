@@ -131,6 +131,7 @@ BAD = [
     "BackhandFromSO missing.so f",
     "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandModeratorPIDFile /",
+    "BackhandDrainFile /",
     "BackhandKey missing",
     "BackhandKey /dev/null",
     "BackhandKey httpd.conf",
@@ -167,6 +168,7 @@ KEYS = {"good": "k" * 32, "short": "k" * 31, "none": "# no key", "large": "k" * 
 NOT_CAUSED = {
     "UnixSocketDir: '…' is not a valid path",
     "BackhandModeratorPIDFile: '…' is not a valid path",
+    "BackhandDrainFile: '…' is not a valid path",
     "BackhandFromSO: '…' is not a valid path",
     "BackhandKey: '…' is not a valid path",
     # Module/test_440_key.py gives a file away, which only root can.

@@ -85,6 +85,21 @@ def test_it_works(stage, jail):
     assert server.get("/").text == "free"
 
 
+def test_the_drain_file_is_inside(jail):
+    """As the moderator sees it."""
+    jail.make_folder()
+    jail.server.configure(jail.config + "BackhandDrainFile ${root}/run/drain\n")
+    inside = jail.inside(jail.server.root / "run/drain")
+    inside.parent.mkdir()
+    inside.touch()
+    server = jail.server.start()
+    wait_for(lambda: server.status().self["state"] == "draining", 5, "it to drain", show=server.show_status)
+    inside.unlink()
+    # The file outside is another one.
+    (server.root / "run/drain").touch()
+    wait_for(lambda: server.status().self["state"] == "up", 5, "it to be up", show=server.show_status)
+
+
 def test_without_the_folder(jail):
     """It works, but for what is kept there; the line says what is missing."""
     server = jail.server.start()

@@ -26,6 +26,7 @@ typedef struct mb_log {
 typedef struct mb_server {
     const char *directory;            /* UnixSocketDir, absolute; NULL: not given */
     const char *pid_file;             /* BackhandModeratorPIDFile, absolute; NULL: none */
+    const char *drain_file;           /* BackhandDrainFile, absolute; NULL: none */
     mb_log log;                       /* BackhandLogLevel, of each virtual host */
     apr_array_header_t *destinations; /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
     apr_array_header_t *accepted;     /* bh_network_t, one for each AcceptStats; of virtual hosts too */
@@ -108,6 +109,7 @@ extern const command_rec mb_commands[];
 /* Their functions elsewhere. Each returns an error text or NULL. mb_server.c: */
 const char *mb_server_set_directory(cmd_parms *cmd, void *unused, const char *path);
 const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path);
+const char *mb_server_set_drain_file(cmd_parms *cmd, void *unused, const char *path);
 const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second);
 const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text);
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name);

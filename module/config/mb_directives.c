@@ -107,6 +107,8 @@ const command_rec mb_commands[] = {
                   "the group that may use the control socket"),
     AP_INIT_TAKE1("BackhandModeratorPIDFile", mb_server_set_pid_file, NULL, RSRC_CONF,
                   "a file that holds the moderator's process id while a moderator runs"),
+    AP_INIT_TAKE1("BackhandDrainFile", mb_server_set_drain_file, NULL, RSRC_CONF,
+                  "a file: while it is there, this server announces that it is draining"),
     AP_INIT_TAKE1("BackhandLogLevel", mb_loglevel_set, NULL, MB_DIRECTORY_CONTEXT,
                   "+ or -, then mbcs, dcsn or net, then all or 1 to 4: as LogLevel backhand:..."),
     AP_INIT_TAKE_ARGV("Backhand", mb_chain_add_line, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,

@@ -29,14 +29,22 @@ static int is_directory(const char *path, apr_pool_t *pool) {
     return apr_stat(&info, path, APR_FINFO_TYPE, pool) == APR_SUCCESS && info.filetype == APR_DIR;
 }
 
-const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
+static const char *set_file(cmd_parms *cmd, const char *path, const char *full, const char **file) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     if (wrong) return wrong;
-    const char *full = ap_runtime_dir_relative(cmd->pool, path); /* as PidFile */
     if (!full) return mb_line_complain(cmd, "'%s' is not a valid path", path);
     if (is_directory(full, cmd->temp_pool)) return mb_line_complain(cmd, "'%s' is a directory", path);
-    server_settings(cmd)->pid_file = full;
+    *file = full;
     return NULL;
+}
+
+const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *path) {
+    /* As PidFile. */
+    return set_file(cmd, path, ap_runtime_dir_relative(cmd->pool, path), &server_settings(cmd)->pid_file);
+}
+
+const char *mb_server_set_drain_file(cmd_parms *cmd, void *unused, const char *path) {
+    return set_file(cmd, path, ap_server_root_relative(cmd->pool, path), &server_settings(cmd)->drain_file);
 }
 
 /* 240.0.0.0/4 is neither multicast nor in use. Old manuals show it. */

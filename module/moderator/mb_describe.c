@@ -39,6 +39,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .accepted = (const bh_network_t *)(void *)accepted->elts,
         .accepted_count = (size_t)accepted->nelts,
         .directory = settings->directory,
+        .drain_file = settings->drain_file,
         .hostname = announced_name(pool, server->server_hostname),
         .control_fd = mb_control_fd(control),
         .port = mb_own_port(settings),

@@ -3,16 +3,18 @@
 internal import BackhandServerStats
 internal import BackhandSystem
 
-// Whether this httpd takes new requests, as it is announced: until it stops, what an administrator has ordered.
+// Whether this httpd takes new requests, as it is announced: until it stops, what an administrator has ordered, by
+// the control socket or by the drain file.
 
 extension Announcer {
     /// That we are shutting down, else what an administrator has ordered for this httpd.
     var ownState: UInt8 {
         if shutdown.isShuttingDown { return UInt8(BH_STATE_SHUTDOWN.rawValue) }
-        return UInt8(clamping: min(bh_half_load(&segment.pointee.state), BH_STATE_MAINTENANCE.rawValue))
+        return UInt8(clamping: BackhandServerStats.ownState(segment).rawValue)
     }
 
-    /// Our own state has changed by an order: as important as a farewell, the others must know at once.
+    /// Our own state has changed by an order, or by the drain file: as important as a farewell, the others must know at
+    /// once.
     func noteOrder(now: UInt64) {
         farewell.begin(now: now)
     }

@@ -91,8 +91,11 @@ final class Control {
         if order.server == nil {
             underWay = UInt64(clamping: config.lookAtWorkers().serving)
         }
-        return stateJSON(segment, id, underWay: underWay)
+        return stateJSON(segment, id, underWay: underWay, drainFile: order.server == nil ? drainFile : nil)
     }
+
+    /// The path of the drain file, while it drains this httpd.
+    private var drainFile: Word? { hasDrainFile(segment) ? config.drain_file.map { Word($0) } : nil }
 
     private func refusal(_ why: StaticString) -> [UInt8] {
         var text = Message(#"{"error":""#)

@@ -56,6 +56,8 @@ enum LogNumber {
     static let manyChanges: Int32 = 367
     static let alone: Int32 = 368
     static let slashesDiffer: Int32 = 370
+    static let drainFileFailed: Int32 = 373
+    static let drainFile: Int32 = 374
     // The pool of all children, whose other lines are of requests.
     static let notConnections: Int32 = 480
 }

@@ -67,9 +67,11 @@ extension Moderator {
         if stop(), hearsParent(isParents), parentProcessID() == parent { announcer.sayFarewell(&writer) }
     }
 
-    /// Once an interval: looks at this machine, announces it, and publishes what the children noticed.
+    /// Once an interval: looks at the drain file and at this machine, announces what it found, and publishes what the
+    /// children noticed.
     func round(_ writer: inout StatsWriter, now: UInt64) {
         writer.publishFeedback(nowMicroseconds: monotonicNanoseconds() / 1000)
+        drainFile.look(rows: writer.rows, now: now)
         announcer.look(writer)
         noteRound(&writer, now: now)
         listener.updateAgeClock(&writer, interval: interval, now: now)

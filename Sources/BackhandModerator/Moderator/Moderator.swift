@@ -18,6 +18,7 @@ public final class Moderator {
     let gatekeeper: Gatekeeper
     let announcer: Announcer
     let listener: Listener
+    let drainFile: DrainFile
     let control: Control
     let news: NewsWriter
     var poolCheck: PoolCheck
@@ -42,6 +43,7 @@ public final class Moderator {
         self.network = network
         self.gatekeeper = gatekeeper
         self.announcer = announcer
+        drainFile = DrainFile(config, segment, log, announcer)
         self.control = Control(control, config, segment, log, announcer)
         listener = Listener(config, segment, log, sockets, gatekeeper, announcer)
         news = NewsWriter(segment, log)

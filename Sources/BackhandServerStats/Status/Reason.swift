@@ -11,6 +11,7 @@ public enum Reason: Equatable, Sendable {
     case nothing
     case silent(seconds: UInt64)
     case drainedHere
+    case drainedByFile
     case drainedThere
     case backoff(seconds: UInt64)
     case noConnection
@@ -28,6 +29,8 @@ public struct Prospect: Equatable, Sendable {
     public var age = UInt64(0)
     /// The state that the server announces, a value of bh_state_t.
     public var announced = BH_STATE_UP.rawValue
+    /// Whether the drain file of this httpd is there.
+    public var hasDrainFile = false
     /// The state that was ordered here for the server, a value of bh_state_t.
     public var ordered = BH_STATE_UP.rawValue
     /// Milliseconds for which it is left out after a refusal.
@@ -53,7 +56,7 @@ public struct Prospect: Equatable, Sendable {
     /// is only asked less.
     public var reason: Reason {
         if !isOwn, age > UInt64(BH_LIFE_SILENT_MS) { return .silent(seconds: age / 1000) }
-        if isDrained(announced) { return isOwn ? .drainedHere : .drainedThere }
+        if isDrained(announced) { return isOwn ? ownDrain : .drainedThere }
         if isDrained(ordered) { return .drainedHere }
         if !isOwn {
             if backoff > 0 { return .backoff(seconds: (backoff + 999) / 1000) }
@@ -63,6 +66,12 @@ public struct Prospect: Equatable, Sendable {
         if failures > 0 { return .failing(percent: min(failures, 100)) }
         if isDoubted { return .doubt }
         return presence < longest ? .slowStart : .nothing
+    }
+
+    /// What drains this httpd. Maintenance is always ordered; where both the file and an order drain, the file is the
+    /// one that is easily forgotten.
+    private var ownDrain: Reason {
+        hasDrainFile && announced == BH_STATE_DRAINING.rawValue ? .drainedByFile : .drainedHere
     }
 
     /// A server that leaves is not a case of it: its state says all.
@@ -80,6 +89,7 @@ extension Prospect {
         isOwn = bh_row_own(row)
         age = elapsed(since: heard, clock)
         announced = bh_half_load(&row.pointee.state)
+        hasDrainFile = isOwn && BackhandServerStats.hasDrainFile(segment)
         ordered = bh_half_load(&row.pointee.ordered)
         backoff = bh_backoff_left(bh_row_backoff(row), now)
         isUnreached = bh_row_is_unreached(row, now)
@@ -119,6 +129,7 @@ extension Reason {
         case .nothing: ("", nil, "")
         case .silent(let seconds): ("silent", seconds, " s")
         case .drainedHere: ("drained (here)", nil, "")
+        case .drainedByFile: ("drained (file)", nil, "")
         case .drainedThere: ("drained (there)", nil, "")
         case .backoff(let seconds): ("back-off", seconds, " s")
         case .noConnection: ("no connection", nil, "")

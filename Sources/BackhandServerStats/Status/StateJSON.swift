@@ -1,11 +1,16 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+public import BackhandText
 public import CBackhand
 
 /// One server's state as a JSON object and a newline.
 ///
-/// - Parameter underWay: requests that are not finished; nil: those of this httpd there.
-public func stateJSON(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, underWay: UInt64?) -> [UInt8] {
+/// - Parameters:
+///   - underWay: requests that are not finished; nil: those of this httpd there.
+///   - drainFile: the path of the file that drains this httpd; nil: none does.
+public func stateJSON(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, underWay: UInt64?, drainFile: Word? = nil
+) -> [UInt8] {
     let row = bh_segment_row_mutable(segment, id)
     var facts = bh_facts_t()
     var page = JSONPage()
@@ -17,6 +22,7 @@ public func stateJSON(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt3
     }
     writeState(row, to: &page)
     page.field("under_way", underWay ?? UInt64(requestsInFlight(segment, id)))
+    if let drainFile { page.field("drain_file", drainFile) }
     page.endObject()
     page.newline()
     _ = page.drain(

@@ -68,7 +68,33 @@ public func order(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segme
 /// Orders a state for this httpd itself, which is announced to all.
 public func orderSelf(_ state: bh_state_t, in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64) {
     bh_half_store(&segment.pointee.state, state.rawValue)
-    // Our own children need not wait for the announcement.
+    showOwnState(segment, rows: rows, now: now)
+}
+
+/// Whether the drain file was there when a moderator looked last, or could not look.
+public func hasDrainFile(_ segment: UnsafePointer<bh_segment_t>) -> Bool {
+    bh_half_load(&UnsafeMutablePointer(mutating: segment).pointee.drain_file) != BH_STATE_UP.rawValue
+}
+
+/// Notes whether the drain file is there, for this httpd itself, which is announced to all.
+public func noteDrainFile(
+    _ isThere: Bool, in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64
+) {
+    bh_half_store(&segment.pointee.drain_file, (isThere ? BH_STATE_DRAINING : BH_STATE_UP).rawValue)
+    showOwnState(segment, rows: rows, now: now)
+}
+
+/// The state of this httpd itself while it does not stop: the more restrictive of what an administrator has ordered,
+/// and of what the drain file asks for.
+public func ownState(_ segment: UnsafeMutablePointer<bh_segment_t>) -> bh_state_t {
+    let ordered = bh_half_load(&segment.pointee.state)
+    if ordered >= BH_STATE_MAINTENANCE.rawValue { return BH_STATE_MAINTENANCE }
+    return ordered == BH_STATE_DRAINING.rawValue || hasDrainFile(segment) ? BH_STATE_DRAINING : BH_STATE_UP
+}
+
+/// Writes our own state into our own rows: our children need not wait for the announcement.
+private func showOwnState(_ segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, now: UInt64) {
+    let state = ownState(segment)
     for id in 0..<rows where bh_row_own(bh_segment_row(segment, id)) {
         let row = bh_segment_row_mutable(segment, id)
         if bh_half_load(&row.pointee.state) != BH_STATE_UP.rawValue, state == BH_STATE_UP {

@@ -55,6 +55,20 @@ public struct FileAttributes: Equatable, Sendable {
     }
 }
 
+/// Whether there is a file with this name, of any kind but a folder. Follows symbolic links: one that leads nowhere is
+/// no file (`stat`).
+public func hasFile(_ path: Path) throws(SystemError) -> Bool {
+    var info = stat()
+    do throws(SystemError) {
+        try path.withCString { path throws(SystemError) in _ = try checked { stat(path, &info) } }
+    } catch {
+        guard error == .missing else { throw error }
+        return false
+    }
+    guard Int32(bitPattern: info.st_mode) & S_IFMT != S_IFDIR else { throw .isFolder }
+    return true
+}
+
 /// What a symbolic link names, whose path ends with a NUL; nil: it is none (`readlink`).
 public func linkTarget(_ path: [UInt8]) -> [UInt8]? {
     let bytes = [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { room, count in

@@ -26,6 +26,8 @@ public struct SystemError: Error, Equatable {
     public static var noDescriptors: SystemError { SystemError(code: EMFILE) }
     /// The file does not exist (ENOENT).
     public static var missing: SystemError { SystemError(code: ENOENT) }
+    /// It is a folder, and not a file (EISDIR).
+    public static var isFolder: SystemError { SystemError(code: EISDIR) }
     /// No process listens there (ECONNREFUSED).
     public static var refused: SystemError { SystemError(code: ECONNREFUSED) }
     /// A file that is not what it should be: a directory, a pipe, a device.

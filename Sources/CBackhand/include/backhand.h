@@ -35,6 +35,7 @@
  *      bh_words_check instead of bh_sources_find, bh_sockets_have, bh_row_reason and bh_function_name
  *  17  bh_control_bind, bh_file_replace: rights; bh_control_remove, bh_file_remove instead of bh_rights_of_path
  *  18  bh_name_length, bh_fault_text
+ *  19  bh_moderator_config_t: drain_file
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -51,7 +52,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 18
+#define BH_BORDER_VERSION 19
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -557,6 +558,8 @@ typedef struct bh_moderator_config {
     uint32_t idle_cost;          /* bh_idle_t: what a connection that is kept costs this httpd */
     uint32_t keepalive_ms;       /* KeepAliveTimeout */
     uint32_t keepalive_requests; /* MaxKeepAliveRequests; 0: no bound */
+    /* BackhandDrainFile, as the moderator sees it; NULL: none */
+    const char *_Nullable drain_file;
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

@@ -335,7 +335,9 @@ typedef struct bh_segment {
     /* moderator: requests that clients send here, over this httpd's share of all by capacity, thousandths; 0: not known
      */
     uint32_t demand;
-    uint8_t pad0[12];
+    /* moderator: bh_state_t that BackhandDrainFile asks for: draining while the file is there */
+    uint32_t drain_file;
+    uint8_t pad0[8];
     uint64_t arrivals;  /* children: requests that this httpd has received */
     uint64_t forwarded; /* children: of these, those that another server has sent on */
     uint8_t pad1[48];
@@ -359,7 +361,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 16 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 17 /* revision */,          \
                                                             sizeof(bh_segment_t)),                                     \
                                                      sizeof(bh_row_t)),                                                \
                                               sizeof(bh_facts_t)),                                                     \

@@ -55,6 +55,7 @@ struct Setting {
     var segment: UnsafeMutablePointer<bh_segment_t>?
     /// Where listeners are kept for the next moderator.
     var held: HeldSockets?
+    var drainFile: String?
 }
 
 func makeSegment(bootID: UInt64) -> UnsafeMutablePointer<bh_segment_t> {
@@ -100,9 +101,10 @@ final class RunningModerator: @unchecked Sendable {
         keptAccepted.initialize(from: accepted, count: accepted.count)
         let hostname = strdup(setting.hostname)!
         let directory = setting.directory.map { strdup($0)! }
+        let drainFile = setting.drainFile.map { strdup($0)! }
         borrowed =
             [UnsafeMutableRawPointer(keptDestinations), UnsafeMutableRawPointer(keptAccepted)]
-            + [hostname, directory].compactMap { $0.map { UnsafeMutableRawPointer($0) } }
+            + [hostname, directory, drainFile].compactMap { $0.map { UnsafeMutableRawPointer($0) } }
         var config = bh_moderator_config_t()
         config.segment = segment
         config.destinations = UnsafePointer(keptDestinations)
@@ -111,6 +113,7 @@ final class RunningModerator: @unchecked Sendable {
         config.accepted_count = accepted.count
         config.hostname = UnsafePointer(hostname)
         config.directory = directory.map { UnsafePointer($0) }
+        config.drain_file = drainFile.map { UnsafePointer($0) }
         config.control_fd = setting.control
         config.port = setting.port
         config.interval_ms = 100

@@ -84,6 +84,12 @@ private func text(_ reason: Reason) -> String {
         #expect(own.reason == .failing(percent: 70))
         own.announced = BH_STATE_DRAINING.rawValue
         #expect(own.reason == .drainedHere)
+        own.hasDrainFile = true
+        #expect(own.reason == .drainedByFile && text(own.reason) == "drained (file)")
+        own.announced = BH_STATE_MAINTENANCE.rawValue
+        #expect(own.reason == .drainedHere, "maintenance outranks the file")
+        own.announced = BH_STATE_UP.rawValue
+        #expect(own.reason == .failing(percent: 70))
     }
 
     /// From a row, as the children and the moderator leave it.
@@ -101,6 +107,13 @@ private func text(_ reason: Reason) -> String {
             return text(reason(table.segment, id, facts, longest: longest, now: now))
         }
         #expect(words(0, 104_000) == "" && words(1, 104_000) == "" && words(2, 104_500) == "slow start")
+        var selfFacts = announcement("10.0.0.1", boot: 1)
+        selfFacts.state = UInt8(BH_STATE_DRAINING.rawValue)
+        writer.writeSelf(selfFacts, now: 104_000, wall: 5)
+        #expect(words(0, 104_000) == "drained (here)")
+        noteDrainFile(true, in: table.segment, rows: writer.rows, now: 104_000)
+        #expect(words(0, 104_000) == "drained (file)" && words(1, 104_000) == "")
+        noteDrainFile(false, in: table.segment, rows: writer.rows, now: 104_000)
         noteUnreached(table.segment, 1, now: 104_000, took: 0)
         #expect(words(1, 104_500) == "back-off 1 s" && words(1, 105_500) == "no connection")
         noteServed(table.segment, 1, 100)

@@ -1,6 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 import BackhandServerStats
+import BackhandText
 import Testing
 
 @Suite struct ServerStateTests {
@@ -91,6 +92,51 @@ import Testing
         #expect(table.segment.pointee.state == BH_STATE_DRAINING.rawValue)
         orderSelf(BH_STATE_UP, in: table.segment, rows: 2, now: 9000)
         #expect(bh_row_came(table.row(0)) == 9000)
+    }
+
+    /// The order, whether the drain file is there, and what is so then, which stays so whichever of both comes first.
+    @Test(
+        arguments: [
+            (BH_STATE_UP, false, BH_STATE_UP), (BH_STATE_UP, true, BH_STATE_DRAINING),
+            (BH_STATE_DRAINING, false, BH_STATE_DRAINING), (BH_STATE_DRAINING, true, BH_STATE_DRAINING),
+            (BH_STATE_MAINTENANCE, false, BH_STATE_MAINTENANCE), (BH_STATE_MAINTENANCE, true, BH_STATE_MAINTENANCE),
+        ], [true, false])
+    func anOrderAndTheDrainFile(_ given: (ordered: bh_state_t, file: Bool, state: bh_state_t), orderFirst: Bool) {
+        var writer = table.writer()
+        writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
+        hear(&writer, 1, at: 1000)
+        if orderFirst { orderSelf(given.ordered, in: table.segment, rows: 2, now: 1500) }
+        noteDrainFile(given.file, in: table.segment, rows: 2, now: 1500)
+        if !orderFirst { orderSelf(given.ordered, in: table.segment, rows: 2, now: 1500) }
+        #expect(ownState(table.segment) == given.state && bh_row_state(table.row(0)) == given.state.rawValue)
+        #expect(hasDrainFile(table.segment) == given.file && table.segment.pointee.state == given.ordered.rawValue)
+        #expect(bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
+    }
+
+    @Test func theEndOfBothIsAReturn() {
+        var writer = table.writer()
+        writer.writeSelf(announcement("10.0.0.1", boot: 1), now: 1000, wall: 5)
+        orderSelf(BH_STATE_DRAINING, in: table.segment, rows: 1, now: 1500)
+        noteDrainFile(true, in: table.segment, rows: 1, now: 2000)
+        orderSelf(BH_STATE_UP, in: table.segment, rows: 1, now: 3000)
+        #expect(bh_row_came(table.row(0)) == 1000 && bh_row_state(table.row(0)) == BH_STATE_DRAINING.rawValue)
+        noteDrainFile(false, in: table.segment, rows: 1, now: 4000)
+        #expect(bh_row_came(table.row(0)) == 4000 && bh_row_state(table.row(0)) == BH_STATE_UP.rawValue)
+    }
+
+    /// Words that another process has damaged are states all the same.
+    @Test func nonsenseIsAState() {
+        bh_half_store(&table.segment.pointee.drain_file, .max)
+        #expect(ownState(table.segment) == BH_STATE_DRAINING)
+        bh_half_store(&table.segment.pointee.state, .max)
+        #expect(ownState(table.segment) == BH_STATE_MAINTENANCE)
+    }
+
+    @Test func theDrainFileIsNamed() throws {
+        let text = Array("/run/a \"b\"".utf8).withUnsafeBufferPointer {
+            String(decoding: stateJSON(table.segment, 0, underWay: 3, drainFile: Word($0)), as: UTF8.self)
+        }
+        #expect(text.hasSuffix(#","under_way":3,"drain_file":"/run/a \"b\""}"# + "\n"))
     }
 
     @Test(

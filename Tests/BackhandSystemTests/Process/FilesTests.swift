@@ -47,6 +47,27 @@ import Testing
     #expect(SystemError.missing.text == "No such file or directory")
 }
 
+@Test func aFileIsThereOrNotOrAnError() throws {
+    try withTemporaryDirectory { directory in
+        let path = Path(directory + "/file")
+        #expect(try !hasFile(path) && !hasFile(Path(directory + "/no/file")))
+        try writeAtomically([], to: path, mode: 0o000)
+        #expect(try hasFile(path))
+        #expect(mkfifo(directory + "/pipe", 0o600) == 0)
+        #expect(try hasFile(Path(directory + "/pipe")))
+        for (link, target) in [("/link", "/file"), ("/nowhere", "/none"), ("/circle", "/circle"), ("/up", "")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: directory + link, withDestinationPath: directory + target)
+        }
+        #expect(try hasFile(Path(directory + "/link")) && !hasFile(Path(directory + "/nowhere")))
+        #expect(throws: SystemError(code: ELOOP)) { try hasFile(Path(directory + "/circle")) }
+        #expect(throws: SystemError(code: ENOTDIR)) { try hasFile(Path(directory + "/file/below")) }
+        for folder in ["", "/", "/up"] {
+            #expect(throws: SystemError.isFolder) { try hasFile(Path(directory + folder)) }
+        }
+    }
+}
+
 @Test func pathsAreBytes() {
     let odd: [CChar] = [47, 116, -1, 0]
     #expect(
