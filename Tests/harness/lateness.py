@@ -7,8 +7,9 @@ import time
 PAUSE = 0.01
 """Seconds for which the thread sleeps at a time."""
 
-MUCH = 0.5
-"""A thread that sleeps ten milliseconds at a time takes half as long again, or more, for all of them together."""
+MUCH = 0.15
+"""Share by which a thread that sleeps ten milliseconds at a time takes longer, all pauses together. In a check on an
+otherwise idle machine it is 3 to 10 %."""
 
 LONG = 0.25
 """Seconds that it was late once."""

@@ -62,7 +62,9 @@ def has_environment(process, word):
 
 
 def end_with_parent():
-    """For preexec_fn: SIGTERM when the process that started us dies, so that a killed test run leaves nothing."""
+    """For preexec_fn: SIGTERM when the process that started us dies, so that a killed test run leaves nothing. SIGINT
+    is not ignored, as it is by what a shell runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
