@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 
+#include <sys/prctl.h>
+
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -496,6 +498,8 @@ int csystem_unix_connect(const char *path, bool waits) {
     return fd;
 }
 
+int csystem_unix_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }
+
 int csystem_unix_bind(int fd, const char *path, unsigned int mask) {
     struct sockaddr_un name;
     if (unix_name(path, &name) < 0) return -1;
@@ -612,11 +616,22 @@ uint64_t csystem_descriptor_limit(void) {
     return getrlimit(RLIMIT_NOFILE, &most) == 0 ? (uint64_t)most.rlim_cur : UINT64_MAX;
 }
 
-static volatile sig_atomic_t stop_requested, stop_is_parents;
+static volatile sig_atomic_t stop_requested, stop_is_parents; /* the first: the signal's number */
+
+/* Which of two signals of one moment counts: an end for good is not taken back. */
+static int weight(int signal) {
+    switch (signal) {
+    case SIGTERM:
+    case SIGINT: return 3;
+    case SIGUSR1: return 2;
+    case SIGHUP: return 1;
+    default: return 0;
+    }
+}
 
 static void request_stop(int signal, siginfo_t *sender, void *context) {
-    (void)signal, (void)context;
-    stop_requested = 1;
+    (void)context;
+    if (weight(signal) >= weight(stop_requested)) stop_requested = signal;
     if (sender && sender->si_pid == getppid()) stop_is_parents = 1;
 }
 
@@ -649,7 +664,31 @@ void csystem_catch_stop_signals(void) {
     sigaction(SIGURG, &action, NULL);
 }
 
-bool csystem_stop_requested(void) { return stop_requested != 0; }
+int csystem_stop_signal(void) { return stop_requested; }
+
+void csystem_stop_forget(void) { stop_requested = stop_is_parents = 0; }
+
+void csystem_begin_daemon(void) {
+    sigset_t set;
+    stop_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    while (true) {
+        int fd = open("/dev/null", O_RDWR);
+        if (fd < 0) break;
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            break;
+        }
+    }
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 bool csystem_stop_is_parents(void) { return stop_is_parents != 0; }
 

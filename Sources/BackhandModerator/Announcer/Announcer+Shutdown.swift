@@ -31,7 +31,7 @@ extension Announcer {
 
     private func beginFarewell(now: UInt64) {
         farewell.begin(now: now)
-        log(BH_LOG_INFO, LogNumber.shutdown, "httpd is stopping: the others are told")
+        log(BH_LOG_INFO, LogNumber.shutdown, "stopping: the others are told")
     }
 
     /// The last words of a moderator that was told to end, if it was because httpd stops. After them there is no time

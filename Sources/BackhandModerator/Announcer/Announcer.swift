@@ -74,11 +74,13 @@ final class Announcer {
         }
         announced.removeAll(keepingCapacity: true)
         for sender in sockets.senders {
-            facts.boot_id = bootID(ofVirtualHost: sender.route.vhost)
-            facts.address = sender.route.own
-            facts.port = sender.route.ownPort
-            announced.append(facts)
-            send(facts, along: sender.route, sender.socket, writer, now: now)
+            var own = facts
+            own.boot_id = bootID(ofVirtualHost: sender.route.vhost)
+            own.address = sender.route.own
+            own.port = sender.route.ownPort
+            config.server?(config.baton, sender.route.vhost, &own)
+            announced.append(own)
+            send(own, along: sender.route, sender.socket, writer, now: now)
         }
     }
 
@@ -129,7 +131,8 @@ final class Announcer {
     /// first.
     private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
         for vhost in plan.vhosts {
-            let own = named(facts, as: vhost)
+            var own = named(facts, as: vhost)
+            config.server?(config.baton, vhost.number, &own)
             let also = plan.routes.filter { $0.vhost == vhost.number }.map { $0.own }
             if vhost.number == 0 {
                 writer.writeSelf(own, also: also, now: now, wall: facts.changed_wall)
@@ -160,6 +163,8 @@ final class Announcer {
 
     private func bootID(of vhost: VirtualHost) -> UInt64 {
         let boot = segment.pointee.boot_id
+        // Which one is the first says nothing of it, and another program of this machine may have the same word.
+        if config.alone { return vhost.bootID(from: boot) }
         if vhost.number == 0 || vhost.isSame(as: plan.vhosts[0]) { return boot }
         // One server has one boot id, whichever way its numbers have come to it.
         return (plan.vhosts.first { $0.isSame(as: vhost) } ?? vhost).bootID(from: boot)

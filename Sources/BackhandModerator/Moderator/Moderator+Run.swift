@@ -64,7 +64,8 @@ extension Moderator {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
-        if stop(), hearsParent(isParents), parentProcessID() == parent { announcer.sayFarewell(&writer) }
+        let isToldToEnd = config.alone || (hearsParent(isParents) && parentProcessID() == parent)
+        if stop(), isToldToEnd { announcer.sayFarewell(&writer) }
     }
 
     /// Once an interval: looks at the drain file and at this machine, announces what it found, and publishes what the
@@ -102,7 +103,7 @@ extension Moderator {
     private func untilOver(_ epoch: UInt32, _ stop: () -> Bool) -> UInt64? {
         if stop() {
             log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: it was told to")
-        } else if parentProcessID() != parent {
+        } else if !config.alone, parentProcessID() != parent {
             log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: its parent is gone")
         } else if !bh_segment_owned(segment, epoch) {
             log(BH_LOG_INFO, LogNumber.ended, "the moderator ends: another one has taken over")

@@ -16,6 +16,31 @@ public func readSmallFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt
     return try read(fd, limit: limit)
 }
 
+/// What a file holds that the administrator names; the name may be a link (`open`, `read`).
+///
+/// - Parameter limit: bytes; a larger file is an error.
+public func readFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt8] {
+    // O_NONBLOCK: not to wait at a pipe.
+    let fd = try path.withCString { path throws(SystemError) in
+        try checked { csystem_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) }
+    }
+    defer { close(fd) }
+    var info = stat()
+    try checked { fstat(fd, &info) }
+    guard Int32(bitPattern: info.st_mode) & S_IFMT == S_IFREG else { throw .wrongKind }
+    let bytes = try read(fd, limit: limit + 1)
+    guard bytes.count <= limit else { throw .tooLarge }
+    return bytes
+}
+
+/// The files whose paths match, in the order of their names; the pattern may be a path without a wildcard (`glob`).
+public func matches(of pattern: Path) -> [Path] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard pattern.withCString({ glob($0, 0, nil, &found) }) == 0 else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { Path(cString: $0) } }
+}
+
 /// Reads until the end or until there are limit bytes (`read`).
 func read(_ fd: Int32, limit: Int) throws(SystemError) -> [UInt8] {
     var failure: SystemError?

@@ -30,6 +30,8 @@ public struct SystemError: Error, Equatable {
     public static var isFolder: SystemError { SystemError(code: EISDIR) }
     /// No process listens there (ECONNREFUSED).
     public static var refused: SystemError { SystemError(code: ECONNREFUSED) }
+    /// A file is larger than it may be (EFBIG).
+    public static var tooLarge: SystemError { SystemError(code: EFBIG) }
     /// A file that is not what it should be: a directory, a pipe, a device.
     public static var wrongKind: SystemError { SystemError(code: EINVAL) }
 

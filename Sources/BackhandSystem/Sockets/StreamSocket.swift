@@ -12,6 +12,16 @@ public struct StreamSocket: Sendable {
         self.fd = fd
     }
 
+    /// Open, and at no path yet (`socket`).
+    public init() throws(SystemError) {
+        fd = try checked { csystem_unix_socket() }
+    }
+
+    /// Lets clients connect, of which this many wait (`listen`).
+    public func listen(_ waiting: Int32) throws(SystemError) {
+        try checked { CSystem.listen(fd, waiting) }
+    }
+
     /// Connected to the socket at the path (`connect`).
     ///
     /// - Parameter waits: false: where its queue is full, this is an error.

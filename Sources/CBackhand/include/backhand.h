@@ -36,6 +36,7 @@
  *  17  bh_control_bind, bh_file_replace: rights; bh_control_remove, bh_file_remove instead of bh_rights_of_path
  *  18  bh_name_length, bh_fault_text
  *  19  bh_moderator_config_t: drain_file
+ *  20  bh_moderator_config_t: server, alone
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -52,7 +53,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 19
+#define BH_BORDER_VERSION 20
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -515,6 +516,9 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
  * reason; otherwise, whether httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 
+/* Adds what is known of one server beside its machine: the virtual host's, as the destinations number them. */
+typedef void (*bh_server_fn)(void *_Nullable baton, uint16_t vhost, bh_facts_t *_Nonnull facts);
+
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. */
 #define BH_SIGNATURE_SIZE 32
 typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
@@ -544,7 +548,8 @@ typedef struct bh_moderator_config {
     bh_log_fn _Nullable log;
     bh_workers_fn _Nullable workers;
     bh_shutdown_fn _Nullable shutdown;
-    void *_Nullable baton;               /* given to log, workers and shutdown */
+    bh_server_fn _Nullable server;       /* asked for each announcement; NULL: workers has told all of it */
+    void *_Nullable baton;               /* given to log, workers, shutdown and server */
     const bh_queues_t *_Nullable queues; /* the pool of all children, which it looks through; NULL: there is none */
     const void *_Nullable keys;          /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;           /* both needed where there are keys */
@@ -560,6 +565,7 @@ typedef struct bh_moderator_config {
     uint32_t keepalive_requests; /* MaxKeepAliveRequests; 0: no bound */
     /* BackhandDrainFile, as the moderator sees it; NULL: none */
     const char *_Nullable drain_file;
+    bool alone; /* it is no httpd's child: only a signal ends it */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

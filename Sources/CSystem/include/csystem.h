@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
 #include <limits.h>
@@ -179,7 +180,8 @@ int csystem_store_put(int in, int fd, const uint32_t *_Nonnull words, int count)
  * it; -1 with EAGAIN if the store is empty. */
 int csystem_store_take(int out, int *_Nonnull fd, uint32_t *_Nonnull words);
 
-/* AF_UNIX stream sockets, likewise. */
+/* AF_UNIX stream sockets, likewise. The first is not bound yet. */
+int csystem_unix_socket(void);
 int csystem_unix_connect(const char *_Nonnull path, bool waits);
 int csystem_unix_bind(int fd, const char *_Nonnull path, unsigned int mask);
 bool csystem_unix_peer_lives(int fd);
@@ -201,6 +203,16 @@ int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms);
 int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uint64_t *_Nonnull from,
                            uint64_t *_Nonnull used);
 
+/* Connections to a server of this machine. */
+struct csystem_connections {
+    uint32_t open;    /* those that the client has not closed and reset */
+    uint32_t waiting; /* those that no process has accepted */
+};
+/* Counts those to the IPv4 address and port, in host byte order, also of IPv6 sockets that take both; -1 with errno.
+ * counts_open: else only those that wait; the kernel's table of all connections is long. Waits for the kernel 0.2 s at
+ * most. */
+int csystem_connections(uint32_t address, uint16_t port, bool counts_open, struct csystem_connections *_Nonnull found);
+
 /* The lowest free descriptor; -1: there is none. fcntl is variadic. */
 int csystem_free_descriptor(void);
 /* How many descriptors this process may have; the largest number where that is not known. RLIMIT_ names are an enum. */
@@ -218,11 +230,17 @@ int csystem_become(uint32_t user, uint32_t group, const char *_Nullable name, ui
 
 /* Signals. Handlers and sigset_t macros are C. */
 
+/* For a program that is not forked by httpd, before anything else: blocks the signals that end the moderator, ignores
+ * SIGPIPE, opens what lacks of descriptors 0 to 2, allows itself as many descriptors as it may, and gives up the right
+ * to gain privileges and to be read by others. */
+void csystem_begin_daemon(void);
 /* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they
  * stay blocked except in csystem_wait. */
 void csystem_catch_stop_signals(void);
-/* Whether one of them has arrived. */
-bool csystem_stop_requested(void);
+/* Which of them has arrived last; 0: none. */
+int csystem_stop_signal(void);
+/* As if none had arrived. */
+void csystem_stop_forget(void);
 /* Whether the parent has sent one of them. */
 bool csystem_stop_is_parents(void);
 /* ppoll with the stop signals open: returns early when one arrives, without a gap. */

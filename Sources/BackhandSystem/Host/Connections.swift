@@ -1,0 +1,25 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import CSystem
+
+/// Connections to a server of this machine, as the kernel counts them.
+public struct Connections: Equatable, Sendable {
+    /// All of them; 0 if they were not counted.
+    public var open: UInt32
+    /// Those that no process has accepted yet.
+    public var waiting: UInt32
+
+    /// These.
+    public init(open: UInt32, waiting: UInt32) {
+        (self.open, self.waiting) = (open, waiting)
+    }
+
+    /// Those to this IPv4 address and port, in host byte order (sock_diag).
+    ///
+    /// - Parameter countsOpen: else only those that wait: the table of all connections of a machine is long.
+    public init(toIPv4 address: UInt32, port: UInt16, countsOpen: Bool) throws(SystemError) {
+        var found = csystem_connections()
+        try checked { csystem_connections(address, port, countsOpen, &found) }
+        self.init(open: found.open, waiting: found.waiting)
+    }
+}
