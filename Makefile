@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-#   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate
+#   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate, build/backhand-announce
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    the tests, but for what is long by nature
 #   make format   gives Swift, C and Python their form; `make check` begins with a check of it
@@ -12,9 +12,9 @@
 #   make bench    what it costs, in instructions and side by side, and connections in many set-ups: FULL=1 all of them
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
-#   make install  the module, its configuration, the header and the tools; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
+#   make install  the module, its configuration, the header, the tools and backhand-announce with its unit; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
 #   make uninstall  removes exactly what install put there
-#   make deb      the Debian packages libapache2-mod-backhand, backhand-tools and backhand-dev, in build/deb
+#   make deb      the Debian packages libapache2-mod-backhand, backhand-tools, backhand-announce and backhand-dev, in build/deb
 #   make check-packages  installs, upgrades, removes and purges these packages in a bare Debian
 #   make check-long  what is long by nature: packages, matrices, torture, endurance
 #   make deps     the Debian packages that all this needs, and apache2's libraries up to date; silent if they are
@@ -47,6 +47,7 @@ MODULE_OBJECTS := $(MODULE_SOURCES:module/%.c=$(BUILD)/module/%.o)
 CONTRACT       := $(wildcard Sources/CBackhand/include/*.h Sources/CSignature/include/*.h)
 CORE_SOURCES   := $(shell find Sources ! -name '.*' \( -name '*.swift' -o -name '*.c' -o -name '*.h' \))
 CORE           := .build-embedded/release/libBackhandBridge.a
+ANNOUNCER      := .build-embedded/release/libBackhandAnnounce.a
 
 # Expanded when a recipe runs: apxs may come with what scripts/needs installs.
 HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
@@ -69,7 +70,8 @@ linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)'
 SMALL_LINK = $(call linked,noseparate-code) \
               $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
-OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate
+OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
+           $(BUILD)/backhand-announce
 NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
 export DEPS
 
@@ -100,6 +102,14 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandBridge
 	@touch $@
 
+# After the core, whose modules it shares.
+$(ANNOUNCER): $(CORE)
+	@echo "  swift   $@"
+	@rm -f $@
+	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
+	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandAnnounce
+	@touch $@
+
 # What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
 COLD := chain control dav describe descriptors directives form key line listen loaded log loglevel merge \
         mod_proxy moderator mpm names pidfile redirect segment server server_status signature status pool trace warnings
@@ -115,6 +125,13 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map Make
 	@echo "  link    $@"
 	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) \
 	    -Wl,--version-script=module/mod_backhand.map $(LDFLAGS) -lcrypto -lm
+
+# One file that needs libc and libcrypto alone.
+$(BUILD)/backhand-announce: Sources/backhand-announce/main.c $(ANNOUNCER) $(CONTRACT) Makefile
+	@mkdir -p $(@D)
+	@echo "  link    $@"
+	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror $(SMALL) -s -o $@ -ISources/CBackhand/include $< $(ANNOUNCER) \
+	    -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) $(LDFLAGS) -lcrypto -lm
 
 # The shim under AddressSanitizer and UBSan, for the tests of failing servers.
 $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $(CORE)

@@ -42,6 +42,11 @@ let layers: [Target] = [
     core("BackhandCandidacy", ["BackhandHTTP", "BackhandServerStats", "BackhandText", "CSystem"]),
     core("BackhandModerator", ["BackhandServerStats", "BackhandSystem", "BackhandText", "BackhandWire"], cold),
     core(
+        "BackhandAnnounce",
+        [
+            "BackhandModerator", "BackhandServerStats", "BackhandSystem", "BackhandText", "CBackhand", "CSignature",
+        ], cold),
+    core(
         "BackhandBridge",
         [
             "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandSystem",
@@ -75,6 +80,7 @@ let hosted: [Target] = [
     tests(of: "BackhandHTTP", ["BackhandServerStats"]),
     tests(of: "BackhandCandidacy", ["BackhandServerStats", "BackhandTestbed", "BackhandText"]),
     tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandTestbed", "BackhandText", "BackhandWire"]),
+    tests(of: "BackhandAnnounce", ["BackhandServerStats", "BackhandSystem", "BackhandText"]),
     tests(of: "BackhandBridge", ["BackhandText"]),
     tests(of: "BackhandSimulator"),
 ]
@@ -94,7 +100,10 @@ let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
 
 let package = Package(
     name: "mod_backhand",
-    products: [.library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"])]
+    products: [
+        .library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"]),
+        .library(name: "BackhandAnnounce", type: .static, targets: ["BackhandAnnounce"]),
+    ]
         + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
     dependencies: embedded || isFuzzing
         ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],

@@ -33,6 +33,7 @@ CODE = {
     ".rst": [r"^\.\. .*\n(?:[ \t]+.*\n|\n)*", r"(?<=::\n\n)(?:[ \t]+.*\n|\n)+", r"``[^`]*``", r"`[^`]*<[^>]*>`_+"],
     ".1": [r'^\.\\".*$', r"^\.(?!It|Nd)\S+.*$", r"^\.(?:It|Nd)"],
 }
+CODE[".8"] = CODE[".1"]
 
 # A comment of C or Swift, or a text in quotes; "://" in a text begins none.
 COMMENT = re.compile(r'/\*(.*?)\*/|//+([^\n]*)|"""(.*?)"""|"((?:[^"\\\n]|\\.)*)"', flags=re.S | re.M)

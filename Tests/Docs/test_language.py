@@ -28,7 +28,7 @@ MORE = ["README.md", "CHANGELOG.md", "SECURITY.md"]
 
 def pages():
     """The documents, with the log lines, which docs/errors.md has word for word."""
-    found = [str(path) for pattern in ("*.md", "*.1") for path in files(pattern) if path.parts[0] == "docs"]
+    found = [str(path) for pattern in ("*.md", "*.[18]") for path in files(pattern) if path.parts[0] == "docs"]
     return [(path, "." + path.rpartition(".")[2], read(path)) for path in found + MORE]
 
 

@@ -50,6 +50,24 @@ def test_maintenance(tmp_path, replaced, good):
     assert (not said) == good and (code == 0 or not good), said
 
 
+@pytest.mark.parametrize(
+    "replaced, good",
+    [
+        ({}, True),
+        ({"RestartKillSignal": "RestartKilSignal"}, False),
+        ({"SIGUSR1": "SIGUSER1"}, False),
+        ({"@system-service": "@system-servant"}, False),
+    ],
+)
+def test_the_announcer(tmp_path, replaced, good):
+    """With the program where it was built; there is no manual page of it that could be shown."""
+    name = "backhand-announce.service"
+    places = {"/usr/bin/backhand-announce": f"{BUILD}/backhand-announce", "Documentation": "#Documentation"}
+    put(tmp_path, name, UNITS / name, **places, **replaced)
+    code, said = verify(tmp_path, name)
+    assert (not said) == good and (code == 0 or not good), said
+
+
 @pytest.mark.parametrize("replaced, good", [({}, True), ({"TimeoutStopSec": "TimeoutHaltSec"}, False)])
 def test_the_drop_in(tmp_path, replaced, good):
     put(tmp_path, "apache2.service", SERVICE)

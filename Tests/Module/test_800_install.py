@@ -3,6 +3,7 @@
 uninstall`."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -44,6 +45,7 @@ def test_a2enmod(root):
         root / ask("INCLUDEDIR")[1:] / "mod_backhand.h",
         root / "usr/local/bin/backhandctl",
         root / "usr/local/bin/backhand-simulate",
+        root / "usr/local/bin/backhand-announce",
         root / "var/lib/backhand",
     ):
         assert path.exists(), path
@@ -347,11 +349,30 @@ def test_prefix_and_documentation(tmp_path):
         "share/bash-completion/completions/backhandctl",
         "share/zsh/vendor-completions/_backhandctl",
         "share/fish/vendor_completions.d/backhandctl.fish",
+        "bin/backhand-announce",
+        "share/man/man8/backhand-announce.8",
+        "share/bash-completion/completions/backhand-announce",
+        "share/zsh/vendor-completions/_backhand-announce",
+        "share/fish/vendor_completions.d/backhand-announce.fish",
+        "share/doc/mod_backhand/httpd-conf-examples/announce/announce.conf",
+        "lib/systemd/system/backhand-announce.service",
     ):
         assert (tmp_path / "usr" / name).stat().st_size > 0, name
     assert not (tmp_path / "usr/local").exists()
     conf = (tmp_path / "etc/apache2/mods-available/backhand.conf").read_text()
     assert "/usr/share/doc/mod_backhand/" in conf and "/usr/local" not in conf
+
+
+@pytest.mark.parametrize("prefix", ["/usr", "/usr/local", "/opt/backhand"])
+def test_the_unit_starts_the_program_that_was_installed(tmp_path, prefix):
+    """Nothing enables it, and its configuration is the administrator's to write."""
+    assert install(tmp_path, prefix).returncode == 0
+    units = list(tmp_path.rglob("*.service"))
+    unit = tmp_path / f"{prefix[1:]}/lib/systemd/system/backhand-announce.service"
+    assert [path for path in units if "doc" not in path.parts] == [unit]
+    programs = re.findall(r"^Exec\w+=(\S*backhand-announce) ", unit.read_text(), flags=re.M)
+    assert programs == [f"{prefix}/bin/backhand-announce"] * 2 and (tmp_path / programs[0][1:]).exists()
+    assert not (tmp_path / "etc/backhand").exists()
 
 
 @pytest.mark.parametrize(
@@ -362,6 +383,6 @@ def test_completions_are_scripts_of_their_shells(tmp_path, shell, check):
         pytest.skip(f"{shell} is not installed")
     assert install(tmp_path).returncode == 0
     scripts = [path for path in (tmp_path / "usr/local/share").glob(f"{shell}*/*/*backhand*") if path.is_file()]
-    assert len(scripts) == 2
+    assert len(scripts) == 3
     for script in scripts:
         assert subprocess.run([*check, script], capture_output=True, check=False).returncode == 0, script

@@ -19,14 +19,19 @@ from harness.load import Load
 from harness.wait import wait_for
 from Packages.bare_debian import BareDebian, why_not
 
-MODULE, TOOLS, DEV = NAMES = ("libapache2-mod-backhand", "backhand-tools", "backhand-dev")
+MODULE, TOOLS, ANNOUNCER, DEV = NAMES = (
+    "libapache2-mod-backhand",
+    "backhand-tools",
+    "backhand-announce",
+    "backhand-dev",
+)
 PACKAGES = {name: path for path in (BUILD / "deb").glob("*.deb") if (name := path.name.split("_")[0]) in NAMES}
 VERSION = re.search(
     r'#define BACKHAND_VERSION "([^"]+)"', (REPOSITORY / "Sources/CBackhand/include/version.h").read_text()
 )[1]
 # As long as the one of today, because it is written over it.
 NEXT = VERSION[:-1] + chr(ord(VERSION[-1]) + 1)
-REASON = why_not() or (None if PACKAGES.keys() == set(NAMES) else f"{BUILD}/deb has not the three packages: make deb")
+REASON = why_not() or (None if PACKAGES.keys() == set(NAMES) else f"{BUILD}/deb has not the four packages: make deb")
 pytestmark = [pytest.mark.long, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 
 FRONT = SimpleNamespace(address="127.0.0.1", port=80)
@@ -152,6 +157,11 @@ def test_install_enables_nothing(debian):
         "/usr/share/man/man1/backhandctl.1.gz",
         "/usr/share/bash-completion/completions/backhandctl",
         "/usr/include/apache2/mod_backhand.h",
+        "/usr/bin/backhand-announce",
+        "/usr/share/man/man8/backhand-announce.8.gz",
+        "/usr/share/doc/backhand-announce/servers-without-httpd.md",
+        "/lib/systemd/system/backhand-announce.service",
+        "/etc/backhand/announce.conf",
     ):
         assert debian.path(name).is_file(), name
     state = debian.path("/var/lib/backhand").stat()
@@ -162,6 +172,16 @@ def test_install_enables_nothing(debian):
     )[1]
     assert debian.path(pages).is_dir()
     assert debian.must("backhandctl", "--version").strip() == VERSION
+
+
+def test_the_announcers_package_needs_no_httpd_and_enables_nothing(debian):
+    depends = debian.must("dpkg-query", "-W", "-f", "${Depends}", ANNOUNCER)
+    assert {line.split()[0] for line in depends.split(", ")} <= {"libc6", "libssl3", "init-system-helpers"}
+    assert not list(debian.path("/etc/systemd").rglob("backhand*"))
+    # There is no systemd in this Debian that could do it.
+    scripts = [debian.path(f"/var/lib/dpkg/info/{ANNOUNCER}.{name}").read_text() for name in ("postinst", "prerm")]
+    assert "deb-systemd-invoke try-restart" in scripts[0] and "deb-systemd-invoke stop" in scripts[1]
+    assert debian.must("backhand-announce", "--check-config") == "Syntax OK\n"
 
 
 def test_an_author_builds_a_function_with_the_package_for_it(debian):
@@ -245,7 +265,9 @@ def test_removed_it_is_disabled_and_the_configuration_stays(debian):
 
 
 def test_purged_nothing_is_left(debian):
-    debian.must("apt-get", "purge", "-y", MODULE)
+    debian.must("install", "-d", "/var/lib/backhand-announce")
+    debian.must("apt-get", "purge", "-y", MODULE, ANNOUNCER)
+    assert not debian.path("/var/lib/backhand-announce").exists()
     assert not debian.path("/var/lib/backhand").exists()
     assert tree(debian) - debian.before == LEFT_ENABLED
     assert debian.before - tree(debian) == set()

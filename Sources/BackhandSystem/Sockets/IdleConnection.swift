@@ -20,7 +20,7 @@ public enum PeerState: Equatable, Sendable {
     case connected(high: UInt64, low: UInt64, port: UInt16)
     /// It was a connection, and has ended.
     case ended
-    /// It is no TCP connection.
+    /// It is another kind of socket.
     case foreign
 }
 

@@ -565,7 +565,7 @@ typedef struct bh_moderator_config {
     uint32_t keepalive_requests; /* MaxKeepAliveRequests; 0: no bound */
     /* BackhandDrainFile, as the moderator sees it; NULL: none */
     const char *_Nullable drain_file;
-    bool alone; /* it is no httpd's child: only a signal ends it */
+    bool alone; /* no httpd has forked it: only a signal ends it */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

@@ -1,0 +1,55 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandText
+
+/// All that the configuration says.
+struct AnnounceConfiguration {
+    /// Every server; the first one is this machine's row 0.
+    var servers: [AnnouncedServer] = []
+    /// Lines of MulticastStats; those without an own address are for all servers.
+    var destinations: [bh_destination_t] = []
+    var accepted: [bh_network_t] = []
+    /// UnixSocketDir, absolute.
+    var directory = Message("/var/lib/backhand")
+    /// The announced name; nil: that of the machine.
+    var hostname: Message?
+    /// BackhandKey: as given, and its path; nil: nothing is signed.
+    var key: (given: [UInt8], path: Message, isOptional: Bool)?
+    /// BackhandExpire, seconds; as httpd has it.
+    var expire: UInt32 = 3600
+    /// What holds for servers that do not say it.
+    var defaults = ServerValues()
+
+    /// The server's place in the list; it is added if it is new.
+    mutating func place(of address: bh_address_t, _ port: UInt16) -> Int {
+        if let place = servers.firstIndex(where: { $0.isAt(address, port) }) { return place }
+        servers.append(AnnouncedServer(address: address, port: port))
+        return servers.count - 1
+    }
+
+    /// What the moderator announces where: each line with an own address for its server, the others for every server;
+    /// nothing twice.
+    var routes: [bh_destination_t] {
+        var routes: [bh_destination_t] = []
+        for (number, server) in servers.enumerated() {
+            for line in destinations {
+                if line.own_port != 0, !server.isAt(line.own, line.own_port) { continue }
+                var route = line
+                route.own = server.address
+                route.own_port = server.port
+                route.vhost = UInt16(number)
+                let isThere = routes.contains {
+                    $0.vhost == route.vhost && $0.group == route.group && $0.port == route.port
+                }
+                if !isThere { routes.append(route) }
+            }
+        }
+        return routes
+    }
+
+    /// What the server's values are.
+    func values(of number: UInt16) -> ServerValues {
+        Int(number) < servers.count ? servers[Int(number)].values.over(defaults) : defaults
+    }
+}

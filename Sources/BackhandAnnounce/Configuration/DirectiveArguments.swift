@@ -1,0 +1,77 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandText
+
+// Arguments of directives as values. Errors name the line.
+
+/// The only argument.
+func only(_ line: ConfigurationLine) throws(ConfigurationError) -> [UInt8] {
+    guard let argument = line.arguments.first, line.arguments.count == 1 else { throw line.wrong("takes one argument") }
+    return argument
+}
+
+/// The only argument as a number in this range.
+func number(
+    _ line: ConfigurationLine, _ range: ClosedRange<UInt32>, _ what: StaticString = "a whole number"
+) throws(ConfigurationError) -> UInt32 {
+    let text = try only(line)
+    let rule = NumberRule(what: what, from: range.lowerBound, through: range.upperBound)
+    return try line.naming { () throws(ConfigurationError) in
+        try withWord(text) { word throws(ConfigurationError) in UInt32(clamping: try rule.parse(word)) }
+    }
+}
+
+/// The only argument as a switch.
+func isOn(_ line: ConfigurationLine) throws(ConfigurationError) -> Bool {
+    let text = try only(line)
+    return try line.naming { () throws(ConfigurationError) in
+        try withWord(text) { word throws(ConfigurationError) in
+            if word.equals("On", ignoringCase: true) { return true }
+            if word.equals("Off", ignoringCase: true) { return false }
+            throw ConfigurationError(word, " is neither On nor Off")
+        }
+    }
+}
+
+/// Where a server takes requests: "10.0.0.5:8080".
+func parsePlace(_ text: [UInt8]) throws(ConfigurationError) -> (address: bh_address_t, port: UInt16) {
+    try withWord(text) { word throws(ConfigurationError) in
+        let (head, tail) = word.split(at: UInt8(ascii: ":"))
+        guard let address = head.address, address.ipv4 != nil, address.isUnicast, let tail,
+            let port = tail.number(in: 1...65535)
+        else {
+            throw ConfigurationError(word, " is not an IPv4 address and a port, as 10.0.0.5:8080")
+        }
+        return (address, UInt16(port))
+    }
+}
+
+/// Whether the directive is one of mod_backhand's that mean nothing where no request is.
+func isHttpdsAlone(_ line: ConfigurationLine) -> Bool {
+    let names: [StaticString] = [
+        "Backhand", "BackhandFromSO", "BackhandMode", "BackhandTrace", "BackhandRetries", "BackhandRetryTimeout",
+        "BackhandNoCandidate", "BackhandScheme", "BackhandConnectionPools", "BackhandDirectoryWalk",
+        "BackhandSelfRedirect", "BackhandRedirectStatus", "BackhandSlowStart", "BackhandLogLevel",
+        "BackhandResponseFieldSize", "BackhandModeratorPIDFile", "BackhandFilters", "HTTPRedirectToName",
+        "HTTPRedirectToIP",
+    ]
+    return names.contains { line.isNamed($0) }
+}
+
+/// Does something with the bytes as a word.
+func withWord<Result>(
+    _ text: [UInt8], _ body: (Word) throws(ConfigurationError) -> Result
+) throws(ConfigurationError) -> Result {
+    try text.withUnsafeBufferPointer { bytes throws(ConfigurationError) in try body(Word(bytes)) }
+}
+
+/// Does something with the bytes as a text of C, which ends at a NUL in them; nil: with nil.
+func withCString<Result>(
+    _ text: [UInt8]?, _ body: (UnsafePointer<CChar>?) throws(ConfigurationError) -> Result
+) throws(ConfigurationError) -> Result {
+    guard let text else { return try body(nil) }
+    return try (text + [0]).withUnsafeBufferPointer { bytes throws(ConfigurationError) in
+        try body(UnsafeRawPointer(bytes.baseAddress!).assumingMemoryBound(to: CChar.self))
+    }
+}

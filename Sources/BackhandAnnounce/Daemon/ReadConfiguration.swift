@@ -1,0 +1,39 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandSystem
+internal import BackhandText
+internal import CSignature
+
+/// Reads the file, then what the command line adds, and checks what only the whole can show.
+func readConfiguration(_ arguments: ProgramArguments) throws(ConfigurationError) -> AnnounceConfiguration {
+    let usual = Message(ProgramArguments.usualFile)
+    let path = arguments.file.map { Message($0) } ?? usual
+    var reader = ConfigurationReader(path)
+    var table = DirectiveTable(absolute: reader.absolute)
+    if arguments.file != nil || arguments.lines.isEmpty || !matches(of: Path(usual)).isEmpty {
+        try reader.read { line throws(ConfigurationError) in try table.take(line) }
+    }
+    for line in arguments.lines {
+        try reader.read(line, Message("command line")) { line throws(ConfigurationError) in try table.take(line) }
+    }
+    let configuration = try table.finish()
+    try check(configuration)
+    return configuration
+}
+
+private func check(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
+    guard !configuration.servers.isEmpty else {
+        throw Message("no server is named: <Server 10.0.0.5:8080>, or --server 10.0.0.5:8080").error
+    }
+    guard configuration.servers.count <= 256 else { throw Message("more than 256 servers of one machine").error }
+    guard !configuration.destinations.isEmpty else {
+        throw Message("MulticastStats is missing: nothing says where the servers are announced").error
+    }
+    guard configuration.key == nil || !configuration.accepted.isEmpty else {
+        throw Message(
+            "with BackhandKey, AcceptStats must name the balancers: they ask a server to prove that it has the key"
+        ).error
+    }
+    var keys = try readAllKeys(of: configuration)
+    csignature_forget(&keys)
+}

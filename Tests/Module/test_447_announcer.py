@@ -1,0 +1,342 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""backhand-announce: servers without httpd are in the table of a front, and the front leaves them when it says so."""
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+from harness.announcer import PROGRAM, Announcer
+from harness.backend import Backend
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def web():
+    """A server of another kind."""
+    server = Backend("127.0.9.70")
+    yield server
+    server.close()
+
+
+def key_of(stage, key=KEY, name="key"):
+    path = stage.folder / name
+    path.write_text(key + "\n")
+    path.chmod(0o600)
+    return path
+
+
+def group_of(stage):
+    address, port = stage.group
+    return f"{address}:{port},1"
+
+
+def lines(stage, *servers, more=""):
+    """A configuration for these servers; the last line of each is for its section."""
+    sections = "".join(f"<Server {place}>\n{values}\n</Server>\n" for place, values in servers)
+    return f"MulticastStats {group_of(stage)}\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
+
+
+@pytest.fixture
+def announcing(stage):
+    """Makes announcers, which end with the test."""
+    made = []
+
+    def make(*arguments, **how):
+        made.append(Announcer(stage.folder, *arguments, name=f"announcer{len(made)}", **how))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.__exit__()
+
+
+def state(front, place):
+    return front.status().servers.get(place, {}).get("state")
+
+
+def knows(front, place, wanted="up"):
+    wait_for(lambda: state(front, place) == wanted, 10, f"{place} {wanted}", show=lambda: front.status().servers.keys())
+
+
+@pytest.mark.parametrize("key", [False, True], ids=["no key", "key"])
+def test_a_front_sends_requests_to_an_announced_server(stage, mpm, web, announcing, key):
+    more = f"BackhandKey {key_of(stage)}\n" if key else ""
+    front = stage.httpd(more + CHAIN, mpm=mpm)
+    announcer = announcing(lines(stage, (web.id, "Workers 8\nBackhandCapacity 700"), more=more))
+    knows(front, web.id)
+    assert front.get("/").text == web.id
+    row = front.status().servers[web.id]
+    assert (row["workers"], row["workers_idle"], row["capacity"], row["load"] > 0) == (8, 8, 700, True)
+    assert announcer.stop() == 0
+    assert "BH0307: stopping: the others are told" in announcer.text()
+    knows(front, web.id, "shutdown")
+
+
+def test_a_wrong_key_is_not_believed(stage, web, announcing):
+    front = stage.httpd(f"BackhandKey {key_of(stage)}\n" + CHAIN)
+    front.log.allow("BH0324")
+    announcing(lines(stage, (web.id, ""), more=f"BackhandKey {key_of(stage, KEY[::-1], 'other')}\n"))
+    wait_for(lambda: "BH0324" in front.log.text(), 10, "the refusal")
+    assert state(front, web.id) is None
+
+
+def test_several_servers_of_one_machine(stage, announcing):
+    """Each has its own values, and those outside of all sections where it says nothing."""
+    front = stage.httpd(CHAIN)
+    places = ["127.0.9.70:8081", "127.0.9.71:8082", "127.0.9.72:8083"]
+    config = lines(
+        stage,
+        (places[0], "Workers 4\nIdleHoldsWorker On"),
+        (places[1], "IdleHoldsWorker Off\nKeepAliveTimeout 7"),
+        more="Workers 9\n",
+    )
+    announcing(config + f"MulticastStats {places[2]} {group_of(stage)}\n")
+    for place in places:
+        knows(front, place)
+    found = front.status().servers
+    assert [found[place]["workers"] for place in places] == [4, 9, 9]
+    assert [found[place]["idle_cost"] for place in places] == ["worker", "free", "unknown"]
+
+
+@pytest.mark.parametrize("holds, idle", [("On", 2), ("Off", 5)])
+def test_connections_that_hold_workers(stage, web, announcing, holds, idle):
+    """The server does not say how many of its workers are idle; the kernel knows its connections."""
+    front = stage.httpd(CHAIN)
+    announcing(lines(stage, (web.id, f"Workers 5\nIdleHoldsWorker {holds}")))
+    knows(front, web.id)
+    with (
+        socket.create_connection((web.address, web.port)),
+        socket.create_connection((web.address, web.port)),
+        socket.create_connection((web.address, web.port)),
+    ):
+        wait_for(lambda: front.status().servers[web.id]["workers_idle"] == idle, 5, "its idle workers")
+    wait_for(lambda: front.status().servers[web.id]["workers_idle"] == 5, 5, "idle workers again")
+
+
+def test_connections_that_wait(stage, announcing):
+    """None of the workers accepts them: all are at work."""
+    front = stage.httpd(CHAIN)
+    with socket.create_server(("127.0.9.70", 0)) as busy:
+        place = f"127.0.9.70:{busy.getsockname()[1]}"
+        announcing(lines(stage, (place, "Workers 5")))
+        knows(front, place)
+        with socket.create_connection(busy.getsockname()):
+            wait_for(lambda: front.status().servers[place]["workers_idle"] == 0, 5, "no idle worker")
+
+
+def test_orders(stage, web, announcing):
+    front = stage.httpd(CHAIN)
+    announcer = announcing(lines(stage, (web.id, "")))
+    knows(front, web.id)
+    announcer.control("drain")
+    knows(front, web.id, "draining")
+    announcer.control("resume")
+    knows(front, web.id)
+    assert announcer.servers()[web.id]["state"] == "up"
+
+
+@pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGKILL])
+def test_another_process_takes_over(stage, web, announcing, how):
+    """For the front it is the same server: SIGUSR1 says no farewell, and the boot id is kept."""
+    front = stage.httpd(CHAIN)
+    announcer = announcing(lines(stage, (web.id, "")))
+    knows(front, web.id)
+    announcer.stop(how)
+    assert state(front, web.id) == "up"
+    came = front.status().servers[web.id]["up_ms"]
+    announcer.start()
+    wait_for(lambda: front.status().servers[web.id]["age_ms"] < 500, 5, "a new announcement", show=announcer.text)
+    came, before = front.status().servers[web.id]["up_ms"], came
+    assert came > before
+    announcer.stop()
+    announcer.start()
+    wait_for(lambda: front.status().servers[web.id]["up_ms"] < came, 5, "another server")
+
+
+def test_an_order_holds_for_the_next_process(stage, web, announcing):
+    front = stage.httpd(CHAIN)
+    announcer = announcing(lines(stage, (web.id, "")))
+    announcer.control("drain")
+    knows(front, web.id, "draining")
+    announcer.stop(signal.SIGUSR1)
+    announcer.start()
+    wait_for(lambda: front.status().servers[web.id]["age_ms"] < 500, 5, "a new announcement", show=announcer.text)
+    assert state(front, web.id) == "draining"
+
+
+def test_two_programs_in_one_folder(stage, announcing):
+    """Each has its servers, its control socket and what it keeps; the end of one is not that of the other."""
+    front = stage.httpd(CHAIN)
+    places = ["127.0.9.70:8081", "127.0.9.71:8082"]
+    first, second = (announcing(lines(stage, (place, ""))) for place in places)
+    second.stop()
+    second.conf.write_text(second.conf.read_text().replace(str(second.folder), str(first.folder)))
+    second.folder = first.folder
+    second.start()
+    for place in places:
+        knows(front, place)
+    second.stop()
+    knows(front, places[1], "shutdown")
+    assert state(front, places[0]) == "up" and len(list(first.folder.glob("*.boot"))) == 1
+
+
+def test_a_reload_that_changes_the_order_of_servers(stage, announcing):
+    """They stay what they were, and the control socket follows the first."""
+    front = stage.httpd(CHAIN)
+    one, two = (("127.0.9.70:8081", "Workers 3"), ("127.0.9.71:8082", "Workers 5"))
+    announcer = announcing(lines(stage, one, two))
+    knows(front, one[0])
+    knows(front, two[0])
+    ids = {place: row["id"] for place, row in front.status().servers.items()}
+    announcer.write(lines(stage, two, one, more="BackhandExpire 77\n"))
+    announcer.send(signal.SIGHUP)
+    wait_for(lambda: announcer.sockets == [announcer.folder / "backhand-8082.sock"], 5, "its socket")
+    wait_for(lambda: front.status().servers[two[0]]["age_ms"] < 500, 5, "an announcement")
+    found = front.status().servers
+    assert {place: row["id"] for place, row in found.items()} == ids
+    assert (found[one[0]]["workers"], found[two[0]]["workers"]) == (3, 5)
+
+
+def test_signals_of_one_moment(stage, web, announcing):
+    """An end for good is not taken back, and no signal ends it before it is ready."""
+    front = stage.httpd(CHAIN)
+    announcer = announcing(lines(stage, (web.id, "")))
+    knows(front, web.id)
+    announcer.send(signal.SIGSTOP)
+    for how in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGCONT):
+        announcer.send(how)
+    assert announcer.process.wait(timeout=10) == 0
+    knows(front, web.id, "shutdown")
+
+
+@pytest.mark.parametrize("made", ["pipe", "folder"])
+def test_a_configuration_that_is_no_file(stage, web, announcing, made):
+    """A reload does not wait at a pipe."""
+    announcer = announcing(lines(stage, (web.id, "")))
+    announcer.conf.unlink()
+    (os.mkfifo if made == "pipe" else os.mkdir)(announcer.conf)
+    announcer.send(signal.SIGHUP)
+    wait_for(lambda: "cannot read" in announcer.text(), 5, "a complaint", show=announcer.text)
+    assert announcer.stop() == 0
+
+
+def test_a_reload(stage, web, announcing):
+    """No announcement is missed, a wrong file or key changes nothing, and a right one counts."""
+    key = f"BackhandKey {key_of(stage)}\n"
+    front = stage.httpd(key + CHAIN)
+    announcer = announcing(lines(stage, (web.id, "Workers 3"), more=key))
+    knows(front, web.id)
+    announcer.write("Wrong line\n")
+    announcer.send(signal.SIGHUP)
+    wait_for(
+        lambda: ":2: Wrong: this program has no such directive" in announcer.text(),
+        5,
+        "a complaint",
+        show=announcer.text,
+    )
+    announcer.write(lines(stage, (web.id, "Workers 4"), more="BackhandKey nothing\n"))
+    announcer.send(signal.SIGHUP)
+    wait_for(lambda: "nothing': it cannot be read" in announcer.text(), 5, "a complaint", show=announcer.text)
+    wait_for(lambda: front.status().servers[web.id]["age_ms"] < 500, 5, "an announcement with the old key")
+    announcer.write(lines(stage, (web.id, "Workers 6"), more=key))
+    announcer.send(signal.SIGHUP)
+    wait_for(lambda: front.status().servers[web.id]["workers"] == 6, 5, "the new number")
+    assert state(front, web.id) == "up" and "BH0307" not in announcer.text()
+
+
+# ---- The configuration ----
+
+
+def check(stage, config, *arguments):
+    path = stage.folder / "announce.conf"
+    path.write_text(config)
+    ran = subprocess.run(
+        [PROGRAM, "--config", path, "--check-config", *arguments], capture_output=True, text=True, check=False
+    )
+    return ran.returncode, ran.stdout + ran.stderr.replace(str(path), "FILE")
+
+
+GOOD = "MulticastStats 239.255.77.1:4445\n"
+
+
+@pytest.mark.parametrize(
+    "config, said",
+    [
+        ("", "no server is named"),
+        ("<Server 10.0.0.5:80>\n</Server>\n", "MulticastStats is missing"),
+        (GOOD + "<Server 10.0.0.5>\n</Server>\n", "FILE:2: <Server>: '10.0.0.5' is not an IPv4 address and a port"),
+        (GOOD + "<Server 10.0.0.5:80>\n", "FILE:2: <Server>: </Server> is missing"),
+        (GOOD + "</Server>\n", "FILE:2: </Server>: ends no <Server>"),
+        (GOOD + "<Server 10.0.0.5:80>\n<Server 10.0.0.6:80>\n", "FILE:3: <Server>: stands in another <Server>"),
+        (GOOD + "<Server 10.0.0.5:80>\nAcceptStats 10.0.0.0/8\n", "FILE:3: AcceptStats: stands outside of <Server>"),
+        (GOOD + "Workers 0\n", "FILE:2: Workers: '0' is not a whole number from 1 to 1000000"),
+        (GOOD + "Workers\n", "FILE:2: Workers: takes one argument"),
+        (GOOD + "IdleHoldsWorker perhaps\n", "FILE:2: IdleHoldsWorker: 'perhaps' is neither On nor Off"),
+        (GOOD + "BackhandCapacity -1\n", "FILE:2: BackhandCapacity: '-1' is not a whole number"),
+        (GOOD + "BackhandExpire 5\n", "FILE:2: BackhandExpire: '5' is not a number of seconds from 60 to 604800"),
+        (GOOD + "AcceptStats example\n", "FILE:2: AcceptStats: 'example' is not a network"),
+        ("MulticastStats 10.0.0.5 239.255.77.1:4445\n", "FILE:1: MulticastStats: names a server, so its port"),
+        ("MulticastStats 239.255.77.1\n", "FILE:1: MulticastStats: '239.255.77.1': the port is missing"),
+        (GOOD + "Backhand byAge\n", "FILE:2: Backhand: is for httpd alone"),
+        (GOOD + "DocumentRoot /srv\n", "FILE:2: DocumentRoot: this program has no such directive"),
+        (GOOD + "Include nothing.conf\n", "FILE:2: Include: 'nothing.conf': there is no such file"),
+        (GOOD + "Include announce.conf\n", "FILE:2: Include: files include each other more than 16 deep"),
+        (GOOD + "<Server 10.0.0.5:80>\n</Server>\nBackhandKey a\n", "with BackhandKey, AcceptStats must name"),
+        (
+            GOOD + "<Server 10.0.0.5:80>\n</Server>\nAcceptStats 10.0.0.1\nBackhandKey nothing\n",
+            "BackhandKey: '{folder}/nothing': it cannot be read: No such file or directory",
+        ),
+        (GOOD + "<Server>\n", "FILE:2: <Server>: takes one argument"),
+        (GOOD + "KeepAliveTimeout 0\n", "FILE:2: KeepAliveTimeout: '0' is not a number of seconds from 1 to 86400"),
+        (GOOD + "BackhandKey a b\n", "FILE:2: BackhandKey: after the file may stand only the word Optional"),
+    ],
+)
+def test_a_wrong_configuration_names_the_line_and_the_value(stage, config, said):
+    code, text = check(stage, config)
+    assert code == 2 and said.format(folder=stage.folder) in text, text
+
+
+def test_the_words_of_a_configuration(stage, monkeypatch):
+    """As httpd reads them: comments, quotes, lines that go on, Define, Include, and values of the environment."""
+    monkeypatch.setenv("PORT_OF_TEST", "8080")
+    folder = stage.folder / "more"
+    folder.mkdir()
+    (folder / "1.conf").write_text("# a comment \\\nthat goes on\nworkers 3\r\n")
+    (folder / "2.conf").write_text('<server "10.0.0.5:${PORT_OF_TEST}" >\n    Workers \\\n    4\n</server>\n')
+    config = "Define GROUP 239.255.77.1\nMulticastStats ${GROUP}:4445\nInclude more/*.conf\nIncludeOptional none/*\n"
+    assert check(stage, config) == (0, "Syntax OK\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, code, said",
+    [
+        (["--server", "10.0.0.5:80", "--workers", "4"], 0, "Syntax OK"),
+        (["--server", "10.0.0.5"], 2, "command line:1: <Server>: '10.0.0.5' is not an IPv4 address and a port"),
+        (["--workers", "many"], 2, "command line:1: Workers: 'many' is not a whole number"),
+        (["--workers"], 2, "'--workers' needs a value"),
+        (["--nothing"], 2, "'--nothing' is not an option"),
+        (["--help"], 0, "usage: backhand-announce"),
+        (["--version"], 0, "backhand-announce "),
+    ],
+)
+def test_arguments(stage, arguments, code, said):
+    found, text = check(stage, GOOD, *arguments)
+    assert found == code and said in text, text
+
+
+def test_needs_little(stage, web, announcing):
+    """The file, its libraries, and the memory of the process."""
+    needed = subprocess.run(["readelf", "-d", PROGRAM], capture_output=True, text=True, check=True).stdout
+    libraries = [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "(NEEDED)" in line]
+    assert set(libraries) <= {"libc.so.6", "libm.so.6", "libcrypto.so.3"}
+    assert PROGRAM.stat().st_size < 1_000_000
+    announcer = announcing(lines(stage, (web.id, "")))
+    status = open(f"/proc/{announcer.process.pid}/status").read()
+    resident = int(status.split("VmRSS:")[1].split()[0])
+    assert resident < 6000, status

@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""backhand-announce as a process of a test."""
+
+import json
+import signal
+import subprocess
+
+from .httpd import BUILD
+from .processes import end_with_parent
+from .wait import wait_for
+
+PROGRAM = BUILD / "backhand-announce"
+
+
+class Announcer:
+    """Announces servers until the test ends it. `config`: the lines of its file."""
+
+    def __init__(self, folder, config="", *arguments, name="announcer"):
+        self.folder = folder / name
+        self.folder.mkdir(exist_ok=True)
+        self.conf = self.folder / "announce.conf"
+        self.write(config)
+        self.output = self.folder / "stderr"
+        self.command = [PROGRAM, "--config", self.conf, *arguments]
+        self.process = None
+        self.start()
+
+    def write(self, config):
+        """Another configuration; SIGHUP has it read."""
+        self.conf.write_text(f"UnixSocketDir {self.folder}\n{config}")
+
+    def start(self):
+        before = self.announces
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(self.command, stderr=output, preexec_fn=end_with_parent)
+        wait_for(lambda: self.announces > before or self.process.poll() is not None, 10, "its start", show=self.text)
+
+    @property
+    def announces(self):
+        """How often it has logged that it announces."""
+        return self.text().count("BH0300: ")
+
+    @property
+    def sockets(self):
+        return sorted(self.folder.glob("backhand-*.sock"))
+
+    def text(self):
+        """What it has logged."""
+        return self.output.read_text() if self.output.exists() else ""
+
+    def control(self, *arguments):
+        """What backhandctl says of it."""
+        (path,) = self.sockets
+        ran = subprocess.run(
+            [BUILD / "backhandctl", arguments[0], "-s", path, *arguments[1:]],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+        return ran.stdout
+
+    def servers(self):
+        """Its own table, by address and port."""
+        rows = json.loads(self.control("status", "--json"))["servers"]
+        return {f"{row['address']}:{row['port']}": row for row in rows}
+
+    def send(self, how):
+        self.process.send_signal(how)
+
+    def stop(self, how=signal.SIGTERM):
+        """Returns its exit code."""
+        if self.process.poll() is None:
+            self.send(how)
+        return self.process.wait(timeout=10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=10)
