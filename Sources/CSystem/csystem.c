@@ -681,6 +681,7 @@ void csystem_begin_daemon(void) {
             break;
         }
     }
+    close_range(STDERR_FILENO + 1, UINT_MAX, 0);
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

@@ -2,9 +2,11 @@
 """backhand-announce: servers without httpd are in the table of a front, and the front leaves them when it says so."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness.announcer import PROGRAM, Announcer
@@ -248,6 +250,20 @@ def test_a_reload(stage, web, announcing):
     announcer.send(signal.SIGHUP)
     wait_for(lambda: front.status().servers[web.id]["workers"] == 6, 5, "the new number")
     assert state(front, web.id) == "up" and "BH0307" not in announcer.text()
+
+
+def test_as_an_ordinary_user(stage, web, announcing):
+    """It keeps no descriptor that it was given, gains no rights, and needs none."""
+    front = stage.httpd(CHAIN)
+    announcer = announcing(lines(stage, (web.id, "Workers 4")), user="nobody")
+    knows(front, web.id)
+    status = Path(f"/proc/{announcer.process.pid}/status").read_text()
+    assert re.search(r"^NoNewPrivs:\t1$", status, re.M) and re.search(r"^CapEff:\t0+$", status, re.M), status
+    links = {os.readlink(each) for each in Path(f"/proc/{announcer.process.pid}/fd").iterdir()}
+    assert not any(str(announcer.inherited.name) in link for link in links), links
+    assert "runs as root" not in announcer.text()
+    assert announcer.stop() == 0
+    knows(front, web.id, "shutdown")
 
 
 # ---- The configuration ----

@@ -2,6 +2,7 @@
 """backhand-announce as a process of a test."""
 
 import json
+import shutil
 import signal
 import subprocess
 
@@ -13,9 +14,9 @@ PROGRAM = BUILD / "backhand-announce"
 
 
 class Announcer:
-    """Announces servers until the test ends it. `config`: the lines of its file."""
+    """Announces servers until the test ends it. `config`: the lines of its file. `user`: whose rights it has."""
 
-    def __init__(self, folder, config="", *arguments, name="announcer"):
+    def __init__(self, folder, config="", *arguments, name="announcer", user=None):
         self.folder = folder / name
         self.folder.mkdir(exist_ok=True)
         self.conf = self.folder / "announce.conf"
@@ -23,6 +24,11 @@ class Announcer:
         self.output = self.folder / "stderr"
         self.command = [PROGRAM, "--config", self.conf, *arguments]
         self.process = None
+        self.user = user
+        if user:
+            shutil.chown(self.folder, user)
+            self.folder.parent.chmod(0o755)
+        self.inherited = self.conf.open()
         self.start()
 
     def write(self, config):
@@ -32,7 +38,13 @@ class Announcer:
     def start(self):
         before = self.announces
         with self.output.open("a") as output:
-            self.process = subprocess.Popen(self.command, stderr=output, preexec_fn=end_with_parent)
+            self.process = subprocess.Popen(
+                self.command,
+                stderr=output,
+                preexec_fn=end_with_parent,
+                user=self.user,
+                pass_fds=[self.inherited.fileno()],
+            )
         wait_for(lambda: self.announces > before or self.process.poll() is not None, 10, "its start", show=self.text)
 
     @property
@@ -81,3 +93,4 @@ class Announcer:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(timeout=10)
+        self.inherited.close()

@@ -58,7 +58,6 @@ final class Daemon {
     func run() -> Int32 {
         keepBoot()
         catchStopSignals()
-        closeDescriptors(moderatorConfiguration(), held, log: 2)
         while true {
             let moderator: Moderator
             do throws(ModeratorError) {

@@ -231,8 +231,8 @@ int csystem_become(uint32_t user, uint32_t group, const char *_Nullable name, ui
 /* Signals. Handlers and sigset_t macros are C. */
 
 /* For a program that is not forked by httpd, before anything else: blocks the signals that end the moderator, ignores
- * SIGPIPE, opens what lacks of descriptors 0 to 2, allows itself as many descriptors as it may, and gives up the right
- * to gain privileges and to be read by others. */
+ * SIGPIPE, opens what lacks of descriptors 0 to 2 and closes all others, allows itself as many as it may, and gives up
+ * the right to gain privileges and to be read by others. */
 void csystem_begin_daemon(void);
 /* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they
  * stay blocked except in csystem_wait. */
