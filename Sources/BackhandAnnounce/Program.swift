@@ -4,7 +4,7 @@
 
 internal import BackhandSystem
 internal import BackhandText
-public import CBackhand
+internal import CBackhand
 
 @c @implementation
 public func bh_announce(_ count: Int32, _ given: UnsafePointer<UnsafePointer<CChar>?>) -> Int32 {
