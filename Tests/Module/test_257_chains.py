@@ -22,6 +22,10 @@ BackhandTrace On
 """
 )
 
+# Of forty. A request in eight may ask a server for its time, whatever was forecast: by chance more than thirteen do in
+# two of ten thousand tries. With times that the chains share it would be half of them.
+ENOUGH = 27
+
 OTHERS = "".join(
     f"<Location /other{number}>\nBackhand removeSelf\nBackhand byLeastTime\n</Location>\n" for number in range(8)
 )
@@ -48,20 +52,20 @@ def test_each_chain_goes_by_its_own_times(mpm_stage, module_mpm):
     front, (images, search) = farm(mpm_stage, module_mpm, CONFIG, "/search", "/images")
     for _ in range(3):
         # In turn, so that shared times would be the mean of both.
-        assert shares(front, "/search")[search.id] >= 33
-        assert shares(front, "/images")[images.id] >= 33
+        assert shares(front, "/search")[search.id] >= ENOUGH
+        assert shares(front, "/images")[images.id] >= ENOUGH
 
 
 def test_more_chains_than_slots(stage):
     """The eighth and later ones share a slot; they work all the same."""
     front, (first, second) = farm(stage, "event", CONFIG + OTHERS, "/search", "/images")
     assert set(shares(front, "/other7", 10)) <= {first.id, second.id}
-    assert shares(front, "/search")[second.id] >= 33
+    assert shares(front, "/search")[second.id] >= ENOUGH
 
 
 def test_a_restart_gives_each_chain_its_number_again(stage):
     front, (images, search) = farm(stage, "event", CONFIG, "/search", "/images")
-    assert shares(front, "/search")[search.id] >= 33 and shares(front, "/images")[images.id] >= 33
+    assert shares(front, "/search")[search.id] >= ENOUGH and shares(front, "/images")[images.id] >= ENOUGH
     front.restart()
     assert shares(front, "/search", 10)[search.id] >= 9
     assert shares(front, "/images", 10)[images.id] >= 9
