@@ -1,36 +1,33 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+public import BackhandText
 internal import CSystem
 
 /// The first bytes of a regular file, at most limit. Follows no symbolic link and never waits.
 ///
 /// `open`, `fstat`, `read`. O_NONBLOCK: a pipe with that name must not stop the caller.
 public func readSmallFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt8] {
+    try readRegularFile(path, flags: O_NOFOLLOW, limit: limit)
+}
+
+/// What a file holds that the administrator names; the name may be a link. Never waits.
+///
+/// - Parameter limit: bytes; a larger file is an error.
+public func readFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt8] {
+    let bytes = try readRegularFile(path, flags: 0, limit: limit + 1)
+    guard bytes.count <= limit else { throw .tooLarge }
+    return bytes
+}
+
+private func readRegularFile(_ path: Path, flags: Int32, limit: Int) throws(SystemError) -> [UInt8] {
     let fd = try path.withCString { path throws(SystemError) in
-        try checked { csystem_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0) }
+        try checked { csystem_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags, 0) }
     }
     defer { close(fd) }
     var info = stat()
     try checked { fstat(fd, &info) }
     guard Int32(bitPattern: info.st_mode) & S_IFMT == S_IFREG else { throw .wrongKind }
     return try read(fd, limit: limit)
-}
-
-/// What a file holds that the administrator names; the name may be a link (`open`, `read`).
-///
-/// - Parameter limit: bytes; a larger file is an error.
-public func readFile(_ path: Path, limit: Int) throws(SystemError) -> [UInt8] {
-    // O_NONBLOCK: not to wait at a pipe.
-    let fd = try path.withCString { path throws(SystemError) in
-        try checked { csystem_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) }
-    }
-    defer { close(fd) }
-    var info = stat()
-    try checked { fstat(fd, &info) }
-    guard Int32(bitPattern: info.st_mode) & S_IFMT == S_IFREG else { throw .wrongKind }
-    let bytes = try read(fd, limit: limit + 1)
-    guard bytes.count <= limit else { throw .tooLarge }
-    return bytes
 }
 
 /// The files whose paths match, in the order of their names; the pattern may be a path without a wildcard (`glob`).
@@ -121,6 +118,11 @@ private func rename(_ old: Path, _ new: Path) throws(SystemError) {
 /// Writes all of it to descriptor 1 (`write`).
 public func writeToStandardOutput(_ bytes: [UInt8]) throws(SystemError) {
     try write(bytes, to: STDOUT_FILENO)
+}
+
+/// Writes to standard error what fits (`write`).
+public func writeToStandardError(_ text: Message) {
+    text.bytes.withUnsafeBytes { bytes in _ = bytes.baseAddress.map { write(STDERR_FILENO, $0, bytes.count) } }
 }
 
 /// `write` until all of it is written.

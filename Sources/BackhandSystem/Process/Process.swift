@@ -16,53 +16,15 @@ public func randomWord() throws(SystemError) -> UInt64 {
 /// The process that started this one, or 1 or a subreaper if that is gone (`getppid`).
 public func parentProcessID() -> Int32 { getppid() }
 
-/// Lets the stop signals (SIGTERM, SIGHUP, SIGINT, SIGUSR1) only set a flag, and only while
-/// ``Readiness/wait(milliseconds:)`` waits.
-public func catchStopSignals() { csystem_catch_stop_signals() }
-
-/// Whether a stop signal has arrived.
-public func stopRequested() -> Bool { csystem_stop_signal() != 0 }
-
-/// Whether this process's parent has sent one.
-public func stopIsParents() -> Bool { csystem_stop_is_parents() }
-
-/// A signal that ends the moderator.
-public enum StopSignal: Equatable, Sendable {
-    /// SIGTERM or SIGINT: for good.
-    case end
-    /// SIGHUP: the configuration is to be read again.
-    case reload
-    /// SIGUSR1: another process takes over at once.
-    case replace
-}
-
-/// Which of them has arrived last; nil: none.
-public func stopSignal() -> StopSignal? {
-    switch csystem_stop_signal() {
-    case 0: nil
-    case SIGHUP: .reload
-    case SIGUSR1: .replace
-    default: .end
-    }
-}
-
 /// What a program does first that no httpd has forked: docs/architecture.md.
 public func beginDaemon() { csystem_begin_daemon() }
 
 /// Whether this process has root's rights.
 public var isRoot: Bool { geteuid() == 0 }
 
-/// As if none had arrived.
-public func forgetStopSignal() { csystem_stop_forget() }
-
 /// A value of the environment; nil: there is none (`getenv`).
 public func environment(_ name: [UInt8]) -> [UInt8]? {
     Path(Message(name)).withCString { name in getenv(name).map { Array(Word($0).bytes) } }
-}
-
-/// Writes to standard error what fits (`write`).
-public func writeToStandardError(_ text: Message) {
-    text.bytes.withUnsafeBytes { bytes in _ = bytes.baseAddress.map { write(STDERR_FILENO, $0, bytes.count) } }
 }
 
 /// The name of this machine (`gethostname`); empty: it has none.
