@@ -67,49 +67,51 @@ struct JSONPage {
 
     /// A word of ours, which needs no escapes.
     mutating func field(_ name: StaticString, name word: StaticString) {
-        key(name)
-        page.text.add(byte: quote)
+        beginText(name)
         page.text.add(word)
-        page.text.add(byte: quote)
-        needsComma = true
+        endText()
     }
 
     mutating func field(_ name: StaticString, _ reason: Reason) {
-        key(name)
-        page.text.add(byte: quote)
+        beginText(name)
         page.text.add(reason)
-        page.text.add(byte: quote)
-        needsComma = true
+        endText()
     }
 
     /// A text of C, up to its NUL or the end of its room.
     @inline(never)
     mutating func field(_ name: StaticString, bytes text: UnsafeRawBufferPointer) {
-        key(name)
-        page.text.add(byte: quote)
+        beginText(name)
         for byte in text {
             guard byte != 0 else { break }
             append(escaped: byte)
         }
-        page.text.add(byte: quote)
-        needsComma = true
+        endText()
     }
 
     mutating func field(_ name: StaticString, _ address: bh_address_t) {
-        key(name)
-        page.text.add(byte: quote)
+        beginText(name)
         page.text.add(address)
-        page.text.add(byte: quote)
-        needsComma = true
+        endText()
     }
 
     /// Sixteen digits in quotes: programs that keep numbers as Double would lose the last bits.
     mutating func field(_ name: StaticString, hexadecimal value: UInt64) {
-        key(name)
-        page.text.add(byte: quote)
+        beginText(name)
         for shift in stride(from: 60, through: 0, by: -4) {
             append(hexadecimalDigit: UInt8(value >> UInt64(shift) & 15))
         }
+        endText()
+    }
+
+    @inline(never)
+    private mutating func beginText(_ name: StaticString) {
+        key(name)
+        page.text.add(byte: quote)
+    }
+
+    @inline(never)
+    private mutating func endText() {
         page.text.add(byte: quote)
         needsComma = true
     }
