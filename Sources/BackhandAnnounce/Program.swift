@@ -5,6 +5,7 @@
 internal import BackhandSystem
 internal import BackhandText
 internal import CBackhand
+internal import CSignature
 
 @c @implementation
 public func bh_announce(_ count: Int32, _ given: UnsafePointer<UnsafePointer<CChar>?>) -> Int32 {
@@ -16,11 +17,12 @@ public func bh_announce(_ count: Int32, _ given: UnsafePointer<UnsafePointer<CCh
         case .showHelp: return show(ProgramArguments.help)
         case .showVersion: return showVersion()
         case .checkConfiguration:
-            _ = try readConfiguration(arguments)
+            var keys = try readAllKeys(of: try readConfiguration(arguments))
+            csignature_forget(&keys)
             return show("Syntax OK\n")
         case .announce:
             let configuration = try readConfiguration(arguments)
-            return try start(arguments, configuration)
+            return try start(arguments, configuration, try readAllKeys(of: configuration))
         }
     } catch {
         logError(error.message)
@@ -29,11 +31,11 @@ public func bh_announce(_ count: Int32, _ given: UnsafePointer<UnsafePointer<CCh
 }
 
 private func start(
-    _ arguments: ProgramArguments, _ configuration: AnnounceConfiguration
+    _ arguments: ProgramArguments, _ configuration: AnnounceConfiguration, _ keys: csignature_keys
 ) throws(ConfigurationError) -> Int32 {
     if isRoot { logWarning("runs as root and needs no rights of it: User= in its systemd unit gives it another user") }
     do throws(ConfigurationError) {
-        return try Daemon(arguments, configuration).run()
+        return try Daemon(arguments, configuration, keys).run()
     } catch {
         logError(error.message)
         return 1

@@ -48,6 +48,15 @@ struct AnnounceConfiguration {
         return routes
     }
 
+    /// A file in UnixSocketDir; two programs of one folder have different first servers, and so different files.
+    func path(_ ending: StaticString) -> Message {
+        var path = directory
+        path.add("/backhand-")
+        path.add(Int(servers[0].port))
+        path.add(ending)
+        return path
+    }
+
     /// What the server's values are.
     func values(of number: UInt16) -> ServerValues {
         Int(number) < servers.count ? servers[Int(number)].values.over(defaults) : defaults

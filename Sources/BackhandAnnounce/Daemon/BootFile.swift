@@ -16,13 +16,8 @@ struct BootFile {
 
     private let path: Path
 
-    /// One for each control socket: two programs of one folder have different ones.
-    init(directory: Message, port: UInt16) {
-        var name = Message("/backhand-")
-        name.add(Int(port))
-        name.add(".boot")
-        path = Path(directory).extended(by: name)
-    }
+    /// The file of this configuration's servers.
+    init(_ configuration: AnnounceConfiguration) { path = Path(configuration.path(".boot")) }
 
     /// What is kept; nil: nothing, or nonsense.
     func read() -> Content? {

@@ -9,28 +9,21 @@ internal import BackhandText
 struct ControlListener {
     /// Clients that may wait.
     private static var waiting: Int32 { 16 }
+    private static var ending: StaticString { ".sock" }
 
     private let path: Message
     private let socket: StreamSocket
 
     var fd: Int32 { socket.fd }
 
-    private static func path(_ configuration: AnnounceConfiguration) -> Message {
-        var path = configuration.directory
-        path.add("/backhand-")
-        path.add(Int(configuration.servers[0].port))
-        path.add(".sock")
-        return path
-    }
-
     /// Whether it is where this configuration has it.
     func isFor(_ configuration: AnnounceConfiguration) -> Bool {
-        path.bytes == Self.path(configuration).bytes
+        path.bytes == configuration.path(Self.ending).bytes
     }
 
     /// Binds it, and replaces one that no process has any more.
     init(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
-        let path = Self.path(configuration)
+        let path = configuration.path(Self.ending)
         self.path = path
         do throws(SystemError) {
             socket = try StreamSocket()

@@ -20,12 +20,14 @@ final class Daemon {
     private var watch = ServerWatch()
 
     /// Makes what outlives a reload.
-    init(_ arguments: ProgramArguments, _ configuration: AnnounceConfiguration) throws(ConfigurationError) {
+    init(
+        _ arguments: ProgramArguments, _ configuration: AnnounceConfiguration, _ keys: csignature_keys
+    ) throws(ConfigurationError) {
         self.arguments = arguments
         self.configuration = configuration
-        keys = .allocate(capacity: 1)
-        keys.initialize(to: try readAllKeys(of: configuration))
-        bootFile = BootFile(directory: configuration.directory, port: configuration.servers[0].port)
+        self.keys = .allocate(capacity: 1)
+        self.keys.initialize(to: keys)
+        bootFile = BootFile(configuration)
         control = try ControlListener(configuration)
         segment = try Self.makeSegment(bootFile.read())
         held = Self.makeHeld()
@@ -105,7 +107,7 @@ final class Daemon {
         control.close()
         control = newControl
         bootFile.forget()
-        bootFile = BootFile(directory: new.directory, port: new.servers[0].port)
+        bootFile = BootFile(new)
         keepBoot()
     }
 

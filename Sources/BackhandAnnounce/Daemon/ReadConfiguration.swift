@@ -2,7 +2,6 @@
 
 internal import BackhandSystem
 internal import BackhandText
-internal import CSignature
 
 /// Reads the file, then what the command line adds, and checks what only the whole can show.
 func readConfiguration(_ arguments: ProgramArguments) throws(ConfigurationError) -> AnnounceConfiguration {
@@ -34,6 +33,4 @@ private func check(_ configuration: AnnounceConfiguration) throws(ConfigurationE
             "with BackhandKey, AcceptStats must name the balancers: they ask a server to prove that it has the key"
         ).error
     }
-    var keys = try readAllKeys(of: configuration)
-    csignature_forget(&keys)
 }

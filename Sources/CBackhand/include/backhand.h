@@ -153,9 +153,6 @@ bh_status_t bh_loglevel_read(uint32_t before, const char *_Nullable text, uint32
 
 /* ---- Keys ---- */
 
-/* Keys that one file may hold. */
-#define BH_KEYS 2
-
 /* Takes one key, which is wiped after the call; false: nothing can be signed with it. */
 typedef bool (*bh_key_fn)(void *_Nullable baton, const char *_Nonnull key, size_t length);
 
