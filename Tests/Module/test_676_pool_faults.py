@@ -395,7 +395,7 @@ def test_a_child_without_room_for_a_descriptor(stage):
     backend = stage.backend("127.0.9.2")
     # Without the section httpd itself answers 403: it cannot look for /.htaccess.
     front = front_to(stage, backend, workers=1, children=1, config="<Directory />\nAllowOverride None\n</Directory>\n")
-    front.log.allow("AH00952|AH01114|AH02179|BH0411")
+    front.log.allow("AH00952|AH01114|AH02179|AH00161|BH0411")
     with front.client() as client:
         assert client.request("/").status == 200 and kept(front, backend) == 1
         (child,) = front.children()
