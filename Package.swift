@@ -21,7 +21,7 @@ let cold: [SwiftSetting] =
     ? [
         .unsafeFlags([
             "-Xllvm", "-sil-partial-specialization=0", "-Xllvm", "-tail-merge-size=2", "-Xllvm",
-            "-sil-disable-pass=closure-specialize,capture-prop,loop-unroll,array-specialization,loop-rotate",
+            "-sil-disable-pass=closure-specialize,capture-prop,loop-unroll,array-specialization,loop-rotate,inline",
         ])
     ] : []
 

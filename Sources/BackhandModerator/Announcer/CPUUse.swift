@@ -13,6 +13,7 @@ struct CPUUse {
 
     /// Thousandths of a core since the last call. time: microseconds of CPU that a process has used so far, nil if it
     /// is gone.
+    @inline(never)
     mutating func share(
         of workers: bh_workers_t, nowMicroseconds: UInt64 = monotonicNanoseconds() / 1000, time: (Int32) -> UInt64?
     ) -> UInt32 {

@@ -4,6 +4,7 @@ internal import BackhandServerStats
 internal import BackhandSystem
 
 /// What this server tells of itself, apart from where, and from when.
+@inline(never)
 func ownFacts(_ sample: HostSample, _ workers: bh_workers_t, workerMemory: UInt64, arriba: Int32) -> bh_facts_t {
     var facts = bh_facts_t()
     facts.load = sample.load
@@ -51,6 +52,7 @@ extension bh_facts_t {
 }
 
 /// Mean private memory of one worker, in bytes, over the processes that can be measured; 0 if none can.
+@inline(never)
 func meanWorkerMemory(_ workers: bh_workers_t, privateMemory: (Int32) -> UInt64?) -> UInt64 {
     var sum: UInt64 = 0
     var processes: UInt64 = 0

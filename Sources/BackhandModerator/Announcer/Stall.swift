@@ -11,6 +11,7 @@ struct Stall {
     private var since: UInt64?
 
     /// Milliseconds until now; 0: one can work, or none is known.
+    @inline(never)
     mutating func milliseconds(of workers: bh_workers_t, now: UInt64, isStopped: (Int32) -> Bool?) -> UInt32 {
         var known = 0
         var able = 0

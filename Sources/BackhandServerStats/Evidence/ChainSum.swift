@@ -20,6 +20,7 @@ struct ChainSum {
     /// span: microseconds of the last window, which may have been a long one.
     init(span: UInt64) { self.span = span }
 
+    @inline(never)
     mutating func add(_ one: ChainEvidence) {
         heard += 1
         guard one.total > 0 else { return }
@@ -58,6 +59,7 @@ struct ShareRange {
     private var leastGuess: Share?
     private var mostGuess: Share?
 
+    @inline(never)
     mutating func add(_ share: Share) {
         if share.isKnown {
             if least.map({ share.part < $0.part }) ?? true { least = share }
@@ -70,6 +72,7 @@ struct ShareRange {
     }
 
     /// Whether all of them give it in like share.
+    @inline(never)
     var isLike: Bool {
         guard let least, let most, most.isLike(least) else { return false }
         if let leastGuess, most.isApart(from: leastGuess) { return false }
@@ -86,6 +89,7 @@ struct Counted {
 
     init(_ unchanged: Bool, _ elsewhere: Bool, _ wrong: Bool) { kinds = (unchanged, elsewhere, wrong) }
 
+    @inline(never)
     func write(to row: UnsafeMutablePointer<bh_row_t>, _ slot: UInt32) {
         guard let kinds else { return }
         let before = bh_half_load(&row.pointee.counted)
@@ -114,6 +118,7 @@ struct Trial {
     private var heard = 0
 
     /// Begins one where that is called for.
+    @inline(never)
     mutating func lasts(_ chain: ChainSum, _ nowMicroseconds: UInt64) -> Bool {
         guard let least = chain.leastWrong, chain.known < chain.heard else { return false }
         guard least.part >= Self.most else { return false }
