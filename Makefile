@@ -110,11 +110,10 @@ $(ANNOUNCER): $(CORE)
 	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandAnnounce
 	@touch $@
 
-# What runs at starts and restarts, for warnings, for pages and for few requests: small rather than fast.
-COLD := chain control dav describe descriptors directives form key line listen loaded log loglevel merge \
-        mod_proxy moderator mpm names pidfile redirect segment server server_status signature status pool trace warnings
-COLD_OBJECTS := $(foreach name,$(COLD),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error COLD names mb_$(name).c, and module/ has no such file)))
-$(COLD_OBJECTS): CFLAGS += $(SMALLEST)
+# What each request of a section runs through is fast, and all other files are small.
+HOT := ahead balance clock decide early exchange feedback filters forward guard request response resume spare
+HOT_OBJECTS := $(foreach name,$(HOT),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error HOT names mb_$(name).c, and module/ has no such file)))
+$(filter-out $(HOT_OBJECTS),$(MODULE_OBJECTS)): CFLAGS += $(SMALLEST)
 
 $(BUILD)/module/%.o: module/%.c $(MODULE_HEADERS) $(CONTRACT) Makefile
 	@mkdir -p $(@D)

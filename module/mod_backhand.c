@@ -24,6 +24,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_keep_register(pool);
     mb_handshake_register(pool);
     mb_response_register(pool);
+    mb_park_register(pool);
     mb_silence_register(pool);
     mb_descriptors_register(pool);
     mb_shutdown_register(pool);
@@ -39,6 +40,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_early_register(pool);
     mb_decide_register(pool);
     mb_balance_register(pool);
+    mb_resume_register(pool);
     mb_status_register(pool);
     mb_server_status_register(pool);
 }

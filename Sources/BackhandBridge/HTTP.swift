@@ -56,6 +56,11 @@ public func bh_max_forwards(_ value: UnsafePointer<CChar>?) -> Int64 {
 }
 
 @c @implementation
+public func bh_module_holds_nothing(_ name: UnsafePointer<CChar>?) -> Bool {
+    holdsNothing(module: text(name))
+}
+
+@c @implementation
 public func bh_tokens_name(_ list: UnsafePointer<CChar>?, _ names: UnsafePointer<UnsafePointer<CChar>?>?) -> Bool {
     guard let list, let names else { return false }
     return listNames(list, oneOf: names)

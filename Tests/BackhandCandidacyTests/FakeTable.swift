@@ -132,7 +132,7 @@ final class FakeTable {
         context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [],
         own: UInt32 = 0, number: UInt32 = 0,
         accepted: [bh_network_t] = [], repeatable: Bool = true,
-        idle: (@convention(c) (UInt32) -> UInt32)? = nil
+        idle: (@convention(c) (UInt32) -> UInt32)? = nil, sendsFree: Bool = false, isScarce: Bool = false
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -140,6 +140,8 @@ final class FakeTable {
             let status = tried.withUnsafeBufferPointer { tried in
                 var request = FakeTable.request(now: now, seed: seed)
                 request.context = context
+                request.sends_free = sendsFree
+                request.is_scarce = isScarce
                 request.tried = tried.baseAddress
                 request.tried_count = UInt32(tried.count)
                 request.self_id = own

@@ -532,6 +532,8 @@ static void request_headers(void) {
     CHECK(path.length == 2 && strncmp(path.start, "?q", 2) == 0 && bh_target_path(NULL).length == 0);
     CHECK(bh_max_forwards("7") == 7 && bh_max_forwards("0") == 0 && bh_max_forwards(NULL) == 0
           && bh_max_forwards("99999999999999999999") == 0);
+    CHECK(bh_module_holds_nothing("mod_alias.c") && !bh_module_holds_nothing("mod_dbd.c")
+          && !bh_module_holds_nothing(NULL));
     CHECK(bh_tokens_name("x, BC", names) && !bh_tokens_name("x", names) && !bh_tokens_name(NULL, names)
           && !bh_tokens_name("a", NULL));
     CHECK(bh_tokens_without("x;y,A", names, text, sizeof text) == 4 && strcmp(text, "x, y") == 0);

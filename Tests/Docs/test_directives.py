@@ -145,6 +145,7 @@ BAD = [
     "BackhandRetryTimeout 0",
     "BackhandScheme ftp",
     "BackhandConnectionPools Maybe",
+    "BackhandAsync Maybe",
     "BackhandSlowStart 3601",
     "BackhandFilters Maybe",
     "BackhandResponseFieldSize 8191",

@@ -82,6 +82,7 @@ static int balance(request_rec *r) {
     if (is_for_mod_proxy(r)) mb_guard_leave(r);
     const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
+    if (kept && kept->stays) return DECLINED;
     int walked = !kept || !kept->decided;
     if (kept && kept->local) mb_local_in_chain(kept->local, settings->chain);
     /* Without a chain after all (<If> may turn it off), no handler may serve what was not walked. */

@@ -54,6 +54,7 @@ typedef struct mb_dispatch_state {
     const char *refusals;    /* servers without a connection, and why: the first of them; NULL: none */
     int refused;             /* how many */
     int gave_up;             /* no server took it, which has a line of its own */
+    const char *server;      /* that is asked, if no thread waits for its answer */
 } mb_dispatch_state;
 
 /* What is done with the request, for the environment and the trace. */
@@ -72,12 +73,32 @@ void mb_dispatch_log_no_own_address(request_rec *r);
 
 /* Returns what a handler returns. walked: whether <Directory> sections have had their say. */
 int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *decision, int walked);
+/* Goes on with a request whose answer no thread has waited for. Returns what a handler returns. */
+int mb_dispatch_again(mb_dispatch_state *about, mb_attempt *attempt, const bh_facts_t *facts, int is_ended);
 /* 503 with Retry-After. */
 int mb_dispatch_unavailable(request_rec *r);
 /* Only with BackhandSelfRedirect: sends the request to our own announced address. */
 int mb_dispatch_home(request_rec *r, const mb_directory *settings);
 /* Only with BackhandSelfRedirect: what must not be served here has no other place yet. */
 int mb_dispatch_no_own_address(request_rec *r);
+
+/* ---- Requests that wait without a thread: mb_suspend.c, mb_resume.c ---- */
+
+/* All that lay on the stack of the thread that sent the request. */
+typedef struct mb_suspended {
+    mb_dispatch_state about;
+    bh_retry_t retry;
+    bh_decision_t decision;
+    bh_facts_t facts;
+    mb_attempt attempt;
+} mb_suspended;
+/* The client's connection has one until a thread goes on. The handler returns SUSPENDED next. server: the one that is
+ * asked. */
+void mb_suspend_begin(const mb_dispatch_state *about, const mb_attempt *attempt, const char *server);
+/* NULL: nothing of the connection waits. */
+mb_suspended *mb_suspend_of(const conn_rec *c);
+void mb_suspend_end(mb_suspended *waits);
+void mb_resume_register(apr_pool_t *pool);
 
 /* ---- Decided before the directory walk: mb_early.c ---- */
 

@@ -36,6 +36,8 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
                             .tried_count = tried_count,
                             .chain = settings->chain,
                             .repeatable = mb_attempt_is_repeatable(r)};
+    request.sends_free = request.repeatable && mb_park_can(r, settings);
+    request.is_scarce = request.sends_free && mb_park_wants(r->connection);
     request.slow_start_ms =
         1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
     /* With BackhandSelfRedirect what is served here takes a second worker of ours. */

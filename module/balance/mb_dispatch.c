@@ -73,23 +73,35 @@ static bh_retry_action_t report_failure(const mb_dispatch_state *about, const mb
     return bh_retry_failed(about->retry, mb_segment, &failure);
 }
 
-/* Sends the request to another server, or to our own announced address. */
-static int forward(mb_dispatch_state *about, uint32_t id, const bh_facts_t *facts, const char *server) {
-    mb_attempt attempt;
+/* What comes of an attempt, and of those at the same server that follow it. */
+static int settle(mb_dispatch_state *about, mb_attempt *attempt, const bh_facts_t *facts, const char *server,
+                  bh_outcome_t outcome) {
     bh_retry_action_t action;
-    do {
-        if (mb_forward(about->r, about->settings, id, facts, about->retry->attempt, &attempt) == BH_OUTCOME_ANSWERED)
-            return attempt.result;
-        action = report_failure(about, &attempt);
-        if (action == BH_RETRY_ANSWER) return attempt.result;
-        if (attempt.shown.outcome != BH_OUTCOME_REFUSED) mb_attempt_undo(&attempt, about->r);
-    } while (action == BH_RETRY_ASK);
-    mb_dispatch_log_failure(about, server, &attempt);
-    if (attempt.held && attempt.shown.outcome == BH_OUTCOME_FAILED) {
-        about->held = apr_pmemdup(about->r->pool, &attempt, sizeof attempt);
+    for (;;) {
+        if (attempt->waits) {
+            mb_suspend_begin(about, attempt, server);
+            return SUSPENDED;
+        }
+        if (outcome == BH_OUTCOME_ANSWERED) return attempt->result;
+        action = report_failure(about, attempt);
+        if (action == BH_RETRY_ANSWER) return attempt->result;
+        if (attempt->shown.outcome != BH_OUTCOME_REFUSED) mb_attempt_undo(attempt, about->r);
+        if (action != BH_RETRY_ASK) break;
+        outcome = mb_forward(about->r, about->settings, attempt->shown.id, facts, about->retry->attempt, attempt);
+    }
+    mb_dispatch_log_failure(about, server, attempt);
+    if (attempt->held && attempt->shown.outcome == BH_OUTCOME_FAILED) {
+        about->held = apr_pmemdup(about->r->pool, attempt, sizeof *attempt);
         about->held_server = server;
     }
     return action == BH_RETRY_GIVE_UP ? give_up(about) : NOT_TAKEN;
+}
+
+/* Sends the request to another server, or to our own announced address. */
+static int forward(mb_dispatch_state *about, uint32_t id, const bh_facts_t *facts, const char *server) {
+    mb_attempt attempt;
+    bh_outcome_t outcome = mb_forward(about->r, about->settings, id, facts, about->retry->attempt, &attempt);
+    return settle(about, &attempt, facts, server, outcome);
 }
 
 /* ---- Whose turn it is ---- */
@@ -147,14 +159,18 @@ static int carry_out(mb_dispatch_state *about, bh_retry_action_t action) {
     return NOT_TAKEN;
 }
 
-static int take_actions(mb_dispatch_state *about) {
-    int result = NOT_TAKEN;
+static int take_actions(mb_dispatch_state *about, int result) {
     while (result == NOT_TAKEN) {
         uint64_t now = bh_retry_needs_time(about->retry, about->decision->probe) ? mb_now_us() : 0;
         result = carry_out(about, bh_retry_next(about->retry, mb_segment, about->decision, now));
     }
-    mb_dispatch_log_refusals(about);
+    if (result != SUSPENDED) mb_dispatch_log_refusals(about);
     return result;
+}
+
+int mb_dispatch_again(mb_dispatch_state *about, mb_attempt *attempt, const bh_facts_t *facts, int is_ended) {
+    bh_outcome_t outcome = mb_forward_again(about->r, attempt, is_ended);
+    return take_actions(about, settle(about, attempt, facts, about->server, outcome));
 }
 
 static void begin_retry(bh_retry_t *retry, const mb_directory *settings, int repeatable) {
@@ -174,7 +190,7 @@ int mb_dispatch(request_rec *r, const mb_directory *settings, bh_decision_t *dec
     /* What was decided before the walk may be about other headers: modules change them in later phases. */
     begin_retry(&retry, settings, walked ? decision->repeatable : mb_attempt_is_repeatable(r));
     mb_worker_sweep(decision->decided_ms);
-    return take_actions(&about);
+    return take_actions(&about, NOT_TAKEN);
 }
 
 int mb_dispatch_home(request_rec *r, const mb_directory *settings) {
@@ -183,5 +199,5 @@ int mb_dispatch_home(request_rec *r, const mb_directory *settings) {
     mb_dispatch_state about = {.r = r, .settings = settings, .decision = &decision, .retry = &retry, .walked = 1};
     begin_retry(&retry, settings, mb_attempt_is_repeatable(r));
     bh_retry_end_rounds(&retry);
-    return take_actions(&about);
+    return take_actions(&about, NOT_TAKEN);
 }

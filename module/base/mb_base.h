@@ -61,6 +61,10 @@ int mb_mpm_most_threads(void);
 int mb_mpm_threads(void);
 /* Whether a connection that waits for its next request holds no worker. */
 int mb_mpm_is_async(void);
+/* Whether the MPM waits for what a connection's socket has, and then calls the hooks of process_connection. */
+int mb_mpm_can_wait(void);
+/* Has it do so, after such a hook. */
+void mb_mpm_wait(conn_rec *c);
 /* Whether the children have one thread each. */
 int mb_mpm_is_prefork(void);
 int mb_mpm_is_stopping(void);

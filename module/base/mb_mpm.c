@@ -21,6 +21,19 @@ int mb_mpm_threads(void) {
 
 int mb_mpm_is_async(void) { return ask(AP_MPMQ_IS_ASYNC) != AP_MPMQ_NOT_SUPPORTED; }
 
+#ifdef AP_MPMQ_CAN_WAITIO
+int mb_mpm_can_wait(void) { return ask(AP_MPMQ_CAN_WAITIO) != 0; }
+
+void mb_mpm_wait(conn_rec *c) {
+    c->cs->state = CONN_STATE_ASYNC_WAITIO;
+    c->cs->sense = CONN_SENSE_WANT_READ;
+}
+#else /* before httpd 2.4.63 */
+int mb_mpm_can_wait(void) { return 0; }
+
+void mb_mpm_wait(conn_rec *c) { (void)c; }
+#endif
+
 int mb_mpm_is_prefork(void) {
     int threaded = 0;
     return ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS && threaded == AP_MPMQ_NOT_SUPPORTED;

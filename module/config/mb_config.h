@@ -44,6 +44,8 @@ typedef struct mb_server {
 
 /* A switch that a section may leave as it inherits it. */
 typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
+/* As without a line, where a section inherits another one. */
+#define MB_AUTO 2
 
 /* Which connections to other servers are kept. */
 typedef enum mb_pooling {
@@ -85,6 +87,7 @@ typedef struct mb_directory {
     mb_switch unavailable;   /* BackhandNoCandidate Unavailable */
     mb_switch walk;          /* BackhandDirectoryWalk */
     int pools;               /* BackhandConnectionPools: mb_pooling */
+    int async;               /* BackhandAsync: mb_switch, or MB_AUTO */
     mb_switch filters;       /* BackhandFilters */
     int scheme;              /* BackhandScheme: mb_scheme */
     int retries;             /* BackhandRetries */

@@ -21,12 +21,15 @@ typedef struct mb_words {
 
 static const char *const modes[] = {"Act", "Observe"}, *const lacks[] = {"Local", "Unavailable"};
 static const char *const pools[] = {"Auto", "On", "Off", "Shared"}, *const redirects[] = {"302", "307", "308"};
+static const char *const asyncs[] = {"Auto", "On", "Off"};
+static const int switches[] = {MB_AUTO, MB_ON, MB_OFF};
 static const int poolings[] = {MB_POOL_AUTO, MB_POOL_ALL, MB_POOL_NONE, MB_POOL_SHARED};
 static const int statuses[] = {HTTP_MOVED_TEMPORARILY, HTTP_TEMPORARY_REDIRECT, HTTP_PERMANENT_REDIRECT};
 
 static mb_words mode = {offsetof(mb_directory, observe), modes, 2, NULL, MB_FIRST_NOTHING};
 static mb_words no_candidate = {offsetof(mb_directory, unavailable), lacks, 2, NULL, MB_FIRST_NOTHING};
 static mb_words pooling = {offsetof(mb_directory, pools), pools, 4, poolings, MB_FIRST_POOLING};
+static mb_words async = {offsetof(mb_directory, async), asyncs, 3, switches, MB_FIRST_NOTHING};
 static mb_words scheme = {offsetof(mb_directory, scheme), mb_scheme_names, MB_SCHEMES, NULL, MB_FIRST_SCHEME};
 static mb_words redirect_status = {offsetof(mb_directory, redirect_status), redirects, 3, statuses, MB_FIRST_NOTHING};
 
@@ -127,6 +130,8 @@ const command_rec mb_commands[] = {
         "BackhandConnectionPools", set_word, &pooling, MB_DIRECTORY_CONTEXT,
         "which connections to other servers are kept: those that the servers can spare (Auto), all (On), none (Off), "
         "in one pool of all children (Shared)"),
+    AP_INIT_TAKE1("BackhandAsync", set_word, &async, MB_DIRECTORY_CONTEXT,
+                  "whether requests wait for other servers without a thread: where that is safe (Auto), On or Off"),
     AP_INIT_FLAG("BackhandFilters", ap_set_flag_slot, SWITCH(filters), MB_DIRECTORY_CONTEXT,
                  "On: content filters run here although the server has run them"),
     AP_INIT_TAKE1("BackhandScheme", set_word, &scheme, MB_DIRECTORY_CONTEXT,

@@ -43,6 +43,13 @@ int mb_keep_is_shared(mb_pooling pooling);
 void mb_keep_connected(const conn_rec *c);
 /* The request is over. */
 void mb_keep_end(uint64_t now_ms);
+/* What a thread knows of its request, where another thread goes on with it. */
+typedef struct mb_keeping {
+    mb_kept *kept; /* NULL: its connection is not kept */
+    int has_right; /* no connection has it yet */
+} mb_keeping;
+mb_keeping mb_keep_leave(void);
+void mb_keep_return(mb_keeping left);
 void mb_keep_register(apr_pool_t *pool);
 
 /* ---- The pool of all children: mb_pool.c ---- */

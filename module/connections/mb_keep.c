@@ -14,10 +14,7 @@
 #define MOST_SAID_S 3600
 
 /* What this thread's request does to the connections of a server. */
-static __thread __attribute__((tls_model("initial-exec"))) struct {
-    mb_kept *kept; /* NULL: its connection is not kept */
-    int has_right; /* no connection has it yet */
-} now;
+static __thread __attribute__((tls_model("initial-exec"))) mb_keeping now;
 
 /* Goes with a connection that is kept. */
 static apr_status_t give(void *data) {
@@ -116,6 +113,14 @@ void mb_keep_end(uint64_t now_ms) {
     now.has_right = 0;
     now.kept = NULL;
 }
+
+mb_keeping mb_keep_leave(void) {
+    mb_keeping left = now;
+    now = (mb_keeping){.kept = NULL};
+    return left;
+}
+
+void mb_keep_return(mb_keeping left) { now = left; }
 
 static void count_threads(apr_pool_t *pool, server_rec *server) { threads = mb_mpm_threads(); }
 

@@ -127,6 +127,10 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     return attempt->how.may_retry ? BH_OUTCOME_FAILED : BH_OUTCOME_NO_RETRY;
 }
 
+void mb_attempt_move(mb_attempt *attempt) {
+    if (attempt->filter) attempt->filter->ctx = attempt;
+}
+
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
     attempt->answer = apr_pmemdup(r->pool, r, sizeof *r);
     put_answer(r, attempt->before);

@@ -36,18 +36,24 @@ static void tell_unasked(request_rec *r, int result) {
 }
 
 /* mod_proxy at work. */
-static int run(request_rec *r, const mb_route *way, char *url, mb_attempt *attempt) {
-    uint32_t id = attempt->shown.id;
+static int run(request_rec *r, mb_attempt *attempt) {
+    const mb_route *way = &attempt->way;
     server_rec *own = r->server;
     proxy_server_conf *settings = ap_get_module_config(way->from->module_config, mb_mp.proxy);
-    attempt->shown.began_us = mb_now_us();
-    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
     r->server = way->from; /* mod_proxy connects as this says */
     const struct ap_logconf *log = mb_quiet_begin(r, own, way->from);
-    int result = mb_mp.run_scheme_handler(r, way->worker, settings, url, NULL, 0);
+    int result = mb_park_run(attempt->park, r, way, settings, attempt->url);
     int is_unconnected = mb_quiet_end(r, log);
     r->server = own;
+    if (mb_now.parked) return SUSPENDED;
     if (is_unconnected && result != HTTP_SERVICE_UNAVAILABLE) tell_unasked(r, result);
+    return result;
+}
+
+/* The attempt is over: the counts go back. */
+static int end(mb_attempt *attempt, int result) {
+    const mb_route *way = &attempt->way;
+    uint32_t id = attempt->shown.id;
     uint64_t ended_us = attempt->shown.ended_us = mb_now_us();
     if (way->shared) mb_lend_end(way, id, attempt->server, ended_us / 1000);
     mb_keep_end(ended_us / 1000);
@@ -76,30 +82,86 @@ static void give_header_back(request_rec *r, const request_rec *before, const ap
         r->headers_in == ours ? before->headers_in : apr_table_overlay(r->pool, before->headers_in, r->trailers_in);
 }
 
+/* What the client gets, or the next server. */
+static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
+    result = end(attempt, result);
+    mb_now.connects = 0;
+    attempt->shown.untrusted = mb_now.untrusted;
+    attempt->shown.silent = mb_now.gone;
+    attempt->reused = !mb_now.connected;
+    give_header_back(r, attempt->before, attempt->header);
+    attempt->shown.outcome = mb_attempt_end(attempt, r, result);
+    /* This thread reads connections of others, too, when the request is gone. */
+    mb_now = (mb_exchange){.r = NULL};
+    /* mod_proxy counts one more request where it keeps the client's connection. */
+    r->connection->keepalives += attempt->keepalives;
+    mb_feedback_report(r, attempt);
+    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, attempt->before, attempt->socket);
+    mb_worker_release(&attempt->way);
+    return attempt->shown.outcome;
+}
+
+/* The request was sent, and no thread waits for its answer. */
+static bh_outcome_t leave(request_rec *r, mb_attempt *attempt) {
+    apr_table_unset(r->notes, "error-notes");
+    apr_table_unset(r->notes, "verbose-error-to");
+    r->status_line = attempt->before->status_line;
+    attempt->waits = 1;
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "waits for %s without a thread", attempt->origin);
+    mb_park_begin(attempt->park);
+    return BH_OUTCOME_ANSWERED;
+}
+
+mb_park_state mb_forward_look(const mb_attempt *attempt) {
+    unsigned second;
+    for (;;) {
+        mb_park_state state = mb_park_look(attempt->park, &second);
+        if (!second) return state;
+        if (!mb_silence_shows(attempt, mb_park_socket(attempt->park), second)) continue;
+        mb_park_give_up(attempt->park);
+        return MB_PARK_LATE;
+    }
+}
+
+bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
+    attempt->waits = 0;
+    r->handler = MB_PROXY_HANDLER;
+    if (is_ended) mb_park_close(attempt->park, &attempt->way);
+    return finish(r, attempt, is_ended ? HTTP_BAD_GATEWAY : run(r, attempt));
+}
+
+void mb_forward_abandon(mb_attempt *attempt) {
+    mb_park_close(attempt->park, &attempt->way);
+    end(attempt, 0);
+    mb_now = (mb_exchange){.r = NULL};
+    mb_worker_release(&attempt->way);
+}
+
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
                         bh_next_attempt_t how, mb_attempt *attempt) {
     mb_scheme scheme = scheme_of(r, settings);
     int repeatable = mb_attempt_is_repeatable(r);
     /* mb_handshake.c sees new connections only, and with HTTP/2 it keeps mod_proxy from sending the request again. */
     int new_connection = how.new_connection || (mb_scheme_is_http2(scheme) && !repeatable);
-    mb_route way;
     *attempt = (mb_attempt){.before = apr_pmemdup(r->pool, r, sizeof *r),
                             .how = how,
                             .server = facts,
                             .scheme = scheme,
                             .shown = {.id = id, .chain = settings->chain, .free = how.free}};
-    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, new_connection), &way)) {
+    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, new_connection), &attempt->way)) {
         /* It has said why, and the server has nothing to do with it. */
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;
     }
-    attempt->origin = way.origin;
-    char *file = proxy_name(r, way.origin), *url = file + strlen(PROXY);
-    int keepalives = r->connection->keepalives;
+    attempt->park = repeatable ? mb_park_make(r, settings, &attempt->way) : NULL;
+    attempt->origin = attempt->way.origin;
+    char *file = proxy_name(r, attempt->origin);
+    attempt->url = file + strlen(PROXY);
+    attempt->keepalives = r->connection->keepalives;
     mb_form_give_back(r);
-    const char *socket = mb_prepare(r, file);
+    attempt->socket = mb_prepare(r, file);
     mb_dav_rename(r, scheme);
-    const apr_table_t *header = r->headers_in;
+    attempt->header = r->headers_in;
     mb_attempt_begin(attempt, r);
     mb_now = (mb_exchange){.r = r,
                            .attempt = attempt,
@@ -108,19 +170,8 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
                            .connects = 1,
                            .learns = !facts->keepalive_ms,
                            .ended = 1};
-    int result = run(r, &way, url, attempt);
-    mb_now.connects = 0;
-    attempt->shown.untrusted = mb_now.untrusted;
-    attempt->shown.silent = mb_now.gone;
-    attempt->reused = !mb_now.connected;
-    give_header_back(r, attempt->before, header);
-    attempt->shown.outcome = mb_attempt_end(attempt, r, result);
-    /* This thread reads connections of others, too, when the request is gone. */
-    mb_now = (mb_exchange){.r = NULL};
-    /* mod_proxy counts one more request where it keeps the client's connection. */
-    r->connection->keepalives += keepalives;
-    mb_feedback_report(r, attempt);
-    if (attempt->shown.outcome != BH_OUTCOME_ANSWERED) mb_prepare_undo(r, attempt->before, socket);
-    mb_worker_release(&way);
-    return attempt->shown.outcome;
+    attempt->shown.began_us = mb_now_us();
+    bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
+    int result = run(r, attempt);
+    return result == SUSPENDED && mb_now.parked ? leave(r, attempt) : finish(r, attempt, result);
 }

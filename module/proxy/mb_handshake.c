@@ -37,6 +37,7 @@ static int shake_hands(conn_rec *c) {
 
 static int finish_connection(conn_rec *c, void *socket) {
     if (!mb_now.connects) return DECLINED;
+    if (mb_now.resumed) return HTTP_BAD_GATEWAY; /* the request was sent over another one */
     mb_scheme scheme = mb_now.attempt->scheme;
     if (!mb_lend_is(socket)) mb_now.connected = 1;
     mb_quiet_connected();

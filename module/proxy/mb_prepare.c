@@ -65,7 +65,7 @@ const char *mb_prepare(request_rec *r, char *filename) {
     const char *socket = apr_table_get(r->notes, SOCKET_NOTE);
     if (socket) apr_table_unset(r->notes, SOCKET_NOTE);
     r->filename = filename;
-    r->handler = "proxy-server";
+    r->handler = MB_PROXY_HANDLER;
     r->proxyreq = PROXYREQ_REVERSE;
     r->per_dir_config = preserving_host(r);
     forget_keepalives(r->connection, r->server->keep_alive_max);

@@ -36,6 +36,16 @@ void mb_mod_proxy_register(apr_pool_t *pool);
 
 /* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
+/* How a server is asked. */
+typedef struct mb_route {
+    struct mb_peer *peer; /* held until mb_worker_release */
+    proxy_worker *worker;
+    const char *origin; /* "http://10.0.0.4:80" */
+    server_rec *from;   /* the request's server, or a copy in which mod_proxy binds to an address */
+    int shared;         /* whether its connection may go into the pool of all children */
+} mb_route;
+
+typedef struct mb_park mb_park;
 typedef struct mb_attempt {
     const request_rec *before; /* a copy of the request as it was: what mod_proxy changes is put back from there */
     const request_rec *answer; /* the same with the answer that was undone */
@@ -51,6 +61,14 @@ typedef struct mb_attempt {
     int why;           /* errno of a refusal, as the kernel says it to another connection; 0: not known */
     int lacks;         /* errno of what this process lacked for a connection; 0: nothing */
     bh_result_t shown; /* what it has shown about the server so far */
+    /* mb_forward.c */
+    mb_route way;
+    char *url;
+    const char *socket; /* what mb_prepare_undo wants */
+    const apr_table_t *header;
+    int keepalives;
+    struct mb_park *park; /* NULL: its thread waits for the answer */
+    int waits;            /* it is not over: no thread has it */
 } mb_attempt;
 
 /* Whether the request is repeatable: another server may do it, although the first one may have had it. */
@@ -65,6 +83,8 @@ void mb_attempt_begin(mb_attempt *attempt, request_rec *r);
 bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result);
 /* Puts the request back to what it was before, for the next attempt. */
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r);
+/* The attempt lies in another place than before: what points to it. */
+void mb_attempt_move(mb_attempt *attempt);
 /* Gives the client the answer that was held back and undone. Returns what a handler returns. */
 int mb_attempt_give(mb_attempt *attempt, request_rec *r);
 void mb_attempt_register(apr_pool_t *pool);
@@ -89,6 +109,11 @@ typedef struct mb_exchange {
     int learns;   /* Keep-Alive is looked for, because the server does not announce it: mod_proxy takes it away */
     /* const char *: of shortened lines, by the numbers in their marks; NULL: there are none */
     apr_array_header_t *rests;
+    /* mb_park.c */
+    struct mb_park *park; /* the request may wait without this thread */
+    char parked;          /* and does */
+    char resumed;         /* the request was sent before, and mod_proxy must not send it again */
+    char late;            /* there is no answer in time */
     /* mb_silence.c */
     int begun; /* a line has been read */
     int gone;  /* the server shows no sign of life */
@@ -99,11 +124,48 @@ typedef struct mb_exchange {
 /* The model makes the linker's own library no dependency of the module. */
 extern __thread __attribute__((tls_model("initial-exec"))) mb_exchange mb_now;
 
+/* What an attempt that waits without a thread has come to. */
+typedef enum mb_park_state { MB_PARK_WAITS, MB_PARK_ANSWERED, MB_PARK_ENDED, MB_PARK_LATE } mb_park_state;
+
 /* ---- Requests that go to a server: mb_forward.c ---- */
 
 /* Sends the request to the server of the row, as the core wants it. */
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
                         bh_next_attempt_t how, mb_attempt *attempt);
+/* Whether an attempt that waits goes on. */
+mb_park_state mb_forward_look(const mb_attempt *attempt);
+/* Goes on after attempt.waits. is_ended: the server has ended the connection, and has said nothing. */
+bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended);
+/* The request will not be answered. */
+void mb_forward_abandon(mb_attempt *attempt);
+
+/* ---- Requests that wait without a thread: mb_park.c ---- */
+
+/* Requests of a child that wait without one of its threads, for each thread. */
+#define MB_PARK_MOST 8
+int mb_park_is_possible(void);
+/* Whether the request may wait so, if threads are scarce. */
+int mb_park_can(request_rec *r, const mb_directory *settings);
+/* Whether threads are scarce. */
+int mb_park_wants(const conn_rec *c);
+/* NULL: its thread waits. */
+mb_park *mb_park_make(request_rec *r, const mb_directory *settings, const mb_route *way);
+int mb_park_leaves(apr_socket_t *socket);
+int mb_park_run(mb_park *park, request_rec *r, const mb_route *way, proxy_server_conf *settings, char *url);
+void mb_park_begin(mb_park *park);
+void mb_park_move(mb_park *park, const mb_attempt *attempt);
+void mb_park_wait(mb_park *park, conn_rec *c);
+void mb_park_return(mb_park *park, conn_rec *c);
+/* second: of silence, after which the server must be looked at; 0: not now. */
+mb_park_state mb_park_look(mb_park *park, unsigned *second);
+/* The server is gone. */
+void mb_park_give_up(mb_park *park);
+apr_socket_t *mb_park_socket(const mb_park *park);
+void mb_park_end(mb_park *park, mb_park_state state);
+void mb_park_close(mb_park *park, const mb_route *way);
+void mb_park_register(apr_pool_t *pool);
+
+#define MB_PROXY_HANDLER "proxy-server"
 
 /* ---- The request as mod_proxy gets it: mb_prepare.c ---- */
 
@@ -128,14 +190,6 @@ void mb_body_register(apr_pool_t *pool);
 
 /* ---- Workers: mb_worker.c ---- */
 
-/* How a server is asked. */
-typedef struct mb_route {
-    struct mb_peer *peer; /* held until mb_worker_release */
-    proxy_worker *worker;
-    const char *origin; /* "http://10.0.0.4:80" */
-    server_rec *from;   /* the request's server, or a copy in which mod_proxy binds to an address */
-    int shared;         /* whether its connection may go into the pool of all children */
-} mb_route;
 /* 0: there is no worker, and it has been logged why. */
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling,
                    mb_route *way);
@@ -183,6 +237,8 @@ void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);
 /* Reads from the next filter, which reads the socket. */
 apr_status_t mb_silence_read(ap_filter_t *filter, apr_socket_t *socket, apr_bucket_brigade *to, ap_input_mode_t mode,
                              apr_read_type_e block, apr_off_t bytes);
+/* Whether a server that has been silent for these seconds is gone. */
+int mb_silence_shows(const mb_attempt *attempt, apr_socket_t *socket, unsigned seconds);
 void mb_silence_register(apr_pool_t *pool);
 
 /* ---- Where connections come from: mb_source.c ---- */

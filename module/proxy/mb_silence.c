@@ -55,8 +55,7 @@ static void keep_alive(apr_socket_t *socket) {
 }
 
 /* Whether the server has been silent for long enough to show that it is gone. */
-static int is_gone(unsigned seconds) {
-    const mb_attempt *attempt = mb_now.attempt;
+static int is_gone(const mb_attempt *attempt, unsigned seconds) {
     bh_silence_t shown =
         bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, mb_now_ms());
     if (shown == BH_SILENCE_PROBE) return bh_connection_try(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
@@ -66,6 +65,11 @@ static int is_gone(unsigned seconds) {
 /* Whether the kernel's probes of the connection (keep-alive of TCP) have failed. */
 static int is_unreachable(apr_status_t status) {
     return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
+}
+
+int mb_silence_shows(const mb_attempt *attempt, apr_socket_t *socket, unsigned seconds) {
+    if (seconds == 1) keep_alive(socket);
+    return is_gone(attempt, seconds);
 }
 
 /* Reads, a second at a time. What a read in vain has brought of a line stays in the brigade, and the next goes on
@@ -81,7 +85,7 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
         left -= slice;
         if (!APR_STATUS_IS_TIMEUP(status) || left <= 0) break;
         if (seconds == 1) keep_alive(socket);
-        if (is_gone(seconds)) {
+        if (is_gone(mb_now.attempt, seconds)) {
             mb_now.gone = 1;
             break;
         }
@@ -102,8 +106,12 @@ apr_status_t mb_silence_read(ap_filter_t *filter, apr_socket_t *socket, apr_buck
                              apr_read_type_e block, apr_off_t bytes) {
     apr_interval_time_t timeout;
     if (mb_now.heard_ms) mb_now.heard_ms = mb_now_ms();
+    /* what mod_proxy finds before it sends the request is the answer to it, which is there already */
+    if (mb_now.resumed && mode == AP_MODE_SPECULATIVE) return APR_SUCCESS;
     if (!may_wait(mode, block)) return ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (mb_now.gone) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
+    mb_now.resumed = 0;
+    if (mb_now.park && mb_park_leaves(socket)) return APR_EGENERAL;
+    if (mb_now.gone || mb_now.late) return APR_TIMEUP; /* mod_proxy_http2 tries again, for its farewell */
     mb_now.begun = 1;
     if (apr_socket_timeout_get(socket, &timeout) != APR_SUCCESS || timeout <= SLICE)
         return ap_get_brigade(filter->next, to, mode, block, bytes);
@@ -122,7 +130,7 @@ static int is_writable(apr_socket_t *socket, apr_interval_time_t timeout) {
     for (unsigned seconds = 0; seconds < timeout / SLICE; seconds++) {
         if (poll(&waiting, 1, (int)(SLICE / 1000)) != 0) return 1; /* or an error, which the core meets too */
         if (seconds == 0) keep_alive(socket);
-        if ((mb_now.gone = is_gone(seconds + 1))) return 0;
+        if ((mb_now.gone = is_gone(mb_now.attempt, seconds + 1))) return 0;
     }
     return 0;
 }
@@ -142,6 +150,10 @@ static apr_status_t write_slowly(ap_filter_t *filter, apr_bucket_brigade *brigad
     apr_interval_time_t timeout;
     apr_off_t length = 0;
     mb_quiet_connected();
+    if (mb_now.resumed) {
+        apr_brigade_cleanup(brigade);
+        return APR_SUCCESS;
+    }
     if (mb_now.r && is_dead_end()) {
         filter->c->aborted = 1;
         return APR_TIMEUP;

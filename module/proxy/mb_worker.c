@@ -183,6 +183,13 @@ static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *o
     }
     made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
     made->s->conn_timeout_set = 1;
+    /* A request that waits without a thread has a connection, too. */
+    if (mb_park_is_possible()) {
+        made->s->hmax = (MB_PARK_MOST + 1) * 2 * mb_mpm_threads() + 512;
+#ifdef AP_MPMQ_CAN_WAITIO
+        made->s->address_ttl_set = 1; /* the record stays, also if its connection is never used again */
+#endif
+    }
     made->s->disablereuse = !reuse;
     made->s->disablereuse_set = 1;
     if (lifetime_ms) {

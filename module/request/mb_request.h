@@ -30,6 +30,8 @@ typedef struct mb_request {
     /* balance/mb_early.c: decided before <Directory> sections were looked at; NULL: not yet */
     const bh_decision_t *decided;
     const apr_array_header_t *steps; /* the chain that has decided so */
+    int waited;                      /* for a server's answer, without a thread */
+    int stays;                       /* no server has taken it: it is served here, and no chain is run again */
     mb_local *local;                 /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
 /* That of the request that the client began; NULL: nothing to keep so far. */

@@ -52,7 +52,7 @@ func isHttpdsAlone(_ line: ConfigurationLine) -> Bool {
     let names: [StaticString] = [
         "Backhand", "BackhandFromSO", "BackhandMode", "BackhandTrace", "BackhandRetries", "BackhandRetryTimeout",
         "BackhandNoCandidate", "BackhandScheme", "BackhandConnectionPools", "BackhandDirectoryWalk",
-        "BackhandSelfRedirect", "BackhandRedirectStatus", "BackhandSlowStart", "BackhandLogLevel",
+        "BackhandAsync", "BackhandSelfRedirect", "BackhandRedirectStatus", "BackhandSlowStart", "BackhandLogLevel",
         "BackhandResponseFieldSize", "BackhandModeratorPIDFile", "BackhandFilters", "HTTPRedirectToName",
         "HTTPRedirectToIP",
     ]

@@ -123,6 +123,7 @@ struct ChainRun {
     /// Whatever the chain says, a request is not sent to wait for a worker: once, after all steps.
     mutating func mindWorkers(_ request: bh_request_t) {
         guard mayStay, !candidates.isLastResort, let idleWorkers = request.idle_workers, !isProbe else { return }
+        if request.sends_free, candidates.relieve(idleWorkers, isScarce: request.is_scarce) { return }
         candidates.keepFromWaiting(idleWorkers)
     }
 

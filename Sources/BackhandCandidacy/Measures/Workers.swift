@@ -73,6 +73,59 @@ extension Candidates {
         bringForward(place)
     }
 
+    /// Where less than half of the workers is idle, and more requests come than to the others, puts the server in front
+    /// that has the fewest requests for its workers: a request that is sent there holds no worker of this server.
+    /// Returns false if there is none.
+    ///
+    /// - Parameter isScarce: less than half of those of the process that has the request is idle.
+    mutating func relieve(_ idleWorkers: (UInt32) -> UInt32, isScarce: Bool) -> Bool {
+        let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
+        let workers = bh_signed_load(&row.pointee.facts.workers)
+        guard count > 1, workers > 1, bh_signed_load(&row.pointee.facts.idle_workers) < workers / 4 * 3,
+            isAskedMore(arrivals(row))
+        else { return false }
+        let idle = Int32(truncatingIfNeeded: min(idleWorkers(UInt32(workers / 2)), 1 << 24))
+        guard isScarce || idle < workers / 2 else { return false }
+        var (best, least) = (-1, Double(workers &- idle) / Double(workers))
+        for place in 0..<min(count, bestPlaces) where list[place].id != ownID && isSent(list[place]) {
+            if hasDoubtful, doubts(of: list[place]) & doubtsThatCount != 0 { continue }
+            guard let busy = busyShare(list[place]), busy < least else { continue }
+            (best, least) = (place, busy)
+        }
+        guard best >= 0 else { return false }
+        bringForward(best)
+        return true
+    }
+
+    /// Whether more requests come here than to the candidates on average, and not only by chance: nodes that are asked
+    /// evenly would send their peaks to each other.
+    private func isAskedMore(_ own: Double) -> Bool {
+        var sum = own
+        var counted = 1.0
+        for place in 0..<min(count, bestPlaces) where list[place].id != ownID {
+            sum += arrivals(UnsafeMutablePointer(mutating: bh_segment_row(segment, list[place].row)))
+            counted += 1
+        }
+        let mean = sum / counted
+        return own > 1.2 * mean + mean.squareRoot()
+    }
+
+    /// Requests in the last second.
+    private func arrivals(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
+        Double(bh_half_load(&row.pointee.facts.arrival_rate)) / 1000
+    }
+
+    /// Requests for each worker that are likely to be there now; nil: the server announces no workers.
+    private func busyShare(_ slot: ServerSlot) -> Double? {
+        let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
+        let workers = bh_signed_load(&row.pointee.facts.workers)
+        guard workers > 0 else { return nil }
+        let flying = Double(bh_half_load(&row.pointee.in_flight))
+        let more = flying - Double(bh_half_load(&row.pointee.sent_mean)) / 1000
+        let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight)) / 1000
+        return max(flying, mean + (more > 0 ? othersFactor * more : more)) / Double(workers)
+    }
+
     /// A client that is redirected needs no worker here any more.
     private func isSent(_ slot: ServerSlot) -> Bool { slot.mode == CChar(BACKHAND_MODE_PROXY) }
 

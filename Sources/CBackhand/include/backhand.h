@@ -37,6 +37,7 @@
  *  18  bh_name_length, bh_fault_text
  *  19  bh_moderator_config_t: drain_file
  *  20  bh_moderator_config_t: server, alone
+ *  21  bh_request_t: sends_free, is_scarce; bh_module_holds_nothing
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -53,7 +54,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 20
+#define BH_BORDER_VERSION 21
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -219,10 +220,12 @@ typedef struct bh_request {
     /* it may be sent to a second server. If not: servers that refused a moment ago are left out, if there are other
      * servers, and the request probes a server in doubt only after a long time without another probe */
     bool repeatable;
+    bool sends_free; /* where workers of this httpd are scarce, it holds none of them if it is sent on */
+    bool is_scarce;  /* and they are, in the process that has the request */
     uint32_t (*_Nullable idle_workers)(
-        uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked at most
-                           * once, and only if the request would be sent on though it may be served here; NULL: not
-                           * known, or no other worker is needed there */
+        uint32_t enough); /* workers of this httpd that are idle at this moment, counted up to enough. Asked only
+                           * if the request would be sent on though it may be served here, or if workers were scarce
+                           * when this httpd announced itself; NULL: not known, or no other worker is needed there */
 } bh_request_t;
 
 /* What went wrong with a loaded function's result; its step is then ignored. */

@@ -107,6 +107,10 @@ bool bh_list_has(const char *_Nullable list, const char *_Nullable element, bool
 /* The seconds of "timeout=" in a line of Keep-Alive; false: it has none. */
 bool bh_keepalive_timeout(const char *_Nullable line, uint32_t *_Nullable seconds);
 
+/* Whether requests of a module hold nothing, up to their handler, that others would wait for without limit. name: as
+ * httpd has it, "mod_alias.c". false: also if the module is not known. */
+bool bh_module_holds_nothing(const char *_Nullable name);
+
 /* ---- Answers whose header both the server and the front have a say in (docs/answers.md) ---- */
 
 /* A line of a header: as apr_table_entry_t has it, so that the shim hands over a table as it is. */

@@ -151,6 +151,47 @@ import Testing
             ) { _ in 0 } == [1, 2, 0], "for long")
     }
 
+    /// This server first, and two others: 16 workers each, requests a second, and requests that are under way.
+    private func uneven(
+        announced: Int32 = 4, arrivals: [UInt32] = [100, 20, 20], busy: [UInt32] = [12, 3, 2]
+    )
+        -> FakeTable
+    {
+        let table = table { servers in
+            for place in 0..<3 {
+                servers[place].load = Int32(100 * place)
+                servers[place].announcedWorkers = 16
+                servers[place].announcedIdle = place == 0 ? announced : 12
+            }
+        }
+        for place in 0..<3 {
+            let row = bh_segment_row_mutable(table.segment, UInt32(place))
+            row.pointee.facts.arrival_rate = 1000 * arrivals[place]
+            row.pointee.facts.mean_in_flight = 1000 * busy[place]
+        }
+        return table
+    }
+
+    private func relieve(
+        _ table: FakeTable, free: Bool = true, scarce: Bool = false, _ idle: @convention(c) (UInt32) -> UInt32
+    ) throws -> Int32? {
+        table.decide(try Chain(["byLoad"]), idle: idle, sendsFree: free, isScarce: scarce).ids.first
+    }
+
+    /// A node that is asked more than the others, and has few workers left, sends on what holds none of them.
+    @Test func relief() throws {
+        #expect(try relieve(uneven()) { min($0, 4) } == 2, "the one with the fewest requests")
+        #expect(try relieve(uneven(), free: false) { min($0, 4) } == 0, "it would hold a worker")
+        #expect(try relieve(uneven()) { min($0, 8) } == 0, "half are idle")
+        #expect(try relieve(uneven(), scarce: true) { min($0, 8) } == 2, "half are idle, but not in this process")
+        #expect(try relieve(uneven(announced: 12), scarce: true) { min($0, 4) } == 0, "a peak of this process")
+        #expect(try relieve(uneven(announced: 12)) { min($0, 4) } == 0, "a peak")
+        #expect(try relieve(uneven(arrivals: [50, 45, 45])) { min($0, 4) } == 0, "others are asked as much")
+        #expect(try relieve(uneven(busy: [12, 13, 14])) { min($0, 4) } == 0, "others have more")
+        #expect(try relieve(uneven(busy: [12, 11, 14])) { min($0, 4) } == 1, "one of them has less")
+        #expect(try relieve(uneven(arrivals: [.max / 1000, 0, 0], busy: [0, 0, 0])) { _ in 0 } == 1, "nonsense")
+    }
+
     /// Who has dropped this server as wrong for the request does not find it again; who chose others may.
     @Test func withoutSelf() throws {
         #expect(try decide(table(), ["removeSelf", "byLoad"]) { _ in 0 } == [1, 2])

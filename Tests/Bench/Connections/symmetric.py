@@ -36,7 +36,9 @@ class Nodes:
         self.mpm, self.workers, self.all_workers, self.thinks = mpm, workers, workers * count, thinks
         self.pause_ms = max(50, round(1000 * 0.9 * self.all_workers / MOST_RATE / 10) * 10)
         sections = "".join(f"<Location /{name}/>\n{lines}\n</Location>\n" for name, lines in CHAINS.items())
-        config = CLUSTER_OF_9 + size(mpm, workers) + pause(stage) + f"KeepAliveTimeout {KEEPALIVE}\n" + sections
+        # Auto does not know mod_pause.
+        config = CLUSTER_OF_9 + size(mpm, workers) + pause(stage) + "BackhandAsync On\n"
+        config += f"KeepAliveTimeout {KEEPALIVE}\n" + sections
         self.nodes = [
             stage.httpd(
                 config,

@@ -5,8 +5,8 @@ which serve 50 ms a request.
 `default` beside HAProxy's leastconn in front of the same nodes, on a machine of its own as it were. Requests at least
 0.95 of HAProxy's, p99 at most HAProxy's or within the run's own spread.
 
-Nodes of 16 and of 24 threads are printed beside `off`, not judged: where the threads of the node that is asked are
-scarce, no decision helps (docs/decisions/0007-thread-per-request.md).
+Nodes of 16 and of 24 threads, too, beside `off`: there requests that are sent on wait without a thread
+(docs/decisions/0007-thread-per-request.md).
 """
 
 from Bench.Connections.cell import Result, load
@@ -39,15 +39,20 @@ def measure(places, clients, rounds, think, pause_ms, warm):
     return results
 
 
-def show(clients, results):
-    """Prints a line for each; whether ours is as good as HAProxy."""
+def is_good(results):
+    """Whether ours is as good as HAProxy."""
     ours, again, other = results["default"], results["again"], results["leastconn"]
     spread = max(ours.p99, again.p99) / min(ours.p99, again.p99)
-    good = (
+    return (
         ours.served >= LEAST_SERVED * other.served
         and min(ours.p99, again.p99) <= other.p99 * spread
         and not ours.failed
     )
+
+
+def show(clients, results):
+    """Prints a line for each; whether ours is as good as HAProxy."""
+    other, good = results["leastconn"], is_good(results)
     for name, result in results.items():
         print(
             f"| {clients} | {name} | {result.served} ({result.served / other.served:.3f}) | {1e3 * result.p99:.1f} "
@@ -64,7 +69,9 @@ FEW_THREADS, ASKED, LONG_MS, THINKS = (16, 24), (0.33, 0.45), 110, 4
 
 
 def compare_with_off(stage, threads):
-    """Prints what each gave with few threads, and how many requests another node answered than the one asked."""
+    """Prints what each gave with few threads, and how many requests another node answered than the one asked. Whether
+    all is good."""
+    all_good = True
     nodes = Nodes(stage, "event", 3, threads, THINKS)
     proxy = HAProxy("leastconn", "always")
     front = proxy.start(stage, nodes.nodes, "event")
@@ -74,7 +81,8 @@ def compare_with_off(stage, threads):
     places["again"] = places["default"]
     for share in ASKED:
         clients = round(share * FEW_THREADS[0] * len(SHARES) * (1 + THINKS))
-        results = measure(places, clients, rounds=2, think=THINKS * LONG_MS / 1000, pause_ms=LONG_MS, warm=1)
+        results = measure(places, clients, rounds=2, think=THINKS * LONG_MS / 1000, pause_ms=LONG_MS, warm=WARM)
+        all_good &= is_good(results)
         for name, result in results.items():
             sent_on = sum(
                 name != "leastconn" and one.server not in ("-", f"{asked[one.target].name}.test")
@@ -86,18 +94,21 @@ def compare_with_off(stage, threads):
                 flush=True,
             )
     proxy.stop(stage)
+    return all_good
 
 
 def few_threads(sizes=FEW_THREADS):
-    """Nodes whose threads are scarce, and nodes that have enough."""
+    """Nodes whose threads are scarce, and nodes that have enough. Whether all is good."""
     print(
         f"\nThree event nodes of few threads, 70 % of the clients at one, {LONG_MS} ms a request.\n\n"
         "| threads, share of 48 asked for | | requests | p99 ms | | busy |\n|" + " --- |" * 6,
         flush=True,
     )
+    good = []
     for threads in sizes:
         with Bench("few-threads") as stage:
-            compare_with_off(stage, threads)
+            good.append(compare_with_off(stage, threads))
+    return all(good)
 
 
 def uneven():
@@ -116,5 +127,4 @@ def uneven():
         places = {"default": ours, "leastconn": (front, "off"), "again": ours}
         good = [show(clients, measure(places, clients, ROUNDS, THINK, PAUSE_MS, WARM)) for clients in CLIENTS]
         proxy.stop(stage)
-    few_threads()
-    return all(good)
+    return few_threads() and all(good)
