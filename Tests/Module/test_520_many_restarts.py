@@ -109,7 +109,9 @@ def test_fifty(stage):
             wait_for(lambda: load.count >= at + 4, 10, "requests to go on")
             sizes[restart] = (resident(server.pid), resident(moderator))
     assert load.wrong == []
-    for then, now in zip(sizes[FIRST_LOOK], sizes[RESTARTS]):
+    # The largest of the first looks: a moderator that has just begun is smaller.
+    first = [max(of_one) for of_one in zip(*(sizes[restart] for restart in range(1, FIRST_LOOK + 1)))]
+    for then, now in zip(first, sizes[RESTARTS]):
         assert now <= then * 1.05, sizes
     row = server.status().servers[other.id]
     assert (row["in_flight"], row["failed"], row["refused"]) == (0, 0, 0)
