@@ -28,6 +28,8 @@ class Announcer:
         if user:
             shutil.chown(self.folder, user)
             self.folder.parent.chmod(0o755)
+            # The user may have no way to the project's folder.
+            self.command[0] = shutil.copy(PROGRAM, self.folder)
         self.inherited = self.conf.open()
         self.start()
 
