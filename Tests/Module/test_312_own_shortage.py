@@ -84,6 +84,22 @@ def test_it_waits_for_a_descriptor(stage, method):
     assert spared(front, [backend])
 
 
+def ask_without_a_descriptor(server, closes):
+    """Spoken to as the front does, over a connection that is there: the child cannot accept others. closes: a server
+    with one worker closes each connection, so a new one gets the last descriptor once the first has gone."""
+    (child,) = server.children()
+    idle = len(os.listdir(f"/proc/{child}/fd"))
+    with server.client(source="127.0.9.4") as client:
+        client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
+        if closes:
+            wait_for(lambda: len(os.listdir(f"/proc/{child}/fd")) <= idle, 5, "the connection to be closed")
+        before = processes.leave_descriptors(child, 1 if closes else 0)
+        answer = client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        processes.limit_descriptors(child, before)
+    return answer
+
+
 def test_a_server_without_descriptors(stage, mpm):
     """It cannot open the file: a front hears of 503, and asks another server. What anybody else hears is httpd's."""
     poor, rich = (
@@ -97,14 +113,7 @@ def test_a_server_without_descriptors(stage, mpm):
         server.knows(*({poor, rich, front} - {server}))
     poor.log.allow(f"AH00132|{GIVES_UP}")
     poor.log.expect("BH0371: .*503 in the place of 403")
-    # Spoken to as the front does, over a connection that is there: the child cannot accept others.
-    with poor.client(source="127.0.9.4") as client:
-        client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
-        (child,) = poor.children()
-        before = processes.leave_descriptors(child, 0)
-        answer = client.request("/", headers={"Backhand-Proxied": "127.0.0.7"})
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            processes.limit_descriptors(child, before)
+    answer = ask_without_a_descriptor(poor, closes=mpm == "prefork")
     assert (answer.status, answer.header("Retry-After"), answer.header("Connection")) == (503, "1", "close")
     assert answer.text == "This server is short of file descriptors.\n"
 
