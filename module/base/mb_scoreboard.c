@@ -61,11 +61,13 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
     for (int slot = 0; slot < servers; slot++) {
         process_score *process = ap_get_scoreboard_process(slot);
         if (!process || !process->pid || process->quiescing) continue;
-        /* Idle workers of an old generation take no new requests; busy ones still burden the machine. */
+        /* Idle workers of an old generation, or of a full event child, take no new requests; busy ones still burden the
+         * machine. */
         int idle = workers->idle;
         count_process(slot, threads, workers);
-        if (process->generation != ap_scoreboard_image->global->running_generation) workers->idle = idle;
-        else if (known < PIDS) workers->pids[known++] = (int32_t)process->pid;
+        int is_old = process->generation != ap_scoreboard_image->global->running_generation;
+        if (is_old || process->not_accepting) workers->idle = idle;
+        if (!is_old && known < PIDS) workers->pids[known++] = (int32_t)process->pid;
     }
     workers->threads = mb_mpm_threads();
 }
