@@ -88,6 +88,8 @@ static int close_late(conn_rec *c) {
     conn_state_e state = c->cs->state;
     mb_park_return(waits->attempt.park, c);
     c->keepalive = AP_CONN_CLOSE;
+    /* for the answer, too, not only for the close */
+    apr_socket_timeout_set(ap_get_conn_socket(c), c->base_server->timeout);
     go_on(waits, mb_forward_look(&waits->attempt));
     c->cs->state = state;
     return OK;
