@@ -263,12 +263,18 @@ def test_longer_than_a_second(scarce):
     assert waited(front) == 1
 
 
+def in_flight(front, server, path, count):
+    """Clients whose requests are under way, beside the two that hold threads."""
+    clients = [Client(front.address, front.port) for _ in range(count)]
+    for client in clients:
+        client.send(path)
+    wait_for(lambda: row(front, server)["in_flight"] == count + 2, 5, "all in flight")
+    return clients
+
+
 def test_a_client_that_leaves(scarce):
     front, server = scarce
-    clients = [Client(front.address, front.port) for _ in range(5)]
-    for client in clients:
-        client.send("/700")
-    wait_for(lambda: row(front, server)["in_flight"] == 7, 5, "all in flight")
+    clients = in_flight(front, server, "/700", 5)
     for client in clients:
         client.close()
     wait_for(lambda: row(front, server)["in_flight"] == 2, 5, "those held")
@@ -345,11 +351,10 @@ def test_all_counts_are_given_back(scarce):
 def test_an_end_at_once(scarce):
     """mod_proxy's workers do not go while requests wait."""
     front, server = scarce
-    clients = [Client(front.address, front.port) for _ in range(4)]
-    for client in clients:
-        client.send("/3000")
-    wait_for(lambda: row(front, server)["in_flight"] == 6, 5, "all in flight")
+    clients = in_flight(front, server, "/3000", 4)
     released.set()
     front.stop()
+    for client in clients:
+        client.close()
     assert "Assertion" not in front.log.text() and "signal" not in front.log.text()
     assert waited(front) >= 4
