@@ -77,5 +77,7 @@ int mb_mpm_generation(void);
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 /* Workers that are idle at this moment, counted up to enough. */
 uint32_t mb_scoreboard_idle(uint32_t enough);
+/* The same of one process, whether it takes new connections or not. threads: how many of its entries are looked at. */
+uint32_t mb_scoreboard_idle_of(int slot, int threads, uint32_t enough);
 
 #endif

@@ -33,8 +33,7 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
     }
 }
 
-/* Of a process that takes new connections. */
-static uint32_t idle_of(int slot, int threads, uint32_t enough) {
+uint32_t mb_scoreboard_idle_of(int slot, int threads, uint32_t enough) {
     const worker_score *scores = ap_scoreboard_image->servers[slot];
     uint32_t idle = 0;
     for (int thread = 0; thread < threads && idle < enough; thread++) idle += scores[thread].status == SERVER_READY;
@@ -50,7 +49,7 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
         if (!process->pid || process->quiescing || process->not_accepting
             || process->generation != global->running_generation)
             continue;
-        idle += idle_of(slot, global->thread_limit, enough - idle);
+        idle += mb_scoreboard_idle_of(slot, global->thread_limit, enough - idle);
     }
     return idle;
 }

@@ -72,18 +72,17 @@ static const char *holder;
 static mb_park *all;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Whether half of the threads of this thread's process are at work. */
+static int process_of(const conn_rec *c) { return (int)(c->id / thread_limit); }
+
+/* Whether less than half of the threads of the connection's process is idle. */
 int mb_park_wants(const conn_rec *c) {
-    const worker_score *scores = ap_scoreboard_image->servers[c->id / thread_limit];
-    int idle = 0;
-    for (int i = 0; i < threads; i++)
-        if (scores[i].status == SERVER_READY && ++idle * 2 >= threads) return 0;
-    return 1;
+    uint32_t half = ((uint32_t)threads + 1) / 2;
+    return mb_scoreboard_idle_of(process_of(c), threads, half) < half;
 }
 
 /* Of a process that ends: its listener may have ended already, if it has counted no connection, and nothing would wait.
  */
-static int is_ending(const conn_rec *c) { return ap_scoreboard_image->parent[c->id / thread_limit].quiescing; }
+static int is_ending(const conn_rec *c) { return ap_scoreboard_image->parent[process_of(c)].quiescing; }
 
 int mb_park_is_possible(void) { return can_wait; }
 
