@@ -120,10 +120,10 @@ extension Candidates {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
         let workers = bh_signed_load(&row.pointee.facts.workers)
         guard workers > 0 else { return nil }
-        let flying = Double(bh_half_load(&row.pointee.in_flight))
-        let more = flying - Double(bh_half_load(&row.pointee.sent_mean)) / 1000
         let mean = Double(bh_half_load(&row.pointee.facts.mean_in_flight)) / 1000
-        return max(flying, mean + (more > 0 ? othersFactor * more : more)) / Double(workers)
+        let more = sentAboveMean(row)
+        return max(Double(bh_half_load(&row.pointee.in_flight)), mean + (more > 0 ? othersFactor * more : more))
+            / Double(workers)
     }
 
     /// A client that is redirected needs no worker here any more.
@@ -153,10 +153,15 @@ extension Candidates {
 
     private func workersThere(_ slot: ServerSlot) -> WorkersThere {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
-        let flying = Double(bh_half_load(&row.pointee.in_flight)) - Double(bh_half_load(&row.pointee.sent_mean)) / 1000
+        let more = sentAboveMean(row)
         return WorkersThere(
             idle: Int32(truncatingIfNeeded: min(bh_segment_spare(segment, slot.row), 1 << 24)),
             workers: bh_signed_load(&row.pointee.facts.workers),
-            heard: bh_row_heard(row), more: flying > 0 ? othersFactor * flying : 0)
+            heard: bh_row_heard(row), more: more > 0 ? othersFactor * more : 0)
+    }
+
+    /// Requests that this server has there now, above the mean of the last second.
+    private func sentAboveMean(_ row: UnsafeMutablePointer<bh_row_t>) -> Double {
+        Double(bh_half_load(&row.pointee.in_flight)) - Double(bh_half_load(&row.pointee.sent_mean)) / 1000
     }
 }
