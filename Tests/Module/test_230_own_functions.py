@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 from harness.announce import Announcement
+from harness.apxs import HEADERS, compiled
 from harness.httpd import REPOSITORY
 from harness.stage import CLUSTER_OF_9
 
-HEADERS = f"-I{REPOSITORY}/Sources/CBackhand/include"
 PAGE = REPOSITORY / "docs/writing-a-candidacy-function.md"
 TEMPLATE = REPOSITORY / "httpd-conf-examples/swift-function"
 
@@ -59,14 +59,6 @@ int byEverything(r, servers, n, arg)
     return j;
 }
 """
-
-
-def compiled(folder, name, source, *flags):
-    """A shared object, made by the line that the page gives."""
-    file = folder / f"{name}.c"
-    file.write_text(source)
-    subprocess.run(["apxs", *flags, "-c", HEADERS, file.name], cwd=folder, check=True, capture_output=True)
-    return folder / ".libs" / f"{name}.so"
 
 
 @pytest.fixture
