@@ -221,6 +221,44 @@ def test_a_host_without_a_cable(stage):
     assert 3 < max(took for _, took in answers) < LEFT + 2  # the other one's sleep
 
 
+@pytest.mark.skipif(hosts.why_not() is not None, reason="needs network namespaces")
+@pytest.mark.parametrize("threads", [20, 4], ids=["a thread for each request", "requests wait without a thread"])
+def test_a_host_that_only_announces(stage, threads):
+    """The kernel's probes of the connection fail: a firewall drops all TCP of the server, and no announcement."""
+    network = stage.enter(hosts.Network())
+    machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
+    config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 2\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    front = stage.httpd(
+        config + "AsyncRequestWorkerFactor 20\nBackhandConnectionPools Off\nBackhand removeSelf\nBackhand byRandom\n",
+        host=machines[0],
+        name="front",
+        workers=threads,
+        children=1,
+        mpm="event",
+    )
+    front.log.always("AH00484")
+    servers = [
+        stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}")
+        for number, machine in enumerate(machines[1:])
+    ]
+    front.knows(*servers)
+    front.log.allow(FAILED + "|BH0412")
+
+    def ask():
+        with machines[0].inside():
+            return timed(lambda: front.get("/cgi-bin/slow", timeout=40))
+
+    with ThreadPoolExecutor(8) as clients:
+        asked = [clients.submit(ask) for _ in range(8)]
+        time.sleep(1)
+        with network.mute(machines[1], "meta l4proto tcp"):
+            answers = [each.result() for each in asked]
+    assert {answer.status for answer, _ in answers} == {200}
+    assert 3 < max(took for _, took in answers) < LEFT + 2
+    assert ("without a thread" in front.log.text()) == (threads == 4)
+
+
 # ---- Silence in the middle, and of the client ----
 
 

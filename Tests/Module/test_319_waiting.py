@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harness.apxs import compiled
 from harness.backend import Reply
 from harness.certificates import Authority
 from harness.client import Client, raw
@@ -21,6 +22,9 @@ from harness.wait import wait_for
 # What mod_proxy writes of a server that does not answer.
 FAILED = r"AH01102|AH00898|BH0408"
 
+
+# More than the sockets of a server and a client hold.
+LARGE = 12_000_000
 
 # The requests that hold threads may end.
 released = threading.Event()
@@ -38,7 +42,7 @@ def slow(request):
     if words[0] == "cut":
         return Reply(body=b"x" * 100, cut=10, delay=delay)
     if words[0] == "large":
-        return Reply(body=b"y" * 3_000_000, delay=delay)
+        return Reply(body=b"y" * LARGE, delay=delay)
     return Reply(body=request.target.encode(), delay=delay)
 
 
@@ -140,16 +144,24 @@ def test_no_thread_is_idle_for_longer_than_timeout(stage):
     """The MPM closes the connections of requests that wait, which get their answers before."""
     server = stage.backend("127.0.9.2", reply=slow)
     front = scarce_front(stage, server, config="BackhandRetries 0\nTimeout 3\nProxyTimeout 20\n")
-    with busy(front, server, 2), ThreadPoolExecutor(2) as threads:
-        asked = [threads.submit(front.get, path, timeout=30) for path in ("/a/1000", "/b/4500")]
-        wait_for(lambda: len(server.requests) == 4 and waited(front) == 2, 5, "the requests to wait")
+    paths = ["/a/1000", "/b/4500"]
+    with (
+        busy(front, server, 2),
+        ThreadPoolExecutor(2) as threads,
+        Client(front.address, front.port) as reads_late,
+    ):
+        asked = [threads.submit(front.get, path, timeout=30) for path in paths]
+        reads_late.send("/large/1000")
+        wait_for(lambda: len(server.requests) == 5 and waited(front) == 3, 5, "the requests to wait")
         holding = [Client(front.address, front.port) for _ in range(2)]
         for client in holding:
             client.send("/held", method="POST", body=b"body")
-        wait_for(lambda: len(server.requests) == 6, 5, "all threads to be held")
+        wait_for(lambda: len(server.requests) == 7, 5, "all threads to be held")
         time.sleep(3.6)
         released.set()
-        assert [(one.result().status, one.result().text) for one in asked] == [(200, "/a/1000"), (200, "/b/4500")]
+        time.sleep(2.5)
+        assert reads_late.receive().body == b"y" * LARGE
+        assert [one.result().text for one in asked] == paths
         for client in holding:
             client.close()
 
@@ -180,7 +192,7 @@ def test_head_and_large_answers(scarce):
     front, _ = scarce
     head = front.get("/100", method="HEAD")
     assert (head.status, head.body, head.header("Content-Length")) == (200, b"", "4")
-    assert front.get("/large/100").body == b"y" * 3_000_000
+    assert front.get("/large/100").body == b"y" * LARGE
     assert waited(front) == 2
 
 
@@ -193,6 +205,61 @@ def test_connections_are_kept(scarce):
     # A server that does not announce its cost: one connection, where none is held.
     assert server.connections - before <= 5
     assert kept(front, server) <= 1
+
+
+def test_no_more_idle_connections_are_kept_than_there_are_threads(stage):
+    server = stage.backend("127.0.9.2", reply=slow)
+    front = scarce_front(stage, server, config="BackhandRetries 0\nBackhandConnectionPools On\n")
+    with busy(front, server, 2):
+        at_once(front, [f"/{number}/400" for number in range(16)])
+        assert waited(front) >= 14 and server.connections >= 16
+    # and a thread each whose request has not waited so
+    wait_for(lambda: server.open <= 8, 5, "connections to be closed", show=lambda: server.open)
+
+
+def test_idle_threads_of_a_full_child_are_not_announced(stage):
+    """The child takes no new connection, so that they have nothing to do."""
+    server = stage.backend("127.0.9.2", reply=slow)
+    front = front_of(stage, server, workers=4, children=1, config="AsyncRequestWorkerFactor 1\n")
+    front.log.always("AH00484|BH0310")
+    other = stage.httpd(CLUSTER_OF_9.replace("127.0.9.0/24", "127.0.0.0/16"), group=front.group)
+    other.knows(front)
+    with busy(front, server, 2):
+        clients = [Client(front.address, front.port) for _ in range(5)]
+        for client in clients:
+            client.send("/3000")
+        wait_for(lambda: row(other, front)["workers_idle"] == 0, 3, "no idle worker")
+        assert waited(front) >= 3
+    wait_for(lambda: row(other, front)["workers_idle"] == 4, 9, "idle workers")
+    for client in clients:
+        client.close()
+
+
+# A module that has a connection for itself, and calls httpd's processing of a request.
+SERVES = """
+#include "httpd.h"
+#include "http_config.h"
+#include "http_connection.h"
+#include "http_request.h"
+#include "http_protocol.h"
+static int serve(conn_rec *c) {
+    request_rec *r = ap_read_request(c);
+    if (r) ap_process_request(r);
+    c->cs->state = CONN_STATE_LINGER;
+    return OK;
+}
+static void hooks(apr_pool_t *pool) { ap_hook_process_connection(serve, NULL, NULL, APR_HOOK_MIDDLE); }
+AP_DECLARE_MODULE(serves) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks, 0};
+"""
+
+
+def test_a_module_that_serves_connections_itself(stage):
+    server = stage.backend("127.0.9.2", reply=slow)
+    library = compiled(stage.folder, "mod_serves", SERVES)
+    front = scarce_front(stage, server, config=f"LoadModule serves_module {library}\nBackhandAsync On\n")
+    with busy(front, server, 2):
+        assert front.get("/100", timeout=5).text == "/100"
+    assert waited(front) == 0
 
 
 def test_a_server_that_ends_the_connection(scarce):

@@ -42,8 +42,10 @@ static void end_request(mb_suspended *waits, int result) {
         r->connection->cs->state = CONN_STATE_SUSPENDED;
         return;
     }
+    int status = r->status;
     if (result != OK && result != DONE) r->status = HTTP_OK;
     ap_die(result, r);
+    if (r->status == HTTP_OK) r->status = status; /* an error after the answer had begun */
     ap_process_request_after_handler(r);
 }
 
@@ -75,7 +77,9 @@ static int resume(conn_rec *c) {
 /* Just before http_core's. */
 static int process(conn_rec *c) {
     if (!http || !c->cs || c->master) return DECLINED;
+    mb_park_serve(c);
     int result = http(c);
+    mb_park_serve(NULL);
     const mb_suspended *waits = suspended_of(c);
     if (waits) mb_park_wait(waits->attempt.park, c);
     return result;

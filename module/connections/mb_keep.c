@@ -58,6 +58,10 @@ int mb_keep_is_expired(mb_kept *kept, const bh_facts_t *server, uint64_t now_ms)
 /* Whether there is one that no request of this child has. */
 static int has_idle(mb_kept *kept, uint32_t in_use) { return in_use < bh_half_load(&kept->open); }
 
+int mb_keep_has_enough(void) {
+    return now.kept && bh_half_load(&now.kept->open) >= bh_half_load(&now.kept->in_use) + (uint32_t)threads;
+}
+
 /* in_use: other requests of this child. */
 static int take(uint32_t id, uint32_t in_use, uint32_t most) {
     if (most == BH_KEEP_ONE && in_use) return 0;

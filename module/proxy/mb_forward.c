@@ -126,8 +126,9 @@ mb_park_state mb_forward_look(const mb_attempt *attempt) {
 bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
     attempt->waits = 0;
     r->handler = MB_PROXY_HANDLER;
-    if (is_ended) mb_park_close(attempt->park, &attempt->way);
-    return finish(r, attempt, is_ended ? HTTP_BAD_GATEWAY : run(r, attempt));
+    if (!is_ended) return finish(r, attempt, run(r, attempt));
+    mb_park_close(attempt->park, &attempt->way);
+    return finish(r, attempt, mb_now.gone ? HTTP_GATEWAY_TIME_OUT : HTTP_BAD_GATEWAY);
 }
 
 void mb_forward_abandon(mb_attempt *attempt) {

@@ -74,6 +74,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int process_of(const conn_rec *c) { return (int)(c->id / thread_limit); }
 
+static __thread __attribute__((tls_model("initial-exec"))) const conn_rec *served;
+
+void mb_park_serve(const conn_rec *c) { served = c; }
+
 /* Whether less than half of the threads of the connection's process is idle. */
 int mb_park_wants(const conn_rec *c) {
     uint32_t half = ((uint32_t)threads + 1) / 2;
@@ -101,8 +105,8 @@ static int is_allowed(const mb_directory *settings) {
 
 int mb_park_can(request_rec *r, const mb_directory *settings) {
     const conn_rec *c = r->connection;
-    if (!can_wait || mb_mp.is_newer || !is_allowed(settings) || !c->cs || c->master || c->clogging_input_filters
-        || c->data_in_output_filters || r->main || r->prev)
+    if (c != served || mb_mp.is_newer || !is_allowed(settings) || c->clogging_input_filters || c->data_in_output_filters
+        || r->main || r->prev)
         return 0;
     const mb_request *kept = mb_request_find(r);
     return !(kept && kept->waited) && is_plain(r) && r->server->timeout >= LEAST_TIMEOUT
@@ -178,6 +182,7 @@ static void release(mb_park *park, const mb_route *way) {
     proxy_conn_rec *record = park->record;
     park->record = NULL;
     if (!record) return;
+    if (mb_keep_has_enough()) record->close = 1;
     record->worker = way->worker;
     mb_mp.release_connection(SCHEME, record, way->from);
 }
@@ -260,6 +265,7 @@ mb_park_state mb_park_look(mb_park *park, unsigned *second) {
     if (apr_os_sock_get(&server, park->socket) != APR_SUCCESS) return MB_PARK_ENDED;
     ssize_t got = recv(server, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got > 0) return MB_PARK_ANSWERED;
+    if (got < 0 && mb_is_unreachable(errno)) mb_park_give_up(park);
     if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return MB_PARK_ENDED;
     uint64_t silent_ms = mb_now_ms() - park->since_ms;
     if (apr_time_from_msec(silent_ms) >= timeout_of(park)) return MB_PARK_LATE;

@@ -43,6 +43,8 @@ typedef struct mb_route {
     const char *origin; /* "http://10.0.0.4:80" */
     server_rec *from;   /* the request's server, or a copy in which mod_proxy binds to an address */
     int shared;         /* whether its connection may go into the pool of all children */
+    uint64_t *probed; /* of the peer: milliseconds at which this child tried the server's port last, times two; odd: it
+                       * was refused */
 } mb_route;
 
 typedef struct mb_park mb_park;
@@ -146,6 +148,8 @@ void mb_forward_abandon(mb_attempt *attempt);
 int mb_park_is_possible(void);
 /* Whether the request may wait so, if threads are scarce. */
 int mb_park_can(request_rec *r, const mb_directory *settings);
+/* From now on this thread serves requests of this connection as the MPM asked it to, and those may wait; NULL: none. */
+void mb_park_serve(const conn_rec *c);
 /* Whether threads are scarce. */
 int mb_park_wants(const conn_rec *c);
 /* NULL: its thread waits. */
@@ -231,6 +235,11 @@ void mb_quiet_connected(void);
 int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
 
 /* ---- Servers that are silent: mb_silence.c ---- */
+
+/* Whether the kernel's probes of the connection (keep-alive of TCP) have failed. */
+static inline int mb_is_unreachable(apr_status_t status) {
+    return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
+}
 
 /* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
 void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);

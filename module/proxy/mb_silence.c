@@ -29,8 +29,10 @@
  * enough for it to answer a ping. */
 #define LEAST_TUNNEL_SILENCE_S 10
 
-/* Milliseconds for which the server's port is tried. */
+/* Milliseconds for which the server's port is tried, and from one try of a child to the next, however many of its
+ * requests wait. */
 #define PROBE_WAIT_MS 200
+#define PROBE_EVERY_MS 500
 
 /* A host that does not answer this is gone: after a second, one packet a second, and four without an answer. */
 #define KEEPALIVE_IDLE_S 1
@@ -54,17 +56,24 @@ static void keep_alive(apr_socket_t *socket) {
     setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-/* Whether the server has been silent for long enough to show that it is gone. */
-static int is_gone(const mb_attempt *attempt, unsigned seconds) {
-    bh_silence_t shown =
-        bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, mb_now_ms());
-    if (shown == BH_SILENCE_PROBE) return bh_connection_try(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
-    return shown == BH_SILENCE_GONE;
+/* Whether the server's port refuses connections, by a try of this request or of another one. */
+static int is_refused(const mb_attempt *attempt, uint64_t now_ms) {
+    uint64_t *probed = attempt->way.probed, last = bh_word_load(probed), now = now_ms << 1;
+    if (last + (PROBE_EVERY_MS << 1) > now
+        || !__atomic_compare_exchange_n(probed, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        return last & 1;
+    int refused = bh_connection_try(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
+    if (refused) bh_word_store(probed, now | 1);
+    return refused;
 }
 
-/* Whether the kernel's probes of the connection (keep-alive of TCP) have failed. */
-static int is_unreachable(apr_status_t status) {
-    return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
+/* Whether the server has been silent for long enough to show that it is gone. */
+static int is_gone(const mb_attempt *attempt, unsigned seconds) {
+    uint64_t now_ms = mb_now_ms();
+    bh_silence_t shown =
+        bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, now_ms);
+    if (shown == BH_SILENCE_PROBE) return is_refused(attempt, now_ms);
+    return shown == BH_SILENCE_GONE;
 }
 
 int mb_silence_shows(const mb_attempt *attempt, apr_socket_t *socket, unsigned seconds) {
@@ -91,7 +100,7 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
         }
     }
     apr_socket_timeout_set(socket, timeout);
-    if (is_unreachable(status)) mb_now.gone = 1;
+    if (mb_is_unreachable(status)) mb_now.gone = 1;
     return mb_now.gone ? APR_TIMEUP : status;
 }
 

@@ -37,6 +37,7 @@ typedef struct mb_peer {
     const char *name;                     /* "10.0.0.4:80" */
     const char *origins[MB_SCHEMES];      /* "http://10.0.0.4:80" */
     mb_source *sources;                   /* where its connections come from */
+    uint64_t probed;                      /* mb_route.probed */
     mb_kept kept[MB_SCHEMES];             /* connections that are kept */
     proxy_worker *workers[MB_SCHEMES][2]; /* without and with a pool; NULL: not made yet */
 } mb_peer;
@@ -94,6 +95,7 @@ static mb_peer *make_peer(const bh_facts_t *facts) {
     memset(made->workers, 0, sizeof made->workers);
     memset(made->kept, 0, sizeof made->kept);
     made->sources = NULL; /* another server's, which went with its pool */
+    made->probed = 0;
     bh_half_store(&made->holders, 2);
     return made;
 }
@@ -256,6 +258,7 @@ int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_sche
     mb_peer *server = way->peer = choose_peer(id, facts, scheme, pooling, &reuse, &lent);
     way->shared = reuse && mb_keep_is_shared(pooling);
     way->origin = server->origins[scheme];
+    way->probed = &server->probed;
     way->from = mb_source_find(r, &server->sources, facts, server->pool, peer_pool, peer_lock);
     way->worker = worker_of(r, server, facts, scheme, reuse);
     if (lent >= 0) mb_lend_begin(way, lent);
