@@ -60,11 +60,13 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
     for (int slot = 0; slot < servers; slot++) {
         process_score *process = ap_get_scoreboard_process(slot);
         if (!process || !process->pid || process->quiescing) continue;
-        /* Idle workers of an old generation, or of a full event child, take no new requests; busy ones still burden the
-         * machine. */
+        /* Idle workers of an old generation are not there for new requests, and busy ones still burden the machine.
+         * Those of a full event child are there again when it has fewer connections: till then they are as good as
+         * busy. */
         int idle = workers->idle;
         count_process(slot, threads, workers);
         int is_old = process->generation != ap_scoreboard_image->global->running_generation;
+        if (process->not_accepting && !is_old) workers->busy += workers->idle - idle;
         if (is_old || process->not_accepting) workers->idle = idle;
         if (!is_old && known < PIDS) workers->pids[known++] = (int32_t)process->pid;
     }
