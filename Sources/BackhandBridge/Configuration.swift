@@ -122,3 +122,12 @@ public func bh_advice_tell(_ advice: UnsafePointer<bh_advice_t>?) {
     guard let advice else { return }
     adviseOnConfiguration(advice.pointee)
 }
+
+@c @implementation
+public func bh_destinations_complete(
+    _ lines: UnsafeMutablePointer<bh_destination_t>?, _ count: Int, _ vhost: UInt16, _ own: bh_address_t,
+    _ ownPort: UInt16
+) {
+    UnsafeMutableBufferPointer(start: lines, count: lines == nil ? 0 : count)
+        .complete(vhost: vhost, own: own, port: ownPort)
+}

@@ -61,6 +61,16 @@ public func bh_module_holds_nothing(_ name: UnsafePointer<CChar>?) -> Bool {
 }
 
 @c @implementation
+public func bh_filter_runs_in_both(_ name: UnsafePointer<CChar>?) -> Bool {
+    runsInBoth(filter: text(name))
+}
+
+@c @implementation
+public func bh_line_is_for_proxy(_ line: UnsafePointer<CChar>?) -> Bool {
+    isForProxy(line: text(line))
+}
+
+@c @implementation
 public func bh_tokens_name(_ list: UnsafePointer<CChar>?, _ names: UnsafePointer<UnsafePointer<CChar>?>?) -> Bool {
     guard let list, let names else { return false }
     return listNames(list, oneOf: names)

@@ -9,12 +9,15 @@ internal import BackhandText
 
 @c @implementation
 public func bh_moderator_address(
-    _ destination: UnsafePointer<bh_destination_t>?, _ address: UnsafeMutablePointer<bh_address_t>?
+    _ lines: UnsafePointer<bh_destination_t>?, _ count: Int, _ address: UnsafeMutablePointer<bh_address_t>?
 ) -> bh_status_t {
-    guard let destination, let address else { return BH_EINVAL }
-    guard let found = announcedAddress(destination.pointee) else { return BH_ESYSTEM }
-    address.pointee = found
-    return BH_OK
+    guard let lines, let address else { return BH_EINVAL }
+    for line in 0..<max(count, 0) {
+        guard let found = announcedAddress(lines[line]) else { continue }
+        address.pointee = found
+        return BH_OK
+    }
+    return BH_ESYSTEM
 }
 
 @c @implementation

@@ -3,6 +3,7 @@
 // What httpd's parent reads and makes.
 
 internal import BackhandModerator
+internal import BackhandSystem
 internal import BackhandText
 public import CBackhand
 
@@ -22,11 +23,18 @@ public func bh_key_read(
 }
 
 @c @implementation
-public func bh_control_bind(
-    _ fd: Int32, _ path: UnsafePointer<CChar>?, _ group: UInt32, _ rights: bh_rights_t
+public func bh_control_open(
+    _ path: UnsafePointer<CChar>?, _ group: UInt32, _ rights: bh_rights_t, _ fd: UnsafeMutablePointer<Int32>?,
+    _ doing: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 ) -> Int32 {
-    guard let path else { return Int32(BH_EINVAL.rawValue) }
-    return bindControlSocket(fd, path, group: group, rights)
+    guard let path, let fd else { return SystemError.wrongKind.code }
+    do throws(ControlSocketError) {
+        fd.pointee = try openControlSocket(Path(cString: path), group: group, rights).fd
+        return 0
+    } catch {
+        doing?.pointee = error.doing.characters
+        return error.code
+    }
 }
 
 @c @implementation

@@ -22,3 +22,10 @@ public func bh_retry_failed(
     guard let retry, let segment, let failure, failure.pointee.id < UInt32(BH_ROWS) else { return BH_RETRY_GIVE_UP }
     return RetryPolicy(retry, segment, nowMicroseconds: failure.pointee.now_us).failed(failure.pointee)
 }
+
+@c @implementation
+public func bh_outcome_text(
+    _ outcome: bh_outcome_t, _ status: Int32, _ room: UnsafeMutablePointer<CChar>?, _ size: Int
+) {
+    write(outcomeText(outcome, status: status), to: room, size)
+}

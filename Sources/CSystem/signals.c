@@ -58,6 +58,28 @@ void csystem_catch_stop_signals(void) {
     sigaction(SIGURG, &action, NULL);
 }
 
+void csystem_begin_helper(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGWINCH, SIG_IGN);
+}
+
+bool csystem_tie_helper(int parent) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    return getppid() == parent;
+}
+
+void csystem_hold_signals(bool holds) {
+    static sigset_t before;
+    sigset_t set;
+    stop_signals(&set);
+    if (holds) sigprocmask(SIG_BLOCK, &set, &before);
+    else sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 int csystem_stop_signal(void) { return stop_requested; }
 
 void csystem_stop_forget(void) { stop_requested = stop_is_parents = 0; }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -167,15 +168,17 @@ static void files(void) {
     bh_file_remove(NULL, children);
     bh_file_remove(path, children);
     CHECK(access(path, F_OK) != 0);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    CHECK(bh_control_bind(fd, NULL, UINT32_MAX, own) != 0 && bh_control_bind(fd, path, UINT32_MAX, own) == 0);
-    CHECK(listen(fd, 1) == 0 && bh_control_bind(fd, path, UINT32_MAX, own) == EADDRINUSE);
+    int32_t fd = -1, second = -1;
+    const char *doing = NULL;
+    CHECK(bh_control_open(NULL, UINT32_MAX, own, &fd, &doing) != 0 && bh_control_open(path, 0, own, NULL, NULL) != 0);
+    CHECK(bh_control_open("/proc/x/y", UINT32_MAX, own, &fd, &doing) != 0 && strcmp(doing, "bind") == 0 && fd == -1);
+    CHECK(bh_control_open(path, UINT32_MAX, own, &fd, &doing) == 0 && fd >= 0);
+    CHECK(bh_control_open(path, UINT32_MAX, own, &second, NULL) == EADDRINUSE && second == -1);
     bh_control_remove(NULL, own);
     bh_control_remove(path, own);
     CHECK(close(fd) == 0 && access(path, F_OK) != 0);
     /* As root, with the rights of another user. */
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    CHECK(bh_control_bind(fd, path, UINT32_MAX, children) == 0);
+    CHECK(bh_control_open(path, UINT32_MAX, children, &fd, NULL) == 0);
     struct stat info;
     CHECK(stat(path, &info) == 0 && info.st_uid == (geteuid() == 0 ? 33 : geteuid()));
     bh_control_remove(path, children);
@@ -280,7 +283,6 @@ static int listening(uint16_t *port) {
 
 static void shortages_and_ports(void) {
     bh_facts_t server = {0};
-    CHECK(strcmp(bh_shortage_name(EMFILE), "descriptors") == 0 && bh_shortage_name(ECONNREFUSED) == NULL);
     CHECK(!bh_shortage_is_near() && bh_shortage_is_over());
     CHECK(bh_address_parse("127.0.0.1", &server.address) == BH_OK);
     int fd = listening(&server.port);
@@ -288,6 +290,20 @@ static void shortages_and_ports(void) {
     CHECK(!bh_port_is_closed(&server.address, server.port, false) && !bh_port_is_closed(NULL, server.port, false));
     close(fd);
     CHECK(bh_connection_try(&server, 1000) == ECONNREFUSED);
+    uint64_t probed = 0;
+    CHECK(bh_connection_refuses(&probed, &server, 1000) && bh_connection_refuses(&probed, &server, 1001));
+    CHECK(!bh_connection_refuses(NULL, &server, 1000) && !bh_connection_refuses(&probed, NULL, 1000));
+    bh_result_t shown = {.outcome = BH_OUTCOME_REFUSED};
+    int32_t why = 0;
+    CHECK(!bh_connection_explain(&shown, &server, false, &why) && why == ECONNREFUSED && !shown.reached);
+    CHECK(!bh_connection_explain(NULL, &server, false, &why) && !bh_connection_explain(&shown, NULL, false, NULL));
+    struct rlimit most, few;
+    CHECK(getrlimit(RLIMIT_NOFILE, &most) == 0);
+    few = (struct rlimit){.rlim_cur = 3, .rlim_max = most.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    const char *lacking = bh_connection_explain(&shown, &server, false, &why);
+    CHECK(setrlimit(RLIMIT_NOFILE, &most) == 0);
+    CHECK(lacking && strcmp(lacking, "descriptors") == 0 && shown.outcome == BH_OUTCOME_STARVED && why == EMFILE);
     CHECK(bh_port_is_closed(&server.address, server.port, false));
 }
 
@@ -525,6 +541,41 @@ static void claims(void) {
           && bh_hops_read("", 3) == 3);
 }
 
+static void waiting(void) {
+    int ends[2];
+    bh_wait_t wait = {-1, -1};
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    CHECK(!bh_wait_open(NULL, ends[0]) && !bh_wait_open(&wait, -1) && bh_wait_open(&wait, ends[0]));
+    CHECK(bh_answer_look(ends[0]) == BH_ANSWER_AWAITED && !bh_socket_is_ready(wait.set, false, 0));
+    bh_wait_wake(wait, 1000);
+    CHECK(bh_socket_is_ready(wait.set, false, 5000) && bh_socket_is_ready(ends[0], true, 0));
+    CHECK(write(ends[1], "x", 1) == 1 && bh_answer_look(ends[0]) == BH_ANSWER_THERE);
+    bh_socket_keep_alive(ends[0]);
+    bh_wait_close(wait);
+    bh_wait_close((bh_wait_t){-1, -1});
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0 && bh_answer_look(ends[0]) == BH_ANSWER_ENDED);
+}
+
+static void helper(void) {
+    char text[64] = "";
+    int state = -1;
+    pid_t parent = getpid();
+    bh_helper_hold_signals(true);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bh_helper_begin(NULL);
+        bh_helper_begin("bh-contract");
+        _exit(bh_helper_tie(parent) && !bh_helper_tie(parent + 1) && signal(SIGPIPE, SIG_DFL) == SIG_IGN ? 7 : 1);
+    }
+    bh_helper_hold_signals(false);
+    CHECK(waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 7);
+    bh_announced_name("www.example.org", text, sizeof text);
+    CHECK(strcmp(text, "www.example.org") == 0);
+    bh_announced_name(NULL, NULL, 0);
+    bh_outcome_text(BH_OUTCOME_FAILED, 502, text, sizeof text);
+    CHECK(strcmp(text, "failed the request (502)") == 0);
+}
+
 static void request_headers(void) {
     static const char *const names[] = {"a", "bc", NULL};
     char text[64] = "";
@@ -534,6 +585,8 @@ static void request_headers(void) {
           && bh_max_forwards("99999999999999999999") == 0);
     CHECK(bh_module_holds_nothing("mod_alias.c") && !bh_module_holds_nothing("mod_dbd.c")
           && !bh_module_holds_nothing(NULL));
+    CHECK(bh_filter_runs_in_both("CACHE_SAVE") && !bh_filter_runs_in_both(NULL));
+    CHECK(bh_line_is_for_proxy("Upgrade: x") && !bh_line_is_for_proxy(NULL));
     CHECK(bh_tokens_name("x, BC", names) && !bh_tokens_name("x", names) && !bh_tokens_name(NULL, names)
           && !bh_tokens_name("a", NULL));
     CHECK(bh_tokens_without("x;y,A", names, text, sizeof text) == 4 && strcmp(text, "x, y") == 0);
@@ -772,6 +825,25 @@ static void sockets(bh_moderator_config_t config) {
 }
 
 /* Runs a moderator in a process of its own until it has written row 0, as the parent of an httpd does. */
+static void own_addresses(void) {
+    char error[BH_ERROR_SIZE];
+    bh_destination_t line;
+    bh_address_t address = {0, 0};
+    CHECK(bh_destination_parse(NULL, "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
+    CHECK(bh_moderator_address(NULL, 1, &address) == BH_EINVAL && bh_moderator_address(&line, 1, NULL) == BH_EINVAL);
+    CHECK(bh_moderator_address(&line, 0, &address) != BH_OK);
+    CHECK(bh_moderator_address(&line, 1, &address) == BH_OK && address.low >> 24 == 0xffff7f);
+    CHECK(bh_destination_parse("10.0.0.4:80", "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
+    CHECK(bh_moderator_address(&line, 1, &address) == BH_OK && address.low == UINT64_C(0xffff0a000004));
+    bh_destinations_complete(NULL, 1, 2, address, 81);
+    line.own_port = 0;
+    bh_destinations_complete(&line, 1, 2, (bh_address_t){0, 1}, 81);
+    CHECK(line.vhost == 2 && line.own_port == 81 && line.own.low == UINT64_C(0xffff0a000004));
+    CHECK(bh_address_parse("127.0.0.9", &address) == BH_OK && bh_moderator_has_address(&address));
+    CHECK(bh_address_parse("192.0.2.9", &address) == BH_OK && !bh_moderator_has_address(&address)
+          && !bh_moderator_has_address(NULL));
+}
+
 static void moderator(void) {
     bh_moderator_t *made = NULL;
     char error[BH_ERROR_SIZE] = "";
@@ -786,16 +858,7 @@ static void moderator(void) {
     CHECK(bh_moderator_new(NULL, &made, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_new(&config, NULL, error, sizeof error) == BH_EINVAL);
     CHECK(bh_moderator_run(NULL) == BH_EINVAL);
-    bh_destination_t line;
-    bh_address_t address = {0, 0};
-    CHECK(bh_destination_parse(NULL, "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
-    CHECK(bh_moderator_address(NULL, &address) == BH_EINVAL && bh_moderator_address(&line, NULL) == BH_EINVAL);
-    CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low >> 24 == 0xffff7f);
-    CHECK(bh_destination_parse("10.0.0.4:80", "127.0.0.9:4445", &line, error, sizeof error) == BH_OK);
-    CHECK(bh_moderator_address(&line, &address) == BH_OK && address.low == UINT64_C(0xffff0a000004));
-    CHECK(bh_address_parse("127.0.0.9", &address) == BH_OK && bh_moderator_has_address(&address));
-    CHECK(bh_address_parse("192.0.2.9", &address) == BH_OK && !bh_moderator_has_address(&address)
-          && !bh_moderator_has_address(NULL));
+    own_addresses();
     bh_moderator_free(NULL);
     CHECK(bh_moderator_new(&config, &made, error, sizeof error) == BH_OK && made != NULL);
     bh_moderator_free(made);
@@ -835,6 +898,8 @@ int main(void) {
     evidence();
     silences_and_sources();
     shortages_and_ports();
+    waiting();
+    helper();
     asked();
     retries();
     decisions();

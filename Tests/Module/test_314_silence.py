@@ -16,6 +16,7 @@ from harness.conversation import Server
 from harness.endurance import ENDURANCE
 from harness.httpd import MODERATOR
 from harness.stage import CLUSTER, CLUSTER_OF_9
+from harness.wait import wait_for
 from harness.websocket import TEXT, WebSocket, accept_key, frame, header
 
 # Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements
@@ -228,7 +229,7 @@ def test_a_host_that_only_announces(stage, threads):
     network = stage.enter(hosts.Network())
     machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
     config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
-    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 2\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 3\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
     front = stage.httpd(
         config + "AsyncRequestWorkerFactor 20\nBackhandConnectionPools Off\nBackhand removeSelf\nBackhand byRandom\n",
         host=machines[0],
@@ -251,11 +252,12 @@ def test_a_host_that_only_announces(stage, threads):
 
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(ask) for _ in range(8)]
-        time.sleep(1)
+        ids = [server.id for server in servers]
+        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 3, "all at the servers")
         with network.mute(machines[1], "meta l4proto tcp"):
             answers = [each.result() for each in asked]
     assert {answer.status for answer, _ in answers} == {200}
-    assert 3 < max(took for _, took in answers) < LEFT + 2
+    assert 4 < max(took for _, took in answers) < LEFT + 3
     assert ("without a thread" in front.log.text()) == (threads == 4)
 
 

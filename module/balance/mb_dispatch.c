@@ -65,7 +65,7 @@ static bh_retry_action_t report_failure(const mb_dispatch_state *about, const mb
                             .now_us = mb_now_us(),
                             .held = attempt->held != NULL,
                             .closed_reused = has_closed_reused(about->r, attempt),
-                            .lacks = attempt->lacks != 0};
+                            .lacks = attempt->shown.lacks};
     bh_retry_action_t action = bh_retry_failed(about->retry, mb_segment, &failure);
     if (action != BH_RETRY_WAIT) return action;
     failure.recovered = bh_shortage_is_over();
@@ -174,11 +174,9 @@ int mb_dispatch_again(mb_dispatch_state *about, mb_attempt *attempt, const bh_fa
 }
 
 static void begin_retry(bh_retry_t *retry, const mb_directory *settings, int repeatable) {
-    uint32_t seconds =
-        (uint32_t)(settings->retry_timeout_s == MB_UNSET ? MB_RETRY_TIMEOUT_DEFAULT_S : settings->retry_timeout_s);
+    uint32_t seconds = mb_number_of(settings->retry_timeout_s, MB_RETRY_TIMEOUT_DEFAULT_S);
     bh_retry_begin(retry, (bh_retry_rules_t){.most_us = UINT64_C(1000000) * seconds,
-                                             .retries = (uint32_t)(settings->retries == MB_UNSET ? MB_RETRIES_DEFAULT
-                                                                                                 : settings->retries),
+                                             .retries = mb_number_of(settings->retries, MB_RETRIES_DEFAULT),
                                              .chain = settings->chain,
                                              .repeatable = repeatable,
                                              .asks_self = settings->self_redirect == MB_ON});

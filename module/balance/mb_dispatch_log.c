@@ -31,20 +31,13 @@ static void note_refusal(mb_dispatch_state *about, const char *server, int why) 
 }
 
 void mb_dispatch_log_failure(mb_dispatch_state *about, const char *server, const mb_attempt *attempt) {
+    char text[BH_ERROR_SIZE];
     bh_outcome_t outcome = attempt->shown.outcome;
     if (outcome == BH_OUTCOME_STARVED) return; /* a line has said what this process lacks */
-    if (outcome == BH_OUTCOME_REFUSED) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, attempt->why, about->r,
-                      "%s refused the connection: trying the next candidate", server);
-        note_refusal(about, server, attempt->why);
-    } else if (outcome == BH_OUTCOME_UNKNOWN)
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r,
-                      "%s does not know this httpd as a server: "
-                      "trying the next candidate",
-                      server);
-    else
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, about->r, "%s failed the request (%d): trying the next candidate",
-                      server, attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result);
+    bh_outcome_text(outcome, attempt->held ? HTTP_SERVICE_UNAVAILABLE : attempt->result, text, sizeof text);
+    int why = outcome == BH_OUTCOME_REFUSED ? attempt->why : 0;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, why, about->r, "%s %s: trying the next candidate", server, text);
+    if (outcome == BH_OUTCOME_REFUSED) note_refusal(about, server, why);
 }
 
 /* "; no connection to 10.0.0.4:80 (Connection refused), 10.0.0.5:80 (No route to host) and 3 more". */

@@ -44,6 +44,10 @@ typedef struct mb_server {
 
 /* A switch that a section may leave as it inherits it. */
 typedef enum mb_switch { MB_UNSET = -1, MB_OFF = 0, MB_ON = 1 } mb_switch;
+/* A number that a section may leave unset. */
+static inline uint32_t mb_number_of(int value, int by_default) {
+    return (uint32_t)(value == MB_UNSET ? by_default : value);
+}
 /* As without a line, where a section inherits another one. */
 #define MB_AUTO 2
 

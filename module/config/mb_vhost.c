@@ -45,12 +45,9 @@ static void look_at_section(const server_rec *server, bh_address_t *address, uin
 void mb_vhost_find(mb_server *settings) {
     const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
     bh_address_t address;
-    for (int i = 0; i < settings->destinations->nelts; i++) {
-        if (bh_moderator_address(&lines[i], &address) != BH_OK) continue;
-        bh_word_store(&settings->own.high, address.high);
-        bh_word_store(&settings->own.low, address.low);
-        return;
-    }
+    if (bh_moderator_address(lines, (size_t)settings->destinations->nelts, &address) != BH_OK) return;
+    bh_word_store(&settings->own.high, address.high);
+    bh_word_store(&settings->own.low, address.low);
 }
 
 /* Fills in what the lines leave open. */
@@ -59,12 +56,8 @@ static void complete(const server_rec *server, mb_server *settings, uint16_t num
     bh_address_t address;
     uint16_t port;
     look_at_section(server, &address, &port);
-    if (!port) port = mb_first_port();
-    for (int i = 0; i < settings->destinations->nelts; i++) {
-        lines[i].vhost = number;
-        if (bh_address_is_zero(lines[i].own)) lines[i].own = address;
-        if (!lines[i].own_port) lines[i].own_port = port;
-    }
+    bh_destinations_complete(lines, (size_t)settings->destinations->nelts, number, address,
+                             port ? port : mb_first_port());
     mb_vhost_find(settings);
     settings->own_port = lines[0].own_port;
 }

@@ -27,15 +27,6 @@
 
 static ap_filter_rec_t *mark_filter;
 
-/* Filters that run in both: what mod_headers sets is merged (mb_merge.c), caches keep what they are told to,
- * mod_security guards each httpd for itself, and the handler's own buffer belongs to it. */
-static int runs_in_both(const char *name) {
-    static const char *const beginnings[] = {"backhand_", "fixup_headers_", "cache_", "modsecurity", "old_write"};
-    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
-        if (ap_cstr_casecmpn(name, beginnings[i], strlen(beginnings[i])) == 0) return 1;
-    return 0;
-}
-
 /* FilterDeclare takes any text for a name. */
 static int is_token(const char *name) { return *name && !name[strcspn(name, ", \t\"=\r\n")]; }
 
@@ -59,7 +50,7 @@ static const char *name_filters(request_rec *r, const char *names) {
     int others = 0;
     for (const ap_filter_t *each = r->output_filters; is_content(each, r); each = each->next) {
         others |= !is_ours(each);
-        if (!runs_in_both(each->frec->name) && is_token(each->frec->name))
+        if (!bh_filter_runs_in_both(each->frec->name) && is_token(each->frec->name))
             names = with(r->pool, names, each->frec->name);
     }
     return names ? names : others ? NO_NAME : NOTHING;
@@ -130,7 +121,7 @@ static void leave_out(request_rec *r, const char *names) {
     int all = has_name(names, ALL);
     for (ap_filter_t *each = r->output_filters, *next; is_content(each, r); each = next) {
         next = each->next;
-        if (!runs_in_both(each->frec->name) && (all || has_name(names, each->frec->name)))
+        if (!bh_filter_runs_in_both(each->frec->name) && (all || has_name(names, each->frec->name)))
             ap_remove_output_filter(each);
     }
 }

@@ -7,12 +7,6 @@
 
 #include "unixd.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-/* Waiting connections: administrators' tools, a few at once. */
-#define CONTROL_BACKLOG 16
-
 struct mb_control {
     int fd;
     pid_t owner; /* the process that made it */
@@ -45,38 +39,23 @@ mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_serve
     const char *path = apr_psprintf(pool, "%s/backhand-%d.sock", settings->directory, mb_own_port(settings));
     const char *doing = "make";
     mb_control *kept = apr_palloc(pool, sizeof *kept);
-    int why = 0;
     *kept = (mb_control){.owner = getpid(), .path = path, .rights = mb_control_rights(), .pool = pool};
-    kept->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (kept->fd < 0) {
-        why = errno;
-        goto failed;
+    int why = bh_control_open(path, group_of(settings, &kept->rights), kept->rights, &kept->fd, &doing);
+    if (!why) {
+        apr_pool_cleanup_register(pool, kept, close_control, apr_pool_cleanup_null);
+        return kept;
     }
-    why = bh_control_bind(kept->fd, path, group_of(settings, &kept->rights), kept->rights);
-    if (why == EADDRINUSE) {
+    if (why == EADDRINUSE)
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, server,
                      "BH0202: another httpd uses the control socket %s: give each its own UnixSocketDir; "
                      "the moderator is not started, no request is sent to another server",
                      path);
-        close(kept->fd);
-        return NULL;
-    }
-    doing = why & BH_CONTROL_GROUP ? "hand over" : "bind";
-    if ((why &= ~BH_CONTROL_GROUP)) goto failed;
-    doing = "listen on";
-    if (listen(kept->fd, CONTROL_BACKLOG) < 0) {
-        why = errno;
-        goto failed;
-    }
-    apr_pool_cleanup_register(pool, kept, close_control, apr_pool_cleanup_null);
-    return kept;
-
-failed:
-    ap_log_error(
-        APLOG_MARK, APLOG_ERR, why, server,
-        "BH0203: cannot %s the control socket %s: the moderator is not started, no request is sent to another server; "
-        "check that UnixSocketDir exists and that its owner is right",
-        doing, path);
-    if (kept->fd >= 0) close(kept->fd);
+    else
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, why, server,
+            "BH0203: cannot %s the control socket %s: the moderator is not started, no request is sent to another "
+            "server; "
+            "check that UnixSocketDir exists and that its owner is right",
+            doing, path);
     return NULL;
 }

@@ -4,13 +4,10 @@
 
 #include "moderator/mb_moderator.h"
 
-/* The name that others see, and send clients to. Without a ServerName httpd takes the address that the system's name
- * has in /etc/hosts, on Debian 127.0.1.1: that is every machine's. The system's name is better then. */
 static const char *announced_name(apr_pool_t *pool, const char *given) {
-    char *name = apr_pcalloc(pool, BH_NAME_SIZE);
-    bh_address_t address;
-    if (given && (bh_address_parse(given, &address) != BH_OK || !bh_address_is_loopback(address))) return given;
-    return apr_gethostname(name, BH_NAME_SIZE, pool) == APR_SUCCESS && *name ? name : given ? given : "localhost";
+    char *name = apr_palloc(pool, BH_NAME_SIZE);
+    bh_announced_name(given, name, BH_NAME_SIZE);
+    return name;
 }
 
 /* What the default server does with URLs, as bh_facts_t has it. */

@@ -11,14 +11,12 @@
 #include "moderator/mb_moderator.h"
 
 #include "ap_listen.h"
-#include "apr_signal.h"
 #include "http_main.h"
 #include "mpm_common.h"
 #include "scoreboard.h"
 #include "unixd.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <syslog.h>
 
 /* The moderator's exit code for what only the configuration can change: it is not started again before the next
@@ -66,10 +64,7 @@ static void leave(int code) {
 /* Privileges down, then tie the life to the parent's: a change of user clears the death signal, so in this order. */
 static void drop_privileges(pid_t parent) {
     if (ap_run_drop_privileges(self.pool, self.server)) leave(EXIT_HOPELESS);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-    if (getppid() != parent) leave(0); /* it died before the line above */
+    if (!bh_helper_tie(parent)) leave(0);
 }
 
 static void check_directory(void) {
@@ -95,10 +90,7 @@ static void check_directory(void) {
 static void work(pid_t parent) {
     char error[BH_ERROR_SIZE];
     bh_moderator_t *moderator;
-    prctl(PR_SET_NAME, "bh-moderator", 0, 0, 0);
-    apr_signal(SIGCHLD, SIG_DFL);
-    apr_signal(SIGPIPE, SIG_IGN);
-    apr_signal(AP_SIG_GRACEFUL_STOP, SIG_IGN);
+    bh_helper_begin("bh-moderator");
     /* httpd's connection to syslog goes with the rest; reopened by number it would be one of our sockets. At once:
      * there may be no /dev/log where ChrootDir leads. */
     if (!self.server->error_log) closelog();
@@ -194,19 +186,14 @@ static void wait_for_fork(apr_status_t why) {
 
 static apr_status_t start(void) {
     open_sockets();
-    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGUSR1, SIGURG /* a child's, see mb_shutdown.c */};
     pid_t parent = getpid();
-    sigset_t stop, before;
-    /* A signal for the moderator must not run a handler of the parent's between fork and its own: blocked until
-     * bh_moderator_run opens them while it waits. */
-    sigemptyset(&stop);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) sigaddset(&stop, signals[i]);
     mb_shutdown_prepare();
-    sigprocmask(SIG_BLOCK, &stop, &before);
+    /* A signal for the moderator must not run a handler of the parent's between fork and its own. */
+    bh_helper_hold_signals(true);
     pid_t pid = fork();
     if (pid == 0) work(parent);
     int why = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    bh_helper_hold_signals(false);
     if (pid < 0) {
         self.started = 1;
         wait_for_fork(why);

@@ -18,39 +18,23 @@ static int is_unconnected(const request_rec *r, const mb_attempt *attempt, int *
     return attempt->shown.outcome == BH_OUTCOME_REFUSED || *looked_up;
 }
 
-/* A shortage is known at once. What took longer has waited for the server. */
-#define AT_ONCE_US 1000000
-/* Milliseconds that the second connection may take: in one cluster a handshake takes a few. Longer than that, and the
- * server is to blame. */
-#define WAIT_MS 200
-
 /* One line a minute. */
-static void tell_shortage(request_rec *r, const char *server, int why, const char *lacking) {
+static void tell_shortage(request_rec *r, const mb_attempt *attempt, const char *lacking) {
     static uint64_t next_ms;
     if (mb_minute_passed(&next_ms))
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, why, r,
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, attempt->why, r,
                       "BH0411: no connection to %s, because this process lacks %s: the server is not left out "
                       "for it",
-                      server, lacking);
+                      mb_worker_name(r->pool, attempt->shown.id, attempt->server), lacking);
 }
 
 /* Finds out whether the server has nothing to do with a failed connection: this process lacks what one needs, or the
  * server takes connections again. */
 static void look_for_shortage(request_rec *r, mb_attempt *attempt) {
-    bh_result_t *shown = &attempt->shown;
     int is_looked_up;
     if (!is_unconnected(r, attempt, &is_looked_up)) return;
-    /* A body is waited for before the server is connected to. */
-    int why = shown->ended_us - shown->began_us > AT_ONCE_US ? ETIMEDOUT : bh_connection_try(attempt->server, WAIT_MS);
-    attempt->why = why == ETIMEDOUT && shown->has_body ? 0 : why;
-    if (!why) shown->reached = !is_looked_up;
-    const char *lacking = bh_shortage_name(why);
-    if (!lacking) return;
-    shown->lacks = true;
-    attempt->lacks = why;
-    tell_shortage(r, mb_worker_name(r->pool, shown->id, attempt->server), why, lacking);
-    /* Without a port of its own, another server may still be connected to. */
-    if (why != EADDRNOTAVAIL) shown->outcome = BH_OUTCOME_STARVED;
+    const char *lacking = bh_connection_explain(&attempt->shown, attempt->server, is_looked_up, &attempt->why);
+    if (lacking) tell_shortage(r, attempt, lacking);
 }
 
 /* Each line at most once a minute. */

@@ -20,14 +20,7 @@
 
 #include "scoreboard.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define SCHEME "http"
@@ -54,15 +47,15 @@ struct mb_park {
     apr_socket_t *socket;
     conn_rec *connection; /* NULL: it is there, or there is none */
     apr_bucket_brigade *brigade;
-    int set, timer;
-    int client;        /* the client's descriptor, while its socket has the set */
+    bh_wait_t wait;
+    int client;        /* the client's descriptor, while its socket has wait.set */
     uint64_t since_ms; /* when it began to wait */
     unsigned seconds;  /* of silence after which the server was looked at last */
 };
 
 static const struct ap_logconf mute = {.level = APLOG_EMERG};
 
-static int can_wait, threads, thread_limit, most_descriptor;
+static int can_wait, threads, thread_limit;
 static uint32_t waiting, most_waiting;
 
 /* A module that may hold what other threads wait for. NULL: there is none. */
@@ -128,29 +121,13 @@ mb_park *mb_park_make(request_rec *r, const mb_directory *settings, const mb_rou
 
 /* ---- The first time ---- */
 
-static int watch(int set, int fd) {
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
-static int open_set(mb_park *park, int server) {
-    park->set = epoll_create1(EPOLL_CLOEXEC);
-    park->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (park->set >= 0 && park->timer >= 0 && park->timer < most_descriptor && watch(park->set, server)
-        && watch(park->set, park->timer))
-        return 1;
-    if (park->set >= 0) close(park->set);
-    if (park->timer >= 0) close(park->timer);
-    return 0;
-}
-
 int mb_park_leaves(apr_socket_t *socket) {
     mb_park *park = mb_now.park;
     proxy_conn_rec *record = park->record;
-    struct pollfd one = {.events = POLLIN};
+    int server;
     mb_now.park = NULL;
-    if (record->sock != socket || !record->connection || apr_os_sock_get(&one.fd, socket) != APR_SUCCESS
-        || poll(&one, 1, SHORT_MS) != 0 || !open_set(park, one.fd))
+    if (record->sock != socket || !record->connection || apr_os_sock_get(&server, socket) != APR_SUCCESS
+        || bh_socket_is_ready(server, false, SHORT_MS) || !bh_wait_open(&park->wait, server))
         return 0;
     park->scpool = record->scpool;
     park->socket = socket;
@@ -234,39 +211,36 @@ static void set_timer(const mb_park *park) {
     apr_interval_time_t next = timeout_of(park) - apr_time_from_msec(mb_now_ms() - park->since_ms);
     if (next > LOOK) next = LOOK;
     if (next < SHORT_MS * 1000) next = SHORT_MS * 1000;
-    struct itimerspec timer = {.it_value = {.tv_sec = apr_time_sec(next), .tv_nsec = apr_time_usec(next) * 1000}};
-    timerfd_settime(park->timer, 0, &timer, NULL);
+    bh_wait_wake(park->wait, (uint64_t)next);
 }
 
 void mb_park_wait(mb_park *park, conn_rec *c) {
     set_timer(park);
     apr_socket_t *socket = ap_get_conn_socket(c);
     apr_os_sock_get(&park->client, socket);
-    apr_os_sock_put(&socket, &park->set, c->pool);
+    apr_os_sock_put(&socket, &park->wait.set, c->pool);
     mb_mpm_wait(c);
 }
 
 void mb_park_return(mb_park *park, conn_rec *c) {
     apr_socket_t *socket = ap_get_conn_socket(c);
     apr_os_sock_t now;
-    if (apr_os_sock_get(&now, socket) == APR_SUCCESS && now == park->set) {
+    if (apr_os_sock_get(&now, socket) == APR_SUCCESS && now == park->wait.set) {
         apr_os_sock_put(&socket, &park->client, c->pool);
         return;
     }
     /* The MPM could not wait for it, and has closed it. */
     close(park->client);
-    park->set = -1;
+    park->wait.set = -1;
 }
 
 mb_park_state mb_park_look(mb_park *park, unsigned *second) {
     int server;
-    char byte;
     *second = 0;
     if (apr_os_sock_get(&server, park->socket) != APR_SUCCESS) return MB_PARK_ENDED;
-    ssize_t got = recv(server, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got > 0) return MB_PARK_ANSWERED;
-    if (got < 0 && mb_is_unreachable(errno)) mb_park_give_up(park);
-    if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return MB_PARK_ENDED;
+    bh_answer_t answer = bh_answer_look(server);
+    if (answer == BH_ANSWER_UNREACHABLE) mb_park_give_up(park);
+    if (answer != BH_ANSWER_AWAITED) return answer == BH_ANSWER_THERE ? MB_PARK_ANSWERED : MB_PARK_ENDED;
     uint64_t silent_ms = mb_now_ms() - park->since_ms;
     if (apr_time_from_msec(silent_ms) >= timeout_of(park)) return MB_PARK_LATE;
     if (silent_ms / 1000 > park->seconds) *second = ++park->seconds;
@@ -284,8 +258,7 @@ void mb_park_end(mb_park *park, mb_park_state state) {
     *park->before = park->next;
     if (park->next) park->next->before = park->before;
     pthread_mutex_unlock(&lock);
-    close(park->timer);
-    if (park->set >= 0) close(park->set);
+    bh_wait_close(park->wait);
     mb_keep_return(park->keeping);
     mb_now = park->now;
     mb_now.parked = 0;
@@ -313,15 +286,11 @@ static apr_status_t end_child(void *nothing) {
 }
 
 static void prepare(apr_pool_t *pool, server_rec *server) {
-    struct rlimit most;
     can_wait = mb_mpm_can_wait();
     apr_pool_pre_cleanup_register(pool, NULL, end_child);
     threads = mb_mpm_threads();
     thread_limit = mb_mpm_most_threads();
     most_waiting = (uint32_t)threads * MB_PARK_MOST;
-    /* A child without descriptors for clients ends: the rest is theirs. */
-    most_descriptor =
-        getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < INT_MAX ? (int)(most.rlim_cur / 4 * 3) : INT_MAX;
 }
 
 static int find_holder(apr_pool_t *pool, apr_pool_t *log, apr_pool_t *temporary, server_rec *server) {

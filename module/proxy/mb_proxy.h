@@ -43,8 +43,7 @@ typedef struct mb_route {
     const char *origin; /* "http://10.0.0.4:80" */
     server_rec *from;   /* the request's server, or a copy in which mod_proxy binds to an address */
     int shared;         /* whether its connection may go into the pool of all children */
-    uint64_t *probed; /* of the peer: milliseconds at which this child tried the server's port last, times two; odd: it
-                       * was refused */
+    uint64_t *probed;   /* of the peer, for bh_connection_refuses */
 } mb_route;
 
 typedef struct mb_park mb_park;
@@ -60,8 +59,7 @@ typedef struct mb_attempt {
     const char *origin;       /* the same for log lines: "http://10.0.0.4:80" */
     mb_scheme scheme;
     int result;        /* what mod_proxy returned */
-    int why;           /* errno of a refusal, as the kernel says it to another connection; 0: not known */
-    int lacks;         /* errno of what this process lacked for a connection; 0: nothing */
+    int32_t why;       /* errno of a refusal, as the kernel says it to another connection; 0: not known */
     bh_result_t shown; /* what it has shown about the server so far */
     /* mb_forward.c */
     mb_route way;
@@ -235,11 +233,6 @@ void mb_quiet_connected(void);
 int mb_quiet_end(request_rec *r, const struct ap_logconf *before);
 
 /* ---- Servers that are silent: mb_silence.c ---- */
-
-/* Whether the kernel's probes of the connection (keep-alive of TCP) have failed. */
-static inline int mb_is_unreachable(apr_status_t status) {
-    return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
-}
 
 /* For each new connection to a server. is_read: another filter, just above the socket, reads by mb_silence_read. */
 void mb_silence_watch(conn_rec *c, apr_socket_t *socket, int is_read);

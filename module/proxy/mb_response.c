@@ -31,11 +31,7 @@ static const char *mark_of(apr_pool_t *pool, int number) {
 
 /* What mod_proxy understands must be whole, and so must what it sends on at once: interim answers, such as 103. */
 static int must_be_whole(const char *line) {
-    static const char *const beginnings[] = {"HTTP/",      "Content-Type", "Content-Length", "Transfer-Encoding",
-                                             "Connection", "Upgrade"};
-    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
-        if (ap_cstr_casecmpn(line, beginnings[i], strlen(beginnings[i])) == 0) return 1;
-    return ap_is_HTTP_INFO(mb_now.r->status) || !memchr(line, ':', MOST_GIVEN);
+    return bh_line_is_for_proxy(line) || ap_is_HTTP_INFO(mb_now.r->status) || !memchr(line, ':', MOST_GIVEN);
 }
 
 /* The line, without its end, in few bytes. */

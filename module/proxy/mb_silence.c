@@ -17,27 +17,12 @@
 
 #include "apr_portable.h"
 
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 /* A read waits for this long at a time. */
 #define SLICE apr_time_from_sec(1)
 
 /* Seconds of silence for which a tunnel's server needs no other sign of life, because it may have nothing to say:
  * enough for it to answer a ping. */
 #define LEAST_TUNNEL_SILENCE_S 10
-
-/* Milliseconds for which the server's port is tried, and from one try of a child to the next, however many of its
- * requests wait. */
-#define PROBE_WAIT_MS 200
-#define PROBE_EVERY_MS 500
-
-/* A host that does not answer this is gone: after a second, one packet a second, and four without an answer. */
-#define KEEPALIVE_IDLE_S 1
-#define KEEPALIVE_INTERVAL_S 1
-#define KEEPALIVE_PROBES 5
 
 /* Bytes that go out without a look at the socket: a request without a large body costs no system call more. No socket's
  * buffer is smaller. */
@@ -47,24 +32,8 @@ static ap_filter_rec_t *silence_filter, *patience_filter;
 
 /* Only where there was silence: others are spared the system calls. */
 static void keep_alive(apr_socket_t *socket) {
-    static const int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, probes = KEEPALIVE_PROBES;
     apr_os_sock_t descriptor;
-    if (apr_os_sock_get(&descriptor, socket) != APR_SUCCESS) return;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
-
-/* Whether the server's port refuses connections, by a try of this request or of another one. */
-static int is_refused(const mb_attempt *attempt, uint64_t now_ms) {
-    uint64_t *probed = attempt->way.probed, last = bh_word_load(probed), now = now_ms << 1;
-    if (last + (PROBE_EVERY_MS << 1) > now
-        || !__atomic_compare_exchange_n(probed, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        return last & 1;
-    int refused = bh_connection_try(attempt->server, PROBE_WAIT_MS) == ECONNREFUSED;
-    if (refused) bh_word_store(probed, now | 1);
-    return refused;
+    if (apr_os_sock_get(&descriptor, socket) == APR_SUCCESS) bh_socket_keep_alive(descriptor);
 }
 
 /* Whether the server has been silent for long enough to show that it is gone. */
@@ -72,13 +41,18 @@ static int is_gone(const mb_attempt *attempt, unsigned seconds) {
     uint64_t now_ms = mb_now_ms();
     bh_silence_t shown =
         bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, now_ms);
-    if (shown == BH_SILENCE_PROBE) return is_refused(attempt, now_ms);
+    if (shown == BH_SILENCE_PROBE) return bh_connection_refuses(attempt->way.probed, attempt->server, now_ms);
     return shown == BH_SILENCE_GONE;
 }
 
 int mb_silence_shows(const mb_attempt *attempt, apr_socket_t *socket, unsigned seconds) {
     if (seconds == 1) keep_alive(socket);
     return is_gone(attempt, seconds);
+}
+
+/* Whether the kernel's probes of the connection have failed. */
+static int is_unreachable(apr_status_t status) {
+    return APR_STATUS_IS_ETIMEDOUT(status) || APR_STATUS_IS_EHOSTUNREACH(status) || APR_STATUS_IS_ENETUNREACH(status);
 }
 
 /* Reads, a second at a time. What a read in vain has brought of a line stays in the brigade, and the next goes on
@@ -100,7 +74,7 @@ static apr_status_t wait_for_it(ap_filter_t *filter, apr_bucket_brigade *to, ap_
         }
     }
     apr_socket_timeout_set(socket, timeout);
-    if (mb_is_unreachable(status)) mb_now.gone = 1;
+    if (is_unreachable(status)) mb_now.gone = 1;
     return mb_now.gone ? APR_TIMEUP : status;
 }
 
@@ -134,11 +108,12 @@ static apr_status_t read_patiently(ap_filter_t *filter, apr_bucket_brigade *to, 
 
 /* Whether more can be written, without a wait of the core's that would last until the timeout. */
 static int is_writable(apr_socket_t *socket, apr_interval_time_t timeout) {
-    struct pollfd waiting = {.events = POLLOUT};
-    if (apr_os_sock_get(&waiting.fd, socket) != APR_SUCCESS) return 1;
+    apr_os_sock_t descriptor;
+    if (apr_os_sock_get(&descriptor, socket) != APR_SUCCESS) return 1;
     for (unsigned seconds = 0; seconds < timeout / SLICE; seconds++) {
-        if (poll(&waiting, 1, (int)(SLICE / 1000)) != 0) return 1; /* or an error, which the core meets too */
-        if (seconds == 0) keep_alive(socket);
+        /* or an error, which the core meets too */
+        if (bh_socket_is_ready(descriptor, true, (int)(SLICE / 1000))) return 1;
+        if (seconds == 0) bh_socket_keep_alive(descriptor);
         if ((mb_now.gone = is_gone(mb_now.attempt, seconds + 1))) return 0;
     }
     return 0;

@@ -7,8 +7,6 @@ internal import BackhandText
 
 /// The control socket, where backhandctl looks for it.
 struct ControlListener {
-    /// Clients that may wait.
-    private static var waiting: Int32 { 16 }
     private static var ending: StaticString { ".sock" }
 
     private let path: Message
@@ -25,16 +23,16 @@ struct ControlListener {
     init(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
         let path = configuration.path(Self.ending)
         self.path = path
-        do throws(SystemError) {
-            socket = try StreamSocket()
-            let failure = bindControlSocket(socket.fd, group: .max, at: path)
-            guard failure == 0 else { throw SystemError(code: failure) }
-            try socket.listen(Self.waiting)
+        do throws(ControlSocketError) {
+            socket = try openControlSocket(Path(path), group: .max, bh_rights_t())
         } catch {
-            var message = Message("cannot bind the control socket ")
+            let why = SystemError(code: error.code)
+            var message = Message("cannot ")
+            message.add(error.doing)
+            message.add(" the control socket ")
             message.add(path)
             message.add(": ")
-            message.add(error == .addressInUse ? Message("another process uses it") : error.message)
+            message.add(why == .addressInUse ? Message("another process uses it") : why.message)
             throw message.error
         }
     }
@@ -43,12 +41,5 @@ struct ControlListener {
         // In this order: a new process may bind the path as soon as nothing answers there.
         remove(Path(path))
         socket.close()
-    }
-}
-
-private func bindControlSocket(_ fd: Int32, group: UInt32, at path: Message) -> Int32 {
-    (path.bytes + [0]).withUnsafeBytes { bytes in
-        bindControlSocket(
-            fd, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), group: group, bh_rights_t())
     }
 }

@@ -1,7 +1,7 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
 public import BackhandServerStats
-internal import BackhandSystem
+public import BackhandSystem
 internal import BackhandText
 
 extension bh_rights_t {
@@ -10,14 +10,47 @@ extension bh_rights_t {
     }
 }
 
-/// Binds the control socket with these rights.
+/// Clients of a control socket that may wait: administrators' tools, a few at once.
+private let waitingClients = Int32(16)
+
+/// Added to an errno, which has seven bits, if it is about the group.
+private let aboutGroup = Int32(0x80)
+
+/// Why there is no control socket.
+public struct ControlSocketError: Error {
+    /// An errno; EADDRINUSE: another process has it.
+    public let code: Int32
+    /// What could not be done with the socket: "bind".
+    public let doing: StaticString
+}
+
+/// Makes the control socket, which listens, with these rights.
+///
+/// A socket that no process has any more is replaced.
 ///
 /// - Parameter group: UInt32.max: as it is made.
-/// - Returns: 0, or an errno of seven bits, with BH_CONTROL_GROUP if it is about the group.
-public func bindControlSocket(
-    _ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32, _ rights: bh_rights_t
-) -> Int32 {
-    rights.run(group: group == .max ? nil : group) { bindControlSocket(fd, path, group: group) }
+public func openControlSocket(
+    _ path: Path, group: UInt32, _ rights: bh_rights_t
+) throws(ControlSocketError) -> StreamSocket {
+    var doing: StaticString = "make"
+    do throws(SystemError) {
+        let socket = try StreamSocket()
+        do throws(SystemError) {
+            let code = rights.run(group: group == .max ? nil : group) {
+                bindControlSocket(socket.fd, path, group: group)
+            }
+            doing = code & aboutGroup != 0 ? "hand over" : "bind"
+            if code != 0 { throw SystemError(code: code & ~aboutGroup) }
+            doing = "listen on"
+            try socket.listen(waitingClients)
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    } catch {
+        throw ControlSocketError(code: error.code, doing: doing)
+    }
 }
 
 /// Takes a file away with these rights.
@@ -32,21 +65,20 @@ public func removeFile(_ path: UnsafePointer<CChar>, _ rights: bh_rights_t) {
 ///
 /// No other user may be root's peer by accident: where httpd was not started as root, it stays as it is made, except
 /// for the group.
-private func bindControlSocket(_ fd: Int32, _ path: UnsafePointer<CChar>, group: UInt32) -> Int32 {
-    let path = Path(cString: path)
+private func bindControlSocket(_ fd: Int32, _ path: Path, group: UInt32) -> Int32 {
     guard !isAnswered(path) else { return SystemError.addressInUse.code }
     // Left by an httpd that was killed: no process answered.
     remove(path)
     do throws(SystemError) {
         try StreamSocket(fd: fd).bind(to: path, withoutRights: 0o117)
     } catch {
-        return error.code & ~BH_CONTROL_GROUP
+        return error.code & ~aboutGroup
     }
     do throws(SystemError) {
         // Not superfluous: a folder may give its own group to what is made in it.
         if group != .max { try give(path, toGroup: group) }
     } catch {
-        return error.code | BH_CONTROL_GROUP
+        return error.code | aboutGroup
     }
     return 0
 }

@@ -26,6 +26,17 @@ public func parseDestination(
     return destination
 }
 
+extension UnsafeMutableBufferPointer<bh_destination_t> {
+    /// Makes the lines those of a virtual host, and fills in what they leave open.
+    public func complete(vhost: UInt16, own: bh_address_t, port: UInt16) {
+        for line in indices {
+            self[line].vhost = vhost
+            if bh_address_is_zero(self[line].own) { self[line].own = own }
+            if self[line].own_port == 0 { self[line].own_port = port }
+        }
+    }
+}
+
 /// Our own address and port; port 0 if it is not given.
 private func parseOwn(_ word: Word) throws(ConfigurationError) -> (bh_address_t, UInt16) {
     let (head, tail) = word.split(at: UInt8(ascii: ":"))

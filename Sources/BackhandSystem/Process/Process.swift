@@ -19,6 +19,17 @@ public func parentProcessID() -> Int32 { getppid() }
 /// What a program does first that no httpd has forked: docs/architecture.md.
 public func beginDaemon() { csystem_begin_daemon() }
 
+/// What a process does first that httpd has forked: it gets a name, and httpd's handlers of signals are not its own.
+public func beginHelper(_ name: UnsafePointer<CChar>) { csystem_begin_helper(name) }
+
+/// What it does when it has the rights that it keeps: it gets no others, and ends with its parent.
+///
+/// - Returns: false if the parent is gone already.
+public func tieHelper(toParent parent: Int32) -> Bool { csystem_tie_helper(parent) }
+
+/// Blocks the stop signals, or has them as they were before.
+public func holdSignals(_ holds: Bool) { csystem_hold_signals(holds) }
+
 /// Whether this process has root's rights.
 public var isRoot: Bool { geteuid() == 0 }
 

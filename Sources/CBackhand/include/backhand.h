@@ -7,9 +7,10 @@
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
  * No call locks or makes system calls, except bh_key_read, the bh_control_ and bh_file_ calls,
- * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_connection_try, bh_segment_map and the bh_shortage_,
- * bh_moderator_, bh_sockets_, bh_queues_ and bh_pool_ calls. A decision allocates nothing (Tests/Budget counts); these
- * but the last, and calls that build an error text or write the table, may allocate.
+ * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_answer_look, bh_segment_map and the bh_connection_,
+ * bh_wait_, bh_socket_, bh_shortage_, bh_moderator_, bh_sockets_, bh_queues_, bh_pool_ and bh_helper_ calls. A decision
+ * allocates nothing (Tests/Budget counts); these but the last, and calls that build an error text or write the table,
+ * may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -38,6 +39,9 @@
  *  19  bh_moderator_config_t: drain_file
  *  20  bh_moderator_config_t: server, alone
  *  21  bh_request_t: sends_free, is_scarce; bh_module_holds_nothing
+ *  22  the bh_wait_, bh_socket_ and bh_helper_ calls, bh_answer_look, bh_connection_refuses, bh_destinations_complete,
+ *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name; bh_connection_explain and
+ *      bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address: several lines
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -54,7 +58,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 21
+#define BH_BORDER_VERSION 22
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -112,6 +116,10 @@ typedef struct bh_destination {
  * names. */
 bh_status_t bh_destination_parse(const char *_Nullable own, const char *_Nullable text,
                                  bh_destination_t *_Nullable destination, char *_Nullable error, size_t error_size);
+
+/* Makes the lines those of a virtual host, and fills in what they leave open. own: 0: it is found out. */
+void bh_destinations_complete(bh_destination_t *_Nullable lines, size_t count, uint16_t vhost, bh_address_t own,
+                              uint16_t own_port);
 
 /* Bytes of the host's name that a text such as "name:port" or "name,ttl" begins with; 0: there is none, but perhaps an
  * address. */
@@ -280,6 +288,9 @@ bh_retry_action_t bh_retry_next(bh_retry_t *_Nullable retry, bh_segment_t *_Null
 bh_retry_action_t bh_retry_failed(bh_retry_t *_Nullable retry, bh_segment_t *_Nullable segment,
                                   const bh_failure_t *_Nullable failure);
 
+/* Writes what the server did, as it follows its name in the log; status: of the answer that the client would get. */
+void bh_outcome_text(bh_outcome_t outcome, int32_t status, char *_Nullable text, size_t size);
+
 /* Writes what the end of a request means for its server: back-off, times, counts, evidence. Returns what of it is worth
  * a line in the log, bits of bh_warning_t; 0 for NULL, or for a row that does not exist. */
 uint32_t bh_feedback_report(bh_segment_t *_Nullable segment, const bh_result_t *_Nullable result);
@@ -304,9 +315,6 @@ bh_asked_t bh_asked_of(const void *_Nullable client, size_t length, const char *
 bool bh_source_choose(const bh_segment_t *_Nullable segment, uint32_t row, const bh_facts_t *_Nullable server,
                       bh_address_t *_Nullable chosen);
 
-/* What this process lacks, of which the errno of a connection tells: "descriptors"; NULL: it may be about the server.
- */
-const char *_Nullable bh_shortage_name(int32_t why);
 /* Waits until there is a descriptor again, 1.5 s at most. */
 bool bh_shortage_is_over(void);
 /* Whether few descriptors are left. */
@@ -314,6 +322,40 @@ bool bh_shortage_is_near(void);
 /* What the kernel says to a connection to the server, which is closed at once: an errno; 0: there was one. NULL:
  * EINVAL. */
 int32_t bh_connection_try(const bh_facts_t *_Nullable server, int32_t wait_ms);
+/* After an attempt without a connection: makes another one, and adds to the result what the kernel says to it.
+ * is_looked_up: perhaps only the lookup of the address has failed. why: an errno for the log; 0: not known. Returns
+ * what this process lacks: "descriptors"; NULL: it may be about the server. */
+const char *_Nullable bh_connection_explain(bh_result_t *_Nullable shown, const bh_facts_t *_Nullable server,
+                                            bool is_looked_up, int32_t *_Nullable why);
+/* Whether the server's port refuses connections. It is tried twice a second at most, however many requests ask: probed,
+ * an atomic word of the server's, 0 at first, holds when it was tried last, and what came of it. */
+bool bh_connection_refuses(uint64_t *_Nullable probed, const bh_facts_t *_Nullable server, uint64_t now_ms);
+
+/* ---- Waiting for an answer ---- */
+
+/* Descriptors that a request waits with, of which no thread is there. */
+typedef struct bh_wait {
+    int32_t set; /* readable when the connection or the timer is; -1: closed already */
+    int32_t timer;
+} bh_wait_t;
+/* For the socket of a connection to a server. false: there are few descriptors left. */
+bool bh_wait_open(bh_wait_t *_Nullable wait, int32_t fd);
+void bh_wait_wake(bh_wait_t wait, uint64_t after_us);
+void bh_wait_close(bh_wait_t wait);
+
+/* What a connection on which an answer is awaited has come to. */
+typedef enum bh_answer {
+    BH_ANSWER_AWAITED = 0,
+    BH_ANSWER_THERE = 1,
+    BH_ANSWER_ENDED = 2,      /* the connection, without one */
+    BH_ANSWER_UNREACHABLE = 3 /* what bh_socket_keep_alive asks for was without an answer */
+} bh_answer_t;
+bh_answer_t bh_answer_look(int32_t fd);
+/* Waits until the socket can be read or written, or there is an error on it. */
+bool bh_socket_is_ready(int32_t fd, bool writing, int32_t wait_ms);
+/* Has the kernel ask once a second whether the other end is there, and end the connection after five questions without
+ * an answer. */
+void bh_socket_keep_alive(int32_t fd);
 
 /* Room for any host name with its NUL: 253 characters, as RFC 1035 allows. */
 #define BH_NAME_SIZE 254
@@ -436,6 +478,20 @@ typedef struct bh_advice {
 /* Logs what is missing, what does nothing, what leaves a server alone, and chains that never decide. */
 void bh_advice_tell(const bh_advice_t *_Nullable advice);
 
+/* ---- The process that runs the moderator, as it begins ---- */
+
+/* First, in the process that httpd has forked: its name, at most 15 characters; signals that are httpd's own have no
+ * handler in it. */
+void bh_helper_begin(const char *_Nullable name);
+/* When it has the rights that it keeps: it gets no others, and ends with its parent. false: the parent is gone already.
+ */
+bool bh_helper_tie(int32_t parent);
+/* In the parent, around the fork: holds back the signals that end the moderator, until bh_moderator_run takes them. */
+void bh_helper_hold_signals(bool holds);
+/* Writes the name that others see. given: httpd's name of its server; the system's is taken in the place of a loopback
+ * address. NULL: it has none. */
+void bh_announced_name(const char *_Nullable given, char *_Nullable text, size_t size);
+
 /* ---- Files and sockets that the parent makes for the moderator ---- */
 
 /* Whose rights something is done with. */
@@ -445,12 +501,12 @@ typedef struct bh_rights {
     const char *_Nullable name; /* for the user's other groups; NULL: none */
 } bh_rights_t;
 
-/* What bh_control_bind adds to an errno, which has seven bits, if it is about the group. */
-#define BH_CONTROL_GROUP 0x80
-/* Binds the socket of this descriptor at the path, with its mode and group; UINT32_MAX: the group that it gets. A
- * socket that no process has any more is replaced. As root, in a process that has these rights and no others. 0, or an
- * errno: EADDRINUSE: another httpd has it. */
-int32_t bh_control_bind(int32_t fd, const char *_Nullable path, uint32_t group, bh_rights_t rights);
+/* Makes the control socket at the path, which listens, with its mode and group; UINT32_MAX: the group that it gets. A
+ * socket that no process has any more is replaced. As root, it is bound in a process that has these rights and no
+ * others. fd: its descriptor. 0, or an errno, EADDRINUSE: another httpd has it; doing: what could not be done, "bind".
+ */
+int32_t bh_control_open(const char *_Nullable path, uint32_t group, bh_rights_t rights, int32_t *_Nullable fd,
+                        const char *_Nullable *_Nullable doing);
 /* Takes the name of the socket away, with these rights. */
 void bh_control_remove(const char *_Nullable path, bh_rights_t rights);
 
@@ -570,9 +626,10 @@ typedef struct bh_moderator_config {
 
 typedef struct bh_moderator bh_moderator_t;
 
-/* The address that this server announces along a line of MulticastStats: the one given there, or the local one from
- * which packets leave. */
-bh_status_t bh_moderator_address(const bh_destination_t *_Nullable destination, bh_address_t *_Nullable address);
+/* The address that this server announces along the first of these lines of MulticastStats that has one: the one given
+ * there, or the local one from which packets leave. */
+bh_status_t bh_moderator_address(const bh_destination_t *_Nullable lines, size_t count,
+                                 bh_address_t *_Nullable address);
 
 /* Whether the address, an IPv4 one, is of this machine now: a socket can be bound to it. Also where the kernel lets any
  * address be bound to, and where there is no socket to try it. */

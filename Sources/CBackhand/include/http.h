@@ -111,6 +111,12 @@ bool bh_keepalive_timeout(const char *_Nullable line, uint32_t *_Nullable second
  * httpd has it, "mod_alias.c". false: also if the module is not known. */
 bool bh_module_holds_nothing(const char *_Nullable name);
 
+/* Whether an output filter, by its name as httpd has it, runs on the server and on its front. */
+bool bh_filter_runs_in_both(const char *_Nullable name);
+
+/* Whether a line of an answer's header is one that mod_proxy itself understands, and must get whole. */
+bool bh_line_is_for_proxy(const char *_Nullable line);
+
 /* ---- Answers whose header both the server and the front have a say in (docs/answers.md) ---- */
 
 /* A line of a header: as apr_table_entry_t has it, so that the shim hands over a table as it is. */

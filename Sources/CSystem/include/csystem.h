@@ -191,6 +191,14 @@ ssize_t csystem_stream_send(int fd, const void *_Nonnull bytes, size_t count);
 ssize_t csystem_stream_receive(int fd, void *_Nonnull bytes, size_t capacity);
 /* Whether there is something to receive: 1, 0 at the end, or -1 with errno. It stays there. */
 ssize_t csystem_stream_peek(int fd);
+/* A set (epoll) that is readable when the socket or the timer is (timerfd). */
+int csystem_waiting_open(int fd, int *_Nonnull set, int *_Nonnull timer);
+/* When the timer is to be readable: microseconds from now, 0 never. */
+void csystem_waiting_set(int timer, uint64_t us);
+/* Waits until something can be read or written, or there is an error, which is met then. */
+bool csystem_socket_is_ready(int fd, bool writing, int wait_ms);
+/* Has the kernel ask the other end whether it is there (SO_KEEPALIVE). */
+void csystem_tcp_keep_alive(int fd, int idle_s, int interval_s, int probes);
 
 /* The other end of a TCP connection: the words of its IPv6 address, IPv4 as ::ffff:10.0.0.4. Returns -1 with ENOTCONN
  * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
@@ -234,6 +242,13 @@ int csystem_become(uint32_t user, uint32_t group, const char *_Nullable name, ui
  * SIGPIPE, opens what lacks of descriptors 0 to 2 and closes all others, allows itself as many as it may, and gives up
  * the right to gain privileges and to be read by others. */
 void csystem_begin_daemon(void);
+/* For a process that httpd forks, before anything else: its name, at most 15 characters, and no handler of httpd's for
+ * signals that are not its own. */
+void csystem_begin_helper(const char *_Nonnull name);
+/* When it has the rights that it keeps: it gets no others, and ends with its parent. false: that is gone already. */
+bool csystem_tie_helper(int parent);
+/* Blocks the signals that end the moderator, and SIGURG, or has them as they were. */
+void csystem_hold_signals(bool holds);
 /* Installs a handler for the signals that end the moderator, and one that does nothing for SIGURG, which wakes it; they
  * stay blocked except in csystem_wait. */
 void csystem_catch_stop_signals(void);
