@@ -104,6 +104,16 @@ def test_more_requests_than_threads(scarce):
     wait_for(lambda: row(front, server)["in_flight"] == 2, 5, "only those held")
 
 
+def test_requests_that_come_at_once(stage):
+    """None of them sees the others in the scoreboard."""
+    server = stage.backend("127.0.9.2", reply=slow)
+    front = scarce_front(stage, server)
+    for _ in range(3):
+        _, took = at_once(front, [f"/{number}/600" for number in range(4)] * 3)
+        assert took < 1.1
+    assert waited(front) >= 30
+
+
 def test_none_waits_so_while_threads_are_idle(stage):
     server = stage.backend("127.0.9.2", reply=slow)
     front = front_of(stage, server, workers=8, children=1)

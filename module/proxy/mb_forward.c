@@ -126,7 +126,12 @@ mb_park_state mb_forward_look(const mb_attempt *attempt) {
 bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
     attempt->waits = 0;
     r->handler = MB_PROXY_HANDLER;
-    if (!is_ended) return finish(r, attempt, run(r, attempt));
+    if (!is_ended) {
+        mb_park_hold(1);
+        int result = run(r, attempt);
+        mb_park_hold(-1);
+        return finish(r, attempt, result);
+    }
     mb_park_close(attempt->park, &attempt->way);
     return finish(r, attempt, mb_now.gone ? HTTP_GATEWAY_TIME_OUT : HTTP_BAD_GATEWAY);
 }
@@ -154,6 +159,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;
     }
+    mb_park_hold(1);
     attempt->park = repeatable ? mb_park_make(r, settings, &attempt->way) : NULL;
     attempt->origin = attempt->way.origin;
     char *file = proxy_name(r, attempt->origin);
@@ -174,5 +180,6 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     attempt->shown.began_us = mb_now_us();
     bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
     int result = run(r, attempt);
+    mb_park_hold(-1);
     return result == SUSPENDED && mb_now.parked ? leave(r, attempt) : finish(r, attempt, result);
 }
