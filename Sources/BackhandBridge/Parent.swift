@@ -38,6 +38,15 @@ public func bh_control_open(
 }
 
 @c @implementation
+public func bh_group_find(
+    _ name: UnsafePointer<CChar>?, _ group: UnsafeMutablePointer<UInt32>?, _ error: UnsafeMutablePointer<CChar>?,
+    _ errorSize: Int
+) -> bh_status_t {
+    guard let name, let group else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in group.pointee = try readGroup(name) }
+}
+
+@c @implementation
 public func bh_control_remove(_ path: UnsafePointer<CChar>?, _ rights: bh_rights_t) {
     guard let path else { return }
     removeFile(path, rights)

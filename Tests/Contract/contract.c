@@ -174,6 +174,12 @@ static void files(void) {
     CHECK(bh_control_open("/proc/x/y", UINT32_MAX, own, &fd, &doing) != 0 && strcmp(doing, "bind") == 0 && fd == -1);
     CHECK(bh_control_open(path, UINT32_MAX, own, &fd, &doing) == 0 && fd >= 0);
     CHECK(bh_control_open(path, UINT32_MAX, own, &second, NULL) == EADDRINUSE && second == -1);
+    uint32_t group = 7;
+    char error[BH_ERROR_SIZE] = "";
+    CHECK(bh_group_find("root", &group, NULL, 0) == BH_OK && group == 0);
+    CHECK(bh_group_find("#42", &group, NULL, 0) == BH_OK && group == 42);
+    CHECK(bh_group_find("#4294967295", &group, error, sizeof error) != BH_OK && strstr(error, "is not a group number"));
+    CHECK(bh_group_find(NULL, &group, NULL, 0) == BH_EINVAL && bh_group_find("root", NULL, NULL, 0) == BH_EINVAL);
     bh_control_remove(NULL, own);
     bh_control_remove(path, own);
     CHECK(close(fd) == 0 && access(path, F_OK) != 0);

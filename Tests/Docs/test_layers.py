@@ -225,3 +225,24 @@ def test_a_wrong_line_is_found(check, path, line, found):
     """Each check, with a line that it must not accept."""
     planted = dict(sorted({**SOURCES, path: SOURCES.get(path, "") + "\n" + line + "\n"}.items()))
     assert sorted(set(check(planted))) == sorted(set(found))
+
+
+def code_lines(source, is_c):
+    """Lines that are neither empty nor comments."""
+    source = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), source, flags=re.S)
+    comment = r"//.*" if is_c else r"^\s*//.*"
+    return sum(bool(line.strip()) for line in re.sub(comment, "", source, flags=re.M).splitlines())
+
+
+def test_code_lines():
+    assert code_lines("/* a\n b */\nint c; /* d */\n\n// e\nint f; // g\n", True) == 2
+    assert code_lines("/// a\n// b\nlet c = 1  // d\n", False) == 1
+
+
+def test_the_shim_is_a_quarter_of_the_core():
+    core = {str(path): read(path) for pattern in ("*.c", "*.h", "*.swift") for path in files(pattern)}
+    lines = sum(
+        code_lines(source, not path.endswith(".swift")) for path, source in core.items() if path.startswith("Sources/")
+    )
+    shim = sum(code_lines(source, True) for source in SOURCES.values())
+    assert shim <= lines / 4, f"{shim} lines in module/, {lines} in Sources/"

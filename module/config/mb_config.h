@@ -35,7 +35,7 @@ typedef struct mb_server {
     uint16_t own_port;
     uint64_t own_next_ms;    /* table/mb_self.c: when it may be looked for again */
     uint32_t own_row;        /* table/mb_self.c: where this child found it in the table the last time */
-    gid_t socket_group;      /* BackhandSocketGroup; (gid_t)-1: that of the children */
+    uint32_t socket_group;   /* BackhandSocketGroup; UINT32_MAX: that of the children */
     mb_keys *keys;           /* BackhandKey; NULL: nothing is signed */
     int expire_s;            /* BackhandExpire, seconds */
     int response_field_size; /* BackhandResponseFieldSize, bytes */

@@ -86,18 +86,10 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
 
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    apr_gid_t group;
+    char error[BH_ERROR_SIZE];
     if (wrong) return wrong;
-    if (*name == '#') {
-        uint32_t number;
-        /* The largest number stands for no group. */
-        if (bh_number_parse(name + 1, BH_UNIT_NONE, 0, UINT32_MAX - 1, &number, NULL, 0) != BH_OK)
-            return mb_line_complain(cmd, "'%s' is not a group number", name);
-        group = (apr_gid_t)number;
-    } else if (apr_gid_get(&group, name, cmd->temp_pool) != APR_SUCCESS)
-        return mb_line_complain(cmd, "there is no group '%s'", name);
-    server_settings(cmd)->socket_group = group;
-    return NULL;
+    if (bh_group_find(name, &server_settings(cmd)->socket_group, error, sizeof error) == BH_OK) return NULL;
+    return mb_line_complain(cmd, "%s", error);
 }
 
 const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional) {

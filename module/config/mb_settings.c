@@ -23,7 +23,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     mb_server *settings = apr_pcalloc(pool, sizeof *settings);
     settings->destinations = apr_array_make(pool, 2, sizeof(bh_destination_t));
     settings->accepted = apr_array_make(pool, 2, sizeof(bh_network_t));
-    settings->socket_group = (gid_t)-1;
+    settings->socket_group = UINT32_MAX;
     settings->expire_s = DEFAULT_EXPIRE_S;
     settings->response_field_size = MB_RESPONSE_FIELD_DEFAULT;
     if (!server->is_virtual) main_server = settings;

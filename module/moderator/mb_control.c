@@ -31,8 +31,8 @@ bh_rights_t mb_control_rights(void) {
     return (bh_rights_t){ap_unixd_config.user_id, ap_unixd_config.group_id, ap_unixd_config.user_name};
 }
 
-static gid_t group_of(const mb_server *settings, const bh_rights_t *children) {
-    return settings->socket_group != (gid_t)-1 ? settings->socket_group : geteuid() == 0 ? children->group : (gid_t)-1;
+static uint32_t group_of(const mb_server *settings, const bh_rights_t *children) {
+    return settings->socket_group != UINT32_MAX || geteuid() != 0 ? settings->socket_group : children->group;
 }
 
 mb_control *mb_control_open(apr_pool_t *pool, server_rec *server, const mb_server *settings) {

@@ -84,6 +84,7 @@ static void give_header_back(request_rec *r, const request_rec *before, const ap
 
 /* What the client gets, or the next server. */
 static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
+    mb_park_hold(-1);
     result = end(attempt, result);
     mb_now.connects = 0;
     attempt->shown.untrusted = mb_now.untrusted;
@@ -103,6 +104,7 @@ static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
 
 /* The request was sent, and no thread waits for its answer. */
 static bh_outcome_t leave(request_rec *r, mb_attempt *attempt) {
+    mb_park_hold(-1);
     apr_table_unset(r->notes, "error-notes");
     apr_table_unset(r->notes, "verbose-error-to");
     r->status_line = attempt->before->status_line;
@@ -126,12 +128,8 @@ mb_park_state mb_forward_look(const mb_attempt *attempt) {
 bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
     attempt->waits = 0;
     r->handler = MB_PROXY_HANDLER;
-    if (!is_ended) {
-        mb_park_hold(1);
-        int result = run(r, attempt);
-        mb_park_hold(-1);
-        return finish(r, attempt, result);
-    }
+    mb_park_hold(1);
+    if (!is_ended) return finish(r, attempt, run(r, attempt));
     mb_park_close(attempt->park, &attempt->way);
     return finish(r, attempt, mb_now.gone ? HTTP_GATEWAY_TIME_OUT : HTTP_BAD_GATEWAY);
 }
@@ -180,6 +178,5 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
     attempt->shown.began_us = mb_now_us();
     bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
     int result = run(r, attempt);
-    mb_park_hold(-1);
     return result == SUSPENDED && mb_now.parked ? leave(r, attempt) : finish(r, attempt, result);
 }

@@ -6,7 +6,7 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
- * No call locks or makes system calls, except bh_key_read, the bh_control_ and bh_file_ calls,
+ * No call locks or makes system calls, except bh_key_read, bh_group_find, the bh_control_ and bh_file_ calls,
  * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_answer_look, bh_segment_map and the bh_connection_,
  * bh_wait_, bh_socket_, bh_shortage_, bh_moderator_, bh_sockets_, bh_queues_, bh_pool_ and bh_helper_ calls. A decision
  * allocates nothing (Tests/Budget counts); these but the last, and calls that build an error text or write the table,
@@ -40,8 +40,9 @@
  *  20  bh_moderator_config_t: server, alone
  *  21  bh_request_t: sends_free, is_scarce; bh_module_holds_nothing
  *  22  the bh_wait_, bh_socket_ and bh_helper_ calls, bh_answer_look, bh_connection_refuses, bh_destinations_complete,
- *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name; bh_connection_explain and
- *      bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address: several lines
+ *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name, bh_group_find;
+ * bh_connection_explain and bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address:
+ * several lines
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -507,6 +508,9 @@ typedef struct bh_rights {
  */
 int32_t bh_control_open(const char *_Nullable path, uint32_t group, bh_rights_t rights, int32_t *_Nullable fd,
                         const char *_Nullable *_Nullable doing);
+/* Reads the argument of BackhandSocketGroup: the name of a group of this system, or # and its number. */
+bh_status_t bh_group_find(const char *_Nullable name, uint32_t *_Nullable group, char *_Nullable error,
+                          size_t error_size);
 /* Takes the name of the socket away, with these rights. */
 void bh_control_remove(const char *_Nullable path, bh_rights_t rights);
 
