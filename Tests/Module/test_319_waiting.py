@@ -105,12 +105,13 @@ def test_more_requests_than_threads(scarce):
 
 
 def test_requests_that_come_at_once(stage):
-    """None of them sees the others in the scoreboard."""
+    """At most half of the threads wait for an answer; the others take the next requests."""
     server = stage.backend("127.0.9.2", reply=slow)
     front = scarce_front(stage, server)
+    front.get("/0")  # the first request to a server holds its thread
     for _ in range(3):
         _, took = at_once(front, [f"/{number}/600" for number in range(4)] * 3)
-        assert took < 1.1
+        assert took < 1.5, "with a thread for each, three times 0.6"
     assert waited(front) >= 30
 
 

@@ -84,7 +84,6 @@ static void give_header_back(request_rec *r, const request_rec *before, const ap
 
 /* What the client gets, or the next server. */
 static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
-    mb_park_hold(-1);
     result = end(attempt, result);
     mb_now.connects = 0;
     attempt->shown.untrusted = mb_now.untrusted;
@@ -104,7 +103,6 @@ static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
 
 /* The request was sent, and no thread waits for its answer. */
 static bh_outcome_t leave(request_rec *r, mb_attempt *attempt) {
-    mb_park_hold(-1);
     apr_table_unset(r->notes, "error-notes");
     apr_table_unset(r->notes, "verbose-error-to");
     r->status_line = attempt->before->status_line;
@@ -128,7 +126,6 @@ mb_park_state mb_forward_look(const mb_attempt *attempt) {
 bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
     attempt->waits = 0;
     r->handler = MB_PROXY_HANDLER;
-    mb_park_hold(1);
     if (!is_ended) return finish(r, attempt, run(r, attempt));
     mb_park_close(attempt->park, &attempt->way);
     return finish(r, attempt, mb_now.gone ? HTTP_GATEWAY_TIME_OUT : HTTP_BAD_GATEWAY);
@@ -157,7 +154,6 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;
     }
-    mb_park_hold(1);
     attempt->park = repeatable ? mb_park_make(r, settings, &attempt->way) : NULL;
     attempt->origin = attempt->way.origin;
     char *file = proxy_name(r, attempt->origin);

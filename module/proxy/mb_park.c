@@ -58,10 +58,6 @@ static const struct ap_logconf mute = {.level = APLOG_EMERG};
 static int can_wait, threads, thread_limit;
 static uint32_t waiting, most_waiting;
 
-/* Threads of this process that have a request for a server. The scoreboard knows of requests that have just come only
- * when all of them have been decided on. */
-static uint32_t holding;
-
 /* A module that may hold what other threads wait for. NULL: there is none. */
 static const char *holder;
 
@@ -75,13 +71,10 @@ static __thread __attribute__((tls_model("initial-exec"))) const conn_rec *serve
 
 void mb_park_serve(const conn_rec *c) { served = c; }
 
-void mb_park_hold(int more) { __atomic_add_fetch(&holding, more, __ATOMIC_RELAXED); }
-
 /* Whether less than half of the threads of the connection's process is idle. */
 int mb_park_wants(const conn_rec *c) {
     uint32_t half = ((uint32_t)threads + 1) / 2;
-    return bh_half_load(&holding) + half > (uint32_t)threads
-           || mb_scoreboard_idle_of(process_of(c), threads, half) < half;
+    return mb_scoreboard_idle_of(process_of(c), threads, half) < half;
 }
 
 /* Of a process that ends: its listener may have ended already, if it has counted no connection, and nothing would wait.

@@ -148,8 +148,6 @@ int mb_park_is_possible(void);
 int mb_park_can(request_rec *r, const mb_directory *settings);
 /* From now on this thread serves requests of this connection as the MPM asked it to, and those may wait; NULL: none. */
 void mb_park_serve(const conn_rec *c);
-/* This thread begins (1) or ends (-1) to work on a request for a server. */
-void mb_park_hold(int more);
 /* Whether threads are scarce. */
 int mb_park_wants(const conn_rec *c);
 /* NULL: its thread waits. */
