@@ -33,6 +33,16 @@ def kept(pid):
     return sorted(kinds), len(maps)
 
 
+def held(server):
+    """What httpd's parent and its moderator hold, once it does not change: in the middle of a restart, it does."""
+    end = time.monotonic() + 5
+    before = None
+    while (now := (kept(server.pid), kept(server.moderator()))) != before and time.monotonic() < end:
+        before = now
+        time.sleep(0.1)
+    return now
+
+
 def settled(server):
     """Its moderator, once there is exactly one and httpd has swept up the old generation."""
     old = server.moderator(deadline=10)
@@ -69,8 +79,8 @@ def test_every_second(stage, mpm, whom):
             epoch = restarted.status().json["self"]["moderator_starts"]
             restarted.restart(wait=False)
             gaps.append(without_moderator(restarted, moderator, epoch))
-            sizes.append((kept(restarted.pid), kept(restarted.moderator())))
             assert set(balancer.status().servers) == {balancer.id, server.id}
+            sizes.append(held(restarted))
             time.sleep(max(0, EVERY_S - (time.monotonic() - begin)))
     print(
         f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, "
