@@ -113,14 +113,21 @@ def test_answers_of_all_kinds(splitting, whole, status, text):
             assert (answer.status, answer.text, answer.header("X-Last")) == (status, text, "l"), length
 
 
-@pytest.mark.parametrize("more", [b"", b"half"], ids=["header", "body"])
-def test_a_reset_is_no_end(stage, more):
+@pytest.mark.parametrize(
+    "more, later",
+    [(b"", b""), (b"half", b""), (b"", b"half"), (b"ha", b"lf")],
+    ids=["header", "body", "body later", "half of the body later"],
+)
+def test_a_reset_is_no_end(stage, more, later):
     """An answer that lasts until the connection ends has not ended where the server resets it: no client may take what
     came for the whole."""
 
     def talk(connection, stream, head):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.sendall(header(b"X-Last: l") + more)
+        if later:
+            time.sleep(0.003)
+            connection.sendall(later)
         return False
 
     server = Server(talk, "127.0.9.2")

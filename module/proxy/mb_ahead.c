@@ -50,6 +50,11 @@ static void look(mb_ahead *ahead, ap_filter_t *filter) {
     if (ahead->left < MOST_AHEAD) ahead->reset = is_reset(ahead->socket);
 }
 
+void mb_ahead_note(mb_ahead *ahead, apr_bucket_brigade *read, apr_off_t wanted) {
+    apr_off_t length = 0;
+    if (apr_brigade_length(read, 0, &length) == APR_SUCCESS && length < wanted) ahead->reset = is_reset(ahead->socket);
+}
+
 static void serve(const mb_ahead *ahead, apr_bucket_brigade *to, apr_size_t length) {
     APR_BRIGADE_INSERT_TAIL(to, apr_bucket_transient_create(ahead->begin, length, to->bucket_alloc));
 }

@@ -275,6 +275,9 @@ int mb_ahead_byte(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
 int mb_ahead_line(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
 /* Before anything is read past them. */
 void mb_ahead_end(mb_ahead *ahead, ap_filter_t *filter);
+/* After a reading of the body that got less than was wanted: the core has asked the socket once more, and has not
+ * told what it said. */
+void mb_ahead_note(mb_ahead *ahead, apr_bucket_brigade *read, apr_off_t wanted);
 
 /* ---- Headers of answers: mb_response.c ---- */
 

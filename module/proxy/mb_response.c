@@ -102,6 +102,7 @@ static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_in
     apr_status_t status = ahead ? mb_silence_read(filter, ahead->socket, to, mode, block, bytes)
                                 : ap_get_brigade(filter->next, to, mode, block, bytes);
     if (ahead && ahead->reset && is_over(to, status)) status = APR_ECONNRESET;
+    if (ahead && status == APR_SUCCESS && mode == AP_MODE_READBYTES) mb_ahead_note(ahead, to, bytes);
     /* a look at the next byte, or the body: the header's lines count */
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
     apr_off_t length = 0;
