@@ -66,8 +66,9 @@ def test_a_symmetric_cluster(stage, mpm):
     wait_until_all_know_all(servers)
     ids = {server.id for server in servers}
     for front in servers:
-        served = shares(front, 60)
-        assert set(served) == ids and min(served.values()) >= 3, served
+        served = shares(front, 100)
+        # A quarter each: fewer than five once in seventy million times.
+        assert set(served) == ids and min(served.values()) >= 5, served
 
     def lines():
         return [line for server in servers for line in server.access_log()]
@@ -77,9 +78,9 @@ def test_a_symmetric_cluster(stage, mpm):
 
     # A request is logged after its answer; one that was passed on is logged twice.
     wait_for(
-        lambda: actions()["proxy"] + actions()["local"] == 240 and actions()["looped"] == actions()["proxy"],
+        lambda: actions()["proxy"] + actions()["local"] == 400 and actions()["looped"] == actions()["proxy"],
         5,
-        "240 requests in the logs",
+        "400 requests in the logs",
         show=actions,
     )
     assert set(actions()) == {"proxy", "local", "looped"}
@@ -193,8 +194,8 @@ def test_two_networks_with_two_addresses_are_one_server(stage):
     assert len(rows) == 3
     for other in others:
         assert len({other.id, other.id.replace(":", "2:")} & set(rows)) == 1, rows.keys()
-    served = shares(front, 30)
-    assert sum(served.values()) == 30 and set(served) == {other.id for other in others}
+    served = shares(front, 60)
+    assert sum(served.values()) == 60 and set(served) == {other.id for other in others}
 
 
 def test_two_httpds_of_one_address_are_two_servers(stage):
