@@ -35,7 +35,7 @@ AGE = 4
 CONVERGENCE = 5.0
 # What a client waits at most for one server that has gone: ProxyTimeout on a connection that was there, or 3 s for a
 # new one; then for the server that answers, on a machine that does other things too.
-WAIT, SLACK = 3.0, 1.0
+WAIT, SLACK = 3.0, 2.0
 # The longest back-off: four times the wait of 3 s for a connection.
 BACKOFF = 12.0
 # What mod_proxy and our back-off say of servers that do not answer.
@@ -104,6 +104,17 @@ def converges(servers):
 def silent(table, *servers):
     """Whether the table has not heard these servers for longer than byAge takes."""
     return all(table.servers[server.id]["age_ms"] > 1000 * AGE for server in servers)
+
+
+def hears_all_but(one, front, other):
+    """Waits until the one has heard all others, and the front the other one, a moment ago: who does not hear never
+    has."""
+
+    def found():
+        rows = (*one.status().others.values(), front.status().servers[other.id])
+        return all(row["age_ms"] < 2000 for row in rows)
+
+    wait_for(found, 3, "announcements to be heard", show=lambda: (one.status(), front.status()))
 
 
 class Watch(Load):
@@ -194,7 +205,7 @@ def test_a_fifth_of_the_announcements_is_lost(network, member, key, stage):
         for other in others[front]:
             run = losses.longest(other.host, front.host, among=19)
             assert oldest[other.address, front.address] >= 1000 * run + 500, (other, front, run, oldest)
-    assert max(oldest.values()) < 5500
+    assert max(oldest.values()) < 6000
 
 
 def test_announcements_come_twice_late_and_in_another_order(network, member, key, stage):
@@ -275,9 +286,7 @@ def test_one_sends_in_vain_and_one_hears_nobody(network, cluster):
                 "both to be noticed",
             )
             # The mute one hears the others as ever, but the one that hears nobody: for the front it is well by its age.
-            assert all(
-                row["age_ms"] < 2000 for row in (*mute.status().others.values(), front.status().servers[deaf.id])
-            )
+            hears_all_but(mute, front, deaf)
             # Those under way when it began have been answered by then.
             answered = begin + 2 * WAIT
             watch.until(lambda: watch.served(answered)[well.id] > 10, 4 * WAIT, "somebody to serve")
@@ -305,11 +314,11 @@ def test_only_announcements_or_only_connections_pass(network, cluster):
             )
             away = watch.until(lambda: silent(front.status(), unheard), AGE + 3, "its silence")
             # Back-off of the third one ends meanwhile, and begins again: that costs no request.
-            watch.until(lambda: watch.served(away + 0.1)[well.id] > 50, 5, "somebody to serve")
-            assert set(watch.served(away + 0.1)) == {well.id}
-            assert all(
-                row["age_ms"] < 2000 for row in (*unheard.status().others.values(), front.status().servers[closed.id])
-            )
+            # Those that were under way when it began have been answered by then.
+            answered = away + SLACK
+            watch.until(lambda: watch.served(answered)[well.id] > 50, SLACK + 10, "somebody to serve")
+            assert set(watch.served(answered)) == {well.id}
+            hears_all_but(unheard, front, closed)
             healed = time.monotonic()
         converges(cluster)
         watch.until(lambda: {unheard.id, closed.id} <= set(watch.served(healed)), 9, "both to serve again")
