@@ -22,8 +22,8 @@ from harness.websocket import TEXT, WebSocket, accept_key, frame, header
 # Seconds that a report, a long poll, a byte of a stream and an upload take: longer than a server without announcements
 # is waited for.
 REPORT, POLL, PAUSE, UPLOAD = (45, 50, 45, 120) if ENDURANCE else (9, 9, 9, 9)
-# A server that is gone is left within this.
-LEFT = 8
+# A server that is gone is left within this, and what a machine that does other things too adds.
+LEFT, SLACK = 8, 1.5
 
 CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\n"
 FAILED = r"AH01102|AH01110|AH01114|AH00957|AH00898|AH10153|AH10034|AH03"
@@ -98,8 +98,8 @@ def test_without_announcements_it_is_left(stage, pair):
             for method in ("GET", "POST")
         )
         (answer, took), (refusal, waited) = get.result(), post.result()
-    assert (answer.status, answer.text) == (200, other.id) and 5 < took < LEFT
-    assert refusal.status == 504 and 5 < waited < LEFT
+    assert (answer.status, answer.text) == (200, other.id) and 5 < took < LEFT + SLACK
+    assert refusal.status == 504 and 5 < waited < LEFT + SLACK
     assert sorted(request.method for request in silent.requests) == ["GET", "POST"]
     assert [request.method for request in other.requests] == ["GET"]
     # The table says that it is gone, not a client: it is as one that refuses.
@@ -117,10 +117,10 @@ def test_one_that_leaves_may_finish(stage, mpm):
     with announcing(stage, front, Announcement(other.address, other.port, load=9000)), ThreadPoolExecutor(2) as threads:
         post = threads.submit(timed, lambda: front.get("/", method="POST", timeout=40))
         get = threads.submit(timed, lambda: front.get("/", timeout=40))
-        time.sleep(0.5)
+        wait_for(lambda: len(leaving.requests) == 2, 5, "both requests")
         stage.plant(front, gone.with_(state=SHUTDOWN))
         (answer, took), (finished, _) = get.result(), post.result()
-    assert (answer.status, answer.text) == (200, other.id) and took < LEFT + 1
+    assert (answer.status, answer.text) == (200, other.id) and took < LEFT + SLACK
     assert (finished.status, finished.text) == (200, "finished")
 
 
@@ -141,10 +141,10 @@ def test_one_whose_port_refuses(stage):
         ThreadPoolExecutor(1) as threads,
     ):
         get = threads.submit(timed, lambda: front.get("/", timeout=40))
-        time.sleep(1)
+        wait_for(lambda: held, 5, "the request")
         server.close()
         answer, took = get.result()
-    assert held and (answer.status, answer.text) == (200, other.id) and took < LEFT
+    assert (answer.status, answer.text) == (200, other.id) and took < LEFT + SLACK
 
 
 def test_a_large_body_that_nobody_reads(stage, mpm):
@@ -156,7 +156,7 @@ def test_a_large_body_that_nobody_reads(stage, mpm):
     with announcing(stage, front, Announcement(other.address, other.port, load=9000)):
         answer, took = timed(lambda: front.get("/", method="POST", body=bytes(30_000_000), timeout=40))
     server.close()
-    assert answer.status == 504 and 5 < took < LEFT
+    assert answer.status == 504 and 5 < took < LEFT + SLACK
     assert other.requests == []
 
 
@@ -191,7 +191,7 @@ def test_a_stopped_server(stage, mpm, forward, with_moderator):
     assert {(answer.status, answer.text) for answer, _ in answers} == {(200, other.name + "\n")} or {
         answer.status for answer, _ in answers
     } == {200}
-    assert max(took for _, took in answers) < LEFT
+    assert max(took for _, took in answers) < LEFT + SLACK
     assert max(took for _, took in answers) > 1, "none went to the stopped one"
 
 
@@ -207,7 +207,7 @@ def test_a_host_without_a_cable(stage):
     network = stage.enter(hosts.Network())
     machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
     config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
-    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 2\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 3\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
     front = stage.httpd(config + "Backhand removeSelf\nBackhand byRandom\n", host=machines[0], name="front", cgi=True)
     servers = [
         stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}")
@@ -222,11 +222,12 @@ def test_a_host_without_a_cable(stage):
 
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask) for _ in range(8)]
-        time.sleep(1)
+        ids = [server.id for server in servers]
+        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 3, "all at the servers")
         with network.cut(machines[1 + busiest(front, servers)]):
             answers = [each.result() for each in asked]
     assert {answer.status for answer, _ in answers} == {200}
-    assert 3 < max(took for _, took in answers) < LEFT + 2  # the other one's sleep
+    assert 4 < max(took for _, took in answers) < LEFT + 3 + SLACK  # the other one's sleep
 
 
 @pytest.mark.skipif(hosts.why_not() is not None, reason="needs network namespaces")
@@ -257,9 +258,13 @@ def test_a_host_that_only_announces(stage, threads):
         with machines[0].inside():
             return timed(lambda: front.get("/cgi-bin/slow", timeout=40))
 
+    def both_asked():
+        """The first request to each server holds its thread."""
+        front.get("/")
+        return all(front.status().servers[server.id]["served"] for server in servers)
+
     with machines[0].inside():
-        for _ in range(12):
-            front.get("/")  # the first request to each server holds its thread
+        wait_for(both_asked, 10, "a request to each server")
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(ask) for _ in range(8)]
         ids = [server.id for server in servers]
