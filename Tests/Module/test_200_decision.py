@@ -240,7 +240,7 @@ def test_by_age_drops_who_is_silent(stage):
         BackhandTrace On
         BackhandMode Observe
         Backhand removeSelf
-        Backhand byAge 1
+        Backhand byAge 3
     """
     )
     talking, silent = Announcement("127.0.9.21"), Announcement("127.0.9.22")
@@ -251,7 +251,7 @@ def test_by_age_drops_who_is_silent(stage):
         stage.announce(talking)
         return server.get("/").trace.left == [("removeSelf", 2), ("byAge", 1)]
 
-    wait_for(only_one_left, 5, "byAge 1 to drop one", every=0.2)
+    wait_for(only_one_left, 8, "byAge 3 to drop one", every=0.2)
     assert server.get("/").trace.server == talking.id
     # An announcement brings it back.
     stage.plant(server, talking, silent)
