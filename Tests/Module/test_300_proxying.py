@@ -41,8 +41,18 @@ def reply(request):
     if path == "/large":
         return Reply(200, b"0123456789abcdef" * 65536)
     if path == "/slow":
-        return Reply(200, b"slow", delay=1.0)
+        return Reply(200, b"slow", delay=2.0)
     return Reply(200, hashlib.sha256(request.body).hexdigest().encode())
+
+
+def ended(front, server):
+    """The server's row, when none of its requests is under way: a client has the answer before the request ends."""
+    return wait_for(
+        lambda: (row := front.status().servers[server.id])["in_flight"] == 0 and row,
+        5,
+        "nothing in flight",
+        show=front.show_status,
+    )
 
 
 class Pair:
@@ -255,7 +265,7 @@ def test_in_flight_counts_what_is_under_way(pair):
     def in_flight():
         return pair.front.status().servers[pair.backend.id]["in_flight"]
 
-    assert in_flight() == 0
+    wait_for(lambda: in_flight() == 0, 3, "none in flight", show=in_flight)
     with ThreadPoolExecutor(3) as threads:
         answers = [threads.submit(pair.front.get, "/slow") for _ in range(3)]
         wait_for(lambda: in_flight() == 3, 3, "three in flight", show=in_flight)
@@ -277,7 +287,7 @@ def test_a_client_that_leaves_is_not_in_flight(pair):
 
 
 def test_a_client_that_leaves_while_it_sends(pair):
-    before = pair.front.status().servers[pair.backend.id]
+    before = ended(pair.front, pair.backend)
     connection = socket.create_connection((pair.front.address, pair.front.port))
     connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nonly this")
     connection.close()
@@ -288,17 +298,17 @@ def test_a_client_that_leaves_while_it_sends(pair):
     )
     pair.front.log.allow("AH01095|AH02609|AH10154")  # mod_proxy_http says that the client left
     # Slow requests of earlier tests, whose clients have left too, may still be there.
-    row = wait_for(
-        lambda: (row := pair.front.status().servers[pair.backend.id])["in_flight"] == 0 and row, 5, "nothing in flight"
-    )
+    row = ended(pair.front, pair.backend)
     assert (row["refused"], row["served"]) == (0, before["served"])
 
 
 def test_served_requests_are_counted(pair):
-    before = pair.front.status().servers[pair.backend.id]["served"]
+    before = ended(pair.front, pair.backend)["served"]
     for _ in range(7):
         pair.send("/")
-    assert pair.front.status().servers[pair.backend.id]["served"] == before + 7
+    wait_for(
+        lambda: ended(pair.front, pair.backend)["served"] == before + 7, 5, "seven more", show=pair.front.show_status
+    )
 
 
 # ---- Fronts that need more ----
@@ -314,8 +324,8 @@ def test_a_server_that_is_too_slow_is_told(stage):
     )
     assert front.get("/", method="POST", body=b"once").status in (502, 504)
     assert (len(slow.requests), other.requests) == (1, [])
-    row = front.status().servers[slow.id]
-    assert (row["failed"], row["refused"], row["in_flight"]) == (1, 0, 0)
+    wait_for(lambda: ended(front, slow)["failed"] == 1, 5, "one failed", show=front.show_status)
+    assert ended(front, slow)["refused"] == 0
     front.log.expect("AH01102")
     front.log.allow("AH00898")
 
@@ -538,8 +548,8 @@ def test_many_clients_at_once(stage, mpm):
     for thread in threads:
         thread.join()
     assert wrong == []
-    row = front.status().servers[backend.id]
-    assert (row["served"], row["in_flight"], row["failed"]) == (200, 0, 0)
+    wait_for(lambda: ended(front, backend)["served"] == 200, 5, "200 served", show=front.show_status)
+    assert ended(front, backend)["failed"] == 0
     # No more connections than workers of httpd, to a server whose idle connections cost it nothing.
     assert backend.connections <= 16
 
