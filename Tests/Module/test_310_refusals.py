@@ -90,12 +90,13 @@ def test_a_connection_that_is_not_answered(stage):
         answer = front.get("/", method="POST")
         took = time.monotonic() - begin
         assert (answer.status, answer.text) == (200, backend.id)
-        assert 2.9 < took < 5
+        # Another wait would make it six.
+        assert 2.9 < took < 5.9
         row = front.status().servers[silent.id]
         assert row["refused"] == 1 and 9000 < row["backoff_ms"] <= 16000
         begin = time.monotonic()
         assert front.get("/").text == backend.id
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 2.5
     assert [(request.method, len(request.body)) for request in backend.requests] == [("POST", 0), ("GET", 0)]
 
 
@@ -104,12 +105,13 @@ def test_all_children_leave_it_out(stage, mpm):
     front = stage.httpd(CONFIG, mpm=mpm)
     dead = gone(load=0)
     stage.plant(front, dead, Announcement(backend.address, backend.port, load=9000))
+    begin = time.monotonic()
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda _: front.get("/"), range(30)))
     assert {answer.text for answer in answers} == {backend.id}
     # Requests that were decided before the first refusal was known may have tried it as well; together they are one
-    # refusal.
-    assert front.status().servers[dead.id]["refused"] == 1
+    # refusal. The back-off of a second may have ended where they took longer.
+    assert 1 <= front.status().servers[dead.id]["refused"] <= 1 + (time.monotonic() - begin)
     left = [answer.trace.left[0] for answer in answers]
     assert left.count(("removeSelf", 1)) > 15, left
     front.log.expect(REFUSED)
@@ -298,7 +300,7 @@ def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
     stage.plant(front, away, Announcement(silent.address, silent.port, load=9000))
 
     def come_back():
-        time.sleep(0.7)
+        wait_for(lambda: silent.requests, 5, "the second server to be asked")
         stage.backend(address, port)
         stage.plant(front, away)
 
@@ -331,11 +333,16 @@ def test_one_whose_network_is_back(stage, mpm, hangs):
     time.sleep(0.1)
 
     def announce():
-        for at in ([0.5, 1.3] if hangs else []) + [2.5, 3.2]:
-            time.sleep(max(0.0, begin + at - time.monotonic()))
+        if hangs:
+            wait_for(lambda: asked, 5, "the first server to be asked")
+        for _ in range(2 if hangs else 0):
+            time.sleep(0.5)
+            stage.announce(told, group=front.group)
+        wait_for(lambda: silent.requests, 5, "the second server to be asked")
+        for _ in range(2):
+            time.sleep(0.5)
             stage.announce(told, group=front.group)
 
-    begin = time.monotonic()
     with ThreadPoolExecutor() as pool:
         done = pool.submit(announce)
         answer = front.get("/")
