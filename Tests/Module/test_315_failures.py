@@ -260,8 +260,8 @@ def test_retries(stage, retries, tried):
 
 def test_a_late_failure_is_not_repeated(stage):
     """After BackhandRetryTimeout nobody else is tried."""
-    pair = Pair(stage, Reply(503, b"slow", delay=0.8), "BackhandRetryTimeout 1\nBackhandRetries 9\n")
-    third = stage.backend("127.0.9.4", reply=lambda request: Reply(503, b"slower", delay=0.8))
+    pair = Pair(stage, Reply(503, b"slow", delay=1.2), "ProxyTimeout 5\nBackhandRetryTimeout 2\nBackhandRetries 9\n")
+    third = stage.backend("127.0.9.4", reply=lambda request: Reply(503, b"slower", delay=1.2))
     fourth = stage.backend("127.0.9.5")
     stage.plant(
         pair.front, Announcement(third.address, third.port, load=1), Announcement(fourth.address, fourth.port, load=2)
@@ -421,8 +421,8 @@ def test_all_connections_are_stale(stage):
 
 def test_a_server_that_answers_others_meanwhile(stage):
     """It hung, and does no more: nobody else is left, so it is asked again."""
-    pair = Pair(stage, FAULTS["hang"])
-    pair.good.reply = lambda request: Reply(drop=True, delay=0.6)
+    pair = Pair(stage, Reply(200, b"late", delay=6), "ProxyTimeout 3\n")
+    pair.good.reply = lambda request: Reply(drop=True, delay=1.5)
     with ThreadPoolExecutor() as clients:
         first = clients.submit(pair.front.get, "/first")
         wait_for(lambda: pair.counts == (1, 1), 5, "the other server")
@@ -435,9 +435,9 @@ def test_a_server_that_answers_others_meanwhile(stage):
 @pytest.mark.parametrize("boots, answered", [((1, 2), 200), ((1, 1), 503)], ids=["started anew", "drained and resumed"])
 def test_a_server_that_has_come_back_meanwhile(stage, boots, answered):
     """It hung while the request waited, and nobody else is left: it is asked again if it is another process now."""
-    pending = [Reply(200, b"late", delay=2.5)]
+    pending = [Reply(200, b"late", delay=6)]
     server = stage.backend("127.0.9.2", reply=lambda request: pending.pop() if pending else Reply(200, b"anew"))
-    front = stage.httpd(CONFIG)
+    front = stage.httpd(CONFIG + "ProxyTimeout 3\n")
     front.log.allow(PROXY_LINES + "|BH0408")
     gone = Announcement("127.0.9.3", ports.free_port("127.0.9.3"), load=9000)
     before, *after = (Announcement(server.address, server.port, boot_id=boot) for boot in boots)
