@@ -111,7 +111,7 @@ BackhandTrace On
 
 SLOW = """#!/bin/sh
 printf 'Content-Type: text/plain\n\nfirst\n'
-sleep 0.3
+sleep 1
 echo last
 """
 
@@ -274,8 +274,9 @@ def test_own_times(stage):
         row = server.status().self
         return row["latency_ms"] and (row["first_byte_ms"], row["latency_ms"])
 
-    first, whole = wait_for(times, 10, "times", every=0)
-    assert 0 < first < 200 and 300 <= whole < 1000, (first, whole)
+    first, whole = wait_for(times, 15, "times", every=0)
+    # A script may begin late. The mean of the first bytes may have one more request.
+    assert 0 < first < whole - 500 and 1000 <= whole < 4000, (first, whole)
 
 
 def test_head_and_other_methods(server):
