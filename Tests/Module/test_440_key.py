@@ -14,7 +14,7 @@ from harness.wait import wait_for
 
 OLD, NEW = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 # Announcements come once a second; three of them, and what a busy machine needs.
-THREE = 4
+THREE = 5
 
 
 def key_file(stage, *keys, name="key", mode=0o600):
@@ -234,6 +234,7 @@ def test_who_is_answered(server, listener, what):
         with pytest.raises(TimeoutError):
             asker.recv(2000)
         if what != "outside":
+            asker.settimeout(5)
             asker.sendto(announce.challenge(boot_id, b"n" * 16, OLD), where)
             answer = asker.recv(2000)
             assert answer[-80:-60] == announce.extension(announce.TAG_NONCE, b"n" * 16)
@@ -256,7 +257,7 @@ def test_a_key_is_changed_without_a_gap(stage):
                 for one, other in ((first, second), (second, first)):
                     status = one.show_status()
                     if not isinstance(status, OSError):  # its socket is being replaced
-                        assert status.servers[other.id]["age_ms"] < 2500, keys
+                        assert status.servers[other.id]["age_ms"] < 3500, keys
                 time.sleep(0.1)
     for server in servers:
         assert [count(server, name) for name in ("unsigned", "bad_signature")] == [0, 0]
