@@ -14,6 +14,8 @@ from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
 OTHER = Announcement("127.0.9.81", 80, "host-81")
+# Seconds that a new moderator takes at most, and what a machine that does other things too adds.
+SOON, SLACK = 2, 2
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
@@ -23,9 +25,9 @@ def test_a_new_one_within_two_seconds(stage, mpm, how):
     for _ in range(2):
         old = server.moderator()
         os.kill(old, how)
-        server.moderator(deadline=2, other_than=old)
+        server.moderator(deadline=SOON + SLACK, other_than=old)
         # It knows what the old one knew.
-        assert set(wait_for(server.status, 2, "the control socket").servers) == {server.id, OTHER.id}
+        assert set(wait_for(server.status, SOON + SLACK, "the control socket").servers) == {server.id, OTHER.id}
         assert server.get("/").status == 200
     server.log.allow("BH02|AH00051|AH00052")
 
@@ -34,7 +36,7 @@ def test_it_hears_after_it_was_replaced(stage):
     server = stage.httpd(CLUSTER_OF_9)
     old = server.moderator()
     os.kill(old, signal.SIGKILL)
-    server.moderator(deadline=2, other_than=old)
+    server.moderator(deadline=SOON + SLACK, other_than=old)
     stage.plant(server, OTHER)
     server.log.allow("BH02")
 
