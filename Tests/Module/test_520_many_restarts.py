@@ -113,5 +113,5 @@ def test_fifty(stage):
     first = [max(of_one) for of_one in zip(*(sizes[restart] for restart in range(1, FIRST_LOOK + 1)))]
     for then, now in zip(first, sizes[RESTARTS]):
         assert now <= then * 1.05, sizes
-    row = server.status().servers[other.id]
-    assert (row["in_flight"], row["failed"], row["refused"]) == (0, 0, 0)
+    row = wait_for(lambda: (row := server.status().servers[other.id])["in_flight"] == 0 and row, 5, "none in flight")
+    assert (row["failed"], row["refused"]) == (0, 0)
