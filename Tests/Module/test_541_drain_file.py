@@ -220,7 +220,7 @@ def test_beside_orders(cluster):
     )
     assert ctl(one, "resume") == stays
     assert ctl(one, "maintenance") == "this httpd: maintenance, 0 requests under way\n"
-    wait_for(lambda: row(balancer, one)["state"] == "maintenance", 0.5, "the balancer to know")
+    wait_for(lambda: row(balancer, one)["state"] == "maintenance", 3, "the balancer to know")
     assert one.status().self["reason"] == "drained (here)"
     assert ctl(one, "resume") == stays
     assert row(balancer, one)["state"] != "up"
@@ -231,7 +231,7 @@ def test_beside_orders(cluster):
     assert row(balancer, one)["state"] == "draining"
     assert one.status().self["reason"] == "drained (here)"
     assert ctl(one, "resume") == "this httpd: up, 0 requests under way\n"
-    wait_for(lambda: row(balancer, one)["state"] == "up", 0.5, "the balancer to know")
+    wait_for(lambda: row(balancer, one)["state"] == "up", 3, "the balancer to know")
 
 
 @pytest.mark.parametrize("there", [True, False])
