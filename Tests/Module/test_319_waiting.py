@@ -96,10 +96,10 @@ def at_once(front, paths):
 
 def test_more_requests_than_threads(scarce):
     front, server = scarce
-    paths = [f"/{number}/300" for number in range(16)]
+    paths = [f"/{number}/600" for number in range(16)]
     answers, took = at_once(front, paths)
     assert [(answer.status, answer.text) for answer in answers] == [(200, path) for path in paths]
-    assert took < 2, "with two threads, eight times 0.3"
+    assert took < 4, "with two threads, eight times 0.6"
     assert waited(front) >= 14
     assert len(server.requests) == 18, "each request is sent once"
     wait_for(lambda: row(front, server)["in_flight"] == 2, 5, "only those held")
@@ -111,8 +111,8 @@ def test_requests_that_come_at_once(stage):
     front = scarce_front(stage, server)
     front.get("/0")  # the first request to a server holds its thread
     for _ in range(3):
-        _, took = at_once(front, [f"/{number}/600" for number in range(4)] * 3)
-        assert took < 1.7, "with a thread for each, three times 0.6"
+        _, took = at_once(front, [f"/{number}/1200" for number in range(4)] * 3)
+        assert took < 3.4, "with a thread for each, three times 1.2"
     # Two of each round hold their threads. So do the last ones, if they come when those two have ended.
     assert waited(front) >= 20
 
@@ -224,7 +224,7 @@ def test_no_more_idle_connections_are_kept_than_there_are_threads(stage):
     server = stage.backend("127.0.9.2", reply=slow)
     front = scarce_front(stage, server, config="BackhandRetries 0\nBackhandConnectionPools On\n")
     with busy(front, server, 2):
-        at_once(front, [f"/{number}/400" for number in range(16)])
+        at_once(front, [f"/{number}/1500" for number in range(16)])
         assert waited(front) >= 14 and server.connections >= 12
     # and a thread each whose request has not waited so
     wait_for(lambda: server.open <= 8, 5, "connections to be closed", show=lambda: server.open)
@@ -299,7 +299,8 @@ def test_another_server_takes_it(stage):
     with busy(front, server, 2):
         assert front.get("/drop/200").text == other.id
         assert waited(front) == 1
-        assert row(front, server)["in_flight"] == 2 and row(front, other)["in_flight"] == 0
+        wait_for(lambda: row(front, other)["in_flight"] == 0, 5, "the end of the request")
+        assert row(front, server)["in_flight"] == 2
 
 
 @pytest.mark.parametrize("directory_walk", ["On", "Off"])
@@ -334,7 +335,7 @@ def test_time_is_up(stage, line):
         begin = time.monotonic()
         answer = client.request("/9000")
         assert answer.status == 503 and waited(front) == 1
-        assert abs(time.monotonic() - begin - int(line[-1])) < 0.9
+        assert -0.9 < time.monotonic() - begin - int(line[-1]) < 3, "before the server's answer"
         assert client.request("/100").text == "/100"
     wait_for(lambda: row(front, server)["in_flight"] == 0, 9, "none in flight")
 
@@ -356,7 +357,7 @@ def in_flight(front, server, path, count):
 
 def test_a_client_that_leaves(scarce):
     front, server = scarce
-    clients = in_flight(front, server, "/700", 5)
+    clients = in_flight(front, server, "/2500", 5)
     for client in clients:
         client.close()
     wait_for(lambda: row(front, server)["in_flight"] == 2, 5, "those held")
@@ -412,7 +413,7 @@ def test_clients_over_tls(stage):
                 assert stream.read(len(path)) == path
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(ask, [b"/a/300", b"/b/300", b"/c/300"]))
+        list(threads.map(ask, [b"/a/1000", b"/b/1000", b"/c/1000"]))
     assert waited(front) >= 1
 
 
