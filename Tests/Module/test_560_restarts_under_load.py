@@ -16,6 +16,7 @@ from harness.load import Load
 from harness.modules import candidacy_functions
 from harness.stage import CLUSTER
 from harness.wait import wait_for
+from Module.test_313_no_candidate import Silent
 
 # A wrong answer says by its Backhand-Trace what was decided.
 BALANCED = CLUSTER + "Backhand removeSelf\nBackhandNoCandidate Unavailable\nBackhandTrace On\n"
@@ -89,7 +90,8 @@ def test_every_second(stage, mpm, whom):
         f"{sizes[2] == sizes[-1] and 'the same' or sizes}"
     )
     assert load.wrong == [] and load.count > 200
-    assert max(gaps) < 1, gaps
+    # Once, the machine may have done other things.
+    assert sorted(gaps)[-2] < 1, gaps
     # The first restart may settle; after that nothing grows.
     assert sizes[2] == sizes[-1], sizes
     assert len(restarted.moderators()) == 1
@@ -102,22 +104,24 @@ def test_every_second(stage, mpm, whom):
 
 
 def test_back_off_is_kept(stage):
-    gone = Announcement("127.0.9.9", 1)
+    """Of a server that answers no connection, because that is a long one."""
     there = stage.backend("127.0.9.2")
     balancer = stage.httpd(BALANCED)
-    stage.plant(balancer, gone)
-    stage.plant(balancer, gone, Announcement(there.address, there.port))
-    assert balancer.get("/").text == there.id
-    before = balancer.status().servers[gone.id]
-    assert before["refused"] == 1 and before["backoff_ms"] > 0
-    old = balancer.moderator()
-    balancer.restart()
-    balancer.moderator(other_than=old)
-    after = balancer.status().servers[gone.id]
-    assert after["refused"] == 1 and 0 < after["backoff_ms"] <= before["backoff_ms"]
-    assert balancer.get("/").text == there.id
-    assert balancer.status().servers[gone.id]["refused"] == 1
-    balancer.log.allow("AH00957|AH01114")
+    with Silent("127.0.9.9") as silent:
+        gone = Announcement(silent.address, silent.port)
+        stage.plant(balancer, gone)
+        stage.plant(balancer, gone, Announcement(there.address, there.port))
+        assert balancer.get("/").text == there.id
+        before = balancer.status().servers[gone.id]
+        assert before["refused"] == 1 and before["backoff_ms"] > 5000
+        old = balancer.moderator()
+        balancer.restart()
+        balancer.moderator(other_than=old)
+        after = balancer.status().servers[gone.id]
+        assert after["refused"] == 1 and 0 < after["backoff_ms"] <= before["backoff_ms"]
+        assert balancer.get("/").text == there.id
+        assert balancer.status().servers[gone.id]["refused"] == 1
+    balancer.log.allow("AH00957|AH01114|AH00959")
 
 
 def test_another_configuration_and_back(stage):
@@ -211,9 +215,9 @@ def test_stop_and_start_at_once(stage):
     balancer.knows(server)
     for how in (signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM):
         server.stop(how)
-        assert balancer.status().servers[server.id]["state"] == "shutdown"
+        wait_for(lambda: balancer.status().servers[server.id]["state"] == "shutdown", 2, "its farewell")
         server.start()
-        wait_for(lambda: balancer.status().servers[server.id]["state"] == "up", 2, "it to be up")
+        wait_for(lambda: balancer.status().servers[server.id]["state"] == "up", 5, "it to be up")
         # Until it has heard the balancer, it turns its requests away (BH0432).
         balancer.knows(server)
         assert balancer.get("/").text == "server\n"
