@@ -63,7 +63,8 @@ def test_a_stop_is_told_at_once(pair, mpm, how):
         begin = time.monotonic()
         server.stop(how)
     assert watch.seen == ["up", "shutdown"]
-    assert watch.times[1] - begin < 0.3
+    # test_580_child_ends.py has the median of several.
+    assert watch.times[1] - begin < 0.8
     # It stays in the table, and comes back at once.
     server.start()
     wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
@@ -184,6 +185,7 @@ def test_slow_start(stage):
     wait_for(lambda: server.status().self["up_ms"] > 4000, 8, "the server to have been there for a while")
     stage.plant(server, Announcement(new.address, new.port, load=-1000))
     first = [server.get("/").text for _ in range(20)]
-    assert first.count(new.id) < 10
+    # It may be a quarter of the time there when the last of these comes: fifteen are once in 250,000 times then.
+    assert first.count(new.id) < 15
     assert {server.get("/at-once/").text for _ in range(10)} == {new.id}
     assert server.status().servers[new.id]["up_ms"] < 4000

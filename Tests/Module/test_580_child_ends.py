@@ -3,6 +3,7 @@
 all the same."""
 
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -11,6 +12,7 @@ import time
 
 import pytest
 from harness.stage import CLUSTER
+from harness.status import ask
 from harness.wait import wait_for
 from Module.test_530_shutdown import Watch, state
 
@@ -71,7 +73,7 @@ def test_max_connections_per_child(pair):
     balancer.restart()
     begin = set(server.children())
     with Watch(balancer, server) as watch, load(balancer) as answers:
-        wait_for(lambda: len(answers) > 600, 20, "requests")
+        wait_for(lambda: len(answers) > 600, 60, "requests")
         wait_for(lambda: not begin & set(server.children()), 10, "other children", show=server.children)
     assert watch.seen == ["up"] and is_quiet(server)
     texts = [answer.text for answer in answers if answer.status == 200]
@@ -167,8 +169,8 @@ def test_a_stop_is_still_announced(pair, how):
         times.append(watch.times[1] - begin)
         server.start()
         wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
-    # 3 to 20 ms on an idle machine.
-    assert statistics.median(times) < 0.1, times
+    # 3 to 20 ms on an idle machine; with the next announcement it would be anything up to a second.
+    assert statistics.median(times) < 0.3, times
 
 
 @pytest.mark.parametrize("protocol", ["https", "http"])
@@ -199,14 +201,14 @@ def test_a_stop_of_the_whole_group(pair, mpm):
 def test_a_graceful_stop_that_a_request_holds_up(pair):
     """The parent and all children have closed the port; the child that still serves is no reason to wait."""
     balancer, server = pair(
-        cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"}
+        cgi=True, files={"cgi-bin/slow": "#!/bin/sh\nsleep 4\nprintf 'Content-Type: text/plain\\n\\ndone'\n"}
     )
     with server.client() as client, Watch(balancer, server) as watch:
         client.send("/cgi-bin/slow")
-        time.sleep(0.3)
+        wait_for(lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1, 3, "the request")
         begin = time.monotonic()
         server.process.send_signal(signal.SIGWINCH)
         assert client.receive().text == "done"
     assert watch.seen == ["up", "shutdown"]
-    assert watch.times[1] - begin < 1
+    assert watch.times[1] - begin < 3
     server.process.wait(10)
