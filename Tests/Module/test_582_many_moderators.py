@@ -48,7 +48,7 @@ def starts(server):
 
 def is_bounded(server, seconds):
     """One a second, and some that ended before the parent looked again."""
-    return 3 < starts(server) <= seconds + 3
+    return 1 < starts(server) <= seconds + 3
 
 
 def recovers(server):
