@@ -4,9 +4,10 @@
 import re
 
 import pytest
-from harness.announce import Announcement
 from harness.backend import Reply
-from harness.front import CHAIN, announcement_of, front_of
+from harness.front import CHAIN, announcement_of, front_of, row
+from harness.wait import wait_for
+from Module.test_313_no_candidate import Silent
 
 CONFIG = """
 <Location /server-status>
@@ -35,18 +36,21 @@ def figures(text):
 def test_the_figures(stage):
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(drop=request.target == "/drop"))
     front = front_of(stage, backend, config=CONFIG, modules=["status"])
-    gone = Announcement("127.0.9.3", 9)
+    # It answers no connection, and is left out for longer than all this takes.
+    gone = announcement_of(stage.enter(Silent("127.0.9.3")))
     stage.plant(front, announcement_of(backend), gone)
     before = figures(front.get("/server-status?auto").text)
     assert list(before) == FIGURES
     assert (before["ServersKnown"], before["ServersHeard"], before["ServersBackedOff"]) == (2, 2, 0)
-    # What refuses is asked first, once.
+    # It is asked first, once.
     stage.plant(front, announcement_of(backend, load=5000), gone)
     front.log.expect("AH01114")
-    front.log.allow("AH00957|AH01102|AH00898|AH01110")
+    front.log.allow("AH00957|AH00959|AH01102|AH00898|AH01110")
     for path in ("/1", "/2", "/3"):
         assert front.get(path).status == 200
     assert front.get("/drop", method="POST", body=b"x").status == 502
+    # A request is counted when it is over, which its client may notice before.
+    wait_for(lambda: row(front, backend)["served"] == 3, 5, "three that were answered")
     after = figures(front.get("/server-status?auto").text)
     assert {name: after[name] - before[name] for name in FIGURES if after[name] != before[name]} == {
         "ServersBackedOff": 1,
@@ -60,6 +64,7 @@ def test_the_page(stage):
     backend = stage.backend("127.0.9.2")
     front = front_of(stage, backend, config=CONFIG, modules=["status"])
     front.get("/")
+    wait_for(lambda: row(front, backend)["served"] == 1, 5, "one that was answered")
     text = front.get("/server-status").text
     section = text.partition("<h1>Backhand</h1>")[2].partition("</dl>")[0]
     assert re.sub(r"<[^>]*>|\n", "", section) == (
