@@ -67,7 +67,7 @@ def test_servers_do_not_age(stage, keyed, with_key, datagram, sources, is_filter
         wait_for(lambda: third.id in first.status().servers, 5, "the new server", every=0.02, show=first.status)
         took = time.monotonic() - begin
         count = sent()
-    assert took < 1, took
+    assert took < 2.5, took
     assert count > RATE, "the flood was none"
     counters = first.status().counters
     assert (counters["filtered"] > count / 2) == is_filtered, counters
@@ -115,7 +115,8 @@ def test_a_recording_does_not_use_up_the_challenges(stage, keyed, rate, sources)
         new.start()
         wait_for(lambda: new.id in server.status().servers, 8, "the new server", every=0.02, show=server.status)
         took = time.monotonic() - begin
-    assert took < 1, took
+    # An idle machine takes 0.2 s; without a bound for each sender it is never while the flood lasts.
+    assert took < 3, took
     assert server.status().counters["challenged"] < 100
 
 
@@ -134,5 +135,5 @@ def test_a_recorded_challenge_does_not_use_up_the_answers(stage, keyed):
         second.start()
         wait_for(lambda: first.id in second.status().servers, 8, "an answer", every=0.02, show=second.status)
         took = time.monotonic() - begin
-    assert took < 1.2, took
+    assert took < 3, took
     assert first.status().counters["answered"] < 100
