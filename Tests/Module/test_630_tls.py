@@ -8,6 +8,7 @@ import pytest
 from harness.certificates import Authority
 from harness.conversation import Server
 from harness.front import CHAIN, announcement_of, front_of, idle, row
+from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
 
 SITE = "shop.test"
@@ -90,7 +91,7 @@ def test_requests_go_over_tls(members, front):
 def test_each_mpm(members, mpm):
     front = members.front(members.good, mpm=mpm)
     assert [get(front).text for _ in range(5)] == ["page"] * 5
-    assert row(front, members.good)["served"] == 5
+    wait_for(lambda: row(front, members.good)["served"] == 5, 5, "five that were served")
 
 
 def test_connections_are_kept(members, front):
