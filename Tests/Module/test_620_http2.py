@@ -425,13 +425,13 @@ def test_a_503_of_all_is_given(stage):
 def test_a_client_that_leaves_is_no_failure(stage):
     """However often: the server is not put back for it, and no other is asked."""
     silent, other = Failing(Failing.say_nothing, "127.0.9.2"), stage.backend("127.0.9.3")
-    front = front_of(stage, silent, other, config=H2C + FORWARD + "ProxyTimeout 1\n", modules=["http2", "proxy_http2"])
+    front = front_of(stage, silent, other, config=H2C + FORWARD + "ProxyTimeout 3\n", modules=["http2", "proxy_http2"])
     front.log.always("AH")
     clients = [
         subprocess.Popen(["curl", "-s", "--http2-prior-knowledge", "--max-time", "0.3", f"http://{front.id}/page"])
         for _ in range(4)
     ]
     assert [client.wait() for client in clients] == [28] * 4
-    idle(front, silent)
+    idle(front, silent, 10)
     assert (row(front, silent)["failed"], row(front, silent)["backoff_ms"], other.connections) == (0, 0, 0)
     silent.close()
