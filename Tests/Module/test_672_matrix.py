@@ -57,13 +57,13 @@ def test_many_balancers_leave_workers_to_others(stage):
     assert len(held) > 10 and max(held) <= 8, held
 
 
-@pytest.mark.parametrize("pause, connections", [(0.2, 1), (0.75, 2)])
+@pytest.mark.parametrize("pause, connections", [(0.1, 1), (1.4, 2)])
 def test_a_short_timeout(stage, pause, connections):
-    """With all connections kept: of a KeepAliveTimeout of a second, half is used."""
+    """With all connections kept: of a KeepAliveTimeout of less than two seconds, half is used."""
     backend = stage.backend("127.0.9.2")
     front = front_of(
         stage,
-        announcement_of(backend, idle_cost=(WORKER, 1000, 0, 0), workers=16, idle=16),
+        announcement_of(backend, idle_cost=(WORKER, 1900, 0, 0), workers=16, idle=16),
         config="BackhandConnectionPools On\n",
         children=1,
         workers=16,
