@@ -8,7 +8,7 @@ import time
 import pytest
 from harness.announce import CLOSED, FREE, WORKER
 from harness.backend import Reply
-from harness.front import CHAIN, announcement_of, front_of, kept, together
+from harness.front import CHAIN, announcement_of, front_of, idle, kept, together
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -28,6 +28,8 @@ def test_children_share_a_connection(stage):
     front = front_to(stage, backend, config=SHARED + 'CustomLog logs/children "%P"\n')
     for _ in range(40):
         assert front.get("/").status == 200
+        # The child has put the connection back by then; its client may have had the answer before.
+        idle(front, backend)
     children = set((front.root / "logs/children").read_text().split())
     assert len(children) > 2
     assert backend.connections == 1 and backend.open == 1
@@ -41,6 +43,7 @@ def test_connections_outlive_restarts(stage):
     for how in (None, signal.SIGUSR1, signal.SIGHUP):
         before = front.moderator()
         assert front.get("/").status == 200
+        idle(front, backend)
         if how is None:
             front.log.expect("BH0206")
             os.kill(before, signal.SIGKILL)
@@ -100,9 +103,10 @@ def test_no_quiet_child_keeps_one_too_long(stage):
     front.get("/")
     assert kept(front, backend) == 1
     begin = time.monotonic()
-    wait_for(lambda: backend.open == 0, 4, "none is open")
-    assert 0.9 < time.monotonic() - begin < 3.2
-    assert kept(front, backend) == 0
+    wait_for(lambda: backend.open == 0, 5, "none is open")
+    # It looks once a second, so three of these may have gone.
+    assert 0.9 < time.monotonic() - begin < 4.5
+    wait_for(lambda: kept(front, backend) == 0, 3, "none is kept")
 
 
 def test_a_server_that_is_gone_keeps_no_connection(stage):
