@@ -17,6 +17,8 @@ AcceptStats 127.0.9.0/24
 AcceptStats 127.0.0.1
 Header setifempty X-Served-By "${address}:${port}"
 BackhandTrace On
+# The last one has the same share as those that have started before.
+BackhandSlowStart 0
 """
 CLIENT = "127.0.0.50"
 
