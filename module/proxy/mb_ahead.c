@@ -11,10 +11,6 @@
 
 #include "proxy/mb_proxy.h"
 
-#include "apr_portable.h"
-
-#include <poll.h>
-
 /* Bytes of one look ahead. If fewer have arrived, the core asks the socket once more, without waiting. */
 #define MOST_AHEAD 512
 
@@ -35,24 +31,11 @@ void mb_ahead_end(mb_ahead *ahead, ap_filter_t *filter) {
     ahead->left = ahead->served = 0;
 }
 
-/* What the kernel says once of a reset, the core does not pass on if there were bytes before it. Of an end alone, the
- * socket would not say this. */
-static int is_reset(apr_socket_t *socket) {
-    struct pollfd state = {.events = 0};
-    return apr_os_sock_get(&state.fd, socket) == APR_SUCCESS && poll(&state, 1, 0) > 0;
-}
-
 static void look(mb_ahead *ahead, ap_filter_t *filter) {
     mb_ahead_end(ahead, filter);
     apr_status_t status = ap_get_brigade(filter->next, ahead->seen, AP_MODE_SPECULATIVE, APR_NONBLOCK_READ, MOST_AHEAD);
     if (status == APR_SUCCESS && !APR_BRIGADE_EMPTY(ahead->seen))
         apr_bucket_read(APR_BRIGADE_FIRST(ahead->seen), &ahead->begin, &ahead->left, APR_NONBLOCK_READ);
-    if (ahead->left < MOST_AHEAD) ahead->reset = is_reset(ahead->socket);
-}
-
-void mb_ahead_note(mb_ahead *ahead, apr_bucket_brigade *read, apr_off_t wanted) {
-    apr_off_t length = 0;
-    if (apr_brigade_length(read, 0, &length) == APR_SUCCESS && length < wanted) ahead->reset = is_reset(ahead->socket);
 }
 
 static void serve(const mb_ahead *ahead, apr_bucket_brigade *to, apr_size_t length) {

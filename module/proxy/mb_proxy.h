@@ -266,7 +266,6 @@ typedef struct mb_ahead {
     const char *begin;        /* what is served next */
     apr_size_t left;          /* bytes from there that have arrived */
     apr_size_t served;        /* bytes that the core has yet to drop */
-    int reset;                /* the server has reset the connection after the bytes that have arrived */
 } mb_ahead;
 mb_ahead *mb_ahead_make(conn_rec *c, apr_socket_t *socket);
 /* The next byte, which stays the next one. Returns 0: none has arrived. Neither function waits. */
@@ -275,9 +274,6 @@ int mb_ahead_byte(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
 int mb_ahead_line(mb_ahead *ahead, ap_filter_t *filter, apr_bucket_brigade *to);
 /* Before anything is read past them. */
 void mb_ahead_end(mb_ahead *ahead, ap_filter_t *filter);
-/* After a reading of the body that got less than was wanted: the core has asked the socket once more, and has not
- * told what it said. */
-void mb_ahead_note(mb_ahead *ahead, apr_bucket_brigade *read, apr_off_t wanted);
 
 /* ---- Headers of answers: mb_response.c ---- */
 

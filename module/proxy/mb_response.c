@@ -13,7 +13,10 @@
 
 #include "proxy/mb_proxy.h"
 
+#include "apr_portable.h"
 #include "util_filter.h"
+
+#include <poll.h>
 
 /* Longer lines are shortened. mod_proxy takes HUGE_STRING_LEN less its NUL. */
 #define MOST_READ (HUGE_STRING_LEN - 192)
@@ -93,6 +96,14 @@ static int is_over(const apr_bucket_brigade *read, apr_status_t status) {
            || (status == APR_SUCCESS && (APR_BRIGADE_EMPTY(read) || APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(read))));
 }
 
+/* Whether that was a reset. The kernel says so once, and the core does not pass it on if it has asked the socket again
+ * after the bytes that it returns, as readings and looks that get less than they want do: the next one finds an end. Of
+ * an end alone, the socket would not say this. */
+static int is_reset(apr_socket_t *socket) {
+    struct pollfd state = {.events = 0};
+    return apr_os_sock_get(&state.fd, socket) == APR_SUCCESS && poll(&state, 1, 0) > 0;
+}
+
 /* The first line of an answer, the empty one that ends its header, its body, and whatever has not arrived yet or is out
  * of the ordinary. The filters below end a line only at its LF, or after more than MOST_READ bytes. */
 static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_input_mode_t mode, apr_read_type_e block,
@@ -101,8 +112,7 @@ static apr_status_t read_next(ap_filter_t *filter, apr_bucket_brigade *to, ap_in
     if (ahead) mb_ahead_end(ahead, filter);
     apr_status_t status = ahead ? mb_silence_read(filter, ahead->socket, to, mode, block, bytes)
                                 : ap_get_brigade(filter->next, to, mode, block, bytes);
-    if (ahead && ahead->reset && is_over(to, status)) status = APR_ECONNRESET;
-    if (ahead && status == APR_SUCCESS && mode == AP_MODE_READBYTES) mb_ahead_note(ahead, to, bytes);
+    if (ahead && is_over(to, status) && is_reset(ahead->socket)) status = APR_ECONNRESET;
     /* a look at the next byte, or the body: the header's lines count */
     if (status == APR_SUCCESS && mode != AP_MODE_GETLINE) return status;
     apr_off_t length = 0;
