@@ -67,7 +67,7 @@ SMALLEST = $(call kept,SMALLEST,$(or $(call accepted,-Oz),-Os))
 SMALL_CORE := -mergeable-traps -function-sections -enforce-exclusivity=unchecked
 # Each is left out if the linker's help does not have it. Packed relocations need a libc too that says that it can read them, as glibc does from 2.36 on.
 linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)' && echo -Wl,-z,$(1))
-SMALL_LINK = $(call linked,noseparate-code) \
+SMALL_LINK = $(call linked,noseparate-code) $(call linked,now) \
               $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
 OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
@@ -111,7 +111,7 @@ $(ANNOUNCER): $(CORE)
 	@touch $@
 
 # What each request of a section runs through is fast, and all other files are small.
-HOT := ahead balance clock decide early exchange feedback filters forward guard request response resume spare
+HOT := ahead balance clock decide early exchange feedback filters forward request response
 HOT_OBJECTS := $(foreach name,$(HOT),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error HOT names mb_$(name).c, and module/ has no such file)))
 $(filter-out $(HOT_OBJECTS),$(MODULE_OBJECTS)): CFLAGS += $(SMALLEST)
 

@@ -25,6 +25,20 @@ let cold: [SwiftSetting] =
         ])
     ] : []
 
+/// No request runs through the system calls often enough to make them large.
+let small: [CSetting] = embedded ? [.unsafeFlags(["-Oz"])] : []
+
+/// What the module's file is made of: the compiler emits all layers with the border. Equal pieces of code become one
+/// function, also without the 128 bytes below the stack, which such a call would overwrite.
+let outlined: [SwiftSetting] =
+    embedded
+    ? [
+        .unsafeFlags([
+            "-Xllvm", "-enable-machine-outliner=always", "-Xllvm", "-enable-linkonceodr-outlining", "-Xcc",
+            "-mno-red-zone", "-Xllvm", "-sil-disable-pass=closure-specialize,loop-unroll",
+        ])
+    ] : []
+
 /// A layer of the core: may import only what is listed.
 func core(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
@@ -32,8 +46,8 @@ func core(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSet
 
 let layers: [Target] = [
     .target(name: "CBackhand"),
-    .target(name: "CSystem"),
-    .target(name: "CSignature", linkerSettings: [.linkedLibrary("crypto")]),
+    .target(name: "CSystem", cSettings: small),
+    .target(name: "CSignature", cSettings: small, linkerSettings: [.linkedLibrary("crypto")]),
     core("BackhandText", ["CSystem"]),
     core("BackhandSystem", ["BackhandText", "CSystem"], cold),
     core("BackhandServerStats", ["BackhandText", "CBackhand", "CSystem"]),
@@ -51,7 +65,7 @@ let layers: [Target] = [
         [
             "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandSystem",
             "BackhandText", "CSignature",
-        ]),
+        ], outlined),
 ]
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
