@@ -93,6 +93,19 @@ extension StaticString {
     /// As a text of C: the compiler ends it with a NUL.
     public var characters: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 
+    /// The text of C with this place, if there are several with a NUL between them; nil past the last.
+    ///
+    /// A list of this kind takes a third of the room of a switch.
+    @inline(never)
+    public func text(at place: UInt32) -> UnsafePointer<CChar>? {
+        var (start, left) = (0, place)
+        for index in 0..<utf8CodeUnitCount where left > 0 && utf8Start[index] == 0 {
+            start = index + 1
+            left -= 1
+        }
+        return left == 0 ? characters + start : nil
+    }
+
     /// Whether a text of C has the same bytes.
     public func equals(_ text: UnsafePointer<CChar>) -> Bool {
         for index in 0..<utf8CodeUnitCount where UInt8(bitPattern: text[index]) != utf8Start[index] { return false }

@@ -42,6 +42,13 @@ public struct Word {
         bytes.contains(byte)
     }
 
+    /// Whether the other word is a part of it.
+    public func contains(_ other: Word) -> Bool {
+        let last = bytes.count - other.bytes.count
+        return last >= 0
+            && (0...last).contains { dropping($0).prefix(other.bytes.count).equals(other, ignoringCase: false) }
+    }
+
     /// Whether it is the other word.
     ///
     /// - Parameter ignoringCase: the upper and lower case of ASCII are the same.

@@ -73,7 +73,7 @@ private struct ConditionReader {
             guard let near = nearestWord(to: name.baseAddress!, Resource.words + 1...Resource.words + Resource.last)
             else { return }
             message.add(" (did you mean ")
-            message.add(near)
+            message.add(near.bytes)
             message.add("?)")
         }
     }
@@ -156,7 +156,11 @@ private struct ConditionReader {
         }
         nameBytes.append(0)
         for code in 1...Resource.last {
-            guard nameBytes.withUnsafeBufferPointer({ Resource.name(code)?.equals($0.baseAddress!) }) == true else {
+            guard
+                nameBytes.withUnsafeBufferPointer({
+                    Resource.name(code)?.equals(Word($0.baseAddress!), ignoringCase: false)
+                }) == true
+            else {
                 continue
             }
             return try emit(Instruction.bit | UInt64(truncatingIfNeeded: code + Instruction.resources), waits: 1)

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandText
 internal import CBackhand
 
 /// What an expression may ask of a server, by codes from 1 on.
@@ -12,44 +13,18 @@ enum Resource {
     static var words: Int32 { 1000 }
 
     /// nil past the last.
-    static func name(_ code: Int32) -> StaticString? {
-        switch code {
-        case 1: "load"
-        case 2: "load_hwm"
-        case 3: "cpu"
-        case 4: "cpu_idle"
-        case 5: "tmem"
-        case 6: "amem"
-        case 7: "nservers"
-        case 8: "aservers"
-        case 9: "arriba"
-        case 10: "ncpu"
-        case 11: "memory_total"
-        case 12: "memory_available"
-        case 13: "memory_worker"
-        case 14: "workers"
-        case 15: "workers_idle"
-        case 16: "arrivals"
-        case 17: "dispatched"
-        case 18: "mean_in_flight"
-        case 19: "arrival_rate"
-        case 20: "first_byte_ms"
-        case 21: "latency_ms"
-        case 22: "cpu_used"
-        case 23: "capacity"
-        case 24: "error_share"
-        case 25: "age_ms"
-        case 26: "up_ms"
-        case 27: "in_flight"
-        case 28: "served"
-        case 29: "failed"
-        case 30: "refused"
-        case 31: "mean_ms"
-        case 32: "backoff_ms"
-        case 33: "port"
-        case 34: "id"
-        default: nil
-        }
+    static func name(_ code: Int32) -> Word? {
+        names.text(at: UInt32(bitPattern: code &- 1)).map { Word($0) }
+    }
+
+    /// In the order of their codes, a NUL between them.
+    private static var names: StaticString {
+        """
+        load\0load_hwm\0cpu\0cpu_idle\0tmem\0amem\0nservers\0aservers\0arriba\0ncpu\0memory_total\0\
+        memory_available\0memory_worker\0workers\0workers_idle\0arrivals\0dispatched\0mean_in_flight\0\
+        arrival_rate\0first_byte_ms\0latency_ms\0cpu_used\0capacity\0error_share\0age_ms\0up_ms\0in_flight\0\
+        served\0failed\0refused\0mean_ms\0backoff_ms\0port\0id
+        """
     }
 
     /// The value for a server now; each is finite. What is written while this reads may be of two announcements.

@@ -13,13 +13,13 @@ func unknownFunction(_ name: UnsafePointer<CChar>) -> ConfigurationError {
     }
     if let near = nearestWord(to: name, 0...CandidacyFunction.lastID) {
         message.add("; did you mean ")
-        message.add(near)
+        message.add(near.bytes)
         message.add("?")
     } else {
         message.add("; there are ")
         for index in 0...CandidacyFunction.lastID {
             if index > 0 { message.add(", ") }
-            if let word = word(index) { message.add(word) }
+            if let word = word(index) { message.add(word.bytes) }
         }
         message.add("; others are loaded by BackhandFromSO")
     }
@@ -37,20 +37,20 @@ var offWord: StaticString { "off" }
 
 /// What may stand after Backhand: "off" and the built-in functions; from Resource.words on what may stand in an
 /// expression.
-private func word(_ index: Int32) -> StaticString? {
+private func word(_ index: Int32) -> Word? {
     if index > Resource.words { return Resource.name(index &- Resource.words) }
-    return index == 0 ? offWord : CandidacyFunction.of(id: index)?.name
+    return (index == 0 ? offWord : CandidacyFunction.of(id: index)?.name).map { Word($0.bytes) }
 }
 
 /// The word that differs least, if it differs in at most a third of its letters; upper and lower case are the same
 /// here.
-func nearestWord(to name: UnsafePointer<CChar>, _ words: ClosedRange<Int32>) -> StaticString? {
-    let wrong = lowered(UnsafeRawPointer(name).assumingMemoryBound(to: UInt8.self))
-    var best: (word: StaticString, edits: Int)?
+func nearestWord(to name: UnsafePointer<CChar>, _ words: ClosedRange<Int32>) -> Word? {
+    let wrong = lowered(Word(name))
+    var best: (word: Word, edits: Int)?
     for index in words {
         guard let word = word(index) else { continue }
-        let edits = editDistance(wrong, lowered(word.utf8Start))
-        guard edits <= max(1, word.utf8CodeUnitCount / 3), edits < best?.edits ?? .max else { continue }
+        let edits = editDistance(wrong, lowered(word))
+        guard edits <= max(1, word.bytes.count / 3), edits < best?.edits ?? .max else { continue }
         best = (word, edits)
     }
     return best?.word
@@ -77,10 +77,4 @@ func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
 }
 
 /// At most 64 bytes of a text, in lower case: no word is nearly as long.
-private func lowered(_ text: UnsafePointer<UInt8>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    while text[bytes.count] != 0, bytes.count < 64 {
-        bytes.append(Ascii.lowered(text[bytes.count]))
-    }
-    return bytes
-}
+private func lowered(_ text: Word) -> [UInt8] { text.bytes.prefix(64).map { Ascii.lowered($0) } }

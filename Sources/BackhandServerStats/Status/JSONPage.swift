@@ -19,8 +19,10 @@ struct JSONPage {
     mutating func endArray() { close("]") }
     mutating func newline() { page.text.add(byte: UInt8(ascii: "\n")) }
 
+    mutating func key(_ name: StaticString) { key(name.bytes) }
+
     @inline(never)
-    mutating func key(_ name: StaticString) {
+    mutating func key(_ name: UnsafeBufferPointer<UInt8>) {
         separate()
         page.text.add(byte: quote)
         page.text.add(name)
@@ -31,6 +33,12 @@ struct JSONPage {
 
     mutating func field(_ name: StaticString, _ value: UInt64) {
         key(name)
+        page.text.add(value)
+        needsComma = true
+    }
+
+    mutating func field(_ name: UnsafePointer<CChar>, _ value: UInt64) {
+        key(Word(name).bytes)
         page.text.add(value)
         needsComma = true
     }

@@ -178,7 +178,7 @@ private func writeCounters(_ segment: UnsafeMutablePointer<bh_segment_t>, to pag
     page.key("counters")
     page.beginObject()
     for counter in 0..<BH_COUNTERS.rawValue {
-        guard let name = counterText(counter) else { continue }
+        guard let name = counterName(counter) else { continue }
         page.field(name, bh_counter_load(segment, counter))
     }
     page.endObject()

@@ -143,7 +143,7 @@ import Testing
             "error_share": 0.24, "backoff_ms": 0, "id": 1,
         ]
         for code in 1...Resource.last {
-            let name = try #require(Resource.name(code)).text
+            let name = String(decoding: try #require(Resource.name(code)).bytes, as: UTF8.self)
             let value = values[name] ?? Double(code)
             #expect(try table.decide(["byResource \(name) == \(value)"]).ids == [1], "\(name)")
         }
@@ -168,7 +168,9 @@ import Testing
         bh_half_store(&table.segment.pointee.rows, 16)
         let before = try table.decide([]).ids
         for code in 1...Resource.last {
-            let after = try table.decide(["byResource \(Resource.name(code)!.text) / load - 1 > age_ms * 1000"]).ids
+            let after = try table.decide([
+                "byResource \(String(decoding: Resource.name(code)!.bytes, as: UTF8.self)) / load - 1 > age_ms * 1000"
+            ]).ids
             #expect(Set(after).isSubset(of: before))
         }
     }
