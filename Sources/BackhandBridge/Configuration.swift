@@ -131,3 +131,22 @@ public func bh_destinations_complete(
     UnsafeMutableBufferPointer(start: lines, count: lines == nil ? 0 : count)
         .complete(vhost: vhost, own: own, port: ownPort)
 }
+
+@c @implementation
+public func bh_check_parse(
+    _ args: UnsafePointer<CChar>?, _ room: UnsafeMutablePointer<CChar>?, _ size: Int,
+    _ check: UnsafeMutablePointer<bh_check_t>?, _ error: UnsafeMutablePointer<CChar>?, _ errorSize: Int
+) -> bh_status_t {
+    guard let args, let room, let check, size > 0 else { return BH_EINVAL }
+    return complaining(to: error, errorSize) { () throws(ConfigurationError) in
+        let bytes = UnsafeMutableRawPointer(room).assumingMemoryBound(to: UInt8.self)
+        let end = try splitWords(Word(args), into: UnsafeMutableBufferPointer(start: bytes, count: size))
+        check.pointee = try parseCheck(UnsafeBufferPointer(start: bytes, count: end))
+    }
+}
+
+@c @implementation
+public func bh_check_is_own(_ segment: UnsafePointer<bh_segment_t>?, _ value: UnsafePointer<CChar>?) -> Bool {
+    guard let segment, let value else { return false }
+    return isCheckSecret(value, of: segment)
+}

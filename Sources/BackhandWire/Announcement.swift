@@ -54,6 +54,12 @@ enum Tag {
     static let slashes = UInt16(10)
     /// i64: the sender's wall clock, seconds; in signed ones.
     static let wall = UInt16(11)
+    /// Connections to the sender's port: u32 all of them, u32 those that no process has accepted yet. Left out if they
+    /// are not counted.
+    static let connections = UInt16(12)
+    /// u8: 1 if it is failing, else 0; u8: bh_finding_t; u16: the status that was not expected, or 0; then up to 47
+    /// bytes: the name of the check that speaks against it. Left out if no check has ended.
+    static let check = UInt16(13)
 }
 
 /// Bytes of the means: a u64 and seven u32.
@@ -84,6 +90,15 @@ public struct Nonce: Equatable, Sendable {
 
 /// Most extensions in one announcement. Bounds the work that a stranger's datagram can cause.
 let extensionLimit = 32
+
+/// Bytes of what is known of connections.
+let connectionsSize = 8
+
+/// Bytes of a check without its name.
+let checkSize = 4
+
+/// Whether the name of a check may contain the byte: as a host's, and "/".
+public func isCheckNameByte(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "/") || isNameByte(byte) }
 
 /// Whether a host's name may contain the byte: [A-Za-z0-9._:-].
 func isNameByte(_ byte: UInt8) -> Bool {

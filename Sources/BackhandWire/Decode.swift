@@ -98,11 +98,33 @@ private func decodeExtension(_ tag: UInt16, _ value: UnsafeRawBufferPointer, int
     case Tag.wall:
         guard value.count == 8 else { return false }
         facts.changed_wall = value.number(at: 0, as: Int64.self)
+    case Tag.connections:
+        guard value.count == connectionsSize else { return false }
+        facts.counts_connections = 1
+        facts.connections = value.number(at: 0, as: UInt32.self)
+        facts.listen_queue = value.number(at: 4, as: UInt32.self)
+    case Tag.check: return decodeCheck(value, into: &facts)
     case Tag.means:
         guard value.count == meansSize else { return false }
         decodeMeans(value, into: &facts)
     default: break
     }
+    return true
+}
+
+/// Findings of later programs count as an answer that is not HTTP.
+private func decodeCheck(_ value: UnsafeRawBufferPointer, into facts: inout bh_facts_t) -> Bool {
+    guard value.count >= checkSize, value.count - checkSize < Int(BH_CHECK_NAME_SIZE), value[0] <= 1 else {
+        return false
+    }
+    let name = UnsafeRawBufferPointer(rebasing: value.dropFirst(checkSize))
+    guard name.allSatisfy(isCheckNameByte) else { return false }
+    let finding = UInt32(value[1]) < UInt32(BH_FINDINGS) ? UInt32(value[1]) : BH_FINDING_INVALID.rawValue
+    facts.check = finding | UInt32(value.number(at: 2, as: UInt16.self)) << 16
+    if value[0] == 1 { facts.check |= BH_CHECK_FAILING }
+    // Without a finding there is no check that could have a name.
+    guard facts.check != 0 else { return true }
+    withUnsafeMutableBytes(of: &facts.check_name) { $0.copyMemory(from: name) }
     return true
 }
 

@@ -25,11 +25,13 @@ public func encodeAnnouncement(
             + (facts.hasMeans ? 4 + meansSize : 0) + (facts.state == 0 ? 0 : 4 + 1)
             + (facts.stalled_ms == 0 ? 0 : 4 + 4)
             + (facts.slashes == 0 ? 0 : 4 + 2) + (facts.idle_cost == 0 ? 0 : 4 + idleSize)
+            + facts.serviceSize
             + (answering == nil ? 0 : 4 + 16) + (signed ? 4 + 8 + 4 + 8 : 0) + (signed ? 4 + signatureSize : 0)
         guard length <= buffer.count, length <= announcementLimit else { return 0 }
         encodeHeader(facts, length: UInt16(length), into: buffer)
         var end = encodeExtensions(facts, name: name, into: buffer)
         if facts.hasMeans { end = encodeMeans(facts, into: buffer, at: end) }
+        end = encodeService(facts, into: buffer, at: end)
         if let answering { end = encodeNonce(answering, into: buffer, at: end) }
         if signed {
             encodeTimes(facts, into: buffer, at: end)
@@ -121,7 +123,37 @@ private func encodeMeans(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBuffe
     return value + meansSize
 }
 
+/// What is known of the application without its help, and of its checks; returns where it ends.
+private func encodeService(_ facts: bh_facts_t, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    var end = offset
+    if facts.counts_connections != 0 {
+        let value = encodeHead(Tag.connections, size: connectionsSize, into: buffer, at: end)
+        buffer.store(facts.connections, at: value)
+        buffer.store(facts.listen_queue, at: value + 4)
+        end = value + connectionsSize
+    }
+    guard facts.check != 0 else { return end }
+    let length = facts.checkNameLength
+    let value = encodeHead(Tag.check, size: checkSize + length, into: buffer, at: end)
+    buffer[value] = facts.check & BH_CHECK_FAILING == 0 ? 0 : 1
+    buffer[value + 1] = UInt8(truncatingIfNeeded: facts.check)
+    buffer.store(UInt16(truncatingIfNeeded: facts.check >> 16), at: value + 2)
+    withUnsafeBytes(of: facts.check_name) { room in
+        for place in 0..<length { buffer[value + checkSize + place] = room[place] }
+    }
+    return value + checkSize + length
+}
+
 extension bh_facts_t {
+    /// Bytes of what encodeService writes.
+    fileprivate var serviceSize: Int {
+        (counts_connections == 0 ? 0 : 4 + connectionsSize) + (check == 0 ? 0 : 4 + checkSize + checkNameLength)
+    }
+
+    fileprivate var checkNameLength: Int {
+        withUnsafeBytes(of: check_name) { $0.prefix(Int(BH_CHECK_NAME_SIZE) - 1).prefix { $0 != 0 }.count }
+    }
+
     fileprivate var hasMeans: Bool {
         dispatched != 0 || mean_in_flight != 0 || arrival_rate != 0 || first_byte_us != 0 || latency_us != 0
             || cpu_used != 0

@@ -5,6 +5,7 @@
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
@@ -16,20 +17,32 @@ static bool is_at(const struct inet_diag_msg *socket, uint32_t address) {
     return words[2] == htonl(0xffff) ? words[3] == address : words[2] == 0 && words[3] == 0;
 }
 
-static int ask(int fd, int family, unsigned int states, uint16_t port) {
+/* What is asked of the kernel, and what is done with each socket of its answer. */
+typedef struct question {
+    uint32_t address; /* network byte order */
+    uint16_t port;    /* host byte order */
+    unsigned int states;
+    unsigned int extensions;
+    void (*take)(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton);
+    void *baton;
+} question;
+
+static int ask(int fd, int family, const question *question) {
     struct {
         struct nlmsghdr head;
         struct inet_diag_req_v2 request;
     } message = {
         {.nlmsg_len = sizeof message, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        {.sdiag_family = (uint8_t)family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = states}};
-    message.request.id.idiag_sport = htons(port);
+        {.sdiag_family = (uint8_t)family,
+         .sdiag_protocol = IPPROTO_TCP,
+         .idiag_ext = (uint8_t)question->extensions,
+         .idiag_states = question->states}};
+    message.request.id.idiag_sport = htons(question->port);
     return send(fd, &message, sizeof message, 0) == (ssize_t)sizeof message ? 0 : -1;
 }
 
-/* Adds what one datagram of the answer has. Returns 1 at the answer's end, -1 with errno for an error. */
-static int add(const struct nlmsghdr *message, unsigned int left, uint32_t address, uint16_t port,
-               struct csystem_connections *found) {
+/* Takes what one datagram of the answer has. Returns 1 at the answer's end, -1 with errno for an error. */
+static int read_datagram(const struct nlmsghdr *message, unsigned int left, const question *question) {
     for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
         if (message->nlmsg_type == NLMSG_DONE) return 1;
         if (message->nlmsg_type == NLMSG_ERROR) {
@@ -38,38 +51,86 @@ static int add(const struct nlmsghdr *message, unsigned int left, uint32_t addre
             return -1;
         }
         const struct inet_diag_msg *socket = NLMSG_DATA(message);
-        if (message->nlmsg_len < NLMSG_LENGTH(sizeof *socket) || socket->id.idiag_sport != htons(port)) continue;
-        if (!is_at(socket, address)) continue;
-        if (socket->idiag_state == TCP_LISTEN) found->waiting += socket->idiag_rqueue;
-        else found->open++;
+        if (message->nlmsg_len < NLMSG_LENGTH(sizeof *socket) || socket->id.idiag_sport != htons(question->port))
+            continue;
+        if (is_at(socket, question->address)) question->take(message, socket, question->baton);
     }
     return 0;
 }
 
-static int count(int fd, int family, unsigned int states, uint32_t address, uint16_t port,
-                 struct csystem_connections *found) {
+static int read_family(int fd, int family, const question *question) {
     _Alignas(struct nlmsghdr) char room[16384];
-    if (ask(fd, family, states, port) < 0) return -1;
+    if (ask(fd, family, question) < 0) return -1;
     for (;;) {
         ssize_t length = recv(fd, room, sizeof room, 0);
         if (length < 0 && errno == EINTR) continue;
         if (length <= 0) return -1;
-        int end = add((const struct nlmsghdr *)room, (unsigned int)length, address, port, found);
+        int end = read_datagram((const struct nlmsghdr *)room, (unsigned int)length, question);
         if (end) return end < 0 ? -1 : 0;
     }
 }
 
-int csystem_connections(uint32_t address, uint16_t port, bool counts_open, struct csystem_connections *found) {
+static int read_all(const question *question) {
     struct timeval most = {.tv_usec = 200000};
-    unsigned int states = 1u << TCP_LISTEN | (counts_open ? 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT : 0);
-    memset(found, 0, sizeof *found);
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-    int result = count(fd, AF_INET, states, htonl(address), port, found);
-    if (result == 0 && count(fd, AF_INET6, states, htonl(address), port, found) < 0 && errno != ENOENT) result = -1;
+    int result = read_family(fd, AF_INET, question);
+    if (result == 0 && read_family(fd, AF_INET6, question) < 0 && errno != ENOENT) result = -1;
     int why = errno;
     close(fd);
     errno = why;
     return result;
+}
+
+/* ---- How many ---- */
+
+static void count(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
+    struct csystem_connections *found = baton;
+    (void)message;
+    if (socket->idiag_state == TCP_LISTEN) found->waiting += socket->idiag_rqueue;
+    else found->open++;
+}
+
+int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *found) {
+    unsigned int states = 1u << TCP_LISTEN | 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
+    memset(found, 0, sizeof *found);
+    return read_all(&(question){htonl(address), port, states, 0, count, found});
+}
+
+/* ---- What was sent ---- */
+
+/* Where struct tcp_info has tcpi_bytes_acked: the header of glibc ends before it. */
+#define BYTES_ACKED 120
+
+typedef struct sent_list {
+    csystem_sent *list;
+    int count, capacity;
+    uint16_t but; /* network byte order */
+} sent_list;
+
+static uint64_t acknowledged(const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
+    unsigned int left = (unsigned int)(message->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
+    uint64_t bytes = 0;
+    if (socket->idiag_state == TCP_TIME_WAIT) return UINT64_MAX;
+    for (const struct rtattr *part = (const void *)(socket + 1); RTA_OK(part, left); part = RTA_NEXT(part, left))
+        if (part->rta_type == INET_DIAG_INFO && RTA_PAYLOAD(part) >= BYTES_ACKED + sizeof bytes)
+            memcpy(&bytes, (const char *)RTA_DATA(part) + BYTES_ACKED, sizeof bytes);
+    return bytes;
+}
+
+static void add_sent(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
+    sent_list *found = baton;
+    uint64_t peer = socket->id.idiag_dport;
+    if (found->count == found->capacity || socket->id.idiag_dport == found->but) return;
+    for (int word = 0; word < 4; word++) peer = (peer ^ socket->id.idiag_dst[word]) * UINT64_C(0x100000001b3);
+    found->list[found->count++] = (csystem_sent){peer, acknowledged(message, socket)};
+}
+
+int csystem_sent_bytes(uint32_t address, uint16_t port, uint16_t but, csystem_sent *list, int capacity) {
+    unsigned int states = 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_TIME_WAIT
+                          | 1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING;
+    sent_list found = {list, 0, capacity, htons(but)};
+    int failed = read_all(&(question){htonl(address), port, states, 1u << (INET_DIAG_INFO - 1), add_sent, &found});
+    return failed ? -1 : found.count;
 }

@@ -572,18 +572,30 @@ int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
     return 0;
 }
 
-int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms) {
+int csystem_tcp_name(int fd, uint32_t *address, uint16_t *port) {
+    struct sockaddr_in name = {0};
+    socklen_t length = sizeof name;
+    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0 || name.sin_family != AF_INET) return -1;
+    *address = ntohl(name.sin_addr.s_addr);
+    *port = ntohs(name.sin_port);
+    return 0;
+}
+
+int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port) {
     name_t name;
     socklen_t size = write_name(&name, high, low, port);
     int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    return connect(fd, &name.any, size) == 0 || errno == EINPROGRESS ? fd : give_up(fd);
+}
+
+int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms) {
+    int fd = csystem_tcp_connect(high, low, port), why = 0;
     if (fd < 0) return errno;
-    int why = connect(fd, &name.any, size) == 0 ? 0 : errno;
-    if (why == EINPROGRESS) {
-        struct pollfd waiting = {.fd = fd, .events = POLLOUT};
-        socklen_t length = sizeof why;
-        if (poll(&waiting, 1, wait_ms) <= 0) why = ETIMEDOUT;
-        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &length) != 0) why = errno;
-    }
+    struct pollfd waiting = {.fd = fd, .events = POLLOUT};
+    socklen_t length = sizeof why;
+    if (poll(&waiting, 1, wait_ms) <= 0) why = ETIMEDOUT;
+    else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &length) != 0) why = errno;
     close(fd);
     return why;
 }

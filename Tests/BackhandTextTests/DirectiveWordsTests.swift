@@ -9,6 +9,7 @@ import Testing
             ("", []), ("  \t", []), ("one", ["one"]), ("  one\ttwo  ", ["one", "two"]),
             (#""in quotes" next"#, ["in quotes", "next"]), ("'it is' x", ["it is", "x"]), (#""a"b"#, ["a", "b"]),
             (#""no end"#, ["no end"]), (#""a \"b\" \c \\""#, [#"a "b" \c \"#]), (#"a\\b\c"#, [#"a\b\c"#]),
+            (#"a="b c" d="e" f='g h"#, ["a=b c", "d=e", "f=g h"]), (#"a="" b"#, ["a=", "b"]),
             (#""a\"#, [#"a\"#]), (#"'a\'b'"#, ["a'b"]), ("/var/www>", ["/var/www>"]),
         ] as [(String, [String])])
     func asHTTPDReadsThem(text: String, expected: [String]) {

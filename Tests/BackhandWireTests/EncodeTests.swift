@@ -61,6 +61,44 @@ import Testing
         }
     }
 
+    /// What is known of connections and checks is left out if it is not known.
+    @Test func service() throws {
+        var facts = try facts()
+        let without = encode(facts).count
+        facts.counts_connections = 1
+        (facts.connections, facts.listen_queue) = (300, 7)
+        facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_STATUS.rawValue | 503 << 16
+        withUnsafeMutableBytes(of: &facts.check_name) { $0.copyBytes(from: Array("a.test/b-c".utf8)) }
+        let bytes = encode(facts)
+        #expect(bytes.count == without + 12 + 8 + 10)
+        #expect(
+            Array(bytes.suffix(30)) == [0, 12, 0, 8, 0, 0, 1, 44, 0, 0, 0, 7, 0, 13, 0, 14, 1, 3, 1, 0xf7]
+                + Array("a.test/b-c".utf8))
+        guard case .announcement(let heard) = decode(bytes) else {
+            Issue.record("not understood")
+            return
+        }
+        #expect((heard.counts_connections, heard.connections, heard.listen_queue) == (1, 300, 7))
+        #expect(heard.check == facts.check)
+        #expect(withUnsafeBytes(of: heard.check_name) { Array($0.prefix(11)) } == Array("a.test/b-c\0".utf8))
+        // A finding of a later program, and values that are not what the tag says.
+        var later = bytes
+        later[later.count - 13] = 99
+        guard case .announcement(let unknown) = decode(later) else {
+            Issue.record("not understood")
+            return
+        }
+        #expect(unknown.check & 0xff == BH_FINDING_INVALID.rawValue)
+        for (place, byte) in [(14, UInt8(2)), (1, UInt8(ascii: " "))] {
+            var wrong = bytes
+            wrong[wrong.count - place] = byte
+            guard case .dropped(BH_COUNT_NONSENSE) = decode(wrong) else {
+                Issue.record("taken")
+                return
+            }
+        }
+    }
+
     /// Hostnames that could not be announced are made ones that can be.
     @Test(arguments: [
         ([], "unknown"),

@@ -5,6 +5,8 @@
 
 #include "backhand.h"
 
+#include <inttypes.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -113,6 +115,23 @@ static void numbers(void) {
           && number == UINT32_MAX);
 }
 
+static void checks(void) {
+    static const char line[] = "/health text=\"all is well\" expect=204";
+    char room[sizeof line], error[BH_ERROR_SIZE] = "";
+    bh_check_t check = {.rise = 9};
+    CHECK(bh_check_parse(NULL, room, sizeof room, &check, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_check_parse(line, NULL, sizeof room, &check, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_check_parse(line, room, 0, &check, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_check_parse(line, room, sizeof room, NULL, error, sizeof error) == BH_EINVAL);
+    CHECK(bh_check_parse("health", room, sizeof room, &check, error, sizeof error) == BH_ESYNTAX && check.rise == 9);
+    CHECK(strcmp(error, "'health' is not a path, as /health, which comes first") == 0);
+    CHECK(bh_check_parse(line, room, 9, &check, error, sizeof error) == BH_ESYNTAX);
+    CHECK(strcmp(error, "is too long") == 0);
+    CHECK(bh_check_parse(line, room, sizeof room, &check, error, sizeof error) == BH_OK && check.rise == 2);
+    CHECK(strcmp(check.path, "/health") == 0 && strcmp(check.text, "all is well") == 0 && !check.host);
+    CHECK(strcmp(check.expect, "204") == 0 && check.interval_ms == 1000 && check.timeout_ms == 2000 && !check.vhost);
+}
+
 static void words(void) {
     static const char *const both[] = {"Off", "On"};
     uint32_t chosen = 7;
@@ -214,6 +233,13 @@ static void segments(void) {
     CHECK(bh_segment_map(1, &mapped, NULL) == BH_EINVAL);
     CHECK(bh_segment_map(1, &mapped, &mapped_size) == 0 && mapped_size == bh_segment_size(1));
     CHECK(bh_segment_check(mapped, mapped_size) == BH_OK && bh_word_load(&((bh_segment_t *)mapped)->boot_id) != 0);
+    bh_segment_t *made = mapped;
+    char own[40];
+    snprintf(own, sizeof own, "%016" PRIx64 "%016" PRIx64, made->check_high, made->check_low);
+    CHECK(bh_check_is_own(made, own) && !bh_check_is_own(segment, own) && !bh_check_is_own(made, ""));
+    CHECK(!bh_check_is_own(NULL, own) && !bh_check_is_own(made, NULL));
+    own[31] ^= 1;
+    CHECK(!bh_check_is_own(made, own) && !bh_check_is_own(made, "00000000000000000000000000000000"));
     munmap(mapped, mapped_size);
 }
 
@@ -895,6 +921,7 @@ int main(void) {
     networks();
     destinations();
     numbers();
+    checks();
     words();
     keys();
     files();

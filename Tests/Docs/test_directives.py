@@ -75,6 +75,7 @@ def test_syntax_has_as_many_arguments_as_the_directive_takes(name):
         "FLAG": {1},
         "ITERATE": {1, 2},
         "TAKE_ARGV": {1, 2},
+        "RAW_ARGS": set(range(1, 9)),
         **{f"TAKE{digits}": {int(digit) for digit in digits} for digits in ("1", "2", "12", "23", "123")},
     }[macro]
     seen = set()
@@ -132,6 +133,15 @@ BAD = [
     "BackhandFromSO ${build}/byHostname.so no_such_function",
     "BackhandModeratorPIDFile /",
     "BackhandDrainFile /",
+    "BackhandCheck",
+    "BackhandCheck health",
+    "BackhandCheck /health retries=3",
+    "BackhandCheck /health host=\x7f",
+    "BackhandCheck /health interval=never",
+    "BackhandCheck /health interval=0.05",
+    "BackhandCheck /health rise=0",
+    "BackhandCheck /health expect=2xx",
+    "BackhandCheck /health hcinterval=5",
     "BackhandKey missing",
     "BackhandKey /dev/null",
     "BackhandKey httpd.conf",

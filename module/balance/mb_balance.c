@@ -36,7 +36,7 @@ static int is_unavailable(const mb_directory *settings) {
  * files which this server must not serve. */
 static int stays_here(request_rec *r, const mb_directory *settings) {
     apr_table_setn(r->subprocess_env, "BACKHAND_ACTION", "looped");
-    if (mb_request_find(r)->from_peer) return DECLINED;
+    if (mb_request_is_for_us(mb_request_find(r))) return DECLINED;
     if (is_self_redirect(settings)) return HTTP_LOOP_DETECTED;
     return is_unavailable(settings) ? mb_dispatch_unavailable(r) : DECLINED;
 }
@@ -54,7 +54,7 @@ static int is_undecided(request_rec *r, const mb_directory *settings, int walked
  * have no client that could be sent there. */
 static int keep_from_files(request_rec *r, const mb_directory *settings) {
     const mb_request *kept = mb_request_find(r);
-    if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && kept->from_peer)
+    if (!is_self_redirect(settings) || r->proxyreq != PROXYREQ_NONE || (kept && mb_request_is_for_us(kept))
         || mb_scope_shows_this_server(r->handler))
         return DECLINED;
     if (!r->main && !ap_is_HTTP_ERROR(r->prev->status))

@@ -30,6 +30,7 @@ typedef struct mb_server {
     mb_log log;                       /* BackhandLogLevel, of each virtual host */
     apr_array_header_t *destinations; /* bh_destination_t, one for each MulticastStats; of virtual hosts too */
     apr_array_header_t *accepted;     /* bh_network_t, one for each AcceptStats; of virtual hosts too */
+    apr_array_header_t *checks;       /* bh_check_t, one for each BackhandCheck; of virtual hosts too */
     /* mb_vhost.c: where a virtual host with MulticastStats lines takes requests; atomic words */
     bh_address_t own;
     uint16_t own_port;
@@ -119,6 +120,7 @@ const char *mb_server_set_pid_file(cmd_parms *cmd, void *unused, const char *pat
 const char *mb_server_set_drain_file(cmd_parms *cmd, void *unused, const char *path);
 const char *mb_server_add_destination(cmd_parms *cmd, void *unused, const char *first, const char *second);
 const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *text);
+const char *mb_server_add_check(cmd_parms *cmd, void *unused, const char *arguments);
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name);
 const char *mb_server_set_key(cmd_parms *cmd, void *unused, const char *file, const char *optional);
 /* mb_chain.c: */
@@ -148,6 +150,7 @@ const char *mb_line_place(const cmd_parms *cmd);
 enum {
     MB_FIRST_NOTHING,
     MB_FIRST_CHAIN,      /* Backhand and BackhandFromSO, outside .htaccess */
+    MB_FIRST_CHECK,      /* BackhandCheck */
     MB_FIRST_PREDICTION, /* Backhand addPrediction */
     MB_FIRST_POOLING,    /* BackhandConnectionPools, for each mb_pooling */
     MB_FIRST_SHARED = MB_FIRST_POOLING + MB_POOL_SHARED,
@@ -192,6 +195,8 @@ void mb_vhost_prepare(server_rec *main);
 /* The lines of all servers, the main server's first. */
 apr_array_header_t *mb_vhost_destinations(apr_pool_t *pool, server_rec *main);
 apr_array_header_t *mb_vhost_accepted(apr_pool_t *pool, server_rec *main);
+/* Checks of all servers, each with its virtual host. */
+apr_array_header_t *mb_vhost_checks(apr_pool_t *pool, server_rec *main);
 /* The networks that count for requests to this server: its own, else the main server's. */
 const apr_array_header_t *mb_vhost_networks(const server_rec *server);
 /* The settings that a virtual host has for itself; NULL: it shares the main server's. */

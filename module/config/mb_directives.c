@@ -112,6 +112,8 @@ const command_rec mb_commands[] = {
                   "a file that holds the moderator's process id while a moderator runs"),
     AP_INIT_TAKE1("BackhandDrainFile", mb_server_set_drain_file, NULL, RSRC_CONF,
                   "a file: while it is there, this server announces that it is draining"),
+    AP_INIT_RAW_ARGS("BackhandCheck", mb_server_add_check, NULL, MB_HOST_CONTEXT,
+                     "a path and name=value: this server asks its application whether it works, and announces that"),
     AP_INIT_TAKE1("BackhandLogLevel", mb_loglevel_set, NULL, MB_DIRECTORY_CONTEXT,
                   "+ or -, then mbcs, dcsn or net, then all or 1 to 4: as LogLevel backhand:..."),
     AP_INIT_TAKE_ARGV("Backhand", mb_chain_add_line, NULL, MB_DIRECTORY_CONTEXT | OR_FILEINFO,

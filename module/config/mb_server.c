@@ -84,6 +84,19 @@ const char *mb_server_add_accepted(cmd_parms *cmd, void *unused, const char *tex
     return NULL;
 }
 
+const char *mb_server_add_check(cmd_parms *cmd, void *unused, const char *arguments) {
+    const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
+    size_t size = strlen(arguments) + 1;
+    char error[BH_ERROR_SIZE], *words = apr_palloc(cmd->pool, size);
+    bh_check_t check;
+    if (wrong) return wrong;
+    if (bh_check_parse(arguments, words, size, &check, error, sizeof error) != BH_OK)
+        return mb_line_complain(cmd, "%s", error);
+    APR_ARRAY_PUSH(server_settings(cmd)->checks, bh_check_t) = check;
+    mb_line_note(cmd, MB_FIRST_CHECK);
+    return NULL;
+}
+
 const char *mb_server_set_socket_group(cmd_parms *cmd, void *unused, const char *name) {
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     char error[BH_ERROR_SIZE];

@@ -23,6 +23,7 @@ void *mb_server_create(apr_pool_t *pool, server_rec *server) {
     mb_server *settings = apr_pcalloc(pool, sizeof *settings);
     settings->destinations = apr_array_make(pool, 2, sizeof(bh_destination_t));
     settings->accepted = apr_array_make(pool, 2, sizeof(bh_network_t));
+    settings->checks = apr_array_make(pool, 1, sizeof(bh_check_t));
     settings->socket_group = UINT32_MAX;
     settings->expire_s = DEFAULT_EXPIRE_S;
     settings->response_field_size = MB_RESPONSE_FIELD_DEFAULT;

@@ -87,6 +87,26 @@ apr_array_header_t *mb_vhost_accepted(apr_pool_t *pool, server_rec *main) {
     return all;
 }
 
+/* Those of one server, asked as its clients ask it. A virtual host without an announced address is a part of the main
+ * server. */
+static void add_checks(apr_array_header_t *all, const server_rec *server, const mb_server *settings) {
+    const bh_destination_t *lines = (const bh_destination_t *)(const void *)settings->destinations->elts;
+    for (int i = 0; i < settings->checks->nelts; i++) {
+        bh_check_t *check = &APR_ARRAY_PUSH(all, bh_check_t);
+        *check = APR_ARRAY_IDX(settings->checks, i, bh_check_t);
+        if (!check->host && server->is_virtual) check->host = server->server_hostname;
+        if (server->is_virtual && settings->destinations->nelts) check->vhost = lines[0].vhost;
+    }
+}
+
+apr_array_header_t *mb_vhost_checks(apr_pool_t *pool, server_rec *main) {
+    apr_array_header_t *all = apr_array_make(pool, 1, sizeof(bh_check_t));
+    add_checks(all, main, mb_main_server());
+    for (server_rec *server = main->next; server; server = server->next)
+        if (mb_vhost_settings(server)) add_checks(all, server, mb_vhost_settings(server));
+    return all;
+}
+
 const apr_array_header_t *mb_vhost_networks(const server_rec *server) {
     const mb_server *settings = mb_server_of(server);
     return settings->accepted->nelts ? settings->accepted : mb_main_server()->accepted;

@@ -29,6 +29,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
     mb_vhost_prepare(server);
     apr_array_header_t *destinations = mb_vhost_destinations(pool, server);
     apr_array_header_t *accepted = mb_vhost_accepted(pool, server);
+    apr_array_header_t *checks = mb_vhost_checks(pool, server);
     return (bh_moderator_config_t){
         .segment = mb_segment,
         .destinations = (const bh_destination_t *)(void *)destinations->elts,
@@ -56,5 +57,7 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .idle_cost = idle_cost(server),
         .keepalive_ms = (uint32_t)apr_time_as_msec(server->keep_alive_timeout),
         .keepalive_requests = (uint32_t)server->keep_alive_max,
+        .checks = (const bh_check_t *)(void *)checks->elts,
+        .check_count = (size_t)checks->nelts,
     };
 }

@@ -30,7 +30,7 @@ static const mb_request *note_round(request_rec *r) {
 
 int mb_guard_stays_here(request_rec *r) {
     const mb_request *found = note_round(r);
-    return found && (found->from_peer || found->hops >= MOST_HOPS);
+    return found && (mb_request_is_for_us(found) || found->hops >= MOST_HOPS);
 }
 
 void mb_guard_count_hop(request_rec *r) {
@@ -150,6 +150,7 @@ static int remove_unseen(request_rec *r) {
 static int believe_or_remove(request_rec *r) {
     const char *value = apr_table_get(r->headers_in, MB_GUARD_HEADER);
     if (r->prev || r->main) return value ? remove_unseen(r) : DECLINED;
+    if (mb_check_recognise(r)) return DECLINED;
     if (mb_segment) bh_segment_arrival(mb_segment);
     if (!value) return DECLINED;
     mb_request *found = mb_request_make(r);
@@ -168,6 +169,7 @@ static int believe_or_remove(request_rec *r) {
 
 void mb_guard_register(apr_pool_t *pool) {
     mb_sender_register(pool);
+    mb_check_register(pool);
     /* Before mod_remoteip and whatever else looks at the client's address. */
     ap_hook_post_read_request(believe_or_remove, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

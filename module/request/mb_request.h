@@ -19,6 +19,7 @@
 /* What is kept with a client's request, from the guard on. */
 typedef struct mb_request {
     int from_peer;             /* a peer has sent it here */
+    int is_check;              /* our own moderator has: a check of BackhandCheck */
     int hops;                  /* servers that it has passed that were not accepted as peers */
     const request_rec *reader; /* message/mb_form.c: a subrequest that may have read the body; NULL: there is none */
     apr_bucket_brigade *read;  /* what it has read, if it is gone; NULL: nothing */
@@ -34,6 +35,8 @@ typedef struct mb_request {
     int stays;                       /* no server has taken it: it is served here, and no chain is run again */
     mb_local *local;                 /* a peer has sent it: what is counted of it; NULL: nothing */
 } mb_request;
+/* Whether it is a request for this server, and no other one. */
+static inline int mb_request_is_for_us(const mb_request *found) { return found->from_peer || found->is_check; }
 /* That of the request that the client began; NULL: nothing to keep so far. */
 static inline request_rec *mb_request_first(request_rec *r) {
     while (r->main) r = r->main;
@@ -53,7 +56,7 @@ const char *mb_request_as_sent(request_rec *r);
 void mb_guard_register(apr_pool_t *pool);
 /* The header's value for a request that is passed on: its client's address, and with a key a signature. */
 const char *mb_guard_value(request_rec *r);
-/* Whether the request must not be balanced: a peer has sent it, or it goes round. */
+/* Whether the request must not be balanced: a peer has sent it, or our own moderator, or it goes round. */
 int mb_guard_stays_here(request_rec *r);
 /* Before the request is passed on: says how often servers that were not accepted did so. */
 void mb_guard_count_hop(request_rec *r);
@@ -65,6 +68,12 @@ void mb_guard_leave(request_rec *r);
 /* Why the header is not one that a holder of our keys has signed for this request just now; NULL: it is. Only where
  * there is a key. */
 const char *mb_claim_forgery(request_rec *r, const bh_claim_t *said);
+
+/* ---- Checks by our own moderator: mb_check.c ---- */
+
+/* Whether it is one: it is served here, and neither counted nor logged. */
+int mb_check_recognise(request_rec *r);
+void mb_check_register(apr_pool_t *pool);
 
 /* ---- Senders: mb_sender.c ---- */
 

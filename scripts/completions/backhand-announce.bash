@@ -8,8 +8,8 @@ _backhand_announce() {
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         ;;
-    -s | --server | -w | --workers) ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "-c --config -s --server -w --workers -t --check-config --version -h --help" -- "$current") ;;
+    -s | --server | -w | --workers | -k | --check) ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "-c --config -s --server -w --workers -k --check -t --check-config --version -h --help" -- "$current") ;;
     esac
 }
 complete -F _backhand_announce backhand-announce

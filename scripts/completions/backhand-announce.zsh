@@ -5,6 +5,7 @@ _arguments -s \
     '(-c --config)'{-c,--config}'[the file of directives]:file:_files' \
     '*'{-s,--server}'[a server, besides those of the file]:address and port: ' \
     '(-w --workers)'{-w,--workers}'[how many requests a server can serve at once]:number: ' \
+    '(-k --check)'{-k,--check}'[what each server is asked, to announce whether it works]:path: ' \
     '(-t --check-config)'{-t,--check-config}'[checks the configuration, and does nothing else]' \
     '--version[shows the version]' \
     '(-h --help)'{-h,--help}'[shows the options]'

@@ -25,12 +25,15 @@ struct ServerValues {
     var idleHoldsWorker: Bool?
     /// Seconds for which it waits for the next request on a connection.
     var keepAliveTimeout: UInt32?
+    /// The words of each BackhandCheck, each word with its NUL; empty: not given.
+    var checks: [[UInt8]] = []
 
     /// These, and the others' where these say nothing.
     func over(_ defaults: ServerValues) -> ServerValues {
         ServerValues(
             workers: workers ?? defaults.workers, capacity: capacity ?? defaults.capacity,
             idleHoldsWorker: idleHoldsWorker ?? defaults.idleHoldsWorker,
-            keepAliveTimeout: keepAliveTimeout ?? defaults.keepAliveTimeout)
+            keepAliveTimeout: keepAliveTimeout ?? defaults.keepAliveTimeout,
+            checks: checks.isEmpty ? defaults.checks : checks)
     }
 }

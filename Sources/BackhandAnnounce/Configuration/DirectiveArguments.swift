@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandModerator
 internal import BackhandServerStats
 internal import BackhandText
 
@@ -31,6 +32,15 @@ func isOn(_ line: ConfigurationLine) throws(ConfigurationError) -> Bool {
             if word.equals("Off", ignoringCase: true) { return false }
             throw ConfigurationError(word, " is neither On nor Off")
         }
+    }
+}
+
+/// The words of a check, each with its NUL.
+func checkWords(_ line: ConfigurationLine) throws(ConfigurationError) -> [UInt8] {
+    let words = Array(line.arguments.map { $0.prefix { $0 != 0 } + [0] }.joined())
+    return try line.naming { () throws(ConfigurationError) in
+        try words.withUnsafeBufferPointer { bytes throws(ConfigurationError) in _ = try parseCheck(bytes) }
+        return words
     }
 }
 

@@ -146,16 +146,52 @@ final class Daemon {
         }
         config.expire_s = configuration.expire
         config.alone = true
+        (config.checks, config.check_count) = borrowed.list(borrowedChecks())
+        config.completed = { daemon, number, check in
+            guard let daemon else { return 0 }
+            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().completed(number, exceptOver: check)
+        }
         return config
+    }
+
+    /// The checks of all servers. They were found good when the configuration was read.
+    private func borrowedChecks() -> [bh_check_t] {
+        var checks: [bh_check_t] = []
+        for number in configuration.servers.indices {
+            for words in configuration.values(of: UInt16(clamping: number)).checks {
+                let (start, count) = borrowed.list(words)
+                do throws(ConfigurationError) {
+                    var check = try parseCheck(UnsafeBufferPointer(start: start, count: count))
+                    check.vhost = UInt16(clamping: number)
+                    checks.append(check)
+                } catch {
+                    logError(error.message)
+                }
+            }
+        }
+        return checks
+    }
+
+    /// How often it was seen that the server completed requests; 0: by what is known of its workers, some are idle.
+    private func completed(_ number: UInt16, exceptOver check: Int32) -> UInt64 {
+        guard Int(number) < configuration.servers.count else { return 0 }
+        let server = configuration.servers[Int(number)]
+        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds(), isFresh: true)
+        guard configuration.values(of: number).isFull(connections) else { return 0 }
+        return watch.completed(by: Int(number), server, exceptOver: check)
     }
 
     /// What is known of one server.
     private func describe(_ number: UInt16, _ facts: inout bh_facts_t) {
         let values = configuration.values(of: number)
-        if let workers = values.workers, Int(number) < configuration.servers.count {
-            let server = configuration.servers[Int(number)]
-            let connections = watch.connections(
-                of: Int(number), server, countsOpen: values.idleHoldsWorker == true, now: monotonicMilliseconds())
+        guard Int(number) < configuration.servers.count else { return }
+        let server = configuration.servers[Int(number)]
+        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds())
+        if let connections {
+            facts.counts_connections = 1
+            (facts.connections, facts.listen_queue) = (connections.open, connections.waiting)
+        }
+        if let workers = values.workers {
             facts.workers = Int32(clamping: workers)
             facts.idle_workers = Int32(clamping: values.idleWorkers(of: workers, connections))
         }

@@ -14,7 +14,7 @@ struct ProgramArguments {
     var task = Task.announce
     /// --config; nil: the usual place, if something is there.
     var file: [UInt8]?
-    /// --server and --workers, as lines of a configuration file that come after all others.
+    /// --server, --workers and --check, as lines of a configuration file that come after all others.
     var lines: [[UInt8]] = []
 
     /// Where the configuration is if no option says it.
@@ -22,13 +22,14 @@ struct ProgramArguments {
 
     static var help: StaticString {
         """
-        usage: backhand-announce [--config FILE] [--server ADDRESS:PORT] [--workers N] [--check-config]
+        usage: backhand-announce [--config FILE] [--server ADDRESS:PORT] [--workers N] [--check PATH] [--check-config]
 
         Announces web servers of this machine to the balancers of a mod_backhand cluster.
 
           -c, --config FILE          directives (default: /etc/backhand/announce.conf)
           -s, --server ADDRESS:PORT  a server, besides those of the file; may be repeated
           -w, --workers N            how many requests a server can serve at once
+          -k, --check PATH           what each server is asked, to announce whether it works
           -t, --check-config         checks the configuration, and does nothing else
               --version              shows the version
           -h, --help                 shows this
@@ -63,6 +64,8 @@ struct ProgramArguments {
             lines.append(bytes("</Server>"))
         } else if option.equals("-w") || option.equals("--workers") {
             lines.append(bytes("Workers ") + (try value(of: option, &rest)))
+        } else if option.equals("-k") || option.equals("--check") {
+            lines.append(bytes("BackhandCheck ") + (try value(of: option, &rest)))
         } else {
             throw ConfigurationError(option, " is not an option; --help shows all")
         }

@@ -1,5 +1,6 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import BackhandSystem
 internal import BackhandText
 
@@ -25,6 +26,8 @@ private func check(_ configuration: AnnounceConfiguration) throws(ConfigurationE
         throw Message("no server is named: <Server 10.0.0.5:8080>, or --server 10.0.0.5:8080").error
     }
     guard configuration.servers.count <= 256 else { throw Message("more than 256 servers of one machine").error }
+    let checks = configuration.servers.indices.map { configuration.values(of: UInt16(clamping: $0)).checks.count }
+    guard checks.reduce(0, +) <= Int(BH_CHECKS) else { throw Message("more than 64 checks of one machine").error }
     guard !configuration.destinations.isEmpty else {
         throw Message("MulticastStats is missing: nothing says where the servers are announced").error
     }

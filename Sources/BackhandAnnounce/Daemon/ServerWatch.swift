@@ -9,23 +9,48 @@ struct ServerWatch {
     /// Milliseconds for which an answer is good: a round of announcements less the time that one may take.
     private static var lifetime: UInt64 { 900 }
 
+    /// What was sent to each client when it was looked at last, and how often that had grown.
+    private var answers: [(sent: [SentBytes], grown: UInt64)] = []
+
     private var seen: [(connections: Connections?, at: UInt64)] = []
 
     /// The server's connections; nil: the kernel does not tell.
+    ///
+    /// - Parameter isFresh: as they are now, and not a second ago.
     mutating func connections(
-        of number: Int, _ server: AnnouncedServer, countsOpen: Bool, now: UInt64
+        of number: Int, _ server: AnnouncedServer, now: UInt64, isFresh: Bool = false
     ) -> Connections? {
         while seen.count <= number { seen.append((nil, 0)) }
         let isLast = stopSignal() != nil
-        if seen[number].at != 0, isLast || now < seen[number].at &+ Self.lifetime { return seen[number].connections }
-        seen[number] = (count(server, countsOpen), max(now, 1))
+        if !isFresh, seen[number].at != 0, isLast || now < seen[number].at &+ Self.lifetime {
+            return seen[number].connections
+        }
+        seen[number] = (count(server), max(now, 1))
         return seen[number].connections
     }
 
-    private func count(_ server: AnnouncedServer, _ countsOpen: Bool) -> Connections? {
+    /// A number that grows with each call between which and the last the server has sent something to a client.
+    ///
+    /// - Parameter check: a connection of our own.
+    ///
+    /// Never 0.
+    mutating func completed(by number: Int, _ server: AnnouncedServer, exceptOver check: Int32) -> UInt64 {
+        while answers.count <= number { answers.append(([], 1)) }
+        guard let address = server.address.ipv4 else { return 1 }
+        do throws(SystemError) {
+            let sent = try SentBytes.all(fromIPv4: address, port: server.port, but: StreamSocket(fd: check).ownPort)
+            if sent.hasGrown(since: answers[number].sent) { answers[number].grown &+= 1 }
+            answers[number].sent = sent
+        } catch {
+            // The kernel does not tell: then a time-out is a failure.
+        }
+        return answers[number].grown
+    }
+
+    private func count(_ server: AnnouncedServer) -> Connections? {
         guard let address = server.address.ipv4 else { return nil }
         do throws(SystemError) {
-            return try Connections(toIPv4: address, port: server.port, countsOpen: countsOpen)
+            return try Connections(toIPv4: address, port: server.port)
         } catch {
             return nil
         }
@@ -33,6 +58,13 @@ struct ServerWatch {
 }
 
 extension ServerValues {
+    /// Whether all workers may be at work: as many connections as workers, or some that wait to be accepted. Without a
+    /// number of workers they always may.
+    func isFull(_ connections: Connections?) -> Bool {
+        guard let connections, let workers else { return true }
+        return connections.waiting > 0 || connections.open >= workers
+    }
+
     /// How many of the server's workers are idle.
     ///
     /// A worker that holds an idle connection is not. Where a connection waits to be accepted, none is. Else nothing

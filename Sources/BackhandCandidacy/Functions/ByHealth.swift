@@ -4,7 +4,8 @@ internal import BackhandServerStats
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// Drops the servers that fail at least half of their requests; if more than half of all servers would be left out
+    /// Drops the servers that fail their own checks or at least half of their requests. If more than half of all
+    /// servers would be left out
     /// then, they come last instead.
     ///
     /// A server that does not take requests, or refused a connection, is not in the list anyway, unless there was no
@@ -32,17 +33,20 @@ extension Candidates {
     /// if they are too many. Servers that were last heard before that time are dropped too, and do not count. As the
     /// last resort they are the only ones.
     mutating func dropBroken(heardBefore oldest: UInt64) {
-        let (list, spare) = (list, spare)
+        // One copy, or the compiler makes one for each server.
+        let given = self
         var kept = 0
         var broken = 0
-        for place in 0..<count {
-            let slot = list[place]
-            if bh_row_heard(bh_segment_row(segment, slot.row)) < oldest { continue }
-            if isBroken(slot), !isLastResort, !isProbe(slot) {
-                spare[broken] = slot
+        for place in 0..<given.count {
+            let slot = given.list[place]
+            let row = bh_segment_row(given.segment, slot.row)
+            if bh_row_heard(row) < oldest { continue }
+            // Its own checks also show when it works again, so that no request is to find that out.
+            if bh_row_fails_check(row) || (given.isBroken(slot) && !given.isProbe(slot)), !given.isLastResort {
+                given.spare[broken] = slot
                 broken &+= 1
             } else {
-                list[kept] = slot
+                given.list[kept] = slot
                 kept &+= 1
             }
         }
@@ -56,7 +60,7 @@ extension Candidates {
     fileprivate func health(of slot: ServerSlot) -> Health {
         let row = bh_segment_row(segment, slot.row)
         if slot.id != ownID, bh_row_is_refusing(row, now) { return .refuses }
-        if isBroken(slot) { return .broken }
+        if bh_row_fails_check(row) || isBroken(slot) { return .broken }
         return bh_row_state(row) == BH_STATE_UP.rawValue ? .works : .goes
     }
 
@@ -65,8 +69,7 @@ extension Candidates {
     private func isBroken(_ slot: ServerSlot) -> Bool {
         let fails = bh_doubt_bit(BH_DOUBT_FAILS.rawValue, 0) | bh_doubt_bit(BH_DOUBT_FAILING.rawValue, 0)
         if hasDoubtful, doubts(of: slot) & fails != 0 { return true }
-        let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
-        guard bh_half_load(&row.pointee.facts.error_ppm) >= 500_000 else { return false }
+        guard bh_row_errors(bh_segment_row(segment, slot.row)) >= 500_000 else { return false }
         let evidence = bh_row_evidence(feedback(of: slot), self.slot)
         for kind in 0..<BH_CLASS_FAILED.rawValue where bh_evidence_answers(evidence, kind) != 0 { return false }
         return !repeatable || !probesAnyway(slot)

@@ -14,6 +14,7 @@ final class Announcer {
     /// nil: announcements are not signed.
     private let signer: Signer?
     private let server: OwnServer
+    private let checks: Checks
     /// What was seen of this server last.
     private var seen = bh_facts_t()
     /// What each route announced last, for answers to challenges.
@@ -28,7 +29,7 @@ final class Announcer {
 
     init(
         _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log, _ sockets: Sockets,
-        _ network: NetworkFollower, _ signer: Signer?
+        _ network: NetworkFollower, _ signer: Signer?, _ checks: Checks
     ) {
         self.config = config
         self.segment = segment
@@ -36,6 +37,7 @@ final class Announcer {
         self.sockets = sockets
         self.network = network
         self.signer = signer
+        self.checks = checks
         server = OwnServer(config, log)
     }
 
@@ -78,10 +80,16 @@ final class Announcer {
             own.boot_id = bootID(ofVirtualHost: sender.route.vhost)
             own.address = sender.route.own
             own.port = sender.route.ownPort
-            config.server?(config.baton, sender.route.vhost, &own)
+            describe(sender.route.vhost, &own)
             announced.append(own)
             send(own, along: sender.route, sender.socket, writer, now: now)
         }
+    }
+
+    /// Adds what is known of one server beside its machine.
+    private func describe(_ vhost: UInt16, _ facts: inout bh_facts_t) {
+        config.server?(config.baton, vhost, &facts)
+        checks.describe(vhost, &facts)
     }
 
     /// What each socket announced last is not known of new ones.
@@ -132,7 +140,7 @@ final class Announcer {
     private func write(_ facts: bh_facts_t, to writer: inout StatsWriter, now: UInt64) {
         for vhost in plan.vhosts {
             var own = named(facts, as: vhost)
-            config.server?(config.baton, vhost.number, &own)
+            describe(vhost.number, &own)
             let also = plan.routes.filter { $0.vhost == vhost.number }.map { $0.own }
             if vhost.number == 0 {
                 writer.writeSelf(own, also: also, now: now, wall: facts.changed_wall)

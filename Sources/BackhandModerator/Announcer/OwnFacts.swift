@@ -2,6 +2,8 @@
 
 internal import BackhandServerStats
 internal import BackhandSystem
+internal import BackhandText
+internal import BackhandWire
 
 /// What this server tells of itself, apart from where, and from when.
 @inline(never)
@@ -35,6 +37,15 @@ extension bh_facts_t {
         first_byte_us = window.firstByte
         latency_us = window.latency
         error_ppm = window.errorShare
+    }
+
+    /// Takes over the name of a check; what does not fit is cut, and what is not announced becomes "-".
+    mutating func setCheckName(_ name: Message) {
+        withUnsafeMutableBytes(of: &check_name) { room in
+            for (place, byte) in name.bytes.prefix(room.count - 1).enumerated() {
+                room[place] = isCheckNameByte(byte) ? byte : UInt8(ascii: "-")
+            }
+        }
     }
 
     /// Takes over a name; what does not fit is cut. NULL: the name stays empty.

@@ -55,9 +55,12 @@ enum LogNumber {
     static let forgotten: Int32 = 366
     static let manyChanges: Int32 = 367
     static let alone: Int32 = 368
+    static let failsCheck: Int32 = 369
     static let slashesDiffer: Int32 = 370
     static let drainFileFailed: Int32 = 373
     static let drainFile: Int32 = 374
+    static let checkFails: Int32 = 375
+    static let checkPasses: Int32 = 376
     // The pool of all children, whose other lines are of requests.
     static let notConnections: Int32 = 480
 }

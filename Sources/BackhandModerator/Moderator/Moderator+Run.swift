@@ -31,6 +31,7 @@ extension Moderator {
         listener.stopFiltering()
         logStart()
         news.adoptTable(rows: writer.rows, now: monotonicMilliseconds())
+        checks.begin(rows: writer.rows, now: monotonicMilliseconds())
         var ticker = Ticker(interval: interval, now: monotonicMilliseconds())
         var readiness = Readiness()
         var gatheredUntil: UInt64 = 0
@@ -47,16 +48,16 @@ extension Moderator {
             readiness.removeAll()
             control.prepare(&readiness, now: now)
             network.prepare(&readiness)
+            checks.prepare(&readiness, now: now)
             let first = gathers ? nil : prepare(sockets.listeners.map { $0.socket }, &readiness)
             let firstSender =
                 gathers || gatekeeper.signer == nil ? nil : prepare(sockets.senders.map { $0.socket }, &readiness)
-            var wait = min(ticker.wait(now: now), attention, control.wait(now: now) ?? attention)
-            if gathers { wait = min(wait, gatheredUntil - now) }
-            wait = min(wait, announcer.wait(now: now) ?? wait, network.wait(now: now) ?? wait)
-            readiness.wait(milliseconds: Int(clamping: wait))
+            let wait = min(ticker.wait(now: now), attention, gathers ? gatheredUntil - now : attention)
+            readiness.wait(milliseconds: Int(clamping: min(wait, partsWait(now: now))))
             let later = monotonicMilliseconds()
             control.serve(readiness, rows: writer.rows, now: later)
             network.hear(readiness, now: later)
+            if checks.serve(readiness, now: later) { announcer.noteOrder(now: later) }
             if let firstSender {
                 listener.hearReplies(&writer, readiness, from: firstSender, limit: Self.readLimit, now: later)
             }
@@ -66,6 +67,13 @@ extension Moderator {
         }
         let isToldToEnd = config.alone || (hearsParent(isParents) && parentProcessID() == parent)
         if stop(), isToldToEnd { announcer.sayFarewell(&writer) }
+    }
+
+    /// Milliseconds until one of the parts has something to do; the largest number: none has.
+    private func partsWait(now: UInt64) -> UInt64 {
+        min(
+            control.wait(now: now) ?? .max, announcer.wait(now: now) ?? .max, network.wait(now: now) ?? .max,
+            checks.wait(now: now) ?? .max)
     }
 
     /// Once an interval: looks at the drain file and at this machine, announces what it found, and publishes what the

@@ -17,6 +17,7 @@ public final class Moderator {
     let network: NetworkFollower
     let gatekeeper: Gatekeeper
     let announcer: Announcer
+    let checks: Checks
     let listener: Listener
     let drainFile: DrainFile
     let control: Control
@@ -35,7 +36,8 @@ public final class Moderator {
         let log = Log(config)
         let network = NetworkFollower(config, segment, log, sockets)
         let gatekeeper = Gatekeeper(config, segment, log, network, mint)
-        let announcer = Announcer(config, segment, log, sockets, network, gatekeeper.signer)
+        let checks = Checks(config, segment, log, network)
+        let announcer = Announcer(config, segment, log, sockets, network, gatekeeper.signer, checks)
         self.config = config
         self.segment = segment
         self.log = log
@@ -43,6 +45,7 @@ public final class Moderator {
         self.network = network
         self.gatekeeper = gatekeeper
         self.announcer = announcer
+        self.checks = checks
         drainFile = DrainFile(config, segment, log, announcer)
         self.control = Control(control, config, segment, log, announcer)
         listener = Listener(config, segment, log, sockets, gatekeeper, announcer)
@@ -89,6 +92,7 @@ public final class Moderator {
         network.end()
         sockets.close()
         control.close()
+        checks.close()
         announcer.close()
     }
 }

@@ -72,6 +72,10 @@ final class NewsWriter {
             log(
                 BH_LOG_NOTICE, LogNumber.backoff, "server {} refuses connections: left out for {} s{}", name, seconds,
                 often)
+        case .failing where seen.check & BH_CHECK_FAILING != 0:
+            var why = Message()
+            why.add(finding: seen.check & 0xff, status: seen.check >> 16)
+            log(BH_LOG_NOTICE, LogNumber.failsCheck, "server {} fails its own check: {}{}", name, .text(why), often)
         case .failing:
             log(
                 BH_LOG_NOTICE, LogNumber.failing, "server {} fails {} % of its requests{}", name,
@@ -108,6 +112,7 @@ final class NewsWriter {
         let clock = bh_segment_age_clock(segment, now)
         let age = clock > heard ? clock - heard : 0
         var seen = SeenServer(address: facts.address, port: facts.port, age: age)
+        seen.check = facts.check
         seen.failures = failures(bh_segment_row_mutable(segment, id))
         seen.backoff = ServerNews.backoff(
             until: bh_row_backoff(row), refused: bh_half_load(&bh_segment_row_mutable(segment, id).pointee.refused),
@@ -129,7 +134,7 @@ final class NewsWriter {
         if bh_row_state(row) == BH_STATE_SHUTDOWN.rawValue { return .shutdown }
         if seen.age > Standing.silence { return .silent }
         if seen.backoff > 0 { return .backoff }
-        return seen.failures >= 50 ? .failing : .well
+        return seen.failures >= 50 || seen.check & BH_CHECK_FAILING != 0 ? .failing : .well
     }
 }
 
@@ -138,7 +143,7 @@ private func was(_ standing: Standing) -> StaticString {
     case .silent: "was silent"
     case .shutdown: "was shutting down"
     case .backoff: "refused connections"
-    case .failing: "failed requests"
+    case .failing: "was failing"
     case .absent, .well: "was not known"
     }
 }

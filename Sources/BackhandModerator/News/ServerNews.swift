@@ -13,7 +13,7 @@ enum Standing: UInt8, Equatable {
     case shutdown
     /// Left out, because it refused connections.
     case backoff
-    /// Half of its last requests failed, or more.
+    /// Half of its last requests failed, or more, or its own checks say that it does not work.
     case failing
 
     /// byAge's limit in the recommended chain, milliseconds: from then on most chains leave a server out.
@@ -37,6 +37,8 @@ struct SeenServer: Equatable {
     var backoff = UInt64(0)
     /// Share of its last requests that failed, per cent.
     var failures = UInt64(0)
+    /// What its own checks have found, as bh_facts_t has it.
+    var check = UInt32(0)
 }
 
 extension SeenServer {

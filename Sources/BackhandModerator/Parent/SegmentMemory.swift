@@ -14,8 +14,9 @@ public func mapSegment(
     do throws(SystemError) {
         // 0 would mean "none": one chance in 2^64, but cheap to exclude.
         let bootID = if let bootID { bootID } else { max(1, try randomWord()) }
+        let secret = (try randomWord(), try randomWord())
         let mapped = try mapShared(bytes)
-        formatSegment(mapped, size: bytes, childSlots: childSlots, bootID: bootID)
+        formatSegment(mapped, size: bytes, childSlots: childSlots, bootID: bootID, secret: secret)
         (memory.pointee, size.pointee) = (mapped, bytes)
         return 0
     } catch {

@@ -14,7 +14,7 @@ struct HTMLPage {
 
     mutating func put(_ value: UInt64) { page.text.add(value) }
 
-    mutating func put(_ reason: Reason) { page.text.add(reason) }
+    mutating func put(_ reason: Reason, of facts: bh_facts_t) { page.text.add(reason, of: facts) }
 
     @inline(never)
     mutating func put(_ value: Int32) {

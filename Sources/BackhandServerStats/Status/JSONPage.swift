@@ -80,9 +80,9 @@ struct JSONPage {
         endText()
     }
 
-    mutating func field(_ name: StaticString, _ reason: Reason) {
+    mutating func field(_ name: StaticString, _ reason: Reason, of facts: bh_facts_t) {
         beginText(name)
-        page.text.add(reason)
+        page.text.add(reason, of: facts)
         endText()
     }
 

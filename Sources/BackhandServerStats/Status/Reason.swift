@@ -16,6 +16,7 @@ public enum Reason: Equatable, Sendable {
     case backoff(seconds: UInt64)
     case noConnection
     case clock
+    case check
     case failing(percent: UInt64)
     case doubt
     case slowStart
@@ -37,6 +38,8 @@ public struct Prospect: Equatable, Sendable {
     public var backoff = UInt64(0)
     /// Whether no connection has worked since it refused the last one, not long ago.
     public var isUnreached = false
+    /// Whether its own checks speak against it.
+    public var failsCheck = false
     /// Share of its requests that failed, per cent, if that speaks against it in one chain at least.
     public var failures = UInt64(0)
     /// Whether a chain asks it last.
@@ -63,6 +66,7 @@ public struct Prospect: Equatable, Sendable {
             if isUnreached { return .noConnection }
             if clock.magnitude > UInt32(BH_CLAIM_MOST_SECONDS) { return .clock }
         }
+        if failsCheck { return .check }
         if failures > 0 { return .failing(percent: min(failures, 100)) }
         if isDoubted { return .doubt }
         return presence < longest ? .slowStart : .nothing
@@ -94,6 +98,7 @@ extension Prospect {
         backoff = bh_backoff_left(bh_row_backoff(row), now)
         isUnreached = bh_row_is_unreached(row, now)
         self.clock = facts.clock_s
+        failsCheck = facts.isFailing
         presence = bh_row_presence(row, now)
         self.longest = longest
         // What stands against this httpd itself stands in row 0.
@@ -134,6 +139,7 @@ extension Reason {
         case .backoff(let seconds): ("back-off", seconds, " s")
         case .noConnection: ("no connection", nil, "")
         case .clock: ("clock", nil, "")
+        case .check: ("check", nil, "")
         case .failing(let percent): ("failing", percent, " %")
         case .doubt: ("doubt", nil, "")
         case .slowStart: ("slow start", nil, "")
@@ -143,12 +149,23 @@ extension Reason {
 
 extension Message {
     /// The reason as all show it; nothing if there is none.
-    mutating func add(_ reason: Reason) {
+    ///
+    /// - Parameter facts: the server's, for what its check has found.
+    mutating func add(_ reason: Reason, of facts: bh_facts_t) {
         let (word, number, unit) = reason.parts
         add(word)
+        if reason == .check { addCheck(facts) }
         guard let number else { return }
         add(" ")
         add(number)
         add(unit)
+    }
+
+    /// " /health: status 503".
+    private mutating func addCheck(_ facts: bh_facts_t) {
+        add(" ")
+        withUnsafePointer(to: facts) { add(Word(bh_facts_check_name($0)).bytes) }
+        add(": ")
+        add(finding: facts.check & 0xff, status: facts.check >> 16)
     }
 }

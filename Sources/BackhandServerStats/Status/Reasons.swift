@@ -23,7 +23,7 @@ public func reasons(_ segment: UnsafePointer<bh_segment_t>, now: UInt64) -> Mess
         if named > 1 { text.add(", ") }
         text.add(facts.address, port: facts.port)
         text.add(" ")
-        text.add(why)
+        text.add(why, of: facts)
     }
     guard named > mostNamed else { return text }
     text.add(" and ")

@@ -34,7 +34,7 @@ public func stateJSON(
 
 /// The fields that say whether a server takes requests.
 func writeState(_ row: UnsafeMutablePointer<bh_row_t>, to page: inout JSONPage) {
-    page.field("state", name: stateName(bh_row_state(row)))
+    page.field("state", name: shownState(row))
     page.field("announced", name: stateName(bh_half_load(&row.pointee.state)))
     page.field("ordered", name: stateName(bh_half_load(&row.pointee.ordered)))
 }

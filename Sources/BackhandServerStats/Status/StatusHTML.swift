@@ -103,9 +103,9 @@ private func writeFigures(_ id: UInt32, _ facts: bh_facts_t, _ moment: Moment, t
     page.put("</td><td>")
     page.put(UInt64(bh_row_kept(moment.segment, id)))
     page.put("</td><td class=\"text\">")
-    page.put(stateName(bh_row_state(bh_segment_row(moment.segment, id))))
+    page.put(shownState(bh_segment_row_mutable(moment.segment, id)))
     page.put("</td><td class=\"text\">")
-    page.put(reason(moment.segment, id, facts, longest: moment.longest, now: moment.now))
+    page.put(reason(moment.segment, id, facts, longest: moment.longest, now: moment.now), of: facts)
 }
 
 @inline(never)

@@ -10,12 +10,17 @@ public func segmentSize(childSlots: UInt32) -> Int {
 /// Makes an empty segment of zeroed memory, which must hold at least segmentSize(childSlots:) bytes.
 ///
 /// The magic is written last: a process that sees it sees a whole header.
-public func formatSegment(_ memory: UnsafeMutableRawPointer, size: Int, childSlots: UInt32, bootID: UInt64) {
+///
+/// - Parameter secret: what checks by this httpd's moderator are known by.
+public func formatSegment(
+    _ memory: UnsafeMutableRawPointer, size: Int, childSlots: UInt32, bootID: UInt64, secret: (UInt64, UInt64) = (0, 0)
+) {
     let segment = memory.assumingMemoryBound(to: bh_segment_t.self)
     segment.pointee.layout = bh_segment_layout()
     segment.pointee.size = UInt64(size)
     segment.pointee.child_slots = childSlots
     segment.pointee.boot_id = bootID
+    (segment.pointee.check_high, segment.pointee.check_low) = secret
     bh_word_store(&segment.pointee.magic, bh_segment_magic())
 }
 

@@ -19,8 +19,14 @@ public func stateName(_ state: UInt32) -> StaticString {
     }
 }
 
+/// The state of a row's server as it is shown: one that takes requests and fails its own checks is failing.
+func shownState(_ row: UnsafeMutablePointer<bh_row_t>) -> StaticString {
+    bh_row_fails_check(row) && bh_row_state(row) == BH_STATE_UP.rawValue ? "failing" : stateName(bh_row_state(row))
+}
+
 /// Notes what an announcement says of the row's state, and whether its server has come with it: new, restarted, back
-/// after a silence, or taking requests again. Before the row's facts and times are written.
+/// after a silence, or taking requests again, also because its checks pass again. Before the row's facts and times
+/// are written.
 ///
 /// - Parameter listening: since when a moderator has listened without a break: no server is silent while no moderator
 ///   listens.
@@ -30,8 +36,12 @@ func noteState(
     let row = bh_segment_row_mutable(segment, id)
     let heard = bh_row_heard(row)
     let wasUp = bh_half_load(&row.pointee.state) == BH_STATE_UP.rawValue
+    // During its slow start a server may fail a check and pass the next without beginning again.
+    let passesAgain =
+        bh_row_fails_check(row) && facts.check & BH_CHECK_FAILING == 0
+        && bh_row_presence(row, now) == UInt64(BH_SLOW_START_MS)
     let hasCome =
-        heard == 0 || !wasUp || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
+        heard == 0 || !wasUp || passesAgain || bh_word_load(&row.pointee.facts.boot_id) != facts.boot_id
         || now > max(heard, listening) &+ returnSilence
     if hasCome {
         bh_word_store(&row.pointee.came_ms, max(now, 1))

@@ -4,7 +4,7 @@ internal import CSystem
 
 /// Connections to a server of this machine, as the kernel counts them.
 public struct Connections: Equatable, Sendable {
-    /// All of them; 0 if they were not counted.
+    /// All of them.
     public var open: UInt32
     /// Those that no process has accepted yet.
     public var waiting: UInt32
@@ -15,11 +15,9 @@ public struct Connections: Equatable, Sendable {
     }
 
     /// Those to this IPv4 address and port, in host byte order (sock_diag).
-    ///
-    /// - Parameter countsOpen: else only those that wait: the table of all connections of a machine is long.
-    public init(toIPv4 address: UInt32, port: UInt16, countsOpen: Bool) throws(SystemError) {
+    public init(toIPv4 address: UInt32, port: UInt16) throws(SystemError) {
         var found = csystem_connections()
-        try checked { csystem_connections(address, port, countsOpen, &found) }
+        try checked { csystem_connections(address, port, &found) }
         self.init(open: found.open, waiting: found.waiting)
     }
 }

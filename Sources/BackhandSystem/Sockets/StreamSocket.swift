@@ -2,7 +2,7 @@
 
 internal import CSystem
 
-/// A stream socket in the file system (AF_UNIX). The opener closes it.
+/// A stream socket, of the file system (AF_UNIX) unless it says TCP. The opener closes it.
 public struct StreamSocket: Sendable {
     /// The descriptor, for calls and to wait for.
     public let fd: Int32
@@ -27,6 +27,21 @@ public struct StreamSocket: Sendable {
     /// - Parameter waits: false: where its queue is full, this is an error.
     public init(connectingTo path: Path, waits: Bool = true) throws(SystemError) {
         fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path, waits) } }
+    }
+
+    /// A TCP connection, perhaps not made yet: ``send(_:)`` tells what has become of it (`connect`).
+    ///
+    /// - Parameters:
+    ///   - high: the first half of its IPv6 address; IPv4 is ::ffff:10.0.0.4.
+    ///   - low: the last half.
+    public init(high: UInt64, low: UInt64, port: UInt16) throws(SystemError) {
+        fd = try checked { csystem_tcp_connect(high, low, port) }
+    }
+
+    /// Of a TCP connection over IPv4: the port of this end; 0: not known (`getsockname`).
+    public var ownPort: UInt16 {
+        var (address, port) = (UInt32(0), UInt16(0))
+        return csystem_tcp_name(fd, &address, &port) == 0 ? port : 0
     }
 
     /// Puts it into the file system, with all rights but these (`umask`, `bind`).

@@ -43,10 +43,12 @@
  *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name, bh_group_find;
  * bh_connection_explain and bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address:
  * several lines
+ *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
 
+#include "check.h"
 #include "evidence.h"
 #include "feedback.h"
 #include "http.h"
@@ -59,7 +61,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 22
+#define BH_BORDER_VERSION 23
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -125,6 +127,11 @@ void bh_destinations_complete(bh_destination_t *_Nullable lines, size_t count, u
 /* Bytes of the host's name that a text such as "name:port" or "name,ttl" begins with; 0: there is none, but perhaps an
  * address. */
 size_t bh_name_length(const char *_Nullable text);
+
+/* Reads the arguments of BackhandCheck, as they stand in the line. The check's texts lie in room, which must have
+ * strlen(args) + 1 bytes, and live as long. vhost is the caller's to fill in. */
+bh_status_t bh_check_parse(const char *_Nullable args, char *_Nullable room, size_t size, bh_check_t *_Nullable check,
+                           char *_Nullable error, size_t error_size);
 
 /* ---- The log ---- */
 
@@ -407,7 +414,7 @@ const char *_Nullable bh_counter_name(uint32_t counter);
 int32_t bh_segment_map(uint32_t child_slots, void *_Nullable *_Nullable memory, size_t *_Nullable size);
 
 /* Room for the reasons of eight servers, and how many there are more. */
-#define BH_REASONS_SIZE 1024
+#define BH_REASONS_SIZE 1280
 /* Why other servers get nothing, or less than their share, such as "10.0.0.4:80 silent 7 s": docs/status.md has all
  * words. Empty: nothing speaks against any. */
 void bh_reasons_write(const bh_segment_t *_Nullable segment, uint64_t now_ms, char *_Nullable text, size_t size);
@@ -579,6 +586,10 @@ typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 /* Adds what is known of one server beside its machine: the virtual host's, as the destinations number them. */
 typedef void (*bh_server_fn)(void *_Nullable baton, uint16_t vhost, bh_facts_t *_Nonnull facts);
 
+/* A number that grows when the server has completed requests other than the check over this connection; 0: it could
+ * serve more. Asked twice while the check waits. */
+typedef uint64_t (*bh_completed_fn)(void *_Nullable baton, uint16_t vhost, int32_t check);
+
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. */
 #define BH_SIGNATURE_SIZE 32
 typedef bool (*bh_sign_fn)(const void *_Nonnull keys, const void *_Nonnull bytes, size_t count,
@@ -625,7 +636,10 @@ typedef struct bh_moderator_config {
     uint32_t keepalive_requests; /* MaxKeepAliveRequests; 0: no bound */
     /* BackhandDrainFile, as the moderator sees it; NULL: none */
     const char *_Nullable drain_file;
-    bool alone; /* no httpd has forked it: only a signal ends it */
+    bool alone;                         /* no httpd has forked it: only a signal ends it */
+    const bh_check_t *_Nullable checks; /* NULL if there are none; at most BH_CHECKS */
+    size_t check_count;
+    bh_completed_fn _Nullable completed; /* NULL: by the scoreboard, and the requests that this httpd has received */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

@@ -51,6 +51,25 @@ typedef enum bh_idle {
     BH_IDLE_CLOSED = 3   /* it keeps none: KeepAlive Off */
 } bh_idle_t;
 
+/* What the last check of a server's application has found (BackhandCheck). Those above BH_FINDING_BUSY speak against
+ * it. Append only. */
+typedef enum bh_finding {
+    BH_FINDING_NONE = 0, /* there is no check, or none has ended yet */
+    BH_FINDING_PASSES = 1,
+    BH_FINDING_BUSY = 2,    /* no answer in time, but other requests were completed meanwhile */
+    BH_FINDING_STATUS = 3,  /* a status that is not expected */
+    BH_FINDING_TIMEOUT = 4, /* no answer in time */
+    BH_FINDING_REFUSED = 5, /* no connection */
+    BH_FINDING_CLOSED = 6,  /* the connection was closed before the answer */
+    BH_FINDING_TEXT = 7,    /* the expected text is missing */
+    BH_FINDING_INVALID = 8, /* the answer is not HTTP */
+    BH_FINDING_TLS = 9      /* the port speaks TLS only */
+} bh_finding_t;
+#define BH_FINDINGS 10
+
+/* Name of the check that speaks against a server, with its NUL. Longer names are cut. */
+#define BH_CHECK_NAME_SIZE 48
+
 /* What a server announces about itself. Copied as a whole under a row's sequence lock. */
 typedef struct bh_facts {
     bh_address_t address;   /* where it takes requests */
@@ -97,8 +116,17 @@ typedef struct bh_facts {
     uint32_t keepalive_ms;       /* how long it waits for the next request on a connection */
     uint32_t keepalive_requests; /* most requests on one connection; 0: no bound */
     int32_t kept_workers; /* of the workers that are not idle, those that wait for the next request on a connection */
+    /* of its application: bh_finding_t, BH_CHECK_FAILING, and 65536 times the status that was not expected */
+    uint32_t check;
+    uint32_t counts_connections;         /* whether it announces the two numbers that follow; else they are 0 */
+    uint32_t connections;                /* to its port, those that wait included */
+    uint32_t listen_queue;               /* of them those that no process has accepted yet */
+    char check_name[BH_CHECK_NAME_SIZE]; /* what the check that speaks against it asks for; empty: none does */
     char hostname[BH_HOSTNAME_SIZE];
 } bh_facts_t;
+
+/* bh_facts_t.check: enough checks in a row have failed, and the server is to get no requests while others work. */
+#define BH_CHECK_FAILING 0x100u
 
 /* Latency is kept by server and chain: slot 0 is for all chains without a separate one. They fill a cache line; a power
  * of two. */
@@ -340,7 +368,10 @@ typedef struct bh_segment {
     uint8_t pad0[8];
     uint64_t arrivals;  /* children: requests that this httpd has received */
     uint64_t forwarded; /* children: of these, those that another server has sent on */
-    uint8_t pad1[48];
+    /* a random number, made with the segment: what brings it is a check by this httpd's moderator */
+    uint64_t check_high;
+    uint64_t check_low;
+    uint8_t pad1[32];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator; children: BH_COUNT_NOT_CONNECTIONS */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
@@ -361,7 +392,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 17 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 18 /* revision */,          \
                                                             sizeof(bh_segment_t)),                                     \
                                                      sizeof(bh_row_t)),                                                \
                                               sizeof(bh_facts_t)),                                                     \
@@ -376,15 +407,15 @@ typedef struct bh_segment {
 #else
 #define BH_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-BH_ASSERT(sizeof(bh_facts_t) == 248 && sizeof(bh_facts_t) % 8 == 0,
+BH_ASSERT(sizeof(bh_facts_t) == 312 && sizeof(bh_facts_t) % 8 == 0,
           "docs/serverstats.md draws bh_facts_t; it is copied by words");
 BH_ASSERT(offsetof(bh_row_t, facts) == 64, "a row's scanned words fill one cache line");
 BH_ASSERT(sizeof(bh_evidence_t) == 192, "the evidence of a chain has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, state) % 8 == 0 && offsetof(bh_row_t, ordered) == offsetof(bh_row_t, state) + 4,
           "bh_row_is_plain() loads both at once");
-BH_ASSERT(offsetof(bh_row_t, before) == 2048 && sizeof(bh_row_t) == 2304 && offsetof(bh_row_t, in_flight) == 320
-              && offsetof(bh_row_t, latency) == 384 && offsetof(bh_row_t, failing) == 448
-              && offsetof(bh_row_t, evidence) == 512,
+BH_ASSERT(offsetof(bh_row_t, before) == 2112 && sizeof(bh_row_t) == 2432 && offsetof(bh_row_t, in_flight) == 384
+              && offsetof(bh_row_t, latency) == 448 && offsetof(bh_row_t, failing) == 512
+              && offsetof(bh_row_t, evidence) == 576,
           "feedback has separate cache lines");
 BH_ASSERT(offsetof(bh_row_t, latency_of) == offsetof(bh_row_t, latency) + 8,
           "bh_row_latency() takes them as one array");
@@ -552,6 +583,7 @@ static inline bool bh_row_copy(const bh_row_t *_Nonnull row, bh_facts_t *_Nonnul
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (__atomic_load_n(&row->lock, __ATOMIC_RELAXED) == lock) {
             facts->hostname[BH_HOSTNAME_SIZE - 1] = '\0';
+            facts->check_name[BH_CHECK_NAME_SIZE - 1] = '\0';
             return true;
         }
     }
@@ -588,6 +620,15 @@ static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, ui
 
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
+
+/* What the server of the row has announced last of its own checks: bh_facts_t.check. */
+static inline uint32_t bh_row_check(const bh_row_t *_Nonnull row) { return bh_half_load(&row->facts.check); }
+/* Whether they speak against it. */
+static inline bool bh_row_fails_check(const bh_row_t *_Nonnull row) {
+    return (bh_row_check(row) & BH_CHECK_FAILING) != 0;
+}
+/* Share of its own answers that were errors, by its last announcement, millionths. */
+static inline uint32_t bh_row_errors(const bh_row_t *_Nonnull row) { return bh_half_load(&row->facts.error_ppm); }
 
 /* Whether a decision made at that time still holds for a server that it left: the row has the same server, and it takes
  * requests. As the last resort a server that is draining or shutting down was accepted, and still is. Looked at before
@@ -644,6 +685,7 @@ static inline uint32_t bh_segment_own_row(const bh_segment_t *_Nonnull segment, 
 }
 
 static inline const char *_Nonnull bh_facts_hostname(const bh_facts_t *_Nonnull facts) { return facts->hostname; }
+static inline const char *_Nonnull bh_facts_check_name(const bh_facts_t *_Nonnull facts) { return facts->check_name; }
 static inline char *_Nonnull bh_facts_hostname_mutable(bh_facts_t *_Nonnull facts) { return facts->hostname; }
 
 /* Speed of this machine; 0: not measured yet. */

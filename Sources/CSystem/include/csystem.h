@@ -204,6 +204,11 @@ void csystem_tcp_keep_alive(int fd, int idle_s, int interval_s, int probes);
  * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
 int csystem_tcp_peer(int fd, uint64_t *_Nonnull high, uint64_t *_Nonnull low, uint16_t *_Nonnull port);
 
+/* This end of a TCP connection over IPv4; -1: it is not one. */
+int csystem_tcp_name(int fd, uint32_t *_Nonnull address, uint16_t *_Nonnull port);
+/* A TCP connection to the address, perhaps not made yet: sending tells what has become of it. */
+int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port);
+
 /* What the kernel says to a TCP connection to the address, which is closed at once: an errno; 0: there was one. */
 int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms);
 /* The address that packets to the server have; from: the words of the one that they must leave from, both 0: any; -1
@@ -217,9 +222,18 @@ struct csystem_connections {
     uint32_t waiting; /* those that no process has accepted */
 };
 /* Counts those to the IPv4 address and port, in host byte order, also of IPv6 sockets that take both; -1 with errno.
- * counts_open: else only those that wait; the kernel's table of all connections is long. Waits for the kernel 0.2 s at
- * most. */
-int csystem_connections(uint32_t address, uint16_t port, bool counts_open, struct csystem_connections *_Nonnull found);
+ * Waits for the kernel 0.2 s at most. */
+int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *_Nonnull found);
+
+/* What was sent over one connection. */
+typedef struct csystem_sent {
+    uint64_t peer; /* address and port of the other end, mixed */
+    uint64_t
+        bytes; /* acknowledged by it, and one for the handshake; UINT64_MAX: the server has closed the connection */
+} csystem_sent;
+/* Lists those from the IPv4 address and port to other ports than this one, in any order; returns how many there are, at
+ * most capacity; -1 with errno. */
+int csystem_sent_bytes(uint32_t address, uint16_t port, uint16_t but, csystem_sent *_Nonnull list, int capacity);
 
 /* The lowest free descriptor; -1: there is none. fcntl is variadic. */
 int csystem_free_descriptor(void);

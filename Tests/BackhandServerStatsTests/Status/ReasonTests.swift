@@ -14,7 +14,10 @@ private func prospect(_ change: (inout Prospect) -> Void) -> Prospect {
 
 private func text(_ reason: Reason) -> String {
     var message = Message()
-    message.add(reason)
+    var facts = bh_facts_t()
+    facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_STATUS.rawValue | 503 << 16
+    withUnsafeMutableBytes(of: &facts.check_name) { $0.copyBytes(from: Array("/health".utf8)) }
+    message.add(reason, of: facts)
     #expect(message.bytes.count < 32, "BH_REASONS_SIZE has room for eight")
     return message.text
 }
@@ -35,6 +38,7 @@ private func text(_ reason: Reason) -> String {
         (prospect { $0.isUnreached = true }, "no connection"),
         (prospect { $0.clock = 60 }, ""), (prospect { $0.clock = 61 }, "clock"),
         (prospect { $0.clock = .min }, "clock"),
+        (prospect { $0.failsCheck = true }, "check /health: status 503"),
         (prospect { $0.failures = 41 }, "failing 41 %"), (prospect { $0.failures = 400 }, "failing 100 %"),
         (prospect { $0.isDoubted = true }, "doubt"),
         (prospect { $0.presence = 9999 }, "slow start"), (prospect { ($0.presence, $0.longest) = (0, 0) }, ""),
@@ -52,13 +56,14 @@ private func text(_ reason: Reason) -> String {
             $0.backoff = 3000
             $0.isUnreached = true
             $0.clock = -100
+            $0.failsCheck = true
             $0.failures = 41
             $0.isDoubted = true
             $0.presence = 0
         }
         let without: [(inout Prospect) -> Void] = [
             { $0.age = 0 }, { $0.announced = 0 }, { $0.ordered = 0 }, { $0.backoff = 0 }, { $0.isUnreached = false },
-            { $0.clock = 0 },
+            { $0.clock = 0 }, { $0.failsCheck = false },
             { $0.failures = 0 }, { $0.isDoubted = false }, { $0.presence = 10_000 },
         ]
         var found: [String] = []
@@ -69,7 +74,7 @@ private func text(_ reason: Reason) -> String {
         #expect(
             found == [
                 "silent 7 s", "drained (there)", "drained (here)", "back-off 3 s", "no connection", "clock",
-                "failing 41 %", "doubt", "slow start",
+                "check /health: status 503", "failing 41 %", "doubt", "slow start",
             ])
         #expect(all.reason == .nothing)
     }

@@ -67,6 +67,9 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         facts.capacity = 2939
         facts.error_ppm = 15_999
         facts.slashes = 0x301
+        facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_STATUS.rawValue | 503 << 16
+        withUnsafeMutableBytes(of: &facts.check_name) { $0.copyBytes(from: Array("/health".utf8)) }
+        (facts.counts_connections, facts.connections, facts.listen_queue) = (1, 300, 7)
         (facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests, facts.kept_workers) = (
             BH_IDLE_WORKER.rawValue, 5000, 100, 3
         )
@@ -108,7 +111,9 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         "cpu_used": 1.75 as NSNumber, "capacity": 2939 as NSNumber, "error_share": 0.015 as NSNumber,
         "concurrency": 3.999 as NSNumber, "in_flight": 1 as NSNumber, "served": 3 as NSNumber,
         "idle_cost": "worker" as NSString, "keepalive_ms": 5000 as NSNumber, "keepalive_requests": 100 as NSNumber,
-        "workers_kept": 3 as NSNumber,
+        "workers_kept": 3 as NSNumber, "check": "status" as NSString, "check_failing": true as NSNumber,
+        "check_status": 503 as NSNumber, "check_name": "/health" as NSString, "connections": 300 as NSNumber,
+        "listen_queue": 7 as NSNumber,
         "kept": 1 as NSNumber, "failed": 1 as NSNumber, "refused": 1 as NSNumber, "mean_ms": 1500.5 as NSNumber,
         "backoff_ms": 500 as NSNumber, "state": "draining" as NSString, "announced": "up" as NSString,
         "ordered": "draining" as NSString, "reason": "drained (here)" as NSString, "up_ms": 1500 as NSNumber,

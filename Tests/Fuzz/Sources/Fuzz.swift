@@ -9,6 +9,7 @@ import CSystem
 let targets: [(name: String, run: @Sendable (UnsafeRawBufferPointer) -> Void)] = [
     ("datagram", fuzzDatagram),
     ("control", fuzzControl),
+    ("answer", fuzzAnswer),
     ("text", fuzzText),
     ("loaded", fuzzLoaded),
     ("segment", fuzzSegment),

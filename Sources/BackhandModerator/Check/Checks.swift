@@ -1,0 +1,132 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandServerStats
+internal import BackhandSystem
+internal import BackhandText
+
+/// Asks the applications of this machine whether they work (BackhandCheck), and tells what is to be announced of them.
+final class Checks {
+    private let config: bh_moderator_config_t
+    private let segment: UnsafeMutablePointer<bh_segment_t>
+    private let log: Log
+    private let network: NetworkFollower
+    private var checks: [Check] = []
+
+    init(
+        _ config: bh_moderator_config_t, _ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log,
+        _ network: NetworkFollower
+    ) {
+        self.config = config
+        self.segment = segment
+        self.log = log
+        self.network = network
+    }
+
+    /// Before the first wait. What the moderator before has announced goes on until a check says something else.
+    func begin(rows: UInt32, now: UInt64) {
+        for settings in UnsafeBufferPointer(start: config.checks, count: config.check_count) {
+            checks.append(Check(settings, isFailing: wasFailing(settings, rows: rows), now: now))
+        }
+    }
+
+    /// nil: no check of the server has ended yet.
+    private func wasFailing(_ settings: bh_check_t, rows: UInt32) -> Bool? {
+        guard let place = place(of: settings),
+            let row = row(in: segment, rows: rows, of: place.own, port: place.ownPort)
+        else { return nil }
+        let before = bh_row_check(bh_segment_row(segment, row))
+        return before == 0 ? nil : before & UInt32(BH_CHECK_FAILING) != 0
+    }
+
+    func close() {
+        for check in checks { check.stop() }
+    }
+
+    /// Begins what is due, and says what to wait for.
+    func prepare(_ readiness: inout Readiness, now: UInt64) {
+        for check in checks {
+            if check.isDue(now: now) { start(check, now: now) }
+            check.prepare(&readiness)
+        }
+    }
+
+    /// Milliseconds until a check is due, or late; nil without checks.
+    func wait(now: UInt64) -> UInt64? {
+        var soonest: UInt64?
+        for check in checks { soonest = min(soonest ?? .max, check.wait(now: now)) }
+        return soonest
+    }
+
+    /// Does what is possible now; true if what is announced is to change at once.
+    func serve(_ readiness: Readiness, now: UInt64) -> Bool {
+        var changes = false
+        for check in checks {
+            let result = check.proceed(readiness, now: now) { completed(check, $0) }
+            if let result, note(result, of: check) { changes = true }
+        }
+        return changes
+    }
+
+    /// Where the application is, as it is announced; nil: its address is not known.
+    private func place(of check: bh_check_t) -> VirtualHost? {
+        network.plan.vhosts.first { $0.number == check.vhost }
+    }
+
+    private func start(_ check: Check, now: UInt64) {
+        // Its network is away: there is nothing to ask.
+        guard let place = place(of: check.settings) else { return }
+        let request = checkRequest(check.settings, at: place, mark: config.alone ? nil : checkSecret(segment))
+        do throws(SystemError) {
+            try check.start(at: place, request, now: now)
+        } catch {
+            // Without a descriptor of our own, nothing is known of the application.
+            if error != .noDescriptors { _ = note(.refused, of: check) }
+        }
+    }
+
+    private func completed(_ check: Check, _ run: CheckRun) -> UInt64 {
+        if let ask = config.completed { return ask(config.baton, check.settings.vhost, run.fd) }
+        // A worker that begins with a request has completed another one.
+        return config.lookAtWorkers().idle > 0 ? 0 : bh_word_load(&segment.pointee.arrivals) &+ 1
+    }
+
+    /// True if what is announced changes.
+    private func note(_ result: CheckResult, of check: Check) -> Bool {
+        let wasFailing = check.state.isFailing
+        let isNews = check.note(result)
+        if check.state.isFailing != wasFailing { tell(check) }
+        return isNews
+    }
+
+    private func tell(_ check: Check) {
+        let place = place(of: check.settings).map { LinePart.place($0.own, $0.ownPort) } ?? .word("this server")
+        let name = LinePart.text(check.name(withHost: true))
+        guard check.state.isFailing, let last = check.state.last else {
+            log(BH_LOG_NOTICE, LogNumber.checkPasses, "the application at {} passes the check {} again", place, name)
+            return
+        }
+        var why = Message()
+        why.add(finding: last.finding.rawValue, status: last.status)
+        log(
+            BH_LOG_WARNING, LogNumber.checkFails, "the application at {} fails the check {}: {}", place, name,
+            .text(why))
+    }
+
+    /// Adds what the checks of this server have found: the first that is failing, else the first that has not passed.
+    func describe(_ vhost: UInt16, _ facts: inout bh_facts_t) {
+        var (worst, count) = (Check?.none, 0)
+        facts.check = BH_FINDING_NONE.rawValue
+        for check in checks where check.settings.vhost == vhost {
+            count += 1
+            if check.state.isKnown { facts.check = max(facts.check, BH_FINDING_PASSES.rawValue) }
+            if check.state.isBusy { facts.check = BH_FINDING_BUSY.rawValue }
+            guard check.state.last != nil || check.state.isFailing, worst?.state.isFailing != true else { continue }
+            if worst == nil || check.state.isFailing { worst = check }
+        }
+        guard let worst else { return }
+        let last = worst.state.last ?? .passes
+        facts.check = last.finding.rawValue | last.status << 16
+        if worst.state.isFailing { facts.check |= UInt32(BH_CHECK_FAILING) }
+        facts.setCheckName(worst.name(withHost: count > 1))
+    }
+}

@@ -1,0 +1,277 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""BackhandCheck: a server asks its own application whether it works, and announces what it has found."""
+
+import contextlib
+import itertools
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from harness.announcer import Announcer
+from harness.backend import Backend, Reply
+from harness.client import raw
+from harness.listening import Listener
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+
+CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
+QUICK = "interval=0.2 timeout=0.5"
+ENOUGH = 10
+
+
+class Application:
+    """A web server that answers checks as it is told, and all else with its id."""
+
+    def __init__(self, address="127.0.9.70"):
+        self.check = Reply()
+        self.other = Reply()
+        self.server = Backend(address, reply=lambda request: self.answer(request))
+        self.id, self.close = self.server.id, self.server.close
+
+    def answer(self, request):
+        if request.target.startswith("/health"):
+            return self.check
+        return Reply(body=self.id.encode()) if self.other.status == 200 else self.other
+
+    @property
+    def checks(self):
+        return [request for request in self.server.requests if request.target.startswith("/health")]
+
+
+@pytest.fixture
+def application():
+    made = Application()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def announcing(stage):
+    """Makes announcers of servers with the given lines in their sections."""
+    with contextlib.ExitStack() as made:
+        numbers = itertools.count()
+
+        def make(servers, more=""):
+            address, port = stage.group
+            sections = "".join(f"<Server {place}>\n{values}\n</Server>\n" for place, values in servers.items())
+            config = f"MulticastStats {address}:{port},1\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
+            announcer = Announcer(stage.folder, config, name=f"announcer{next(numbers)}")
+            made.callback(announcer.__exit__)
+            return announcer
+
+        yield make
+
+
+def row(front, place):
+    return front.status().servers.get(place, {})
+
+
+def shows(front, place, state, reason=None):
+    """Waits until the front's table shows the server so."""
+    wait_for(
+        lambda: row(front, place).get("state") == state and (reason is None or row(front, place)["reason"] == reason),
+        ENOUGH,
+        f"{place} {state} {reason}",
+        show=lambda: (row(front, place).get("state"), row(front, place).get("reason"), row(front, place).get("check")),
+    )
+
+
+def test_an_application_that_works(stage, mpm, application, announcing):
+    front = stage.httpd(CHAIN, mpm=mpm)
+    announcing({application.id: f"BackhandCheck /health {QUICK}"})
+    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    shows(front, application.id, "up")
+    request = application.checks[0]
+    assert (request.line, request.header("Host")) == ("GET /health HTTP/1.0", application.id)
+    assert (request.header("User-Agent"), request.header("Connection")) == ("mod_backhand", "close")
+    found = row(front, application.id)
+    assert (found["check_failing"], found["check_name"], found["check_status"]) == (False, "", 0)
+    assert found["connections"] >= 0 and found["listen_queue"] == 0
+    assert front.get("/").text == application.id
+
+
+@pytest.mark.parametrize(
+    "reply, line, reason",
+    [
+        (Reply(status=500), "", "status 500"),
+        (Reply(status=404), "", "status 404"),
+        (Reply(status=302, headers={"Location": "/health"}), "expect=200", "status 302"),
+        (Reply(status=200), "expect=204,300-399", "status 200"),
+        (Reply(body=b"half a word", close=True), 'text="whole word"', "text missing"),
+        (Reply(drop=True), "", "closed without an answer"),
+        (Reply(reset=True), "", "closed without an answer"),
+        (Reply(delay=1.5), "", "timeout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_why_a_check_fails(stage, application, announcing, reply, line, reason):
+    """The second server gets all requests, and when the first one works again, its log and the front's say so."""
+    front = stage.httpd(CHAIN)
+    other = Application("127.0.9.71")
+    check = f"BackhandCheck /health {QUICK} {line}"
+    good = Reply(status=204) if "204" in line else Reply(body=b"the whole word")
+    application.check = other.check = good
+    announcer = announcing({application.id: check, other.id: check})
+    for each in (application, other):
+        wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
+    application.check = reply
+    shows(front, application.id, "failing", f"check /health: {reason}")
+    assert [front.get("/").text for _ in range(6)] == [other.id] * 6
+    assert f"BH0375: the application at {application.id} fails the check /health: {reason}\n" in announcer.text()
+    told = f"BH0369: server {application.id} fails its own check: {reason}$"
+    wait_for(lambda: front.log.count(told) == 1, ENOUGH, "the front's line")
+    application.check = good
+    shows(front, application.id, "up")
+    assert f"BH0376: the application at {application.id} passes the check /health again\n" in announcer.text()
+    assert announcer.text().count("BH037") == 2
+    wait_for(
+        lambda: front.log.count(f"BH0363: server {application.id} is back: it was failing$") == 1, ENOUGH, "its return"
+    )
+    other.close()
+
+
+def test_a_port_that_no_program_listens_at(stage, announcing):
+    front = stage.httpd(CHAIN)
+    gone = Application()
+    gone.close()
+    announcing({gone.id: f"BackhandCheck /health {QUICK}"})
+    shows(front, gone.id, "failing", "check /health: refused")
+
+
+@pytest.mark.parametrize(
+    "talk, reason",
+    [
+        (lambda connection: connection.sendall(b"SSH-2.0-x\r\n"), "no HTTP"),
+        (lambda connection: connection.sendall(b"HTTP/1.1 2x0 OK\r\n\r\n"), "no HTTP"),
+        (lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n"), "no HTTP"),
+        (lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 2000), "no HTTP"),
+        (lambda connection: connection.sendall(b"\x15\x03\x01\x00\x02\x02\x46"), "speaks TLS"),
+        (lambda connection: [connection.sendall(bytes([b])) or time.sleep(0.1) for b in b"HTTP/1.1 200 OK"], "timeout"),
+    ],
+    ids=["not HTTP", "no status", "half a header", "a long header", "TLS", "one byte after the other"],
+)
+def test_what_is_no_answer(stage, announcing, talk, reason):
+    front = stage.httpd(CHAIN)
+
+    def serve(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            talk(connection)
+
+    listener = Listener(serve, "127.0.9.70", 0)
+    place = f"127.0.9.70:{listener.port}"
+    announcing({place: f"BackhandCheck /health {QUICK}"})
+    shows(front, place, "failing", f"check /health: {reason}")
+    listener.close()
+
+
+def test_several_checks_of_one_server(stage, application, announcing):
+    """All must pass, and the reason names the one that does not."""
+    front = stage.httpd(CHAIN)
+    hosts = {"a.test": Reply(), "b.test": Reply()}
+    application.answer = lambda request: hosts[request.header("Host")]
+    announcing({application.id: "\n".join(f"BackhandCheck /health host={host} {QUICK}" for host in hosts)})
+    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    hosts["b.test"] = Reply(status=503)
+    shows(front, application.id, "failing", "check b.test/health: status 503")
+    hosts["b.test"] = Reply()
+    shows(front, application.id, "up")
+
+
+def test_outside_of_sections_and_by_an_argument(stage, application, announcing):
+    """A line outside is for the servers that have none."""
+    front = stage.httpd(CHAIN)
+    other = Application("127.0.9.71")
+    announcing({application.id: f"BackhandCheck /health/own {QUICK}", other.id: ""}, f"BackhandCheck /health {QUICK}\n")
+    for each in (application, other):
+        wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
+    assert {request.target for request in application.checks} == {"/health/own"}
+    assert {request.target for request in other.checks} == {"/health"}
+    other.close()
+
+
+def test_a_reload_and_a_restart_keep_the_state(stage, application, announcing):
+    front = stage.httpd(CHAIN)
+    application.check = Reply(status=500)
+    announcer = announcing({application.id: f"BackhandCheck /health {QUICK}"})
+    shows(front, application.id, "failing")
+    seen, stop = set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            seen.add(row(front, application.id).get("state"))
+            time.sleep(0.02)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    announcer.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: announcer.announces == 2, ENOUGH, "the reload", show=announcer.text)
+    announcer.process.send_signal(signal.SIGUSR1)
+    announcer.process.wait(10)
+    announcer.start()
+    time.sleep(1.5)
+    stop.set()
+    watching.join()
+    # The new process knows nothing for a moment.
+    assert seen <= {"failing", "up"} and announcer.text().count("BH0375") <= 2
+    shows(front, application.id, "failing")
+
+
+def test_a_busy_application(stage, application, announcing):
+    """More requests than workers: the check waits with them, and they are completed."""
+    front = stage.httpd(CHAIN)
+    slots = threading.Semaphore(2)
+
+    def serve(request):
+        with slots:
+            time.sleep(0.2)
+        return Reply(close=True)
+
+    application.answer = serve
+    announcing({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
+    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    stop = threading.Event()
+    server = application.server
+
+    def ask():
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                raw(server.address, server.port, b"GET / HTTP/1.0\r\n\r\n")
+
+    clients = [threading.Thread(target=ask) for _ in range(12)]
+    for client in clients:
+        client.start()
+    try:
+        wait_for(
+            lambda: row(front, application.id).get("check") == "busy",
+            ENOUGH,
+            "a busy server",
+            show=lambda: row(front, application.id),
+        )
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert row(front, application.id)["state"] == "up"
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def test_an_application_that_hangs_with_all_workers(stage, application, announcing):
+    """Nothing is completed any more: it is not busy, but dead."""
+    front = stage.httpd(CHAIN)
+    announcing({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
+    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    hang = threading.Event()
+    application.answer = lambda request: hang.wait(20) and Reply()
+    with contextlib.ExitStack() as clients:
+        for _ in range(4):
+            clients.enter_context(
+                socket.create_connection((application.server.address, application.server.port))
+            ).sendall(b"GET / HTTP/1.0\r\n\r\n")
+        shows(front, application.id, "failing", "check /health: timeout")
+        hang.set()
+    shows(front, application.id, "up")

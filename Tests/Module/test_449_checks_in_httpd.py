@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""BackhandCheck in httpd: the moderator asks the server that it announces."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+from harness.client import Client
+from harness.stage import CLUSTER
+from harness.wait import wait_for
+from Module.test_448_checks import QUICK, row, shows
+from Module.test_540_drain import ctl
+
+BALANCED = CLUSTER + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
+SLOW = {"cgi-bin/slow": "#!/bin/sh\nsleep 0.3\necho Content-Type: text/plain; echo; echo slow\n"}
+
+
+def break_it(server):
+    (server.root / "htdocs/health").unlink()
+
+
+def mend_it(server):
+    server.put("health", "all is well\n")
+
+
+@pytest.fixture
+def pair(stage, mpm):
+    """Two servers that check themselves, and a balancer without a check."""
+    servers = [
+        stage.httpd(
+            CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand removeSelf\nBackhand byLoad\n",
+            address=f"127.0.0.{number}",
+            name=f"server{number}",
+            files={"health": "all is well\n"},
+            mpm=mpm,
+        )
+        for number in (2, 3)
+    ]
+    balancer = stage.httpd(BALANCED, name="balancer", mpm=mpm)
+    balancer.knows(*servers)
+    return balancer, servers
+
+
+def test_the_state_is_announced(pair):
+    """The check is served here although the chain sends all requests elsewhere, and is not traffic."""
+    balancer, (server, other) = pair
+    for each in (server, other):
+        wait_for(lambda each=each: row(balancer, each.id).get("check") == "passes", 10, "a check")
+        assert row(each, each.id)["check"] == "passes"
+    arrivals = server.status().json["self"]["arrivals"]
+    break_it(server)
+    server.log.allow("BH0375|AH00128")
+    shows(balancer, server.id, "failing", "check /health: status 404")
+    shows(server, server.id, "failing", "check /health: status 404")
+    assert [balancer.get("/").text for _ in range(6)] == [other.name + "\n"] * 6
+    assert server.log.count(f"BH0375: the application at {server.id} fails the check /health: status 404$") == 1
+    mend_it(server)
+    shows(balancer, server.id, "up")
+    assert server.log.count(f"BH0376: the application at {server.id} passes the check /health again$") == 1
+    assert server.status().json["self"]["arrivals"] == arrivals
+    assert not any("/health" in line for line in server.access_log())
+
+
+def test_the_page_and_backhandctl(pair):
+    balancer, (server, _) = pair
+    break_it(server)
+    server.log.allow("BH0375|AH00128")
+    shows(balancer, server.id, "failing")
+    ran = ctl(balancer, "status")
+    line = next(line for line in ran.splitlines() if server.id in line)
+    assert "failing" in line and "check /health: status 404" in line
+
+
+def test_a_stranger_with_the_mark(stage, mpm):
+    """Only what this httpd's moderator has made is its check."""
+    server = stage.httpd(CLUSTER + "BackhandCheck /health\n", files={"health": "x"}, mpm=mpm)
+    for mark in ("", "0" * 32, "0" * 31, "x" * 4000):
+        server.get("/health", headers={"Backhand-Check": mark})
+    wait_for(lambda: sum("/health" in line for line in server.access_log()) == 4, 5, "four lines")
+
+
+@pytest.mark.parametrize("line", ["BackhandNoCandidate Unavailable", "BackhandSelfRedirect On"])
+def test_checks_pass_where_nothing_else_is_served(stage, mpm, line):
+    config = CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand removeSelf\n{line}\n"
+    server = stage.httpd(config, files={"health": "x"}, mpm=mpm)
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+
+
+def test_all_servers_fail(pair):
+    """The database is down: no server is left out."""
+    balancer, servers = pair
+    for server in servers:
+        break_it(server)
+        server.log.allow("BH0375|AH00128")
+    for server in servers:
+        shows(balancer, server.id, "failing")
+    assert {balancer.get("/").status for _ in range(12)} == {200}
+
+
+def test_a_restart_forgets_nothing(pair):
+    balancer, (server, other) = pair
+    break_it(server)
+    server.log.allow("BH0375|AH00128")
+    shows(balancer, server.id, "failing")
+    seen, stop = [], threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            with contextlib.suppress(OSError, ValueError):
+                seen.append(row(balancer, server.id).get("state"))
+            time.sleep(0.02)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    old = server.moderator()
+    server.restart()
+    server.moderator(other_than=old)
+    time.sleep(1.5)
+    stop.set()
+    watching.join()
+    assert set(seen) == {"failing"}
+    assert server.log.count("BH0375") == 1
+
+
+@pytest.mark.parametrize("mpm", ["event"])
+def test_a_busy_server_is_not_failing(stage, mpm):
+    """More requests than it has workers: the check waits with the others, whose answers come."""
+    server = stage.httpd(
+        CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand byLoad\n",
+        mpm="prefork",
+        workers=3,
+        cgi=True,
+        files={**SLOW, "health": "x"},
+    )
+    server.log.always("AH00161|AH00484")
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            with contextlib.suppress(OSError):
+                server.get("/cgi-bin/slow", timeout=30)
+
+    clients = [threading.Thread(target=ask) for _ in range(30)]
+    for client in clients:
+        client.start()
+    try:
+        wait_for(
+            lambda: row(server, server.id).get("check") == "busy",
+            10,
+            "a busy server",
+            show=lambda: row(server, server.id),
+        )
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert row(server, server.id)["state"] == "up"
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def test_virtual_hosts(stage, mpm):
+    """All checks of a server must pass, and the reason names the one that does not."""
+    hosts = "".join(
+        f"<VirtualHost *>\nServerName {name}.test\nDocumentRoot ${{root}}/htdocs/{name}\n"
+        f"BackhandCheck /health {QUICK}\n</VirtualHost>\n"
+        for name in ("shop", "wiki")
+    )
+    server = stage.httpd(CLUSTER + hosts, files={"shop/health": "x", "wiki/health": "x"}, mpm=mpm)
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    (server.root / "htdocs/wiki/health").unlink()
+    server.log.allow("BH0375|AH00128")
+    shows(server, server.id, "failing", "check wiki.test/health: status 404")
+
+
+def test_requests_that_wait_for_a_dead_application(stage, mpm):
+    """Requests that are repeatable get another server once a check has timed out."""
+    server = stage.httpd(
+        CLUSTER + "BackhandCheck /cgi-bin/health interval=1 timeout=2\n",
+        address="127.0.0.2",
+        name="server2",
+        cgi=True,
+        mpm=mpm,
+        files={
+            "cgi-bin/health": "#!/bin/sh\ntest -e hang && sleep 9\necho Content-Type: text/plain; echo; echo well\n",
+            "cgi-bin/slow": "#!/bin/sh\nsleep 9\necho Content-Type: text/plain; echo; echo slow\n",
+        },
+    )
+    balancer = stage.httpd(BALANCED, name="balancer", mpm=mpm)
+    other = stage.httpd(
+        CLUSTER,
+        address="127.0.0.3",
+        name="server3",
+        mpm=mpm,
+        cgi=True,
+        files={"cgi-bin/slow": "#!/bin/sh\necho Content-Type: text/plain; echo; echo quick\n"},
+    )
+    balancer.knows(server, other)
+    balancer.log.allow("BH04|AH01102|AH00898")
+    server.log.allow("BH0375|AH")
+    wait_for(lambda: row(balancer, server.id).get("check") == "passes", 10, "a check")
+    (server.root / "cgi-bin/hang").touch()
+    begin = time.monotonic()
+    with contextlib.ExitStack() as clients:
+        made = [clients.enter_context(Client(balancer.address, balancer.port)) for _ in range(8)]
+        for client in made:
+            client.send("/cgi-bin/slow")
+        assert {client.receive().body for client in made} == {b"quick\n"}
+    assert time.monotonic() - begin < 5
