@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.announcer import PROGRAM, Announcer
+from harness.announcer import PROGRAM, Announcer, group_of, knows, lines, state
 from harness.backend import Backend
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -33,17 +33,6 @@ def key_of(stage, key=KEY, name="key"):
     return path
 
 
-def group_of(stage):
-    address, port = stage.group
-    return f"{address}:{port},1"
-
-
-def lines(stage, *servers, more=""):
-    """A configuration for these servers; the last line of each is for its section."""
-    sections = "".join(f"<Server {place}>\n{values}\n</Server>\n" for place, values in servers)
-    return f"MulticastStats {group_of(stage)}\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
-
-
 @pytest.fixture
 def announcing(stage):
     """Makes announcers, which end with the test."""
@@ -56,14 +45,6 @@ def announcing(stage):
     yield make
     for each in made:
         each.__exit__()
-
-
-def state(front, place):
-    return front.status().servers.get(place, {}).get("state")
-
-
-def knows(front, place, wanted="up"):
-    wait_for(lambda: state(front, place) == wanted, 10, f"{place} {wanted}", show=lambda: front.status().servers.keys())
 
 
 @pytest.mark.parametrize("key", [False, True], ids=["no key", "key"])
@@ -196,6 +177,7 @@ def test_a_reload_that_changes_the_order_of_servers(stage, announcing):
     knows(front, one[0])
     knows(front, two[0])
     ids = {place: row["id"] for place, row in front.status().servers.items()}
+    wait_for(lambda: min(front.status().servers[each[0]]["up_ms"] for each in (one, two)) > 1000, 5, "their life")
     announcer.write(lines(stage, two, one, more="BackhandExpire 77\n"))
     announcer.send(signal.SIGHUP)
     wait_for(lambda: announcer.sockets == [announcer.folder / "backhand-8082.sock"], 5, "its socket")
@@ -203,6 +185,7 @@ def test_a_reload_that_changes_the_order_of_servers(stage, announcing):
     found = front.status().servers
     assert {place: row["id"] for place, row in found.items()} == ids
     assert (found[one[0]]["workers"], found[two[0]]["workers"]) == (3, 5)
+    assert min(found[each[0]]["up_ms"] for each in (one, two)) > 1000
 
 
 def test_signals_of_one_moment(stage, web, announcing):

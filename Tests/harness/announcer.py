@@ -2,6 +2,7 @@
 """backhand-announce as a process of a test."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,33 @@ from .wait import wait_for
 PROGRAM = BUILD / "backhand-announce"
 
 
-class Announcer:
-    """Announces servers until the test ends it. `config`: the lines of its file. `user`: whose rights it has."""
+def group_of(stage):
+    """Where the servers of a test are announced."""
+    address, port = stage.group
+    return f"{address}:{port},1"
 
-    def __init__(self, folder, config="", *arguments, name="announcer", user=None):
+
+def lines(stage, *servers, more=""):
+    """A configuration for these servers; the last line of each is for its section."""
+    sections = "".join(f"<Server {place}>\n{values}\n</Server>\n" for place, values in servers)
+    return f"MulticastStats {group_of(stage)}\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
+
+
+def state(front, place):
+    """What the front knows of the server; None: nothing."""
+    return front.status().servers.get(place, {}).get("state")
+
+
+def knows(front, place, wanted="up"):
+    """Waits until the front knows the server in that state."""
+    wait_for(lambda: state(front, place) == wanted, 10, f"{place} {wanted}", show=lambda: front.status().servers.keys())
+
+
+class Announcer:
+    """Announces servers until the test ends it. `config`: the lines of its file. `user`: whose rights it has.
+    `environment`: what it has beside this process's."""
+
+    def __init__(self, folder, config="", *arguments, name="announcer", user=None, environment=None):
         self.folder = folder / name
         self.folder.mkdir(exist_ok=True)
         self.conf = self.folder / "announce.conf"
@@ -25,6 +49,7 @@ class Announcer:
         self.command = [PROGRAM, "--config", self.conf, *arguments]
         self.process = None
         self.user = user
+        self.environment = {**os.environ, **(environment or {})}
         if user:
             shutil.chown(self.folder, user)
             self.folder.parent.chmod(0o755)
@@ -45,6 +70,7 @@ class Announcer:
                 stderr=output,
                 preexec_fn=end_with_parent,
                 user=self.user,
+                env=self.environment,
                 pass_fds=[self.inherited.fileno()],
             )
         wait_for(lambda: self.announces > before or self.process.poll() is not None, 10, "its start", show=self.text)
@@ -62,21 +88,21 @@ class Announcer:
         """What it has logged."""
         return self.output.read_text() if self.output.exists() else ""
 
-    def control(self, *arguments):
-        """What backhandctl says of it."""
+    def control(self, *arguments, check=True):
+        """What backhandctl says of it. `check`: it must not complain."""
         (path,) = self.sockets
         ran = subprocess.run(
             [BUILD / "backhandctl", arguments[0], "-s", path, *arguments[1:]],
             capture_output=True,
             text=True,
-            check=True,
+            check=check,
             timeout=20,
         )
         return ran.stdout
 
     def servers(self):
-        """Its own table, by address and port."""
-        rows = json.loads(self.control("status", "--json"))["servers"]
+        """Its own table, by address and port. backhandctl complains of one without a server."""
+        rows = json.loads(self.control("status", "--json", check=False))["servers"]
         return {f"{row['address']}:{row['port']}": row for row in rows}
 
     def send(self, how):

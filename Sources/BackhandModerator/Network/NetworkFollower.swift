@@ -128,7 +128,9 @@ final class NetworkFollower {
     }
 
     /// As what a moderator before knew the main server: it keeps that address while its network is away.
+    /// Servers without httpd have the addresses of their configuration, which may name another one first.
     private var knownBefore: [VirtualHost] {
+        guard !config.alone else { return [] }
         var facts = bh_facts_t()
         let row = bh_segment_row(segment, 0)
         guard bh_row_own(row), bh_row_heard(row) != 0, bh_row_copy(row, &facts), facts.address.isUnicast,
