@@ -9,7 +9,7 @@ _backhand_announce() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         ;;
     -s | --server | -w | --workers | -k | --check) ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "-c --config -s --server -w --workers -k --check -t --check-config --version -h --help" -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "-c --config -s --server -w --workers -k --check -l --listen-only -t --check-config --version -h --help" -- "$current") ;;
     esac
 }
 complete -F _backhand_announce backhand-announce

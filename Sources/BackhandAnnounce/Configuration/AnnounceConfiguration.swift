@@ -5,6 +5,8 @@ internal import BackhandText
 
 /// All that the configuration says.
 struct AnnounceConfiguration {
+    /// Whether nothing is announced: then there are no servers.
+    var listensOnly = false
     /// Every server; the first one is this machine's row 0.
     var servers: [AnnouncedServer] = []
     /// Lines of MulticastStats; those without an own address are for all servers.
@@ -16,6 +18,10 @@ struct AnnounceConfiguration {
     var hostname: Message?
     /// BackhandKey: as given, and its path; nil: nothing is signed.
     var key: (given: [UInt8], path: Message, isOptional: Bool)?
+    /// BackhandDrainFile, absolute; nil: there is none.
+    var drainFile: Message?
+    /// BackhandSocketGroup; nil: that of this process.
+    var socketGroup: UInt32?
     /// BackhandExpire, seconds; as httpd has it.
     var expire: UInt32 = 3600
     /// What holds for servers that do not say it.
@@ -31,6 +37,7 @@ struct AnnounceConfiguration {
     /// What the moderator announces where: each line with an own address for its server, the others for every server;
     /// nothing twice.
     var routes: [bh_destination_t] {
+        guard !listensOnly else { return destinations }
         var routes: [bh_destination_t] = []
         for (number, server) in servers.enumerated() {
             for line in destinations {
@@ -48,11 +55,17 @@ struct AnnounceConfiguration {
         return routes
     }
 
+    /// Where balancers would find what is not announced: a port at which no server is.
+    private static var noPort: UInt16 { 9 }
+
+    /// The port of the first server.
+    var port: UInt16 { servers.first?.port ?? Self.noPort }
+
     /// A file in UnixSocketDir; two programs of one folder have different first servers, and so different files.
     func path(_ ending: StaticString) -> Message {
         var path = directory
         path.add("/backhand-")
-        path.add(Int(servers[0].port))
+        if listensOnly { path.add("listen") } else { path.add(Int(servers[0].port)) }
         path.add(ending)
         return path
     }

@@ -2,6 +2,7 @@
 
 internal import BackhandModerator
 internal import BackhandServerStats
+internal import BackhandSystem
 internal import BackhandText
 
 // Arguments of directives as values. Errors name the line.
@@ -32,6 +33,44 @@ func isOn(_ line: ConfigurationLine) throws(ConfigurationError) -> Bool {
             if word.equals("Off", ignoringCase: true) { return false }
             throw ConfigurationError(word, " is neither On nor Off")
         }
+    }
+}
+
+/// The only argument as the absolute path of a file, which need not be there.
+func fileName(
+    _ line: ConfigurationLine, _ absolute: ([UInt8]) -> Message
+) throws(ConfigurationError) -> Message {
+    let given = try only(line)
+    let path = absolute(given)
+    do throws(SystemError) {
+        _ = try hasFile(Path(path))
+    } catch {
+        // What cannot be looked at may be there later.
+        guard error == .isFolder else { return path }
+        throw try line.naming { () throws(ConfigurationError) in
+            try withWord(given) { word throws(ConfigurationError) in
+                throw ConfigurationError(word, " is a directory")
+            }
+        }
+    }
+    return path
+}
+
+/// The only argument as the number of a group.
+func group(_ line: ConfigurationLine) throws(ConfigurationError) -> UInt32 {
+    let text = try only(line)
+    return try line.naming { () throws(ConfigurationError) in
+        // Never nil: the text is there.
+        try withCString(text) { text throws(ConfigurationError) in try readGroup(text!) }
+    }
+}
+
+/// "announce.example.com:4445,1" with the address in place of a host's name, which is looked up once.
+func withAddress(_ text: [UInt8], _ line: ConfigurationLine) throws(ConfigurationError) -> [UInt8] {
+    let length = text.withUnsafeBufferPointer { Word($0).hostNameLength }
+    guard length > 0 else { return text }
+    return try line.naming { () throws(ConfigurationError) in
+        try hostAddress(of: Array(text[..<length])).bytes + text[length...]
     }
 }
 

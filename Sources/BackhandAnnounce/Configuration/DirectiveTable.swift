@@ -11,7 +11,11 @@ struct DirectiveTable {
     /// Makes an absolute path of one in the configuration.
     let absolute: ([UInt8]) -> Message
 
-    init(absolute: @escaping ([UInt8]) -> Message) { self.absolute = absolute }
+    /// - Parameter listensOnly: nothing is announced, and an own address of MulticastStats says where to listen.
+    init(listensOnly: Bool = false, absolute: @escaping ([UInt8]) -> Message) {
+        self.absolute = absolute
+        configuration.listensOnly = listensOnly
+    }
 
     /// Takes one line.
     mutating func take(_ line: ConfigurationLine) throws(ConfigurationError) {
@@ -81,6 +85,10 @@ struct DirectiveTable {
             configuration.hostname = Message(try only(line))
         } else if line.isNamed("BackhandExpire") {
             configuration.expire = try number(line, 60...604_800, "a number of seconds")
+        } else if line.isNamed("BackhandDrainFile") {
+            configuration.drainFile = try fileName(line, absolute)
+        } else if line.isNamed("BackhandSocketGroup") {
+            configuration.socketGroup = try group(line)
         } else if line.isNamed("BackhandKey") {
             try setKey(line)
         } else {
@@ -95,8 +103,8 @@ struct DirectiveTable {
         guard (1...2).contains(line.arguments.count) else {
             throw line.wrong("takes [own:port] destination:port[,ttl]")
         }
-        let own = line.arguments.count == 2 ? line.words[1] : nil
-        let target = line.words[line.words.count - 1]
+        let own = line.arguments.count == 2 ? try withAddress(line.words[1], line) : nil
+        let target = try withAddress(line.words[line.words.count - 1], line)
         let destination = try line.naming { () throws(ConfigurationError) in
             try withCString(own) { own throws(ConfigurationError) in
                 try withCString(target) { target throws(ConfigurationError) in
@@ -105,7 +113,7 @@ struct DirectiveTable {
                 }
             }
         }
-        if own != nil {
+        if own != nil, !configuration.listensOnly {
             guard destination.own_port != 0 else {
                 throw line.wrong("names a server, so its port must be given, as 10.0.0.5:8080")
             }

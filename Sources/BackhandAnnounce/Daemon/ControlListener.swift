@@ -24,16 +24,20 @@ struct ControlListener {
         let path = configuration.path(Self.ending)
         self.path = path
         do throws(ControlSocketError) {
-            socket = try openControlSocket(Path(path), group: .max, bh_rights_t())
+            socket = try openControlSocket(Path(path), group: configuration.socketGroup ?? .max, bh_rights_t())
         } catch {
             let why = SystemError(code: error.code)
-            var message = Message("cannot ")
-            message.add(error.doing)
-            message.add(" the control socket ")
-            message.add(path)
-            message.add(": ")
-            message.add(why == .addressInUse ? Message("another process uses it") : why.message)
-            throw message.error
+            throw cannot(error.doing, path, why == .addressInUse ? Message("another process uses it") : why.message)
+        }
+    }
+
+    /// The group may be another one after a reload.
+    func handOver(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
+        guard let group = configuration.socketGroup else { return }
+        do throws(SystemError) {
+            try give(Path(path), toGroup: group)
+        } catch {
+            throw cannot("hand over", path, error.message)
         }
     }
 
@@ -42,4 +46,14 @@ struct ControlListener {
         remove(Path(path))
         socket.close()
     }
+}
+
+private func cannot(_ act: StaticString, _ path: Message, _ why: Message) -> ConfigurationError {
+    var message = Message("cannot ")
+    message.add(act)
+    message.add(" the control socket ")
+    message.add(path)
+    message.add(": ")
+    message.add(why)
+    return message.error
 }

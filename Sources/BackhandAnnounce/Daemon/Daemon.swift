@@ -9,15 +9,20 @@ internal import CSignature
 /// A moderator without an httpd: it announces the servers of a configuration, and knows those of others.
 final class Daemon {
     private let arguments: ProgramArguments
-    private var configuration: AnnounceConfiguration
-    private let segment: UnsafeMutablePointer<bh_segment_t>
+    var configuration: AnnounceConfiguration
+    let segment: UnsafeMutablePointer<bh_segment_t>
     private let held: HeldSockets?
     private var bootFile: BootFile
-    private var control: ControlListener
-    private let keys: UnsafeMutablePointer<csignature_keys>
+    var control: ControlListener
+    let keys: UnsafeMutablePointer<csignature_keys>
     /// Texts and lists that the moderator borrows.
-    private var borrowed = BorrowedMemory()
-    private var watch = ServerWatch()
+    var borrowed = BorrowedMemory()
+    var watch = ServerWatch()
+    private let manager = ServiceManager()
+    /// Whether the moderator that runs only says that its servers are gone.
+    private var isDismissing = false
+    /// Whether the service manager knows that the servers are announced.
+    private var isReady = false
 
     /// Makes what outlives a reload.
     init(
@@ -72,12 +77,32 @@ final class Daemon {
             moderator.run()
             moderator.close()
             guard stopSignal() == .reload else { break }
-            forgetStopSignal()
+            tellReload()
             reload()
+            // What has come meanwhile waits until the next moderator does.
+            forgetStopSignal()
         }
+        manager.tell(Message("STOPPING=1"))
         if stopSignal() == .end { bootFile.forget() } else { keepBoot() }
         control.close()
         return 0
+    }
+
+    /// Whether the moderator that ends announces that its servers shut down.
+    var saysFarewell: Bool { isDismissing || (stopSignal() == .end && !configuration.listensOnly) }
+
+    private func tellReload() {
+        var text = Message("RELOADING=1\nMONOTONIC_USEC=")
+        text.add(monotonicNanoseconds() / 1000)
+        manager.tell(text)
+        isReady = false
+    }
+
+    /// Once a second, before the announcements.
+    func tellManager() {
+        if !isReady { manager.tell(Message("READY=1")) }
+        isReady = true
+        if manager.watches { manager.tell(Message("WATCHDOG=1")) }
     }
 
     /// Reads the configuration again. If something is wrong with it, the one before stays.
@@ -91,6 +116,9 @@ final class Daemon {
                 csignature_forget(&newKeys)
                 throw error
             }
+            dismiss(
+                configuration.servers.filter { server in !new.servers.contains { $0.isAt(server.address, server.port) }
+                })
             csignature_forget(keys)
             keys.pointee = newKeys
             configuration = new
@@ -100,9 +128,29 @@ final class Daemon {
         }
     }
 
+    /// Announces that servers shut down which the new configuration does not have, as the present one announces them.
+    /// The signal to read it is still there, so this moderator only says its last words.
+    private func dismiss(_ servers: [AnnouncedServer]) {
+        guard !servers.isEmpty else { return }
+        let all = configuration.servers
+        configuration.servers = servers
+        (watch, isDismissing) = (ServerWatch(), true)
+        defer {
+            configuration.servers = all
+            isDismissing = false
+        }
+        do throws(ModeratorError) {
+            let moderator = try Moderator.open(moderatorConfiguration(), held)
+            moderator.run()
+            moderator.close()
+        } catch {
+            logError(error.message)
+        }
+    }
+
     /// The control socket and what is kept for the next process follow the first server and the folder.
     private func move(to new: AnnounceConfiguration) throws(ConfigurationError) {
-        guard !control.isFor(new) else { return }
+        guard !control.isFor(new) else { return try control.handOver(new) }
         let newControl = try ControlListener(new)
         control.close()
         control = newControl
@@ -117,98 +165,6 @@ final class Daemon {
             try bootFile.write(BootFile.Content(bootID: segment.pointee.boot_id, state: state))
         } catch {
             logError(complaint("cannot keep the boot id: ", error).message)
-        }
-    }
-
-    private func moderatorConfiguration() -> bh_moderator_config_t {
-        borrowed.removeAll()
-        var config = bh_moderator_config_t()
-        config.segment = segment
-        (config.destinations, config.destination_count) = borrowed.list(configuration.routes)
-        (config.accepted, config.accepted_count) = borrowed.list(configuration.accepted)
-        config.directory = borrowed.text(configuration.directory)
-        config.hostname = borrowed.text(configuration.hostname ?? machineName())
-        config.control_fd = control.fd
-        config.port = configuration.servers[0].port
-        config.interval_ms = 1000
-        config.log = { _, level, number, text in logLine(level, number, Word(text)) }
-        config.shutdown = { _, isTold in isTold && stopSignal() == .end }
-        config.server = { daemon, number, facts in
-            guard let daemon else { return }
-            Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().describe(number, &facts.pointee)
-        }
-        config.baton = Unmanaged.passUnretained(self).toOpaque()
-        if keys.pointee.count > 0 {
-            config.keys = UnsafeRawPointer(keys)
-            config.sign = csignature_make
-            config.verify = csignature_check
-            config.keys_optional = configuration.key?.isOptional ?? false
-        }
-        config.expire_s = configuration.expire
-        config.alone = true
-        (config.checks, config.check_count) = borrowed.list(borrowedChecks())
-        config.completed = { daemon, number, check in
-            guard let daemon else { return 0 }
-            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().completed(number, exceptOver: check)
-        }
-        return config
-    }
-
-    /// The checks of all servers. They were found good when the configuration was read.
-    private func borrowedChecks() -> [bh_check_t] {
-        var checks: [bh_check_t] = []
-        for number in configuration.servers.indices {
-            for words in configuration.values(of: UInt16(clamping: number)).checks {
-                let (start, count) = borrowed.list(words)
-                do throws(ConfigurationError) {
-                    var check = try parseCheck(UnsafeBufferPointer(start: start, count: count))
-                    check.vhost = UInt16(clamping: number)
-                    checks.append(check)
-                } catch {
-                    logError(error.message)
-                }
-            }
-        }
-        return checks
-    }
-
-    /// How often it was seen that the server completed requests; 0: by what is known of its workers, some are idle.
-    private func completed(_ number: UInt16, exceptOver check: Int32) -> UInt64 {
-        guard Int(number) < configuration.servers.count else { return 0 }
-        let server = configuration.servers[Int(number)]
-        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds(), isFresh: true)
-        guard configuration.values(of: number).isFull(connections) else { return 0 }
-        return watch.completed(by: Int(number), server, exceptOver: check)
-    }
-
-    /// What is known of one server.
-    private func describe(_ number: UInt16, _ facts: inout bh_facts_t) {
-        let values = configuration.values(of: number)
-        guard Int(number) < configuration.servers.count else { return }
-        let server = configuration.servers[Int(number)]
-        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds())
-        if let connections {
-            facts.counts_connections = 1
-            (facts.connections, facts.listen_queue) = (connections.open, connections.waiting)
-        }
-        if let workers = values.workers {
-            facts.workers = Int32(clamping: workers)
-            facts.idle_workers = Int32(clamping: values.idleWorkers(of: workers, connections))
-        }
-        if let capacity = values.capacity { facts.capacity = capacity }
-        facts.idle_cost = UInt32(values.idleCost.rawValue)
-        facts.keepalive_ms = values.keepAliveTimeout.map { $0 &* 1000 } ?? 0
-    }
-}
-
-extension ServerValues {
-    /// What a kept connection costs, as it is announced. Without a time-out balancers would keep none, so that it is
-    /// not known where it costs nothing.
-    var idleCost: bh_idle_t {
-        switch idleHoldsWorker {
-        case true?: BH_IDLE_WORKER
-        case false? where keepAliveTimeout != nil: BH_IDLE_FREE
-        default: BH_IDLE_UNKNOWN
         }
     }
 }

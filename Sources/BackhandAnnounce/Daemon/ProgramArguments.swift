@@ -14,6 +14,8 @@ struct ProgramArguments {
     var task = Task.announce
     /// --config; nil: the usual place, if something is there.
     var file: [UInt8]?
+    /// --listen-only: nothing is announced.
+    var listensOnly = false
     /// --server, --workers and --check, as lines of a configuration file that come after all others.
     var lines: [[UInt8]] = []
 
@@ -23,6 +25,7 @@ struct ProgramArguments {
     static var help: StaticString {
         """
         usage: backhand-announce [--config FILE] [--server ADDRESS:PORT] [--workers N] [--check PATH] [--check-config]
+               backhand-announce [--config FILE] --listen-only [--check-config]
 
         Announces web servers of this machine to the balancers of a mod_backhand cluster.
 
@@ -30,6 +33,7 @@ struct ProgramArguments {
           -s, --server ADDRESS:PORT  a server, besides those of the file; may be repeated
           -w, --workers N            how many requests a server can serve at once
           -k, --check PATH           what each server is asked, to announce whether it works
+          -l, --listen-only          announces nothing, and knows the servers of others for backhandctl
           -t, --check-config         checks the configuration, and does nothing else
               --version              shows the version
           -h, --help                 shows this
@@ -57,6 +61,8 @@ struct ProgramArguments {
             task = .showVersion
         } else if option.equals("-t") || option.equals("--check-config") {
             task = .checkConfiguration
+        } else if option.equals("-l") || option.equals("--listen-only") {
+            listensOnly = true
         } else if option.equals("-c") || option.equals("--config") {
             file = try value(of: option, &rest)
         } else if option.equals("-s") || option.equals("--server") {

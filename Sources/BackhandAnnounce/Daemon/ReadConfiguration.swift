@@ -9,7 +9,7 @@ func readConfiguration(_ arguments: ProgramArguments) throws(ConfigurationError)
     let usual = Message(ProgramArguments.usualFile)
     let path = arguments.file.map { Message($0) } ?? usual
     var reader = ConfigurationReader(path)
-    var table = DirectiveTable(absolute: reader.absolute)
+    var table = DirectiveTable(listensOnly: arguments.listensOnly, absolute: reader.absolute)
     if arguments.file != nil || arguments.lines.isEmpty || !matches(of: Path(usual)).isEmpty {
         try reader.read { line throws(ConfigurationError) in try table.take(line) }
     }
@@ -17,17 +17,7 @@ func readConfiguration(_ arguments: ProgramArguments) throws(ConfigurationError)
         try reader.read(line, Message("command line")) { line throws(ConfigurationError) in try table.take(line) }
     }
     let configuration = try table.finish()
-    try check(configuration)
-    return configuration
-}
-
-private func check(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
-    guard !configuration.servers.isEmpty else {
-        throw Message("no server is named: <Server 10.0.0.5:8080>, or --server 10.0.0.5:8080").error
-    }
-    guard configuration.servers.count <= 256 else { throw Message("more than 256 servers of one machine").error }
-    let checks = configuration.servers.indices.map { configuration.values(of: UInt16(clamping: $0)).checks.count }
-    guard checks.reduce(0, +) <= Int(BH_CHECKS) else { throw Message("more than 64 checks of one machine").error }
+    if configuration.listensOnly { try checkListening(configuration) } else { try checkServers(configuration) }
     guard !configuration.destinations.isEmpty else {
         throw Message("MulticastStats is missing: nothing says where the servers are announced").error
     }
@@ -36,4 +26,23 @@ private func check(_ configuration: AnnounceConfiguration) throws(ConfigurationE
             "with BackhandKey, AcceptStats must name the balancers: they ask a server to prove that it has the key"
         ).error
     }
+    return configuration
+}
+
+private func checkListening(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
+    guard configuration.servers.isEmpty else {
+        throw Message("--listen-only announces nothing, and the configuration names servers").error
+    }
+    guard !configuration.accepted.isEmpty else {
+        throw Message("AcceptStats is missing: nothing says whose announcements --listen-only accepts").error
+    }
+}
+
+private func checkServers(_ configuration: AnnounceConfiguration) throws(ConfigurationError) {
+    guard !configuration.servers.isEmpty else {
+        throw Message("no server is named: <Server 10.0.0.5:8080>, or --server 10.0.0.5:8080").error
+    }
+    guard configuration.servers.count <= 256 else { throw Message("more than 256 servers of one machine").error }
+    let checks = configuration.servers.indices.map { configuration.values(of: UInt16(clamping: $0)).checks.count }
+    guard checks.reduce(0, +) <= Int(BH_CHECKS) else { throw Message("more than 64 checks of one machine").error }
 }

@@ -58,6 +58,7 @@ final class Announcer {
 
     /// Announces what was seen, with a new number and our present state.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
+        guard !config.listens_only else { return }
         var facts = seen
         facts.state = ownState
         facts.sequence = bh_word_load(&segment.pointee.sequence) &+ 1

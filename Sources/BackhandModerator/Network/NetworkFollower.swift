@@ -184,7 +184,11 @@ final class NetworkFollower {
 
     private func target(_ line: Int) -> LinePart { .place(destinations[line].group, destinations[line].port) }
 
+    /// As what this machine is announced along the line.
     private func own(_ line: Int) -> LinePart {
-        plan.routes.first { $0.line == line }.map { .place($0.own, $0.ownPort) } ?? .word("nothing")
+        guard !config.listens_only, let route = plan.routes.first(where: { $0.line == line }) else {
+            return .word("nothing")
+        }
+        return .place(route.own, route.ownPort)
     }
 }

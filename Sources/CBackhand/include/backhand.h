@@ -637,6 +637,7 @@ typedef struct bh_moderator_config {
     /* BackhandDrainFile, as the moderator sees it; NULL: none */
     const char *_Nullable drain_file;
     bool alone;                         /* no httpd has forked it: only a signal ends it */
+    bool listens_only;                  /* nothing is announced, and the table has no row of this machine */
     const bh_check_t *_Nullable checks; /* NULL if there are none; at most BH_CHECKS */
     size_t check_count;
     bh_completed_fn _Nullable completed; /* NULL: by the scoreboard, and the requests that this httpd has received */

@@ -235,6 +235,13 @@ typedef struct csystem_sent {
  * most capacity; -1 with errno. */
 int csystem_sent_bytes(uint32_t address, uint16_t port, uint16_t but, csystem_sent *_Nonnull list, int capacity);
 
+/* The first IPv4 address of a host, in host byte order; NULL, or why there is none. May wait for a name server. */
+const char *_Nullable csystem_host_address(const char *_Nonnull name, uint32_t *_Nonnull address);
+
+/* Sends a datagram to the AF_UNIX socket at the path, without waiting; a path that begins with @ is a name of Linux's
+ * own. -1 with errno. */
+int csystem_notify(const char *_Nonnull path, const void *_Nonnull bytes, size_t count);
+
 /* The lowest free descriptor; -1: there is none. fcntl is variadic. */
 int csystem_free_descriptor(void);
 /* How many descriptors this process may have; the largest number where that is not known. RLIMIT_ names are an enum. */
