@@ -53,6 +53,7 @@ private func decodeHeader(_ bytes: UnsafeRawBufferPointer, into facts: inout bh_
     facts.total_memory = bytes.number(at: Field.totalMemory, as: UInt64.self)
     facts.free_memory = bytes.number(at: Field.freeMemory, as: UInt64.self)
     facts.arrivals = bytes.number(at: Field.arrivals, as: UInt64.self)
+    facts.cpu_used = BH_CPU_UNKNOWN
 }
 
 /// Why the extensions are wrong; nil if they are well formed and the hostname is among them.

@@ -156,8 +156,7 @@ extension bh_facts_t {
 
     fileprivate var hasMeans: Bool {
         dispatched != 0 || mean_in_flight != 0 || arrival_rate != 0 || first_byte_us != 0 || latency_us != 0
-            || cpu_used != 0
-            || capacity != 0 || error_ppm != 0
+            || (cpu_used != 0 && cpu_used != BH_CPU_UNKNOWN) || capacity != 0 || error_ppm != 0
     }
 }
 

@@ -83,13 +83,24 @@ static int read_all(const question *question) {
     return result;
 }
 
+/* Copies the number that stands so many bytes within a part of what is told of the socket, if there is one. */
+static void find_part(const struct nlmsghdr *message, const struct inet_diag_msg *socket, unsigned short type,
+                      size_t within, uint64_t *number) {
+    unsigned int left = (unsigned int)(message->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
+    for (const struct rtattr *part = (const void *)(socket + 1); RTA_OK(part, left); part = RTA_NEXT(part, left))
+        if (part->rta_type == type && RTA_PAYLOAD(part) >= within + sizeof *number)
+            memcpy(number, (const char *)RTA_DATA(part) + within, sizeof *number);
+}
+
 /* ---- How many ---- */
 
 static void count(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
     struct csystem_connections *found = baton;
-    (void)message;
-    if (socket->idiag_state == TCP_LISTEN) found->waiting += socket->idiag_rqueue;
-    else found->open++;
+    if (socket->idiag_state != TCP_LISTEN) found->open++;
+    else {
+        found->waiting += socket->idiag_rqueue;
+        find_part(message, socket, INET_DIAG_CGROUP_ID, 0, &found->group);
+    }
 }
 
 int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *found) {
@@ -110,12 +121,9 @@ typedef struct sent_list {
 } sent_list;
 
 static uint64_t acknowledged(const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
-    unsigned int left = (unsigned int)(message->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
     uint64_t bytes = 0;
     if (socket->idiag_state == TCP_TIME_WAIT) return UINT64_MAX;
-    for (const struct rtattr *part = (const void *)(socket + 1); RTA_OK(part, left); part = RTA_NEXT(part, left))
-        if (part->rta_type == INET_DIAG_INFO && RTA_PAYLOAD(part) >= BYTES_ACKED + sizeof bytes)
-            memcpy(&bytes, (const char *)RTA_DATA(part) + BYTES_ACKED, sizeof bytes);
+    find_part(message, socket, INET_DIAG_INFO, BYTES_ACKED, &bytes);
     return bytes;
 }
 

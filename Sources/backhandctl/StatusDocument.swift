@@ -51,7 +51,7 @@ struct StatusDocument: Decodable {
         var arrivalRate: Double
         var firstByteMilliseconds: Double
         var latencyMilliseconds: Double
-        var cpuUsed: Double
+        var cpuUsed: Double?
         var capacity: UInt64
         var errorShare: Double
         var encodedSlashes: String?

@@ -79,7 +79,7 @@ private func meansCells(_ server: StatusDocument.Server) -> [String] {
         decimal(server.arrivalRate, places: 0),
         decimal(server.firstByteMilliseconds, places: 1) + " ms",
         decimal(server.latencyMilliseconds, places: 1) + " ms",
-        decimal(server.cpuUsed, places: 2),
+        server.cpuUsed.map { decimal($0, places: 2) } ?? "-",
         "\(server.capacity)",
         decimal(server.errorShare * 100, places: 1) + " %",
         "\(server.dispatched)",

@@ -84,7 +84,7 @@ extension Vector.Facts {
                     facts.idle_cost, facts.keepalive_ms, facts.keepalive_requests,
                     UInt32(bitPattern: facts.kept_workers),
                 ],
-            means: means.allSatisfy { $0 == 0 } ? nil : means)
+            means: means.allSatisfy { $0 == 0 || $0 == UInt64(BH_CPU_UNKNOWN) } ? nil : means)
     }
 }
 

@@ -6,10 +6,14 @@ import grp
 import os
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from harness.announcer import Announcer, group_of, knows, lines, state
 from harness.backend import Backend
+from harness.processes import end_with_parent
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -143,6 +147,60 @@ def test_a_server_that_a_reload_removes_says_farewell(stage, announcing):
     wait_for(lambda: front.status().servers[second]["workers"] == 7, 5, "the new number", show=announcer.text)
     assert state(front, second) == "up" and front.status().servers[second]["up_ms"] > 1000
     assert announcer.servers().keys() >= {second} and announcer.process.poll() is None
+
+
+BURNS = """
+import socket, time
+server = socket.create_server(("127.0.9.71", 0))
+print(server.getsockname()[1], flush=True)
+end = time.monotonic() + 30
+while time.monotonic() < end:
+    sum(range(10000))
+"""
+
+
+@pytest.fixture
+def group():
+    """A control group of the test."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    mount = next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
+    made = mount and mount / f"backhand-{os.getpid()}"
+    try:
+        made.mkdir()
+    except (OSError, AttributeError):
+        pytest.skip("this user may make no control group of version 2")
+    yield made
+    wait_for(lambda: not (made / "cgroup.procs").read_text(), 10, "the end of its processes")
+    made.rmdir()
+
+
+@pytest.fixture
+def burning(group):
+    """A server that uses a core, in the group."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BURNS],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: (end_with_parent(), (group / "cgroup.procs").write_text(str(os.getpid()))),
+    )
+    yield f"127.0.9.71:{process.stdout.readline().strip()}"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["of the socket", "named"])
+def test_the_cpu_of_a_server(stage, web, burning, group, announcing, named):
+    """It is that of the server's control group. What is not known is not zero."""
+    front = stage.httpd(CHAIN)
+    line = f"ControlGroup /{group.name}" if named else ""
+    announcer = announcing(lines(stage, (web.id, "ControlGroup nothing.service"), (burning, line)))
+    for place in (web.id, burning):
+        knows(front, place)
+    wait_for(lambda: 0.1 < front.status().servers[burning].get("cpu_used", 0) < 1.3, 10, "CPU", show=front.status)
+    assert "cpu_used" not in front.status().servers[web.id]
+    shown = announcer.control("status", "--means")
+    assert [row.split()[-5] for row in shown.splitlines() if web.id in row] == ["-"], shown
 
 
 def listening(stage):

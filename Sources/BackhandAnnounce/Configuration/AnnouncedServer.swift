@@ -25,6 +25,8 @@ struct ServerValues {
     var idleHoldsWorker: Bool?
     /// Seconds for which it waits for the next request on a connection.
     var keepAliveTimeout: UInt32?
+    /// Names of the control groups in which its processes run; empty: not given.
+    var groups: [[UInt8]] = []
     /// The words of each BackhandCheck, each word with its NUL; empty: not given.
     var checks: [[UInt8]] = []
 
@@ -34,6 +36,7 @@ struct ServerValues {
             workers: workers ?? defaults.workers, capacity: capacity ?? defaults.capacity,
             idleHoldsWorker: idleHoldsWorker ?? defaults.idleHoldsWorker,
             keepAliveTimeout: keepAliveTimeout ?? defaults.keepAliveTimeout,
+            groups: groups.isEmpty ? defaults.groups : groups,
             checks: checks.isEmpty ? defaults.checks : checks)
     }
 }

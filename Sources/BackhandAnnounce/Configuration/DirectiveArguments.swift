@@ -74,6 +74,12 @@ func withAddress(_ text: [UInt8], _ line: ConfigurationLine) throws(Configuratio
     }
 }
 
+/// Names of control groups. They need not be there: a service may start later.
+func groupNames(_ line: ConfigurationLine) throws(ConfigurationError) -> [[UInt8]] {
+    guard !line.arguments.isEmpty else { throw line.wrong("takes units of systemd, as nginx.service") }
+    return Array(line.arguments)
+}
+
 /// The words of a check, each with its NUL.
 func checkWords(_ line: ConfigurationLine) throws(ConfigurationError) -> [UInt8] {
     let words = Array(line.arguments.map { $0.prefix { $0 != 0 } + [0] }.joined())

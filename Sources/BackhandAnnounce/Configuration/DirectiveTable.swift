@@ -59,6 +59,8 @@ struct DirectiveTable {
             values.idleHoldsWorker = try isOn(line)
         } else if line.isNamed("KeepAliveTimeout") {
             values.keepAliveTimeout = try number(line, 1...86_400, "a number of seconds")
+        } else if line.isNamed("ControlGroup") {
+            values.groups = try groupNames(line)
         } else if line.isNamed("BackhandCheck") {
             values.checks.append(try checkWords(line))
         } else {

@@ -95,6 +95,12 @@ extension Daemon {
             facts.workers = Int32(clamping: workers)
             facts.idle_workers = Int32(clamping: values.idleWorkers(of: workers, connections))
         }
+        let use = watch.groups(
+            of: Int(number), named: values.groups, listening: connections?.group ?? 0, now: monotonicMilliseconds())
+        facts.cpu_used = use?.cpu ?? BH_CPU_UNKNOWN
+        if let limit = use?.limit {
+            facts.capacity = min(facts.capacity, capacity(arriba: facts.arriba, cores: limit))
+        }
         if let capacity = values.capacity { facts.capacity = capacity }
         facts.idle_cost = UInt32(values.idleCost.rawValue)
         facts.keepalive_ms = values.keepAliveTimeout.map { $0 &* 1000 } ?? 0

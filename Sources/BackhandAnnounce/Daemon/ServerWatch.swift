@@ -14,6 +14,8 @@ struct ServerWatch {
 
     private var seen: [(connections: Connections?, at: UInt64)] = []
 
+    private var groups: [(watch: GroupWatch, use: GroupWatch.Use?, at: UInt64)] = []
+
     /// The server's connections; nil: the kernel does not tell.
     ///
     /// - Parameter isFresh: as they are now, and not a second ago.
@@ -27,6 +29,18 @@ struct ServerWatch {
         }
         seen[number] = (count(server), max(now, 1))
         return seen[number].connections
+    }
+
+    /// What the server's control groups use; nil: it is not known.
+    ///
+    /// - Parameter names: as the configuration has them.
+    mutating func groups(of number: Int, named names: [[UInt8]], listening: UInt64, now: UInt64) -> GroupWatch.Use? {
+        while groups.count <= number { groups.append((GroupWatch(), nil, 0)) }
+        guard groups[number].at == 0 || now >= groups[number].at &+ Self.lifetime else { return groups[number].use }
+        groups[number].use = groups[number].watch.look(
+            named: names, listening: listening, now: monotonicNanoseconds() / 1000)
+        groups[number].at = max(now, 1)
+        return groups[number].use
     }
 
     /// A number that grows with each call between which and the last the server has sent something to a client.

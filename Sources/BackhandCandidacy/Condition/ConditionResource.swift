@@ -75,11 +75,14 @@ enum Resource {
         case 19: Double(bh_half_load(&row.pointee.facts.arrival_rate)) / 1000
         case 20: Double(bh_half_load(&row.pointee.facts.first_byte_us)) / 1000
         case 21: Double(bh_half_load(&row.pointee.facts.latency_us)) / 1000
-        case 22: Double(bh_half_load(&row.pointee.facts.cpu_used)) / 1000
+        case 22: Double(known(bh_half_load(&row.pointee.facts.cpu_used))) / 1000
         case 23: Double(bh_half_load(&row.pointee.facts.capacity))
         default: Double(bh_half_load(&row.pointee.facts.error_ppm)) / 1_000_000
         }
     }
+
+    /// What is not known counts as nothing.
+    private static func known(_ use: UInt32) -> UInt32 { use == BH_CPU_UNKNOWN ? 0 : use }
 
     private static func elapsed(_ start: UInt64, _ end: UInt64) -> Double {
         end > start ? Double(end &- start) : 0

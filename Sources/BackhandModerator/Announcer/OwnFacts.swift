@@ -23,7 +23,7 @@ func ownFacts(_ sample: HostSample, _ workers: bh_workers_t, workerMemory: UInt6
 }
 
 /// What all cores together can do, in thousands of arriba; 0 if the speed is not known yet. cores: thousandths.
-func capacity(arriba: Int32, cores: UInt32) -> UInt32 {
+public func capacity(arriba: Int32, cores: UInt32) -> UInt32 {
     guard arriba > 0, cores > 0 else { return 0 }
     return UInt32(clamping: max(1, UInt64(arriba) * UInt64(cores) / 1_000_000))
 }

@@ -20,7 +20,7 @@ public func effectiveCapacity(for facts: bh_facts_t) -> UInt32 {
     let capacity = Double(facts.capacity)
     guard speed > 0, capacity > 0 else { return 0 }
     let cores = capacity / speed * 1000
-    let own = Double(facts.cpu_used) / 1000
+    let own = facts.cpu_used == BH_CPU_UNKNOWN ? 0 : Double(facts.cpu_used) / 1000
     let busy = busyCPUs(facts)
     let computing = cpuOfRequests(facts, own, busy, cores)
     let flying = atWork(facts, computing, cores)

@@ -119,7 +119,8 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout HTMLPage) {
     put(facts.arrival_rate, per: 1000, decimals: 0, "</td><td>")
     put(facts.first_byte_us, per: 1000, decimals: 1, " ms</td><td>")
     put(facts.latency_us, per: 1000, decimals: 1, " ms</td><td>")
-    put(facts.cpu_used, per: 1000, decimals: 2, "</td><td>")
+    if facts.cpu_used == BH_CPU_UNKNOWN { page.put("-") } else { page.put(Double(facts.cpu_used) / 1000, decimals: 2) }
+    page.put("</td><td>")
     page.put(UInt64(facts.capacity))
     page.put("</td><td>")
     put(facts.error_ppm, per: 10_000, decimals: 1, " %</td><td>")

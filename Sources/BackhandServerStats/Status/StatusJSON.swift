@@ -132,7 +132,7 @@ private func writeMeans(_ facts: bh_facts_t, to page: inout JSONPage) {
     page.field("arrival_rate", thousandths: Int64(facts.arrival_rate))
     page.field("first_byte_ms", thousandths: Int64(facts.first_byte_us))
     page.field("latency_ms", thousandths: Int64(facts.latency_us))
-    page.field("cpu_used", thousandths: Int64(facts.cpu_used))
+    if facts.cpu_used != BH_CPU_UNKNOWN { page.field("cpu_used", thousandths: Int64(facts.cpu_used)) }
     page.field("capacity", UInt64(facts.capacity))
     page.field("error_share", thousandths: Int64(facts.error_ppm / 1000))
 }

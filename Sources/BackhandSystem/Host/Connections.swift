@@ -8,16 +8,18 @@ public struct Connections: Equatable, Sendable {
     public var open: UInt32
     /// Those that no process has accepted yet.
     public var waiting: UInt32
+    /// The number of the control group of the process that listens; 0: not known.
+    public var group: UInt64
 
     /// These.
-    public init(open: UInt32, waiting: UInt32) {
-        (self.open, self.waiting) = (open, waiting)
+    public init(open: UInt32, waiting: UInt32, group: UInt64 = 0) {
+        (self.open, self.waiting, self.group) = (open, waiting, group)
     }
 
     /// Those to this IPv4 address and port, in host byte order (sock_diag).
     public init(toIPv4 address: UInt32, port: UInt16) throws(SystemError) {
         var found = csystem_connections()
         try checked { csystem_connections(address, port, &found) }
-        self.init(open: found.open, waiting: found.waiting)
+        self.init(open: found.open, waiting: found.waiting, group: found.group)
     }
 }

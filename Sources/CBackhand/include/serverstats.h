@@ -70,6 +70,9 @@ typedef enum bh_finding {
 /* Name of the check that speaks against a server, with its NUL. Longer names are cut. */
 #define BH_CHECK_NAME_SIZE 48
 
+/* The CPU that a server uses is not announced. */
+#define BH_CPU_UNKNOWN UINT32_MAX
+
 /* What a server announces about itself. Copied as a whole under a row's sequence lock. */
 typedef struct bh_facts {
     bh_address_t address;   /* where it takes requests */
@@ -102,7 +105,7 @@ typedef struct bh_facts {
     uint32_t arrival_rate;   /* requests received, thousandths a second */
     uint32_t first_byte_us;  /* of the requests served there: until the first byte; 0: not known */
     uint32_t latency_us;     /* of the same requests: until the end */
-    uint32_t cpu_used;       /* by its httpd, thousandths of a core */
+    uint32_t cpu_used;       /* by its httpd, thousandths of a core; BH_CPU_UNKNOWN */
     uint32_t capacity;       /* arriba of all cores that it may use, in thousands; 0: not known */
     uint32_t error_ppm;      /* share of its own answers that were errors, millionths */
     /* how long all of its processes have been stopped, as by SIGSTOP; 0: one can work, or it is not announced */

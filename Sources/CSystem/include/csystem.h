@@ -220,10 +220,17 @@ int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uin
 struct csystem_connections {
     uint32_t open;    /* those that the client has not closed and reset */
     uint32_t waiting; /* those that no process has accepted */
+    uint64_t group;   /* the control group (version 2) of the process that made the listening socket; 0: not known */
 };
 /* Counts those to the IPv4 address and port, in host byte order, also of IPv6 sockets that take both; -1 with errno.
  * Waits for the kernel 0.2 s at most. */
 int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *_Nonnull found);
+
+/* Writes the path of the control group below the directory where version 2 is mounted; false: there is no such group,
+ * or not within the 4096 that are looked at. */
+bool csystem_group_find(const char *_Nonnull mount, uint64_t group, char *_Nonnull path, size_t size);
+/* Where version 2 is mounted; false: nowhere. */
+bool csystem_group_mount(char *_Nonnull path, size_t size);
 
 /* What was sent over one connection. */
 typedef struct csystem_sent {
