@@ -32,7 +32,7 @@ PYTHON := /usr/bin/python3
 
 # Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
-CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client openssl python3-pytest python3-pytest-xdist python3-venv valgrind wrk
+CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client nginx-light openssl python3-pytest python3-pytest-xdist python3-venv python3-yaml valgrind wrk
 DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git ca-certificates
 LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
