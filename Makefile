@@ -11,6 +11,7 @@
 #   make endurance  minutes of killed and stopped moderators, and of graceful restarts, under load
 #   make bench    what it costs, in instructions and side by side, and connections in many set-ups: FULL=1 all of them
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
+#   make bench-checks    what clients see when an application dies, beside HAProxy
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
 #   make install  the module, its configuration, the header, the tools and backhand-announce with its unit; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
 #   make uninstall  removes exactly what install put there
@@ -212,6 +213,10 @@ bench-balance: deps all $(BUILD)/bench/generator $(BUILD)/bench/mod_demand.so
 	$(PYTHON) Tests/Bench/Balance/balance.py $(if $(FULL),--full) $(if $(SCENARIO),--scenario $(SCENARIO)) \
 	    $(if $(CONTENDER),--contender $(CONTENDER)) --csv $(BUILD)/bench/balance.csv --svg $(BUILD)/bench/balance.svg $(OPTIONS)
 
+bench-checks: deps all
+	@scripts/deps haproxy
+	$(PYTHON) Tests/Bench/Checks/dying.py
+
 GENERATOR := $(addprefix Tests/Bench/Balance/,generator.c schedule.c connections.c answer.c)
 $(BUILD)/bench/generator: $(GENERATOR) Tests/Bench/Balance/generator.h
 	@mkdir -p $(@D)
@@ -242,5 +247,5 @@ deb:
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check format unit test torture torture-compare endurance bench bench-balance fuzz install uninstall deb check-packages check-long clean
+.PHONY: all build deps demo-deps demo check format unit test torture torture-compare endurance bench bench-balance bench-checks fuzz install uninstall deb check-packages check-long clean
 .DELETE_ON_ERROR:

@@ -49,7 +49,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent.name in ("Torture", "Balance", "Packages"):
+        if item.path.parent.name in ("Torture", "Balance", "Checks", "Packages"):
             item.add_marker(pytest.mark.long)
         if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
