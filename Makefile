@@ -112,7 +112,7 @@ $(ANNOUNCER): $(CORE)
 	@touch $@
 
 # What each request of a section runs through is fast, and all other files are small.
-HOT := ahead balance clock decide early exchange feedback filters forward request response
+HOT := clock decide early exchange feedback forward request
 HOT_OBJECTS := $(foreach name,$(HOT),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error HOT names mb_$(name).c, and module/ has no such file)))
 $(filter-out $(HOT_OBJECTS),$(MODULE_OBJECTS)): CFLAGS += $(SMALLEST)
 

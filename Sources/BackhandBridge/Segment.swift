@@ -80,10 +80,10 @@ public func bh_feedback_report(
 @c @implementation
 public func bh_silence_after(
     _ segment: UnsafePointer<bh_segment_t>?, _ id: UInt32, _ server: UnsafePointer<bh_facts_t>?, _ seconds: UInt32,
-    _ mayRetry: Bool, _ now: UInt64
+    _ how: UnsafePointer<bh_next_attempt_t>?, _ now: UInt64
 ) -> bh_silence_t {
-    guard let segment, let server, id < UInt32(BH_ROWS) else { return BH_SILENCE_WAIT }
-    return silence(segment, id, server, seconds: seconds, mayRetry: mayRetry, now: now)
+    guard let segment, let server, let how, id < UInt32(BH_ROWS) else { return BH_SILENCE_WAIT }
+    return silence(segment, id, server, seconds: seconds, how: how, now: now)
 }
 
 @c @implementation

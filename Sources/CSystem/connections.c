@@ -86,7 +86,7 @@ static int read_all(const question *question) {
 /* Copies the number that stands so many bytes within a part of what is told of the socket, if there is one. */
 static void find_part(const struct nlmsghdr *message, const struct inet_diag_msg *socket, unsigned short type,
                       size_t within, uint64_t *number) {
-    unsigned int left = (unsigned int)(message->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
+    int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
     for (const struct rtattr *part = (const void *)(socket + 1); RTA_OK(part, left); part = RTA_NEXT(part, left))
         if (part->rta_type == type && RTA_PAYLOAD(part) >= within + sizeof *number)
             memcpy(number, (const char *)RTA_DATA(part) + within, sizeof *number);
@@ -117,7 +117,6 @@ int csystem_connections(uint32_t address, uint16_t port, struct csystem_connecti
 typedef struct sent_list {
     csystem_sent *list;
     int count, capacity;
-    uint16_t but; /* network byte order */
 } sent_list;
 
 static uint64_t acknowledged(const struct nlmsghdr *message, const struct inet_diag_msg *socket) {
@@ -127,18 +126,23 @@ static uint64_t acknowledged(const struct nlmsghdr *message, const struct inet_d
     return bytes;
 }
 
+/* Whether the other end has the same address, as a check's has. */
+static bool is_inside(const struct inet_diag_msg *socket) {
+    return memcmp(socket->id.idiag_src, socket->id.idiag_dst, sizeof socket->id.idiag_src) == 0;
+}
+
 static void add_sent(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
     sent_list *found = baton;
     uint64_t peer = socket->id.idiag_dport;
-    if (found->count == found->capacity || socket->id.idiag_dport == found->but) return;
+    if (found->count == found->capacity || is_inside(socket)) return;
     for (int word = 0; word < 4; word++) peer = (peer ^ socket->id.idiag_dst[word]) * UINT64_C(0x100000001b3);
     found->list[found->count++] = (csystem_sent){peer, acknowledged(message, socket)};
 }
 
-int csystem_sent_bytes(uint32_t address, uint16_t port, uint16_t but, csystem_sent *list, int capacity) {
+int csystem_sent_bytes(uint32_t address, uint16_t port, csystem_sent *list, int capacity) {
     unsigned int states = 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 | 1u << TCP_TIME_WAIT
                           | 1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING;
-    sent_list found = {list, 0, capacity, htons(but)};
+    sent_list found = {list, 0, capacity};
     int failed = read_all(&(question){htonl(address), port, states, 1u << (INET_DIAG_INFO - 1), add_sent, &found});
     return failed ? -1 : found.count;
 }

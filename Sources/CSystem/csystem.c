@@ -572,21 +572,19 @@ int csystem_tcp_peer(int fd, uint64_t *high, uint64_t *low, uint16_t *port) {
     return 0;
 }
 
-int csystem_tcp_name(int fd, uint32_t *address, uint16_t *port) {
-    struct sockaddr_in name = {0};
-    socklen_t length = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &length) < 0 || name.sin_family != AF_INET) return -1;
-    *address = ntohl(name.sin_addr.s_addr);
-    *port = ntohs(name.sin_port);
-    return 0;
-}
-
-int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port) {
-    name_t name;
+static int connect_tcp(uint64_t high, uint64_t low, uint16_t port, bool inside) {
+    name_t name, own;
     socklen_t size = write_name(&name, high, low, port);
     int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
+    if (inside && bind(fd, &own.any, write_name(&own, high, low, 0)) < 0) return give_up(fd);
     return connect(fd, &name.any, size) == 0 || errno == EINPROGRESS ? fd : give_up(fd);
+}
+
+int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port) { return connect_tcp(high, low, port, false); }
+
+int csystem_tcp_connect_inside(uint64_t high, uint64_t low, uint16_t port) {
+    return connect_tcp(high, low, port, true);
 }
 
 int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms) {

@@ -291,10 +291,12 @@ static void evidence(void) {
 static void silences_and_sources(void) {
     bh_facts_t server = {0};
     bh_address_t chosen = {7, 7};
-    CHECK(bh_silence_after(segment, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
-    CHECK(bh_silence_after(NULL, 1, &server, 4, true, 1000) == BH_SILENCE_WAIT);
-    CHECK(bh_silence_after(segment, 1, NULL, 4, true, 1000) == BH_SILENCE_WAIT);
-    CHECK(bh_silence_after(segment, BH_ROWS, &server, 4, true, 1000) == BH_SILENCE_WAIT);
+    bh_next_attempt_t how = {.may_retry = true, .other_count = BH_OTHERS, .others = {UINT32_MAX, 1, 2, 3}};
+    CHECK(bh_silence_after(segment, 1, &server, 4, NULL, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(segment, 1, &server, 4, &how, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(NULL, 1, &server, 4, &how, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(segment, 1, NULL, 4, &how, 1000) == BH_SILENCE_WAIT);
+    CHECK(bh_silence_after(segment, BH_ROWS, &server, 4, &how, 1000) == BH_SILENCE_WAIT);
     CHECK(bh_address_parse("127.0.0.1", &server.address) == BH_OK);
     CHECK(!bh_source_choose(segment, 0, &server, &chosen));
     CHECK(!bh_source_choose(NULL, 0, &server, &chosen) && !bh_source_choose(segment, 0, NULL, &chosen));

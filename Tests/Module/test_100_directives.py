@@ -179,6 +179,7 @@ BAD = [
     ("BackhandCheck /a expect=300-200", ["BackhandCheck", "'300-200' is neither a status nor a range"]),
     ("BackhandCheck hcuri=/a", ["BackhandCheck", "'hcuri' is a word of mod_proxy_hcheck: here it is 'the path"]),
     ("BackhandCheck /a hcpasses=2", ["BackhandCheck", "'hcpasses' is a word of mod_proxy_hcheck: here it is 'rise='"]),
+    ("BackhandCheck /a\n" * 65, ["BackhandCheck", "an httpd has at most 64 checks"]),
     ("<Location />\nBackhandCheck /a\n</Location>", ["BackhandCheck", "not allowed"]),
     ("BackhandDrainFile /", ["BackhandDrainFile", "'/' is a directory"]),
     ("BackhandDrainFile ${root}/run", ["BackhandDrainFile", "/run' is a directory"]),

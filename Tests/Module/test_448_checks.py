@@ -275,3 +275,22 @@ def test_an_application_that_hangs_with_all_workers(stage, application, announci
         shows(front, application.id, "failing", "check /health: timeout")
         hang.set()
     shows(front, application.id, "up")
+
+
+def test_one_check_does_not_hide_another(stage, application, announcing):
+    """What a server answers to one check is no progress for another one that waits."""
+    front = stage.httpd(CHAIN)
+    hangs = threading.Event()
+    answer = application.answer
+
+    def reply(request):
+        if request.target == "/hangs" and hangs.is_set():
+            return Reply(delay=3)
+        return Reply(body=b"well", close=True) if request.target != "/" else answer(request)
+
+    application.answer = reply
+    announcing({application.id: f"BackhandCheck /hangs {QUICK}\nBackhandCheck /well interval=0.1 text=well"})
+    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    hangs.set()
+    shows(front, application.id, "failing")
+    assert row(front, application.id)["reason"].endswith("/hangs: timeout")

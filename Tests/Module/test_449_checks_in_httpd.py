@@ -2,11 +2,18 @@
 """BackhandCheck in httpd: the moderator asks the server that it announces."""
 
 import contextlib
+import os
+import signal
+import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.client import Client
+from harness.hosts import Network
+from harness.listening import Listener
+from harness.namespaces import why_none
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 from Module.test_448_checks import QUICK, row, shows
@@ -210,3 +217,118 @@ def test_requests_that_wait_for_a_dead_application(stage, mpm):
             client.send("/cgi-bin/slow")
         assert {client.receive().body for client in made} == {b"quick\n"}
     assert time.monotonic() - begin < 5
+
+
+HEALTH = "#!/bin/sh\ntest -e slow && sleep 3\necho Content-Type: text/plain; echo; echo well\n"
+
+
+@pytest.mark.parametrize("fronts", [1, 2])
+def test_a_database_that_is_slow_for_all(stage, fronts):
+    """No server answers its checks in time, all answer their requests, and no request is lost. Another front is in the
+    table, and is no server of the chain."""
+    servers = [
+        stage.httpd(
+            CLUSTER + "BackhandCheck /cgi-bin/health interval=0.3 timeout=0.5\n",
+            address=f"127.0.0.{number}",
+            name=f"server{number}",
+            cgi=True,
+            files={"cgi-bin/health": HEALTH, "cgi-bin/page": HEALTH},
+        )
+        for number in (2, 3)
+    ]
+    chain = "BackhandFromSO ${build}/byHostname.so byHostname ^server\nBackhand default\n"
+    balancers = [
+        stage.httpd(CLUSTER + "Backhand removeSelf\n" + chain, address=f"127.0.0.{5 + number}", name=f"front{number}")
+        for number in range(fronts)
+    ]
+    for each in balancers:
+        each.knows(*servers, *(other for other in balancers if other is not each))
+        each.log.allow("BH0412|BH0369|BH04|AH")
+    for server in servers:
+        wait_for(lambda server=server: row(balancers[0], server.id).get("check") == "passes", 10, "a check")
+        server.log.allow("BH0375|AH")
+        (server.root / "cgi-bin/slow").touch()
+    with ThreadPoolExecutor(6) as clients:
+        for _ in range(2):
+            answers = list(clients.map(lambda _: balancers[0].get("/cgi-bin/page", timeout=30).status, range(6)))
+            assert answers == [200] * 6
+
+
+def test_slow_requests_on_all_workers(stage, mpm):
+    """None ends while one check waits, but some do while several wait."""
+    server = stage.httpd(
+        CLUSTER + "BackhandCheck /health interval=0.2 timeout=0.5 fall=5\n",
+        cgi=True,
+        files={"health": "x", "cgi-bin/slow": SLOW["cgi-bin/slow"].replace("0.3", "1.2")},
+        mpm=mpm,
+        workers=2,
+    )
+    server.log.always("AH00161|AH00484|AH00286")
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    over = threading.Event()
+
+    def ask(_):
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                server.get("/cgi-bin/slow", timeout=30)
+
+    with ThreadPoolExecutor(6) as clients:
+        clients.map(ask, range(6))
+        over.wait(6)
+        over.set()
+    assert server.log.count("BH0375") == 0
+
+
+def test_a_restart_gives_each_check_its_own_state(stage, mpm):
+    """The one that has failed works again at once, and the other one, which comes seldom, holds nothing up."""
+    hosts = "".join(
+        f"<VirtualHost *>\nServerName {name}.test\nDocumentRoot ${{root}}/htdocs/{name}\n"
+        f"BackhandCheck /health {times}\n</VirtualHost>\n"
+        for name, times in (("shop", "interval=20"), ("wiki", QUICK))
+    )
+    server = stage.httpd(CLUSTER + hosts, files={"shop/health": "x", "wiki/health": "x"}, mpm=mpm)
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    (server.root / "htdocs/wiki/health").unlink()
+    server.log.allow("BH0375|AH00128")
+    shows(server, server.id, "failing", "check wiki.test/health: status 404")
+    server.restart()
+    shows(server, server.id, "failing", "check wiki.test/health: status 404")
+    server.put("wiki/health", "x")
+    shows(server, server.id, "up")
+    assert server.log.count("BH0375") == 1 and server.log.count("BH0376") == 1
+
+
+def test_a_server_that_stops_does_not_check_itself(stage, mpm):
+    """It does not listen any more while it finishes a request."""
+    slow = {"cgi-bin/slow": SLOW["cgi-bin/slow"].replace("0.3", "2")}
+    server = stage.httpd(CLUSTER + f"BackhandCheck /health {QUICK}\n", cgi=True, mpm=mpm, files={"health": "x"} | slow)
+    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    with Client(server.address, server.port) as client:
+        client.send("/cgi-bin/slow")
+        time.sleep(0.3)
+        os.kill(server.process.pid, signal.SIGWINCH)
+        assert client.receive().body == b"slow\n"
+    server.process.wait(timeout=20)
+    assert server.log.count("BH0375") == 0
+
+
+@pytest.mark.skipif(bool(why_none()), reason=why_none() or "")
+def test_another_machine_has_the_address(stage):
+    """Only this machine learns the mark, and it is of no use to others."""
+    asked = []
+
+    def answer(connection):
+        with contextlib.suppress(OSError), connection:
+            asked.append(connection.recv(4096))
+
+    network = stage.enter(Network())
+    stranger, host = network.host("stranger", "10.99.0.5"), network.host("server", "10.99.0.1")
+    with stranger.inside():
+        listener = Listener(answer, listener=socket.create_server(("10.99.0.5", 80)))
+    config = "UnixSocketDir ${sockets}\nMulticastStats 10.99.0.5:80 ${group},1\nAcceptStats 10.99.0.0/24\n"
+    server = stage.httpd(config + f"BackhandCheck /health {QUICK}\n", host=host, files={"health": "x"})
+    server.log.allow("BH0335|BH0142|BH0143")
+    time.sleep(1.5)
+    assert asked == []
+    assert all(each["check"] == "none" for each in server.status().servers.values())
+    listener.close()

@@ -88,10 +88,13 @@ const char *mb_server_add_check(cmd_parms *cmd, void *unused, const char *argume
     const char *wrong = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
     size_t size = strlen(arguments) + 1;
     char error[BH_ERROR_SIZE], *words = apr_palloc(cmd->pool, size);
+    static int count; /* of this configuration */
     bh_check_t check;
     if (wrong) return wrong;
     if (bh_check_parse(arguments, words, size, &check, error, sizeof error) != BH_OK)
         return mb_line_complain(cmd, "%s", error);
+    if (!mb_line_first(MB_FIRST_CHECK)) count = 0;
+    if (++count > BH_CHECKS) return mb_line_complain(cmd, "an httpd has at most %d checks", BH_CHECKS);
     APR_ARRAY_PUSH(server_settings(cmd)->checks, bh_check_t) = check;
     mb_line_note(cmd, MB_FIRST_CHECK);
     return NULL;

@@ -40,7 +40,7 @@ static void keep_alive(apr_socket_t *socket) {
 static int is_gone(const mb_attempt *attempt, unsigned seconds) {
     uint64_t now_ms = mb_now_ms();
     bh_silence_t shown =
-        bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, attempt->how.may_retry, now_ms);
+        bh_silence_after(mb_segment, attempt->shown.id, attempt->server, seconds, &attempt->how, now_ms);
     if (shown == BH_SILENCE_PROBE) return bh_connection_refuses(attempt->way.probed, attempt->server, now_ms);
     return shown == BH_SILENCE_GONE;
 }

@@ -5,10 +5,13 @@
 
 #include "request/mb_request.h"
 
+/* The moderator asks from the server's own address, so the value never leaves this machine. */
+static int is_inside(const conn_rec *c) { return apr_sockaddr_equal(c->client_addr, c->local_addr); }
+
 int mb_check_recognise(request_rec *r) {
     if (!mb_line_first(MB_FIRST_CHECK) || !mb_segment) return 0;
     const char *value = apr_table_get(r->headers_in, bh_check_header());
-    if (!value || !bh_check_is_own(mb_segment, value)) return 0;
+    if (!value || !is_inside(r->connection) || !bh_check_is_own(mb_segment, value)) return 0;
     mb_request_make(r)->is_check = 1;
     apr_table_unset(r->headers_in, bh_check_header()); /* what runs here may show its headers */
     return 1;

@@ -47,9 +47,9 @@ extension Daemon {
         config.alone = true
         config.listens_only = configuration.listensOnly
         (config.checks, config.check_count) = borrowed.list(borrowedChecks())
-        config.completed = { daemon, number, check in
+        config.completed = { daemon, number in
             guard let daemon else { return 0 }
-            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().completed(number, exceptOver: check)
+            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().completed(number)
         }
         return config
     }
@@ -73,12 +73,13 @@ extension Daemon {
     }
 
     /// How often it was seen that the server completed requests; 0: by what is known of its workers, some are idle.
-    private func completed(_ number: UInt16, exceptOver check: Int32) -> UInt64 {
+    private func completed(_ number: UInt16) -> UInt64 {
         guard Int(number) < configuration.servers.count else { return 0 }
         let server = configuration.servers[Int(number)]
-        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds(), isFresh: true)
+        let now = monotonicMilliseconds()
+        let connections = watch.connections(of: Int(number), server, now: now, isFresh: true)
         guard configuration.values(of: number).isFull(connections) else { return 0 }
-        return watch.completed(by: Int(number), server, exceptOver: check)
+        return watch.completed(by: Int(number), server, now: now)
     }
 
     /// What is known of one server.

@@ -10,7 +10,9 @@ struct ServerWatch {
     private static var lifetime: UInt64 { 900 }
 
     /// What was sent to each client when it was looked at last, and how often that had grown.
-    private var answers: [(sent: [SentBytes], grown: UInt64)] = []
+    private var answers: [(sent: [SentBytes], grown: UInt64, at: UInt64)] = []
+    /// Milliseconds for which a fresh answer is good: several checks of one server ask at the same time.
+    private static var moment: UInt64 { 50 }
 
     private var seen: [(connections: Connections?, at: UInt64)] = []
 
@@ -24,7 +26,8 @@ struct ServerWatch {
     ) -> Connections? {
         while seen.count <= number { seen.append((nil, 0)) }
         let isLast = stopSignal() != nil
-        if !isFresh, seen[number].at != 0, isLast || now < seen[number].at &+ Self.lifetime {
+        let lifetime = isFresh ? Self.moment : Self.lifetime
+        if seen[number].at != 0, isLast || now < seen[number].at &+ lifetime {
             return seen[number].connections
         }
         seen[number] = (count(server), max(now, 1))
@@ -45,14 +48,15 @@ struct ServerWatch {
 
     /// A number that grows with each call between which and the last the server has sent something to a client.
     ///
-    /// - Parameter check: a connection of our own.
-    ///
-    /// Never 0.
-    mutating func completed(by number: Int, _ server: AnnouncedServer, exceptOver check: Int32) -> UInt64 {
-        while answers.count <= number { answers.append(([], 1)) }
-        guard let address = server.address.ipv4 else { return 1 }
+    /// Never 0. To clients of other addresses: checks have the server's own.
+    mutating func completed(by number: Int, _ server: AnnouncedServer, now: UInt64) -> UInt64 {
+        while answers.count <= number { answers.append(([], 1, 0)) }
+        guard let address = server.address.ipv4, now >= answers[number].at &+ Self.moment else {
+            return answers[number].grown
+        }
+        answers[number].at = now
         do throws(SystemError) {
-            let sent = try SentBytes.all(fromIPv4: address, port: server.port, but: StreamSocket(fd: check).ownPort)
+            let sent = try SentBytes.all(fromIPv4: address, port: server.port)
             if sent.hasGrown(since: answers[number].sent) { answers[number].grown &+= 1 }
             answers[number].sent = sent
         } catch {

@@ -94,7 +94,20 @@ public struct RetryPolicy {
     private func handOver(_ action: bh_retry_action_t, _ decision: UnsafePointer<bh_decision_t>) -> bh_retry_action_t {
         prepareAttempt()
         retry.pointee.attempt.free = decision.pointee.choices >= retry.pointee.attempt.place &+ 2
+        if retry.pointee.attempt.may_retry { noteOthers(decision) }
         return action
+    }
+
+    /// Remembers which candidates come next: the decision is of no more use when the answer is waited for.
+    private func noteOthers(_ decision: UnsafePointer<bh_decision_t>) {
+        guard let servers = decision.pointee.servers else { return }
+        var count: UInt32 = 0
+        while count < BH_OTHERS, retry.pointee.next &+ count < decision.pointee.count {
+            let server = servers[Int(retry.pointee.next &+ count)]
+            bh_next_attempt_note(&retry.pointee.attempt, count, server.row)
+            count &+= 1
+        }
+        retry.pointee.attempt.other_count = count
     }
 }
 

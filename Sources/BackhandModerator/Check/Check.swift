@@ -10,11 +10,14 @@ final class Check {
     private(set) var state: CheckState
     private var ticker: Ticker
     private var run: CheckRun?
+    /// What the application had completed when the first of the time-outs in a row began to be looked at; 0: there is
+    /// none, or it was not full.
+    private var progress: UInt64 = 0
 
-    /// - Parameter isFailing: as the moderator before has left it; nil: there was none.
-    init(_ settings: bh_check_t, isFailing: Bool?, now: UInt64) {
+    /// - Parameter state: as the moderator before has left it.
+    init(_ settings: bh_check_t, _ state: CheckState, now: UInt64) {
         self.settings = settings
-        state = CheckState(isFailing: isFailing)
+        self.state = state
         ticker = Ticker(interval: UInt64(settings.interval_ms), now: now)
     }
 
@@ -40,17 +43,25 @@ final class Check {
     ///
     /// - Parameter completed: a number that has grown if the application has completed other requests; 0: it is not
     ///   full.
-    ///   A full application that completes some in the second half of the time is busy, and not dead.
-    func proceed(_ readiness: Readiness, now: UInt64, _ completed: (CheckRun) -> UInt64) -> CheckResult? {
+    ///   A full application that completes some while the check waits, or since the first of several checks in a row
+    ///   that were too late, is busy, and not dead.
+    func proceed(_ readiness: Readiness, now: UInt64, _ completed: () -> UInt64) -> CheckResult? {
         guard let before = run else { return nil }
         var result = run?.proceed(readiness)
-        if result == nil, now >= before.halfTime, before.completed == nil { run?.completed = completed(before) }
-        if result == nil, now >= before.deadline {
-            let (first, last) = (before.completed ?? 0, completed(before))
-            result = first > 0 && last > first ? .busy : .timeout
+        if result == nil, now >= before.looksAt { run?.noteCompleted(completed()) }
+        if result == nil, now >= before.deadline, let late = run {
+            result = isProgress(from: late.completed, to: completed()) ? .busy : .timeout
         }
-        if result != nil { stop() }
+        guard let result else { return nil }
+        if result != .timeout { progress = 0 }
+        stop()
         return result
+    }
+
+    private func isProgress(from first: UInt64, to last: UInt64) -> Bool {
+        let base = progress > 0 ? progress : first
+        progress = base > 0 ? base : last
+        return base > 0 && last > base
     }
 
     /// Takes a result; true if what is announced changes: a first time-out too, because requests that wait for the
@@ -60,12 +71,14 @@ final class Check {
         let changed = state.note(result, rise: settings.rise, fall: settings.fall)
         return changed || (result == .timeout && before.last != result)
     }
+}
 
+extension bh_check_t {
     /// What it asks for, as it is announced: "/health", or "shop.example/health".
     func name(withHost: Bool) -> Message {
         var name = Message()
-        if withHost, let host = settings.host { name.add(Word(host).bytes) }
-        if let path = settings.path { name.add(Word(path).bytes) }
+        if withHost, let host { name.add(Word(host).bytes) }
+        if let path { name.add(Word(path).bytes) }
         return name
     }
 }

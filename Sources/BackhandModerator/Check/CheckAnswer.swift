@@ -30,15 +30,15 @@ public enum CheckAnswer: Equatable, Sendable {
         while true {
             let head = Head(rest)
             switch head {
-            case .unfinished: self = isEnd || rest.count > Self.headLimit ? .invalid : .unfinished
+            case .unfinished: self = isEnd || bytes.count > Self.headLimit ? .invalid : .unfinished
             case .invalid: self = .invalid
             case .tls: self = .tls
             // An interim answer; 101 is the last one that is HTTP.
-            case .whole(let status, let content) where status < 200 && status != 101:
+            case .whole(let status, let content) where status < 200 && status != 101 && content <= Self.headLimit:
                 rest = rest[content...]
                 continue
-            case .whole(let status, let content):
-                self = Self.judge(status, rest[content...], isEnd, text)
+            case .whole(let status, _) where status < 200 && status != 101: self = .invalid
+            case .whole(let status, let content): self = Self.judge(status, rest[content...], isEnd, text)
             }
             return
         }
@@ -62,8 +62,8 @@ private enum Head {
     /// Its status, and where its content begins.
     case whole(UInt32, Int)
 
-    /// "HTTP/1.1 200".
-    private static var lineSize: Int { 12 }
+    /// "HTTP/1.1 200", and what ends the status.
+    private static var lineSize: Int { 13 }
 
     init(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
         let line = UnsafeBufferPointer(rebasing: bytes.prefix(Self.lineSize))
@@ -82,7 +82,7 @@ private enum Head {
             return
         }
         guard Word(line).dropping(7).prefix(1).number(in: 0...9) != nil, line[8] == Ascii.space,
-            let status = Word(line).dropping(9).number(in: 100...599)
+            let status = Word(line).dropping(9).prefix(3).number(in: 100...599), line[12] <= Ascii.space
         else {
             self = .invalid
             return

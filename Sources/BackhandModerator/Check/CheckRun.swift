@@ -19,33 +19,40 @@ struct CheckRun {
     /// CLOCK_MONOTONIC milliseconds: when the answer must be there.
     let deadline: UInt64
     /// When half of the time is over.
-    let halfTime: UInt64
-    /// What the server had completed then; nil before.
-    var completed: UInt64?
+    private let halfTime: UInt64
+    /// When the server is looked at next, until it has been found full: twice at most, because a look costs something,
+    /// and not at once, because most checks have an answer soon.
+    private(set) var looksAt: UInt64
+    /// What the server had completed when it was found full; 0: it was not.
+    private(set) var completed: UInt64 = 0
     /// Its place in the last wait.
     private var place = -1
 
     /// Begins.
     init(_ check: bh_check_t, at place: VirtualHost, _ request: [UInt8], now: UInt64) throws(SystemError) {
-        socket = try StreamSocket(high: place.own.high, low: place.own.low, port: place.ownPort)
+        socket = try StreamSocket(insideHigh: place.own.high, low: place.own.low, port: place.ownPort)
         text = check.text.map { Word($0) }
         ranges = StatusRanges(check.expect.map { Word($0) } ?? Word(("" as StaticString).bytes))
         self.request = request
         deadline = now &+ UInt64(check.timeout_ms)
         halfTime = now &+ UInt64(check.timeout_ms / 2)
+        looksAt = now &+ UInt64(check.timeout_ms / 8)
     }
 
     private var isSent: Bool { sent == request.count }
 
-    /// Its connection.
-    var fd: Int32 { socket.fd }
-
     func close() { socket.close() }
 
-    /// Milliseconds until half of the time is over, or all of it.
+    /// Milliseconds until a look at the server, or until the time is over.
     func wait(now: UInt64) -> UInt64 {
-        let next = completed == nil ? halfTime : deadline
+        let next = min(looksAt, deadline)
         return next > now ? next - now : 0
+    }
+
+    /// Takes what the server has completed, 0: it is not full. If it is not, it is looked at once more.
+    mutating func noteCompleted(_ number: UInt64) {
+        completed = number
+        looksAt = number > 0 || looksAt >= halfTime ? .max : halfTime
     }
 
     /// Says what to wait for.

@@ -15,9 +15,12 @@ struct CheckState: Equatable {
     /// not to get requests until enough checks have failed.
     private(set) var isKnown: Bool
 
-    /// - Parameter isFailing: as the moderator before has left it; nil: there was none.
-    init(isFailing: Bool?) {
+    /// - Parameters:
+    ///   - isFailing: as the moderator before has left it; nil: there was none.
+    ///   - last: if it is failing, what spoke against it.
+    init(isFailing: Bool?, last: CheckResult? = nil) {
         self.isFailing = isFailing ?? false
+        self.last = last
         isKnown = isFailing != nil
     }
 
@@ -27,7 +30,7 @@ struct CheckState: Equatable {
         isBusy = result.finding == BH_FINDING_BUSY
         let speaks = !isBusy && result.fails != isFailing
         run = speaks ? run &+ 1 : 0
-        if result.fails { last = result } else if !isBusy, !isFailing { last = nil }
+        if result.fails { last = result } else if !isFailing { last = nil }
         let needed = result.fails ? (isKnown ? fall : 1) : rise
         isKnown = isKnown || !isBusy
         guard speaks, run >= needed else { return false }

@@ -24,18 +24,34 @@ final class Checks {
 
     /// Before the first wait. What the moderator before has announced goes on until a check says something else.
     func begin(rows: UInt32, now: UInt64) {
-        for settings in UnsafeBufferPointer(start: config.checks, count: config.check_count) {
-            checks.append(Check(settings, isFailing: wasFailing(settings, rows: rows), now: now))
+        for settings in UnsafeBufferPointer(start: config.checks, count: config.check_count).prefix(Int(BH_CHECKS)) {
+            checks.append(Check(settings, stateBefore(settings, rows: rows), now: now))
         }
     }
 
-    /// nil: no check of the server has ended yet.
-    private func wasFailing(_ settings: bh_check_t, rows: UInt32) -> Bool? {
+    /// Only the check that the row names is known to be failing: of the others the first result counts at once.
+    private func stateBefore(_ settings: bh_check_t, rows: UInt32) -> CheckState {
         guard let place = place(of: settings),
-            let row = row(in: segment, rows: rows, of: place.own, port: place.ownPort)
-        else { return nil }
-        let before = bh_row_check(bh_segment_row(segment, row))
-        return before == 0 ? nil : before & UInt32(BH_CHECK_FAILING) != 0
+            let id = row(in: segment, rows: rows, of: place.own, port: place.ownPort)
+        else { return CheckState(isFailing: nil) }
+        // No other process writes our own rows.
+        let row = bh_segment_row(segment, id)
+        let known = bh_row_check(row)
+        guard known & UInt32(BH_CHECK_FAILING) != 0 else { return CheckState(isFailing: known == 0 ? nil : false) }
+        let isNamed = Self.isNamed(settings, Word(bh_row_check_name(row)))
+        return CheckState(isFailing: isNamed ? true : nil, last: isNamed ? CheckResult(announced: known) : nil)
+    }
+
+    private static func isNamed(_ settings: bh_check_t, _ announced: Word) -> Bool {
+        var named = bh_facts_t()
+        named.setCheckName(settings.name(withHost: announced.bytes.first != UInt8(ascii: "/")))
+        return withUnsafePointer(to: named) { Word(bh_facts_check_name($0)).equals(announced, ignoringCase: false) }
+    }
+
+    /// httpd stops: what its checks find from now on says nothing.
+    func end() {
+        close()
+        checks = []
     }
 
     func close() {
@@ -61,7 +77,7 @@ final class Checks {
     func serve(_ readiness: Readiness, now: UInt64) -> Bool {
         var changes = false
         for check in checks {
-            let result = check.proceed(readiness, now: now) { completed(check, $0) }
+            let result = check.proceed(readiness, now: now) { completed(check.settings.vhost) }
             if let result, note(result, of: check) { changes = true }
         }
         return changes
@@ -73,19 +89,18 @@ final class Checks {
     }
 
     private func start(_ check: Check, now: UInt64) {
-        // Its network is away: there is nothing to ask.
         guard let place = place(of: check.settings) else { return }
         let request = checkRequest(check.settings, at: place, mark: config.alone ? nil : checkSecret(segment))
         do throws(SystemError) {
             try check.start(at: place, request, now: now)
         } catch {
-            // Without a descriptor of our own, nothing is known of the application.
-            if error != .noDescriptors { _ = note(.refused, of: check) }
+            // Without a descriptor of our own, or while the address is not of this machine, nothing is known.
+            if error != .noDescriptors, error != .addressNotHere { _ = note(.refused, of: check) }
         }
     }
 
-    private func completed(_ check: Check, _ run: CheckRun) -> UInt64 {
-        if let ask = config.completed { return ask(config.baton, check.settings.vhost, run.fd) }
+    private func completed(_ vhost: UInt16) -> UInt64 {
+        if let ask = config.completed { return ask(config.baton, vhost) }
         // A worker that begins with a request has completed another one.
         return config.lookAtWorkers().idle > 0 ? 0 : bh_word_load(&segment.pointee.arrivals) &+ 1
     }
@@ -100,7 +115,7 @@ final class Checks {
 
     private func tell(_ check: Check) {
         let place = place(of: check.settings).map { LinePart.place($0.own, $0.ownPort) } ?? .word("this server")
-        let name = LinePart.text(check.name(withHost: true))
+        let name = LinePart.text(check.settings.name(withHost: true))
         guard check.state.isFailing, let last = check.state.last else {
             log(BH_LOG_NOTICE, LogNumber.checkPasses, "the application at {} passes the check {} again", place, name)
             return
@@ -127,6 +142,6 @@ final class Checks {
         let last = worst.state.last ?? .passes
         facts.check = last.finding.rawValue | last.status << 16
         if worst.state.isFailing { facts.check |= UInt32(BH_CHECK_FAILING) }
-        facts.setCheckName(worst.name(withHost: count > 1))
+        facts.setCheckName(worst.settings.name(withHost: count > 1))
     }
 }

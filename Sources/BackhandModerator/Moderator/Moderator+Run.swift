@@ -37,6 +37,7 @@ extension Moderator {
         var gatheredUntil: UInt64 = 0
         while let now = untilOver(epoch, stop) {
             announcer.watchStopping(now: now)
+            if announcer.shutdown.isShuttingDown { checks.end() }
             watchNetwork(&writer, now: now)
             if ticker.take(now: now) {
                 round(&writer, now: now)

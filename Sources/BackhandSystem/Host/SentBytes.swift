@@ -17,14 +17,11 @@ public struct SentBytes: Equatable, Sendable {
     /// Connections that are looked at, at most: of a busy server some of them show as much as all.
     private static var most: Int { 4096 }
 
-    /// Those to this IPv4 address and port, in host byte order, by the other end (sock_diag).
-    ///
-    /// - Parameter own: connections from this port are left out.
-    public static func all(
-        fromIPv4 address: UInt32, port: UInt16, but own: UInt16
-    ) throws(SystemError) -> [SentBytes] {
+    /// Those to this IPv4 address and port, in host byte order, by the other end (sock_diag). Connections from the same
+    /// address are left out.
+    public static func all(fromIPv4 address: UInt32, port: UInt16) throws(SystemError) -> [SentBytes] {
         var list = [csystem_sent](repeating: csystem_sent(), count: most)
-        let count = Int(try checked { csystem_sent_bytes(address, port, own, &list, Int32(most)) })
+        let count = Int(try checked { csystem_sent_bytes(address, port, &list, Int32(most)) })
         return list.prefix(count).map { SentBytes(peer: $0.peer, bytes: $0.bytes) }.sorted { $0.peer < $1.peer }
     }
 }

@@ -43,7 +43,8 @@
  *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name, bh_group_find;
  * bh_connection_explain and bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address:
  * several lines
- *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed
+ *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only;
+ *      bh_next_attempt_t: others; bh_silence_after: how
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -310,10 +311,10 @@ typedef enum bh_silence {
     BH_SILENCE_PROBE = 2 /* it is gone if its port refuses a connection */
 } bh_silence_t;
 
-/* Once a second while the server of the row is silent. may_retry: another server may do the request, although this
- * one has had it. NULL, or a row that is none: BH_SILENCE_WAIT. */
+/* Once a second while the server of the row is silent. how: as bh_retry_next has said it. NULL, or a row that is none:
+ * BH_SILENCE_WAIT. */
 bh_silence_t bh_silence_after(const bh_segment_t *_Nullable segment, uint32_t id, const bh_facts_t *_Nullable server,
-                              uint32_t seconds, bool may_retry, uint64_t now_ms);
+                              uint32_t seconds, const bh_next_attempt_t *_Nullable how, uint64_t now_ms);
 
 /* By what evidence knows a client and a URL. client: the bytes of its address; url: with its query; NULL: empty. */
 bh_asked_t bh_asked_of(const void *_Nullable client, size_t length, const char *_Nullable url);
@@ -586,9 +587,9 @@ typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 /* Adds what is known of one server beside its machine: the virtual host's, as the destinations number them. */
 typedef void (*bh_server_fn)(void *_Nullable baton, uint16_t vhost, bh_facts_t *_Nonnull facts);
 
-/* A number that grows when the server has completed requests other than the check over this connection; 0: it could
- * serve more. Asked twice while the check waits. */
-typedef uint64_t (*bh_completed_fn)(void *_Nullable baton, uint16_t vhost, int32_t check);
+/* A number that grows when the server has completed requests other than checks; 0: it could serve more. Asked three
+ * times at most while a check waits. */
+typedef uint64_t (*bh_completed_fn)(void *_Nullable baton, uint16_t vhost);
 
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. */
 #define BH_SIGNATURE_SIZE 32

@@ -36,6 +36,9 @@ typedef struct bh_retry_rules {
     bool asks_self;   /* this httpd is asked over the network, as other servers are (BackhandSelfRedirect) */
 } bh_retry_rules_t;
 
+/* Candidates that are remembered with an attempt. */
+#define BH_OTHERS 4
+
 /* How the next server is asked. */
 typedef struct bh_next_attempt {
     uint32_t place; /* of the candidate in the decision */
@@ -44,7 +47,18 @@ typedef struct bh_next_attempt {
     /* over a new connection: where a server has closed a reused one, others may have done so, for the same reason */
     bool new_connection;
     bool free; /* the chain could have sent the request to another server: what comes of it is evidence */
+    /* with may_retry: rows of the candidates that come after this one, as many as other_count says */
+    uint32_t other_count, others[BH_OTHERS];
 } bh_next_attempt_t;
+
+static inline void bh_next_attempt_note(bh_next_attempt_t *_Nonnull attempt, uint32_t place, uint32_t row) {
+    if (place < BH_OTHERS) attempt->others[place] = row;
+}
+
+/* One of the others, or row 0 if that is none. */
+static inline uint32_t bh_next_attempt_other(const bh_next_attempt_t *_Nonnull attempt, uint32_t place) {
+    return place < BH_OTHERS && attempt->others[place] < BH_ROWS ? attempt->others[place] : 0;
+}
 
 /* Where the policy is. Internal to the core. */
 typedef enum bh_retry_stage {

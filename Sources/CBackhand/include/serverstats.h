@@ -689,6 +689,8 @@ static inline uint32_t bh_segment_own_row(const bh_segment_t *_Nonnull segment, 
 
 static inline const char *_Nonnull bh_facts_hostname(const bh_facts_t *_Nonnull facts) { return facts->hostname; }
 static inline const char *_Nonnull bh_facts_check_name(const bh_facts_t *_Nonnull facts) { return facts->check_name; }
+/* The same of a row, for the process that writes it. */
+static inline const char *_Nonnull bh_row_check_name(const bh_row_t *_Nonnull row) { return row->facts.check_name; }
 static inline char *_Nonnull bh_facts_hostname_mutable(bh_facts_t *_Nonnull facts) { return facts->hostname; }
 
 /* Speed of this machine; 0: not measured yet. */

@@ -204,10 +204,10 @@ void csystem_tcp_keep_alive(int fd, int idle_s, int interval_s, int probes);
  * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
 int csystem_tcp_peer(int fd, uint64_t *_Nonnull high, uint64_t *_Nonnull low, uint16_t *_Nonnull port);
 
-/* This end of a TCP connection over IPv4; -1: it is not one. */
-int csystem_tcp_name(int fd, uint32_t *_Nonnull address, uint16_t *_Nonnull port);
 /* A TCP connection to the address, perhaps not made yet: sending tells what has become of it. */
 int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port);
+/* The same from this address, which must be this machine's, so that what is sent stays here. */
+int csystem_tcp_connect_inside(uint64_t high, uint64_t low, uint16_t port);
 
 /* What the kernel says to a TCP connection to the address, which is closed at once: an errno; 0: there was one. */
 int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms);
@@ -238,9 +238,9 @@ typedef struct csystem_sent {
     uint64_t
         bytes; /* acknowledged by it, and one for the handshake; UINT64_MAX: the server has closed the connection */
 } csystem_sent;
-/* Lists those from the IPv4 address and port to other ports than this one, in any order; returns how many there are, at
- * most capacity; -1 with errno. */
-int csystem_sent_bytes(uint32_t address, uint16_t port, uint16_t but, csystem_sent *_Nonnull list, int capacity);
+/* Lists those from the IPv4 address and port to other addresses, in any order; returns how many there are, at most
+ * capacity; -1 with errno. */
+int csystem_sent_bytes(uint32_t address, uint16_t port, csystem_sent *_Nonnull list, int capacity);
 
 /* The first IPv4 address of a host, in host byte order; NULL, or why there is none. May wait for a name server. */
 const char *_Nullable csystem_host_address(const char *_Nonnull name, uint32_t *_Nonnull address);

@@ -43,6 +43,17 @@ private func read(_ text: String, isEnd: Bool = false, expecting word: String? =
         }
     }
 
+    @Test(arguments: ["HTTP/1.1 2004\r\n\r\n", "HTTP/1.1 200x\r\n\r\n"])
+    func aStatusOfOtherLength(text: String) { #expect(read(text) == .invalid) }
+
+    /// Interim answers count for the limit, so endless ones end.
+    @Test func interimAnswersWithoutEnd() {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n"
+        #expect(read(String(repeating: interim, count: 300)) == .unfinished)
+        #expect(read(String(repeating: interim, count: 400)) == .invalid)
+        #expect(read(String(repeating: interim, count: 300) + "HTTP/1.1 204 \r\n\r\n") == .status(204))
+    }
+
     @Test func aLongHeader() {
         let lines = String(repeating: "a: b\r\n", count: CheckAnswer.headLimit / 6 + 1)
         #expect(read("HTTP/1.1 200 OK\r\n" + lines) == .invalid)

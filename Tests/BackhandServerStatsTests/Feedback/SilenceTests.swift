@@ -11,6 +11,8 @@ struct Quiet {
     var boot: UInt64 = 7
     var age: UInt64 = 500
     var own = false
+    /// Rows of the candidates that come next.
+    var candidates: [UInt32] = [2]
     var change: @Sendable (TestSegment) -> Void = { _ in }
     var shown: bh_silence_t
 }
@@ -41,6 +43,19 @@ struct Quiet {
             change: { bh_half_store(&$0.row(2).pointee.state, BH_STATE_DRAINING.rawValue) }, shown: BH_SILENCE_WAIT),
         Quiet(change: { noteUnreached($0.segment, 2, now: now, took: 0) }, shown: BH_SILENCE_WAIT),
         Quiet(change: { setRows($0.segment, 0) }, shown: BH_SILENCE_WAIT),
+        // Its check has timed out, so a candidate whose check has not gets the request.
+        Quiet(seconds: 1, change: late(1), shown: BH_SILENCE_GONE),
+        Quiet(seconds: 1, mayRetry: false, change: late(1), shown: BH_SILENCE_WAIT),
+        Quiet(seconds: 1, candidates: [], change: late(1), shown: BH_SILENCE_WAIT),
+        Quiet(seconds: 1, candidates: [0, UInt32(BH_ROWS)], change: late(1), shown: BH_SILENCE_WAIT),
+        Quiet(seconds: 1, candidates: [0, 0, 2], change: late(1), shown: BH_SILENCE_GONE),
+        Quiet(seconds: 1, change: late(1, 2), shown: BH_SILENCE_WAIT),
+        Quiet(
+            seconds: 1,
+            change: {
+                late(1)($0)
+                $0.row(2).pointee.facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_STATUS.rawValue
+            }, shown: BH_SILENCE_WAIT),
     ])
     func silent(_ quiet: Quiet) {
         let table = TestSegment()
@@ -53,10 +68,20 @@ struct Quiet {
         bh_word_store(&table.segment.pointee.beat_ms, Self.now)
         setRows(table.segment, 3)
         quiet.change(table)
-        #expect(
-            silence(
-                table.segment, 1, &asked, seconds: quiet.seconds, mayRetry: quiet.mayRetry, now: Self.now)
-                == quiet.shown)
+        var how = bh_next_attempt_t()
+        how.may_retry = quiet.mayRetry
+        for other in quiet.candidates {
+            bh_next_attempt_note(&how, how.other_count, other)
+            how.other_count += 1
+        }
+        #expect(silence(table.segment, 1, &asked, seconds: quiet.seconds, how: &how, now: Self.now) == quiet.shown)
+    }
+}
+
+/// The checks of these servers have timed out.
+private func late(_ ids: UInt32...) -> @Sendable (TestSegment) -> Void {
+    { table in
+        for id in ids { table.row(id).pointee.facts.check = BH_FINDING_TIMEOUT.rawValue }
     }
 }
 

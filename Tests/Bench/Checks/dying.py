@@ -2,9 +2,9 @@
 """What clients see when the application of a server dies: make bench-checks.
 
 Three applications, 200 requests a second. After four seconds one of them fails in one way: it hangs, answers 500 or
-404 to all, or refuses connections. Its check fails in the same way. mod_backhand has its defaults, and backhand-announce
-announces the applications with BackhandCheck. HAProxy has httpchk with the same interval, time-out and number of
-failures.
+404 to all, or refuses connections. Its check fails in the same way. mod_backhand has its defaults, and
+backhand-announce announces the applications with BackhandCheck. HAProxy has httpchk with the same interval, time-out
+and number of failures.
 """
 
 import asyncio
