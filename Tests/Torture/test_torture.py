@@ -11,3 +11,7 @@ from torture import torture  # noqa: E402
 
 def test_twenty_seconds():
     assert torture(20, seed=20) == []
+
+
+def test_twenty_seconds_with_announced_servers():
+    assert torture(20, seed=21, announced=True) == []
