@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Who takes part. Rivals are what Debian ships, with the settings that one who knows them would choose."""
 
+from Bench.Balance.announced import Announced
 from Bench.Balance.haproxy import HAProxy
 from Bench.Balance.httpd_balancer import Balancer, Ours
 from Bench.Balance.nginx import Nginx
@@ -9,6 +10,7 @@ HTTP_CHECK = "option httpchk GET /"
 
 ALL = (
     Ours("default", "default", "default"),
+    Announced("announced", "default, each server an announced nginx", "default"),
     Ours("byLeastTime", "byLeastTime", "byAge 4", "byLeastTime"),
     Ours("old", "old chain", "byAge 6", "byRandom", "byLogWindow", "byBusyChildren"),
     Balancer("byrequests", "httpd byrequests", "byrequests"),
