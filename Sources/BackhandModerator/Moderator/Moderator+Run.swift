@@ -160,8 +160,9 @@ extension Moderator {
     }
 
     /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's
-    /// processes one after the other, and a parent that stops signals the moderator before anything else.
-    private static var parentsTime: UInt64 { 40 }
+    /// processes one after the other, and a parent that stops signals the moderator before anything else. On a busy
+    /// machine the parent takes a while to do so.
+    private static var parentsTime: UInt64 { 250 }
 
     /// Whether the parent's signal is among those that end the moderator, or is about to come.
     private func hearsParent(_ isParents: () -> Bool) -> Bool {
