@@ -39,6 +39,8 @@ SERVER = """
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host $host;
+            # Behind it is an httpd with our module, which would ask whether it knows the balancer.
+            proxy_set_header Backhand-Proxied "";
         }}
     }}
 """
