@@ -581,14 +581,12 @@ static int connect_tcp(uint64_t high, uint64_t low, uint16_t port, bool inside) 
     return connect(fd, &name.any, size) == 0 || errno == EINPROGRESS ? fd : give_up(fd);
 }
 
-int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port) { return connect_tcp(high, low, port, false); }
-
 int csystem_tcp_connect_inside(uint64_t high, uint64_t low, uint16_t port) {
     return connect_tcp(high, low, port, true);
 }
 
 int csystem_tcp_try(uint64_t high, uint64_t low, uint16_t port, int wait_ms) {
-    int fd = csystem_tcp_connect(high, low, port), why = 0;
+    int fd = connect_tcp(high, low, port, false), why = 0;
     if (fd < 0) return errno;
     struct pollfd waiting = {.fd = fd, .events = POLLOUT};
     socklen_t length = sizeof why;

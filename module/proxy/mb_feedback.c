@@ -45,12 +45,11 @@ static void log_warnings(request_rec *r, const mb_attempt *attempt, uint32_t war
                       "has mod_ssl's reason",
                       attempt->origin);
     if (warnings & BH_WARNING_SILENT)
-        MB_LOG_RARELY(r, APLOG_WARNING, "BH0412: %s is silent on a request, and %s: given up after %lu ms",
-                      attempt->origin,
-                      (bh_row_check(bh_segment_row(mb_segment, attempt->shown.id)) & 0xff) == BH_FINDING_TIMEOUT
-                          ? "its check has timed out"
-                          : "shows no other sign of life",
-                      (unsigned long)((attempt->shown.ended_us - attempt->shown.began_us) / 1000));
+        MB_LOG_RARELY(
+            r, APLOG_WARNING, "BH0412: %s is silent on a request, and %s: given up after %lu ms", attempt->origin,
+            bh_row_check_is_late(bh_segment_row(mb_segment, attempt->shown.id)) ? "its check has timed out"
+                                                                                : "shows no other sign of life",
+            (unsigned long)((attempt->shown.ended_us - attempt->shown.began_us) / 1000));
     if (warnings & BH_WARNING_UNKNOWN)
         MB_LOG_RARELY(r, APLOG_WARNING,
                       "BH0434: %s does not know this httpd as a server, and refuses its requests: it must hear the "

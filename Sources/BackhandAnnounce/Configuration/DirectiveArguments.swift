@@ -70,7 +70,9 @@ func withAddress(_ text: [UInt8], _ line: ConfigurationLine) throws(Configuratio
     let length = text.withUnsafeBufferPointer { Word($0).hostNameLength }
     guard length > 0 else { return text }
     return try line.naming { () throws(ConfigurationError) in
-        try hostAddress(of: Array(text[..<length])).bytes + text[length...]
+        var address = Message()
+        address.add(bh_address_t(ipv4: try hostAddress(of: Array(text[..<length]))))
+        return address.bytes + text[length...]
     }
 }
 

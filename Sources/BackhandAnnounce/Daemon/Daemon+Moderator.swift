@@ -23,18 +23,9 @@ extension Daemon {
         config.interval_ms = 1000
         config.log = { _, level, number, text in logLine(level, number, Word(text)) }
         // The moderator looks at the workers of its httpd once a second. Here there are none.
-        config.workers = { daemon, _ in
-            guard let daemon else { return }
-            Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().tellManager()
-        }
-        config.shutdown = { daemon, isTold in
-            guard let daemon, isTold else { return false }
-            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().saysFarewell
-        }
-        config.server = { daemon, number, facts in
-            guard let daemon else { return }
-            Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().describe(number, &facts.pointee)
-        }
+        config.workers = { baton, _ in Daemon.of(baton)?.tellManager() }
+        config.shutdown = { baton, isTold in isTold && Daemon.of(baton)?.saysFarewell == true }
+        config.server = { baton, number, facts in Daemon.of(baton)?.describe(number, &facts.pointee) }
         config.baton = Unmanaged.passUnretained(self).toOpaque()
         config.drain_file = configuration.drainFile.map { borrowed.text($0) }
         if keys.pointee.count > 0 {
@@ -47,11 +38,13 @@ extension Daemon {
         config.alone = true
         config.listens_only = configuration.listensOnly
         (config.checks, config.check_count) = borrowed.list(borrowedChecks())
-        config.completed = { daemon, number in
-            guard let daemon else { return 0 }
-            return Unmanaged<Daemon>.fromOpaque(daemon).takeUnretainedValue().completed(number)
-        }
+        config.completed = { baton, number in Daemon.of(baton)?.completed(number) ?? 0 }
         return config
+    }
+
+    /// The one whose baton a moderator hands back.
+    private static func of(_ baton: UnsafeMutableRawPointer?) -> Daemon? {
+        baton.map { Unmanaged<Daemon>.fromOpaque($0).takeUnretainedValue() }
     }
 
     /// The checks of all servers. They were found good when the configuration was read.
@@ -87,7 +80,8 @@ extension Daemon {
         let values = configuration.values(of: number)
         guard Int(number) < configuration.servers.count else { return }
         let server = configuration.servers[Int(number)]
-        let connections = watch.connections(of: Int(number), server, now: monotonicMilliseconds())
+        let now = monotonicMilliseconds()
+        let connections = watch.connections(of: Int(number), server, now: now)
         if let connections {
             facts.counts_connections = 1
             (facts.connections, facts.listen_queue) = (connections.open, connections.waiting)
@@ -96,8 +90,7 @@ extension Daemon {
             facts.workers = Int32(clamping: workers)
             facts.idle_workers = Int32(clamping: values.idleWorkers(of: workers, connections))
         }
-        let use = watch.groups(
-            of: Int(number), named: values.groups, listening: connections?.group ?? 0, now: monotonicMilliseconds())
+        let use = watch.groups(of: Int(number), named: values.groups, listening: connections?.group ?? 0, now: now)
         facts.cpu_used = use?.cpu ?? BH_CPU_UNKNOWN
         if let limit = use?.limit {
             facts.capacity = min(facts.capacity, capacity(arriba: facts.arriba, cores: limit))

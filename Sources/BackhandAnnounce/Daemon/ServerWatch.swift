@@ -9,14 +9,27 @@ struct ServerWatch {
     /// Milliseconds for which an answer is good: a round of announcements less the time that one may take.
     private static var lifetime: UInt64 { 900 }
 
-    /// What was sent to each client when it was looked at last, and how often that had grown.
-    private var answers: [(sent: [SentBytes], grown: UInt64, at: UInt64)] = []
     /// Milliseconds for which a fresh answer is good: several checks of one server ask at the same time.
     private static var moment: UInt64 { 50 }
 
-    private var seen: [(connections: Connections?, at: UInt64)] = []
+    /// What is known of one server, and when it was asked, in milliseconds; 0: not yet.
+    private struct Known {
+        var connections: Connections?
+        var countedAt: UInt64 = 0
+        var groups = GroupWatch()
+        var use: GroupWatch.Use?
+        var measuredAt: UInt64 = 0
+        /// What was sent to each client when that was looked at last, and how often it had grown.
+        var sent: [SentBytes] = []
+        var grown: UInt64 = 1
+        var lookedAt: UInt64 = 0
+    }
 
-    private var groups: [(watch: GroupWatch, use: GroupWatch.Use?, at: UInt64)] = []
+    private var servers: [Known] = []
+
+    private mutating func know(_ number: Int) {
+        while servers.count <= number { servers.append(Known()) }
+    }
 
     /// The server's connections; nil: the kernel does not tell.
     ///
@@ -24,45 +37,46 @@ struct ServerWatch {
     mutating func connections(
         of number: Int, _ server: AnnouncedServer, now: UInt64, isFresh: Bool = false
     ) -> Connections? {
-        while seen.count <= number { seen.append((nil, 0)) }
-        let isLast = stopSignal() != nil
+        know(number)
+        let (at, isLast) = (servers[number].countedAt, stopSignal() != nil)
         let lifetime = isFresh ? Self.moment : Self.lifetime
-        if seen[number].at != 0, isLast || now < seen[number].at &+ lifetime {
-            return seen[number].connections
+        if at == 0 || (!isLast && now >= at &+ lifetime) {
+            servers[number].connections = count(server)
+            servers[number].countedAt = max(now, 1)
         }
-        seen[number] = (count(server), max(now, 1))
-        return seen[number].connections
+        return servers[number].connections
     }
 
     /// What the server's control groups use; nil: it is not known.
     ///
     /// - Parameter names: as the configuration has them.
     mutating func groups(of number: Int, named names: [[UInt8]], listening: UInt64, now: UInt64) -> GroupWatch.Use? {
-        while groups.count <= number { groups.append((GroupWatch(), nil, 0)) }
-        guard groups[number].at == 0 || now >= groups[number].at &+ Self.lifetime else { return groups[number].use }
-        groups[number].use = groups[number].watch.look(
-            named: names, listening: listening, now: monotonicNanoseconds() / 1000)
-        groups[number].at = max(now, 1)
-        return groups[number].use
+        know(number)
+        let at = servers[number].measuredAt
+        if at == 0 || now >= at &+ Self.lifetime {
+            servers[number].use = servers[number].groups.look(
+                named: names, listening: listening, now: monotonicNanoseconds() / 1000)
+            servers[number].measuredAt = max(now, 1)
+        }
+        return servers[number].use
     }
 
     /// A number that grows with each call between which and the last the server has sent something to a client.
     ///
     /// Never 0. To clients of other addresses: checks have the server's own.
     mutating func completed(by number: Int, _ server: AnnouncedServer, now: UInt64) -> UInt64 {
-        while answers.count <= number { answers.append(([], 1, 0)) }
-        guard let address = server.address.ipv4, now >= answers[number].at &+ Self.moment else {
-            return answers[number].grown
+        know(number)
+        if let address = server.address.ipv4, now >= servers[number].lookedAt &+ Self.moment {
+            servers[number].lookedAt = now
+            do throws(SystemError) {
+                let sent = try SentBytes.all(fromIPv4: address, port: server.port)
+                if sent.hasGrown(since: servers[number].sent) { servers[number].grown &+= 1 }
+                servers[number].sent = sent
+            } catch {
+                // The kernel does not tell: then a time-out is a failure.
+            }
         }
-        answers[number].at = now
-        do throws(SystemError) {
-            let sent = try SentBytes.all(fromIPv4: address, port: server.port)
-            if sent.hasGrown(since: answers[number].sent) { answers[number].grown &+= 1 }
-            answers[number].sent = sent
-        } catch {
-            // The kernel does not tell: then a time-out is a failure.
-        }
-        return answers[number].grown
+        return servers[number].grown
     }
 
     private func count(_ server: AnnouncedServer) -> Connections? {

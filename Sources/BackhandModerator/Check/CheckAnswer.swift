@@ -28,16 +28,15 @@ public enum CheckAnswer: Equatable, Sendable {
     public init(_ bytes: UnsafeBufferPointer<UInt8>, isEnd: Bool, text: Word?) {
         var rest = bytes[...]
         while true {
-            let head = Head(rest)
-            switch head {
+            switch Head(rest) {
             case .unfinished: self = isEnd || bytes.count > Self.headLimit ? .invalid : .unfinished
             case .invalid: self = .invalid
             case .tls: self = .tls
             // An interim answer; 101 is the last one that is HTTP.
-            case .whole(let status, let content) where status < 200 && status != 101 && content <= Self.headLimit:
+            case .whole(let status, let content) where status < 200 && status != 101:
                 rest = rest[content...]
-                continue
-            case .whole(let status, _) where status < 200 && status != 101: self = .invalid
+                if content <= Self.headLimit { continue }
+                self = .invalid
             case .whole(let status, let content): self = Self.judge(status, rest[content...], isEnd, text)
             }
             return

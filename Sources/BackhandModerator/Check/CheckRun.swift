@@ -81,17 +81,13 @@ struct CheckRun {
     }
 
     private mutating func receive() -> CheckResult? {
-        let socket = socket
-        var failure: SystemError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: Self.piece) { room, count in
-            count = 0
-            do throws(SystemError) {
-                count = try socket.receive(into: UnsafeMutableRawBufferPointer(room))
-            } catch {
-                failure = error
-            }
+        // Like the end: what has come before counts.
+        var bytes: [UInt8] = []
+        do throws(SystemError) {
+            bytes = try socket.receive(most: Self.piece)
+        } catch {
+            if error.isLater { return nil }
         }
-        if failure?.isLater == true { return nil }
         received += bytes
         guard !received.isEmpty else { return .closed }
         return received.withUnsafeBufferPointer {

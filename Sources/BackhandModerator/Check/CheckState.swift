@@ -5,7 +5,8 @@ internal import BackhandServerStats
 /// Whether an application works, by its checks so far: rise and fall, as HAProxy has them.
 struct CheckState: Equatable {
     private(set) var isFailing: Bool
-    /// The last result that speaks against the application; nil: it works, and the last check has passed.
+    /// The last result that speaks against the application, always there while it is failing; nil: it works, and the
+    /// last check has passed.
     private(set) var last: CheckResult?
     /// Whether the last check had no answer because the application was busy.
     private(set) var isBusy = false

@@ -37,7 +37,7 @@ final class Checks {
         // No other process writes our own rows.
         let row = bh_segment_row(segment, id)
         let known = bh_row_check(row)
-        guard known & UInt32(BH_CHECK_FAILING) != 0 else { return CheckState(isFailing: known == 0 ? nil : false) }
+        guard bh_row_fails_check(row) else { return CheckState(isFailing: known == 0 ? nil : false) }
         let isNamed = Self.isNamed(settings, Word(bh_row_check_name(row)))
         return CheckState(isFailing: isNamed ? true : nil, last: isNamed ? CheckResult(announced: known) : nil)
     }
@@ -135,11 +135,10 @@ final class Checks {
             count += 1
             if check.state.isKnown { facts.check = max(facts.check, BH_FINDING_PASSES.rawValue) }
             if check.state.isBusy { facts.check = BH_FINDING_BUSY.rawValue }
-            guard check.state.last != nil || check.state.isFailing, worst?.state.isFailing != true else { continue }
+            guard check.state.last != nil, worst?.state.isFailing != true else { continue }
             if worst == nil || check.state.isFailing { worst = check }
         }
-        guard let worst else { return }
-        let last = worst.state.last ?? .passes
+        guard let worst, let last = worst.state.last else { return }
         facts.check = last.finding.rawValue | last.status << 16
         if worst.state.isFailing { facts.check |= UInt32(BH_CHECK_FAILING) }
         facts.setCheckName(worst.settings.name(withHost: count > 1))

@@ -89,19 +89,8 @@ struct ControlServer {
     }
 
     private func read(_ client: inout Client) {
-        let socket = client.socket
         do throws(SystemError) {
-            var failure: SystemError?
-            let bytes = [UInt8](unsafeUninitializedCapacity: ControlConversation.lineLimit) { room, count in
-                count = 0
-                do throws(SystemError) {
-                    count = try socket.receive(into: UnsafeMutableRawBufferPointer(room))
-                } catch {
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
-            client.conversation.receive(bytes)
+            client.conversation.receive(try client.socket.receive(most: ControlConversation.lineLimit))
         } catch {
             if !error.isLater { client.conversation.fail() }
         }

@@ -23,7 +23,9 @@ public func silence(
     how: UnsafePointer<bh_next_attempt_t>, now: UInt64
 ) -> bh_silence_t {
     let mayRetry = how.pointee.may_retry
-    if mayRetry, timesOut(bh_segment_row(segment, id)), hasCandidate(segment, how, now) { return BH_SILENCE_GONE }
+    if mayRetry, bh_row_check_is_late(bh_segment_row(segment, id)), hasCandidate(segment, how, now) {
+        return BH_SILENCE_GONE
+    }
     guard seconds >= leastSilence else { return BH_SILENCE_WAIT }
     let life = bh_row_life(segment, id, asked, now)
     if life == BH_LIFE_NONE { return BH_SILENCE_GONE }
@@ -38,11 +40,6 @@ private func isTimeToProbe(_ seconds: UInt32) -> Bool {
     seconds % firstProbe == 0 && (seconds / firstProbe).nonzeroBitCount == 1
 }
 
-/// Whether the last check of its application got no answer in time.
-private func timesOut(_ row: UnsafePointer<bh_row_t>) -> Bool {
-    bh_row_check(row) & 0xff == BH_FINDING_TIMEOUT.rawValue
-}
-
 /// Whether one of the candidates that come next answers its checks: the chain has left it, and the request has not
 /// waited for it yet.
 ///
@@ -53,9 +50,7 @@ private func hasCandidate(
     let clock = bh_segment_age_clock(segment, now)
     for place in 0..<min(how.pointee.other_count, UInt32(BH_OTHERS)) {
         let row = bh_segment_row(segment, bh_next_attempt_other(how, place))
-        let check = bh_row_check(row)
-        guard check & UInt32(BH_CHECK_FAILING) == 0, check & 0xff != BH_FINDING_TIMEOUT.rawValue else { continue }
-        if takesRequests(row, clock, now) { return true }
+        if !bh_row_fails_check(row), !bh_row_check_is_late(row), takesRequests(row, clock, now) { return true }
     }
     return false
 }

@@ -31,11 +31,7 @@ struct JSONPage {
         needsComma = false
     }
 
-    mutating func field(_ name: StaticString, _ value: UInt64) {
-        key(name)
-        page.text.add(value)
-        needsComma = true
-    }
+    mutating func field(_ name: StaticString, _ value: UInt64) { field(name.characters, value) }
 
     mutating func field(_ name: UnsafePointer<CChar>, _ value: UInt64) {
         key(Word(name).bytes)

@@ -29,16 +29,12 @@ public struct StreamSocket: Sendable {
         fd = try path.withCString { path throws(SystemError) in try checked { csystem_unix_connect(path, waits) } }
     }
 
-    /// A TCP connection, perhaps not made yet: ``send(_:)`` tells what has become of it (`connect`).
+    /// A TCP connection from an address of this machine to itself, perhaps not made yet: ``send(_:)`` tells what has
+    /// become of it (`bind`, `connect`). It does not leave this machine, and fails where the address is not here.
     ///
     /// - Parameters:
     ///   - high: the first half of its IPv6 address; IPv4 is ::ffff:10.0.0.4.
     ///   - low: the last half.
-    public init(high: UInt64, low: UInt64, port: UInt16) throws(SystemError) {
-        fd = try checked { csystem_tcp_connect(high, low, port) }
-    }
-
-    /// The same from this address to itself: it does not leave this machine, and fails where the address is not here.
     public init(insideHigh high: UInt64, low: UInt64, port: UInt16) throws(SystemError) {
         fd = try checked { csystem_tcp_connect_inside(high, low, port) }
     }
@@ -70,6 +66,21 @@ public struct StreamSocket: Sendable {
     public func send(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
         guard let start = bytes.baseAddress else { return 0 }
         return try checked { csystem_stream_send(fd, start, bytes.count) }
+    }
+
+    /// Takes at most so many bytes of what is there now; none at the end.
+    public func receive(most: Int) throws(SystemError) -> [UInt8] {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: most) { room, count in
+            count = 0
+            do throws(SystemError) {
+                count = try receive(into: UnsafeMutableRawBufferPointer(room))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
     }
 
     /// Takes what is there now; 0 at the end (`recv`).

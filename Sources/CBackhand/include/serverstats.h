@@ -630,6 +630,10 @@ static inline uint32_t bh_row_check(const bh_row_t *_Nonnull row) { return bh_ha
 static inline bool bh_row_fails_check(const bh_row_t *_Nonnull row) {
     return (bh_row_check(row) & BH_CHECK_FAILING) != 0;
 }
+/* Whether the last one got no answer in time. */
+static inline bool bh_row_check_is_late(const bh_row_t *_Nonnull row) {
+    return (bh_row_check(row) & 0xff) == BH_FINDING_TIMEOUT;
+}
 /* Share of its own answers that were errors, by its last announcement, millionths. */
 static inline uint32_t bh_row_errors(const bh_row_t *_Nonnull row) { return bh_half_load(&row->facts.error_ppm); }
 

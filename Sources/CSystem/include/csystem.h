@@ -204,9 +204,8 @@ void csystem_tcp_keep_alive(int fd, int idle_s, int interval_s, int probes);
  * if it is TCP, but not connected, and another errno for what is not TCP over IP. */
 int csystem_tcp_peer(int fd, uint64_t *_Nonnull high, uint64_t *_Nonnull low, uint16_t *_Nonnull port);
 
-/* A TCP connection to the address, perhaps not made yet: sending tells what has become of it. */
-int csystem_tcp_connect(uint64_t high, uint64_t low, uint16_t port);
-/* The same from this address, which must be this machine's, so that what is sent stays here. */
+/* A TCP connection from the address, which must be this machine's, to itself, so that what is sent stays here. It is
+ * perhaps not made yet: sending tells what has become of it. */
 int csystem_tcp_connect_inside(uint64_t high, uint64_t low, uint16_t port);
 
 /* What the kernel says to a TCP connection to the address, which is closed at once: an errno; 0: there was one. */
