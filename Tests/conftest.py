@@ -1,10 +1,14 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Fixtures of the black-box tests."""
 
+import contextlib
+import itertools
 import signal
 
 import pytest
 from _pytest.runner import runtestprotocol
+from harness.announcer import Announcer
+from harness.backend import Backend
 from harness.httpd import BUILD, MPMS
 from harness.lateness import Lateness
 from harness.stage import Stage
@@ -95,6 +99,22 @@ def stage(error_logs, request):
 def module_stage(request):
     """Httpds for all tests of a file."""
     yield from _stage(request)
+
+
+@pytest.fixture
+def web():
+    """A server of another kind, without httpd."""
+    server = Backend("127.0.9.70")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def announcing(stage):
+    """Makes announcers, each in a folder of its own, which end with the test."""
+    with contextlib.ExitStack() as made:
+        names = (f"announcer{number}" for number in itertools.count())
+        yield lambda *arguments, **how: made.enter_context(Announcer(stage.folder, *arguments, name=next(names), **how))
 
 
 @pytest.fixture(params=MPMS)

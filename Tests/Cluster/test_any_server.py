@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from Docs.test_examples import EXAMPLES, example
-from harness import client
+from harness import client, nginx
 from harness.announcer import Announcer, knows
 from harness.backend import Backend, Reply
 from harness.hosts import Network, why_not
@@ -27,23 +26,6 @@ from harness.wait import wait_for
 REASON = why_not()
 FOLDER = EXAMPLES / "any-server"
 BALANCER, SERVERS, CLIENT = "10.58.4.1", ("10.58.4.2", "10.58.4.3"), "10.58.4.100"
-# What of nginx's own configuration stands around the example.
-MAIN = """
-daemon off;
-worker_processes 1;
-pid {root}/pid;
-error_log {root}/error.log;
-events {{ worker_connections 512; }}
-http {{
-    access_log {root}/access.log;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
-    include {root}/application.conf;
-}}
-"""
 
 
 def copy_for(address, name):
@@ -75,9 +57,7 @@ class Server:
         # Its worker has another user.
         for folder in (self.root, self.root.parent):
             folder.chmod(0o755)
-        (self.root / "nginx.conf").write_text(MAIN.format(root=self.root))
-        (self.root / "application.conf").write_text(copy_for(self.address, "nginx.conf"))
-        self.run(shutil.which("nginx") or "/usr/sbin/nginx", "-p", self.root, "-c", self.root / "nginx.conf")
+        self.run(*nginx.command(self.root, copy_for(self.address, "nginx.conf"), access=self.root / "access.log"))
         wait_for(self.answers, 10, "nginx", show=lambda: (self.root / "error.log").read_text())
 
     def run(self, *command):

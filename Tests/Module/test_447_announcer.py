@@ -9,8 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.announcer import PROGRAM, Announcer, group_of, knows, lines, state
-from harness.backend import Backend
+from harness.announcer import PROGRAM, group_of, knows, lines, state
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -18,33 +17,11 @@ CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-@pytest.fixture
-def web():
-    """A server of another kind."""
-    server = Backend("127.0.9.70")
-    yield server
-    server.close()
-
-
 def key_of(stage, key=KEY, name="key"):
     path = stage.folder / name
     path.write_text(key + "\n")
     path.chmod(0o600)
     return path
-
-
-@pytest.fixture
-def announcing(stage):
-    """Makes announcers, which end with the test."""
-    made = []
-
-    def make(*arguments, **how):
-        made.append(Announcer(stage.folder, *arguments, name=f"announcer{len(made)}", **how))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.__exit__()
 
 
 @pytest.mark.parametrize("key", [False, True], ids=["no key", "key"])

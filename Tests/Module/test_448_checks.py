@@ -2,16 +2,16 @@
 """BackhandCheck: a server asks its own application whether it works, and announces what it has found."""
 
 import contextlib
-import itertools
 import signal
 import socket
 import threading
 import time
 
 import pytest
-from harness.announcer import Announcer
+from harness.announcer import lines, row
 from harness.backend import Backend, Reply
 from harness.client import raw
+from harness.crowd import asking
 from harness.listening import Listener
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -48,24 +48,9 @@ def application():
 
 
 @pytest.fixture
-def announcing(stage):
+def checking(stage, announcing):
     """Makes announcers of servers with the given lines in their sections."""
-    with contextlib.ExitStack() as made:
-        numbers = itertools.count()
-
-        def make(servers, more=""):
-            address, port = stage.group
-            sections = "".join(f"<Server {place}>\n{values}\n</Server>\n" for place, values in servers.items())
-            config = f"MulticastStats {address}:{port},1\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
-            announcer = Announcer(stage.folder, config, name=f"announcer{next(numbers)}")
-            made.callback(announcer.__exit__)
-            return announcer
-
-        yield make
-
-
-def row(front, place):
-    return front.status().servers.get(place, {})
+    return lambda servers, more="": announcing(lines(stage, *servers.items(), more=more))
 
 
 def shows(front, place, state, reason=None):
@@ -78,9 +63,18 @@ def shows(front, place, state, reason=None):
     )
 
 
-def test_an_application_that_works(stage, mpm, application, announcing):
+def is_busy_and_up(front, place):
+    """Waits until the check is busy, and looks for three seconds whether the server stays up."""
+    wait_for(lambda: row(front, place).get("check") == "busy", ENOUGH, "a busy server", show=lambda: row(front, place))
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert row(front, place)["state"] == "up"
+        time.sleep(0.1)
+
+
+def test_an_application_that_works(stage, mpm, application, checking):
     front = stage.httpd(CHAIN, mpm=mpm)
-    announcing({application.id: f"BackhandCheck /health {QUICK}"})
+    checking({application.id: f"BackhandCheck /health {QUICK}"})
     wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
     shows(front, application.id, "up")
     request = application.checks[0]
@@ -106,14 +100,14 @@ def test_an_application_that_works(stage, mpm, application, announcing):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_why_a_check_fails(stage, application, announcing, reply, line, reason):
+def test_why_a_check_fails(stage, application, checking, reply, line, reason):
     """The second server gets all requests, and when the first one works again, its log and the front's say so."""
     front = stage.httpd(CHAIN)
     other = Application("127.0.9.71")
     check = f"BackhandCheck /health {QUICK} {line}"
     good = Reply(status=204) if "204" in line else Reply(body=b"the whole word")
     application.check = other.check = good
-    announcer = announcing({application.id: check, other.id: check})
+    announcer = checking({application.id: check, other.id: check})
     for each in (application, other):
         wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
     application.check = reply
@@ -132,11 +126,11 @@ def test_why_a_check_fails(stage, application, announcing, reply, line, reason):
     other.close()
 
 
-def test_a_port_that_no_program_listens_at(stage, announcing):
+def test_a_port_that_no_program_listens_at(stage, checking):
     front = stage.httpd(CHAIN)
     gone = Application()
     gone.close()
-    announcing({gone.id: f"BackhandCheck /health {QUICK}"})
+    checking({gone.id: f"BackhandCheck /health {QUICK}"})
     shows(front, gone.id, "failing", "check /health: refused")
 
 
@@ -152,7 +146,7 @@ def test_a_port_that_no_program_listens_at(stage, announcing):
     ],
     ids=["not HTTP", "no status", "half a header", "a long header", "TLS", "one byte after the other"],
 )
-def test_what_is_no_answer(stage, announcing, talk, reason):
+def test_what_is_no_answer(stage, checking, talk, reason):
     front = stage.httpd(CHAIN)
 
     def serve(connection):
@@ -162,17 +156,17 @@ def test_what_is_no_answer(stage, announcing, talk, reason):
 
     listener = Listener(serve, "127.0.9.70", 0)
     place = f"127.0.9.70:{listener.port}"
-    announcing({place: f"BackhandCheck /health {QUICK}"})
+    checking({place: f"BackhandCheck /health {QUICK}"})
     shows(front, place, "failing", f"check /health: {reason}")
     listener.close()
 
 
-def test_several_checks_of_one_server(stage, application, announcing):
+def test_several_checks_of_one_server(stage, application, checking):
     """All must pass, and the reason names the one that does not."""
     front = stage.httpd(CHAIN)
     hosts = {"a.test": Reply(), "b.test": Reply()}
     application.answer = lambda request: hosts[request.header("Host")]
-    announcing({application.id: "\n".join(f"BackhandCheck /health host={host} {QUICK}" for host in hosts)})
+    checking({application.id: "\n".join(f"BackhandCheck /health host={host} {QUICK}" for host in hosts)})
     wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
     hosts["b.test"] = Reply(status=503)
     shows(front, application.id, "failing", "check b.test/health: status 503")
@@ -180,11 +174,11 @@ def test_several_checks_of_one_server(stage, application, announcing):
     shows(front, application.id, "up")
 
 
-def test_outside_of_sections_and_by_an_argument(stage, application, announcing):
+def test_outside_of_sections_and_by_an_argument(stage, application, checking):
     """A line outside is for the servers that have none."""
     front = stage.httpd(CHAIN)
     other = Application("127.0.9.71")
-    announcing({application.id: f"BackhandCheck /health/own {QUICK}", other.id: ""}, f"BackhandCheck /health {QUICK}\n")
+    checking({application.id: f"BackhandCheck /health/own {QUICK}", other.id: ""}, f"BackhandCheck /health {QUICK}\n")
     for each in (application, other):
         wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
     assert {request.target for request in application.checks} == {"/health/own"}
@@ -192,10 +186,10 @@ def test_outside_of_sections_and_by_an_argument(stage, application, announcing):
     other.close()
 
 
-def test_a_reload_and_a_restart_keep_the_state(stage, application, announcing):
+def test_a_reload_and_a_restart_keep_the_state(stage, application, checking):
     front = stage.httpd(CHAIN)
     application.check = Reply(status=500)
-    announcer = announcing({application.id: f"BackhandCheck /health {QUICK}"})
+    announcer = checking({application.id: f"BackhandCheck /health {QUICK}"})
     shows(front, application.id, "failing")
     seen, stop = set(), threading.Event()
 
@@ -219,7 +213,7 @@ def test_a_reload_and_a_restart_keep_the_state(stage, application, announcing):
     shows(front, application.id, "failing")
 
 
-def test_a_busy_application(stage, application, announcing):
+def test_a_busy_application(stage, application, checking):
     """More requests than workers: the check waits with them, and they are completed."""
     front = stage.httpd(CHAIN)
     slots = threading.Semaphore(2)
@@ -230,40 +224,17 @@ def test_a_busy_application(stage, application, announcing):
         return Reply(close=True)
 
     application.answer = serve
-    announcing({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
+    checking({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
     wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
-    stop = threading.Event()
     server = application.server
-
-    def ask():
-        while not stop.is_set():
-            with contextlib.suppress(OSError):
-                raw(server.address, server.port, b"GET / HTTP/1.0\r\n\r\n")
-
-    clients = [threading.Thread(target=ask) for _ in range(12)]
-    for client in clients:
-        client.start()
-    try:
-        wait_for(
-            lambda: row(front, application.id).get("check") == "busy",
-            ENOUGH,
-            "a busy server",
-            show=lambda: row(front, application.id),
-        )
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            assert row(front, application.id)["state"] == "up"
-            time.sleep(0.1)
-    finally:
-        stop.set()
-        for client in clients:
-            client.join()
+    with asking(12, lambda: raw(server.address, server.port, b"GET / HTTP/1.0\r\n\r\n")):
+        is_busy_and_up(front, application.id)
 
 
-def test_an_application_that_hangs_with_all_workers(stage, application, announcing):
+def test_an_application_that_hangs_with_all_workers(stage, application, checking):
     """Nothing is completed any more: it is not busy, but dead."""
     front = stage.httpd(CHAIN)
-    announcing({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
+    checking({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
     wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
     hang = threading.Event()
     application.answer = lambda request: hang.wait(20) and Reply()
@@ -277,7 +248,7 @@ def test_an_application_that_hangs_with_all_workers(stage, application, announci
     shows(front, application.id, "up")
 
 
-def test_one_check_does_not_hide_another(stage, application, announcing):
+def test_one_check_does_not_hide_another(stage, application, checking):
     """What a server answers to one check is no progress for another one that waits."""
     front = stage.httpd(CHAIN)
     hangs = threading.Event()
@@ -289,7 +260,7 @@ def test_one_check_does_not_hide_another(stage, application, announcing):
         return Reply(body=b"well", close=True) if request.target != "/" else answer(request)
 
     application.answer = reply
-    announcing({application.id: f"BackhandCheck /hangs {QUICK}\nBackhandCheck /well interval=0.1 text=well"})
+    checking({application.id: f"BackhandCheck /hangs {QUICK}\nBackhandCheck /well interval=0.1 text=well"})
     wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
     hangs.set()
     shows(front, application.id, "failing")

@@ -10,13 +10,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harness.announcer import row
 from harness.client import Client
+from harness.crowd import asking
 from harness.hosts import Network
 from harness.listening import Listener
 from harness.namespaces import why_none
 from harness.stage import CLUSTER
 from harness.wait import wait_for
-from Module.test_448_checks import QUICK, row, shows
+from Module.test_448_checks import QUICK, is_busy_and_up, shows
 from Module.test_540_drain import ctl
 
 BALANCED = CLUSTER + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
@@ -130,8 +132,7 @@ def test_a_restart_forgets_nothing(pair):
     assert server.log.count("BH0375") == 1
 
 
-@pytest.mark.parametrize("mpm", ["event"])
-def test_a_busy_server_is_not_failing(stage, mpm):
+def test_a_busy_server_is_not_failing(stage):
     """More requests than it has workers: the check waits with the others, whose answers come."""
     server = stage.httpd(
         CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand byLoad\n",
@@ -142,31 +143,8 @@ def test_a_busy_server_is_not_failing(stage, mpm):
     )
     server.log.always("AH00161|AH00484")
     wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
-    stop = threading.Event()
-
-    def ask():
-        while not stop.is_set():
-            with contextlib.suppress(OSError):
-                server.get("/cgi-bin/slow", timeout=30)
-
-    clients = [threading.Thread(target=ask) for _ in range(30)]
-    for client in clients:
-        client.start()
-    try:
-        wait_for(
-            lambda: row(server, server.id).get("check") == "busy",
-            10,
-            "a busy server",
-            show=lambda: row(server, server.id),
-        )
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
-            assert row(server, server.id)["state"] == "up"
-            time.sleep(0.1)
-    finally:
-        stop.set()
-        for client in clients:
-            client.join()
+    with asking(30, lambda: server.get("/cgi-bin/slow", timeout=30)):
+        is_busy_and_up(server, server.id)
 
 
 def test_virtual_hosts(stage, mpm):
@@ -265,17 +243,8 @@ def test_slow_requests_on_all_workers(stage, mpm):
     )
     server.log.always("AH00161|AH00484|AH00286")
     wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
-    over = threading.Event()
-
-    def ask(_):
-        while not over.is_set():
-            with contextlib.suppress(OSError):
-                server.get("/cgi-bin/slow", timeout=30)
-
-    with ThreadPoolExecutor(6) as clients:
-        clients.map(ask, range(6))
-        over.wait(6)
-        over.set()
+    with asking(6, lambda: server.get("/cgi-bin/slow", timeout=30)):
+        time.sleep(6)
     assert server.log.count("BH0375") == 0
 
 

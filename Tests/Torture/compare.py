@@ -15,7 +15,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -25,7 +24,8 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import client, ports, processes, sockets  # noqa: E402
+from harness import client, ports  # noqa: E402
+from harness.haproxy import HAProxy  # noqa: E402
 from harness.httpd import RUNNING  # noqa: E402
 from harness.stage import CLUSTER, Stage  # noqa: E402
 from harness.wait import Late, wait_for  # noqa: E402
@@ -110,38 +110,15 @@ backend farm
 """
 
 
-class HAProxy:
-    """One HAProxy in the foreground."""
-
-    def __init__(self, stage, servers):
-        self.address, self.port = ADDRESS, ports.free_port(ADDRESS)
-        config = stage.folder / "haproxy.cfg"
-        config.write_text(
-            HAPROXY.format(
-                address=self.address,
-                port=self.port,
-                servers="\n".join(f"    server {server.name} {server.id}" for server in servers),
-            )
-        )
-        self.log = (stage.folder / "haproxy.txt").open("wb")
-        self.process = subprocess.Popen(
-            ["haproxy", "-db", "-f", config],
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            preexec_fn=processes.end_with_parent,
-        )
-        wait_for(lambda: sockets.is_listening(self.address, self.port), 15, "HAProxy to start")
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
+def haproxy(stage, servers):
+    port = ports.free_port(ADDRESS)
+    lines = "\n".join(f"    server {server.name} {server.id}" for server in servers)
+    return HAProxy(stage.folder, ADDRESS, port, HAPROXY.format(address=ADDRESS, port=port, servers=lines))
 
 
 CONTENDERS = {
     "mod_backhand": backhand,
-    "HAProxy, leastconn": HAProxy,
+    "HAProxy, leastconn": haproxy,
     "balancer://, byrequests": balancer,
     "the same with mod_proxy_hcheck": checked_balancer,
 }

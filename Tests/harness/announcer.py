@@ -26,9 +26,14 @@ def lines(stage, *servers, more=""):
     return f"MulticastStats {group_of(stage)}\nAcceptStats 127.0.0.0/16 127.0.9.0/24\n{more}{sections}"
 
 
+def row(front, place):
+    """What the front knows of the server; empty: nothing."""
+    return front.status().servers.get(place, {})
+
+
 def state(front, place):
-    """What the front knows of the server; None: nothing."""
-    return front.status().servers.get(place, {}).get("state")
+    """Whether it takes requests, as far as the front knows; None: it knows nothing of it."""
+    return row(front, place).get("state")
 
 
 def knows(front, place, wanted="up"):

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Clients with an address each, all of which ask a server at the same time."""
 
+import contextlib
 import http.client
 import itertools
 import threading
@@ -9,6 +10,27 @@ from collections import Counter
 from typing import NamedTuple
 
 from .wait import wait_for
+
+
+@contextlib.contextmanager
+def asking(clients, ask):
+    """Threads call it again and again until the block ends. Connections may fail."""
+    over = threading.Event()
+
+    def work():
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                ask()
+
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 class Asked(NamedTuple):

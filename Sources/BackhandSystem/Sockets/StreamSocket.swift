@@ -68,7 +68,7 @@ public struct StreamSocket: Sendable {
         return try checked { csystem_stream_send(fd, start, bytes.count) }
     }
 
-    /// Takes at most so many bytes of what is there now; none at the end.
+    /// Takes what is there now, at most this number of bytes; none at the end.
     public func receive(most: Int) throws(SystemError) -> [UInt8] {
         var failure: SystemError?
         let bytes = [UInt8](unsafeUninitializedCapacity: most) { room, count in

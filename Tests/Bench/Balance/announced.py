@@ -5,30 +5,16 @@ that it knows less of."""
 import subprocess
 
 from Bench.Balance.httpd_balancer import OURS, Ours
-from harness import ports, processes, sockets
+from harness import nginx, ports, processes, sockets
 from harness.announcer import Announcer
 from harness.wait import wait_for
 
 NETWORK = "127.0.11"
 
-NGINX = """
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 18000;
-pid {root}/pid;
-error_log {root}/error.log crit;
-events {{ worker_connections 16000; }}
-http {{
-    access_log off;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
+NGINX = """\
     keepalive_requests 100000000;
     keepalive_timeout 65s;
 {servers}
-}}
 """
 SERVER = """
     upstream {name} {{ server {target}; keepalive 512; keepalive_requests 100000000; keepalive_timeout 110s; }}
@@ -82,9 +68,8 @@ class Announced(Ours):
             SERVER.format(name=server.name, target=server.httpd.id, place=place)
             for place, server in zip(self._places, farm.servers)
         )
-        (root / "nginx.conf").write_text(NGINX.format(root=root, servers=servers))
         self._nginx = subprocess.Popen(
-            ["/usr/sbin/nginx", "-e", root / "error.log", "-c", root / "nginx.conf"],
+            nginx.command(root, NGINX.format(servers=servers), level="crit"),
             start_new_session=True,
             preexec_fn=processes.end_with_parent,
         )

@@ -2,21 +2,9 @@
 """nginx."""
 
 from Bench.Balance.contender import Programs, weights
+from harness import nginx
 
 CONFIG = """\
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 18000;
-pid {root}/pid;
-error_log {root}/error.log crit;
-events {{ worker_connections 16000; }}
-http {{
-    access_log off;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
     keepalive_requests 100000000;
     upstream farm {{
         zone farm 256k;
@@ -36,7 +24,6 @@ http {{
             proxy_next_upstream {retry};
         }}
     }}
-}}
 """
 
 
@@ -51,12 +38,9 @@ class Nginx(Programs):
         root = stage.folder / f"{self.name}-{number}-{next(stage.numbers)}"
         root.mkdir()
         root.chmod(0o777)
-        path = root / "nginx.conf"
         servers = "\n".join(
             f"        server {server.httpd.id} weight={weight if self.has_weights else 1};"
             for server, weight in zip(farm.servers, weights(farm, 100))
         )
-        path.write_text(
-            CONFIG.format(root=root, balance=self.balance, servers=servers, address=address, retry=self.retry)
-        )
-        return ["/usr/sbin/nginx", "-e", root / "error.log", "-c", path]
+        http = CONFIG.format(balance=self.balance, servers=servers, address=address, retry=self.retry)
+        return nginx.command(root, http, level="crit")

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness import ports, processes, sockets  # noqa: E402
 from harness.announcer import Announcer, lines, state  # noqa: E402
+from harness.haproxy import HAProxy  # noqa: E402
 from harness.stage import CLUSTER_OF_9, Stage  # noqa: E402
 from harness.wait import wait_for  # noqa: E402
 
@@ -95,8 +96,6 @@ class Applications:
 
 
 class Backhand:
-    name = "mod_backhand"
-
     def __init__(self, stage, applications):
         self.front = stage.httpd(BACKHAND, name="front", address=FRONT, workers=256, children=4)
         self.front.log.allow("AH0|AH1|BH0")
@@ -112,27 +111,13 @@ class Backhand:
         self.front.stop()
 
 
-class HAProxy:
-    name = "HAProxy, httpchk"
+def haproxy(stage, applications):
+    port = ports.free_port(FRONT)
+    servers = "\n".join(f"    server s{number} {each}" for number, each in enumerate(applications.ids))
+    return HAProxy(stage.folder, FRONT, port, HAPROXY.format(front=FRONT, port=port, servers=servers))
 
-    def __init__(self, stage, applications):
-        self.port = ports.free_port(FRONT)
-        config = stage.folder / "haproxy.cfg"
-        servers = "\n".join(f"    server s{number} {each}" for number, each in enumerate(applications.ids))
-        config.write_text(HAPROXY.format(front=FRONT, port=self.port, servers=servers))
-        self.process = subprocess.Popen(
-            ["haproxy", "-db", "-f", config],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=processes.end_with_parent,
-        )
-        wait_for(lambda: sockets.is_listening(FRONT, self.port), 15, "HAProxy")
 
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
+CONTENDERS = {"mod_backhand": Backhand, "HAProxy, httpchk": haproxy}
 
 # ---- The load ----
 
@@ -200,9 +185,9 @@ def main():
     missed = []
     print("| application | balancer | failed | last failure after | longest request |\n| --- | --- | --- | --- | --- |")
     for kind in KINDS:
-        for make in (Backhand, HAProxy):
+        for name, make in CONTENDERS.items():
             found = outcome(run(make, kind))
-            print(f"| {kind} | {make.name} | {found.failed} | {found.last:.1f} s | {found.longest:.1f} s |", flush=True)
+            print(f"| {kind} | {name} | {found.failed} | {found.last:.1f} s | {found.longest:.1f} s |", flush=True)
             if make is Backhand and not found.is_good:
                 missed.append(f"{kind}: {found}")
     for each in missed:
