@@ -200,7 +200,7 @@ def own_arriba(server):
 
 
 def test_arriba_is_measured_once_and_kept(stage):
-    server = stage.httpd(CLUSTER_OF_9)
+    server = stage.httpd(CLUSTER_OF_9, arriba=None)
     measured = own_arriba(server)
     path = server.sockets / ARRIBA
     text = path.read_text()
@@ -212,9 +212,7 @@ def test_arriba_is_measured_once_and_kept(stage):
 
 
 def test_arriba_is_planted(stage):
-    server = stage.httpd(CLUSTER_OF_9, start=False)
-    (server.sockets / ARRIBA).write_text("777777\n")
-    server.start()
+    server = stage.httpd(CLUSTER_OF_9, arriba=777777)
     assert own_arriba(server) == 777777
 
 
@@ -238,7 +236,7 @@ def test_arriba_nonsense_is_measured_again(stage, text):
 
 def test_the_start_does_not_wait_for_the_measurement(stage):
     """Measuring takes up to 200 ms of the moderator's time, none of httpd's."""
-    server = stage.httpd(CLUSTER_OF_9)
+    server = stage.httpd(CLUSTER_OF_9, arriba=None)
     assert server.get("/").status == 200
     start = time.monotonic()
     own_arriba(server)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from .httpd import BUILD
+from .httpd import BUILD, keep_arriba
 from .processes import end_with_parent
 from .wait import wait_for
 
@@ -48,6 +48,7 @@ class Announcer:
     def __init__(self, folder, config="", *arguments, name="announcer", user=None, environment=None):
         self.folder = folder / name
         self.folder.mkdir(exist_ok=True)
+        keep_arriba(self.folder)
         self.conf = self.folder / "announce.conf"
         self.write(config)
         self.output = self.folder / "stderr"
