@@ -79,9 +79,12 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .testTarget(name: name + "Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: settings)
 }
 
-let hosted: [Target] = [
+let tools: [Target] = [
     tool("backhandctl", ["BackhandSystem", "CBackhand"]),
     tool("backhand-simulate", ["BackhandWire", "BackhandSystem", "BackhandSimulator", "CBackhand"]),
+]
+
+let hosted: [Target] = [
     .target(
         name: "BackhandSimulator",
         dependencies: ["BackhandCandidacy", "BackhandServerStats", "BackhandTestbed", "CBackhand", "CSystem"],
@@ -112,6 +115,9 @@ let fuzzing: [Target] = [
 ]
 let isFuzzing = Context.environment["BACKHAND_FUZZ"] != nil
 
+// BACKHAND_TOOLS=no: the tests without the tools, which have none, and without the package that reads their arguments.
+let hasTools = !embedded && !isFuzzing && Context.environment["BACKHAND_TOOLS"] != "no"
+
 let package = Package(
     name: "mod_backhand",
     products: [
@@ -119,7 +125,7 @@ let package = Package(
         .library(name: "BackhandAnnounce", type: .static, targets: ["BackhandAnnounce"]),
     ]
         + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
-    dependencies: embedded || isFuzzing
-        ? [] : [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")],
-    targets: layers + (embedded ? [] : isFuzzing ? fuzzing : hosted),
+    dependencies: hasTools
+        ? [.package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")] : [],
+    targets: layers + (embedded ? [] : isFuzzing ? fuzzing : hosted) + (hasTools ? tools : []),
     cLanguageStandard: .gnu11)
