@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.long)
         if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)
-        if _shares(item):
+        if _shares(item) or item.path.name in MEASURING:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
