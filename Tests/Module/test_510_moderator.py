@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.announce import Announcement
@@ -188,6 +189,18 @@ def test_in_flight_of_killed_children(stage, mpm):
     wait_for(lambda: server.get("/").status == 200, 5, "new children")
     wait_for(lambda: in_flight() == 0, 3, "none in flight", show=in_flight)
     server.log.allow("AH00051|AH00052")
+
+
+def test_the_first_announcement_has_all_workers(stage, mpm):
+    """Else a server that has just started would look full for a second."""
+    other = stage.httpd(CLUSTER_OF_9, address="127.0.9.2")
+    server = stage.httpd(CLUSTER_OF_9, address="127.0.9.1", mpm=mpm, workers=24, start=False)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(
+            wait_for, lambda: other.status().servers.get(server.id), 5, "the first announcement", every=0.01
+        )
+        server.start()
+        assert first.result()["workers"] == 24
 
 
 # ---- The speed of the machine ----

@@ -54,7 +54,7 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
     return idle;
 }
 
-void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
+static void count_workers(bh_workers_t *workers) {
     int servers = mb_mpm_most_children(), threads = mb_mpm_most_threads(), known = 0;
     memset(workers, 0, sizeof *workers);
     for (int slot = 0; slot < servers; slot++) {
@@ -71,4 +71,16 @@ void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
         if (!is_old && known < PIDS) workers->pids[known++] = (int32_t)process->pid;
     }
     workers->threads = mb_mpm_threads();
+}
+
+/* An httpd that has just started would announce itself as full, so the first look of a moderator waits until the number
+ * of workers has stayed the same for 20 ms, but no longer than half a second. */
+void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
+    static int looks;
+    for (count_workers(workers); looks < 25; looks++) {
+        int before = workers->idle + workers->busy;
+        usleep(20 * 1000);
+        count_workers(workers);
+        if (before && before == workers->idle + workers->busy) looks = 25;
+    }
 }
