@@ -577,7 +577,11 @@ static int connect_tcp(uint64_t high, uint64_t low, uint16_t port, bool inside) 
     socklen_t size = write_name(&name, high, low, port);
     int fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
-    if (inside && bind(fd, &own.any, write_name(&own, high, low, 0)) < 0) return give_up(fd);
+    /* The port is chosen with the other end's, so that one which is in use to another end is free for this one. */
+    if (inside) {
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+        if (bind(fd, &own.any, write_name(&own, high, low, 0)) < 0) return give_up(fd);
+    }
     return connect(fd, &name.any, size) == 0 || errno == EINPROGRESS ? fd : give_up(fd);
 }
 

@@ -161,6 +161,39 @@ def test_what_is_no_answer(stage, checking, talk, reason):
     listener.close()
 
 
+def test_an_endless_answer(stage, checking):
+    """Its header and the begin of its content are read, and the connection is closed."""
+    front = stage.httpd(CHAIN)
+    sent = []
+
+    def serve(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+            for _ in range(3000):
+                sent.append(connection.send(bytes(1 << 20)))
+
+    listener = Listener(serve, "127.0.9.70", 0)
+    place = f"127.0.9.70:{listener.port}"
+    checking({place: f"BackhandCheck /health text=never {QUICK}"})
+    shows(front, place, "failing", "check /health: text missing")
+    listener.close()
+    # What the kernel holds between the two of one connection is a few MB.
+    assert sum(sent) < 100 << 20
+
+
+def test_a_hanging_check_delays_no_announcement(stage, application, checking):
+    front = stage.httpd(CHAIN)
+    application.check = Reply(delay=5)
+    checking({application.id: "BackhandCheck /health interval=1 timeout=4"})
+    wait_for(lambda: application.checks, ENOUGH, "a check")
+    ages, end = [], time.monotonic() + 3
+    while time.monotonic() < end:
+        ages.append(row(front, application.id)["age_ms"])
+        time.sleep(0.05)
+    assert max(ages) < 2000
+
+
 def test_several_checks_of_one_server(stage, application, checking):
     """All must pass, and the reason names the one that does not."""
     front = stage.httpd(CHAIN)
@@ -174,16 +207,18 @@ def test_several_checks_of_one_server(stage, application, checking):
     shows(front, application.id, "up")
 
 
-def test_outside_of_sections_and_by_an_argument(stage, application, checking):
+def test_outside_of_sections_and_by_an_argument(stage, application, checking, announcing):
     """A line outside is for the servers that have none."""
     front = stage.httpd(CHAIN)
-    other = Application("127.0.9.71")
+    other, third = (Application(f"127.0.9.{number}") for number in (71, 72))
     checking({application.id: f"BackhandCheck /health/own {QUICK}", other.id: ""}, f"BackhandCheck /health {QUICK}\n")
-    for each in (application, other):
+    announcing(lines(stage), "--server", third.id, "--check", f"/health {QUICK}")
+    for each in (application, other, third):
         wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
     assert {request.target for request in application.checks} == {"/health/own"}
-    assert {request.target for request in other.checks} == {"/health"}
-    other.close()
+    for each in (other, third):
+        assert {request.target for request in each.checks} == {"/health"}
+        each.close()
 
 
 def test_a_reload_and_a_restart_keep_the_state(stage, application, checking):

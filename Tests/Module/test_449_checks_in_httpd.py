@@ -147,6 +147,19 @@ def test_a_busy_server_is_not_failing(stage):
         is_busy_and_up(server, server.id)
 
 
+def test_a_server_that_is_announced_nowhere(stage):
+    """Only its virtual host is announced: the main server's application is not asked, at whatever address."""
+    config = (
+        CLUSTER.replace("MulticastStats", "#")
+        + f"BackhandCheck /health {QUICK}\n<VirtualHost *>\nMulticastStats ${{address}}:${{port}} ${{group}},1\n"
+        "</VirtualHost>\n"
+    )
+    server = stage.httpd(config, files={"health": "x"}, address="127.0.0.2")
+    wait_for(lambda: row(server, server.id), 10, "its row")
+    time.sleep(1)
+    assert not server.log.count("BH0375")
+
+
 def test_virtual_hosts(stage, mpm):
     """All checks of a server must pass, and the reason names the one that does not."""
     hosts = "".join(

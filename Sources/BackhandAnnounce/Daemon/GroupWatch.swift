@@ -6,8 +6,8 @@ internal import BackhandSystem
 struct GroupWatch {
     /// What is known of them; nil: nothing.
     struct Use: Equatable {
-        /// Thousandths of a core since the last look.
-        var cpu: UInt32
+        /// Thousandths of a core since the last look; nil: there was none.
+        var cpu: UInt32?
         /// The least limit, thousandths of a core; nil: there is none.
         var limit: UInt32?
     }
@@ -32,9 +32,11 @@ struct GroupWatch {
         guard !groups.isEmpty, names.isEmpty || groups.count == names.count else { return forget() }
         let before = last
         last = (time, now)
-        guard let before, now > before.at, time >= before.time else { return nil }
-        let cpu = UInt32(clamping: (time - before.time) &* 1000 / (now - before.at))
-        return Use(cpu: cpu, limit: groups.count == 1 ? groups[0].limit : nil)
+        var use = Use(limit: groups.count == 1 ? groups[0].limit : nil)
+        if let before, now > before.at, time >= before.time {
+            use.cpu = UInt32(clamping: (time - before.time) &* 1000 / (now - before.at))
+        }
+        return use
     }
 
     /// A group that is not there is looked for again at the next look, but by its number only when that changes.

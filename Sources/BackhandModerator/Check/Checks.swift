@@ -83,9 +83,11 @@ final class Checks {
         return changes
     }
 
-    /// Where the application is, as it is announced; nil: its address is not known.
+    /// Where the application is, as it is announced; nil: it is not, or not now.
     private func place(of check: bh_check_t) -> VirtualHost? {
-        network.plan.vhosts.first { $0.number == check.vhost }
+        network.plan.routes.first { $0.vhost == check.vhost }.map {
+            VirtualHost(number: check.vhost, own: $0.own, ownPort: $0.ownPort)
+        }
     }
 
     private func start(_ check: Check, now: UInt64) {
@@ -94,8 +96,8 @@ final class Checks {
         do throws(SystemError) {
             try check.start(at: place, request, now: now)
         } catch {
-            // Without a descriptor of our own, or while the address is not of this machine, nothing is known.
-            if error != .noDescriptors, error != .addressNotHere { _ = note(.refused, of: check) }
+            // Any other error is ours, such as no free descriptor or port, and nothing is known of the application.
+            if error == .refused { _ = note(.refused, of: check) }
         }
     }
 
