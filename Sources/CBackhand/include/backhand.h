@@ -6,11 +6,11 @@
  * Outputs are written only on BH_OK, except error texts, which are written only on failure. Pointers are borrowed for
  * the call unless the comment says otherwise. The side that makes something frees it. NULL and impossible sizes are
  * answered before any work: with BH_EINVAL, or with what the call's comment says. Texts are UTF-8 and end with a NUL.
- * No call locks or makes system calls, except bh_key_read, bh_group_find, the bh_control_ and bh_file_ calls,
- * bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_answer_look, bh_segment_map and the bh_connection_,
- * bh_wait_, bh_socket_, bh_shortage_, bh_moderator_, bh_sockets_, bh_queues_, bh_pool_ and bh_helper_ calls. A decision
- * allocates nothing (Tests/Budget counts); these but the last, and calls that build an error text or write the table,
- * may allocate.
+ * No call locks or makes system calls, except bh_key_read, bh_group_find, bh_announced_name, the bh_control_ and
+ * bh_file_ calls, bh_descriptors_close, bh_port_is_closed, bh_source_choose, bh_answer_look, bh_segment_map and the
+ * bh_connection_, bh_wait_, bh_socket_, bh_shortage_, bh_moderator_, bh_sockets_, bh_queues_, bh_pool_ and bh_helper_
+ * calls. A decision allocates nothing (Tests/Budget counts); these but the last, and calls that build an error text or
+ * write the table, may allocate.
  *
  * History of BH_BORDER_VERSION:
  *   1  first version
@@ -621,7 +621,7 @@ typedef struct bh_moderator_config {
     bh_workers_fn _Nullable workers;
     bh_shutdown_fn _Nullable shutdown;
     bh_server_fn _Nullable server;       /* asked for each announcement; NULL: workers has told all of it */
-    void *_Nullable baton;               /* given to log, workers, shutdown and server */
+    void *_Nullable baton;               /* given to log, workers, shutdown, server and completed */
     const bh_queues_t *_Nullable queues; /* the pool of all children, which it looks through; NULL: there is none */
     const void *_Nullable keys;          /* given to sign and verify; NULL: announcements are not signed */
     bh_sign_fn _Nullable sign;           /* both needed where there are keys */

@@ -12,7 +12,8 @@
 
 #include "serverstats.h"
 
-/* A table is at most half full, so probing ends soon; the limit bounds it whatever the shared memory holds. */
+/* A table is at most half full, and three quarters at its largest size, so probing ends soon; the limit bounds it
+ * whatever the shared memory holds. */
 #define BH_KNOWN_PROBES 64
 
 static inline uint32_t bh_known_hash(const bh_address_t *_Nonnull address) {

@@ -64,7 +64,7 @@ typedef struct serverstat {
     int ncpu;                   /* CPUs that it may use; 0: not known */
     int tmem;                   /* total memory, megabytes */
     int amem;                   /* available memory, megabytes */
-    int numbacked;              /* requests that this httpd gave to the server; row 0: those of BackhandSelfRedirect */
+    int numbacked;              /* requests that this httpd gave to the server; row 0: those that were served here */
     int tatime;                 /* mean milliseconds that those took */
 } serverstat;
 

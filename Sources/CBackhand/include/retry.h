@@ -96,7 +96,7 @@ typedef struct bh_retry {
     bool closed_reused;     /* a server closed a reused connection before the first byte of an answer */
     bool waited;            /* the request has waited for descriptors */
     uint64_t begun_us;      /* when the first server was asked; 0: no server has failed yet */
-    uint32_t rounds;        /* runs of the chain after the first */
+    uint32_t rounds;        /* runs of the chain after the first, without those for second chances */
     uint32_t failed_claims; /* of probes, in this run */
     uint32_t next;          /* place of the candidate that is next */
     uint32_t chances;       /* how often servers had a second chance */

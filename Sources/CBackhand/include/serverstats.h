@@ -187,7 +187,7 @@ typedef struct bh_row {
     bh_facts_t facts;    /* moderator */
     uint64_t unknown_ms; /* children: since when, where row.doubts has BH_DOUBT_UNKNOWN */
     /* Feedback, written at every request. */
-    uint32_t in_flight; /* children: requests of this httpd at the server now */
+    uint32_t in_flight; /* children, the parent for dead ones: requests of this httpd at the server now */
     /* children: connections refused since the last one that worked, as far as back-off goes by them */
     uint32_t refused;
     uint64_t served;     /* children: requests answered there */
@@ -197,16 +197,19 @@ typedef struct bh_row {
     uint32_t counted;
     uint32_t generation; /* moderator: its lowest bit: the half of the evidence's sets that children fill */
     uint64_t first_byte; /* children: moving mean of the time until the first byte, see bh_mean_add */
-    uint32_t kept;       /* children: connections to the server that are kept, idle or in use */
+    uint32_t kept; /* children, the parent for dead ones: connections to the server that are kept, idle or in use */
     /* moderator: most of them; BH_KEEP_ALL: no bound; BH_KEEP_ONE: one a child, for a second */
     uint32_t may_keep;
-    /* children: time of each end minus time of each begin, summed; with in_flight times now: its integral */
+    /* children, the parent for dead ones: time of each end minus time of each begin, summed; with in_flight times now:
+     * its integral */
     uint64_t in_flight_us;
-    /* children: moving mean of the whole time, of requests whose chain has no separate slot */
+    /* children, and the moderator after a shortage of workers: moving mean of the whole time, of requests whose chain
+     * has no separate slot */
     uint64_t latency;
     uint64_t latency_of[BH_CHAINS - 1]; /* children: the same, by chain: requests of one chain cost little or much */
     /* Evidence against the server. */
-    /* moderator: by chain slot, as moving means are: the share of failures, millionths; 0: none */
+    /* moderator, children to end a doubt: by chain slot, as moving means are: the share of failures, millionths; 0:
+     * none */
     uint64_t failing[BH_CHAINS];
     bh_evidence_t evidence[BH_CHAINS];
     /* The facts once more, for readers that come while the others are written. */
@@ -270,7 +273,8 @@ typedef enum bh_counter {
     BH_COUNT_UNCHECKED = 25,  /* with a key: signatures not checked: too many, and too many of this sender */
     BH_COUNT_OVERFLOWED = 26, /* datagrams that the kernel dropped for want of room in the socket's buffer */
     BH_COUNT_FILTERED = 27,   /* datagrams that the kernel dropped by our socket filter, during a flood */
-    /* descriptors in the pool of all children that are not connections to the server they were put there for */
+    /* children, moderator: descriptors in the pool of all children that are not connections to the server they were put
+       there for */
     BH_COUNT_NOT_CONNECTIONS = 28,
     BH_COUNTERS = 29
 } bh_counter_t;
