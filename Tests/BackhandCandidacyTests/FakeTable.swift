@@ -36,6 +36,8 @@ struct FakeServer {
     var mean = 0.0
     var announcedTime: UInt32 = 0
     var announcedErrors: UInt32 = 0
+    /// What it announces of its own checks.
+    var check: UInt32 = 0
     var inFlight: UInt32 = 0
     var sentMean = 0.0
     var time: UInt64 = 0
@@ -90,6 +92,7 @@ final class FakeTable {
         extended.pointee.facts.mean_in_flight = UInt32(server.mean * 1000)
         extended.pointee.facts.latency_us = server.announcedTime
         extended.pointee.facts.error_ppm = server.announcedErrors
+        extended.pointee.facts.check = server.check
         extended.pointee.effective_capacity = server.capacity
         extended.pointee.in_flight = server.inFlight
         extended.pointee.sent_mean = UInt32(server.sentMean * 1000)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import ports
 from harness.announcer import PROGRAM, group_of, knows, lines, state
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -89,6 +90,37 @@ def test_connections_that_wait(stage, announcing):
         knows(front, place)
         with socket.create_connection(busy.getsockname()):
             wait_for(lambda: front.status().servers[place]["workers_idle"] == 0, 5, "no idle worker")
+
+
+WITHOUT_DIAGNOSIS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+int socket(int domain, int type, int protocol) {
+    int (*real)(int, int, int) = (int (*)(int, int, int))dlsym(RTLD_NEXT, "socket");
+    if (domain != AF_NETLINK || protocol != NETLINK_SOCK_DIAG) return real(domain, type, protocol);
+    errno = EPERM;
+    return -1;
+}
+"""
+
+
+def test_a_system_that_does_not_tell_connections(stage, web, announcing):
+    """As in a container that may not ask: all workers count as idle, and checks are made."""
+    source, library = stage.folder / "without.c", stage.folder / "without.so"
+    source.write_text(WITHOUT_DIAGNOSIS)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    front = stage.httpd(CHAIN)
+    config = lines(stage, (web.id, "Workers 5\nIdleHoldsWorker On\nBackhandCheck /"))
+    announcing(config, environment={"LD_PRELOAD": str(library)})
+    knows(front, web.id)
+    with socket.create_connection((web.address, web.port)):
+        wait_for(lambda: front.status().servers[web.id]["check"] == "passes", 5, "a check")
+        row = front.status().servers[web.id]
+        assert (row["workers"], row["workers_idle"], "connections" in row) == (5, 5, False), row
 
 
 def test_orders(stage, web, announcing):
@@ -271,6 +303,14 @@ GOOD = "MulticastStats 239.255.77.1:4445\n"
         (GOOD + "<Server>\n", "FILE:2: <Server>: takes one argument"),
         (GOOD + "KeepAliveTimeout 0\n", "FILE:2: KeepAliveTimeout: '0' is not a number of seconds from 1 to 86400"),
         (GOOD + "BackhandKey a b\n", "FILE:2: BackhandKey: after the file may stand only the word Optional"),
+        (
+            GOOD + "<Server 10.0.0.5:80>\n" + "BackhandCheck /a\n" * 65 + "</Server>\n",
+            "more than 64 checks of one machine",
+        ),
+        (
+            GOOD + "".join(f"<Server 10.0.0.5:{port}>\n</Server>\n" for port in range(1000, 1257)),
+            "more than 256 servers of one machine",
+        ),
     ],
 )
 def test_a_wrong_configuration_names_the_line_and_the_value(stage, config, said):
@@ -304,6 +344,28 @@ def test_the_words_of_a_configuration(stage, monkeypatch):
 def test_arguments(stage, arguments, code, said):
     found, text = check(stage, GOOD, *arguments)
     assert found == code and said in text, text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of root")
+@pytest.mark.parametrize("mode, group, is_one", [(0o440, 0, True), (0o440, 33, False), (0o444, 0, False)])
+def test_a_key_that_systemd_hands_over(stage, mode, group, is_one):
+    """Of root, and readable for root's group: so systemd shows its access control list for the one user."""
+    key = stage.folder / "key"
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    os.chown(key, 0, group)
+    key.chmod(mode)
+    server = "<Server 10.0.0.5:80>\n</Server>\nAcceptStats 10.0.0.1\n"
+    code, text = check(stage, GOOD + server + f"BackhandKey {key}\n")
+    assert code == (0 if is_one else 2) and is_one == ("others than its owner may use it" not in text), text
+
+
+@pytest.mark.parametrize("to", ["unicast", "broadcast"])
+def test_other_destinations(stage, web, announcing, to):
+    port = ports.free_port("127.0.9.1")
+    destination = f"{'127.0.9.1' if to == 'unicast' else '127.255.255.255'}:{port}"
+    front = stage.httpd(CHAIN.replace("${group},1", destination), address="127.0.9.1")
+    announcing(lines(stage, (web.id, "")).replace(group_of(stage), destination))
+    knows(front, web.id)
 
 
 def test_needs_little(stage, web, announcing):

@@ -47,15 +47,17 @@ import Testing
         #expect(try other.decide(Chain(["byHealth"]), own: 2).ids == [1])
     }
 
-    /// Which of the servers fail, and what is left: never fewer than half.
+    /// Which of the servers fail, by our evidence or by their own checks (c), and what is left: never fewer than half.
     @Test(
         arguments: [
             ("f", [0]), ("fw", [1]), ("ff", [0, 1]), ("wffw", [0, 3]), ("fffw", [3, 0, 1, 2]), ("ffwf", [2, 0, 1, 3]),
-            ("wfw", [0, 2]), ("fwf", [1, 0, 2]),
+            ("wfw", [0, 2]), ("fwf", [1, 0, 2]), ("c", [0]), ("wcw", [0, 2]), ("wcfw", [0, 3]), ("cwc", [1, 0, 2]),
+            ("cc", [0, 1]),
         ]
             as [(String, [Int32])])
     func floor(servers: String, left: [Int32]) throws {
-        let table = FakeTable(servers.map { $0 == "f" ? fails : works })
+        let failsCheck = FakeServer(check: BH_FINDING_TIMEOUT.rawValue | UInt32(BH_CHECK_FAILING), time: 10_000)
+        let table = FakeTable(servers.map { $0 == "f" ? fails : $0 == "c" ? failsCheck : works })
         #expect(try table.decide(["byHealth"]).ids == left)
     }
 

@@ -36,6 +36,24 @@ import Testing
         #expect(came == 61_000 && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue, "takes requests again")
     }
 
+    /// A server whose check passes again gets a growing share, unless it gets one anyway: at a start, the first check
+    /// may come too early.
+    @Test(arguments: [(2000, 3000, 1000), (60_000, 61_000, 61_000)] as [(UInt64, UInt64, UInt64)])
+    func whenItsCheckPassesAgain(fails: UInt64, passes: UInt64, expected: UInt64) {
+        var writer = table.writer()
+        writer.listening = fails
+        for (time, check) in [
+            (1000, BH_FINDING_NONE.rawValue), (fails, BH_FINDING_STATUS.rawValue | UInt32(BH_CHECK_FAILING)),
+            (passes, BH_FINDING_PASSES.rawValue),
+        ] {
+            var facts = announcement("10.0.0.4", boot: 7, sequence: time / 1000)
+            facts.check = check
+            #expect(writer.hear(facts, now: time, wall: 5) == .row(1))
+            #expect(bh_row_fails_check(table.row(1)) == (time == fails))
+        }
+        #expect(came == expected)
+    }
+
     /// A moderator that did not listen for a minute knows nothing of silence.
     @Test func silenceCountsWhileSomebodyListens() {
         var writer = table.writer()
