@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -378,18 +377,3 @@ def test_needs_little(stage, web, announcing):
     status = open(f"/proc/{announcer.process.pid}/status").read()
     resident = int(status.split("VmRSS:")[1].split()[0])
     assert resident < 6000, status
-
-
-def test_needs_little_time(stage, web, announcing):
-    """Less than 0.2 % of a core, with a check a second."""
-    front = stage.httpd(CHAIN)
-    announcer = announcing(lines(stage, (web.id, "BackhandCheck /")))
-    knows(front, web.id)
-
-    def nanoseconds():
-        return int(open(f"/proc/{announcer.process.pid}/schedstat").read().split()[0])
-
-    before, begin = nanoseconds(), time.monotonic()
-    time.sleep(5)
-    share = (nanoseconds() - before) / 1e9 / (time.monotonic() - begin)
-    assert share < 0.002, f"{share:.4f} of a core"
