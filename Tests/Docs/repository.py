@@ -28,9 +28,13 @@ def pages(folder):
 
 def without_code(markdown):
     """The text of a page without its code, so that what stands there is not taken for a link or a heading."""
-    markdown = re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
-    markdown = re.sub(r"^(?: {4}|\t).*$", "", markdown, flags=re.M)
-    return re.sub(r"`[^`\n]*`", lambda code: "x" * len(code[0]), markdown)
+    return re.sub(r"`[^`\n]*`", lambda code: "x" * len(code[0]), without_code_blocks(markdown))
+
+
+def without_code_blocks(markdown):
+    """The same with the code that stands within a line. Lines keep their numbers."""
+    markdown = re.sub(r"^```.*?^```.*?$", lambda block: "\n" * block[0].count("\n"), markdown, flags=re.M | re.S)
+    return re.sub(r"^(?: {4}|\t).*$", "", markdown, flags=re.M)
 
 
 def fields(markdown):

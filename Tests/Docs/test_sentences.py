@@ -3,20 +3,17 @@
 
 import re
 
-from Docs.repository import files, read
+from Docs.repository import files, read, without_code_blocks
 
-# Code, tables, headings and lines of another form than prose; what is called `**Message**` is one line of the log.
-OTHER = re.compile(r"    |\||#|```|<|---|\*\*(?:Description|Message|Syntax|Default)\*\*")
+# Tables, headings and lines of another form than prose; what is called `**Message**` is one line of the log.
+OTHER = re.compile(r" *\||#|<|---|\*\*(?:Description|Message|Syntax|Default)\*\*")
 ENDS = re.compile(r"[.:?!;|)>`*,]$")
 
 
 def prose(text):
-    """Pairs of number and line without what is code."""
-    is_code = False
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip().startswith("```"):
-            is_code = not is_code
-        elif line.strip() and not is_code and not OTHER.match(line) and not line.strip().startswith("|"):
+    """Pairs of number and line, with a mark instead of each piece of code."""
+    for number, line in enumerate(without_code_blocks(text).split("\n"), 1):
+        if line.strip() and not OTHER.match(line):
             yield number, re.sub(r"`[^`]*`", "`", line)
 
 
