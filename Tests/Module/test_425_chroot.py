@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness.httpd import ARRIBA_FILE
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 
@@ -75,7 +76,7 @@ def test_it_works(stage, jail):
     row = wait_for(lambda: server.status().self, 5, "its own row")
     assert row["memory_total"] > 0 and row["ncpu"] > 0 and row["arriba"] > 0 and row["capacity"] > 0
     assert wait_for(lambda: server.status().self["memory_worker"], 5, "memory of a worker") > 0
-    assert int((folder / "mod_backhand-Arriba").read_text()) == row["arriba"]
+    assert int((folder / ARRIBA_FILE).read_text()) == row["arriba"]
     server.configure(jail.config + "Backhand removeSelf\nBackhand byRandom\n")
     server.restart()
     wait_for(lambda: server.get("/").text == "free", 5, "the other one's answer")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness import ports
-from harness.announcer import PROGRAM, group_of, knows, lines, state
+from harness.announcer import PROGRAM, check_passes, group_of, knows, lines, row, state
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -117,9 +117,9 @@ def test_a_system_that_does_not_tell_connections(stage, web, announcing):
     announcing(config, environment={"LD_PRELOAD": str(library)})
     knows(front, web.id)
     with socket.create_connection((web.address, web.port)):
-        wait_for(lambda: front.status().servers[web.id]["check"] == "passes", 5, "a check")
-        row = front.status().servers[web.id]
-        assert (row["workers"], row["workers_idle"], "connections" in row) == (5, 5, False), row
+        check_passes(front, web.id)
+        found = row(front, web.id)
+        assert (found["workers"], found["workers_idle"], "connections" in found) == (5, 5, False), found
 
 
 def test_orders(stage, web, announcing):

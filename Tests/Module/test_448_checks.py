@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from harness.announcer import lines, row
+from harness.announcer import check_passes, lines, row
 from harness.backend import Backend, Reply
 from harness.client import raw
 from harness.crowd import asking
@@ -75,7 +75,7 @@ def is_busy_and_up(front, place):
 def test_an_application_that_works(stage, mpm, application, checking):
     front = stage.httpd(CHAIN, mpm=mpm)
     checking({application.id: f"BackhandCheck /health {QUICK}"})
-    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    check_passes(front, application.id)
     shows(front, application.id, "up")
     request = application.checks[0]
     assert (request.line, request.header("Host")) == ("GET /health HTTP/1.0", application.id)
@@ -109,7 +109,7 @@ def test_why_a_check_fails(stage, application, checking, reply, line, reason):
     application.check = other.check = good
     announcer = checking({application.id: check, other.id: check})
     for each in (application, other):
-        wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
+        check_passes(front, each.id)
     application.check = reply
     shows(front, application.id, "failing", f"check /health: {reason}")
     assert [front.get("/").text for _ in range(6)] == [other.id] * 6
@@ -200,7 +200,7 @@ def test_several_checks_of_one_server(stage, application, checking):
     hosts = {"a.test": Reply(), "b.test": Reply()}
     application.answer = lambda request: hosts[request.header("Host")]
     checking({application.id: "\n".join(f"BackhandCheck /health host={host} {QUICK}" for host in hosts)})
-    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    check_passes(front, application.id)
     hosts["b.test"] = Reply(status=503)
     shows(front, application.id, "failing", "check b.test/health: status 503")
     hosts["b.test"] = Reply()
@@ -214,7 +214,7 @@ def test_outside_of_sections_and_by_an_argument(stage, application, checking, an
     checking({application.id: f"BackhandCheck /health/own {QUICK}", other.id: ""}, f"BackhandCheck /health {QUICK}\n")
     announcing(lines(stage), "--server", third.id, "--check", f"/health {QUICK}")
     for each in (application, other, third):
-        wait_for(lambda each=each: row(front, each.id).get("check") == "passes", ENOUGH, "a check")
+        check_passes(front, each.id)
     assert {request.target for request in application.checks} == {"/health/own"}
     for each in (other, third):
         assert {request.target for request in each.checks} == {"/health"}
@@ -260,7 +260,7 @@ def test_a_busy_application(stage, application, checking):
 
     application.answer = serve
     checking({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
-    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    check_passes(front, application.id)
     server = application.server
     with asking(12, lambda: raw(server.address, server.port, b"GET / HTTP/1.0\r\n\r\n")):
         is_busy_and_up(front, application.id)
@@ -270,7 +270,7 @@ def test_an_application_that_hangs_with_all_workers(stage, application, checking
     """Nothing is completed any more: it is not busy, but dead."""
     front = stage.httpd(CHAIN)
     checking({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
-    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    check_passes(front, application.id)
     hang = threading.Event()
     application.answer = lambda request: hang.wait(20) and Reply()
     with contextlib.ExitStack() as clients:
@@ -296,7 +296,7 @@ def test_one_check_does_not_hide_another(stage, application, checking):
 
     application.answer = reply
     checking({application.id: f"BackhandCheck /hangs {QUICK}\nBackhandCheck /well interval=0.1 text=well"})
-    wait_for(lambda: row(front, application.id).get("check") == "passes", ENOUGH, "a check")
+    check_passes(front, application.id)
     hangs.set()
     shows(front, application.id, "failing")
     assert row(front, application.id)["reason"].endswith("/hangs: timeout")

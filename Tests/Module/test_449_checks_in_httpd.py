@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.announcer import row
+from harness.announcer import check_passes, row
 from harness.client import Client
 from harness.crowd import asking
 from harness.hosts import Network
@@ -55,7 +55,7 @@ def test_the_state_is_announced(pair):
     """The check is served here although the chain sends all requests elsewhere, and is not traffic."""
     balancer, (server, other) = pair
     for each in (server, other):
-        wait_for(lambda each=each: row(balancer, each.id).get("check") == "passes", 10, "a check")
+        check_passes(balancer, each.id)
         assert row(each, each.id)["check"] == "passes"
     arrivals = server.status().json["self"]["arrivals"]
     break_it(server)
@@ -93,7 +93,7 @@ def test_a_stranger_with_the_mark(stage, mpm):
 def test_checks_pass_where_nothing_else_is_served(stage, mpm, line):
     config = CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand removeSelf\n{line}\n"
     server = stage.httpd(config, files={"health": "x"}, mpm=mpm)
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
 
 
 def test_all_servers_fail(pair):
@@ -142,7 +142,7 @@ def test_a_busy_server_is_not_failing(stage):
         files={**SLOW, "health": "x"},
     )
     server.log.always("AH00161|AH00484")
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
     with asking(30, lambda: server.get("/cgi-bin/slow", timeout=30)):
         is_busy_and_up(server, server.id)
 
@@ -168,7 +168,7 @@ def test_virtual_hosts(stage, mpm):
         for name in ("shop", "wiki")
     )
     server = stage.httpd(CLUSTER + hosts, files={"shop/health": "x", "wiki/health": "x"}, mpm=mpm)
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
     (server.root / "htdocs/wiki/health").unlink()
     server.log.allow("BH0375|AH00128")
     shows(server, server.id, "failing", "check wiki.test/health: status 404")
@@ -199,7 +199,7 @@ def test_requests_that_wait_for_a_dead_application(stage, mpm):
     balancer.knows(server, other)
     balancer.log.allow("BH04|AH01102|AH00898")
     server.log.allow("BH0375|AH")
-    wait_for(lambda: row(balancer, server.id).get("check") == "passes", 10, "a check")
+    check_passes(balancer, server.id)
     (server.root / "cgi-bin/hang").touch()
     begin = time.monotonic()
     with contextlib.ExitStack() as clients:
@@ -236,7 +236,7 @@ def test_a_database_that_is_slow_for_all(stage, fronts):
         each.knows(*servers, *(other for other in balancers if other is not each))
         each.log.allow("BH0412|BH0369|BH04|AH")
     for server in servers:
-        wait_for(lambda server=server: row(balancers[0], server.id).get("check") == "passes", 10, "a check")
+        check_passes(balancers[0], server.id)
         server.log.allow("BH0375|AH")
         (server.root / "cgi-bin/slow").touch()
     with ThreadPoolExecutor(6) as clients:
@@ -255,7 +255,7 @@ def test_slow_requests_on_all_workers(stage, mpm):
         workers=2,
     )
     server.log.always("AH00161|AH00484|AH00286")
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
     with asking(6, lambda: server.get("/cgi-bin/slow", timeout=30)):
         time.sleep(6)
     assert server.log.count("BH0375") == 0
@@ -269,7 +269,7 @@ def test_a_restart_gives_each_check_its_own_state(stage, mpm):
         for name, times in (("shop", "interval=20"), ("wiki", QUICK))
     )
     server = stage.httpd(CLUSTER + hosts, files={"shop/health": "x", "wiki/health": "x"}, mpm=mpm)
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
     (server.root / "htdocs/wiki/health").unlink()
     server.log.allow("BH0375|AH00128")
     shows(server, server.id, "failing", "check wiki.test/health: status 404")
@@ -284,7 +284,7 @@ def test_a_server_that_stops_does_not_check_itself(stage, mpm):
     """It does not listen any more while it finishes a request."""
     slow = {"cgi-bin/slow": SLOW["cgi-bin/slow"].replace("0.3", "2")}
     server = stage.httpd(CLUSTER + f"BackhandCheck /health {QUICK}\n", cgi=True, mpm=mpm, files={"health": "x"} | slow)
-    wait_for(lambda: row(server, server.id).get("check") == "passes", 10, "a check")
+    check_passes(server, server.id)
     with Client(server.address, server.port) as client:
         client.send("/cgi-bin/slow")
         time.sleep(0.3)

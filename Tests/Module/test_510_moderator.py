@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from harness.announce import Announcement
 from harness.backend import Reply
+from harness.httpd import ARRIBA_FILE
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -205,8 +206,6 @@ def test_the_first_announcement_has_all_workers(stage, mpm):
 
 # ---- The speed of the machine ----
 
-ARRIBA = "mod_backhand-Arriba"
-
 
 def own_arriba(server):
     return wait_for(lambda: (row := server.status().self) and row["arriba"], 5, "the measured speed")
@@ -215,7 +214,7 @@ def own_arriba(server):
 def test_arriba_is_measured_once_and_kept(stage):
     server = stage.httpd(CLUSTER_OF_9, arriba=None)
     measured = own_arriba(server)
-    path = server.sockets / ARRIBA
+    path = server.sockets / ARRIBA_FILE
     text = path.read_text()
     assert measured > 0 and str(measured) in text
     server.stop()
@@ -236,7 +235,7 @@ def test_arriba_is_planted(stage):
 )
 def test_arriba_nonsense_is_measured_again(stage, text):
     server = stage.httpd(CLUSTER_OF_9, start=False)
-    path = server.sockets / ARRIBA
+    path = server.sockets / ARRIBA_FILE
     path.write_text(text)
     if os.geteuid() == 0:
         shutil.chown(path, "www-data", "www-data")

@@ -41,6 +41,13 @@ def knows(front, place, wanted="up"):
     wait_for(lambda: state(front, place) == wanted, 10, f"{place} {wanted}", show=lambda: front.status().servers.keys())
 
 
+def check_passes(front, place):
+    """Waits until the front knows that the server has passed its own checks."""
+    wait_for(
+        lambda: row(front, place).get("check") == "passes", 10, f"a check of {place}", show=lambda: row(front, place)
+    )
+
+
 class Announcer:
     """Announces servers until the test ends it. `config`: the lines of its file. `user`: whose rights it has.
     `environment`: what it has beside this process's."""

@@ -42,6 +42,7 @@ RUNNING = r"-- resuming normal operations"
 # What a start finds as the speed of a core, thousands of rounds a second, as on a machine that has measured it once:
 # measuring takes 0.1 s of a core, and most tests start several httpds.
 ARRIBA = 400_000
+ARRIBA_FILE = "mod_backhand-Arriba"
 
 # Seconds. An httpd starts in 0.1 s on an idle machine; the rest is for one whose other cores compile.
 START, STOP = 15, 15
@@ -112,7 +113,7 @@ ADVICE = re.compile(r"BH0(?:102|103|110|12[0-2]|130|14[0-3]): ")
 def keep_arriba(folder, arriba=ARRIBA):
     """A UnixSocketDir's folder as after a start that has measured this; None: as before one."""
     if arriba is not None:
-        (folder / "mod_backhand-Arriba").write_text(f"{arriba}\n")
+        (folder / ARRIBA_FILE).write_text(f"{arriba}\n")
 
 
 class StartFailed(AssertionError):
