@@ -73,7 +73,7 @@ int mb_mpm_generation(void);
 
 /* ---- Workers: mb_scoreboard.c ---- */
 
-/* A bh_workers_fn. */
+/* A bh_workers_fn, whose first call in a process waits until httpd has started its workers. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers);
 /* Workers that are idle at this moment, counted up to enough. */
 uint32_t mb_scoreboard_idle(uint32_t enough);

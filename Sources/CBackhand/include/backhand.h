@@ -577,7 +577,8 @@ typedef struct bh_workers {
     int32_t kept;     /* of the busy ones, those that wait for the next request on a connection */
 } bh_workers_t;
 
-/* Reads the scoreboard. */
+/* Reads the scoreboard. The first call of a moderator may wait for half a second, until httpd has started its workers.
+ */
 typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull workers);
 
 /* Whether httpd is stopping. told: the parent has told the moderator to end, so that a restart is the only other

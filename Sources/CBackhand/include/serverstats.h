@@ -274,7 +274,7 @@ typedef enum bh_counter {
     BH_COUNT_OVERFLOWED = 26, /* datagrams that the kernel dropped for want of room in the socket's buffer */
     BH_COUNT_FILTERED = 27,   /* datagrams that the kernel dropped by our socket filter, during a flood */
     /* children, moderator: descriptors in the pool of all children that are not connections to the server they were put
-       there for */
+     * there for */
     BH_COUNT_NOT_CONNECTIONS = 28,
     BH_COUNTERS = 29
 } bh_counter_t;
