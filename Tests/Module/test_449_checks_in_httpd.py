@@ -101,10 +101,20 @@ def test_all_servers_fail(pair):
     balancer, servers = pair
     for server in servers:
         break_it(server)
-        server.log.allow("BH0375|AH00128")
+        server.log.allow("BH0375|BH0377|AH00128")
+    balancer.log.allow("BH0377")
     for server in servers:
         shows(balancer, server.id, "failing")
     assert {balancer.get("/").status for _ in range(12)} == {200}
+    told = "BH0377: all 2 servers that have checks fail them$"
+    for httpd in (balancer, *servers):
+        wait_for(lambda: httpd.log.count(told), 5, "one line", show=httpd.log.text)
+    mend_it(servers[0])
+    shows(balancer, servers[0].id, "up")
+    break_it(servers[0])
+    shows(balancer, servers[0].id, "failing")
+    time.sleep(1.2)
+    assert [httpd.log.count(told) for httpd in (balancer, *servers)] == [1, 1, 1]
 
 
 def test_a_restart_forgets_nothing(pair):
@@ -234,10 +244,10 @@ def test_a_database_that_is_slow_for_all(stage, fronts):
     ]
     for each in balancers:
         each.knows(*servers, *(other for other in balancers if other is not each))
-        each.log.allow("BH0412|BH0369|BH04|AH")
+        each.log.allow("BH0412|BH0369|BH0377|BH04|AH")
     for server in servers:
         check_passes(balancers[0], server.id)
-        server.log.allow("BH0375|AH")
+        server.log.allow("BH0375|BH0377|AH")
         (server.root / "cgi-bin/slow").touch()
     with ThreadPoolExecutor(6) as clients:
         for _ in range(2):

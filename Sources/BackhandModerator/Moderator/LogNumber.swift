@@ -61,6 +61,7 @@ enum LogNumber {
     static let drainFile: Int32 = 374
     static let checkFails: Int32 = 375
     static let checkPasses: Int32 = 376
+    static let allFail: Int32 = 377
     // The pool of all children, whose other lines are of requests.
     static let notConnections: Int32 = 480
 }
