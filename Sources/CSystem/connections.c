@@ -27,17 +27,16 @@ typedef struct question {
     void *baton;
 } question;
 
-static int ask(int fd, int family, const question *question) {
+/* The older request has the kernel walk its tables once for both families. */
+static int ask(int fd, const question *question) {
     struct {
         struct nlmsghdr head;
-        struct inet_diag_req_v2 request;
+        struct inet_diag_req request;
     } message = {
-        {.nlmsg_len = sizeof message, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        {.sdiag_family = (uint8_t)family,
-         .sdiag_protocol = IPPROTO_TCP,
-         .idiag_ext = (uint8_t)question->extensions,
+        {.nlmsg_len = sizeof message, .nlmsg_type = TCPDIAG_GETSOCK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        {.idiag_ext = (uint8_t)question->extensions,
+         .id = {.idiag_sport = htons(question->port)},
          .idiag_states = question->states}};
-    message.request.id.idiag_sport = htons(question->port);
     return send(fd, &message, sizeof message, 0) == (ssize_t)sizeof message ? 0 : -1;
 }
 
@@ -58,9 +57,9 @@ static int read_datagram(const struct nlmsghdr *message, unsigned int left, cons
     return 0;
 }
 
-static int read_family(int fd, int family, const question *question) {
+static int read_answer(int fd, const question *question) {
     _Alignas(struct nlmsghdr) char room[16384];
-    if (ask(fd, family, question) < 0) return -1;
+    if (ask(fd, question) < 0) return -1;
     for (;;) {
         ssize_t length = recv(fd, room, sizeof room, 0);
         if (length < 0 && errno == EINTR) continue;
@@ -75,8 +74,7 @@ static int read_all(const question *question) {
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-    int result = read_family(fd, AF_INET, question);
-    if (result == 0 && read_family(fd, AF_INET6, question) < 0 && errno != ENOENT) result = -1;
+    int result = read_answer(fd, question);
     int why = errno;
     close(fd);
     errno = why;
@@ -92,21 +90,44 @@ static void find_part(const struct nlmsghdr *message, const struct inet_diag_msg
             memcpy(number, (const char *)RTA_DATA(part) + within, sizeof *number);
 }
 
-/* ---- How many ---- */
-
-static void count(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
-    struct csystem_connections *found = baton;
-    if (socket->idiag_state != TCP_LISTEN) found->open++;
-    else {
-        found->waiting += socket->idiag_rqueue;
-        find_part(message, socket, INET_DIAG_CGROUP_ID, 0, &found->group);
-    }
+/* Whether the other end has the same address, as a check's has. */
+static bool is_inside(const struct inet_diag_msg *socket) {
+    return memcmp(socket->id.idiag_src, socket->id.idiag_dst, sizeof socket->id.idiag_src) == 0;
 }
 
-int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *found) {
+/* ---- How many ---- */
+
+/* What is found, and how many of it may be checks. */
+typedef struct tally {
+    struct csystem_connections *found;
+    uint32_t inside, inside_waiting;
+} tally;
+
+static void count(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
+    tally *tally = baton;
+    if (socket->idiag_state == TCP_LISTEN) {
+        tally->found->waiting += socket->idiag_rqueue;
+        find_part(message, socket, INET_DIAG_CGROUP_ID, 0, &tally->found->group);
+        return;
+    }
+    tally->found->open++;
+    if (!is_inside(socket)) return;
+    tally->inside++;
+    /* One that no process has accepted has no inode yet. */
+    if (socket->idiag_inode == 0) tally->inside_waiting++;
+}
+
+static uint32_t least(uint32_t one, uint32_t other) { return one < other ? one : other; }
+
+int csystem_connections(uint32_t address, uint16_t port, uint32_t checks, struct csystem_connections *found) {
     unsigned int states = 1u << TCP_LISTEN | 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
+    tally tally = {.found = found};
     memset(found, 0, sizeof *found);
-    return read_all(&(question){htonl(address), port, states, 0, count, found});
+    if (read_all(&(question){htonl(address), port, states, 0, count, &tally}) < 0) return -1;
+    found->open -= least(checks, tally.inside);
+    /* The kernel has counted those that wait before it told of each. */
+    found->waiting -= least(found->waiting, least(checks, tally.inside_waiting));
+    return 0;
 }
 
 /* ---- What was sent ---- */
@@ -124,11 +145,6 @@ static uint64_t acknowledged(const struct nlmsghdr *message, const struct inet_d
     if (socket->idiag_state == TCP_TIME_WAIT) return UINT64_MAX;
     find_part(message, socket, INET_DIAG_INFO, BYTES_ACKED, &bytes);
     return bytes;
-}
-
-/* Whether the other end has the same address, as a check's has. */
-static bool is_inside(const struct inet_diag_msg *socket) {
-    return memcmp(socket->id.idiag_src, socket->id.idiag_dst, sizeof socket->id.idiag_src) == 0;
 }
 
 static void add_sent(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {

@@ -3,9 +3,11 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,28 @@ def test_connections_that_wait(stage, announcing):
         knows(front, place)
         with socket.create_connection(busy.getsockname()):
             wait_for(lambda: front.status().servers[place]["workers_idle"] == 0, 5, "no idle worker")
+
+
+@pytest.mark.parametrize("source", ["127.0.9.70", "127.0.0.1"], ids=["inside", "outside"])
+def test_a_check_that_waits_is_no_traffic(stage, announcing, source):
+    """All other connections are, also those from the server's own address, such as those of a balancer there."""
+    front = stage.httpd(CHAIN)
+    with socket.create_server(("127.0.9.70", 0)) as busy:
+        place = f"127.0.9.70:{busy.getsockname()[1]}"
+        announcing(lines(stage, (place, "Workers 5\nBackhandCheck / timeout=30")))
+        knows(front, place)
+
+        def counted():
+            found = row(front, place)
+            return found["connections"], found["listen_queue"], found["workers_idle"]
+
+        assert select.select([busy], [], [], 5)[0], "its check waits to be accepted"
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            assert counted() == (0, 0, 5)
+            time.sleep(0.1)
+        with socket.create_connection(busy.getsockname(), source_address=(source, 0)):
+            wait_for(lambda: counted() == (1, 1, 0), 5, "one connection", show=counted)
 
 
 WITHOUT_DIAGNOSIS = """
@@ -377,3 +401,21 @@ def test_needs_little(stage, web, announcing):
     status = open(f"/proc/{announcer.process.pid}/status").read()
     resident = int(status.split("VmRSS:")[1].split()[0])
     assert resident < 6000, status
+
+
+@pytest.mark.alone
+def test_needs_little_time(stage, web, announcing):
+    """At most 0.2 % of a core. A busy machine makes it slower: one quiet moment is enough."""
+    announcer = announcing(lines(stage, (web.id, "Workers 8\nBackhandCheck /")))
+
+    def share():
+        begin, used = time.monotonic(), nanoseconds(announcer)
+        time.sleep(2)
+        return (nanoseconds(announcer) - used) / 1e9 / (time.monotonic() - begin)
+
+    wait_for(lambda: share() < 0.002, 30, "two seconds in which it uses less", show=share)
+
+
+def nanoseconds(announcer):
+    """For which its process has run."""
+    return int(open(f"/proc/{announcer.process.pid}/schedstat").read().split()[0])

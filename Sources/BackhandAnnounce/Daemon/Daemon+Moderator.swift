@@ -70,8 +70,10 @@ extension Daemon {
         guard Int(number) < configuration.servers.count else { return 0 }
         let server = configuration.servers[Int(number)]
         let now = monotonicMilliseconds()
-        let connections = watch.connections(of: Int(number), server, now: now, isFresh: true)
-        guard configuration.values(of: number).isFull(connections) else { return 0 }
+        let values = configuration.values(of: number)
+        let connections = watch.connections(
+            of: Int(number), server, checks: values.checks.count, now: now, isFresh: true)
+        guard values.isFull(connections) else { return 0 }
         return watch.completed(by: Int(number), server, now: now)
     }
 
@@ -81,7 +83,7 @@ extension Daemon {
         guard Int(number) < configuration.servers.count else { return }
         let server = configuration.servers[Int(number)]
         let now = monotonicMilliseconds()
-        let connections = watch.connections(of: Int(number), server, now: now)
+        let connections = watch.connections(of: Int(number), server, checks: values.checks.count, now: now)
         if let connections {
             facts.counts_connections = 1
             (facts.connections, facts.listen_queue) = (connections.open, connections.waiting)

@@ -31,17 +31,19 @@ struct ServerWatch {
         while servers.count <= number { servers.append(Known()) }
     }
 
-    /// The server's connections; nil: the kernel does not tell.
+    /// The server's connections without its own checks; nil: the kernel does not tell.
     ///
-    /// - Parameter isFresh: as they are now, and not a second ago.
+    /// - Parameters:
+    ///   - checks: how many checks it has.
+    ///   - isFresh: as they are now, and not a second ago.
     mutating func connections(
-        of number: Int, _ server: AnnouncedServer, now: UInt64, isFresh: Bool = false
+        of number: Int, _ server: AnnouncedServer, checks: Int, now: UInt64, isFresh: Bool = false
     ) -> Connections? {
         know(number)
         let (at, isLast) = (servers[number].countedAt, stopSignal() != nil)
         let lifetime = isFresh ? Self.moment : Self.lifetime
         if at == 0 || (!isLast && now >= at &+ lifetime) {
-            servers[number].connections = count(server)
+            servers[number].connections = count(server, checks)
             servers[number].countedAt = max(now, 1)
         }
         return servers[number].connections
@@ -79,10 +81,10 @@ struct ServerWatch {
         return servers[number].grown
     }
 
-    private func count(_ server: AnnouncedServer) -> Connections? {
+    private func count(_ server: AnnouncedServer, _ checks: Int) -> Connections? {
         guard let address = server.address.ipv4 else { return nil }
         do throws(SystemError) {
-            return try Connections(toIPv4: address, port: server.port)
+            return try Connections(toIPv4: address, port: server.port, checks: checks)
         } catch {
             return nil
         }

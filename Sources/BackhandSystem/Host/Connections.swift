@@ -17,9 +17,11 @@ public struct Connections: Equatable, Sendable {
     }
 
     /// Those to this IPv4 address and port, in host byte order (sock_diag).
-    public init(toIPv4 address: UInt32, port: UInt16) throws(SystemError) {
+    ///
+    /// - Parameter checks: how many of those that come from the address itself are left out, at most.
+    public init(toIPv4 address: UInt32, port: UInt16, checks: Int) throws(SystemError) {
         var found = csystem_connections()
-        try checked { csystem_connections(address, port, &found) }
+        try checked { csystem_connections(address, port, UInt32(clamping: checks), &found) }
         self.init(open: found.open, waiting: found.waiting, group: found.group)
     }
 }

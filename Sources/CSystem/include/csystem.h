@@ -222,8 +222,8 @@ struct csystem_connections {
     uint64_t group;   /* the control group (version 2) of the process that made the listening socket; 0: not known */
 };
 /* Counts those to the IPv4 address and port, in host byte order, also of IPv6 sockets that take both; -1 with errno.
- * Waits for the kernel 0.2 s at most. */
-int csystem_connections(uint32_t address, uint16_t port, struct csystem_connections *_Nonnull found);
+ * So many that come from the address itself are left out, as checks. Waits for the kernel 0.2 s at most. */
+int csystem_connections(uint32_t address, uint16_t port, uint32_t checks, struct csystem_connections *_Nonnull found);
 
 /* Writes the path of the control group below the directory where version 2 is mounted; false: there is no such group,
  * or not within the 4096 that are looked at. */
