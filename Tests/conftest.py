@@ -170,7 +170,8 @@ def pytest_runtest_protocol(item, nextitem):
         item._initrequest()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         crash = getattr(failed[0].longrepr, "reprcrash", None)
-        why = (crash.message if crash else str(failed[0].longrepr)).splitlines()[0]
+        # The second line often has what the first one only announces.
+        why = " / ".join((crash.message if crash else str(failed[0].longrepr)).splitlines()[:3])
         reports[-1].user_properties.append((RUN_AGAIN, f"{item.nodeid}: {late}: {why}"))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)

@@ -168,12 +168,16 @@ def burning(group):
     process.stdout.close()
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["of the socket", "named"])
-def test_the_cpu_of_a_server(stage, web, burning, group, announcing, named):
+@pytest.mark.parametrize(
+    "named, user",
+    [(False, None), (True, None), (False, "nobody")],
+    ids=["of the socket", "named", "of another user"],
+)
+def test_the_cpu_of_a_server(stage, web, burning, group, announcing, named, user):
     """It is that of the server's control group. What is not known is not zero."""
     front = stage.httpd(CHAIN)
     line = f"ControlGroup /{group.name}" if named else ""
-    announcer = announcing(lines(stage, (web.id, "ControlGroup nothing.service"), (burning, line)))
+    announcer = announcing(lines(stage, (web.id, "ControlGroup nothing.service"), (burning, line)), user=user)
     for place in (web.id, burning):
         knows(front, place)
     wait_for(lambda: 0.1 < front.status().servers[burning].get("cpu_used", 0) < 1.3, 10, "CPU", show=front.status)

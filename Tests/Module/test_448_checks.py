@@ -11,7 +11,7 @@ import pytest
 from harness.announcer import check_passes, lines, row
 from harness.backend import Backend, Reply
 from harness.client import raw
-from harness.crowd import asking
+from harness.crowd import Crowd, asking
 from harness.listening import Listener
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -248,9 +248,8 @@ def test_a_reload_and_a_restart_keep_the_state(stage, application, checking):
     shows(front, application.id, "failing")
 
 
-def test_a_busy_application(stage, application, checking):
-    """More requests than workers: the check waits with them, and they are completed."""
-    front = stage.httpd(CHAIN)
+def with_two_workers(application):
+    """Each of its requests, also a check, takes one of two workers for 0.2 s."""
     slots = threading.Semaphore(2)
 
     def serve(request):
@@ -259,11 +258,36 @@ def test_a_busy_application(stage, application, checking):
         return Reply(close=True)
 
     application.answer = serve
-    checking({application.id: f"Workers 2\nBackhandCheck /health {QUICK}"})
+    return f"Workers 2\nBackhandCheck /health {QUICK}"
+
+
+def test_a_busy_application(stage, application, checking):
+    """More requests than workers: the check waits with them, and they are completed."""
+    front = stage.httpd(CHAIN)
+    checking({application.id: with_two_workers(application)})
     check_passes(front, application.id)
     server = application.server
     with asking(12, lambda: raw(server.address, server.port, b"GET / HTTP/1.0\r\n\r\n")):
         is_busy_and_up(front, application.id)
+
+
+def test_all_servers_are_busy(stage, application, checking):
+    """A fifth more requests than all workers can serve: no server fails, and no request is lost."""
+    front = stage.httpd(CHAIN)
+    other = Application("127.0.9.71")
+    places = [each.id for each in (application, other)]
+    checking({each.id: with_two_workers(each) for each in (application, other)})
+    for place in places:
+        check_passes(front, place)
+    # Four workers serve 20 a second, less the checks.
+    with Crowd(front, clients=30, rate=24) as crowd:
+        seen, end = set(), time.monotonic() + 8
+        while time.monotonic() < end:
+            seen |= {(row(front, place)["state"], row(front, place)["check"]) for place in places}
+            time.sleep(0.1)
+    assert ("up", "busy") in seen and {state for state, _ in seen} == {"up"}, seen
+    assert {one.status for one in crowd.asked} == {200}
+    other.close()
 
 
 def test_an_application_that_hangs_with_all_workers(stage, application, checking):
