@@ -159,7 +159,8 @@ def test_install_enables_nothing(debian):
         "/usr/include/apache2/mod_backhand.h",
         "/usr/bin/backhand-announce",
         "/usr/share/man/man8/backhand-announce.8.gz",
-        "/usr/share/doc/backhand-announce/servers-without-httpd.md",
+        "/usr/share/doc/backhand-announce/docs/servers-without-httpd.md",
+        "/usr/share/doc/backhand-dev/docs/writing-a-candidacy-function.md",
         "/lib/systemd/system/backhand-announce.service",
         "/etc/backhand/announce.conf",
     ):
@@ -172,6 +173,22 @@ def test_install_enables_nothing(debian):
     )[1]
     assert debian.path(pages).is_dir()
     assert debian.must("backhandctl", "--version").strip() == VERSION
+
+
+@pytest.mark.parametrize("package", [MODULE, ANNOUNCER, DEV])
+def test_links_of_installed_pages_lead_somewhere(debian, package):
+    """Without the rest of the repository, which some pages name."""
+    folder = debian.path(f"/usr/share/doc/{package}")
+    pages = [*folder.glob("docs/**/*.md"), *folder.glob("httpd-conf-examples/**/*.md")]
+    assert len(pages) > 50
+    dead = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)\s#]+)", page.read_text())
+        if ":" not in link and not re.search("CONTRIBUTING.md|mod_backhand.h", link)
+        if not (page.parent / link).exists()
+    ]
+    assert dead == []
 
 
 def test_the_announcers_package_needs_no_httpd_and_enables_nothing(debian):
