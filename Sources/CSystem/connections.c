@@ -40,10 +40,19 @@ static int ask(int fd, const question *question) {
     return send(fd, &message, sizeof message, 0) == (ssize_t)sizeof message ? 0 : -1;
 }
 
+/* 1; or -1 with errno if the kernel could not tell all. */
+static int read_end(const struct nlmsghdr *message) {
+    int why = 0;
+    if (message->nlmsg_len >= NLMSG_LENGTH(sizeof why)) memcpy(&why, NLMSG_DATA(message), sizeof why);
+    if (why >= 0) return 1;
+    errno = -why;
+    return -1;
+}
+
 /* Takes what one datagram of the answer has. Returns 1 at the answer's end, -1 with errno for an error. */
 static int read_datagram(const struct nlmsghdr *message, unsigned int left, const question *question) {
     for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-        if (message->nlmsg_type == NLMSG_DONE) return 1;
+        if (message->nlmsg_type == NLMSG_DONE) return read_end(message);
         if (message->nlmsg_type == NLMSG_ERROR) {
             const struct nlmsgerr *why = NLMSG_DATA(message);
             errno = message->nlmsg_len >= NLMSG_LENGTH(sizeof *why) ? -why->error : EIO;
@@ -97,10 +106,10 @@ static bool is_inside(const struct inet_diag_msg *socket) {
 
 /* ---- How many ---- */
 
-/* What is found, and how many of it may be checks. */
+/* What is found, and how many of it may be checks, and were checks that their end has left. */
 typedef struct tally {
     struct csystem_connections *found;
-    uint32_t inside, inside_waiting;
+    uint32_t inside, inside_waiting, left;
 } tally;
 
 static void count(const struct nlmsghdr *message, const struct inet_diag_msg *socket, void *baton) {
@@ -110,11 +119,15 @@ static void count(const struct nlmsghdr *message, const struct inet_diag_msg *so
         find_part(message, socket, INET_DIAG_CGROUP_ID, 0, &tally->found->group);
         return;
     }
-    tally->found->open++;
-    if (!is_inside(socket)) return;
-    tally->inside++;
     /* One that no process has accepted has no inode yet. */
-    if (socket->idiag_inode == 0) tally->inside_waiting++;
+    bool inside = is_inside(socket), waits = socket->idiag_inode == 0;
+    if (inside && waits && socket->idiag_state == TCP_CLOSE_WAIT) {
+        tally->left++;
+        return;
+    }
+    tally->found->open++;
+    if (inside) tally->inside++;
+    if (inside && waits) tally->inside_waiting++;
 }
 
 static uint32_t least(uint32_t one, uint32_t other) { return one < other ? one : other; }
@@ -125,8 +138,9 @@ int csystem_connections(uint32_t address, uint16_t port, uint32_t checks, struct
     memset(found, 0, sizeof *found);
     if (read_all(&(question){htonl(address), port, states, 0, count, &tally}) < 0) return -1;
     found->open -= least(checks, tally.inside);
+    found->waiting_checks = least(checks, tally.inside_waiting);
     /* The kernel has counted those that wait before it told of each. */
-    found->waiting -= least(found->waiting, least(checks, tally.inside_waiting));
+    found->waiting -= least(found->waiting, found->waiting_checks + tally.left);
     return 0;
 }
 

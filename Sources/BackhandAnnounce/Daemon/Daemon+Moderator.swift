@@ -25,7 +25,7 @@ extension Daemon {
         // The moderator looks at the workers of its httpd once a second. Here there are none.
         config.workers = { baton, _ in Daemon.of(baton)?.tellManager() }
         config.shutdown = { baton, isTold in isTold && Daemon.of(baton)?.saysFarewell == true }
-        config.server = { baton, number, facts in Daemon.of(baton)?.describe(number, &facts.pointee) }
+        config.server = { baton, number, checks, facts in Daemon.of(baton)?.describe(number, checks, &facts.pointee) }
         config.baton = Unmanaged.passUnretained(self).toOpaque()
         config.drain_file = configuration.drainFile.map { borrowed.text($0) }
         if keys.pointee.count > 0 {
@@ -38,7 +38,7 @@ extension Daemon {
         config.alone = true
         config.listens_only = configuration.listensOnly
         (config.checks, config.check_count) = borrowed.list(borrowedChecks())
-        config.completed = { baton, number in Daemon.of(baton)?.completed(number) ?? 0 }
+        config.completed = { baton, number, checks in Daemon.of(baton)?.completed(number, checks) ?? 0 }
         return config
     }
 
@@ -66,24 +66,24 @@ extension Daemon {
     }
 
     /// How often it was seen that the server completed requests; 0: by what is known of its workers, some are idle.
-    private func completed(_ number: UInt16) -> UInt64 {
+    private func completed(_ number: UInt16, _ checks: UInt32) -> UInt64 {
         guard Int(number) < configuration.servers.count else { return 0 }
         let server = configuration.servers[Int(number)]
         let now = monotonicMilliseconds()
         let values = configuration.values(of: number)
         let connections = watch.connections(
-            of: Int(number), server, checks: values.checks.count, now: now, isFresh: true)
+            of: Int(number), server, checks: checks, now: now, isFresh: true)
         guard values.isFull(connections) else { return 0 }
         return watch.completed(by: Int(number), server, now: now)
     }
 
     /// What is known of one server.
-    private func describe(_ number: UInt16, _ facts: inout bh_facts_t) {
+    private func describe(_ number: UInt16, _ checks: UInt32, _ facts: inout bh_facts_t) {
         let values = configuration.values(of: number)
         guard Int(number) < configuration.servers.count else { return }
         let server = configuration.servers[Int(number)]
         let now = monotonicMilliseconds()
-        let connections = watch.connections(of: Int(number), server, checks: values.checks.count, now: now)
+        let connections = watch.connections(of: Int(number), server, checks: checks, now: now)
         if let connections {
             facts.counts_connections = 1
             (facts.connections, facts.listen_queue) = (connections.open, connections.waiting)

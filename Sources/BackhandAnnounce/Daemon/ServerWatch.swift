@@ -34,10 +34,10 @@ struct ServerWatch {
     /// The server's connections without its own checks; nil: the kernel does not tell.
     ///
     /// - Parameters:
-    ///   - checks: how many checks it has.
+    ///   - checks: how many of its checks are under way.
     ///   - isFresh: as they are now, and not a second ago.
     mutating func connections(
-        of number: Int, _ server: AnnouncedServer, checks: Int, now: UInt64, isFresh: Bool = false
+        of number: Int, _ server: AnnouncedServer, checks: UInt32, now: UInt64, isFresh: Bool = false
     ) -> Connections? {
         know(number)
         let (at, isLast) = (servers[number].countedAt, stopSignal() != nil)
@@ -81,7 +81,7 @@ struct ServerWatch {
         return servers[number].grown
     }
 
-    private func count(_ server: AnnouncedServer, _ checks: Int) -> Connections? {
+    private func count(_ server: AnnouncedServer, _ checks: UInt32) -> Connections? {
         guard let address = server.address.ipv4 else { return nil }
         do throws(SystemError) {
             return try Connections(toIPv4: address, port: server.port, checks: checks)
@@ -92,11 +92,11 @@ struct ServerWatch {
 }
 
 extension ServerValues {
-    /// Whether all workers may be at work: as many connections as workers, or some that wait to be accepted. Without a
-    /// number of workers they always may.
+    /// Whether all workers may be at work: as many connections as workers, or some that wait to be accepted, be it a
+    /// check. Without a number of workers they always may.
     func isFull(_ connections: Connections?) -> Bool {
         guard let connections, let workers else { return true }
-        return connections.waiting > 0 || connections.open >= workers
+        return connections.waiting + connections.waitingChecks > 0 || connections.open >= workers
     }
 
     /// How many of the server's workers are idle.

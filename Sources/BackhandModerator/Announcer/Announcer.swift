@@ -89,7 +89,7 @@ final class Announcer {
 
     /// Adds what is known of one server beside its machine.
     private func describe(_ vhost: UInt16, _ facts: inout bh_facts_t) {
-        config.server?(config.baton, vhost, &facts)
+        config.server?(config.baton, vhost, checks.underWay(vhost), &facts)
         checks.describe(vhost, &facts)
     }
 

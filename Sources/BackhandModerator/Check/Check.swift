@@ -21,6 +21,9 @@ final class Check {
         ticker = Ticker(interval: UInt64(settings.interval_ms), now: now)
     }
 
+    /// Whether one waits for its answer.
+    var isUnderWay: Bool { run != nil }
+
     /// Whether the next is to begin: one that lasts longer than the interval delays it.
     func isDue(now: UInt64) -> Bool { run == nil && ticker.take(now: now) }
 

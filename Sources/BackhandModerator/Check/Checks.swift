@@ -101,8 +101,15 @@ final class Checks {
         }
     }
 
+    /// How many checks of this server wait for their answers.
+    func underWay(_ vhost: UInt16) -> UInt32 {
+        var count = UInt32(0)
+        for check in checks where check.settings.vhost == vhost && check.isUnderWay { count += 1 }
+        return count
+    }
+
     private func completed(_ vhost: UInt16) -> UInt64 {
-        if let ask = config.completed { return ask(config.baton, vhost) }
+        if let ask = config.completed { return ask(config.baton, vhost, underWay(vhost)) }
         // A worker that begins with a request has completed another one.
         return config.lookAtWorkers().idle > 0 ? 0 : bh_word_load(&segment.pointee.arrivals) &+ 1
     }

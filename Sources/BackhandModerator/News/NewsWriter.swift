@@ -19,9 +19,7 @@ final class NewsWriter {
     private var lookedAt: UInt64 = 0
     /// Whether it was said, or is not to be said any more, that there is no other server.
     private var hasToldAlone = false
-    /// Whether all servers were failing their checks at the last look, and when that was said last; 0: it was not.
-    private var areAllFailing = false
-    private var toldAllAt: UInt64 = 0
+    private var commonFailure = CommonFailure()
 
     init(_ segment: UnsafeMutablePointer<bh_segment_t>, _ log: Log) {
         self.segment = segment
@@ -53,12 +51,17 @@ final class NewsWriter {
                 .number(ServerNews.window / 1000), .text(summary(rest)))
         }
         tellAlone(others, routes, now: now)
-        tellAll(checks(rows: rows, now: now), now: now)
+        let (checked, failing) = checks(rows: rows, now: now)
+        if commonFailure.look(checked: checked, failing: failing, now: now) {
+            log(
+                BH_LOG_WARNING, LogNumber.allFail, "all {} servers known here that have checks fail them",
+                .number(checked))
+        }
     }
 
     /// Servers that are heard, do not stop and check their applications, this one too, and how many of them fail.
-    private func checks(rows: UInt32, now: UInt64) -> (all: UInt64, failing: UInt64) {
-        var (all, failing) = (UInt64(0), UInt64(0))
+    private func checks(rows: UInt32, now: UInt64) -> (checked: UInt64, failing: UInt64) {
+        var (checked, failing) = (UInt64(0), UInt64(0))
         let clock = bh_segment_age_clock(segment, now)
         for id in 0..<rows {
             let row = bh_segment_row(segment, id)
@@ -66,19 +69,10 @@ final class NewsWriter {
             guard heard != 0, clock <= heard &+ Standing.silence, bh_row_state(row) != BH_STATE_SHUTDOWN.rawValue,
                 bh_row_check(row) != BH_FINDING_NONE.rawValue
             else { continue }
-            all += 1
+            checked += 1
             if bh_row_fails_check(row) { failing += 1 }
         }
-        return (all, failing)
-    }
-
-    /// At most once a minute: what fails is not the servers, but something that all of them use.
-    private func tellAll(_ counts: (all: UInt64, failing: UInt64), now: UInt64) {
-        let wereAllFailing = areAllFailing
-        areAllFailing = counts.all > 1 && counts.failing == counts.all
-        guard areAllFailing, !wereAllFailing, toldAllAt == 0 || now >= toldAllAt &+ ServerNews.quiet else { return }
-        toldAllAt = now
-        log(BH_LOG_WARNING, LogNumber.allFail, "all {} servers that have checks fail them", .number(counts.all))
+        return (checked, failing)
     }
 
     private func tell(_ change: ServerChange) {

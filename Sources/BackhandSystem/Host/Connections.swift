@@ -8,6 +8,8 @@ public struct Connections: Equatable, Sendable {
     public var open: UInt32
     /// Those that no process has accepted yet.
     public var waiting: UInt32
+    /// Checks that no process has accepted yet; in neither of the two.
+    public var waitingChecks: UInt32 = 0
     /// The number of the control group of the process that listens; 0: not known.
     public var group: UInt64
 
@@ -18,10 +20,11 @@ public struct Connections: Equatable, Sendable {
 
     /// Those to this IPv4 address and port, in host byte order (sock_diag).
     ///
-    /// - Parameter checks: how many of those that come from the address itself are left out, at most.
-    public init(toIPv4 address: UInt32, port: UInt16, checks: Int) throws(SystemError) {
+    /// - Parameter checks: how many of those that come from the address itself are counted as checks, at most.
+    public init(toIPv4 address: UInt32, port: UInt16, checks: UInt32) throws(SystemError) {
         var found = csystem_connections()
-        try checked { csystem_connections(address, port, UInt32(clamping: checks), &found) }
+        try checked { csystem_connections(address, port, checks, &found) }
         self.init(open: found.open, waiting: found.waiting, group: found.group)
+        waitingChecks = found.waiting_checks
     }
 }

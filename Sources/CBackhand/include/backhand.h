@@ -43,7 +43,7 @@
  *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name, bh_group_find;
  * bh_connection_explain and bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address:
  * several lines
- *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only;
+ *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only; bh_server_fn: checks;
  *      bh_next_attempt_t: others; bh_silence_after: how
  */
 #ifndef BACKHAND_H
@@ -585,12 +585,13 @@ typedef void (*bh_workers_fn)(void *_Nullable baton, bh_workers_t *_Nonnull work
  * reason; otherwise, whether httpd's port is closed. Asked when a child or a signal gives reason to. */
 typedef bool (*bh_shutdown_fn)(void *_Nullable baton, bool told);
 
-/* Adds what is known of one server beside its machine: the virtual host's, as the destinations number them. */
-typedef void (*bh_server_fn)(void *_Nullable baton, uint16_t vhost, bh_facts_t *_Nonnull facts);
+/* Adds what is known of one server beside its machine: the virtual host's, as the destinations number them. checks: how
+ * many of its own checks are under way. */
+typedef void (*bh_server_fn)(void *_Nullable baton, uint16_t vhost, uint32_t checks, bh_facts_t *_Nonnull facts);
 
 /* A number that grows when the server has completed requests other than checks; 0: it could serve more. Asked three
- * times at most while a check waits. */
-typedef uint64_t (*bh_completed_fn)(void *_Nullable baton, uint16_t vhost);
+ * times at most while a check waits. checks: how many are under way. */
+typedef uint64_t (*bh_completed_fn)(void *_Nullable baton, uint16_t vhost, uint32_t checks);
 
 /* Writes the HMAC-SHA-256 of the bytes with the first key; false if that cannot be had. */
 #define BH_SIGNATURE_SIZE 32

@@ -217,12 +217,14 @@ int csystem_source_address(uint64_t high, uint64_t low, uint16_t port, const uin
 
 /* Connections to a server of this machine. */
 struct csystem_connections {
-    uint32_t open;    /* those that the client has not closed and reset */
-    uint32_t waiting; /* those that no process has accepted */
-    uint64_t group;   /* the control group (version 2) of the process that made the listening socket; 0: not known */
+    uint32_t open;           /* those that the client has not closed and reset */
+    uint32_t waiting;        /* those that no process has accepted */
+    uint32_t waiting_checks; /* checks that no process has accepted: in neither of the two */
+    uint64_t group; /* the control group (version 2) of the process that made the listening socket; 0: not known */
 };
 /* Counts those to the IPv4 address and port, in host byte order, also of IPv6 sockets that take both; -1 with errno.
- * So many that come from the address itself are left out, as checks. Waits for the kernel 0.2 s at most. */
+ * checks: how many of those from the address itself are checks, which are left out. Those from there that the client
+ * closed before a process accepted them, as a late check, are left out too. Waits for the kernel 0.2 s at most. */
 int csystem_connections(uint32_t address, uint16_t port, uint32_t checks, struct csystem_connections *_Nonnull found);
 
 /* Writes the path of the control group below the directory where version 2 is mounted; false: there is no such group,
