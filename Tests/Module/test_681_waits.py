@@ -80,16 +80,22 @@ def test_a_wait_is_forgotten(stage):
     )
     front.knows(*servers)
     with Crowd(front, 8) as crowd:
-        wait_for(
-            lambda: len(crowd.asked) > 100 and shares(crowd.asked[-100:]).get(servers[0].id, 0) > 0.3,
-            10,
-            "both to be used",
-        )
-        with full(servers[0], 3):
-            time.sleep(1)
-            busy = crowd.for_seconds(1)
-        after = crowd.for_seconds(2)
+        # It is chance whether a request of the crowd goes to a server that has just been filled.
+        for _ in range(4):
+            wait_for(
+                lambda: len(crowd.asked) > 100 and shares(crowd.asked[-100:]).get(servers[0].id, 0) > 0.3,
+                10,
+                "both to be used",
+            )
+            before = len(crowd.asked)
+            with full(servers[0], 3):
+                time.sleep(1)
+                busy = crowd.for_seconds(1)
+            after = crowd.for_seconds(2)
+            longest = max(one.took for one in crowd.asked[before:])
+            if longest > 2 * HELD_MS / 1000:
+                break
         late = crowd.for_seconds(2)
     assert shares(busy).get(servers[0].id, 0) < 0.1, "it was not full"
-    assert max(one.took for one in after) > 2 * HELD_MS / 1000, "nothing has waited"
+    assert longest > 2 * HELD_MS / 1000, "nothing has waited"
     assert shares(late).get(servers[0].id, 0) > 0.4, [shares(some) for some in (busy, after, late)]
