@@ -295,12 +295,6 @@ def test_a_failure_while_the_machine_is_late_counts_the_second_time(tmp_path, sh
         check=False,
     )
     assert ("1 failed, 1 passed" if passes else "2 failed") in ran.stdout, ran.stdout + ran.stderr
-    assert (
-        bool(
-            re.search(
-                r"\ntest_once.py::test_fails_once: .*: AssertionError: the first time / assert not True\n", ran.stdout
-            )
-        )
-        == passes
-    )
+    reason = "AssertionError: the first time / assert not True"
+    assert bool(re.search(rf"\ntest_once.py::test_fails_once: .*: {reason}\n", ran.stdout)) == passes
     assert ("= run again, because the machine was late =" in ran.stdout) == passes

@@ -71,8 +71,7 @@ extension Daemon {
         let server = configuration.servers[Int(number)]
         let now = monotonicMilliseconds()
         let values = configuration.values(of: number)
-        let connections = watch.connections(
-            of: Int(number), server, checks: checks, now: now, isFresh: true)
+        let connections = watch.connections(of: Int(number), server, checks: checks, now: now, isFresh: true)
         guard values.isFull(connections) else { return 0 }
         return watch.completed(by: Int(number), server, now: now)
     }

@@ -43,8 +43,8 @@
  *      bh_filter_runs_in_both, bh_line_is_for_proxy, bh_outcome_text, bh_announced_name, bh_group_find;
  * bh_connection_explain and bh_control_open instead of bh_shortage_name and bh_control_bind; bh_moderator_address:
  * several lines
- *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only; bh_server_fn: checks;
- *      bh_next_attempt_t: others; bh_silence_after: how
+ *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only;
+ *      bh_server_fn, bh_completed_fn: checks; bh_next_attempt_t: others; bh_silence_after: how
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H

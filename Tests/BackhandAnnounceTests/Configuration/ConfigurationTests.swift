@@ -114,4 +114,16 @@ private func error(_ text: String) -> String? {
         #expect(values.idleWorkers(of: 5, .init(open: open, waiting: waiting)) == idle)
         #expect(values.idleWorkers(of: 5, nil) == 5)
     }
+
+    /// A check that waits to be accepted counts as a sign, and not as traffic.
+    @Test(
+        arguments: [
+            (0, 0, 0, false), (4, 0, 0, false), (5, 0, 0, true), (0, 1, 0, true), (0, 0, 1, true),
+        ] as [(UInt32, UInt32, UInt32, Bool)])
+    func whatMakesAServerFull(_ open: UInt32, _ waiting: UInt32, _ checks: UInt32, _ isFull: Bool) {
+        let connections = Connections(open: open, waiting: waiting, waitingChecks: checks)
+        #expect(ServerValues(workers: 5).isFull(connections) == isFull)
+        #expect(ServerValues(workers: 5).idleWorkers(of: 5, connections) == (waiting > 0 ? 0 : 5))
+        #expect(ServerValues().isFull(connections) && ServerValues(workers: 5).isFull(nil))
+    }
 }
