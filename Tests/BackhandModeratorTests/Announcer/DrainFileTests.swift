@@ -34,6 +34,8 @@ import Testing
             try FileManager.default.removeItem(atPath: path)
             #expect(becomes(BH_STATE_UP, running))
             #expect(bh_row_came(bh_segment_row(running.segment, 0)) > 0)
+            // The line comes after the state.
+            #expect(eventually(within: 2000) { self.lines(running).count > 1 })
             #expect(
                 lines(running) == [
                     "the drain file \(path) is there: this httpd is draining",

@@ -163,6 +163,8 @@ private let soon: UInt64 = 1000
         #expect(
             eventually(within: soon) { one.counter(BH_COUNT_OWN_ADDRESS) > 0 && two.counter(BH_COUNT_OWN_ADDRESS) > 0 })
         #expect(one.others.isEmpty && two.others.isEmpty)
+        // The line comes after the count.
+        #expect(eventually(within: soon) { one.log.contains { $0.number == 318 } })
         #expect(one.log.filter { $0.number == 318 }.count == 1)
     }
 
