@@ -187,6 +187,7 @@ def test_a_hanging_check_delays_no_announcement(stage, application, checking):
     application.check = Reply(delay=5)
     checking({application.id: "BackhandCheck /health interval=1 timeout=4"})
     wait_for(lambda: application.checks, ENOUGH, "a check")
+    wait_for(lambda: row(front, application.id), ENOUGH, "its row")
     ages, end = [], time.monotonic() + 3
     while time.monotonic() < end:
         ages.append(row(front, application.id)["age_ms"])
