@@ -12,6 +12,7 @@ from harness.backend import Reply
 from harness.front import announcement_of, front_of
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
+from Module.test_402_why import Kept
 
 
 def line(httpd, text, deadline=15):
@@ -46,8 +47,14 @@ def test_refusing_and_failing_servers_are_told(stage):
     )
     gone.close()
     # The good one is the most loaded: it gets what the others do not.
-    front = front_of(stage, announcement_of(gone), bad, good)
+    servers = announcement_of(gone), announcement_of(bad, load=1000), announcement_of(good, load=2000)
+    front = front_of(stage, *servers)
     front.log.allow("AH00957|AH01114")
+    with Kept(stage, front.group, *servers):
+        are_told(front, gone, bad)
+
+
+def are_told(front, gone, bad):
     # Failures count as far as several clients and several URLs bear them out.
     for number in range(60):
         front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
@@ -71,9 +78,11 @@ def test_a_back_off_that_is_over_at_the_next_look_is_told(stage):
     """The moderator stands still while one request is refused, and for longer than the back-off lasts."""
     gone = stage.backend("127.0.9.3")
     gone.close()
-    front = front_of(stage, announcement_of(gone))
+    announcement = announcement_of(gone)
+    front = front_of(stage, announcement)
     front.log.allow("AH00957|AH01114|BH04")
     line(front, "BH0360")
+    stage.plant(front, announcement)
     moderator = front.moderator()
     os.kill(moderator, signal.SIGSTOP)
     try:
@@ -87,7 +96,7 @@ def test_a_back_off_that_is_over_at_the_next_look_is_told(stage):
 def test_many_at_once_are_one_line(stage):
     front = stage.httpd(CLUSTER_OF_9, address="127.0.9.1")
     stage.plant(front, *(Announcement(f"127.0.9.{number}", 80) for number in range(10, 40)))
-    found = line(front, "BH0367: further changes of servers in 10 s: ", 15)
+    found = line(front, "BH0367: further changes of servers in 10 s: ", 25)
     assert front.log.count("BH0360") == 10 and "20 joined" in found.text
 
 

@@ -153,7 +153,7 @@ def row(front, server):
     return front.status().servers[server]
 
 
-def comes(front, server, state="up", deadline=5):
+def comes(front, server, state="up", deadline=15):
     """Waits until the front knows the server in this state; returns its row."""
 
     def found():
@@ -191,9 +191,10 @@ def test_a_front_knows_what_is_announced(stage, keys):
             "encoded_slashes": "unknown",
             "hostname": "b-ro-7",
             "arrivals": 0,
-            "clock_ahead_s": 0,
         }
         assert {name: found[name] for name in wanted} == wanted
+        # It tells whole seconds.
+        assert abs(found["clock_ahead_s"]) <= 3
         assert abs(found["load"] - os.getloadavg()[0]) < 5
         before = front.status().counters
         # Without the time of sending, the fourth would be challenged.
@@ -228,7 +229,7 @@ def test_a_server_gets_requests_while_it_is_announced(stage, keys, how):
 
         # It says that it ends, which no age does.
         announcers[0].end(how)
-        comes(front, servers[0], "shutdown", deadline=3)
+        comes(front, servers[0], "shutdown")
         assert row(front, servers[0])["age_ms"] < 5000
         assert answering(front, 20) == {OTHER}
 
@@ -236,7 +237,7 @@ def test_a_server_gets_requests_while_it_is_announced(stage, keys, how):
         stack.enter_context(Announcer(stage, servers[0], front.group, *more))
         comes(front, servers[0])
         announcers[1].end(how)
-        comes(front, servers[1], "shutdown", deadline=3)
+        comes(front, servers[1], "shutdown")
         assert answering(front, 20) == {SERVER}
         assert set(front.status().others) == set(servers)
 
@@ -317,7 +318,7 @@ def test_a_system_like_windows_is_enough(stage, keys):
     with Announcer(stage, f"{SERVER}:8080", front.group, *more, like_windows=True) as announcer:
         assert comes(front, f"{SERVER}:8080")["load"] == 0
         announcer.end()
-        comes(front, f"{SERVER}:8080", "shutdown", deadline=3)
+        comes(front, f"{SERVER}:8080", "shutdown")
 
 
 @pytest.mark.parametrize("workers, actions", [("0", {"local", "proxy"}), ("8", {"local"})])

@@ -56,7 +56,7 @@ def test_the_state_is_announced(pair):
     balancer, (server, other) = pair
     for each in (server, other):
         check_passes(balancer, each.id)
-        assert row(each, each.id)["check"] == "passes"
+        check_passes(each, each.id)
     arrivals = server.status().json["self"]["arrivals"]
     break_it(server)
     server.log.allow("BH0375|AH00128")
@@ -75,7 +75,7 @@ def test_the_page_and_backhandctl(pair):
     balancer, (server, _) = pair
     break_it(server)
     server.log.allow("BH0375|AH00128")
-    shows(balancer, server.id, "failing")
+    shows(balancer, server.id, "failing", "check /health: status 404")
     ran = ctl(balancer, "status")
     line = next(line for line in ran.splitlines() if server.id in line)
     assert "failing" in line and "check /health: status 404" in line
@@ -145,7 +145,7 @@ def test_a_restart_forgets_nothing(pair):
 def test_a_busy_server_is_not_failing(stage):
     """More requests than it has workers: the check waits with the others, whose answers come."""
     server = stage.httpd(
-        CLUSTER + f"BackhandCheck /health {QUICK}\nBackhand byLoad\n",
+        CLUSTER + "BackhandCheck /health interval=0.5 timeout=2\nBackhand byLoad\n",
         mpm="prefork",
         workers=3,
         cgi=True,
@@ -153,7 +153,7 @@ def test_a_busy_server_is_not_failing(stage):
     )
     server.log.always("AH00161|AH00484")
     check_passes(server, server.id)
-    with asking(30, lambda: server.get("/cgi-bin/slow", timeout=30)):
+    with asking(60, lambda: server.get("/cgi-bin/slow", timeout=30)):
         is_busy_and_up(server, server.id)
 
 
@@ -217,7 +217,7 @@ def test_requests_that_wait_for_a_dead_application(stage, mpm):
         for client in made:
             client.send("/cgi-bin/slow")
         assert {client.receive().body for client in made} == {b"quick\n"}
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 8
 
 
 HEALTH = "#!/bin/sh\ntest -e slow && sleep 3\necho Content-Type: text/plain; echo; echo well\n"
@@ -266,9 +266,12 @@ def test_slow_requests_on_all_workers(stage, mpm):
     )
     server.log.always("AH00161|AH00484|AH00286")
     check_passes(server, server.id)
+    # The first check alone may have been late: the server had just begun.
+    server.log.allow("BH0375")
+    before = server.log.count("BH0375")
     with asking(6, lambda: server.get("/cgi-bin/slow", timeout=30)):
         time.sleep(6)
-    assert server.log.count("BH0375") == 0
+    assert server.log.count("BH0375") == before
 
 
 def test_a_restart_gives_each_check_its_own_state(stage, mpm):
@@ -297,7 +300,7 @@ def test_a_server_that_stops_does_not_check_itself(stage, mpm):
     check_passes(server, server.id)
     with Client(server.address, server.port) as client:
         client.send("/cgi-bin/slow")
-        time.sleep(0.3)
+        wait_for(lambda: any(one.name == "sleep" for one in server.processes()), 10, "the request to be under way")
         os.kill(server.process.pid, signal.SIGWINCH)
         assert client.receive().body == b"slow\n"
     server.process.wait(timeout=20)

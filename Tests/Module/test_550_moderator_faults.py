@@ -44,9 +44,9 @@ def test_killed_at_random_times(stage, other):
         f"{len(load.wrong)} failed, "
         f"{load.repeated} repeated"
     )
-    assert load.wrong == [] and load.count > 35 * KILLS
+    assert load.wrong == [] and load.count > 5 * KILLS
     assert set(balancer.status().servers) == {balancer.id, other.id}
-    balancer.log.allow("BH0206|AH0005[12]")
+    balancer.log.allow("BH0206|BH0410|AH0005[12]")
 
 
 def test_announcements_while_there_is_none(stage, other):
@@ -60,8 +60,8 @@ def test_announcements_while_there_is_none(stage, other):
             time.sleep(0.1)
             os.kill(old, signal.SIGKILL)
         balancer.moderator(other_than=old)
-    assert load.wrong == [] and load.count > 300
-    balancer.log.allow("BH0206|AH0005[12]")
+    assert load.wrong == [] and load.count > 40
+    balancer.log.allow("BH0206|BH0410|AH0005[12]")
 
 
 def test_stopped(stage, other):
@@ -81,7 +81,7 @@ def test_stopped(stage, other):
         os.kill(stopped, signal.SIGCONT)
         time.sleep(2.5)
     print(f"moderator stopped for {STOPPED_S} s: {load.count} requests, {len(load.wrong)} failed")
-    assert load.wrong == [] and load.count > 40 * STOPPED_S
+    assert load.wrong == [] and load.count > 5 * STOPPED_S
     assert len(balancer.log.lines("BH0410")) == 1
     assert set(balancer.status().servers) == {balancer.id, other.id}
     balancer.log.expect("BH0410")

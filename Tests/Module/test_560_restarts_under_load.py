@@ -85,11 +85,11 @@ def test_every_second(stage, mpm, whom):
             time.sleep(max(0, EVERY_S - (time.monotonic() - begin)))
     print(
         f"{mpm}: {RESTARTS} graceful restarts of the {whom}, {load.count} requests, {len(load.wrong)} failed, "
-        f"{load.repeated} repeated, "
+        f"{load.repeated} repeated, the longest took {load.longest:.1f} s, "
         f"at most {max(gaps):.2f} s without a moderator; descriptors and mappings "
         f"{sizes[2] == sizes[-1] and 'the same' or sizes}"
     )
-    assert load.wrong == [] and load.count > 200
+    assert load.wrong == [] and load.count > 100
     # Once, the machine may have done other things.
     assert sorted(gaps)[-2] < 1, gaps
     # The first restart may settle; after that nothing grows.

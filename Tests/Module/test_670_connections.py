@@ -122,13 +122,16 @@ def test_none_is_used_in_the_last_second(stage, mpm, cost):
     """The server closes it after three seconds: after two it is not used any more."""
     backend = stage.backend("127.0.9.2")
     front = front_to(stage, backend, (cost, 3000, 0, 0), mpm=mpm, children=1, workers=1 if mpm == "prefork" else 16)
+    begin = time.monotonic()
     front.get("/")
     time.sleep(1)
     front.get("/")
-    assert [request.connection for request in backend.requests] == [1, 1]
+    # Unless the machine was late.
+    if time.monotonic() - begin < 1.9:
+        assert [request.connection for request in backend.requests] == [1, 1]
     time.sleep(2.2)
     front.get("/")
-    assert backend.requests[-1].connection == 2
+    assert backend.requests[-1].connection != backend.requests[0].connection
     # The old one is closed, not forgotten.
     wait_for(lambda: backend.open == 1, 5, "one open connection", show=lambda: backend.open)
 
@@ -237,7 +240,7 @@ def test_a_long_request_keeps_no_idle_connections_open(stage, cost):
         thread.start()
         together(front, 6, "/short")
         wait_for(
-            lambda: backend.open <= 6 + number, 2, "no more connections than are of use", show=lambda: backend.open
+            lambda: backend.open <= 6 + number, 5, "no more connections than are of use", show=lambda: backend.open
         )
         time.sleep(2.1)
         stage.plant(front, says)
@@ -281,7 +284,10 @@ def test_a_server_with_scarce_workers_closes(stage, mpm):
         workers=8,
         cgi=True,
         address="127.0.0.2",
-        files={"cgi-bin/slow": "#!/bin/sh\nsleep 2\nprintf 'Content-Type: text/plain\\n\\ndone'\n"},
+        files={
+            "cgi-bin/slow": f"#!/bin/sh\nwhile [ ! -e {stage.folder}/go ]; do sleep 0.1; done\n"
+            "printf 'Content-Type: text/plain\\n\\ndone'\n"
+        },
     )
 
     server.log.allow("AH00161|AH00484")  # all workers are taken: that is what it is about
@@ -294,8 +300,11 @@ def test_a_server_with_scarce_workers_closes(stage, mpm):
     begun = [threading.Thread(target=lambda: server.get("/cgi-bin/slow")) for _ in range(15 if mpm == "prefork" else 7)]
     for thread in begun:
         thread.start()
-    wait_for(lambda: under_way(server) >= 7, 1.9, "its workers to be taken", show=lambda: under_way(server))
-    scarce = says("127.0.9.7"), says("127.0.0.9")
+    try:
+        wait_for(lambda: under_way(server) >= 7, 15, "its workers to be taken", show=lambda: under_way(server))
+        scarce = says("127.0.9.7"), says("127.0.0.9")
+    finally:
+        (stage.folder / "go").touch()
     for thread in begun:
         thread.join()
     assert (scarce[0] == "close") == (mpm != "event") and scarce[1] != "close"
@@ -319,7 +328,7 @@ Require valid-user
 """
     )
     server = stage.httpd(
-        config,
+        config + "MaxRequestWorkers 1\n",  # or a second child begins when the first is busy for a second
         mpm="prefork",
         workers=1,
         address="127.0.0.2",
@@ -333,3 +342,4 @@ Require valid-user
             assert client.request("/secret").status == 401
             answer = client.request("/secret", headers={"Authorization": "Basic dTpw"})
             assert (answer.header("Connection") == "close") == is_closed, source
+    server.log.allow("AH00161")

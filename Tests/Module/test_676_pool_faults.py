@@ -15,9 +15,10 @@ import pytest
 from harness import modules, processes, sockets
 from harness.announce import FREE, WORKER
 from harness.backend import Reply
-from harness.front import announcement_of, front_of, row
+from harness.front import announcement_of, front_of, idle, row
 from harness.listening import Listener
 from harness.load import Load
+from harness.processes import readlink
 from harness.wait import wait_for
 
 SHARED = "BackhandConnectionPools Shared\n"
@@ -175,10 +176,16 @@ def test_what_is_no_connection_is_closed_and_counted(stage, throw, kind):
     )
     front = front_to(stage, backend, other, config=throw)
     front.log.allow("BH0480")
-    front.get("/")
+
+    def ask():
+        text = front.get("/").text
+        idle(front, backend)  # the child has put the connection back by then
+        return text
+
+    ask()
     before = descriptors(*front.children())
     assert thrown(front, kind, backend, other) == 1
-    assert [front.get("/").text for _ in range(3)] == [backend.id] * 3
+    assert [ask() for _ in range(3)] == [backend.id] * 3
     wait_for(lambda: front.status().counters["not_connections"] == 1, 3, "it is counted", show=front.status)
     assert {request.connection for request in backend.requests if request.target == "/"} == {1}
     # What was put in is open nowhere any more; the connection itself waits in the pool.
@@ -211,8 +218,8 @@ def test_a_flood_delays_no_other(stage, throw):
         assert front.get("/").status == 200
         times.append(time.monotonic() - begin)
     # None waits for the end of the flood; that each is late a little shows in the median.
-    assert max(times) < 1.5 and statistics.median(times) < 0.2, times
-    assert front.status().self["age_ms"] < 2500
+    assert max(times) < 2.5 and statistics.median(times) < 0.2, times
+    wait_for(lambda: front.status().self["age_ms"] < 2500, 3, "a round of the moderator")
     flood.join()
     # Afterwards all is as before.
     # The moderator empties the queue within a second.
@@ -259,13 +266,6 @@ def connected(front, backend):
     """The children that have a TCP connection to the backend."""
     inodes = {f"socket:[{one.inode}]" for one in sockets.sockets(sockets.ESTABLISHED) if one.remote[1] == backend.port}
     return [pid for pid in front.children() if inodes & {readlink(one.path) for one in os.scandir(f"/proc/{pid}/fd")}]
-
-
-def readlink(path):
-    try:
-        return os.readlink(path)
-    except FileNotFoundError:  # it has closed it
-        return ""
 
 
 class Raw:
@@ -401,11 +401,17 @@ def test_a_child_without_room_for_a_descriptor(stage):
     """The kernel drops what it cannot give to the child: the connection is closed, and was one."""
     backend = stage.backend("127.0.9.2")
     # Without the section httpd itself answers 403: it cannot look for /.htaccess.
-    front = front_to(stage, backend, workers=1, children=1, config="<Directory />\nAllowOverride None\n</Directory>\n")
+    front = front_to(
+        stage,
+        backend,
+        workers=1,
+        children=1,
+        config="MaxRequestWorkers 1\n<Directory />\nAllowOverride None\n</Directory>\n",
+    )
     front.log.allow("AH00952|AH01114|AH02179|AH00161|BH0411")
     with front.client() as client:
         assert client.request("/").status == 200 and kept(front, backend) == 1
-        (child,) = front.children()
+        (child,) = wait_for(front.children, 5, "the child")
         before = processes.leave_descriptors(child, 0)
         assert client.request("/").status == 503
         with contextlib.suppress(OSError):
@@ -427,7 +433,7 @@ def test_programs_of_children_have_no_descriptor(stage):
     )
     front.get("/")
     pids = front.children()
-    assert sum("socket:" in os.readlink(f"/proc/{pids[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{pids[0]}/fd")) >= 32
+    assert sum("socket:" in readlink(f"/proc/{pids[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{pids[0]}/fd")) >= 32
     said = front.get("/cgi-bin/fds").text
     assert "pipe:" in said and "socket:" not in said, said
 

@@ -144,7 +144,7 @@ class Peer:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((announcement.address, 0))
         self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(announcement.address))
-        self.socket.settimeout(2)
+        self.socket.settimeout(10)
 
     def announce(self):
         """One announcement more; returns it."""

@@ -495,7 +495,9 @@ class Httpd:
         if not isinstance(server, Httpd):
             return
         with contextlib.suppress(Late, OSError, ValueError):  # the last two: it has no control socket
-            wait_for(lambda: self.id in server.status().servers, 1.5, f"{server} to know {self}", every=0.05)
+            # In another group, it is not waited for as long.
+            deadline = 5 if server.group == self.group else 1.5
+            wait_for(lambda: self.id in server.status().servers, deadline, f"{server} to know {self}", every=0.05)
 
     def show_status(self):
         """Its table, or why it cannot be had: for the texts of failures."""

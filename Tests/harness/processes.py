@@ -110,3 +110,11 @@ def leave_descriptors(pid, free):
         pid, next(limit for limit in range(1, 4096) if limit - sum(number < limit for number in used) == free)
     )
     return before
+
+
+def readlink(path):
+    """Where a link below /proc leads; "": it is gone, as a descriptor that its process has closed."""
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return ""

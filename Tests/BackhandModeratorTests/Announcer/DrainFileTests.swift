@@ -13,7 +13,7 @@ import Testing
     private func state(_ running: RunningModerator) -> UInt32 { bh_row_state(bh_segment_row(running.segment, 0)) }
 
     private func becomes(_ state: bh_state_t, _ running: RunningModerator) -> Bool {
-        eventually(within: 2000) { self.state(running) == state.rawValue }
+        eventually(within: 10_000) { self.state(running) == state.rawValue }
     }
 
     /// Lines about the drain file.
@@ -26,16 +26,16 @@ import Testing
             let path = folder + "/drain"
             let running = try RunningModerator(Setting(drainFile: path)).start()
             defer { running.finish() }
-            #expect(eventually(within: 2000) { running.facts(0) != nil } && becomes(BH_STATE_UP, running))
+            #expect(eventually(within: 10_000) { running.facts(0) != nil } && becomes(BH_STATE_UP, running))
             try put(path)
             #expect(becomes(BH_STATE_DRAINING, running))
             // The row shows it before the announcement has written its facts.
-            #expect(eventually(within: 2000) { running.facts(0)?.state == UInt8(BH_STATE_DRAINING.rawValue) })
+            #expect(eventually(within: 10_000) { running.facts(0)?.state == UInt8(BH_STATE_DRAINING.rawValue) })
             try FileManager.default.removeItem(atPath: path)
             #expect(becomes(BH_STATE_UP, running))
             #expect(bh_row_came(bh_segment_row(running.segment, 0)) > 0)
             // The line comes after the state.
-            #expect(eventually(within: 2000) { self.lines(running).count > 1 })
+            #expect(eventually(within: 10_000) { self.lines(running).count > 1 })
             #expect(
                 lines(running) == [
                     "the drain file \(path) is there: this httpd is draining",
@@ -85,7 +85,7 @@ import Testing
             noteDrainFile(wasThere, in: segment, rows: 1, now: 1)
             // A folder is an error, as in the configuration.
             let running = try RunningModerator(Setting(segment: segment, drainFile: folder)).start()
-            #expect(eventually(within: 2000) { running.facts(0).map { $0.sequence > 3 } ?? false })
+            #expect(eventually(within: 10_000) { running.facts(0).map { $0.sequence > 3 } ?? false })
             let state = wasThere ? BH_STATE_DRAINING : BH_STATE_UP
             #expect(running.facts(0)?.state == UInt8(state.rawValue))
             running.finish()

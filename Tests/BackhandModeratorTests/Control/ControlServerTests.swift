@@ -9,7 +9,7 @@ import Testing
 @testable import BackhandModerator
 
 /// Sends a text and reads until the end, at most so long.
-private func ask(_ path: Path, _ text: String, within milliseconds: UInt64 = 2000) throws -> String? {
+private func ask(_ path: Path, _ text: String, within milliseconds: UInt64 = 10_000) throws -> String? {
     let socket = try StreamSocket(connectingTo: path)
     defer { socket.close() }
     _ = try Array(text.utf8).withUnsafeBytes { try socket.send($0) }
@@ -54,7 +54,7 @@ private func withControlled(
         }
         _ = moderator.start()
         defer { moderator.finish() }
-        #expect(eventually(within: 2000) { moderator.facts(0) != nil })
+        #expect(eventually(within: 10_000) { moderator.facts(0) != nil })
         try body(moderator, path)
     }
 }

