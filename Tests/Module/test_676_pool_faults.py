@@ -201,7 +201,7 @@ def test_what_is_no_connection_is_closed_and_counted(stage, throw, kind):
         return {pid: (before[pid], after[pid]) for pid in before if after.get(pid, 0) > before[pid]}
 
     # A child may still be closing its client's connection.
-    wait_for(lambda: not more(), 3, "no child to have more descriptors than before", show=more)
+    wait_for(lambda: not more(), 15, "no child to have more descriptors than before", show=more)
 
 
 def test_a_flood_delays_no_other(stage, throw):
