@@ -193,8 +193,8 @@ def test_a_front_knows_what_is_announced(stage, keys):
             "arrivals": 0,
         }
         assert {name: found[name] for name in wanted} == wanted
-        # It tells whole seconds.
-        assert abs(found["clock_ahead_s"]) <= 3
+        # Both say whole seconds: one may begin between them.
+        assert abs(found["clock_ahead_s"]) <= 1
         assert abs(found["load"] - os.getloadavg()[0]) < 5
         before = front.status().counters
         # Without the time of sending, the fourth would be challenged.

@@ -44,7 +44,7 @@ def test_killed_at_random_times(stage, other):
         f"{len(load.wrong)} failed, "
         f"{load.repeated} repeated"
     )
-    assert load.wrong == [] and load.count > 5 * KILLS
+    assert load.wrong == [] and load.count > 35 * KILLS
     assert set(balancer.status().servers) == {balancer.id, other.id}
     balancer.log.allow("BH0206|BH0410|AH0005[12]")
 
@@ -60,7 +60,7 @@ def test_announcements_while_there_is_none(stage, other):
             time.sleep(0.1)
             os.kill(old, signal.SIGKILL)
         balancer.moderator(other_than=old)
-    assert load.wrong == [] and load.count > 40
+    assert load.wrong == [] and load.count > 300
     balancer.log.allow("BH0206|BH0410|AH0005[12]")
 
 
@@ -81,7 +81,7 @@ def test_stopped(stage, other):
         os.kill(stopped, signal.SIGCONT)
         time.sleep(2.5)
     print(f"moderator stopped for {STOPPED_S} s: {load.count} requests, {len(load.wrong)} failed")
-    assert load.wrong == [] and load.count > 5 * STOPPED_S
+    assert load.wrong == [] and load.count > 40 * STOPPED_S
     assert len(balancer.log.lines("BH0410")) == 1
     assert set(balancer.status().servers) == {balancer.id, other.id}
     balancer.log.expect("BH0410")

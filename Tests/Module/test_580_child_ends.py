@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import statistics
 import threading
 import time
 
@@ -172,8 +173,8 @@ def test_a_stop_is_still_announced(pair, how):
         times.append(watch.times[1] - begin)
         server.start()
         wait_for(lambda: state(balancer, server) == "up", 5, "it to be back")
-    # 3 to 20 ms on an idle machine; with the next announcement it would be half a second on average.
-    assert min(times) < 0.2, times
+    # 3 to 20 ms on an idle machine; with the next announcement it would be anything up to a second.
+    assert statistics.median(times) < 0.3, times
 
 
 @pytest.mark.parametrize("protocol", ["https", "http"])

@@ -122,16 +122,13 @@ def test_none_is_used_in_the_last_second(stage, mpm, cost):
     """The server closes it after three seconds: after two it is not used any more."""
     backend = stage.backend("127.0.9.2")
     front = front_to(stage, backend, (cost, 3000, 0, 0), mpm=mpm, children=1, workers=1 if mpm == "prefork" else 16)
-    begin = time.monotonic()
     front.get("/")
     time.sleep(1)
     front.get("/")
-    # Unless the machine was late.
-    if time.monotonic() - begin < 1.9:
-        assert [request.connection for request in backend.requests] == [1, 1]
+    assert [request.connection for request in backend.requests] == [1, 1]
     time.sleep(2.2)
     front.get("/")
-    assert backend.requests[-1].connection != backend.requests[0].connection
+    assert backend.requests[-1].connection == 2
     # The old one is closed, not forgotten.
     wait_for(lambda: backend.open == 1, 5, "one open connection", show=lambda: backend.open)
 
@@ -240,7 +237,7 @@ def test_a_long_request_keeps_no_idle_connections_open(stage, cost):
         thread.start()
         together(front, 6, "/short")
         wait_for(
-            lambda: backend.open <= 6 + number, 5, "no more connections than are of use", show=lambda: backend.open
+            lambda: backend.open <= 6 + number, 2, "no more connections than are of use", show=lambda: backend.open
         )
         time.sleep(2.1)
         stage.plant(front, says)

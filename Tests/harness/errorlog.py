@@ -38,8 +38,6 @@ KNOWN = (
     # chains of the tests have no cluster. test_106_advice.py looks for both.
     r"BH0143: MulticastStats announces 127\.",
     r"BH0141: the Backhand chain",
-    # The moderator had no processor for a few seconds. One that hangs is told with more of them.
-    r"BH0410: the moderator's last round was [3-6]\d\d\d ms ago",
     # event: a connection lingers while its child ends (once in a hundred stops right after a request).
     r"AH03092: process_lingering_close: apr_pollset_add failure",
     r"AH03093: process_socket: apr_pollset_add failure for keep alive",
