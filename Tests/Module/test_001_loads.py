@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from harness import sockets
+from harness import processes, sockets
 from harness.httpd import BUILD
 from harness.stage import CLUSTER
 
@@ -75,7 +75,7 @@ def test_the_moderator_does_not_hold_what_clients_use(stage, mpm):
     server = stage.httpd(CLUSTER, mpm=mpm)
     pid = server.moderator()
     server.knows()
-    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    inodes = set(processes.links(pid))
     listening = {f"socket:[{one.inode}]" for one in sockets.sockets(sockets.LISTEN, server.port)}
     assert listening and not inodes & listening
     # Those of its own: two that hear, one that announces, two in reserve, netlink's, and the pair in which sockets wait

@@ -2,7 +2,6 @@
 """A server that is silent on a request is waited for; one that shows no other sign of life is left within eight
 seconds."""
 
-import contextlib
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from harness.announce import SHUTDOWN, Announcement
 from harness.backend import Reply
 from harness.conversation import Server
 from harness.endurance import ENDURANCE
+from harness.front import announcing
 from harness.httpd import MODERATOR
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
@@ -27,25 +27,6 @@ LEFT, SLACK = 8, 1.5
 
 CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byLoad\n"
 FAILED = r"AH01102|AH01110|AH01114|AH00957|AH00898|AH10153|AH10034|AH03"
-
-
-@contextlib.contextmanager
-def announcing(stage, front, *servers):
-    """Each server announces itself once a second while the block runs."""
-    ended = threading.Event()
-
-    def announce():
-        while not ended.wait(1):
-            stage.announce(*servers, group=front.group)
-
-    stage.plant(front, *servers)
-    thread = threading.Thread(target=announce)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def timed(ask):

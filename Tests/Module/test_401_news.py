@@ -9,10 +9,9 @@ import time
 
 from harness.announce import Announcement
 from harness.backend import Reply
-from harness.front import announcement_of, front_of
+from harness.front import announcement_of, announcing, front_of
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
-from Module.test_402_why import Kept
 
 
 def line(httpd, text, deadline=15):
@@ -50,28 +49,24 @@ def test_refusing_and_failing_servers_are_told(stage):
     servers = announcement_of(gone), announcement_of(bad, load=1000), announcement_of(good, load=2000)
     front = front_of(stage, *servers)
     front.log.allow("AH00957|AH01114")
-    with Kept(stage, front.group, *servers):
-        are_told(front, gone, bad)
-
-
-def are_told(front, gone, bad):
-    # Failures count as far as several clients and several URLs bear them out.
-    for number in range(60):
-        front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
-    # On a busy machine there may have been several refusals by then: a second doubles with each.
-    assert line(front, f"BH0364: server {gone.id} refuses connections: left out for [0-9]+ s").level == "notice"
-    # What a server did before the moderator's first look at it is not counted.
-    asked = itertools.count()
-    wait_for(
-        lambda: (
-            front.get(f"/page{next(asked) % 12}", source=f"127.0.0.{2 + next(asked) % 10}")
-            and "BH0365" in front.log.text()
-        ),
-        15,
-        "a line",
-        every=0.02,
-    )
-    assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
+    with announcing(stage, front, *servers):
+        # Failures count as far as several clients and several URLs bear them out.
+        for number in range(60):
+            front.get(f"/page{number % 12}", source=f"127.0.0.{2 + number % 10}")
+        # On a busy machine there may have been several refusals by then: a second doubles with each.
+        assert line(front, f"BH0364: server {gone.id} refuses connections: left out for [0-9]+ s").level == "notice"
+        # What a server did before the moderator's first look at it is not counted.
+        asked = itertools.count()
+        wait_for(
+            lambda: (
+                front.get(f"/page{next(asked) % 12}", source=f"127.0.0.{2 + next(asked) % 10}")
+                and "BH0365" in front.log.text()
+            ),
+            15,
+            "a line",
+            every=0.02,
+        )
+        assert line(front, f"BH0365: server {bad.id} fails [0-9]+ % of its requests").level == "notice"
 
 
 def test_a_back_off_that_is_over_at_the_next_look_is_told(stage):

@@ -7,14 +7,13 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 from harness import announce
 from harness.announce import DRAINING, Announcement, Peer
 from harness.backend import Reply
-from harness.front import CHAIN, announcement_of
+from harness.front import CHAIN, announcement_of, announcing
 from harness.httpd import BUILD
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
@@ -22,26 +21,6 @@ from harness.wait import wait_for
 PAGE = "<Location /backhand-status>\n    Backhand off\n    SetHandler backhand-handler\n</Location>\n"
 KEY, OTHER_KEY = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 CTL = str(BUILD / "backhandctl")
-
-
-class Kept:
-    """Announces again and again, so that nobody falls silent."""
-
-    def __init__(self, stage, group, *announcements):
-        self.over = threading.Event()
-
-        def work():
-            while not self.over.wait(0.5):
-                stage.announce(*announcements, group=group)
-
-        self.thread = threading.Thread(target=work, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
 
 def run(*arguments):
@@ -97,7 +76,7 @@ def test_each_word_is_the_same_everywhere(stage):
     front.log.allow("AH00957|AH01114|BH04")
     stage.plant(front, quiet, drained)
     assert run("maintenance", drained.id, "-s", str(front.control_socket)).returncode == 0
-    with Kept(stage, front.group, gone, drained, there):
+    with announcing(stage, front, gone, drained, there):
         wait_for(lambda: {gone.id, there.id} <= set(front.status().servers), 10, "both", show=front.show_status)
         told(front, drained, "drained (here)")
         told(front, there, "drained (there)")
@@ -116,7 +95,7 @@ def test_each_word_is_the_same_everywhere(stage):
 def test_a_server_that_fails_and_one_that_gives_wrong_answers(stage):
     bad, good = stage.backend("127.0.9.2", reply=lambda request: Reply(500)), stage.backend("127.0.9.3")
     front = stage.httpd(CHAIN + TRACE + PAGE)
-    with Kept(stage, front.group, announcement_of(bad), announcement_of(good, load=1000)):
+    with announcing(stage, front, announcement_of(bad), announcement_of(good, load=1000)):
         front.knows(bad, good)
 
         def failed():

@@ -19,6 +19,8 @@ from harness.wait import wait_for
 CHAIN = CLUSTER_OF_9 + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
 # Time for a machine that has much else to do.
 QUICK = "interval=0.2 timeout=2"
+# Where it waits among requests: less often, so that it takes no worker all the time.
+BESIDE_REQUESTS = "interval=0.5 timeout=2"
 ENOUGH = 10
 
 
@@ -250,7 +252,7 @@ def test_a_reload_and_a_restart_keep_the_state(stage, application, checking):
     shows(front, application.id, "failing")
 
 
-def with_two_workers(application, check):
+def with_two_workers(application):
     """Each of its requests, also a check, takes one of two workers for 0.2 s."""
     slots = threading.Semaphore(2)
 
@@ -260,13 +262,13 @@ def with_two_workers(application, check):
         return Reply(close=True)
 
     application.answer = serve
-    return f"Workers 2\nBackhandCheck /health {check}"
+    return f"Workers 2\nBackhandCheck /health {BESIDE_REQUESTS}"
 
 
 def test_a_busy_application(stage, application, checking):
     """More requests than workers: the check waits with them, and they are completed."""
     front = stage.httpd(CHAIN)
-    checking({application.id: with_two_workers(application, "interval=0.5 timeout=2")})
+    checking({application.id: with_two_workers(application)})
     check_passes(front, application.id)
     server = application.server
     # Each waits for three seconds.
@@ -281,7 +283,7 @@ def test_all_servers_are_busy(stage, application, checking):
     front.log.allow("AH01102|AH00898|BH0412")
     other = Application("127.0.9.71")
     places = [each.id for each in (application, other)]
-    checking({each.id: with_two_workers(each, "interval=0.5 timeout=2") for each in (application, other)})
+    checking({each.id: with_two_workers(each) for each in (application, other)})
     for place in places:
         check_passes(front, place)
     with Crowd(front, clients=60) as crowd:

@@ -18,7 +18,7 @@ from harness.listening import Listener
 from harness.namespaces import why_none
 from harness.stage import CLUSTER
 from harness.wait import wait_for
-from Module.test_448_checks import QUICK, is_busy_and_up, shows
+from Module.test_448_checks import BESIDE_REQUESTS, QUICK, is_busy_and_up, shows
 from Module.test_540_drain import ctl
 
 BALANCED = CLUSTER + "Backhand removeSelf\nBackhand byAge 6\nBackhand default\n"
@@ -145,7 +145,7 @@ def test_a_restart_forgets_nothing(pair):
 def test_a_busy_server_is_not_failing(stage):
     """More requests than it has workers: the check waits with the others, whose answers come."""
     server = stage.httpd(
-        CLUSTER + "BackhandCheck /health interval=0.5 timeout=2\nBackhand byLoad\n",
+        CLUSTER + f"BackhandCheck /health {BESIDE_REQUESTS}\nBackhand byLoad\n",
         mpm="prefork",
         workers=3,
         cgi=True,

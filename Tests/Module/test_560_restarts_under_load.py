@@ -1,8 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Graceful restarts, one after the other, under load: nothing is lost, nothing is left behind."""
 
-import contextlib
-import os
 import re
 import signal
 import time
@@ -25,11 +23,7 @@ RESTARTS, EVERY_S = (60, 1.0) if ENDURANCE else (9, 0.6)
 
 def kept(pid):
     """What a process holds: descriptors by kind, and shared mappings of a segment's size."""
-    folder = Path(f"/proc/{pid}/fd")
-    kinds = []
-    for entry in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed since the folder was read
-            kinds.append(re.sub(r"\d+", "N", os.readlink(entry)))
+    kinds = [re.sub(r"\d+", "N", link) for link in processes.links(pid)]
     maps = [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "/dev/zero" in line]
     return sorted(kinds), len(maps)
 

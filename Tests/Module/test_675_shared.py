@@ -6,10 +6,10 @@ import signal
 import time
 
 import pytest
+from harness import processes
 from harness.announce import CLOSED, FREE, WORKER
 from harness.backend import Reply
 from harness.front import CHAIN, announcement_of, front_of, idle, kept, together
-from harness.processes import readlink
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -62,7 +62,7 @@ def test_it_goes_with_its_line(stage):
 
     def queues():
         return {
-            pid: sum(readlink(one.path).startswith("socket:") for one in os.scandir(f"/proc/{pid}/fd"))
+            pid: sum(link.startswith("socket:") for link in processes.links(pid))
             for pid in [front.pid, *front.children()]
         }
 

@@ -18,7 +18,6 @@ from harness.backend import Reply
 from harness.front import announcement_of, front_of, idle, row
 from harness.listening import Listener
 from harness.load import Load
-from harness.processes import readlink
 from harness.wait import wait_for
 
 SHARED = "BackhandConnectionPools Shared\n"
@@ -265,7 +264,7 @@ def test_a_child_that_hangs_delays_no_other(stage):
 def connected(front, backend):
     """The children that have a TCP connection to the backend."""
     inodes = {f"socket:[{one.inode}]" for one in sockets.sockets(sockets.ESTABLISHED) if one.remote[1] == backend.port}
-    return [pid for pid in front.children() if inodes & {readlink(one.path) for one in os.scandir(f"/proc/{pid}/fd")}]
+    return [pid for pid in front.children() if inodes.intersection(processes.links(pid))]
 
 
 class Raw:
@@ -433,7 +432,7 @@ def test_programs_of_children_have_no_descriptor(stage):
     )
     front.get("/")
     pids = front.children()
-    assert sum("socket:" in readlink(f"/proc/{pids[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{pids[0]}/fd")) >= 32
+    assert sum("socket:" in link for link in processes.links(pids[0])) >= 32
     said = front.get("/cgi-bin/fds").text
     assert "pipe:" in said and "socket:" not in said, said
 

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """A front that sends everything to the servers behind it, for tests of what passes through."""
 
+import contextlib
 import threading
 
 from .announce import Announcement
@@ -33,6 +34,25 @@ def front_of(stage, *servers, config="", chain=CHAIN, **how):
 def row(front, server):
     """The server's row in the front's table."""
     return front.status().servers[server.id]
+
+
+@contextlib.contextmanager
+def announcing(stage, front, *servers):
+    """Each server announces itself once a second while the block runs."""
+    ended = threading.Event()
+
+    def announce():
+        while not ended.wait(1):
+            stage.announce(*servers, group=front.group)
+
+    stage.plant(front, *servers)
+    thread = threading.Thread(target=announce)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def idle(front, server, deadline=5):

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """What /proc tells of processes."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -112,9 +113,10 @@ def leave_descriptors(pid, free):
     return before
 
 
-def readlink(path):
-    """Where a link below /proc leads; "": it is gone, as a descriptor that its process has closed."""
-    try:
-        return os.readlink(path)
-    except FileNotFoundError:
-        return ""
+def links(pid):
+    """What each descriptor of the process is, as "socket:[123]" or a path; without those that it is closing."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(entry))
+    return found
