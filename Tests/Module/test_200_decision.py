@@ -322,7 +322,7 @@ def test_odd_rows_are_survived(stage):
         stage.announce(*odd)
         return set(server.status().others) == {announcement.id for announcement in odd}
 
-    wait_for(told, 5, "the odd rows", every=0.1)
+    wait_for(told, 10, "the odd rows", every=0.1)
     children = server.children()
     for number, name in enumerate(names):
         answer = server.get(f"/{number}")

@@ -86,7 +86,7 @@ def test_a_sample_of_one_goes_everywhere(mpm_stage, module_mpm):
 
 def test_what_is_served_here_counts_in_row_0(mpm_stage, module_mpm):
     front = mpm_stage.httpd(CONFIG, mpm=module_mpm, group=mpm_stage.new_group(), files={"here/page": "here"})
-    wait_for(lambda: front.status().servers, 3, "its own row")
+    wait_for(lambda: front.status().servers, 10, "its own row")
     for _ in range(5):
         assert front.get("/here/page").body == b"here"
 

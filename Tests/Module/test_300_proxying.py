@@ -41,7 +41,7 @@ def reply(request):
     if path == "/large":
         return Reply(200, b"0123456789abcdef" * 65536)
     if path == "/slow":
-        return Reply(200, b"slow", delay=2.0)
+        return Reply(200, b"slow", delay=3.0)
     return Reply(200, hashlib.sha256(request.body).hexdigest().encode())
 
 
@@ -61,7 +61,8 @@ class Pair:
     def __init__(self, stage, mpm):
         self.backend = stage.backend("127.0.9.2", reply=reply)
         self.front = stage.httpd(CONFIG, mpm=mpm, files={"here/page": "here"})
-        stage.plant(self.front, Announcement(self.backend.address, self.backend.port, load=0))
+        # Its connections are kept, however long this machine takes between two requests.
+        stage.plant(self.front, Announcement(self.backend.address, self.backend.port, idle_cost=(FREE, 60_000, 0, 0)))
 
     def send(self, path="/", **how):
         """Returns the answer and what the backend got."""

@@ -35,16 +35,22 @@ def gone(address="127.0.9.3", **values):
 REFUSED = r"AH00957|AH01114|AH00959"
 
 
+def in_backoff(row, longest, begin):
+    """Its back-off of so many milliseconds has begun after `begin`."""
+    return longest - (time.monotonic() - begin) * 1000 - 1 <= row["backoff_ms"] <= longest
+
+
 def test_the_next_candidate_gets_the_request(stage, mpm):
     backend = stage.backend("127.0.9.2")
     front = stage.httpd(CONFIG, mpm=mpm)
     dead = gone(load=0)
     stage.plant(front, dead, Announcement(backend.address, backend.port, load=9000))
+    begin = time.monotonic()
     answer = front.get("/")
     assert (answer.status, answer.text, answer.trace.server) == (200, backend.id, backend.id)
     row = front.status().servers[dead.id]
     assert (row["refused"], row["in_flight"], row["served"]) == (1, 0, 0)
-    assert 0 < row["backoff_ms"] <= 1000
+    assert in_backoff(row, 1000, begin)
     front.log.expect(REFUSED)
 
 
@@ -137,13 +143,17 @@ def test_back_off_doubles(stage):
     dead = gone(load=0)
     stage.plant(front, dead, Announcement(other.address, other.port, load=9000))
 
-    def refused():
+    def refused(times):
+        """The row after so many refusals, and when the last request was sent."""
+        begin = time.monotonic()
         assert front.get("/").text == other.id
-        return front.status().servers[dead.id]
+        row = front.status().servers[dead.id]
+        return (row, begin) if row["refused"] == times else None
 
-    assert 0 < refused()["backoff_ms"] <= 1000
-    row = wait_for(lambda: (row := refused())["refused"] == 2 and row, 5, "the second refusal", every=0.05)
-    assert 1000 < row["backoff_ms"] <= 2000
+    row, begin = refused(1)
+    assert in_backoff(row, 1000, begin)
+    row, begin = wait_for(lambda: refused(2), 5, "the second refusal", every=0.05)
+    assert in_backoff(row, 2000, begin)
     front.log.expect(REFUSED)
 
 
@@ -293,8 +303,8 @@ def test_a_server_that_comes_back_is_found_at_once(stage):
 def test_one_that_is_back_before_the_last_has_failed(stage, mpm):
     """It took no connection, and announces itself meanwhile: nobody else is left, so it is asked again."""
     address, port = "127.0.9.3", ports.free_port("127.0.9.3")
-    silent = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=5))
-    front = stage.httpd(CONFIG + "ProxyTimeout 2\n", mpm=mpm)
+    silent = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=8))
+    front = stage.httpd(CONFIG + "ProxyTimeout 3\n", mpm=mpm)
     front.log.allow(REFUSED + "|AH01102|AH01110|AH00898")
     away = Announcement(address, port, load=0)
     stage.plant(front, away, Announcement(silent.address, silent.port, load=9000))
@@ -319,13 +329,13 @@ def test_one_whose_network_is_back(stage, mpm, hangs):
 
     def reply(request):
         asked.append(request)
-        return Reply(delay=6) if len(asked) == 1 else Reply(body=b"back")
+        return Reply(delay=9) if len(asked) == 1 else Reply(body=b"back")
 
     away, silent = (
         stage.backend("127.0.9.3", reply=reply),
-        stage.backend("127.0.9.2", reply=lambda request: Reply(delay=6)),
+        stage.backend("127.0.9.2", reply=lambda request: Reply(delay=9)),
     )
-    front = stage.httpd(CONFIG + "ProxyTimeout 2\nBackhandRetries 4\n", mpm=mpm)
+    front = stage.httpd(CONFIG + "ProxyTimeout 3\nBackhandRetries 4\n", mpm=mpm)
     front.log.allow(REFUSED + "|AH01102|AH01110|AH00898")
     front.log.expect("BH0408") if hangs else None
     told = Announcement(away.address, away.port, load=0)

@@ -68,7 +68,10 @@ class Stage:
             announce.send(announcement.encode(), group or self.group, source or announcement.address)
 
     def plant(self, httpd, *announcements, source=None, deadline=8):
-        """Announces until the httpd has heard all of them; returns its table."""
+        """Announces until the httpd has heard all of them; returns its table, new servers in this order."""
+        if len(announcements) > 1:
+            # Alone until it is heard: a datagram that is lost before the group is joined would change the order.
+            self.plant(httpd, announcements[0], source=source, deadline=deadline)
         begin = time.monotonic()
 
         def all_heard():
