@@ -188,7 +188,7 @@ def test_a_host_without_a_cable(stage):
     network = stage.enter(hosts.Network())
     machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
     config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
-    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 6\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 3\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
     front = stage.httpd(config + "Backhand removeSelf\nBackhand byRandom\n", host=machines[0], name="front", cgi=True)
     servers = [
         stage.httpd(config, host=machine, cgi=True, files=slow, name=f"server{number}")
@@ -204,11 +204,11 @@ def test_a_host_without_a_cable(stage):
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(ask) for _ in range(8)]
         ids = [server.id for server in servers]
-        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 5, "all at the servers")
+        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 3, "all at the servers")
         with network.cut(machines[1 + busiest(front, servers)]):
             answers = [each.result() for each in asked]
     assert {answer.status for answer, _ in answers} == {200}
-    assert 4 < max(took for _, took in answers) < LEFT + 6 + SLACK  # the other one's sleep
+    assert 4 < max(took for _, took in answers) < LEFT + 3 + SLACK  # the other one's sleep
 
 
 @pytest.mark.skipif(hosts.why_not() is not None, reason="needs network namespaces")
@@ -218,7 +218,7 @@ def test_a_host_that_only_announces(stage, threads):
     network = stage.enter(hosts.Network())
     machines = [network.host(name, f"10.99.0.{number}") for number, name in enumerate(("front", "one", "two"), 1)]
     config = CLUSTER.replace("127.0.0.0/8", "10.99.0.0/24")
-    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 6\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
+    slow = {"cgi-bin/slow": "#!/bin/sh\nsleep 3\necho Content-Type: text/plain; echo; echo $SERVER_ADDR\n"}
     front = stage.httpd(
         config + "AsyncRequestWorkerFactor 20\nBackhandConnectionPools Off\nBackhand removeSelf\nBackhand byRandom\n",
         host=machines[0],
@@ -249,12 +249,12 @@ def test_a_host_that_only_announces(stage, threads):
     with ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(ask) for _ in range(8)]
         ids = [server.id for server in servers]
-        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 5, "all at the servers")
+        wait_for(lambda: sum(front.status().servers[one]["in_flight"] for one in ids) == 8, 3, "all at the servers")
         with network.mute(machines[1 + busiest(front, servers)], "meta l4proto tcp"):
             answers = [each.result() for each in asked]
     assert {answer.status for answer, _ in answers} == {200}
-    # Requests that take another server hold their threads there, so that others find one six seconds later.
-    assert 4 < max(took for _, took in answers) < LEFT + 13
+    # Requests that take another server hold their threads there, so that others find one three seconds later.
+    assert 4 < max(took for _, took in answers) < LEFT + 7
     assert front.log.count("AH00957") == 0, "no connection is made again"
     assert ("without a thread" in front.log.text()) == (threads == 4)
 
