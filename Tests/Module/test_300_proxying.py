@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import client
-from harness.announce import FREE, Announcement
+from harness.announce import KEEPS, Announcement
 from harness.backend import Reply
 from harness.certificates import Authority
 from harness.stage import CLUSTER_OF_9
@@ -62,7 +62,7 @@ class Pair:
         self.backend = stage.backend("127.0.9.2", reply=reply)
         self.front = stage.httpd(CONFIG, mpm=mpm, files={"here/page": "here"})
         # Its connections are kept, however long this machine takes between two requests.
-        stage.plant(self.front, Announcement(self.backend.address, self.backend.port, idle_cost=(FREE, 60_000, 0, 0)))
+        stage.plant(self.front, Announcement(self.backend.address, self.backend.port, idle_cost=KEEPS))
 
     def send(self, path="/", **how):
         """Returns the answer and what the backend got."""
@@ -532,7 +532,7 @@ def test_many_clients_at_once(stage, mpm):
     """
     backend = stage.backend("127.0.9.2", reply=reply)
     front = stage.httpd(CLUSTER_OF_9 + "Backhand removeSelf\n", mpm=mpm, workers=32)
-    stage.plant(front, Announcement(backend.address, backend.port, idle_cost=(FREE, 60_000, 0, 0)))
+    stage.plant(front, Announcement(backend.address, backend.port, idle_cost=KEEPS))
     wrong = []
 
     def work(number):

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from harness import hosts, namespaces, processes
 from harness.announce import Announcement
+from harness.front import idle
 from harness.stage import CLUSTER, CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -31,13 +32,12 @@ OPEN = "<Directory />\nAllowOverride None\n</Directory>\n"
 
 def check_spared(front, servers):
     """None was refused; a request may end a moment after its client has the answer."""
-
-    def in_flight():
-        return sum(front.status().servers[server.id]["in_flight"] for server in servers)
-
-    wait_for(lambda: in_flight() == 0, 5, "none in flight", show=front.show_status)
-    rows = [front.status().servers[server.id] for server in servers]
-    assert [(row["refused"], row["backoff_ms"]) for row in rows] == [(0, 0)] * len(servers)
+    for server in servers:
+        idle(front, server)
+    rows = front.status().servers
+    assert [(rows[server.id]["refused"], rows[server.id]["backoff_ms"]) for server in servers] == [(0, 0)] * len(
+        servers
+    )
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from harness import announce, ports
-from harness.announce import FREE, Announcement
+from harness.announce import KEEPS, Announcement
 from harness.backend import Reply
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -91,8 +91,6 @@ def by_http2(front, method, body):
 
 
 CLIENTS = {"new": by_new_connection, "kept-alive": by_kept_alive_connection, "HTTP/2": by_http2}
-# The front keeps connections to such a server.
-KEPT = {"idle_cost": (FREE, 60_000, 0, 0), "workers": 64, "idle": 64}
 BROKEN = (http.client.HTTPException, OSError, Curl)
 
 
@@ -393,9 +391,8 @@ def test_a_stale_connection_is_no_verdict_though_others_failed_after_it(stage):
     two = stage.backend("127.0.9.3", reply=lambda request: FAULTS["hang"])
     front = stage.httpd(CONFIG, workers=8, children=1)
     front.log.allow(PROXY_LINES)
-    stage.plant(
-        front, Announcement(one.address, one.port, load=0, **KEPT), Announcement(two.address, two.port, load=9000)
-    )
+    kept = Announcement(one.address, one.port, load=0, idle_cost=KEEPS)
+    stage.plant(front, kept, Announcement(two.address, two.port, load=9000))
     with front.client() as client:
         assert client.request("/page").text == "first"
         assert client.request("/page").text == "again"
@@ -421,7 +418,7 @@ def test_all_connections_are_stale(stage):
             stage.plant(
                 front,
                 *(
-                    Announcement(server.address, server.port, load=0 if server is first else 9000, **KEPT)
+                    Announcement(server.address, server.port, load=0 if server is first else 9000, idle_cost=KEEPS)
                     for server in servers
                 ),
             )

@@ -5,7 +5,6 @@ today, nor does it hide what does."""
 import os
 import random
 import signal
-import threading
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from harness import modules
 from harness.announce import Announcement
 from harness.backend import Reply
 from harness.crowd import Crowd, shares
+from harness.front import announcing
 from harness.stage import CLUSTER_OF_9
 
 CONFIG = (
@@ -78,10 +78,11 @@ class Farm:
         self.front = stage.httpd(config, workers=32, children=2, group=stage.new_group())
         self.front.log.allow("BH0410|BH0206|AH0")
         self.ids = [backend.id for backend in self.backends]
-        stage.plant(self.front, *self._announcements())
-        self.rest = threading.Event()
-        self.teller = threading.Thread(target=self._announce, args=(stage,), daemon=True)
-        self.teller.start()
+        announcements = [
+            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
+            for number, backend in enumerate(self.backends)
+        ]
+        self.announcing = announcing(stage, self.front, *announcements)
 
     def _reply(self, number):
         return lambda request: (
@@ -90,22 +91,12 @@ class Farm:
             else Reply(200, b"", delay=random.uniform(0.03, 0.05))
         )
 
-    def _announcements(self):
-        return [
-            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
-            for number, backend in enumerate(self.backends)
-        ]
-
-    def _announce(self, stage):
-        while not self.rest.wait(1):
-            stage.announce(*self._announcements(), group=self.front.group)
-
     def __enter__(self):
+        self.announcing.__enter__()
         return self
 
-    def __exit__(self, *_):
-        self.rest.set()
-        self.teller.join(5)
+    def __exit__(self, *error):
+        return self.announcing.__exit__(*error)
 
     def succeed(self, how, crowd, count):
         """Gives its moderator a successor, while the moderator does not see what is added to the counts."""

@@ -15,7 +15,7 @@ from harness.apxs import compiled
 from harness.backend import Reply
 from harness.certificates import Authority
 from harness.client import Client, raw
-from harness.front import front_of, kept, row
+from harness.front import front_of, idle, kept, row
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -31,7 +31,10 @@ released = threading.Event()
 
 
 def slow(request):
-    """Answers with the target, after the milliseconds that it ends with; /drop, /cut: not, or in part."""
+    """Answers with the target, after the milliseconds that it ends with; /drop, /cut: not, or in part.
+
+    Where requests shall wait, these are at least 600: an answer that is there when httpd looks is not waited for.
+    """
     if request.target == "/held":
         released.wait(30)
         return Reply()
@@ -299,7 +302,7 @@ def test_another_server_takes_it(stage):
     with busy(front, server, 2):
         assert front.get("/drop/900").text == other.id
         assert waited(front) == 1
-        wait_for(lambda: row(front, other)["in_flight"] == 0, 5, "the end of the request")
+        idle(front, other)
         assert row(front, server)["in_flight"] == 2
 
 
@@ -337,7 +340,7 @@ def test_time_is_up(stage, line):
         assert answer.status == 503 and waited(front) == 1
         assert -0.9 < time.monotonic() - begin - int(line[-1]) < 3, "before the server's answer"
         assert client.request("/100").text == "/100"
-    wait_for(lambda: row(front, server)["in_flight"] == 0, 9, "none in flight")
+    idle(front, server, 9)
 
 
 def test_longer_than_a_second(scarce):

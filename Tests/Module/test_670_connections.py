@@ -12,7 +12,7 @@ import time
 from http.client import HTTPException
 
 import pytest
-from harness.announce import CLOSED, FREE, WORKER
+from harness.announce import CLOSED, FREE, KEEPS, WORKER
 from harness.backend import Reply
 from harness.front import announcement_of, front_of, kept, together
 from harness.stage import CLUSTER
@@ -62,7 +62,7 @@ def test_a_quarter_of_the_idle_workers(stage, mpm, slow, idle, most):
 
 
 def test_what_costs_nothing_is_kept(stage, mpm, slow):
-    front = front_to(stage, slow, (FREE, 60_000, 0, 0), 0, mpm=mpm)
+    front = front_to(stage, slow, KEEPS, 0, mpm=mpm)
     together(front, 8)
     assert slow.open == 8
     made = slow.connections

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from harness import processes
-from harness.announce import CLOSED, FREE, WORKER
+from harness.announce import CLOSED, KEEPS, WORKER
 from harness.backend import Reply
 from harness.front import CHAIN, announcement_of, front_of, idle, kept, together
 from harness.stage import CLUSTER_OF_9
@@ -16,7 +16,7 @@ from harness.wait import wait_for
 SHARED = "BackhandConnectionPools Shared\n"
 
 
-def front_to(stage, backend, cost=(FREE, 60_000, 0, 0), idle=64, config=SHARED, **how):
+def front_to(stage, backend, cost=KEEPS, idle=64, config=SHARED, **how):
     """A prefork balancer that knows a backend, which announces what a kept connection costs it, and how many of its
     workers are idle."""
     says = announcement_of(backend, idle_cost=cost, workers=64, idle=idle)

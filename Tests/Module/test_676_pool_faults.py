@@ -13,9 +13,9 @@ import time
 
 import pytest
 from harness import modules, processes, sockets
-from harness.announce import FREE, WORKER
+from harness.announce import KEEPS, WORKER
 from harness.backend import Reply
-from harness.front import announcement_of, front_of, idle, row
+from harness.front import announcement_of, announcing, front_of, idle, kept, row
 from harness.listening import Listener
 from harness.load import Load
 from harness.wait import wait_for
@@ -133,17 +133,13 @@ def throw(tmp_path_factory):
     )
 
 
-def front_to(stage, *backends, cost=(FREE, 60_000, 0, 0), config="", **how):
+def front_to(stage, *backends, cost=KEEPS, config="", **how):
     """A prefork balancer that knows backends with workers to spare."""
     says = [
         announcement_of(backend, idle_cost=cost, workers=64, idle=64, load=1000 * number)
         for number, backend in enumerate(backends)
     ]
     return front_of(stage, *says, mpm="prefork", config=SHARED + config, **{"workers": 8, "children": 8, **how})
-
-
-def kept(front, backend):
-    return row(front, backend)["kept"]
 
 
 def thrown(front, kind, backend, other=None, seconds=0):
@@ -443,18 +439,9 @@ def test_the_moderator_each_second(stage, what):
     backend = stage.backend("127.0.9.2", reply=lambda request: Reply(delay=0.005))
     front = front_to(stage, backend, children=8, workers=24)
     front.log.allow("BH0206|BH0300|AH00161|BH0360|BH0361")
-    stop = threading.Event()
-
-    def announce():
-        while not stop.wait(1):
-            stage.announce(
-                announcement_of(backend, idle_cost=(FREE, 60_000, 0, 0), workers=64, idle=64), group=front.group
-            )
-
-    teller = threading.Thread(target=announce)
-    teller.start()
+    says = announcement_of(backend, idle_cost=KEEPS, workers=64, idle=64)
     parent = descriptors(front.pid)
-    with Load(front, new=4, kept=4) as load:
+    with announcing(stage, front, says), Load(front, new=4, kept=4) as load:
         for _ in range(6):
             time.sleep(1)
             if what == "restart":
@@ -465,8 +452,6 @@ def test_the_moderator_each_second(stage, what):
             if what == "stop":
                 time.sleep(1)
                 os.kill(moderator, signal.SIGCONT)
-    stop.set()
-    teller.join()
     assert load.wrong == [] and load.count > 200, (load.count, load.wrong[:3])
     assert load.longest < 4
     print(f"{load.count} requests, {backend.connections} connections")

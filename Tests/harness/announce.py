@@ -25,6 +25,7 @@ TAG_IDLE = 8
 TAG_WALL = 11
 CHALLENGE = struct.Struct(">IBBH Q 16s")
 FREE, WORKER, CLOSED = 1, 2, 3  # what an idle connection costs
+KEEPS = (FREE, 60_000, 0, 0)  # idle_cost of a server to which connections are kept for as long as a test takes
 UP, DRAINING, MAINTENANCE, SHUTDOWN = range(4)
 
 assert HEADER.size == 96

@@ -3,11 +3,11 @@
 answers."""
 
 import math
-import threading
 import time
 
 from .announce import Announcement
 from .backend import Reply
+from .front import announcing
 from .stage import CLUSTER_OF_9
 from .wait import wait_for
 
@@ -37,30 +37,21 @@ class Farm:
         how = {"workers": 64, "group": stage.new_group(), **how}
         self.front = stage.httpd(config, **how)
         self.ids = [backend.id for backend in self.backends]
-        stage.plant(self.front, *self._announcements())
-        self._rest = threading.Event()
-        self._teller = threading.Thread(target=self._announce, args=(stage,), daemon=True)
-        self._teller.start()
+        announcements = [
+            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
+            for number, backend in enumerate(self.backends)
+        ]
+        self._announcing = announcing(stage, self.front, *announcements)
 
     def _reply(self, number):
         return lambda request: self.answer(number, request) or Reply(200, b"", delay=0.04)
 
-    def _announcements(self):
-        return [
-            Announcement(backend.address, backend.port, means=MEANS, arriba=400_000, boot_id=number + 1)
-            for number, backend in enumerate(self.backends)
-        ]
-
-    def _announce(self, stage):
-        while not self._rest.wait(1):
-            stage.announce(*self._announcements(), group=self.front.group)
-
     def __enter__(self):
+        self._announcing.__enter__()
         return self
 
-    def __exit__(self, *_):
-        self._rest.set()
-        self._teller.join(5)
+    def __exit__(self, *error):
+        return self._announcing.__exit__(*error)
 
     def at(self, number, path, method=None, since=0):
         """Requests for the path that the server has got since then."""
