@@ -72,6 +72,24 @@ def test_the_slow_one_gets_little(mpm_stage, module_mpm, path, means):
     )
 
 
+@pytest.mark.parametrize("path, means", [("/default", MEANS), ("/least", ())], ids=["forecast", "least time"])
+def test_a_slow_first_answer(mpm_stage, module_mpm, path, means):
+    """As of an application that loads: the server gets its share soon."""
+    asked = []
+
+    def reply(request):
+        asked.append(request)
+        return Reply(200, b"", delay=1 if len(asked) == 1 else 0.004)
+
+    farm = Farm(mpm_stage, module_mpm, [reply, answering(0.02)], means)
+    wait_for(
+        lambda: farm.shares(path)[farm.backends[0].id] >= 50,
+        20,
+        "the quick one to get most",
+        show=lambda: farm.shares(path),
+    )
+
+
 def test_fast_errors_repel(mpm_stage, module_mpm):
     farm = Farm(mpm_stage, module_mpm, [answering(0.01), answering(0, 500)], MEANS)
     shares = farm.shares("/default")

@@ -23,7 +23,7 @@ def table(tmp_path_factory):
             "--rule",
             "oracle",
             "--runs",
-            "2",
+            "3",
             "--seconds",
             "60",
             "--csv",

@@ -41,10 +41,14 @@ struct Times {
     /// While some answers tell nothing of speed, these are servers of which fewer than twenty are known, and then those
     /// whose answers have come to tell something. Without this the first server that answers with what always tells
     /// could keep all requests: where most answers are "304 Not Modified", that is a matter of chance.
+    ///
+    /// So are servers whose time is old. Without this a server with a slow first answer, as many applications give it
+    /// while they load, would get the next request when the time has faded: after minutes.
     static func placeToAsk(_ candidates: Candidates) -> Int {
         // A stream of its own: what the function draws for its own ends stays the same.
         var random = SplitMix64(seed: candidates.seed, stream: 1 << 33 | candidates.step)
-        guard candidates.repeatable, random.unit() <= asking else { return -1 }
+        let draw = random.unit()
+        guard candidates.repeatable, draw <= asking else { return -1 }
         var unproven = -1
         var isUndecided = false
         // Of many servers a part, another one each time: a decision among 2048 must not cost more for it.
@@ -59,6 +63,7 @@ struct Times {
             }
             let uncounted = bh_row_uncounted(row, candidates.slot)
             if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
+            if isOld(row, candidates, draw) { return place }
             if uncounted != 0 { isUndecided = true }
             if unproven < 0, bh_row_is_unproven(row, candidates.slot) { unproven = place }
         }
@@ -66,6 +71,26 @@ struct Times {
     }
 
     private static var asking: Double { 1 / 8 }
+
+    /// Answers after which a slow first one, of two seconds, is forgotten: one that comes after a second or later
+    /// halves the mean.
+    private static var few: UInt32 { 8 }
+
+    /// Whether the server's time was seen too long ago for the requests that ask for times: a second, while fewer than
+    /// eight of its answers are known; later, for one in eight of these requests, half a minute.
+    ///
+    /// Not where a request is there now, which will tell. Not where this server may serve the request: the times of
+    /// others are old there because they were not worth the way. Nor of servers in doubt, which have a rule of their
+    /// own.
+    private static func isOld(_ row: UnsafeMutablePointer<bh_row_t>, _ candidates: Candidates, _ draw: Double) -> Bool {
+        let word = bh_word_load(bh_row_latency(row, candidates.slot))
+        guard word != 0, bh_half_load(&row.pointee.in_flight) == 0, !candidates.mayHaveSelf,
+            bh_row_doubts(row, candidates.slot) == 0
+        else { return false }
+        let age = bh_mean_age_us(word, candidates.now &* 1000)
+        if bh_row_answers(row, candidates.slot) < few { return age > 1_000_000 }
+        return age > 30_000_000 && draw <= asking / 8
+    }
 
     /// Whether requests wait there, and none has been answered for a second: one that hangs would be asked, and asked
     /// again.

@@ -128,6 +128,62 @@ import Testing
         }
     }
 
+    /// Two servers other than this one. The first was slow, with the last of so many answers; both times were seen at
+    /// the same time.
+    private func slow(answers: UInt32) -> FakeTable {
+        let table = FakeTable([FakeServer(heard: 0), FakeServer(), FakeServer()])
+        for (id, count, time) in [(1, answers, 1_000_000), (2, 1000, 20_000)] as [(UInt32, UInt32, UInt64)] {
+            for _ in 0..<count {
+                noteEvidence(
+                    table.segment, id, chain: 3, kind: BH_CLASS_GOOD, asked: bh_asked_t(), now: FakeTable.now)
+            }
+            bh_mean_add(bh_row_latency(bh_segment_row_mutable(table.segment, id), 3), FakeTable.now * 1000, time, 1, 0)
+        }
+        return table
+    }
+
+    /// The slow server's share of 8000 decisions, in thousandths. The other's time is old as well, but it is the best
+    /// anyway.
+    private func share(_ table: FakeTable, after: UInt64, repeatable: Bool = true) throws -> Double {
+        let chain = try Chain(["byLeastTime"])
+        let now = FakeTable.now + after
+        let asked = (0..<8000 as Range<UInt64>).filter {
+            table.decide(chain, seed: $0, now: now, number: 3, repeatable: repeatable).ids.first == 1
+        }
+        return Double(asked.count) / 8
+    }
+
+    /// A slow first answer keeps a server from requests for a second, and a slow time for half a minute. Which of the
+    /// two old times is asked for is a matter of chance.
+    @Test(
+        arguments: [
+            (1, 900, 0), (1, 1100, 125), (7, 1100, 125), (8, 1100, 0), (8, 29_000, 0), (8, 31_000, 7.8),
+            (1, 31_000, 117),
+        ] as [(UInt32, UInt64, Double)])
+    func oldTimesAreAskedFor(of: (answers: UInt32, after: UInt64, expected: Double)) throws {
+        let found = try share(slow(answers: of.answers), after: of.after)
+        // Five standard deviations at most.
+        #expect(abs(found - of.expected) <= (of.expected == 0 ? 0 : of.expected < 10 ? 5 : 19))
+        #expect(try share(slow(answers: of.answers), after: of.after, repeatable: false) == 0)
+    }
+
+    /// The way to another server costs something: where this one may serve the request, none is asked for that. What
+    /// fails is asked by its own rule, and a request that is there will tell.
+    @Test func oldTimesAreNotAlwaysAskedFor() throws {
+        let table = slow(answers: 1)
+        bh_word_store(&bh_segment_row_mutable(table.segment, 0).pointee.heard_ms, FakeTable.now)
+        #expect(try share(table, after: 1100) == 0)
+        let doubted = slow(answers: 1)
+        _ = bh_doubt_begin(
+            bh_segment_row_mutable(doubted.segment, 1), 3, BH_DOUBT_FAILS.rawValue, FakeTable.now + 5000)
+        #expect(try share(doubted, after: 1100) == 0)
+        let asked = slow(answers: 1)
+        bh_half_store(&bh_segment_row_mutable(asked.segment, 1).pointee.in_flight, 1)
+        bh_word_store(
+            &bh_segment_row_mutable(asked.segment, 1).pointee.first_byte, bh_mean_word(1, (FakeTable.now + 500) * 1000))
+        #expect(try share(asked, after: 1100) == 0)
+    }
+
     /// A time is kept only where nothing is to be learnt from what came since, or where enough is known.
     @Test(arguments: [(0, 20_000), (1, 0), (19, 0), (20, 20_000)] as [(UInt32, UInt64)])
     func aFirstTimeStaysWithNoAnswerThatTellsNothing(answers: UInt32, expected: UInt64) {
