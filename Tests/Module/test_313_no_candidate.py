@@ -174,7 +174,7 @@ def test_a_candidate_that_went_into_maintenance_meanwhile_is_not_asked(stage, mp
         answers = []
         asking = threading.Thread(target=lambda: answers.append(front.get("/", method=method)))
         asking.start()
-        wait_for(lambda: front.status().servers[silent.id]["in_flight"] == 1, 2, "the request to be decided")
+        wait_for(lambda: front.status().servers[silent.id]["in_flight"] == 1, 5, "the request to be decided")
         stage.plant(front, second.with_(state=state))
         asking.join()
     assert (answers[0].status, answers[0].text) == (200, two.id)
@@ -192,7 +192,7 @@ def test_if_all_others_went_into_maintenance(stage):
         answers = []
         asking = threading.Thread(target=lambda: answers.append(front.get("/")))
         asking.start()
-        wait_for(lambda: front.status().servers[silent.id]["in_flight"] == 1, 2, "the request to be decided")
+        wait_for(lambda: front.status().servers[silent.id]["in_flight"] == 1, 5, "the request to be decided")
         stage.plant(front, second.with_(state=MAINTENANCE))
         asking.join()
         assert answers[0].status == 503

@@ -260,8 +260,8 @@ def test_retries(stage, retries, tried):
 
 def test_a_late_failure_is_not_repeated(stage):
     """After BackhandRetryTimeout nobody else is tried."""
-    pair = Pair(stage, Reply(503, b"slow", delay=1.2), "ProxyTimeout 5\nBackhandRetryTimeout 2\nBackhandRetries 9\n")
-    third = stage.backend("127.0.9.4", reply=lambda request: Reply(503, b"slower", delay=1.2))
+    pair = Pair(stage, Reply(503, b"slow", delay=2), "ProxyTimeout 9\nBackhandRetryTimeout 3\nBackhandRetries 9\n")
+    third = stage.backend("127.0.9.4", reply=lambda request: Reply(503, b"slower", delay=2))
     fourth = stage.backend("127.0.9.5")
     stage.plant(
         pair.front, Announcement(third.address, third.port, load=1), Announcement(fourth.address, fourth.port, load=2)

@@ -330,7 +330,7 @@ def test_hostnames_that_are_none_reach_no_page(stage, server, name):
     evil = Announcement("127.0.9.66", 80)
     before = server.status().counters["nonsense"]
     announce.send(evil.encode(extensions=announce.extension(1, name.encode())), server.group, "127.0.9.1")
-    wait_for(lambda: server.status().counters["nonsense"] == before + 1, 3, "the count", show=server.status)
+    wait_for(lambda: server.status().counters["nonsense"] == before + 1, 5, "the count", show=server.status)
     text = server.get("/backhand-status").text
     assert "127.0.9.66" not in text and "alert" not in text
     server.log.allow("BH03")

@@ -67,7 +67,7 @@ def count(server, name):
 def test_dropped_and_counted(server, data, counter):
     before = server.status().counters
     announce.send(data, server.group, PEER)
-    wait_for(lambda: count(server, counter) == before[counter] + 1, 3, f"the counter {counter}", show=server.status)
+    wait_for(lambda: count(server, counter) == before[counter] + 1, 5, f"the counter {counter}", show=server.status)
     after = server.status()
     kinds = ("not_accepted", "truncated", "oversized", "foreign", "version", "nonsense", "repeated", "table_full")
     assert {kind: after.counters[kind] - before[kind] for kind in kinds if after.counters[kind] != before[kind]} == {
@@ -81,7 +81,7 @@ def test_dropped_and_counted(server, data, counter):
 def test_strangers(server):
     before = count(server, "not_accepted")
     announce.send(ENCODED, server.group, STRANGER)
-    wait_for(lambda: count(server, "not_accepted") == before + 1, 3, "the counter", show=server.status)
+    wait_for(lambda: count(server, "not_accepted") == before + 1, 5, "the counter", show=server.status)
     assert server.status().others == {}
     server.log.allow("BH03")
 
@@ -105,12 +105,12 @@ def test_repeated_and_reordered(stage):
     before = count(server, "repeated")
     for sequence in (100, 99, 1):
         stage.announce(GOOD.with_(sequence=sequence, load=7000))
-    wait_for(lambda: count(server, "repeated") >= before + 3, 3, "the counter", show=server.status)
+    wait_for(lambda: count(server, "repeated") >= before + 3, 5, "the counter", show=server.status)
     assert server.status().servers[GOOD.id]["load"] == 1
     stage.announce(GOOD.with_(sequence=101, load=2000))
-    wait_for(lambda: server.status().servers[GOOD.id]["load"] == 2, 3, "the next one")
+    wait_for(lambda: server.status().servers[GOOD.id]["load"] == 2, 5, "the next one")
     stage.announce(GOOD.with_(sequence=1, load=3000, boot_id=GOOD.boot_id + 1))
-    wait_for(lambda: server.status().servers[GOOD.id]["load"] == 3, 3, "the first one after a new start")
+    wait_for(lambda: server.status().servers[GOOD.id]["load"] == 3, 5, "the first one after a new start")
 
 
 def test_one_address_and_two_ports_are_two_servers(stage):

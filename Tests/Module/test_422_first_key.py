@@ -62,7 +62,7 @@ def test_the_documented_steps_lose_nothing(stage, mpm):
     # Now who has no key is nobody.
     before = balancer.status().counters["unsigned"]
     stage.announce(Announcement("127.0.9.77"))
-    wait_for(lambda: balancer.status().counters["unsigned"] > before, 3, "the count")
+    wait_for(lambda: balancer.status().counters["unsigned"] > before, 5, "the count")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_what_an_optional_key_accepts(stage, optional, key, counter):
     optional.log.allow("BH0324")
     before = optional.status().counters[counter]
     announce.send(Announcement("127.0.9.70").encode(key=key), optional.group, "127.0.9.70")
-    wait_for(lambda: optional.status().counters[counter] > before, 3, "the count", show=optional.status)
+    wait_for(lambda: optional.status().counters[counter] > before, 5, "the count", show=optional.status)
     assert ("127.0.9.70:80" in optional.status().servers) == (counter == "accepted")
 
 
@@ -94,10 +94,10 @@ def test_an_optional_key_does_not_steer(stage, optional):
     optional.log.allow("BH0321")
     announcement = Announcement("127.0.9.70")
     announce.send(announcement.encode(), optional.group, "127.0.9.71")
-    wait_for(lambda: optional.status().counters["others_address"] == 1, 3, "the count", show=optional.status)
+    wait_for(lambda: optional.status().counters["others_address"] == 1, 5, "the count", show=optional.status)
     assert announcement.id not in optional.status().servers
     announce.send(announcement.encode(key=KEY), optional.group, "127.0.9.71")
-    wait_for(lambda: announcement.id in optional.status().servers, 3, "the row", show=optional.status)
+    wait_for(lambda: announcement.id in optional.status().servers, 5, "the row", show=optional.status)
 
 
 def test_whoever_has_proved_nothing_is_no_candidate_once_it_is_demanded(stage, optional):
@@ -132,7 +132,7 @@ def test_a_wrong_clock_shows_where_the_server_is_used(stage, ahead, said):
     with Peer(announcement, server.group, KEY) as peer:
         peer.announce()
         peer.answer(*peer.challenged())
-        wait_for(lambda: announcement.id in server.status().servers, 2, "the row", show=server.status)
+        wait_for(lambda: announcement.id in server.status().servers, 5, "the row", show=server.status)
         for _ in range(3):
             peer.announce()
     assert abs(server.status().servers[announcement.id]["clock_ahead_s"] + ahead) <= 1

@@ -94,7 +94,7 @@ def test_a_row_comes_with_the_answer(stage, server):
             nonce, who = peer.challenged()
         assert server.status().others == {}
         peer.answer(nonce, who)
-        wait_for(lambda: announcement.id in server.status().servers, 2, "the row", show=server.status)
+        wait_for(lambda: announcement.id in server.status().servers, 5, "the row", show=server.status)
         # From now on announcements are enough.
         before = server.status().counters
         for _ in range(3):
@@ -121,7 +121,7 @@ def test_a_wrong_answer_is_worth_nothing(stage, server, what):
             peer.announcement = announcement.with_(boot_id=announcement.boot_id ^ 2)
             peer.answer(nonce, who)
         counter = {"another key": "bad_signature", "no signature": "unsigned"}.get(what, "bad_answer")
-        wait_for(lambda: count(server, counter) == 1, 2, "the count", show=server.status)
+        wait_for(lambda: count(server, counter) == 1, 5, "the count", show=server.status)
         assert server.status().others == {}
     server.log.expect("BH032[345]")
 
@@ -132,7 +132,7 @@ def test_an_answer_that_comes_late_is_worth_nothing(stage, server):
         nonce, who = peer.challenged()
         time.sleep(4.1)  # the time itself is what is tested: a nonce is good for four seconds at most
         peer.answer(nonce, who)
-        wait_for(lambda: count(server, "bad_answer") == 1, 2, "the count", show=server.status)
+        wait_for(lambda: count(server, "bad_answer") == 1, 5, "the count", show=server.status)
         assert server.status().others == {}
     server.log.expect("BH0325")
 
@@ -172,7 +172,7 @@ def test_a_recording_played_to_a_fresh_receiver(stage, key, listener):
     for data in tape:
         announce.send(data, stage.group, recorded.address)
         announce.send(data, stage.group, "127.0.9.77")
-    wait_for(lambda: count(fresh, "challenged") >= 6, 3, "the challenges", show=fresh.status)
+    wait_for(lambda: count(fresh, "challenged") >= 6, 5, "the challenges", show=fresh.status)
     assert fresh.status().others == {}
     assert count(fresh, "accepted") == 0
 
@@ -183,7 +183,7 @@ def test_a_recording_of_a_server_that_was_cut_off(stage, server, listener):
     with Peer(announcement, server.group, OLD) as peer:
         peer.announce()
         peer.answer(*peer.challenged())
-        wait_for(lambda: announcement.id in server.status().servers, 2, "the row", show=server.status)
+        wait_for(lambda: announcement.id in server.status().servers, 5, "the row", show=server.status)
         later = [announcement.with_(sequence=next(announce._sequence)).encode(key=OLD) for _ in range(3)]
 
     def silent():
@@ -208,11 +208,11 @@ def test_what_was_lost_between_needs_no_proof(stage, server):
     with Peer(announcement, server.group, OLD) as peer:
         peer.announce()
         peer.answer(*peer.challenged())
-        wait_for(lambda: announcement.id in server.status().servers, 2, "the row", show=server.status)
+        wait_for(lambda: announcement.id in server.status().servers, 5, "the row", show=server.status)
         before = server.status()
         wait_for(lambda: server.status().servers[announcement.id]["age_ms"] >= 4000, 6, "silence", every=0.2)
         peer.announce()
-        wait_for(lambda: server.status().servers[announcement.id]["age_ms"] < 3000, 2, "the row", show=server.status)
+        wait_for(lambda: server.status().servers[announcement.id]["age_ms"] < 3000, 5, "the row", show=server.status)
     assert count(server, "challenged") == before.counters["challenged"]
 
 
@@ -263,7 +263,7 @@ def test_a_key_is_changed_without_a_gap(stage):
         assert [count(server, name) for name in ("unsigned", "bad_signature")] == [0, 0]
     with Peer(Announcement("127.0.9.70"), first.group, OLD) as peer:
         peer.announce()
-        wait_for(lambda: count(first, "bad_signature") == 1, 2, "the old key's end", show=first.status)
+        wait_for(lambda: count(first, "bad_signature") == 1, 5, "the old key's end", show=first.status)
     for server in servers:
         server.log.allow("BH0324")
 

@@ -44,7 +44,7 @@ def test_announced_addresses(server, address, counter, line):
     if counter == "others_address" and server.key:
         pytest.skip("a signature says more than a sender's address")
     announce.send(announcement.encode(key=server.key), server.group, "127.0.9.50")
-    wait_for(lambda: count(server, counter) == 1, 3, "the count", show=server.status)
+    wait_for(lambda: count(server, counter) == 1, 5, "the count", show=server.status)
     assert server.status().others == {}
     server.log.expect(line)
 
@@ -57,7 +57,7 @@ def test_link_local_of_ipv6(server):
         data = data[:6] + (len(data) + 32).to_bytes(2, "big") + data[8:]
         data += announce.signature(server.key, data)
     announce.send(data, server.group, "127.0.9.50")
-    wait_for(lambda: count(server, "forbidden") == 1, 3, "the count", show=server.status)
+    wait_for(lambda: count(server, "forbidden") == 1, 5, "the count", show=server.status)
     assert server.status().others == {}
     server.log.expect("BH0319")
 
@@ -71,7 +71,7 @@ def test_with_a_key_a_server_may_send_from_elsewhere(server):
         peer.announcement = other
         peer.announce()
         peer.answer(*peer.challenged())
-        wait_for(lambda: other.id in server.status().servers, 3, "the row", show=server.status)
+        wait_for(lambda: other.id in server.status().servers, 5, "the row", show=server.status)
 
 
 def test_a_crowd_of_one_sender(stage):
@@ -80,7 +80,7 @@ def test_a_crowd_of_one_sender(stage):
     server.knows()
     for port in range(1000, 1100):
         stage.announce(Announcement("127.0.9.70", port))
-    wait_for(lambda: count(server, "crowd") == 68, 3, "the count", show=server.status)
+    wait_for(lambda: count(server, "crowd") == 68, 5, "the count", show=server.status)
     assert len(server.status().others) == 32
     assert len(server.log.lines("BH0322")) == 1
     stage.plant(server, Announcement("127.0.9.71"), Announcement("127.0.9.70", 1031))

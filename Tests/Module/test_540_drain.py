@@ -144,7 +144,7 @@ def test_waiting_for_this_httpd(cluster):
     balancer, one, _ = cluster
     with one.client() as client:
         client.send("/cgi-bin/slow")
-        wait_for(lambda: json.loads(ask(one.control_socket, "state\n"))["under_way"] == 1, 3, "the request")
+        wait_for(lambda: json.loads(ask(one.control_socket, "state\n"))["under_way"] == 1, 5, "the request")
         begin = time.monotonic()
         assert "1 requests are still under way after 0 seconds" in ctl(one, "drain", "--wait", "0", code=1)
         assert ctl(one, "drain", "--wait") == "this httpd: draining, 0 requests under way\n"
@@ -162,7 +162,7 @@ def test_waiting_for_another_server(stage):
     stage.plant(balancer, Announcement(slow.address, slow.port))
     with balancer.client() as client:
         client.send("/")
-        wait_for(lambda: row(balancer, slow)["in_flight"] == 1, 3, "the request")
+        wait_for(lambda: row(balancer, slow)["in_flight"] == 1, 5, "the request")
         begin = time.monotonic()
         assert (
             ctl(balancer, "maintenance", slow.id, "--wait", "20") == f"{slow.id}: maintenance, 0 requests under way\n"

@@ -123,7 +123,7 @@ def test_the_file_comes_and_goes(cluster):
     balancer, one, two = cluster
     with one.client() as client:
         client.send("/cgi-bin/slow")
-        wait_for(lambda: json.loads(ask(one.control_socket, "state\n"))["under_way"] == 1, 3, "the request")
+        wait_for(lambda: json.loads(ask(one.control_socket, "state\n"))["under_way"] == 1, 5, "the request")
         begin(one)
         becomes(balancer, one, "draining")
         assert (row(balancer, one)["announced"], row(balancer, one)["ordered"]) == ("draining", "up")

@@ -85,7 +85,7 @@ def test_a_step_while_a_request_waits(stage, clock):
     stage.plant(server, Announcement(slow.address, slow.port), Announcement(good.address, good.port))
     with server.client() as client:
         client.send("/")
-        wait_for(lambda: slow.requests, 3, "the request to arrive")
+        wait_for(lambda: slow.requests, 5, "the request to arrive")
         clock.write_text(f"+{HOUR}\n")
         assert client.receive().text == good.id
     server.log.allow("AH")

@@ -211,7 +211,7 @@ def test_a_graceful_stop_that_a_request_holds_up(pair):
     )
     with server.client() as client, Watch(balancer, server) as watch:
         client.send("/cgi-bin/slow")
-        wait_for(lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1, 3, "the request")
+        wait_for(lambda: json.loads(ask(server.control_socket, "state\n"))["under_way"] == 1, 5, "the request")
         begin = time.monotonic()
         server.process.send_signal(signal.SIGWINCH)
         assert client.receive().text == "done"

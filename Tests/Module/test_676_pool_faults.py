@@ -181,7 +181,7 @@ def test_what_is_no_connection_is_closed_and_counted(stage, throw, kind):
     before = descriptors(*front.children())
     assert thrown(front, kind, backend, other) == 1
     assert [ask() for _ in range(3)] == [backend.id] * 3
-    wait_for(lambda: front.status().counters["not_connections"] == 1, 3, "it is counted", show=front.status)
+    wait_for(lambda: front.status().counters["not_connections"] == 1, 5, "it is counted", show=front.status)
     assert {request.connection for request in backend.requests if request.target == "/"} == {1}
     # What was put in is open nowhere any more; the connection itself waits in the pool.
     wait_for(
@@ -235,7 +235,7 @@ def test_a_child_that_hangs_delays_no_other(stage):
     long = threading.Thread(target=front.get, args=("/long",))
     began = time.monotonic()
     long.start()
-    wait_for(lambda: backend.requests[-1].target == "/long", 2, "it is under way")
+    wait_for(lambda: backend.requests[-1].target == "/long", 5, "it is under way")
     # It may have two copies for a moment, in the child that has put it into the pool, too.
     busy = wait_for(
         lambda: [found for found in [connected(front, backend)] if len(found) == 1], 3, "one child has the connection"
@@ -246,7 +246,7 @@ def test_a_child_that_hangs_delays_no_other(stage):
         for _ in range(20):
             assert front.get("/").status == 200
             # The child has put the connection back by then, where its client had the answer before.
-            wait_for(lambda: row(front, backend)["in_flight"] == 1, 2, "the end of the request")
+            wait_for(lambda: row(front, backend)["in_flight"] == 1, 5, "the end of the request")
         assert time.monotonic() - begin < 3, begin - began
         assert (kept(front, backend), backend.open) == (2, 2), [
             (one.target, one.connection) for one in backend.requests

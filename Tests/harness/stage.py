@@ -67,7 +67,7 @@ class Stage:
         for announcement in announcements:
             announce.send(announcement.encode(), group or self.group, source or announcement.address)
 
-    def plant(self, httpd, *announcements, source=None, deadline=8):
+    def plant(self, httpd, *announcements, source=None, deadline=15):
         """Announces until the httpd has heard all of them; returns its table, new servers in this order."""
         if len(announcements) > 1:
             # Alone until it is heard: a datagram that is lost before the group is joined would change the order.
