@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
 #   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate, build/backhand-announce
+#   make perl     build/byPerl.so and build/perl: candidacy functions in Perl, for mod_perl
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    the tests, but for what is long by nature
 #   make format   gives Swift, C and Python their form; `make check` begins with a check of it
@@ -13,7 +14,7 @@
 #   make bench-balance   how well it balances, beside HAProxy, nginx and balancer://: FULL=1 SCENARIO=… CONTENDER=…
 #   make bench-checks    what clients see when an application dies, beside HAProxy
 #   make fuzz     libFuzzer on everything that strangers may send; SECONDS=600 for each target; scripts/fuzz still does it to the end
-#   make install  the module, its configuration, the header, the tools and backhand-announce with its unit; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
+#   make install  the module, its configuration, the header, the tools and backhand-announce with its unit, and what make perl builds if mod_perl's headers are there; PREFIX=/usr/local for the tools and pages, DESTDIR= a folder that stands for /
 #   make uninstall  removes exactly what install put there
 #   make deb      the Debian packages libapache2-mod-backhand, backhand-tools, backhand-announce and backhand-dev, in build/deb
 #   make check-packages  installs, upgrades, removes and purges these packages in a bare Debian
@@ -31,10 +32,13 @@ BUILD := build
 # Debian's own interpreter: the packages below belong to it.
 PYTHON := /usr/bin/python3
 
+PERL   ?= perl
+# What byPerl.so and Apache::Backhand are built with.
+PERL_DEPS := libapache2-mod-perl2-dev libperl-dev
 # Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
-CHECK_DEPS := curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client nginx-light openssl python3-pytest python3-pytest-xdist python3-venv python3-yaml valgrind wrk
-DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git ca-certificates
+CHECK_DEPS := libapache2-mod-perl2 $(PERL_DEPS) curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client nginx-light openssl python3-pytest python3-pytest-xdist python3-venv python3-yaml valgrind wrk
+DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git ca-certificates libapache2-mod-perl2-dev libperl-dev
 LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
 RIVALS := haproxy nginx
@@ -140,6 +144,42 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
 	    -Imodule -ISources/CBackhand/include -ISources/CSignature/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
 
+# ---- Candidacy functions in Perl: module/perl ----
+
+APXS_INCLUDE = $(shell $(APXS) -q INCLUDEDIR 2> /dev/null)
+BYPERL_SOURCES := $(addprefix module/perl/,byPerl.c bp_sub.c bp_call.c bp_ids.c)
+XS_SOURCES     := $(filter-out $(BYPERL_SOURCES),$(wildcard module/perl/*.c module/perl/*.xs)) \
+                  $(addprefix module/perl/,ab.h Makefile.PL lib/Apache/Backhand.pm lib/Apache/Backhand/byPerl.pm)
+BACKHAND_XS    := $(BUILD)/perl/blib/arch/auto/Apache/Backhand/Backhand.so
+# mod_perl's and perl's headers are not ours to warn about.
+PERL_FLAGS = $(patsubst -I%,-isystem %,$(HTTPD_FLAGS)) -isystem "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE" \
+             $$($(PERL) -MConfig -e 'print $$Config{ccflags}')
+
+HAS_MOD_PERL = [ -e "$(APXS_INCLUDE)/mod_perl.h" ] && [ -e "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE/perl.h" ]
+
+# On a machine without mod_perl's headers or perl's: the packages that have them.
+perl:
+	@$(HAS_MOD_PERL) || scripts/deps $(PERL_DEPS)
+	@$(MAKE) --no-print-directory build-perl
+
+build-perl: $(BUILD)/byPerl.so $(BACKHAND_XS)
+	@:
+
+$(BUILD)/byPerl.so: $(BYPERL_SOURCES) module/perl/byPerl.h Sources/CBackhand/include/mod_backhand.h Makefile
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) $(STRICT) -fvisibility=hidden -shared -o $@ -ISources/CBackhand/include $(PERL_FLAGS) $(BYPERL_SOURCES) $(LDFLAGS)
+
+# In a copy, because MakeMaker writes into the folder of its Makefile.PL. A line with MAKE in brackets would run with `make -n` too.
+$(BACKHAND_XS): $(XS_SOURCES) $(CONTRACT) Makefile
+	@echo "  perl    $(BUILD)/perl"
+	@rm -rf $(BUILD)/perl
+	@mkdir -p $(BUILD)
+	@cp -R module/perl $(BUILD)/perl
+	@cd $(BUILD)/perl && APXS="$(APXS)" $(PERL) Makefile.PL BACKHAND_INCLUDE=$(CURDIR)/Sources/CBackhand/include > make.log \
+	    && $(MAKE_COMMAND) --no-print-directory CC="$(CC)" OPTIMIZE="$(CFLAGS) -std=gnu11 -Wall -Wno-unused-function -Werror" \
+	    OTHERLDFLAGS="$(LDFLAGS)" >> make.log 2>&1 || { cat make.log >&2; exit 1; }
+
 # As its documentation tells authors to do it, but for the place of the result.
 $(BUILD)/byHostname.so: httpd-conf-examples/c-function/byHostname.c $(CONTRACT)
 	@mkdir -p $(@D)
@@ -160,7 +200,7 @@ demo: all demo-deps
 
 # Swift compiles many files on one core, so the builds run beside each other.
 check: deps
-	@$(MAKE) --no-print-directory -j "$$(nproc)" build $(BUILD)/asan/mod_backhand.so
+	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
 format:
@@ -233,7 +273,8 @@ fuzz: deps
 	scripts/fuzz run $(or $(SECONDS),600)
 
 install: all
-	scripts/install "$(APXS)" "$(DESTDIR)" "$(PREFIX)" "$(DOCDIR)"
+	@! $(HAS_MOD_PERL) || $(MAKE) --no-print-directory build-perl
+	PERL="$(PERL)" scripts/install "$(APXS)" "$(DESTDIR)" "$(PREFIX)" "$(DOCDIR)"
 
 uninstall:
 	scripts/uninstall "$(DESTDIR)" "$(PREFIX)"
@@ -247,5 +288,5 @@ deb:
 clean:
 	rm -rf $(BUILD) .build .build-embedded .build-tools .build-fuzz
 
-.PHONY: all build deps demo-deps demo check format unit test torture torture-compare endurance bench bench-balance bench-checks fuzz install uninstall deb check-packages check-long clean
+.PHONY: all build perl build-perl deps demo-deps demo check format unit test torture torture-compare endurance bench bench-balance bench-checks fuzz install uninstall deb check-packages check-long clean
 .DELETE_ON_ERROR:

@@ -12,7 +12,13 @@ PACKAGES = re.findall(r"^Package: (\S+)$", read("debian/control"), flags=re.M)
 
 
 def test_the_packages():
-    assert PACKAGES == ["libapache2-mod-backhand", "backhand-tools", "backhand-announce", "backhand-dev"]
+    assert PACKAGES == [
+        "libapache2-mod-backhand",
+        "backhand-tools",
+        "backhand-announce",
+        "backhand-dev",
+        "libapache-backhand-perl",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ RANGES = {
     "module/proxy/mb_mod_proxy.c": range(100, 200),
     "Sources": range(300, 400),
     "Sources/BackhandModerator/Advice": range(100, 200),
+    "module/perl": range(170, 190),
     "table": range(200, 300),
     "moderator": range(200, 300),
     **dict.fromkeys(

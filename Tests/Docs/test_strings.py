@@ -7,10 +7,7 @@ Each other function for texts that it calls is listed here with its reason, so t
 import re
 
 import pytest
-from Docs.repository import files, read
-from Docs.test_layers import without_comments_and_texts
-
-SOURCES = {str(path): read(path) for pattern in ("*.c", "*.h") for path in files(pattern) if path.parts[0] == "module"}
+from Docs.test_layers import SOURCES, without_comments_and_texts
 
 # Functions of libc, APR and httpd that look into a text, convert it, or cut it. Not those that only copy texts or put
 # them together.

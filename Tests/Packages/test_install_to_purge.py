@@ -141,6 +141,18 @@ def test_lintian_finds_no_error():
     print(result.stdout)
 
 
+def test_the_package_for_perl_goes_with_the_module():
+    """It reads the module's shared memory, so both are of one version. mod_perl would stay when it is purged."""
+    (package,) = (BUILD / "deb").glob("libapache-backhand-perl_*.deb")
+    depends = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True).stdout
+    assert f"{MODULE} (= {VERSION}" in depends and "libapache2-mod-perl2" in depends and "perlapi-" in depends
+    listed = subprocess.run(["dpkg-deb", "-c", package], capture_output=True, text=True, check=True).stdout
+    names = {line.split()[5] for line in listed.splitlines()}
+    assert "./usr/lib/apache2/modules/byPerl.so" in names
+    for end in ("/Apache/Backhand.pm", "/Apache/Backhand/byPerl.pm", "/auto/Apache/Backhand/Backhand.so"):
+        assert [name for name in names if re.match("./usr/lib/[^/]+/perl5/", name) and name.endswith(end)], end
+
+
 def test_install_enables_nothing(debian):
     before = parent(debian)
     install(debian, "/root")

@@ -1,0 +1,41 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Where mod_backhand's data are in this process. The dynamic linker knows it at any time: mod_backhand may be loaded
+ * after this object, and again at another address with each restart. */
+
+#include "ab.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#define ORDER                                                                                                          \
+    "Apache::Backhand works only in an httpd with mod_backhand, whose LoadModule line must come before the line that " \
+    "loads Apache::Backhand.\n"
+
+/* The variable of mod_backhand's that has this name. */
+static void *variable(pTHX_ const char *name) {
+    void *found = dlsym(RTLD_DEFAULT, name);
+    if (!found) croak(ORDER);
+    return found;
+}
+
+serverstat *ab_table(pTHX) {
+    serverstat *rows = *(serverstat **)variable(aTHX_ "serverstats");
+    if (!rows)
+        croak("serverstats of mod_backhand is not there yet: use it from PerlChildInitHandler on, in an httpd with "
+              "MulticastStats and UnixSocketDir.\n");
+    return rows;
+}
+
+/* The segment is mapped from a page's beginning. Another build's has the rows elsewhere in it, so that this may not
+ * even be memory. */
+bh_segment_t *ab_segment(pTHX) {
+    char *rows = (char *)ab_table(aTHX);
+    bh_segment_t *segment = (bh_segment_t *)(void *)(rows - offsetof(bh_segment_t, public_rows));
+    if ((uintptr_t)segment % (uintptr_t)sysconf(_SC_PAGESIZE) || segment->magic != BH_SEGMENT_MAGIC
+        || segment->layout != BH_SEGMENT_LAYOUT)
+        croak("Apache::Backhand was built for another version of mod_backhand: install both from the same version.\n");
+    return segment;
+}
+
+int *ab_table_arriba(pTHX) { return variable(aTHX_ "mod_backhand_personal_arriba"); }
