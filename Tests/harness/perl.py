@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Httpds with mod_perl, Apache::Backhand and byPerl.so as `make perl` has built them."""
 
+import urllib.parse
+
 from .httpd import BUILD
 from .stage import CLUSTER_OF_9
 
@@ -35,3 +37,29 @@ def location(name, *lines):
     """A section with a chain of these lines, which decides without this server."""
     chain = "\n".join(lines)
     return f"<Location /{name}>\nBackhand removeSelf\n{chain}\n</Location>\n"
+
+
+# Runs the Perl code of a request's query, and answers with its value, or with what it died of.
+RUN = r"""
+use Apache2::RequestRec ();
+use Apache2::RequestIO ();
+use Apache2::URI ();
+use Apache2::Const -compile => 'OK';
+use Apache::Backhand ();
+sub handler {
+    my $r = shift;
+    my $code = Apache2::URI::unescape_url($r->args // '');
+    my $value = eval "package main; $code";
+    $r->content_type('text/plain');
+    $r->print($@ ? "died: $@" : defined $value ? $value : 'undef');
+    return Apache2::Const::OK;
+}
+"""
+RUNS = "<Location /run>\nSetHandler modperl\nPerlResponseHandler Run\n</Location>\n"
+
+
+def run(server, code):
+    """What the code gives in a child of this server, which has RUNS and the package Run."""
+    answer = server.get("/run?" + urllib.parse.quote(code, safe=""))
+    assert answer.status == 200, answer
+    return answer.text

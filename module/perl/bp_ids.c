@@ -8,6 +8,10 @@
 #define NAMED 0x8000
 #define PLACE 0x7fff
 
+static const char *none_has(apr_pool_t *pool, NV id) {
+    return apr_psprintf(pool, "returned the id %.0f, which no server has", (double)id);
+}
+
 /* Runs no Perl code, because the eval is over: a tied value or an object is not a number here. */
 static const char *read_id(pTHX_ apr_pool_t *pool, SV *value, int *id) {
     NV number;
@@ -17,8 +21,7 @@ static const char *read_id(pTHX_ apr_pool_t *pool, SV *value, int *id) {
     else number = SvNV_nomg(value);
     if (number != number || (number < MAXSERVERS && number > -1 && number != (int)number))
         return "returned an id that is not a whole number";
-    if (!(number >= 0 && number < MAXSERVERS) || !serverstats[(int)number].mtime)
-        return apr_psprintf(pool, "returned the id %.0f, which no server has", (double)number);
+    if (!(number >= 0 && number < MAXSERVERS)) return none_has(pool, number);
     *id = (int)number;
     return NULL;
 }
@@ -28,6 +31,7 @@ static const char *read_all(pTHX_ apr_pool_t *pool, AV *from, SSize_t count, int
     for (SSize_t i = 0; i < count; i++) {
         const char *wrong = read_id(aTHX_ pool, AvARRAY(from)[i], &ids[i]);
         if (wrong) return wrong;
+        if (!place[ids[i]] && !serverstats[ids[i]].mtime) return none_has(pool, ids[i]);
         if (place[ids[i]] & NAMED) return apr_psprintf(pool, "returned the id %d twice", ids[i]);
         place[ids[i]] |= NAMED;
     }
