@@ -46,14 +46,14 @@ static int is_time_to_log(const char *arg) {
            && __atomic_compare_exchange_n(next, &planned, now + 60, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-/* Whether the virtual host has an interpreter: not with PerlOptions -Enable. */
+/* Whether the server has interpreters: not with PerlOptions -Enable. */
 static int has_perl(const server_rec *server) {
     MP_dSCFG(server);
     return modperl_is_running() && scfg && MpSrvENABLE(scfg);
 }
 
 static const char *call(request_rec *r, const char *text, ServerSlot *servers, int *n) {
-    if (!has_perl(r->server)) return "is not called: PerlOptions -Enable turns Perl off in this virtual host";
+    if (!has_perl(r->server)) return "is not called: PerlOptions -Enable turns Perl off";
     MP_dINTERPa(r, r->connection, r->server);
     const char *wrong = bp_call(aTHX_ r, text, servers, n);
     MP_INTERP_PUTBACK(interp, aTHX);
