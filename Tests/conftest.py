@@ -53,7 +53,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent.name in ("Torture", "Balance", "Checks", "Packages"):
+        if item.path.parent.name in ("Torture", "Balance", "Checks", "Perl", "Packages"):
             item.add_marker(pytest.mark.long)
         if item.path.name in MEASURING:
             item.add_marker(pytest.mark.alone)

@@ -136,15 +136,15 @@ def many(address, port, path, count):
                 done += 1
 
 
-def counted_run(stage, config, path, count, *, planted=0, **how):
-    """Instructions of an httpd that serves so many requests."""
+def counted_run(stage, config, path, count, *, planted=0, more=(), **how):
+    """Instructions of an httpd that serves so many requests. more: modules beside the usual ones."""
     server = Counted(
         stage.folder,
         next(NAMES),
         group=ports.free_group(),
         mpm="prefork",
         config=config,
-        modules=USUAL_OF_DEBIAN,
+        modules=(*USUAL_OF_DEBIAN, *more),
         **how,
     )
     stage.httpds.append(server)
@@ -166,7 +166,7 @@ def finish(stage, server, pid):
 
 def stage_plant(stage, server, count):
     """Fills the table with servers that nobody asks."""
-    announcements = [Announcement(f"127.9.0.{i + 1}", 80, load=2000 + i) for i in range(count)]
+    announcements = [Announcement(f"127.9.{i // 250}.{i % 250 + 1}", 80, load=2000 + i) for i in range(count)]
     for announcement in announcements:
         stage.announce(announcement, group=server.group)
     stage.plant.__func__(stage_of(stage, server), server, *announcements, deadline=60)

@@ -10,7 +10,7 @@ MODULE = Apache::Backhand    PACKAGE = Apache::Backhand    PREFIX = ab_
 PROTOTYPES: DISABLE
 
 BOOT:
-    (void)ab_table_arriba(aTHX); /* croaks without mod_backhand */
+    ab_table_begin(aTHX);
     HV *stash = gv_stashpvs("Apache::Backhand", GV_ADD);
     newCONSTSUB(stash, "MAXSERVERS", newSViv(MAXSERVERS));
     newCONSTSUB(stash, "MAXSESSIONSPERSERVER", newSViv(MAXSESSIONSPERSERVER));
@@ -30,7 +30,6 @@ ab_server(id)
     C_ARGS: aTHX_ id
 
 void
-repeat(name, ...)
+ab_child_repeat(name, ...)
     const char *name
-    CODE:
-    ab_child_repeat(aTHX_ name, &ST(1), (int)items - 1);
+    C_ARGS: aTHX_ name, &ST(1), (int)items - 1

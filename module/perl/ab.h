@@ -21,8 +21,9 @@
 #include "feedback.h"
 #include "serverstats.h"
 
-/* Rows 0...MAXSERVERS-1, and the segment that they are in. Looked up at each call, so that no address outlives a
- * restart. Both croak, with one sentence, if there are none. */
+/* When this object is loaded. Croaks if mod_backhand is not. */
+void ab_table_begin(pTHX);
+/* Rows 0...MAXSERVERS-1, and the segment that they are in. Both croak, with one sentence, if there are none. */
 serverstat *ab_table(pTHX);
 bh_segment_t *ab_segment(pTHX);
 /* mod_backhand_personal_arriba of this process; croaks if mod_backhand is not loaded. */

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* PerlChildInit with a threaded MPM. mod_perl runs its handlers in one interpreter of each child, and copies that one
- * when it needs another. But those of PerlInterpStart are copies that the parent process has made before: a global
+/* PerlChildInit with several interpreters. mod_perl runs its handlers in one interpreter of each child, and copies that
+ * one when it needs another. But those of PerlInterpStart are copies that the parent process has made before: a global
  * variable that a handler sets is undefined in them. So a handler that loads serverstats runs once more in each of
  * them, while the child still has one thread. What else it does is done there, too.
  */
@@ -22,20 +22,6 @@
 #define OF_MOD_PERL(name) __typeof__(name) *of_##name = dlsym(RTLD_DEFAULT, #name)
 
 static bool is_repeating;
-
-/* The interpreter, if it is one that others are copied from; else NULL. */
-static modperl_interp_t *original(pTHX) {
-    OF_MOD_PERL(modperl_threaded_mpm);
-    OF_MOD_PERL(modperl_thx_interp_get);
-    if (!of_modperl_threaded_mpm || !of_modperl_thx_interp_get || !of_modperl_threaded_mpm()) return NULL;
-    modperl_interp_t *interpreter = of_modperl_thx_interp_get(aTHX);
-    return interpreter && interpreter->mip->parent == interpreter ? interpreter : NULL;
-}
-
-static bool is_child_init(pTHX) {
-    SV *phase = get_sv("Apache2::__CurrentCallback", 0); /* mod_perl's name of the handlers that it runs */
-    return phase && SvPOK(phase) && strEQ(SvPVX(phase), "PerlChildInitHandler");
-}
 
 /* A word that a handler gets, for another interpreter: an object of mod_perl's, which is an address, or a text. */
 static SV *translated(PerlInterpreter *from, PerlInterpreter *to, SV *word) {
@@ -75,8 +61,11 @@ static void run_in(modperl_interp_t *interpreter, PerlInterpreter *from, const c
 
 void ab_child_repeat(pTHX_ const char *name, SV **words, int count) {
     const module *perl = dlsym(RTLD_DEFAULT, "perl_module");
-    modperl_interp_t *interpreter = is_repeating || !is_child_init(aTHX) ? NULL : original(aTHX);
-    if (!interpreter) return;
+    const SV *phase = get_sv("Apache2::__CurrentCallback", 0); /* mod_perl's name of the handlers that it runs */
+    if (is_repeating || !phase || !SvPOK(phase) || strNE(SvPVX(phase), "PerlChildInitHandler")) return;
+    OF_MOD_PERL(modperl_thx_interp_get);
+    const modperl_interp_t *interpreter = of_modperl_thx_interp_get ? of_modperl_thx_interp_get(aTHX) : NULL;
+    if (!interpreter || interpreter != interpreter->mip->parent) return;
     is_repeating = true;
     for (const server_rec *server = interpreter->mip->server; server; server = server->next) {
         const modperl_config_srv_t *settings = ap_get_module_config(server->module_config, perl);

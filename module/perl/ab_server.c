@@ -24,10 +24,6 @@ static void put_numbers(pTHX_ HV *row, ...) {
     va_end(numbers);
 }
 
-static void put_text(pTHX_ HV *row, const char *name, const char *const *words, size_t count, uint32_t word) {
-    put(aTHX_ row, name, newSVpv(words[word < count ? word : 0], 0));
-}
-
 static SV *address_text(pTHX_ bh_address_t address) {
     uint32_t parts[4] = {htonl((uint32_t)(address.high >> 32)), htonl((uint32_t)address.high),
                          htonl((uint32_t)(address.low >> 32)), htonl((uint32_t)address.low)};
@@ -58,7 +54,7 @@ static void put_announced(pTHX_ HV *row, const bh_facts_t *from) {
     put(aTHX_ row, "hostname", newSVpv(from->hostname, 0));
     put(aTHX_ row, "address", address_text(aTHX_ from->address));
     put(aTHX_ row, "contact", ab_contact(aTHX_ from));
-    put_text(aTHX_ row, "idle_cost", costs, C_ARRAY_LENGTH(costs), from->idle_cost);
+    put(aTHX_ row, "idle_cost", newSVpv(costs[from->idle_cost % C_ARRAY_LENGTH(costs)], 0));
 }
 
 static uint64_t now_ms(void) {
@@ -81,7 +77,7 @@ static void put_own(pTHX_ HV *row, bh_segment_t *segment, uint32_t id, uint64_t 
         N("in_flight", in_flight), N("kept", kept), N("idle_connections", kept > in_flight ? kept - in_flight : 0),
         N("served", bh_word_load(&from->served)), N("failed", bh_word_load(&from->failed)),
         N("mean_ms", bh_row_mean_us(from) / 1e3), N("backoff_ms", bh_backoff_left(bh_row_backoff(from), now)), NULL);
-    put_text(aTHX_ row, "state", states, C_ARRAY_LENGTH(states), bh_row_state(from));
+    put(aTHX_ row, "state", newSVpv(states[bh_row_state(from) % C_ARRAY_LENGTH(states)], 0));
 }
 
 SV *ab_server(pTHX_ IV id) {

@@ -1,29 +1,40 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* Where mod_backhand's data are in this process. The dynamic linker knows it at any time: mod_backhand may be loaded
- * after this object, and again at another address with each restart. */
+/* Where mod_backhand's data are in this process. The dynamic linker knows it: mod_backhand is loaded again at each
+ * restart, at any address. A child ends at a restart, so there they stay where they are.
+ */
 
 #include "ab.h"
 
 #include <dlfcn.h>
 #include <unistd.h>
 
-#define ORDER                                                                                                          \
-    "Apache::Backhand works only in an httpd with mod_backhand, whose LoadModule line must come before the line that " \
-    "loads Apache::Backhand.\n"
-
 /* The variable of mod_backhand's that has this name. */
 static void *variable(pTHX_ const char *name) {
     void *found = dlsym(RTLD_DEFAULT, name);
-    if (!found) croak(ORDER);
+    if (!found)
+        croak(
+            "Apache::Backhand works only in an httpd with mod_backhand, whose LoadModule line must come before the line "
+            "that loads Apache::Backhand.\n");
     return found;
 }
 
+/* The process that has loaded this object: the parent, or a child that has loaded it late. */
+static pid_t loader;
+
+void ab_table_begin(pTHX) {
+    loader = getpid();
+    (void)variable(aTHX_ "serverstats");
+}
+
 serverstat *ab_table(pTHX) {
+    static serverstat *kept; /* in children only: asking the linker takes longer than all else */
+    if (kept) return kept;
     serverstat *rows = *(serverstat **)variable(aTHX_ "serverstats");
     if (!rows)
         croak("serverstats of mod_backhand is not there yet: use it from PerlChildInitHandler on, in an httpd with "
               "MulticastStats and UnixSocketDir.\n");
+    if (getpid() != loader) kept = rows;
     return rows;
 }
 

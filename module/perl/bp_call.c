@@ -9,8 +9,7 @@ const char *bp_call_error(pTHX_ apr_pool_t *pool) {
     sv_setsv(get_sv("Apache::Backhand::byPerl::error", GV_ADD | GV_ADDMULTI), ERRSV);
     SV *said = eval_pv("qq[$Apache::Backhand::byPerl::error]", FALSE);
     char *text = apr_pstrdup(pool, SvOK(said) && !SvROK(said) ? SvPV_nolen(said) : "with an object that has no text");
-    size_t length = strlen(text);
-    while (length && apr_isspace(text[length - 1])) text[--length] = '\0';
+    for (char *end = text + strlen(text); end > text && apr_isspace(end[-1]);) *--end = '\0';
     return text;
 }
 

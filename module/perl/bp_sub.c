@@ -27,21 +27,17 @@ static SV *make(pTHX_ const char *name) {
     return SvROK(ERRSV) || SvTRUE(ERRSV) || !SvROK(code) || SvTYPE(SvRV(code)) != SVt_PVCV ? NULL : code;
 }
 
-static int is_anonymous(const char *text) {
-    return strncmp(text, "sub", 3) == 0 && (text[3] == '{' || apr_isspace(text[3]));
-}
-
-/* Ends the name where an argument follows, which is returned; NULL: none does. */
+/* Ends the name where an argument follows, which is returned; NULL: none does, or it is an anonymous sub. */
 static const char *cut_argument(char *name) {
     char *end = name + strcspn(name, " \t");
-    if (!*end) return NULL;
+    if (!*end || strnEQ(name, "sub{", 4) || strnEQ(name, "sub ", 4)) return NULL;
     *end++ = '\0';
     return end + strspn(end, " \t");
 }
 
 const char *bp_sub_find(pTHX_ apr_pool_t *pool, const char *text, bp_sub *sub) {
     char *name = apr_pstrdup(pool, text);
-    sub->argument = is_anonymous(name) ? NULL : cut_argument(name);
+    sub->argument = cut_argument(name);
     CV *function = get_cv(name, 0);
     if (function && (CvROOT(function) || CvXSUB(function))) {
         sub->code = (SV *)function;

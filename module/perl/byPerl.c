@@ -31,9 +31,8 @@ static uint32_t *next_of(const char *arg) {
     size_t place = (uintptr_t)arg / 8 % LINES;
     for (int tries = 0; tries < LINES; tries++, place = (place + 1) % LINES) {
         const char *is = NULL;
-        if (__atomic_compare_exchange_n(&lines[place].arg, &is, arg, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-            || is == arg)
-            break;
+        __atomic_compare_exchange_n(&lines[place].arg, &is, arg, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+        if (!is || is == arg) break;
     }
     return &lines[place].next_s;
 }

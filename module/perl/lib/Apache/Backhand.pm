@@ -14,7 +14,7 @@ XSLoader::load('Apache::Backhand', $VERSION);
 
 sub load_serverstats {
     my $serverstats = tied_rows();
-    repeat(_handler());
+    child_repeat(_handler());
     return $serverstats;
 }
 

@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Candidacy functions in Perl over many requests: instructions, memory, leaks."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from Bench.bench import many
+from Bench.Perl.cost import ALL, FEW, MORE, MOST_RATIO, Costs
+from harness import httpd as harness_httpd
+from harness import sockets
+from harness.announce import Announcement
+from harness.httpd import BINARY, Httpd
+from harness.perl import LIBRARIES, OBSERVE, RUN, RUNS, by_perl, package, perl_httpd
+from harness.stage import CLUSTER_OF_9
+
+SERVERS = [Announcement(f"127.0.9.{number}", 80, load=number) for number in range(1, 16)]
+SUBS = r"""
+use Apache2::RequestRec ();
+use Apache::Backhand ();
+our $s;
+sub child_init { $s = Apache::Backhand::load_serverstats(); 0 }
+sub chooses {
+    my ($r, $ids, $word) = @_;
+    my $best = Apache::Backhand::server($ids->[0]);
+    $s->[$best->{id}]{load} += 1;
+    my $arriba = Apache::Backhand::load_personal_arriba();
+    return [sort { $s->[$a]{load} <=> $s->[$b]{load} } grep { $s->[$_]{hostname} ne $r->uri } @$ids];
+}
+sub dies    { die "on purpose\n" }
+sub exits   { exit }
+sub strange { 'text' }
+"""
+CHAIN = "".join(
+    [
+        "Backhand byAge 3600\n",
+        by_perl("Subs::chooses word"),
+        by_perl("Subs->can"),
+        by_perl("sub { [reverse @{$_[1]}] }"),
+        by_perl("Subs::dies"),
+        by_perl("Subs::exits"),
+        by_perl("Subs::strange"),
+        by_perl("Subs::missing"),
+        "Backhand byLoad\n",
+    ]
+)
+
+
+def chosen(stage, **how):
+    package(stage.folder, "Subs", SUBS)
+    server = perl_httpd(
+        stage,
+        "PerlInterpStart 2\nPerlInterpMax 4\nPerlModule Subs\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
+        + "BackhandMode Observe\n"
+        + f"<Location />\n{CHAIN}</Location>\n",
+        **how,
+    )
+    server.log.allow("BH0170")
+    stage.plant(server, *SERVERS)
+    return server
+
+
+@pytest.fixture
+def slow_start(monkeypatch):
+    monkeypatch.setattr(harness_httpd, "START", 120)  # valgrind starts slowly
+
+
+def test_cost(stage, slow_start):
+    """An identity sub costs little more than an empty handler, and each server the same."""
+    costs = Costs(stage)
+    assert costs.perl() / costs.handler() < MOST_RATIO
+    first = (costs.perl(servers=MORE) - costs.perl()) / (MORE - FEW)
+    then = (costs.perl(servers=ALL) - costs.perl(servers=MORE)) / (ALL - MORE)
+    assert 0.8 < then / first < 1.2, (first, then)
+
+
+def resident(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^VmRSS:\s+(\d+)", status, flags=re.M)[1])
+
+
+@pytest.mark.parametrize("mpm", ["prefork", "event"])
+def test_memory_stays(stage, mpm):
+    """That of a child after 200,000 requests, within 2 % of that after 20,000."""
+    threads = 1 if mpm == "prefork" else 4
+    server = chosen(stage, mpm=mpm, children=1, workers=threads)
+
+    def ask(count):
+        for _ in range(count // 20_000):
+            subprocess.run(
+                [sys.executable, "-c", ASK, server.address, str(server.port), str(threads), str(20_000 // threads)],
+                check=True,
+                cwd=Path(__file__).resolve().parents[2],
+            )
+
+    (pid,) = server.children()[:1] if mpm == "prefork" else server.children()
+    ask(20_000)
+    before = resident(pid)
+    ask(180_000)
+    print(f"{mpm}: {before} kB after 20,000 requests, {resident(pid)} kB after 200,000")
+    assert resident(pid) <= before * 1.02
+
+
+ASK = """
+import sys, threading
+from Bench.bench import many
+address, port, threads, count = sys.argv[1], *map(int, sys.argv[2:])
+all = [threading.Thread(target=many, args=(address, port, "/index.html", count)) for _ in range(threads)]
+[each.start() for each in all]
+[each.join() for each in all]
+"""
+
+
+class Checked(Httpd):
+    """An httpd in one process under memcheck."""
+
+    def command(self, *arguments):
+        valgrind = ["valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--keep-debuginfo=yes"]
+        arguments = [argument for argument in arguments if argument != "-DFOREGROUND"]
+        valgrind += ["--num-callers=40", "--error-limit=no"]
+        return [*valgrind, BINARY, "-X", "-d", str(self.root), "-f", str(self.conf), *arguments]
+
+    def _is_up(self, before):
+        return sockets.is_listening(self.address, self.port)
+
+
+def test_no_leak_and_no_error_of_ours(stage, slow_start):
+    """In 1,000 requests, and in loading the table again and again."""
+    package(stage.folder, "Subs", SUBS)
+    package(stage.folder, "Run", RUN)
+    server = Checked(
+        stage.folder,
+        "checked",
+        group=stage.group,
+        mpm="prefork",
+        modules=["perl"],
+        environment={"PERL_DESTRUCT_LEVEL": "2"},
+        config=CLUSTER_OF_9
+        + LIBRARIES
+        + f"PerlSwitches -I{stage.folder}\nPerlModule Subs Run\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
+        + OBSERVE
+        + RUNS
+        + f"<Location /index.html>\n{CHAIN}</Location>\n",
+    )
+    stage.httpds.append(server)
+    server.start()
+    stage.plant(server, *SERVERS, deadline=60)
+    many(server.address, server.port, "/index.html", 1000)
+    for _ in range(5):
+        server.get("/run?Apache::Backhand::load_serverstats();0")
+    server.stop()
+    stage.httpds.remove(server)
+    said = (server.root / "logs/stderr").read_text()
+    records = re.split(r"^==\d+== \n", said, flags=re.M)
+    ours = [record for record in records if re.search(r"\b(?:by 0x|at 0x)[^\n]*\b(?:bp_|ab_|byPerl)\w*", record)]
+    assert "ERROR SUMMARY" in said and ours == [], "\n".join(ours)
