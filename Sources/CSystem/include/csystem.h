@@ -42,6 +42,21 @@
 #define _Nullable
 #endif
 
+/* Sets whole cache lines to zero. The compiler makes memset of all that Swift has for it, and memset becomes one
+ * instruction that callgrind, by which the costs of a decision are measured, counts once for each byte. Nothing makes
+ * that of volatile stores. */
+static inline void csystem_clear(void *_Nonnull memory, size_t lines) {
+    typedef uint64_t two_t __attribute__((vector_size(16), aligned(8), may_alias));
+    volatile two_t *at = (volatile two_t *)memory;
+    const two_t zero = {0, 0};
+    for (; lines; lines--, at += 4) {
+        at[0] = zero;
+        at[1] = zero;
+        at[2] = zero;
+        at[3] = zero;
+    }
+}
+
 /* errno is a macro over a function call. */
 static inline int csystem_errno(void) { return errno; }
 static inline void csystem_set_errno(int number) { errno = number; }
