@@ -10,7 +10,7 @@ MODULE = Apache::Backhand    PACKAGE = Apache::Backhand    PREFIX = ab_
 PROTOTYPES: DISABLE
 
 BOOT:
-    ab_table_begin(aTHX);
+    (void)ab_table_arriba(aTHX); /* croaks without mod_backhand */
     HV *stash = gv_stashpvs("Apache::Backhand", GV_ADD);
     newCONSTSUB(stash, "MAXSERVERS", newSViv(MAXSERVERS));
     newCONSTSUB(stash, "MAXSESSIONSPERSERVER", newSViv(MAXSESSIONSPERSERVER));

@@ -21,8 +21,6 @@
 #include "feedback.h"
 #include "serverstats.h"
 
-/* When this object is loaded. Croaks if mod_backhand is not. */
-void ab_table_begin(pTHX);
 /* Rows 0...MAXSERVERS-1, and the segment that they are in. Both croak, with one sentence, if there are none. */
 serverstat *ab_table(pTHX);
 bh_segment_t *ab_segment(pTHX);

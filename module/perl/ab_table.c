@@ -9,22 +9,21 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include "http_core.h"
+
 /* The variable of mod_backhand's that has this name. */
 static void *variable(pTHX_ const char *name) {
     void *found = dlsym(RTLD_DEFAULT, name);
     if (!found)
-        croak(
-            "Apache::Backhand works only in an httpd with mod_backhand, whose LoadModule line must come before the line "
-            "that loads Apache::Backhand.\n");
+        croak("Apache::Backhand works only in an httpd with mod_backhand, whose LoadModule line must come before the "
+              "line that loads Apache::Backhand.\n");
     return found;
 }
 
-/* The process that has loaded this object: the parent, or a child that has loaded it late. */
-static pid_t loader;
-
-void ab_table_begin(pTHX) {
-    loader = getpid();
-    (void)variable(aTHX_ "serverstats");
+/* Whether children serve requests, and this is one of them: in the parent no Perl code runs then. */
+static bool is_child(void) {
+    __typeof__(ap_state_query) *state = dlsym(RTLD_DEFAULT, "ap_state_query");
+    return state && state(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM;
 }
 
 serverstat *ab_table(pTHX) {
@@ -34,7 +33,7 @@ serverstat *ab_table(pTHX) {
     if (!rows)
         croak("serverstats of mod_backhand is not there yet: use it from PerlChildInitHandler on, in an httpd with "
               "MulticastStats and UnixSocketDir.\n");
-    if (getpid() != loader) kept = rows;
+    if (is_child()) kept = rows;
     return rows;
 }
 

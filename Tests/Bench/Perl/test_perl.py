@@ -30,9 +30,9 @@ sub chooses {
     return [sort { $s->[$a]{load} <=> $s->[$b]{load} } grep { $s->[$_]{hostname} ne $r->uri } @$ids];
 }
 sub dies    { die "on purpose\n" }
-sub exits   { exit }
 sub strange { 'text' }
 """
+# Without exit(), of which mod_perl loses 500 bytes each time, in its own handlers too.
 CHAIN = "".join(
     [
         "Backhand byAge 3600\n",
@@ -40,7 +40,6 @@ CHAIN = "".join(
         by_perl("Subs->can"),
         by_perl("sub { [reverse @{$_[1]}] }"),
         by_perl("Subs::dies"),
-        by_perl("Subs::exits"),
         by_perl("Subs::strange"),
         by_perl("Subs::missing"),
         "Backhand byLoad\n",
@@ -52,7 +51,9 @@ def chosen(stage, **how):
     package(stage.folder, "Subs", SUBS)
     server = perl_httpd(
         stage,
-        "PerlInterpStart 2\nPerlInterpMax 4\nPerlModule Subs\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
+        # No new interpreter for an old one: copying and destroying them is mod_perl's, by default each 2,000 requests.
+        "PerlInterpStart 2\nPerlInterpMax 4\nPerlInterpMaxRequests 1000000\n"
+        + "PerlModule Subs\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
         + "BackhandMode Observe\n"
         + f"<Location />\n{CHAIN}</Location>\n",
         **how,
@@ -85,7 +86,11 @@ def resident(pid):
 def test_memory_stays(stage, mpm):
     """That of a child after 200,000 requests, within 2 % of that after 20,000."""
     threads = 1 if mpm == "prefork" else 4
-    server = chosen(stage, mpm=mpm, children=1, workers=threads)
+    # The event MPM ends kept connections when its threads become few. glibc gives each thread separate memory, and an
+    # interpreter runs in all of them, so that it comes to need some in each: that is so without byPerl, too.
+    server = chosen(
+        stage, mpm=mpm, children=1, workers=1 if mpm == "prefork" else 16, environment={"MALLOC_ARENA_MAX": "1"}
+    )
 
     def ask(count):
         for _ in range(count // 20_000):

@@ -164,7 +164,7 @@ You can read it only.
 
 =back
 
-The array and its hashes are large (2048 servers with 14 values each, about 7 MB of memory), so call the function once in each child, not for each request.
+The array and its hashes are large (2048 servers with 14 values each, about 6 MB of memory), so call the function once in each child, not for each request.
 Before the table exists, which is while httpd reads its configuration, the function dies.
 So call it in a C<PerlChildInitHandler>.
 
