@@ -51,8 +51,9 @@ def chosen(stage, **how):
     package(stage.folder, "Subs", SUBS)
     server = perl_httpd(
         stage,
-        # No new interpreter for an old one: copying and destroying them is mod_perl's, by default each 2,000 requests.
-        "PerlInterpStart 2\nPerlInterpMax 4\nPerlInterpMaxRequests 1000000\n"
+        # One, which stays. Several of them that allocate at once split the heap, until it has grown by a few per cent:
+        # in mod_perl's own handlers, too.
+        "PerlInterpStart 1\nPerlInterpMax 1\nPerlInterpMaxRequests 1000000\n"
         + "PerlModule Subs\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
         + "BackhandMode Observe\n"
         + f"<Location />\n{CHAIN}</Location>\n",
