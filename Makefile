@@ -155,7 +155,7 @@ BACKHAND_XS    := $(BUILD)/perl/blib/arch/auto/Apache/Backhand/Backhand.so
 PERL_FLAGS = $(patsubst -I%,-isystem %,$(HTTPD_FLAGS)) -isystem "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE" \
              $$($(PERL) -MConfig -e 'print $$Config{ccflags}')
 
-HAS_MOD_PERL = [ -e "$(APXS_INCLUDE)/mod_perl.h" ] && [ -e "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE/perl.h" ]
+HAS_MOD_PERL = { [ -e "$(APXS_INCLUDE)/mod_perl.h" ] && [ -e "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE/perl.h" ]; }
 
 # On a machine without mod_perl's headers or perl's: the packages that have them.
 perl:

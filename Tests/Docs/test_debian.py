@@ -93,3 +93,18 @@ def test_what_make_deb_installs_is_what_the_packages_ask_for():
 
 def test_the_build_installs_no_packages():
     assert re.search(r"^export DEPS = no$", read("debian/rules"), flags=re.M)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "is_built"), [((), True), (("APXS_INCLUDE=/nowhere",), False), (("PERL=echo",), False)]
+)
+def test_install_builds_for_perl_only_where_its_headers_are(tmp_path, lacks, is_built):
+    said = subprocess.run(
+        ["make", "--no-print-directory", "-n", "install", f"BUILD={tmp_path}", *lacks],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert ("byPerl.so" in said.stdout) == is_built

@@ -53,7 +53,9 @@ static void run_in(modperl_interp_t *interpreter, PerlInterpreter *from, const c
     of_modperl_thx_interp_set(aTHX_ interpreter);
     interpreter->refcnt++;
     call_sv((SV *)code, G_SCALAR | G_EVAL | G_DISCARD);
-    if (SvROK(ERRSV) || SvTRUE(ERRSV)) warn("%s, in another interpreter: %" SVf, name, SVfARG(ERRSV));
+    /* Not warn: what $SIG{__WARN__} does is not under eval here, and would end the child. */
+    if (SvROK(ERRSV)) PerlIO_printf(PerlIO_stderr(), "%s, in another interpreter: died with an object\n", name);
+    else if (SvTRUE(ERRSV)) PerlIO_printf(PerlIO_stderr(), "%s, in another interpreter: %s", name, SvPV_nolen(ERRSV));
     interpreter->refcnt--;
     FREETMPS;
     LEAVE;
@@ -66,6 +68,10 @@ void ab_child_repeat(pTHX_ const char *name, SV **words, int count) {
     OF_MOD_PERL(modperl_thx_interp_get);
     const modperl_interp_t *interpreter = of_modperl_thx_interp_get ? of_modperl_thx_interp_get(aTHX) : NULL;
     if (!interpreter || interpreter != interpreter->mip->parent) return;
+    /* A handler may load the table twice. */
+    HV *repeated = get_hv("Apache::Backhand::repeated", GV_ADD | GV_ADDMULTI);
+    if (hv_exists(repeated, name, (I32)strlen(name))) return;
+    (void)hv_store(repeated, name, (I32)strlen(name), newSViv(1), 0);
     is_repeating = true;
     for (const server_rec *server = interpreter->mip->server; server; server = server->next) {
         const modperl_config_srv_t *settings = ap_get_module_config(server->module_config, perl);

@@ -6,10 +6,12 @@
 
 const char *bp_call_error(pTHX_ apr_pool_t *pool) {
     /* An object may be asked for its text by Perl code, which may die, too: so this is under eval. */
-    sv_setsv(get_sv("Apache::Backhand::byPerl::error", GV_ADD | GV_ADDMULTI), ERRSV);
+    SV *error = get_sv("Apache::Backhand::byPerl::error", GV_ADD | GV_ADDMULTI);
+    sv_setsv(error, ERRSV);
     SV *said = eval_pv("qq[$Apache::Backhand::byPerl::error]", FALSE);
     char *text = apr_pstrdup(pool, SvOK(said) && !SvROK(said) ? SvPV_nolen(said) : "with an object that has no text");
     for (char *end = text + strlen(text); end > text && apr_isspace(end[-1]);) *--end = '\0';
+    sv_setsv(error, &PL_sv_undef); /* an object of the request must not outlive it */
     return text;
 }
 
