@@ -1,14 +1,32 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """Httpds with mod_perl, Apache::Backhand and byPerl.so as `make perl` has built them."""
 
+import atexit
+import shutil
+import tempfile
 import urllib.parse
+from pathlib import Path
 
 from .httpd import BUILD
 from .stage import CLUSTER_OF_9
 
 BLIB = BUILD / "perl/blib"
 BY_PERL = BUILD / "byPerl.so"
-LIBRARIES = f"PerlSwitches -I{BLIB}/lib -I{BLIB}/arch\n"
+
+
+def readable(folder):
+    """A copy that the user of httpd's children can read: the project may lie in a folder that only its owner can."""
+    place = Path(tempfile.mkdtemp(prefix="backhand-perl-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    if folder.is_dir():
+        shutil.copytree(folder, place / "blib")
+    for each in (place, *place.rglob("*")):
+        each.chmod(0o755)
+    return place / "blib"
+
+
+COPY = readable(BLIB)
+LIBRARIES = f"PerlSwitches -I{COPY}/lib -I{COPY}/arch\n"
 # What decides, and sends nothing on.
 OBSERVE = "BackhandTrace On\nBackhandMode Observe\n"
 
