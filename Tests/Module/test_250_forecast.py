@@ -84,7 +84,7 @@ def test_a_slow_first_answer(mpm_stage, module_mpm, path, means):
     farm = Farm(mpm_stage, module_mpm, [reply, answering(0.02)], means)
     wait_for(
         lambda: farm.shares(path)[farm.backends[0].id] >= 50,
-        20,
+        60,
         "the quick one to get most",
         show=lambda: farm.shares(path),
     )
