@@ -147,15 +147,16 @@ $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $
 # ---- Candidacy functions in Perl: module/perl ----
 
 APXS_INCLUDE = $(shell $(APXS) -q INCLUDEDIR 2> /dev/null)
+PERL_INCLUDE = $(shell $(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE
 BYPERL_SOURCES := $(addprefix module/perl/,byPerl.c bp_sub.c bp_call.c bp_ids.c)
 XS_SOURCES     := $(filter-out $(BYPERL_SOURCES),$(wildcard module/perl/*.c module/perl/*.xs)) \
                   $(addprefix module/perl/,ab.h Makefile.PL lib/Apache/Backhand.pm lib/Apache/Backhand/byPerl.pm)
 BACKHAND_XS    := $(BUILD)/perl/blib/arch/auto/Apache/Backhand/Backhand.so
 # mod_perl's and perl's headers are not ours to warn about.
-PERL_FLAGS = $(patsubst -I%,-isystem %,$(HTTPD_FLAGS)) -isystem "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE" \
+PERL_FLAGS = $(patsubst -I%,-isystem %,$(HTTPD_FLAGS)) -isystem "$(PERL_INCLUDE)" \
              $$($(PERL) -MConfig -e 'print $$Config{ccflags}')
 
-HAS_MOD_PERL = { [ -e "$(APXS_INCLUDE)/mod_perl.h" ] && [ -e "$$($(PERL) -MConfig -e 'print $$Config{archlibexp}')/CORE/perl.h" ]; }
+HAS_MOD_PERL = { [ -e "$(APXS_INCLUDE)/mod_perl.h" ] && [ -e "$(PERL_INCLUDE)/perl.h" ]; }
 
 # On a machine without mod_perl's headers or perl's: the packages that have them.
 perl:

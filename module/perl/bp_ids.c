@@ -45,17 +45,17 @@ const char *bp_ids_take(pTHX_ apr_pool_t *pool, AV *from, ServerSlot *servers, i
     ServerSlot before[MAXSERVERS];
     bool has_modes = false;
     uint64_t given[MAXSERVERS / 64] = {0};
-    for (int i = 0; i < *n; i++) given[servers[i].id / 64] |= UINT64_C(1) << servers[i].id % 64;
+    for (int i = 0; i < *n; i++) {
+        before[i] = servers[i];
+        has_modes |= servers[i].mode || servers[i].hostheader;
+        given[servers[i].id / 64] |= UINT64_C(1) << servers[i].id % 64;
+    }
     if (SvMAGICAL((SV *)from) && !SvTAINTED((SV *)from)) return "returned a tied array";
     SSize_t count = AvFILLp(from) + 1;
     if (count > MAXSERVERS)
         return apr_psprintf(pool, "returned %ld ids, and there is room for %d", (long)count, MAXSERVERS);
     const char *wrong = read_all(aTHX_ pool, from, count, given, ids);
     if (wrong) return wrong;
-    for (int i = 0; i < *n; i++) {
-        before[i] = servers[i];
-        has_modes |= servers[i].mode || servers[i].hostheader;
-    }
     for (SSize_t i = 0; i < count; i++) servers[i] = (ServerSlot){.id = ids[i]};
     if (has_modes) keep_modes(servers, count, before, *n);
     *n = (int)count;
