@@ -19,11 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from Bench.parts import run  # noqa: E402
-from harness import httpd as harness_httpd  # noqa: E402
-from harness import ports, sockets  # noqa: E402
+from harness import ports  # noqa: E402
 from harness.announce import Announcement  # noqa: E402
-from harness.httpd import BINARY, BUILD, Httpd  # noqa: E402
+from harness.httpd import BUILD  # noqa: E402
 from harness.stage import Stage  # noqa: E402
+from harness.valgrind import UnderValgrind  # noqa: E402
 
 REQUESTS = 1000
 SERVERS = 16
@@ -82,27 +82,10 @@ CLIENT = "127.1.0.1"
 NAMES = (f"run{number}" for number in itertools.count())
 
 
-class Counted(Httpd):
-    """An httpd in one process under callgrind."""
+class Counted(UnderValgrind):
+    """An httpd whose instructions are counted."""
 
-    def command(self, *arguments):
-        arguments = [argument for argument in arguments if argument != "-DFOREGROUND"]
-        return [
-            "valgrind",
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-            BINARY,
-            "-X",
-            "-d",
-            str(self.root),
-            "-f",
-            str(self.conf),
-            *arguments,
-        ]
-
-    def _is_up(self, before):
-        # With -X httpd does not say that it is ready; a connection waits until it is.
-        return sockets.is_listening(self.address, self.port)
+    TOOL = ("--tool=callgrind", "--callgrind-out-file=/dev/null")
 
     def instructions(self, pid):
         """What callgrind says at the end; its file could not be written after the change of user."""
@@ -384,7 +367,6 @@ PARTS = {"instructions": bench_instructions, "throughput": bench_throughput, "mo
 
 
 def main(names):
-    harness_httpd.START = 120  # valgrind starts slowly
     if not shutil.which("wrk") or not shutil.which("valgrind"):
         sys.exit("bench needs the Debian packages wrk and valgrind: make deps")
     return run("bench", {name: PARTS[name] for name in names or PARTS})

@@ -9,7 +9,20 @@ import subprocess
 import pytest
 from harness.announce import FREE, Announcement
 from harness.httpd import BUILD, REPOSITORY, StartFailed
-from harness.perl import BLIB, LIBRARIES, OBSERVE, RUN, RUNS, by_perl, location, package, perl_httpd, run
+from harness.perl import (
+    BLIB,
+    LIBRARIES,
+    OBSERVE,
+    RUN,
+    RUNS,
+    by_perl,
+    location,
+    package,
+    perl_httpd,
+    run,
+    searching,
+)
+from harness.processes import resident
 from harness.stage import CLUSTER_OF_9
 
 SERVERS = [
@@ -112,7 +125,7 @@ def test_perl_may_be_loaded_before_and_after(stage, first, load):
     package(stage.folder, "Run", RUN)
     lines = [load, USE_BACKHAND] if first else [USE_BACKHAND, load]
     server = stage.httpd(
-        f"{LIBRARIES}PerlSwitches -I{stage.folder}\n{''.join(lines)}{CLUSTER_OF_9}{RUNS}",
+        searching(stage.folder) + "".join(lines) + CLUSTER_OF_9 + RUNS,
         modules=["perl"],
         without=["backhand"],
     )
@@ -263,11 +276,6 @@ def test_server(fresh):
 def test_server_is_undefined_for_others(fresh):
     for id in ("4", "77", "2047", "2048", "-1", "2**31", "2**40", "-2**40"):
         assert run(fresh, f"Apache::Backhand::server({id})") == "undef", id
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])
 
 
 def test_calls_lose_no_memory(stage):

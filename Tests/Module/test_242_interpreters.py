@@ -7,7 +7,8 @@ import pytest
 from harness.announce import Announcement
 from harness.front import announcement_of
 from harness.load import Load
-from harness.perl import LIBRARIES, OBSERVE, RUN, RUNS, by_perl, location, package, perl_httpd, run
+from harness.perl import OBSERVE, RUN, RUNS, by_perl, location, package, perl_httpd, run, searching
+from harness.processes import resident
 from harness.wait import wait_for
 
 SERVERS = [Announcement(f"127.0.9.{number}", 80, f"host-{number}", load=number * 1000) for number in (1, 2, 3)]
@@ -155,20 +156,26 @@ sub looks   { my $r = shift; $r->is_initial_req && $r->lookup_uri('/turned')->st
 OFTEN = ("dies", "exits", "prints", "strange", "lasts", "turned")
 
 
-@pytest.mark.parametrize("most", [1, 2])
-def test_interpreters_are_given_back(stage, mpm, most):
-    """Else a request would wait for ever after so many."""
+def using(stage, mpm, config, *paths, most=1, servers=SERVERS):
+    """One child with the package Uses, and at most so many interpreters."""
     package(stage.folder, "Uses", USES)
-    sections = "".join(location(name, by_perl(f"Uses::{name}")) for name in OFTEN)
     server = perl_httpd(
         stage,
-        f"PerlInterpStart 1\nPerlInterpMax {most}\nPerlModule Uses\n" + OBSERVE + sections,
+        f"PerlInterpStart 1\nPerlInterpMax {most}\nPerlModule Uses\n{config}",
         mpm=mpm,
         children=1,
         workers=6,
-        files=dict.fromkeys(OFTEN, "served\n"),
+        files=dict.fromkeys(paths, "served\n"),
     )
-    stage.plant(server, *SERVERS)
+    stage.plant(server, *servers)
+    return server
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_interpreters_are_given_back(stage, mpm, most):
+    """Else a request would wait for ever after so many."""
+    sections = "".join(location(name, by_perl(f"Uses::{name}")) for name in OFTEN)
+    server = using(stage, mpm, OBSERVE + sections, *OFTEN, most=most)
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda number: server.get("/" + OFTEN[number % len(OFTEN)]), range(96)))
     assert {answer.status for answer in answers} == {200}
@@ -178,19 +185,9 @@ def test_interpreters_are_given_back(stage, mpm, most):
 
 
 def test_a_request_that_holds_the_only_interpreter(stage, mpm):
-    package(stage.folder, "Uses", USES)
-    server = perl_httpd(
-        stage,
-        "PerlInterpStart 1\nPerlInterpMax 1\nPerlModule Uses\n"
-        + OBSERVE
-        + "PerlAccessHandler Uses::holds\nPerlFixupHandler Uses::holds\n"
-        + location("turned", by_perl("Uses::turned"), "PerlAccessHandler Uses::holds"),
-        mpm=mpm,
-        children=1,
-        workers=6,
-        files={"turned": "served\n"},
-    )
-    stage.plant(server, *SERVERS)
+    handlers = "PerlAccessHandler Uses::holds\nPerlFixupHandler Uses::holds\n"
+    section = location("turned", by_perl("Uses::turned"), "PerlAccessHandler Uses::holds")
+    server = using(stage, mpm, OBSERVE + handlers + section, "turned")
     with ThreadPoolExecutor(4) as threads:
         traces = list(threads.map(lambda _: server.get("/turned").trace, range(40)))
     assert {trace.server for trace in traces} == {SERVERS[2].id}
@@ -198,18 +195,8 @@ def test_a_request_that_holds_the_only_interpreter(stage, mpm):
 
 def test_a_request_inside_of_a_perl_handler(stage, mpm):
     """A subrequest has no chain; its interpreter is that of the request, and so is its own of the next one."""
-    package(stage.folder, "Uses", USES)
-    server = perl_httpd(
-        stage,
-        "PerlInterpStart 1\nPerlInterpMax 1\nPerlModule Uses\n"
-        + OBSERVE
-        + location("turned", by_perl("Uses::turned"), "PerlFixupHandler Uses::looks"),
-        mpm=mpm,
-        children=1,
-        workers=6,
-        files={"turned": "served\n"},
-    )
-    stage.plant(server, *SERVERS)
+    section = location("turned", by_perl("Uses::turned"), "PerlFixupHandler Uses::looks")
+    server = using(stage, mpm, OBSERVE + section, "turned")
     with server.client() as client:
         for _ in range(10):
             assert client.request("/turned").trace.server == SERVERS[2].id
@@ -218,19 +205,10 @@ def test_a_request_inside_of_a_perl_handler(stage, mpm):
 @pytest.mark.parametrize("early", ["", "BackhandDirectoryWalk Off\n"])
 def test_each_round_of_a_chain(stage, mpm, early):
     """In the handler and before the directory walk, and once more for each server that refuses."""
-    package(stage.folder, "Uses", USES)
     backend = stage.backend("127.0.9.71", reply=None)
     dead = [Announcement(f"127.0.9.{number}", 9, load=0) for number in (72, 73)]
-    server = perl_httpd(
-        stage,
-        "PerlInterpStart 1\nPerlInterpMax 1\nPerlModule Uses\nBackhandTrace On\n"
-        + early
-        + location("app", by_perl("Uses::first")),
-        mpm=mpm,
-        children=1,
-        workers=6,
-    )
-    stage.plant(server, *dead, announcement_of(backend))
+    config = "BackhandTrace On\n" + early + location("app", by_perl("Uses::first"))
+    server = using(stage, mpm, config, servers=[*dead, announcement_of(backend)])
     answer = server.get("/app")
     assert (answer.status, answer.trace.server) == (200, backend.id)
     server.log.expect("called with 1 2 3$")
@@ -254,7 +232,7 @@ def test_virtual_hosts_with_interpreters_of_their_own(stage, mpm):
         package(stage.folder / host, "Chooses", CHOOSES.replace("CHOSEN", str(chosen)))
         hosts += (
             f"<VirtualHost *>\nServerName {host}.test\nDocumentRoot ${{root}}/htdocs\nPerlOptions +Parent\n"
-            f"PerlInterpStart 1\nPerlInterpMax 1\n{LIBRARIES}PerlSwitches -I{stage.folder}/{host}\nPerlModule Chooses\n"
+            f"PerlInterpStart 1\nPerlInterpMax 1\n{searching(stage.folder / host)}PerlModule Chooses\n"
             + location("choose", by_perl("Chooses::choose"))
             + location("dies", by_perl("Chooses::dies"))
             + "</VirtualHost>\n"
@@ -311,8 +289,3 @@ def test_graceful_restarts_under_load(stage, restarts):
     wait_for(lambda: len(server.children()) <= 2, 10, "old children to end", show=server.processes)
     # mod_perl itself leaves about a megabyte at each restart, without byPerl, too.
     assert resident(server.pid) - before < 1500 * restarts + 4000
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])

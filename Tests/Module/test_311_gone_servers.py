@@ -3,13 +3,13 @@
 
 import os
 import time
-from pathlib import Path
 
 from harness.announce import Announcement
 from harness.conversation import Server
 from harness.endurance import ENDURANCE
 from harness.front import front_of, idle
 from harness.httpd import PRELOADED
+from harness.processes import resident
 from harness.stage import CLUSTER
 from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
@@ -23,15 +23,6 @@ MOST_OPEN = 1.1 * SERVERS + 2
 def addresses(wave):
     """Loopback addresses that no other wave has."""
     return [f"127.{10 + wave}.{number // 250}.{number % 250 + 1}" for number in range(SERVERS)]
-
-
-def resident(pid):
-    """Kilobytes."""
-    return next(
-        int(line.split()[1])
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-        if line.startswith("VmRSS:")
-    )
 
 
 def descriptors(pid):

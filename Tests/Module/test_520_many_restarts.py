@@ -8,6 +8,7 @@ import threading
 from harness import client
 from harness.announce import Announcement
 from harness.httpd import REPOSITORY
+from harness.processes import resident
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
@@ -55,12 +56,6 @@ def chain(folder):
     ]
     lines = [f"BackhandFromSO {folder}/{function.partition('_')[0]}.so {function}" for function in functions]
     return "\n".join(["Backhand removeSelf", *lines, ""])
-
-
-def resident(pid):
-    """Kilobytes of memory that the process has for itself or shares, as far as they are in memory."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])
 
 
 class Load:

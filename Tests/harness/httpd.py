@@ -45,7 +45,7 @@ ARRIBA = 400_000
 ARRIBA_FILE = "mod_backhand-Arriba"
 
 # Seconds. An httpd starts in 0.1 s on an idle machine; the rest is for one whose other cores compile.
-START, STOP = 15, 15
+STOP = 15
 
 # backhand first: a2enmod loads alphabetically, so it comes before mod_proxy.
 USUAL = ("alias", "authz_core", "authz_host", "backhand", "dir", "env", "headers", "mime", "proxy", "proxy_http")
@@ -126,6 +126,8 @@ class Leftover(AssertionError):
 
 class Httpd:
     """One httpd; `Stage.httpd` makes them. Nothing runs before `start`."""
+
+    START_S = 15
 
     def __init__(
         self,
@@ -298,7 +300,7 @@ class Httpd:
         try:
             wait_for(
                 lambda: self.process.poll() is not None or self._is_up(before),
-                START,
+                self.START_S,
                 "httpd to start",
                 show=self.log.text,
             )
@@ -320,7 +322,7 @@ class Httpd:
             self.log.ending()
         self.process.send_signal(how)
         if wait:
-            wait_for(lambda: self.log.count(RUNNING) > before, START, "the restart", show=self.log.text)
+            wait_for(lambda: self.log.count(RUNNING) > before, self.START_S, "the restart", show=self.log.text)
 
     def stop(self, how=signal.SIGTERM):
         """Ends httpd and everything of it. Raises Leftover if something outlived it."""

@@ -27,6 +27,13 @@ def readable(folder):
 
 COPY = readable(BLIB)
 LIBRARIES = f"PerlSwitches -I{COPY}/lib -I{COPY}/arch\n"
+
+
+def searching(folder):
+    """The lines with which perl finds Apache::Backhand, and the packages of a folder."""
+    return f"{LIBRARIES}PerlSwitches -I{folder}\n"
+
+
 # What decides, and sends nothing on.
 OBSERVE = "BackhandTrace On\nBackhandMode Observe\n"
 
@@ -46,9 +53,7 @@ def by_perl(sub):
 
 def perl_httpd(stage, config, *, modules=(), cluster=CLUSTER_OF_9, **how):
     """An httpd with mod_perl, which finds the stage's packages."""
-    return stage.httpd(
-        cluster + LIBRARIES + f"PerlSwitches -I{stage.folder}\n" + config, modules=("perl", *modules), **how
-    )
+    return stage.httpd(cluster + searching(stage.folder) + config, modules=("perl", *modules), **how)
 
 
 def location(name, *lines):

@@ -120,3 +120,9 @@ def links(pid):
         with contextlib.suppress(FileNotFoundError):
             found.append(os.readlink(entry))
     return found
+
+
+def resident(pid):
+    """Kilobytes of memory that the process has for itself or shares, as far as they are in memory."""
+    lines = _read(f"/proc/{pid}/status").decode().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))

@@ -14,10 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from Bench import bench  # noqa: E402
-from harness import httpd as harness_httpd  # noqa: E402
 from harness.apxs import HEADERS, compiled  # noqa: E402
 from harness.httpd import REPOSITORY  # noqa: E402
-from harness.perl import LIBRARIES, by_perl, package  # noqa: E402
+from harness.perl import by_perl, package, searching  # noqa: E402
 from harness.stage import Stage  # noqa: E402
 
 # byPerl may cost so many times what an empty handler costs.
@@ -53,8 +52,8 @@ class Costs:
         return bench.per_request(
             self.stage,
             bench.BACKHAND
-            + LIBRARIES
-            + f"PerlSwitches -I{self.stage.folder}\nPerlModule Subs\nPerlChildInitHandler Subs::child_init\n"
+            + searching(self.stage.folder)
+            + "PerlModule Subs\nPerlChildInitHandler Subs::child_init\n"
             + f"BackhandMode Observe\n<Location />\nBackhand byAge 3600\n{lines}</Location>\n",
             "/index.html",
             planted=servers - 1,
@@ -87,7 +86,6 @@ class Costs:
 
 
 def main():
-    harness_httpd.START = 120  # valgrind starts slowly
     with Stage("cost") as stage:
         costs = Costs(stage)
         handler, identity = costs.handler(), costs.perl()

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from Bench.bench import many
 from Bench.Perl.cost import ALL, FEW, MORE, MOST_RATIO, Costs
-from harness import httpd as harness_httpd
-from harness import sockets
 from harness.announce import Announcement
-from harness.httpd import BINARY, Httpd
-from harness.perl import LIBRARIES, OBSERVE, RUN, RUNS, by_perl, package, perl_httpd
+from harness.perl import OBSERVE, RUN, RUNS, by_perl, package, perl_httpd, searching
+from harness.processes import resident
 from harness.stage import CLUSTER_OF_9
+from harness.valgrind import UnderValgrind
 
 SERVERS = [Announcement(f"127.0.9.{number}", 80, load=number) for number in range(1, 16)]
 SUBS = r"""
@@ -64,23 +63,13 @@ def chosen(stage, **how):
     return server
 
 
-@pytest.fixture
-def slow_start(monkeypatch):
-    monkeypatch.setattr(harness_httpd, "START", 120)  # valgrind starts slowly
-
-
-def test_cost(stage, slow_start):
+def test_cost(stage):
     """An identity sub costs little more than an empty handler, and each server the same."""
     costs = Costs(stage)
     assert costs.perl() / costs.handler() < MOST_RATIO
     first = (costs.perl(servers=MORE) - costs.perl()) / (MORE - FEW)
     then = (costs.perl(servers=ALL) - costs.perl(servers=MORE)) / (ALL - MORE)
     assert 0.8 < then / first < 1.2, (first, then)
-
-
-def resident(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+)", status, flags=re.M)[1])
 
 
 @pytest.mark.parametrize("mpm", ["prefork", "event"])
@@ -119,20 +108,16 @@ all = [threading.Thread(target=many, args=(address, port, "/index.html", count))
 """
 
 
-class Checked(Httpd):
-    """An httpd in one process under memcheck."""
+class Checked(UnderValgrind):
+    """An httpd under memcheck."""
 
-    def command(self, *arguments):
-        valgrind = ["valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--keep-debuginfo=yes"]
-        arguments = [argument for argument in arguments if argument != "-DFOREGROUND"]
-        valgrind += ["--num-callers=40", "--error-limit=no"]
-        return [*valgrind, BINARY, "-X", "-d", str(self.root), "-f", str(self.conf), *arguments]
-
-    def _is_up(self, before):
-        return sockets.is_listening(self.address, self.port)
+    TOOL = (
+        *("--leak-check=full", "--show-leak-kinds=definite,indirect", "--keep-debuginfo=yes"),
+        *("--num-callers=40", "--error-limit=no"),
+    )
 
 
-def test_no_leak_and_no_error_of_ours(stage, slow_start):
+def test_no_leak_and_no_error_of_ours(stage):
     """In 1,000 requests, and in loading the table again and again."""
     package(stage.folder, "Subs", SUBS)
     package(stage.folder, "Run", RUN)
@@ -144,8 +129,8 @@ def test_no_leak_and_no_error_of_ours(stage, slow_start):
         modules=["perl"],
         environment={"PERL_DESTRUCT_LEVEL": "2"},
         config=CLUSTER_OF_9
-        + LIBRARIES
-        + f"PerlSwitches -I{stage.folder}\nPerlModule Subs Run\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
+        + searching(stage.folder)
+        + "PerlModule Subs Run\nPerlChildInitHandler Subs::child_init\nLogLevel crit\n"
         + OBSERVE
         + RUNS
         + f"<Location /index.html>\n{CHAIN}</Location>\n",
