@@ -27,7 +27,7 @@ let cold: [SwiftSetting] =
 
 /// No request runs through the system calls often enough to make them large.
 let small: [CSetting] =
-    embedded ? [.unsafeFlags(["-Oz", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"])] : []
+    embedded ? [.unsafeFlags(["-Oz", "-fno-plt", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"])] : []
 
 /// What the module's file is made of: the compiler emits all layers with the border. Equal pieces of code become one
 /// function, also without the 128 bytes below the stack, which such a call would overwrite.

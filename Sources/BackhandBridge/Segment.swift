@@ -27,6 +27,14 @@ public func bh_segment_check(_ memory: UnsafeRawPointer?, _ size: Int) -> bh_sta
 }
 
 @c @implementation
+public func bh_members_write(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, _ named: UnsafePointer<UnsafeMutablePointer<bh_named_t>>?,
+    _ count: Int
+) {
+    writeMembers(segment, UnsafeBufferPointer(start: named, count: count))
+}
+
+@c @implementation
 public func bh_counter_name(_ counter: UInt32) -> UnsafePointer<CChar>? {
     counterName(counter)
 }

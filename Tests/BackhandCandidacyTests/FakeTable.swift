@@ -135,7 +135,8 @@ final class FakeTable {
         context: UnsafeMutableRawPointer? = nil, cookie: String? = nil, query: String? = nil, tried: [UInt32] = [],
         own: UInt32 = 0, number: UInt32 = 0,
         accepted: [bh_network_t] = [], repeatable: Bool = true,
-        idle: (@convention(c) (UInt32) -> UInt32)? = nil, sendsFree: Bool = false, isScarce: Bool = false
+        idle: (@convention(c) (UInt32) -> UInt32)? = nil, sendsFree: Bool = false, isScarce: Bool = false,
+        members: [bh_member_t] = []
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -151,14 +152,20 @@ final class FakeTable {
                 request.chain = number
                 request.repeatable = repeatable
                 request.idle_workers = idle
-                return accepted.withUnsafeBufferPointer { accepted in
-                    request.accepted = accepted.baseAddress
-                    request.accepted_count = accepted.count
-                    return withText(cookie) { cookie in
-                        withText(query) { query in
-                            request.cookie = cookie
-                            request.query = query
-                            return BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+                return members.withUnsafeBufferPointer { members in
+                    if members.count > 0 {
+                        (request.members, request.member_count) = (members.baseAddress, UInt32(members.count))
+                    }
+                    return accepted.withUnsafeBufferPointer { accepted in
+                        request.accepted = accepted.baseAddress
+                        request.accepted_count = accepted.count
+                        return withText(cookie) { cookie in
+                            withText(query) { query in
+                                request.cookie = cookie
+                                request.query = query
+                                return BackhandCandidacy.decide(
+                                    segment, chain.steps, request, workspace.inner, &decision)
+                            }
                         }
                     }
                 }

@@ -20,6 +20,8 @@ struct Candidates {
     let ownID: Int32
     /// Where candidates must be; empty: anywhere.
     let accepted: UnsafeBufferPointer<bh_network_t>
+    /// The only servers there are for the request; empty: all that announce themselves.
+    let members: UnsafeBufferPointer<bh_member_t>
     /// Servers that have failed the request already: a few.
     let tried: UnsafeBufferPointer<UInt32>
     /// The request's Cookie header and query; nil: none.
@@ -60,9 +62,14 @@ struct Candidates {
         seed = request.seed
         repeatable = request.repeatable
         slot = bh_chain_slot(request.chain)
-        ownID = request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
+        // A member is asked as any other, also if it is this httpd.
+        ownID =
+            request.members != nil
+            ? -1 : request.self_id < bh_segment_rows(segment) ? Int32(truncatingIfNeeded: request.self_id) : 0
         accepted = UnsafeBufferPointer(
             start: request.accepted, count: request.accepted == nil ? 0 : request.accepted_count)
+        members = UnsafeBufferPointer(
+            start: request.members, count: request.members == nil ? 0 : Int(request.member_count))
         tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
         cookie = request.cookie
         query = request.query
@@ -134,16 +141,23 @@ struct Candidates {
 
     /// Whether the request may be sent to the row's server: not if that has failed it, if an administrator or its state
     /// says that it gets none, if it is ourselves under another address, nor outside of the networks that the request's
-    /// virtual host accepts.
+    /// virtual host accepts. What the configuration names may be anywhere.
     func admits(_ row: UnsafePointer<bh_row_t>, _ id: Int32) -> Bool {
         if bh_row_closed(row) { return false }
         for other in tried where other == UInt32(bitPattern: id) { return false }
         if id == ownID { return true }
+        if !members.isEmpty { return isMember(id) }
         if bh_row_own(row) { return false }
         if accepted.isEmpty { return true }
         var address = bh_address_t()
         guard bh_row_address(row, &address) else { return false }
         for network in accepted where network.contains(address) { return true }
+        return false
+    }
+
+    /// Whether the configuration names it for the request.
+    private func isMember(_ id: Int32) -> Bool {
+        for member in members where member.row == UInt32(bitPattern: id) { return true }
         return false
     }
 
@@ -153,6 +167,37 @@ struct Candidates {
             list[place].mode = CChar(BACKHAND_MODE_REDIRECT)
             list[place].hostheader = UnsafeMutablePointer(mutating: format)
         }
+    }
+
+    /// Whether members are to get different shares.
+    var areWeighted: Bool {
+        for place in 0..<members.count where members[place].weight != members[0].weight { return true }
+        return false
+    }
+
+    /// What the member is to get, compared with the others.
+    func weight(of slot: ServerSlot) -> Double {
+        for member in members where member.row == slot.row { return Double(max(1, member.weight)) / 100 }
+        return 1
+    }
+
+    /// Whether the server was heard at that time or later. A member that never announces anything has no age.
+    func isHeard(_ row: UnsafePointer<bh_row_t>, since oldest: UInt64) -> Bool {
+        let heard = bh_row_heard(row)
+        return heard >= oldest || heard == 0
+    }
+
+    /// Whether they are members of which none has ever announced anything: nothing is known but what this httpd sees.
+    var announceNothing: Bool {
+        guard !members.isEmpty else { return false }
+        for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) != 0 { return false }
+        return true
+    }
+
+    /// Whether nothing is known of what one of them would announce.
+    func lackAnnouncements() -> Bool {
+        for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) == 0 { return true }
+        return false
     }
 
     /// Removes the candidates for which the test is false. The others keep their order.

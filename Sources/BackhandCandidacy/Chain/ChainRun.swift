@@ -44,7 +44,7 @@ struct ChainRun {
         return true
     }
 
-    /// Starts from the servers within reach, in the order of their rows.
+    /// Starts from the servers within reach, in the order of their rows; from members, in that of the configuration.
     mutating func gather() {
         let everybody = reach == .everybody
         candidates.isLastResort = everybody
@@ -53,20 +53,21 @@ struct ChainRun {
         let now = candidates.now
         let list = candidates.list
         let own = Int(candidates.ownID)
-        let rows = min(candidates.capacity, Int(bh_segment_rows(segment)))
+        let used = bh_segment_rows(segment)
+        let members = candidates.members
+        let rows = min(candidates.capacity, members.isEmpty ? Int(used) : members.count)
         var count = 0
-        var row = bh_segment_row(segment, 0)
+        var row = bh_segment_row(segment, 0) - 1
         let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let newcomersSince = candidates.newcomersSince
-        var hasNewcomers = false
+        var (hasNewcomers, doubted) = (false, UInt32(0))
         // What stands against this server itself stands in row 0.
         let here = bh_segment_row(segment, 0)
         let doubts = bh_doubt_bits(candidates.slot)
-        var doubted: UInt32 = 0
-        for id in 0..<rows {
-            defer { row += 1 }
-            guard bh_row_heard(row) != 0 else { continue }
+        for place in 0..<rows {
+            row += 1
+            guard let id = server(place, &row, used) else { continue }
             if !(isFree && bh_row_is_plain(row)) {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
@@ -85,14 +86,24 @@ struct ChainRun {
         }
         candidates.count = count
         candidates.choices = count
+        candidates.hasNewcomers = hasNewcomers
+        candidates.hasDoubtful = doubted & doubts != 0
         // In the order of their rows: this server is found soon, or not there.
         var place = 0
         while place < count, Int(list[place].id) < own { place &+= 1 }
         mayStay = place < count && Int(list[place].id) == own
         candidates.mayHaveSelf = mayStay
         isRemoved = false
-        candidates.hasNewcomers = hasNewcomers
-        candidates.hasDoubtful = doubted & doubts != 0
+    }
+
+    /// The row of the server at a place: that of the table or, if there are members, of those; nil: there is none.
+    @inline(__always)
+    private func server(_ place: Int, _ row: inout UnsafePointer<bh_row_t>, _ used: UInt32) -> Int? {
+        let members = candidates.members
+        if members.isEmpty { return bh_row_heard(row) == 0 ? nil : place }
+        guard members[place].row < used else { return nil }
+        row = bh_segment_row(candidates.segment, members[place].row)
+        return Int(members[place].row)
     }
 
     /// Whether the request, which is not repeatable, stays away from servers that may fail it.
@@ -107,7 +118,7 @@ struct ChainRun {
             let before = candidates.count
             if steps[index].function == BH_FUNCTION_LOADED {
                 callLoaded(steps[index])
-            } else {
+            } else if !isWithoutFacts(steps[index].function) {
                 let argument = StepArgument(
                     number: steps[index].number, text: steps[index].argument,
                     program: steps.baseAddress.map { bh_step_program($0 + index) })
@@ -118,6 +129,11 @@ struct ChainRun {
             noteSelf(steps[index].function)
             counts[index &+ 1] = UInt16(truncatingIfNeeded: candidates.count)
         }
+    }
+
+    /// Whether it compares what servers announce, and one of the members has announced nothing.
+    private func isWithoutFacts(_ function: Int32) -> Bool {
+        !candidates.members.isEmpty && CandidacyFunction.compares(function) && candidates.lackAnnouncements()
     }
 
     /// Whatever the chain says, a request is not sent to wait for a worker: once, after all steps.

@@ -29,6 +29,13 @@ extension Candidates {
         return nil
     }
 
+    /// Whether a function may list the row's server: one that announces itself or, where the configuration names the
+    /// servers, one of those.
+    private func isKnown(_ id: UInt32) -> Bool {
+        let row = bh_segment_row(segment, id)
+        return bh_row_heard(row) != 0 || (!members.isEmpty && bh_row_is_member(row))
+    }
+
     /// What is wrong with the list and its new count, if anything. Uses the keys as a set of ids.
     private func check(_ number: Int32, _ behind: UnsafePointer<UInt64>) -> bh_fault_t? {
         for word in 0..<Workspace.canaryWords where behind[word] != canary { return BH_FAULT_CANARY }
@@ -37,7 +44,7 @@ extension Candidates {
         keys.update(repeating: 0, count: Int(BH_ROWS) / 64)
         for place in 0..<Int(number) {
             let id = list[place].row
-            guard id < rows, bh_row_heard(bh_segment_row(segment, id)) != 0 else { return BH_FAULT_ID }
+            guard id < rows, isKnown(id) else { return BH_FAULT_ID }
             let bit = UInt64(1) &<< UInt64(id & 63)
             guard keys[Int(id >> 6)] & bit == 0 else { return BH_FAULT_TWICE }
             keys[Int(id >> 6)] |= bit

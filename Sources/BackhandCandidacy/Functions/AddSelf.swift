@@ -8,6 +8,8 @@ extension CandidacyFunction {
         CandidacyFunction("addSelf") { candidates, _ in
             let segment = candidates.segment
             let own = candidates.ownID
+            // A chain of members has none.
+            guard own >= 0 else { return }
             let row = bh_segment_row(segment, UInt32(own))
             guard bh_segment_rows(segment) > UInt32(own), bh_row_heard(row) != 0, candidates.admits(row, own),
                 candidates.takesRequests(row)

@@ -10,7 +10,8 @@ extension CandidacyFunction {
         ) {
             candidates, argument in
             let oldest = candidates.time(before: argument.number)
-            candidates.keep { slot, segment in bh_row_heard(bh_segment_row(segment, slot.row)) >= oldest }
+            let given = candidates
+            candidates.keep { slot, segment in given.isHeard(bh_segment_row(segment, slot.row), since: oldest) }
         }
     }
 }

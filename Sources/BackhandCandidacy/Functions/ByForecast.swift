@@ -28,12 +28,14 @@ extension Candidates {
         var asks = false
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
         let asked = Times.placeToAsk(self)
+        let isWeighted = areWeighted
         for place in 0..<count {
             let slot = list[place]
             let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, slot.row))
             let isOwn = slot.id == own
             let feedback = isOwn ? here : row
-            guard let growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
+            guard var growth = forecast.growth(row, feedback: feedback, isOwn: isOwn) else { return false }
+            if isWeighted { growth /= weight(of: slot) }
             if place == asked || isProbe(slot) {
                 asks = true
                 front.offer(SortKey(0.0), place)

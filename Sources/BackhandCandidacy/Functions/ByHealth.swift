@@ -40,7 +40,7 @@ extension Candidates {
         for place in 0..<given.count {
             let slot = given.list[place]
             let row = bh_segment_row(given.segment, slot.row)
-            if bh_row_heard(row) < oldest { continue }
+            if !given.isHeard(row, since: oldest) { continue }
             // Its own checks also show when it works again, so that no request is to find that out.
             if bh_row_fails_check(row) || (given.isBroken(slot) && !given.isProbe(slot)), !given.isLastResort {
                 given.spare[broken] = slot

@@ -4,8 +4,8 @@ internal import BackhandServerStats
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// Least time first: the time of this httpd's last requests to a server, times one more than it has there now.
-    /// Needs no announcements.
+    /// Least time first: the time of this httpd's last requests to a server, times one more than it has there now,
+    /// divided by its weight. Needs no announcements.
     static var byLeastTime: CandidacyFunction {
         CandidacyFunction("byLeastTime") { candidates, _ in
             guard candidates.count > 1 else { return }
@@ -14,15 +14,28 @@ extension CandidacyFunction {
             let given = candidates
             let asked = Times.placeToAsk(given)
             let first = asked < 0 ? -1 : given.list[asked].id
-            for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
-            candidates.sort(first: bestPlaces) { slot, _ in
+            if given.hasUntried(times) {
+                for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
+            }
+            let isWeighted = given.areWeighted
+            // mod_proxy asks for one member at a time.
+            candidates.sort(first: given.members.isEmpty ? bestPlaces : 8) { slot, _ in
                 if slot.id == first || given.isProbe(slot) { return SortKey(0.0) }
                 let row = given.feedback(of: slot)
                 let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
                 let working = times.working(row)
                 let seen = times.seen(row)
-                return SortKey((seen > 0 ? seen : times.ofUntried) * next / (working * working) * random.nudge())
+                let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
+                return SortKey((isWeighted ? time / given.weight(of: slot) : time) * random.nudge())
             }
         }
+    }
+}
+
+extension Candidates {
+    /// Whether nothing was seen of the time of some server, which is then that of the best of the others.
+    fileprivate func hasUntried(_ times: Times) -> Bool {
+        for place in 0..<count where !times.hasSeen(feedback(of: list[place])) { return true }
+        return false
     }
 }

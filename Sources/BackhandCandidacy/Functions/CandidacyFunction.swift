@@ -77,6 +77,10 @@ extension CandidacyFunction {
     /// Whether it may drop servers as wrong for the request: byAge, bySession, byResource.
     static func drops(_ id: Int32) -> Bool { id == 3 || id == 11 || id == 19 }
 
+    /// Whether it compares what servers announce: byLoad, byBusyChildren, byCPU, byCost. Without what one of them has,
+    /// the order stays as it is.
+    static func compares(_ id: Int32) -> Bool { (id >= 4 && id <= 6) || id == 9 }
+
     /// The ids of addSelf and removeSelf.
     static let addsSelf: Int32 = 1
     static let removesSelf: Int32 = 2

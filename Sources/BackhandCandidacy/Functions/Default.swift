@@ -8,9 +8,14 @@ extension CandidacyFunction {
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
-            // Announcements come once a second: where one in five is lost, no server misses six in a row for hours.
-            candidates.dropBroken(heardBefore: candidates.time(before: 6000))
-            CandidacyFunction.byForecast.apply(&candidates, none)
+            if candidates.announceNothing {
+                if candidates.hasDoubtful { candidates.dropBroken(heardBefore: 0) }
+                CandidacyFunction.byLeastTime.apply(&candidates, none)
+            } else {
+                // They come once a second: where one in five is lost, no server misses six in a row for hours.
+                candidates.dropBroken(heardBefore: candidates.time(before: 6000))
+                CandidacyFunction.byForecast.apply(&candidates, none)
+            }
             if candidates.isLastResort { CandidacyFunction.byHealth.apply(&candidates, none) }
         }
     }

@@ -37,6 +37,8 @@ struct Known {
     var isProven = false
     /// Whether it waits for another server.
     var isFree = false
+    /// Whether the configuration names its server: no other one gets the row.
+    var isMember = false
 }
 
 /// A row that has no server any more.
@@ -67,7 +69,8 @@ struct RowIndex {
             let row = bh_segment_row(segment, id)
             let heard = bh_row_heard(row)
             var facts = bh_facts_t()
-            guard heard != 0 else {
+            known[Int(id)].isMember = bh_row_is_member(row)
+            guard heard != 0 || known[Int(id)].isMember else {
                 setFree(id, since: bh_word_load(&segment.pointee.beat_ms))
                 continue
             }
@@ -77,12 +80,14 @@ struct RowIndex {
             known[Int(id)].endpointHeard = heard
             known[Int(id)].clock = PeerClock(ahead: facts.clock_ms)
             known[Int(id)].isProven = facts.proven != 0
+            if heard == 0 { forgetBoot(id) }
         }
     }
 
     func row(of endpoint: Endpoint) -> UInt32? { row(endpoint.key, byEndpoint) }
     func row(ofBoot bootID: UInt64) -> UInt32? { row(TableKey(bootID: bootID), byBoot) }
     subscript(id: UInt32) -> Known { known[Int(id)] }
+    func isMember(_ id: UInt32) -> Bool { known[Int(id)].isMember }
 
     private func row(_ key: TableKey, _ table: SortedTable) -> UInt32? {
         table[key].map { UInt32(truncatingIfNeeded: $0) }
@@ -131,6 +136,12 @@ struct RowIndex {
         setFree(id, since: since)
     }
 
+    /// The row's server, which the configuration names, is found there, but not by its boot id any more.
+    mutating func silence(_ id: UInt32) {
+        forgetBoot(id)
+        known[Int(id)].heard = 0
+    }
+
     private mutating func setFree(_ id: UInt32, since: UInt64) {
         known[Int(id)].isFree = true
         free.append(FreeRow(id: id, since: since))
@@ -160,6 +171,7 @@ struct RowIndex {
     }
 
     /// Forgets the row's boot id, but not where its server is.
+    @inline(never)
     mutating func forgetBoot(_ id: UInt32) {
         let key = TableKey(bootID: known[Int(id)].bootID)
         if byBoot[key] == UInt64(id) { byBoot[key] = nil }
@@ -187,7 +199,7 @@ struct RowIndex {
         var oldest = UInt64.max
         for id in 1..<UInt32(BH_ROWS) {
             let heard = known[Int(id)].heard
-            if !known[Int(id)].isFree, heard <= limit, heard < oldest, idle(id) {
+            if !known[Int(id)].isFree, !known[Int(id)].isMember, heard <= limit, heard < oldest, idle(id) {
                 (found, oldest) = (id, heard)
             }
         }

@@ -175,8 +175,13 @@ public struct StatsWriter {
         guard now >= silence, bh_segment_owned(segment, epoch) else { return }
         for id in index.silent(since: now - silence)
         where requestsInFlight(segment, id) == 0 && !bh_row_own(bh_segment_row(segment, id)) {
-            index.retire(id, since: index[id].heard)
-            empty(id)
+            if index.isMember(id) {
+                hideRow(segment, id)
+                index.silence(id)
+            } else {
+                index.retire(id, since: index[id].heard)
+                empty(id)
+            }
             count(BH_COUNT_EXPIRED)
         }
         if addresses.expire(since: now - silence) { hasStaleAddress = true }

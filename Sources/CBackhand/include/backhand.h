@@ -45,6 +45,7 @@
  * several lines
  *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only;
  *      bh_server_fn, bh_completed_fn: checks; bh_next_attempt_t: others; bh_silence_after: how
+ *  24  bh_request_t: members; bh_members_write
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -62,7 +63,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 23
+#define BH_BORDER_VERSION 24
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -218,6 +219,27 @@ bh_status_t bh_step_parse(const char *_Nullable name, const char *_Nullable argu
 bh_status_t bh_words_check(const char *_Nonnull const *_Nullable words, size_t count, bool *_Nullable ends,
                            char *_Nullable error, size_t error_size);
 
+/* A server that the configuration names. */
+typedef struct bh_member {
+    uint32_t row;
+    uint32_t weight; /* hundredths of what the others get: mod_proxy's loadfactor is 1 to 100; 100 */
+} bh_member_t;
+
+/* Where a member takes requests. */
+typedef struct bh_place {
+    bh_address_t address;
+    uint16_t port;
+} bh_place_t;
+
+/* A server that the configuration names, for as long as it holds. */
+typedef struct bh_named {
+    bh_place_t place;
+    uint32_t row; /* 0: the table has none left */
+} bh_named_t;
+
+/* In the parent, while no moderator lives: gives each server a row, which it keeps as long as each call names it. */
+void bh_members_write(bh_segment_t *_Nonnull segment, bh_named_t *_Nonnull const *_Nullable named, size_t count);
+
 /* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {
     uint64_t now_ms;                 /* CLOCK_MONOTONIC, milliseconds */
@@ -227,6 +249,9 @@ typedef struct bh_request {
     const char *_Nullable query;     /* as the client sent it, without '?'; NULL: none */
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
+    /* the only candidates, in this order, also those that announce nothing; NULL: all servers that announce */
+    const bh_member_t *_Nullable members;
+    uint32_t member_count;
     /* row of the server that "here" is: 0, or that of a virtual host with its own address */
     uint32_t self_id;
     const bh_network_t *_Nullable accepted; /* only servers in these networks are candidates, and self; NULL: all are */

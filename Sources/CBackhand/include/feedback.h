@@ -73,6 +73,11 @@ static inline uint32_t bh_half_set_bits(uint32_t *_Nonnull word, uint32_t bits) 
 static inline uint32_t bh_half_clear_bits(uint32_t *_Nonnull word, uint32_t bits) {
     return __atomic_fetch_and(word, ~bits, __ATOMIC_RELAXED);
 }
+/* Whether the member with this key, which is not 0, has the row from now on, or had it. */
+static inline bool bh_row_claim(bh_row_t *_Nonnull row, uint32_t key) {
+    uint32_t has = 0;
+    return __atomic_compare_exchange_n(&row->claim, &has, key, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) || has == key;
+}
 /* False if another child has changed it meanwhile. */
 static inline bool bh_word_swap(uint64_t *_Nonnull word, uint64_t before, uint64_t after) {
     return __atomic_compare_exchange_n(word, &before, after, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);

@@ -214,7 +214,12 @@ typedef struct bh_row {
     bh_evidence_t evidence[BH_CHAINS];
     /* The facts once more, for readers that come while the others are written. */
     bh_facts_t before; /* moderator */
-    uint8_t pad[8];
+    /* parent: 1: named by the configuration, as a member of a balancer. It keeps its row, although it may never
+     * announce anything: then heard_ms is 0, and only decisions among members see it */
+    uint32_t member;
+    /* children, parent: of a row that the configuration has for members that come later: which member has it; 0: none
+     */
+    uint32_t claim;
 } bh_row_t;
 
 /* What the moderator is about to do with a row: one of the two copies of its facts is whole at any time, whatever
@@ -399,7 +404,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 18 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 19 /* revision */,          \
                                                             sizeof(bh_segment_t)),                                     \
                                                      sizeof(bh_row_t)),                                                \
                                               sizeof(bh_facts_t)),                                                     \
@@ -625,6 +630,8 @@ static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, ui
     return bh_half_load(&segment->spare[id].workers);
 }
 
+/* Whether the configuration names the row's server. */
+static inline bool bh_row_is_member(const bh_row_t *_Nonnull row) { return bh_half_load(&row->member) != 0; }
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
@@ -647,7 +654,7 @@ static inline uint32_t bh_row_errors(const bh_row_t *_Nonnull row) { return bh_h
 static inline bool bh_row_holds(const bh_row_t *_Nonnull row, uint64_t decided_ms, bool last_resort) {
     if (bh_row_own(row)) return !bh_row_closed(row);
     uint64_t heard = bh_row_heard(row);
-    if (!heard || bh_word_load(&row->first_heard_ms) > decided_ms) return false;
+    if (heard ? bh_word_load(&row->first_heard_ms) > decided_ms : !bh_row_is_member(row)) return false;
     return last_resort ? !bh_row_closed(row) : bh_row_state(row) == BH_STATE_UP;
 }
 
