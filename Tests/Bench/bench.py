@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""What the module costs: `make bench`, or one part: `bench.py instructions|throughput|moderator`.
+"""What the module costs: `make bench`, or one part: `bench.py instructions|members|throughput|moderator`.
 
 Instructions are counted by callgrind (prefork -X): the same on every run. Throughput is compared within one run, in
 interleaved pairs, beside the spread of one contender against itself. Microseconds and requests a second depend on the
@@ -35,6 +35,7 @@ MODERATOR_SECONDS = 30
 
 # Budgets of docs/performance.md.
 MOST_UNTOUCHED, MOST_HERE, MOST_WALKED_RATIO, MOST_PASSING_RATIO, MOST_MODERATOR = 500, 20000, 0.95, 0.98, 0.05
+MOST_MEMBERS_RATIO = 1.05
 
 # What Debian loads when it is installed, beside the harness's own: the cost is told in relation to what people run.
 USUAL_OF_DEBIAN = (
@@ -160,9 +161,9 @@ def stage_of(stage, server):
     return stage
 
 
-def per_request(stage, config, path, **how):
-    few = counted_run(stage, config, path, REQUESTS, **how)
-    return (counted_run(stage, config, path, 2 * REQUESTS, **how) - few) / REQUESTS
+def per_request(stage, config, path, *how, **more):
+    few = counted_run(stage, config, path, REQUESTS, *how, **more)
+    return (counted_run(stage, config, path, 2 * REQUESTS, *how, **more) - few) / REQUESTS
 
 
 def judge(text, value, most, unit=""):
@@ -273,6 +274,24 @@ def bench_instructions():
     return good
 
 
+def bench_members():
+    """A request through balancer:// with 16 members."""
+    with Stage("bench") as stage:
+        places = [f"127.0.0.1:{ports.free_port('127.0.0.1')}" for _ in range(SERVERS)]
+        listen = "".join(f"Listen {place}\n" for place in places)
+        stage.httpd(f"{DEBIAN}{listen}KeepAliveTimeout 60\nMaxKeepAliveRequests 0\n", name="members", mpm="event")
+        members = "".join(f"BalancerMember http://{place}\n" for place in places)
+
+        def through(method):
+            group = f"<Proxy balancer://pool>\n{members}ProxySet lbmethod={method}\n</Proxy>\n"
+            more = ("proxy_balancer", "slotmem_shm", f"lbmethod_{method}")
+            return per_request(stage, f"{DEBIAN}{group}ProxyPass /p/ balancer://pool/\n", "/p/index.html", more=more)
+
+        busy, ours = through("bybusyness"), through("backhand")
+        print(f"through balancer://, {SERVERS} members: {ours:,.0f} instructions; bybusyness {busy:,.0f}", flush=True)
+        return judge("lbmethod=backhand, ratio to bybusyness", ours / busy, MOST_MEMBERS_RATIO)
+
+
 def wrk(url):
     """Requests a second."""
     result = subprocess.run(
@@ -363,7 +382,12 @@ def bench_moderator():
         return judge(f"CPU of a moderator that hears {PEERS} servers, share of a core", share, MOST_MODERATOR)
 
 
-PARTS = {"instructions": bench_instructions, "throughput": bench_throughput, "moderator": bench_moderator}
+PARTS = {
+    "instructions": bench_instructions,
+    "members": bench_members,
+    "throughput": bench_throughput,
+    "moderator": bench_moderator,
+}
 
 
 def main(names):

@@ -3,7 +3,7 @@
 
 from Bench.Balance.announced import Announced
 from Bench.Balance.haproxy import HAProxy
-from Bench.Balance.httpd_balancer import Balancer, Ours
+from Bench.Balance.httpd_balancer import Balancer, Method, Ours
 from Bench.Balance.nginx import Nginx
 
 HTTP_CHECK = "option httpchk GET /"
@@ -13,6 +13,8 @@ ALL = (
     Announced("announced", "default, each server an announced nginx", "default"),
     Ours("byLeastTime", "byLeastTime", "byAge 4", "byLeastTime"),
     Ours("old", "old chain", "byAge 6", "byRandom", "byLogWindow", "byBusyChildren"),
+    Method("lbmethod", "lbmethod=backhand, nothing announced", announced=False),
+    Method("lbmethod-announced", "lbmethod=backhand", announced=True),
     Balancer("byrequests", "httpd byrequests", "byrequests"),
     Balancer("byrequests-weights", "httpd byrequests, weights", "byrequests", has_weights=True),
     Balancer("byrequests-failonstatus", "httpd byrequests, failonstatus", "byrequests", "failonstatus=503"),

@@ -17,10 +17,13 @@ ProxyPreserveHost On
 {more}
 """
 
-OURS = """
-UnixSocketDir ${{sockets}}
-MulticastStats ${{address}}:${{port}} ${{group}},1
+LISTENING = """
+UnixSocketDir ${sockets}
+MulticastStats ${address}:${port} ${group},1
 AcceptStats 127.0.10.0/24
+"""
+
+OURS = """
 <Location />
     Backhand removeSelf
 {chain}
@@ -96,6 +99,27 @@ class Balancer(HttpdContender):
         return FARM.format(members=members, method=self.method, settings=self.settings, more=more)
 
 
+class Method(Balancer):
+    """lbmethod=backhand. announced: the table has what the servers announce, else only what it sees of them counts."""
+
+    without = ()
+
+    def __init__(self, name, title, announced):
+        super().__init__(name, title, "backhand")
+        self.announced = announced
+
+    def config(self, stage, farm):
+        return (LISTENING if self.announced else "") + super().config(stage, farm)
+
+    def check(self, server):
+        server.log.check()
+
+    def settle(self, farm):
+        if self.announced:
+            for server in self._running:
+                server.knows(*(other.httpd for other in farm.running), deadline=20)
+
+
 class Ours(HttpdContender):
     """A chain of candidacy functions. The servers are found, not configured."""
 
@@ -104,7 +128,7 @@ class Ours(HttpdContender):
         self.chain = "\n".join(f"    Backhand {line}" for line in chain)
 
     def config(self, stage, farm):
-        return OURS.format(chain=self.chain)
+        return LISTENING + OURS.format(chain=self.chain)
 
     def start(self, stage, farm):
         if not farm.scenario.is_symmetric:
