@@ -1,6 +1,6 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 #
-#   make          build/mod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate, build/backhand-announce
+#   make          build/mod_backhand.so, build/mod_lbmethod_backhand.so, build/byHostname.so, build/backhandctl, build/backhand-simulate, build/backhand-announce
 #   make perl     build/byPerl.so and build/perl: candidacy functions in Perl, for mod_perl
 #   make demo     a cluster of four real httpds on loopback, watched sharing requests
 #   make check    the tests, but for what is long by nature
@@ -44,7 +44,7 @@ LONG_DEPS  := debootstrap lintian
 RIVALS := haproxy nginx
 
 # The layers of module/ (docs/architecture.md): another folder there is not a part of the module.
-LAYERS         := balance proxy message request moderator status connections table config base
+LAYERS         := doors balance proxy message request moderator status connections table config base
 # A name with a dot in front is an editor's.
 MODULE_SOURCES := $(sort module/mod_backhand.c $(shell find $(LAYERS:%=module/%) -name '*.c' ! -name '.*'))
 MODULE_HEADERS := $(sort $(shell find $(LAYERS:%=module/%) -name '*.h' ! -name '.*'))
@@ -75,7 +75,7 @@ linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)'
 SMALL_LINK = $(call linked,noseparate-code) $(call linked,now) \
               $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
-OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
+OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/mod_lbmethod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
            $(BUILD)/backhand-announce
 NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
 export DEPS
@@ -129,6 +129,13 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map Make
 	@echo "  link    $@"
 	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) \
 	    -Wl,--version-script=module/mod_backhand.map $(LDFLAGS) -lcrypto -lm
+
+# It calls mod_backhand by optional functions alone.
+PASSAGE := module/passage/mb_passage.c
+$(BUILD)/mod_lbmethod_backhand.so: module/lbmethod/mod_lbmethod_backhand.c $(PASSAGE) $(wildcard module/passage/*.h module/doors/*.h) $(CONTRACT) Makefile
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) -Wl,--version-script=module/lbmethod/mod_lbmethod_backhand.map $(SMALL_LINK) $(LDFLAGS)
 
 # One file that needs libc and libcrypto alone.
 $(BUILD)/backhand-announce: Sources/backhand-announce/main.c $(ANNOUNCER) $(CONTRACT) Makefile

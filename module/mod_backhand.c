@@ -3,6 +3,7 @@
 /* The module record. Each topic registers hooks of its own. */
 
 #include "balance/mb_balance.h"
+#include "doors/mb_doors.h"
 #include "moderator/mb_moderator.h"
 #include "status/mb_status.h"
 
@@ -19,6 +20,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_mod_proxy_register(pool);
     mb_warnings_register(pool);
     mb_segment_register(pool);
+    mb_members_register(pool);
     mb_moderator_register(pool);
     mb_worker_register(pool);
     mb_keep_register(pool);
@@ -40,6 +42,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_early_register(pool);
     mb_decide_register(pool);
     mb_balance_register(pool);
+    mb_doors_register(pool);
     mb_resume_register(pool);
     mb_status_register(pool);
     mb_server_status_register(pool);

@@ -50,9 +50,10 @@ def faces(sources):
 
 
 def wrong_faces(sources):
-    """Folders that have not just the one header that is named after them."""
+    """Folders that have not just the one header that is named after them. Of a module itself nothing is included."""
     found = faces(sources)
-    folders = {folder_of(path) for path in sources} - {None}
+    modules = {folder_of(path) for path in sources if path.rpartition("/")[2].startswith("mod_")}
+    folders = {folder_of(path) for path in sources} - modules - {None}
     wrong = [
         f"{folder} has {found.get(folder)}"
         for folder in sorted(folders)
@@ -251,7 +252,8 @@ def test_the_shim_is_a_quarter_of_the_core():
     lines = sum(
         code_lines(source, not path.endswith(".swift")) for path, source in core.items() if path.startswith("Sources/")
     )
-    shim = sum(code_lines(source, True) for source in SOURCES.values())
+    others = ("passage", "lbmethod")  # of other modules, which have bounds of their own
+    shim = sum(code_lines(source, True) for path, source in SOURCES.items() if folder_of(path) not in others)
     assert shim <= lines / 4, f"{shim} lines in module/, {lines} in Sources/"
 
 

@@ -50,6 +50,9 @@ STOP = 15
 # backhand first: a2enmod loads alphabetically, so it comes before mod_proxy.
 USUAL = ("alias", "authz_core", "authz_host", "backhand", "dir", "env", "headers", "mime", "proxy", "proxy_http")
 
+# What the project builds.
+OURS = ("backhand", "lbmethod_backhand")
+
 BASE = """\
 ServerRoot {root}
 ServerName {name}.test
@@ -235,7 +238,7 @@ class Httpd:
         self.conf.write_text(self._base + "# ---- the test's part ----\n" + config)
 
     def _module(self, name):
-        return BUILD / "mod_backhand.so" if name == "backhand" else MODULES / f"mod_{name}.so"
+        return (BUILD if name in OURS else MODULES) / f"mod_{name}.so"
 
     def _mpm_lines(self, workers, children):
         if self.mpm == "prefork":

@@ -28,6 +28,9 @@ int mb_scope_wants(request_rec *r, const mb_directory *settings);
 /* Runs the chain over the servers that have not been tried; 0: it cannot be run. */
 int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
               bh_decision_t *decision);
+/* Runs the chain over the request's members: what they are, and who has failed it, is filled in; the rest is here. */
+int mb_decide_members(request_rec *r, const bh_step_t *steps, size_t count, bh_request_t *request,
+                      bh_decision_t *decision);
 void mb_decide_register(apr_pool_t *pool);
 
 /* ---- Decisions as texts: mb_trace.c ---- */

@@ -32,8 +32,24 @@ static void warn_of_missing(cmd_parms *cmd) {
         cmd->directive->filename, cmd->directive->line_num, path);
 }
 
+/* Whether the line is for the members of a balancer, and not for requests to this server. */
+static int is_for_members(const cmd_parms *cmd) {
+    const ap_directive_t *section = cmd->directive->parent;
+    if (!section || ap_cstr_casecmp(section->directive, "<Proxy") != 0) return 0;
+    const char *rest = section->args, *url = ap_getword_conf(cmd->temp_pool, &rest);
+    return ap_cstr_casecmpn(url, "balancer:", sizeof "balancer:" - 1) == 0;
+}
+
+/* Where the lines of the section's chain go. */
+static mb_directory *chain_of(const cmd_parms *cmd, mb_directory *settings) {
+    if (!is_for_members(cmd)) return settings;
+    if (!settings->of_members) settings->of_members = mb_directory_create(cmd->pool, NULL);
+    return settings->of_members;
+}
+
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
+    settings = chain_of(cmd, settings);
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
     if (settings->steps->nelts >= BH_STEPS_MAX)
         return mb_line_complain(cmd, "more than %d functions in one chain", BH_STEPS_MAX);
@@ -45,6 +61,7 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
         settings->chain = ++chains;
         warn_of_missing(cmd);
     }
+    if (is_for_members(cmd)) return NULL;
     mb_line_note(cmd, MB_FIRST_CHAIN);
     if (strcmp(step->name, "addPrediction") == 0) mb_line_note(cmd, MB_FIRST_PREDICTION);
     return NULL;
@@ -58,7 +75,7 @@ const char *mb_chain_add_line(cmd_parms *cmd, void *directory, int count, char *
     if (bh_words_check((const char *const *)words, (size_t)count, &ends, error, sizeof error) != BH_OK)
         return mb_line_complain(cmd, "%s", error);
     if (ends) {
-        settings->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
+        chain_of(cmd, settings)->steps = apr_array_make(cmd->pool, 1, sizeof(bh_step_t));
         return NULL;
     }
     if (bh_step_parse(words[0], count == 2 ? words[1] : NULL, &step, error, sizeof error) != BH_OK)

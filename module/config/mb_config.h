@@ -85,7 +85,9 @@ typedef struct mb_directory {
     apr_array_header_t *steps; /* bh_step_t; NULL: inherit; empty: off */
     uint32_t chain;            /* number of the chain, for bh_request_t; it goes with the steps */
     const char *place;         /* "file:line" of its first line; likewise */
-    mb_log log;                /* BackhandLogLevel: only while the section is read */
+    /* of a <Proxy balancer://…> section: its chain, which runs over the members alone; NULL: inherit */
+    struct mb_directory *of_members;
+    mb_log log; /* BackhandLogLevel: only while the section is read */
     /* From here on each is an int that a section inherits where it is MB_UNSET. */
     mb_switch trace;         /* BackhandTrace */
     mb_switch observe;       /* BackhandMode Observe */

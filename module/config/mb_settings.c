@@ -52,6 +52,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
         result->chain = base->chain;
         result->place = base->place;
     }
+    if (!add->of_members) result->of_members = base->of_members;
     for (size_t i = 0; i < INHERITEDS; i++)
         if (inherited[i] == MB_UNSET) inherited[i] = given[i];
     return result;

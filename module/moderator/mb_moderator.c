@@ -212,10 +212,19 @@ static apr_status_t start(void) {
     return APR_SUCCESS;
 }
 
+/* Decisions among them need no moderator, and no moderator of the last configuration lives any more. */
+static void write_members(server_rec *server, const mb_server *settings) {
+    if (mb_segment_attach(server) != APR_SUCCESS) return;
+    if (!settings->directory) bh_half_store(&mb_segment->unattended, 1);
+    mb_members_write();
+}
+
 static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     mb_server *settings = mb_main_server();
     memset(&self, 0, sizeof self);
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG || !settings->directory) return OK;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
+    if (mb_members_are_named()) write_members(server, settings);
+    if (!settings->directory) return OK;
     self.server = server;
     self.parent = getpid();
     self.pool = pconf;
@@ -229,6 +238,7 @@ static int prepare(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
     }
     /* What is missing has been logged; httpd works without. An error from here would end it at a graceful restart. */
     if (mb_segment_attach(server) != APR_SUCCESS) return OK;
+    if (!mb_members_are_named()) mb_members_write();
     mb_pool_prepare(server, mb_mpm_is_prefork() && mb_line_first(MB_FIRST_SHARED));
     self.control = mb_control_open(pconf, server, settings);
     if (!self.control) {

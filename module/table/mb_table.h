@@ -18,6 +18,15 @@ void mb_segment_register(apr_pool_t *pool);
 /* This child's slot for what it has in flight; -1: none. */
 extern int32_t mb_child_slot;
 
+/* ---- Servers that the configuration names: mb_members.c ---- */
+
+/* In post_config. It is the caller's, and lives as long as the configuration. */
+void mb_members_name(apr_pool_t *pconf, bh_named_t *named);
+int mb_members_are_named(void);
+/* Before the moderator starts: gives each a row. */
+void mb_members_write(void);
+void mb_members_register(apr_pool_t *pool);
+
 /* ---- The rows of this httpd: mb_self.c ---- */
 
 /* Row of the server that "here" is for a request: 0, or that of its virtual host. */

@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""ProxySet lbmethod=backhand: the core chooses the members of a balancer:// group."""
+
+import collections
+import re
+
+import pytest
+from harness.applications import LocalApplication
+from harness.backend import Backend, Reply
+from harness.crowd import Crowd
+from harness.httpd import USUAL
+from harness.wait import wait_for
+from Module.test_540_drain import ctl
+
+MODULES = ("proxy_balancer", "slotmem_shm", "lbmethod_backhand")
+
+
+def balancer(members, more="", name="pool"):
+    """A user's lines, with members as (place, arguments)."""
+    lines = "".join(f"    BalancerMember http://{place} {arguments}\n" for place, arguments in members)
+    return (
+        f"<Proxy balancer://{name}>\n{lines}    ProxySet lbmethod=backhand\n{more}</Proxy>\n"
+        f"ProxyPass / balancer://{name}/\n"
+    )
+
+
+@pytest.fixture
+def backends():
+    made = [Backend(f"127.0.9.{number}") for number in (80, 81, 82)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def shares(front, count=60):
+    return collections.Counter(front.get("/").text for _ in range(count))
+
+
+def test_without_any_other_line(stage, mpm, backends):
+    """No moderator, no announcements: no warning, and all members get requests."""
+    front = stage.httpd(balancer([(each.id, "") for each in backends]), modules=MODULES, mpm=mpm)
+    assert not front.moderators() and not front.log.lines("BackhandAsync")
+    found = shares(front)
+    assert set(found) == {each.id for each in backends}
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_order_of_the_modules(stage, backends, order):
+    names = [*USUAL, "proxy_balancer", "slotmem_shm"]
+    names.insert(0 if order == "before" else len(names), "lbmethod_backhand")
+    front = stage.httpd(balancer([(each.id, "") for each in backends]), order=names)
+    assert len(shares(front)) == 3
+
+
+def test_without_mod_backhand(stage, backends):
+    front = stage.httpd(balancer([(backends[0].id, "")]), modules=MODULES, without=("backhand",), start=False)
+    code, text = front.test_config()
+    assert code != 0 and "BH0160: mod_lbmethod_backhand needs mod_backhand, which is not loaded" in text
+
+
+def test_a_slow_member_gets_less(stage, backends):
+    slow = backends[0]
+    slow.reply = lambda request: Reply(body=slow.id.encode(), delay=0.2)
+    front = stage.httpd(balancer([(each.id, "") for each in backends]), modules=MODULES)
+    with Crowd(front, clients=6) as crowd:
+        asked = crowd.for_requests(300)
+    assert {one.status for one in asked} == {200}
+    assert sum(len(each.requests) for each in backends[1:]) > 10 * len(slow.requests)
+
+
+def test_a_dead_member(stage, mpm, backends):
+    """No client sees it, and it is asked no more."""
+    front = stage.httpd(balancer([(each.id, "retry=0") for each in backends]), modules=MODULES, mpm=mpm)
+    front.log.allow("AH00957|AH01114|AH00959|AH01157")
+    shares(front)
+    backends[0].close()
+    assert backends[0].id not in shares(front, 100)
+
+
+def test_loadfactor(stage, backends):
+    for each in backends:
+        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=0.05)
+    members = [(backends[0].id, "loadfactor=4"), (backends[1].id, "")]
+    front = stage.httpd(balancer(members), modules=MODULES, workers=32)
+    with Crowd(front, clients=20) as crowd:
+        crowd.for_requests(100)
+        counts = [len(each.requests) for each in backends[:2]]
+        crowd.for_requests(400)
+    first, second = (len(each.requests) - before for each, before in zip(backends, counts))
+    assert 2.5 < first / second < 6
+
+
+def test_sessions_stay(stage, backends):
+    members = [(each.id, f"route=r{number}") for number, each in enumerate(backends)]
+    front = stage.httpd(balancer(members, "    ProxySet stickysession=ID\n"), modules=MODULES)
+    for number, each in enumerate(backends):
+        found = {front.get("/", headers={"Cookie": f"ID=x.r{number}"}).text for _ in range(10)}
+        assert found == {each.id}
+
+
+def test_standbys_and_sets(stage, backends):
+    """A standby of the same set comes before the next set."""
+    members = [(backends[0].id, ""), (backends[1].id, "status=+H"), (backends[2].id, "lbset=1")]
+    front = stage.httpd(balancer(members), modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959")
+    assert set(shares(front, 20)) == {backends[0].id}
+    backends[0].close()
+    assert set(shares(front, 20)) == {backends[1].id}
+    backends[1].close()
+    assert set(shares(front, 20)) == {backends[2].id}
+
+
+def test_members_that_announce(stage, mpm):
+    """They are the same servers in the table, so what they announce counts: one that drains gets nothing."""
+    servers = [
+        stage.httpd(
+            "UnixSocketDir ${sockets}\nMulticastStats ${address} ${group},1\nAcceptStats 127.0.0.0/16\n",
+            address=f"127.0.0.{number}",
+            name=f"server{number}",
+        )
+        for number in (2, 3)
+    ]
+    front = stage.httpd(
+        "UnixSocketDir ${sockets}\nMulticastStats ${address} ${group},1\nAcceptStats 127.0.0.0/16\n"
+        + balancer([(each.id, "") for each in servers]),
+        modules=MODULES,
+        mpm=mpm,
+        name="front",
+    )
+    front.knows(*servers)
+    names = {f"{each.name}\n" for each in servers}
+    assert set(shares(front)) == names
+    ctl(servers[0], "drain")
+    wait_for(lambda: front.status().servers[servers[0].id]["state"] == "draining", 5, "draining")
+    assert set(shares(front)) == {"server3\n"}
+
+
+def test_a_chain_in_the_section(stage, backends):
+    """Here byRandom; the lines are for the members alone, and other requests are not touched."""
+    config = balancer([(each.id, "") for each in backends], "    Backhand byRandom\n")
+    front = stage.httpd(config, modules=MODULES)
+    found = shares(front, 150)
+    assert len(found) == 3 and all(30 < count < 75 for count in found.values())
+
+
+def test_an_error_page_from_another_group(stage, backends):
+    """It is a request like others: what has failed the first one does not count for it."""
+    dead = Backend("127.0.9.83")
+    config = balancer([(backends[0].id, "")], name="sorry").replace("ProxyPass / ", "ProxyPass /sorry/ ")
+    front = stage.httpd(config + balancer([(dead.id, "retry=0")]) + "ErrorDocument 503 /sorry/page\n", modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959|AH01170")
+    assert front.get("/").text == dead.id
+    dead.close()
+    for _ in range(3):
+        answer = front.get("/")
+        assert answer.text == backends[0].id
+
+
+def test_members_on_sockets(stage):
+    """Their host name is the same."""
+    paths = [stage.folder / f"{name}.sock" for name in ("one", "two")]
+    applications = [stage.enter(LocalApplication(path)) for path in paths]
+    members = "".join(f"    BalancerMember unix:{path}|http://localhost/{path.stem}\n" for path in paths)
+    front = stage.httpd(balancer([], members + "    Backhand byRandom\n"), modules=MODULES)
+    assert {front.get("/").status for _ in range(40)} == {200}
+    for each in applications:
+        assert 5 < len(each.requests) < 35
+
+
+def test_members_that_differ_by_path(stage, backends):
+    """They are one server, and get what their factors say."""
+    place = backends[0].id
+    members = [(f"{place}/a", "loadfactor=3"), (f"{place}/b", "")]
+    front = stage.httpd(balancer(members), modules=MODULES, mpm="prefork", workers=2)
+    for _ in range(80):
+        assert front.get("/x").status == 200
+    found = collections.Counter(request.target[:2] for request in backends[0].requests)
+    assert 56 <= found["/a"] <= 64 and found["/a"] + found["/b"] == 80
+
+
+def test_an_answer_that_httpd_replaces(stage, backends):
+    """The application's own 503 is no refusal: the member goes on."""
+    backends[0].reply = lambda request: Reply(503 if request.target == "/bad" else 200, backends[0].id.encode())
+    members = [(each.id, "") for each in backends[:2]]
+    config = balancer(members, "    Backhand byRandom\n") + "ProxyErrorOverride On\n"
+    front = stage.httpd(config, modules=MODULES)
+    wait_for(lambda: front.get("/bad").status == 503, 10, "the member that says 503")
+    assert backends[0].id in shares(front, 20)
+
+
+def test_a_name_without_an_address(stage, backends):
+    """It is said at the start; the others go on."""
+    members = [("no-such-host.invalid", ""), *((each.id, "") for each in backends[:2])]
+    front = stage.httpd(balancer(members), modules=MODULES)
+    front.log.allow("AH00898|AH01114|AH00957|AH00959|BH0162|AH01")
+    front.log.expect("BH0162: BalancerMember http://no-such-host.invalid has no address now")
+    wait_for(lambda: set(shares(front, 10)) <= {each.id for each in backends[:2]}, 10, "the others")
+
+
+def test_a_chain_that_admits_nobody(stage, backends):
+    """Nobody is nobody."""
+    load = "    BackhandFromSO ${build}/byHostname.so byHostname nobody\n"
+    front = stage.httpd(balancer([(backends[0].id, "")], load), modules=MODULES)
+    front.log.allow("AH01170")
+    assert front.get("/").status == 503
+
+
+def test_the_manager_adds_a_member(stage, mpm, backends):
+    """It is one of them at once, in all children."""
+    members = [(each.id, "") for each in backends[:2]]
+    front = stage.httpd(
+        "<Location /balancer-manager>\n    SetHandler balancer-manager\n</Location>\nProxyPass /balancer-manager !\n"
+        + balancer(members, "    ProxySet growth=4\n"),
+        modules=MODULES,
+        mpm=mpm,
+    )
+    page = {"path": "/balancer-manager", "headers": {"Referer": f"http://{front.id}/balancer-manager"}}
+    nonce = re.search(r"nonce=([0-9a-f-]+)", front.get(**page).text)[1]
+    page["method"] = "POST"
+    worker = f"http://{backends[2].id}"
+    add = f"b=pool&nonce={nonce}&b_nwrkr={worker}&b_wyes=1"
+    assert front.get(**page, body=add.encode()).status == 200
+    enable = f"b=pool&w={worker}&nonce={nonce}&w_status_D=0"
+    assert front.get(**page, body=enable.encode()).status == 200
+    assert set(shares(front, 90)) == {each.id for each in backends}

@@ -1,0 +1,35 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* The core for other modules. */
+
+#include "doors/mb_doors.h"
+#include "balance/mb_balance.h"
+
+static backhand_chain chain_of(const request_rec *r) {
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    settings = settings->of_members;
+    if (!settings || !settings->steps) return (backhand_chain){NULL, 0, 0};
+    return (backhand_chain){(const bh_step_t *)(void *)settings->steps->elts, (size_t)settings->steps->nelts,
+                            settings->chain};
+}
+
+static const backhand_core *backhand_core_of(uint32_t version) {
+    static const backhand_core core = {.version = BH_BORDER_VERSION,
+                                       .segment = &mb_segment,
+                                       .child = &mb_child_slot,
+                                       .address_of = mb_address_of,
+                                       .name = mb_members_name,
+                                       .chain_of = chain_of,
+                                       .decide = mb_decide_members,
+                                       .is_repeatable = mb_attempt_is_repeatable,
+                                       .has_body = mb_attempt_has_body,
+                                       .asked = mb_local_asked,
+                                       .now_us = mb_now_us,
+                                       .parse = bh_step_parse,
+                                       .next = bh_retry_next,
+                                       .failed = bh_retry_failed,
+                                       .report = bh_feedback_report};
+    return version == core.version ? &core : NULL;
+}
+
+void mb_doors_register(apr_pool_t *pool) { APR_REGISTER_OPTIONAL_FN(backhand_core_of); }

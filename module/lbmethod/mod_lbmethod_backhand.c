@@ -1,0 +1,194 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* ProxySet lbmethod=backhand: mod_backhand's core chooses the members of a balancer:// group.
+ *
+ * What mod_proxy_balancer decides stays its own: routes of sessions, members that are not usable, sets, spares and
+ * standbys. The core chooses among those of which mod_proxy_balancer would take one.
+ */
+
+#include "passage/mb_passage.h"
+
+#include "apr_dso.h"
+#include "apr_hash.h"
+#include "apr_strings.h"
+#include "http_config.h"
+#include "http_log.h"
+#include "http_main.h"
+#include "mod_proxy.h"
+
+#include <dlfcn.h>
+
+extern module AP_MODULE_DECLARE_DATA lbmethod_backhand_module;
+
+#define NAME "backhand"
+
+static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker) * collect_best;
+
+/* Of this configuration; NULL: no group has this method. Each is its worker's context. */
+static bh_named_t *members;
+static size_t members_count;
+
+/* Members that the balancer-manager has added have the rows that are reserved for such. */
+static const bh_named_t *member_of(const proxy_worker *worker) {
+    const bh_named_t *named = worker->context;
+    if ((uintptr_t)named - (uintptr_t)members < members_count * sizeof *members) return named;
+    return members ? mb_passage_newcomer(worker->s->hash.fnv | 1) : NULL;
+}
+
+/* ---- A choice ---- */
+
+/* What mod_proxy_balancer would take. */
+typedef struct usable {
+    proxy_worker **workers;
+    bh_member_t *candidates; /* row 0: it has none */
+    int count, room;
+} usable;
+
+/* Asked for each: only one set of members, with its spares, or the standbys. */
+static int note(proxy_worker *worker, proxy_worker *best, void *baton) {
+    usable *usable = baton;
+    if (usable->count == usable->room) return 0;
+    const bh_named_t *member = member_of(worker);
+    usable->workers[usable->count] = worker;
+    usable->candidates[usable->count] = (bh_member_t){member ? member->row : 0, (uint32_t)worker->s->lbfactor};
+    usable->count++;
+    return !best;
+}
+
+/* By what mod_proxy counts, where the core cannot say: without shared memory, or with a full table. */
+static proxy_worker *least_busy(const usable *usable) {
+    proxy_worker *best = usable->workers[0];
+    for (int i = 1; i < usable->count; i++)
+        if (usable->workers[i]->s->busy < best->s->busy) best = usable->workers[i];
+    return best;
+}
+
+static proxy_worker *find(proxy_balancer *balancer, request_rec *r) {
+    int room = balancer->workers->nelts;
+    usable usable = {.workers = apr_palloc(r->pool, (size_t)room * sizeof *usable.workers),
+                     .candidates = apr_palloc(r->pool, (size_t)room * sizeof *usable.candidates),
+                     .room = room};
+    if (!collect_best(balancer, r, note, &usable)) return NULL;
+    int chosen = mb_passage_choose(r, usable.candidates, usable.count);
+    return chosen >= 0 ? usable.workers[chosen] : chosen == MB_UNDECIDED ? least_busy(&usable) : NULL;
+}
+
+static apr_status_t reset(proxy_balancer *balancer, server_rec *server) { return APR_SUCCESS; }
+static apr_status_t age(proxy_balancer *balancer, server_rec *server) { return APR_SUCCESS; }
+
+static const proxy_balancer_method method = {.name = NAME, .finder = find, .reset = reset, .age = age};
+
+/* ---- What comes of it ---- */
+
+/* Before the module that speaks the scheme: the member that a session's route has chosen counts as well. */
+static int note_begin(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url, const char *host,
+                      apr_port_t port) {
+    const bh_named_t *member = worker->balancer && worker->balancer->lbmethod == &method ? member_of(worker) : NULL;
+    if (member) mb_passage_begin(r, member);
+    return DECLINED;
+}
+
+static int note_end(int *status, request_rec *r) {
+    mb_passage_end(r, *status);
+    return DECLINED;
+}
+
+/* ---- Configuration ---- */
+
+static int complain(server_rec *server, const char *what) {
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, server,
+                 "BH0160: mod_lbmethod_backhand needs %s, which is not loaded: add its LoadModule line", what);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    collect_best = APR_RETRIEVE_OPTIONAL_FN(proxy_balancer_get_best_worker);
+    if (!mb_passage_prepare(&lbmethod_backhand_module)) return complain(server, "mod_backhand");
+    if (!collect_best) return complain(server, "mod_proxy");
+    return OK;
+}
+
+/* mod_proxy may be loaded after this module, which cannot be linked with it for that reason. */
+static int hook_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
+    const module *proxy = ap_find_linked_module("mod_proxy.c");
+    apr_dso_handle_sym_t hook = NULL;
+    if (proxy && proxy->dynamic_load_handle)
+        apr_dso_sym(&hook, proxy->dynamic_load_handle, "proxy_hook_scheme_handler");
+    else if (proxy) hook = dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler"); /* linked into httpd */
+    __typeof__(&proxy_hook_scheme_handler) add;
+    *(void **)(void *)&add = hook;
+    if (add) add(note_begin, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    return OK;
+}
+
+/* As mod_proxy resolves it: a name may have several addresses, and the first counts. NULL: it has none now. */
+static apr_sockaddr_t *resolve(apr_pool_t *ptemp, const proxy_worker *worker) {
+    apr_sockaddr_t *address;
+    apr_status_t failed =
+        apr_sockaddr_info_get(&address, worker->s->hostname_ex, APR_UNSPEC, worker->s->port, 0, ptemp);
+    if (!failed) return address;
+    ap_log_error(
+        APLOG_MARK, APLOG_NOTICE, failed, ap_server_conf,
+        "BH0162: BalancerMember %s has no address now: what it announces does not count until the next restart",
+        worker->s->name_ex);
+    return NULL;
+}
+
+static void name_worker(apr_pool_t *pconf, apr_pool_t *ptemp, proxy_worker *worker, bh_named_t *named) {
+    const char *socket = worker->s->uds_path, *place = *socket ? socket : worker->s->name_ex;
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    mb_passage_name(pconf, named, *socket ? NULL : resolve(ptemp, worker), worker->s->port,
+                    apr_hashfunc_default(place, &length));
+    worker->context = named;
+}
+
+/* Members of the server's groups with this method; named NULL: only how many there are. */
+static size_t name_workers(apr_pool_t *pconf, apr_pool_t *ptemp, const server_rec *server, bh_named_t *named) {
+    const proxy_server_conf *conf = ap_get_module_config(server->module_config, ap_find_linked_module("mod_proxy.c"));
+    size_t count = 0;
+    for (int i = 0; i < conf->balancers->nelts; i++) {
+        const proxy_balancer *balancer = &APR_ARRAY_IDX(conf->balancers, i, proxy_balancer);
+        if (balancer->lbmethod != &method) continue;
+        for (int j = 0; j < balancer->workers->nelts; j++, count++)
+            if (named) name_worker(pconf, ptemp, APR_ARRAY_IDX(balancer->workers, j, proxy_worker *), &named[count]);
+    }
+    return count;
+}
+
+static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    size_t done = 0;
+    members = NULL;
+    members_count = 0;
+    if (!collect_best || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
+    for (server_rec *each = server; each; each = each->next) members_count += name_workers(pconf, ptemp, each, NULL);
+    if (!members_count) return OK;
+    members = apr_pcalloc(pconf, members_count * sizeof *members);
+    for (server_rec *each = server; each; each = each->next) done += name_workers(pconf, ptemp, each, members + done);
+    mb_passage_reserve(pconf);
+    return OK;
+}
+
+/* When mod_backhand has given them. */
+static int look_for_rows(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    unsigned long lost = 0;
+    for (size_t i = 0; i < members_count; i++) lost += !members[i].row;
+    if (lost)
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, server,
+            "BH0161: the table of servers has no row left for %lu of %lu members: in their groups, mod_proxy's "
+            "counts of requests decide",
+            lost, (unsigned long)members_count);
+    return OK;
+}
+
+static void register_hooks(apr_pool_t *pool) {
+    ap_register_provider(pool, PROXY_LBMETHOD, NAME, "0", &method);
+    ap_hook_check_config(find_functions, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(name_all, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_config(look_for_rows, NULL, NULL, APR_HOOK_REALLY_LAST + 1);
+    ap_hook_pre_config(hook_schemes, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(proxy, request_status, note_end, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(lbmethod_backhand) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks,
+                                        AP_MODULE_FLAG_NONE};

@@ -1,0 +1,233 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+#include "passage/mb_passage.h"
+
+#include "apr_strings.h"
+
+/* mod_proxy itself says how often it tries. */
+#define RETRIES 16
+
+static const backhand_core *core;
+
+/* `default`, where the members' section has no chain. */
+static bh_step_t default_step;
+
+/* One request. */
+typedef struct passage {
+    request_rec *r;
+    backhand_chain chain;
+    bh_retry_t retry;
+    const bh_named_t *at; /* the server that has it; NULL: none */
+    bh_result_t shown;
+} passage;
+
+/* Whose per-request data it is. */
+static const module *owner;
+
+int mb_passage_prepare(const module *door) {
+    owner = door;
+    APR_OPTIONAL_FN_TYPE(backhand_core_of) *of = APR_RETRIEVE_OPTIONAL_FN(backhand_core_of);
+    core = of ? of(BH_BORDER_VERSION) : NULL;
+    if (core) core->parse("default", NULL, &default_step, NULL, 0);
+    return core != NULL;
+}
+
+/* Whether the table is there. */
+static int can_choose(void) { return core && *core->segment; }
+
+/* ---- Servers ---- */
+
+#define NEWCOMERS 16
+/* NULL: none were reserved. */
+static const bh_named_t *newcomers;
+
+/* The discard prefix (RFC 6666): no server is there, so that the rest can be any number. */
+#define NOWHERE (UINT64_C(0x0100) << 48)
+#define FIRST_NEWCOMER (UINT64_C(1) << 32)
+
+void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const apr_sockaddr_t *address, uint16_t port, uint32_t key) {
+    *named = (bh_named_t){.place = {{NOWHERE, key}, 0}};
+    if (address && core->address_of(address, &named->place.address)) named->place.port = port;
+    core->name(pconf, named);
+}
+
+void mb_passage_reserve(apr_pool_t *pconf) {
+    bh_named_t *named = apr_pcalloc(pconf, NEWCOMERS * sizeof *named);
+    for (uint32_t i = 0; i < NEWCOMERS; i++) {
+        named[i].place.address = (bh_address_t){NOWHERE, FIRST_NEWCOMER + i};
+        core->name(pconf, &named[i]);
+    }
+    newcomers = named;
+}
+
+const bh_named_t *mb_passage_newcomer(uint32_t key) {
+    for (int i = 0; newcomers && can_choose() && i < NEWCOMERS && newcomers[i].row; i++)
+        if (bh_row_claim(bh_segment_row_mutable(*core->segment, newcomers[i].row), key)) return &newcomers[i];
+    return NULL;
+}
+
+/* ---- What comes of a request ---- */
+
+static void end(passage *way, bh_outcome_t outcome, int complete) {
+    bh_segment_t *segment = *core->segment;
+    bh_result_t *shown = &way->shown;
+    shown->outcome = outcome;
+    shown->complete = complete;
+    shown->status = way->r->status;
+    shown->ended_us = core->now_us();
+    bh_feedback_end(segment, *core->child, shown->id, shown->ended_us);
+    core->report(segment, shown);
+    way->at = NULL;
+}
+
+/* The request ends before mod_proxy has said how, as with a tunnel, or a client that is gone. */
+static apr_status_t abandon(void *data) {
+    passage *way = data;
+    if (!way->at) return APR_SUCCESS;
+    way->shown.client_failed = true;
+    end(way, BH_OUTCOME_ANSWERED, 0);
+    return APR_SUCCESS;
+}
+
+static passage *passage_of(const request_rec *r) { return ap_get_module_config(r->request_config, owner); }
+
+static passage *begin_passage(request_rec *r) {
+    passage *way = passage_of(r);
+    if (way) return way;
+    way = apr_palloc(r->pool, sizeof *way);
+    way->r = r;
+    way->at = NULL;
+    way->shown.free = false;
+    way->chain = core->chain_of(r);
+    if (!way->chain.count) way->chain = (backhand_chain){&default_step, 1, 0};
+    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = UINT64_MAX,
+                                                   .retries = RETRIES,
+                                                   .chain = way->chain.number,
+                                                   .repeatable = core->is_repeatable(r)});
+    ap_set_module_config(r->request_config, owner, way);
+    apr_pool_pre_cleanup_register(r->pool, way, abandon);
+    return way;
+}
+
+/* mod_proxy tries another server only where the first one has refused the request. */
+static void fail(passage *way) {
+    bh_failure_t failure = {
+        .outcome = BH_OUTCOME_REFUSED, .id = way->shown.id, .began_us = way->shown.began_us, .now_us = core->now_us()};
+    end(way, BH_OUTCOME_REFUSED, 0);
+    core->failed(&way->retry, *core->segment, &failure);
+}
+
+/* ---- A choice ---- */
+
+typedef enum kind { KIND_UNKNOWN, KIND_SHARED, KIND_SINGLE } kind;
+
+/* Whether each has a row, and one of its own. */
+static kind kind_of(const bh_member_t *candidates, int count) {
+    /* As they are given to a new configuration: each has a higher one than the last. */
+    uint32_t last = 0, is_ascending = 1;
+    for (int i = 0; i < count; i++) {
+        if (!candidates[i].row) return KIND_UNKNOWN;
+        is_ascending &= candidates[i].row > last;
+        last = candidates[i].row;
+    }
+    if (is_ascending) return KIND_SINGLE;
+    uint64_t seen[BH_ROWS / 64] = {0};
+    for (int i = 0; i < count; i++) {
+        uint64_t *word = &seen[candidates[i].row / 64], bit = UINT64_C(1) << candidates[i].row % 64;
+        if (*word & bit) return KIND_SHARED;
+        *word |= bit;
+    }
+    return KIND_SINGLE;
+}
+
+/* Each row once, with what all that share it are to get. */
+static int merge(const bh_member_t *candidates, int count, bh_member_t *members) {
+    int merged = 0;
+    for (int i = 0; i < count; i++) {
+        int place = 0;
+        while (place < merged && members[place].row != candidates[i].row) place++;
+        if (place == merged) members[merged++] = (bh_member_t){candidates[i].row, 0};
+        members[place].weight += candidates[i].weight;
+    }
+    return merged;
+}
+
+/* Of those that share the row, as two paths of one server do, each in its turn. */
+static int index_of(const bh_member_t *candidates, int count, uint32_t row) {
+    static uint32_t turn;
+    uint32_t weight = 0, at;
+    int first = -1;
+    for (int i = 0; i < count; i++) {
+        if (candidates[i].row != row) continue;
+        if (first < 0) first = i;
+        weight += candidates[i].weight;
+    }
+    if (first < 0 || weight == candidates[first].weight) return first;
+    at = __atomic_fetch_add(&turn, 100, __ATOMIC_RELAXED) % weight;
+    for (int i = first;; i++) {
+        if (candidates[i].row != row) continue;
+        if (at < candidates[i].weight) return i;
+        at -= candidates[i].weight;
+    }
+}
+
+static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_decision_t *decision) {
+    bh_request_t request = {.tried = way->retry.tried,
+                            .tried_count = way->retry.tried_count,
+                            .members = members,
+                            .member_count = count,
+                            .chain = way->chain.number};
+    way->retry.stage = BH_STAGE_DECIDED;
+    return core->decide(way->r, way->chain.steps, way->chain.count, &request, decision);
+}
+
+int mb_passage_choose(request_rec *r, const bh_member_t *candidates, int count) {
+    kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
+    if (kind == KIND_UNKNOWN) return MB_UNDECIDED;
+    passage *way = begin_passage(r);
+    if (way->at) fail(way);
+    const bh_member_t *members = candidates;
+    int listed = count;
+    if (kind == KIND_SHARED) {
+        bh_member_t *merged = apr_palloc(r->pool, (size_t)count * sizeof *merged);
+        listed = merge(candidates, count, merged);
+        members = merged;
+    }
+    bh_decision_t decision;
+    bh_retry_action_t action;
+    do {
+        if (!decide(way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
+        action = core->next(&way->retry, *core->segment, &decision, core->now_us());
+    } while (action == BH_RETRY_DECIDE);
+    if (action != BH_RETRY_ASK) return MB_NOBODY;
+    way->shown.free = way->retry.attempt.free;
+    return index_of(candidates, count, (uint32_t)decision.servers[way->retry.attempt.place].id);
+}
+
+/* ---- mod_proxy at work ---- */
+
+void mb_passage_begin(request_rec *r, const bh_named_t *member) {
+    if (!can_choose() || !member->row) return;
+    passage *way = begin_passage(r);
+    if (way->at) fail(way);
+    way->at = member;
+    way->shown = (bh_result_t){.id = member->row,
+                               .chain = way->chain.number,
+                               .free = way->shown.free,
+                               .has_body = core->has_body(r),
+                               .began_us = core->now_us()};
+    if (way->shown.free) way->shown.asked = core->asked(r);
+    bh_feedback_begin(*core->segment, *core->child, member->row, way->shown.began_us);
+}
+
+void mb_passage_end(request_rec *r, int result) {
+    passage *way = can_choose() ? passage_of(r) : NULL;
+    if (!way || !way->at) return;
+    /* With ProxyErrorOverride mod_proxy returns what the server has answered. */
+    int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
+    bh_outcome_t outcome = is_answer                            ? BH_OUTCOME_ANSWERED
+                           : result == HTTP_SERVICE_UNAVAILABLE ? BH_OUTCOME_REFUSED
+                                                                : BH_OUTCOME_NO_RETRY;
+    way->shown.client_failed = result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
+    end(way, outcome, is_answer && !(result == DONE && !r->connection->aborted));
+}
