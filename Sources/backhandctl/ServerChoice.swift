@@ -11,7 +11,8 @@ enum ServerChoice {
     static func choose(_ text: String, among servers: [StatusDocument.Server]) throws -> String {
         let (name, port) = parts(text)
         let meant = servers.filter { server in
-            (port == nil || port == server.port) && (server.address == name || isSame(server.hostname, name))
+            (port == nil || port == server.row.port)
+                && (server.row.address == name || isSame(server.row.hostname, name))
         }
         guard let first = meant.first else {
             throw Complaint(
@@ -26,7 +27,8 @@ enum ServerChoice {
     }
 
     private static func endpoint(_ server: StatusDocument.Server) -> String {
-        server.address.contains(":") ? "[\(server.address)]:\(server.port)" : "\(server.address):\(server.port)"
+        let row = server.row
+        return row.address.contains(":") ? "[\(row.address)]:\(row.port)" : "\(row.address):\(row.port)"
     }
 
     /// Digits and dots, or brackets, and a port.

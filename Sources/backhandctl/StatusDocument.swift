@@ -28,24 +28,47 @@ struct StatusDocument: Decodable {
     }
 
     struct Server: Decodable {
+        var row: Row
+        /// nil: it announces nothing, and the configuration names it.
+        var facts: Facts?
+
+        init(from decoder: any Decoder) throws {
+            row = try Row(from: decoder)
+            facts = row.ageMilliseconds == nil ? nil : try Facts(from: decoder)
+        }
+    }
+
+    /// Which server it is, and what this httpd sees of it.
+    struct Row: Decodable {
         var id: Int
         var hostname: String
         var address: String
         var port: Int
-        var ageMilliseconds: UInt64
+        var ageMilliseconds: UInt64?
+        var served: UInt64
+        var meanMilliseconds: Double
+        var state: String
+        var reason: String?
+        var kept: UInt64?
+
+        enum CodingKeys: String, CodingKey {
+            case id, hostname, address, port, served, state, reason, kept
+            case ageMilliseconds = "age_ms"
+            case meanMilliseconds = "mean_ms"
+        }
+    }
+
+    /// What a server announces.
+    struct Facts: Decodable {
         var memoryTotal: UInt64
         var memoryAvailable: UInt64
         var workers: Int
         var workersIdle: Int
-        var served: UInt64
-        var meanMilliseconds: Double
         var arriba: Int
         var cpus: Int
         var load: Double
         var loadHighWaterMark: Double
         var idle: Double
-        var state: String
-        var reason: String?
         var dispatched: UInt64
         var meanInFlight: Double
         var arrivalRate: Double
@@ -56,15 +79,12 @@ struct StatusDocument: Decodable {
         var errorShare: Double
         var encodedSlashes: String?
         var mergeSlashes: String?
-        var kept: UInt64?
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, workers, served, arriba, load, state, reason, dispatched, capacity, kept
-            case ageMilliseconds = "age_ms"
+            case workers, arriba, load, dispatched, capacity
             case memoryTotal = "memory_total"
             case memoryAvailable = "memory_available"
             case workersIdle = "workers_idle"
-            case meanMilliseconds = "mean_ms"
             case cpus = "ncpu"
             case loadHighWaterMark = "load_hwm"
             case idle = "cpu_idle"

@@ -21,9 +21,9 @@ func statusTable(_ document: StatusDocument) -> String {
 
 /// What the servers have of AllowEncodedSlashes and MergeSlashes, where that differs.
 private func slashesLines(_ servers: [StatusDocument.Server]) -> [String] {
-    let known = servers.filter { ($0.encodedSlashes ?? "unknown") != "unknown" }
+    let known = servers.filter { ($0.facts?.encodedSlashes ?? "unknown") != "unknown" }
     let values = Dictionary(grouping: known) {
-        "AllowEncodedSlashes \($0.encodedSlashes ?? ""), MergeSlashes \($0.mergeSlashes ?? "")"
+        "AllowEncodedSlashes \($0.facts?.encodedSlashes ?? ""), MergeSlashes \($0.facts?.mergeSlashes ?? "")"
     }
     guard values.count > 1 else { return [] }
     return values.keys.sorted().map { value in "\(value): " + (values[value] ?? []).map(address).joined(separator: " ")
@@ -36,7 +36,7 @@ func meansTable(_ document: StatusDocument) -> String {
         "Entry", "Hostname", "Age", "Address", "In Flight", "Req/s", "First Byte", "Whole", "CPU Used", "Capacity",
         "Errors", "Dispatched",
     ]
-    return table(header, document.servers, leftBound: [1, 3], meansCells)
+    return table(header, document.servers.filter { $0.facts != nil }, leftBound: [1, 3], meansCells)
 }
 
 private func table(
@@ -56,50 +56,54 @@ private func table(
 }
 
 private func isStale(_ server: StatusDocument.Server) -> Bool {
-    server.ageMilliseconds > staleMilliseconds
+    (server.row.ageMilliseconds ?? 0) > staleMilliseconds
 }
 
 /// What both tables begin with.
 private func name(_ server: StatusDocument.Server) -> [String] {
     [
-        "\(server.id)",
-        server.hostname,
-        (isStale(server) ? "! " : "") + "\(server.ageMilliseconds / 1000)",
+        "\(server.row.id)",
+        server.row.hostname,
+        server.row.ageMilliseconds.map { (isStale(server) ? "! " : "") + "\($0 / 1000)" } ?? "-",
         address(server),
     ]
 }
 
 private func address(_ server: StatusDocument.Server) -> String {
-    (server.address.contains(":") ? "[\(server.address)]" : server.address) + ":\(server.port)"
+    let row = server.row
+    return (row.address.contains(":") ? "[\(row.address)]" : row.address) + ":\(row.port)"
 }
 
 private func meansCells(_ server: StatusDocument.Server) -> [String] {
-    name(server) + [
-        decimal(server.meanInFlight, places: 1),
-        decimal(server.arrivalRate, places: 0),
-        decimal(server.firstByteMilliseconds, places: 1) + " ms",
-        decimal(server.latencyMilliseconds, places: 1) + " ms",
-        server.cpuUsed.map { decimal($0, places: 2) } ?? "-",
-        "\(server.capacity)",
-        decimal(server.errorShare * 100, places: 1) + " %",
-        "\(server.dispatched)",
+    guard let facts = server.facts else { return [] }
+    return name(server) + [
+        decimal(facts.meanInFlight, places: 1),
+        decimal(facts.arrivalRate, places: 0),
+        decimal(facts.firstByteMilliseconds, places: 1) + " ms",
+        decimal(facts.latencyMilliseconds, places: 1) + " ms",
+        facts.cpuUsed.map { decimal($0, places: 2) } ?? "-",
+        "\(facts.capacity)",
+        decimal(facts.errorShare * 100, places: 1) + " %",
+        "\(facts.dispatched)",
     ]
 }
 
 private func cells(_ server: StatusDocument.Server) -> [String] {
-    name(server) + [
-        memory(server.memoryTotal),
-        memory(server.memoryAvailable),
-        "\(server.workersIdle)/\(server.workers)",
-        "\(Int64(clamping: server.meanMilliseconds)) [\(server.served)]",
-        "\(server.arriba)",
-        "\(server.cpus)",
-        decimal(server.load, places: 2) + "/\(Int64(clamping: server.loadHighWaterMark))",
-        decimal(server.idle, places: 3),
-        server.kept.map { "\($0)" } ?? "-",
-        server.state,
-        server.reason ?? "",
+    let (row, facts) = (server.row, server.facts)
+    let requests = "\(Int64(clamping: row.meanMilliseconds)) [\(row.served)]"
+    let seen = [row.kept.map { "\($0)" } ?? "-", row.state, row.reason ?? ""]
+    guard let facts else { return name(server) + ["-", "-", "-", requests, "-", "-", "-", "-"] + seen }
+    let announced = [
+        memory(facts.memoryTotal),
+        memory(facts.memoryAvailable),
+        "\(facts.workersIdle)/\(facts.workers)",
+        requests,
+        "\(facts.arriba)",
+        "\(facts.cpus)",
+        decimal(facts.load, places: 2) + "/\(Int64(clamping: facts.loadHighWaterMark))",
+        decimal(facts.idle, places: 3),
     ]
+    return name(server) + announced + seen
 }
 
 /// Bytes in the largest binary unit that leaves a whole number of them.

@@ -9,6 +9,8 @@ from harness.applications import LocalApplication
 from harness.backend import Backend, Reply
 from harness.crowd import Crowd
 from harness.httpd import USUAL
+from harness.stage import CLUSTER
+from harness.status import Status
 from harness.wait import wait_for
 from Module.test_540_drain import ctl
 
@@ -56,6 +58,36 @@ def test_without_mod_backhand(stage, backends):
     front = stage.httpd(balancer([(backends[0].id, "")]), modules=MODULES, without=("backhand",), start=False)
     code, text = front.test_config()
     assert code != 0 and "BH0160: mod_lbmethod_backhand needs mod_backhand, which is not loaded" in text
+
+
+STATUS = "<Location /status>\n    SetHandler backhand-handler\n</Location>\nProxyPass /status !\n"
+
+
+def test_the_status_page_without_a_moderator(stage, backends):
+    """What this httpd sees of the members is true of now."""
+    front = stage.httpd(STATUS + balancer([(each.id, "") for each in backends]), modules=MODULES)
+    shares(front, 30)
+    page = front.get("/status?format=json")
+    table = Status(page.text)
+    assert page.status == 200 and table.json["trouble"] == "" and set(table.servers) == {each.id for each in backends}
+    assert sum(row["served"] for row in table.servers.values()) == 30
+    assert all(row["member"] and "load" not in row for row in table.servers.values())
+    assert backends[0].id in front.get("/status").text and "added since" not in front.get("/status").text
+
+
+def test_orders(stage, mpm, backends):
+    """As for other servers: drained here by address or name."""
+    lines = [(each.id, "") for each in backends[:2]] + [(f"localhost:{backends[2].port}", "")]
+    front = stage.httpd(CLUSTER + balancer(lines), modules=MODULES, mpm=mpm)
+    wait_for(lambda: front.status().self, 5, "its first announcement")
+    ctl(front, "drain", backends[0].id)
+    ctl(front, "drain", "localhost")
+    assert set(shares(front, 20)) == {backends[1].id}
+    shown = ctl(front, "status")
+    assert any(backends[0].id in line and "drained (here)" in line for line in shown.splitlines()), shown
+    assert backends[0].id not in ctl(front, "status", "--means")
+    ctl(front, "resume", backends[0].id)
+    wait_for(lambda: backends[0].id in shares(front, 10), 20, "the member that is drained no more")
 
 
 def test_a_slow_member_gets_less(stage, backends):

@@ -22,14 +22,13 @@ static void tell_late(request_rec *r, uint64_t now) {
                   (unsigned long)(now - bh_word_load(&mb_segment->beat_ms)));
 }
 
-/* What every chain gets to know of a request. */
+/* What every chain gets to know of a request, except whether it may be repeated. */
 static void describe(request_rec *r, const mb_directory *settings, bh_request_t *request) {
     request->now_ms = mb_now_ms();
     request->seed = next_seed();
     request->context = r;
     request->cookie = apr_table_get(r->headers_in, "Cookie");
     request->query = r->parsed_uri.query;
-    request->repeatable = mb_attempt_is_repeatable(r);
     request->slow_start_ms =
         1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
 }
@@ -49,6 +48,7 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
               bh_decision_t *decision) {
     bh_request_t request = {.tried = tried, .tried_count = tried_count, .chain = settings->chain};
     describe(r, settings, &request);
+    request.repeatable = mb_attempt_is_repeatable(r);
     request.sends_free = request.repeatable && mb_park_can(r, settings);
     request.is_scarce = request.sends_free && mb_park_wants(r->connection);
     /* With BackhandSelfRedirect what is served here takes a second worker of ours. */

@@ -29,7 +29,7 @@ typedef struct backhand_core {
     void (*name)(apr_pool_t *pconf, bh_named_t *named);
     /* The chain for members that the request's section has; count 0: it has none. */
     backhand_chain (*chain_of)(const request_rec *r);
-    /* 0: it cannot be run. */
+    /* request: members, tried, chain, repeatable; the rest is added. 0: it cannot be run. */
     int (*decide)(request_rec *r, const bh_step_t *steps, size_t count, bh_request_t *request, bh_decision_t *decision);
     int (*is_repeatable)(request_rec *r);
     int (*has_body)(request_rec *r);

@@ -137,8 +137,8 @@ static apr_sockaddr_t *resolve(apr_pool_t *ptemp, const proxy_worker *worker) {
 static void name_worker(apr_pool_t *pconf, apr_pool_t *ptemp, proxy_worker *worker, bh_named_t *named) {
     const char *socket = worker->s->uds_path, *place = *socket ? socket : worker->s->name_ex;
     apr_ssize_t length = APR_HASH_KEY_STRING;
-    mb_passage_name(pconf, named, *socket ? NULL : resolve(ptemp, worker), worker->s->port,
-                    apr_hashfunc_default(place, &length));
+    mb_passage_name(pconf, named, *socket ? socket : worker->s->hostname_ex, *socket ? NULL : resolve(ptemp, worker),
+                    worker->s->port, apr_hashfunc_default(place, &length));
     worker->context = named;
 }
 

@@ -215,7 +215,7 @@ static apr_status_t start(void) {
 /* Decisions among them need no moderator, and no moderator of the last configuration lives any more. */
 static void write_members(server_rec *server, const mb_server *settings) {
     if (mb_segment_attach(server) != APR_SUCCESS) return;
-    if (!settings->directory) bh_half_store(&mb_segment->unattended, 1);
+    if (!settings->directory) bh_half_store(&mb_segment->unattended, 2);
     mb_members_write();
 }
 

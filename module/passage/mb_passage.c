@@ -17,6 +17,7 @@ typedef struct passage {
     request_rec *r;
     backhand_chain chain;
     bh_retry_t retry;
+    bool repeatable;
     const bh_named_t *at; /* the server that has it; NULL: none */
     bh_result_t shown;
 } passage;
@@ -45,8 +46,9 @@ static const bh_named_t *newcomers;
 #define NOWHERE (UINT64_C(0x0100) << 48)
 #define FIRST_NEWCOMER (UINT64_C(1) << 32)
 
-void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const apr_sockaddr_t *address, uint16_t port, uint32_t key) {
-    *named = (bh_named_t){.place = {{NOWHERE, key}, 0}};
+void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, const apr_sockaddr_t *address,
+                     uint16_t port, uint32_t key) {
+    *named = (bh_named_t){.place = {{NOWHERE, key}, 1}, .name = name};
     if (address && core->address_of(address, &named->place.address)) named->place.port = port;
     core->name(pconf, named);
 }
@@ -54,7 +56,8 @@ void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const apr_sockaddr_t 
 void mb_passage_reserve(apr_pool_t *pconf) {
     bh_named_t *named = apr_pcalloc(pconf, NEWCOMERS * sizeof *named);
     for (uint32_t i = 0; i < NEWCOMERS; i++) {
-        named[i].place.address = (bh_address_t){NOWHERE, FIRST_NEWCOMER + i};
+        named[i] = (bh_named_t){
+            .place = {{NOWHERE, FIRST_NEWCOMER + i}, 1}, .name = "(added since the start)", .reserved = true};
         core->name(pconf, &named[i]);
     }
     newcomers = named;
@@ -100,10 +103,11 @@ static passage *begin_passage(request_rec *r) {
     way->shown.free = false;
     way->chain = core->chain_of(r);
     if (!way->chain.count) way->chain = (backhand_chain){&default_step, 1, 0};
+    way->repeatable = core->is_repeatable(r);
     bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = UINT64_MAX,
                                                    .retries = RETRIES,
                                                    .chain = way->chain.number,
-                                                   .repeatable = core->is_repeatable(r)});
+                                                   .repeatable = way->repeatable});
     ap_set_module_config(r->request_config, owner, way);
     apr_pool_pre_cleanup_register(r->pool, way, abandon);
     return way;
@@ -176,7 +180,8 @@ static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_d
                             .tried_count = way->retry.tried_count,
                             .members = members,
                             .member_count = count,
-                            .chain = way->chain.number};
+                            .chain = way->chain.number,
+                            .repeatable = way->repeatable};
     way->retry.stage = BH_STAGE_DECIDED;
     return core->decide(way->r, way->chain.steps, way->chain.count, &request, decision);
 }
@@ -214,7 +219,7 @@ void mb_passage_begin(request_rec *r, const bh_named_t *member) {
     way->shown = (bh_result_t){.id = member->row,
                                .chain = way->chain.number,
                                .free = way->shown.free,
-                               .has_body = core->has_body(r),
+                               .has_body = !way->repeatable && core->has_body(r),
                                .began_us = core->now_us()};
     if (way->shown.free) way->shown.asked = core->asked(r);
     bh_feedback_begin(*core->segment, *core->child, member->row, way->shown.began_us);

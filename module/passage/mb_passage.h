@@ -18,8 +18,9 @@ enum {
 /* In check_config, for the module that has the requests. 0: mod_backhand is not loaded, or is another version's. */
 int mb_passage_prepare(const module *door);
 /* In post_config, before APR_HOOK_REALLY_LAST, when it gets its row. Without an address of the Internet protocols
- * (NULL: it is not known) the key stands for it. The same place is the same server. */
-void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const apr_sockaddr_t *address, uint16_t port, uint32_t key);
+ * (NULL: it is not known) the key stands for it. The same place is the same server. name: lives as long as pconf. */
+void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, const apr_sockaddr_t *address,
+                     uint16_t port, uint32_t key);
 /* Rows for servers that are not known yet: likewise. */
 void mb_passage_reserve(apr_pool_t *pconf);
 /* Such a server, for as long as the configuration holds; its key is not 0. NULL: there is no row left. */

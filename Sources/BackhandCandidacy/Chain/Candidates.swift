@@ -35,6 +35,8 @@ struct Candidates {
     let slowStart: UInt64
     /// Whether some candidates may be held back.
     var hasNewcomers = false
+    /// Whether one of them has ever announced anything. Otherwise nothing is known but what this httpd sees.
+    var hasAnnounced = true
     /// Whether this server may be among them.
     var mayHaveSelf = false
     /// Whether some candidates are in doubt.
@@ -185,13 +187,6 @@ struct Candidates {
     func isHeard(_ row: UnsafePointer<bh_row_t>, since oldest: UInt64) -> Bool {
         let heard = bh_row_heard(row)
         return heard >= oldest || heard == 0
-    }
-
-    /// Whether they are members of which none has ever announced anything: nothing is known but what this httpd sees.
-    var announceNothing: Bool {
-        guard !members.isEmpty else { return false }
-        for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) != 0 { return false }
-        return true
     }
 
     /// Whether nothing is known of what one of them would announce.

@@ -61,13 +61,13 @@ struct ChainRun {
         let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let newcomersSince = candidates.newcomersSince
-        var (hasNewcomers, doubted) = (false, UInt32(0))
+        var (hasNewcomers, doubted, hasAnnounced) = (false, UInt32(0), members.isEmpty)
         // What stands against this server itself stands in row 0.
         let here = bh_segment_row(segment, 0)
         let doubts = bh_doubt_bits(candidates.slot)
         for place in 0..<rows {
             row += 1
-            guard let id = server(place, &row, used) else { continue }
+            guard let id = server(place, &row, used, &hasAnnounced) else { continue }
             if !(isFree && bh_row_is_plain(row)) {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
@@ -87,6 +87,7 @@ struct ChainRun {
         candidates.count = count
         candidates.choices = count
         candidates.hasNewcomers = hasNewcomers
+        candidates.hasAnnounced = hasAnnounced
         candidates.hasDoubtful = doubted & doubts != 0
         // In the order of their rows: this server is found soon, or not there.
         var place = 0
@@ -97,12 +98,17 @@ struct ChainRun {
     }
 
     /// The row of the server at a place: that of the table or, if there are members, of those; nil: there is none.
+    ///
+    /// - Parameter hasAnnounced: becomes true if it is a member that has announced something.
     @inline(__always)
-    private func server(_ place: Int, _ row: inout UnsafePointer<bh_row_t>, _ used: UInt32) -> Int? {
+    private func server(
+        _ place: Int, _ row: inout UnsafePointer<bh_row_t>, _ used: UInt32, _ hasAnnounced: inout Bool
+    ) -> Int? {
         let members = candidates.members
         if members.isEmpty { return bh_row_heard(row) == 0 ? nil : place }
         guard members[place].row < used else { return nil }
         row = bh_segment_row(candidates.segment, members[place].row)
+        if bh_row_heard(row) != 0 { hasAnnounced = true }
         return Int(members[place].row)
     }
 

@@ -14,28 +14,23 @@ extension CandidacyFunction {
             let given = candidates
             let asked = Times.placeToAsk(given)
             let first = asked < 0 ? -1 : given.list[asked].id
-            if given.hasUntried(times) {
-                for place in 0..<given.count { _ = times.seen(given.feedback(of: given.list[place])) }
-            }
             let isWeighted = given.areWeighted
-            // mod_proxy asks for one member at a time.
-            candidates.sort(first: given.members.isEmpty ? bestPlaces : 8) { slot, _ in
-                if slot.id == first || given.isProbe(slot) { return SortKey(0.0) }
-                let row = given.feedback(of: slot)
-                let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
-                let working = times.working(row)
-                let seen = times.seen(row)
-                let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
-                return SortKey((isWeighted ? time / given.weight(of: slot) : time) * random.nudge())
+            // The time of one that was not tried is that of the best of the others, which the first turn finds.
+            var hasUntried = true
+            for turn in 0..<2 where turn == 0 || hasUntried {
+                hasUntried = false
+                // mod_proxy asks for one member at a time.
+                candidates.sort(first: given.members.isEmpty ? bestPlaces : 8) { slot, _ in
+                    let row = given.feedback(of: slot)
+                    let seen = times.seen(row)
+                    if slot.id == first || given.isProbe(slot) { return SortKey(0.0) }
+                    if seen == 0 { hasUntried = true }
+                    let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
+                    let working = times.working(row)
+                    let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
+                    return SortKey((isWeighted ? time / given.weight(of: slot) : time) * random.nudge())
+                }
             }
         }
-    }
-}
-
-extension Candidates {
-    /// Whether nothing was seen of the time of some server, which is then that of the best of the others.
-    fileprivate func hasUntried(_ times: Times) -> Bool {
-        for place in 0..<count where !times.hasSeen(feedback(of: list[place])) { return true }
-        return false
     }
 }

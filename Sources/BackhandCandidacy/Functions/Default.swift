@@ -8,7 +8,7 @@ extension CandidacyFunction {
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
-            if candidates.announceNothing {
+            if !candidates.hasAnnounced {
                 if candidates.hasDoubtful { candidates.dropBroken(heardBefore: 0) }
                 CandidacyFunction.byLeastTime.apply(&candidates, none)
             } else {

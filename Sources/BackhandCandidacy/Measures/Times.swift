@@ -28,9 +28,6 @@ struct Times {
         return time
     }
 
-    /// Whether `seen` is above 0.
-    func hasSeen(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool { bh_word_load(bh_row_latency(row, slot)) != 0 }
-
     /// Whether the chain has had answers from the server; only asked where it has no time.
     func hasAnswered(_ row: UnsafeMutablePointer<bh_row_t>) -> Bool { bh_row_answers(row, slot) != 0 }
 

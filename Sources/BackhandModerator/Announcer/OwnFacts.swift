@@ -47,19 +47,6 @@ extension bh_facts_t {
             }
         }
     }
-
-    /// Takes over a name; what does not fit is cut. NULL: the name stays empty.
-    mutating func setHostname(_ name: UnsafePointer<CChar>?) {
-        guard let name else { return }
-        withUnsafeMutableBytes(of: &hostname) { room in
-            var length = 0
-            while length < room.count - 1, name[length] != 0 {
-                room[length] = UInt8(bitPattern: name[length])
-                length += 1
-            }
-            room[length] = 0
-        }
-    }
 }
 
 /// Mean private memory of one worker, in bytes, over the processes that can be measured; 0 if none can.

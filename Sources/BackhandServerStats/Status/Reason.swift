@@ -91,7 +91,8 @@ extension Prospect {
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, id))
         let (heard, clock) = (bh_row_heard(row), bh_segment_age_clock(segment, now))
         isOwn = bh_row_own(row)
-        age = elapsed(since: heard, clock)
+        // A member that never announces anything is not silent.
+        age = heard == 0 ? 0 : elapsed(since: heard, clock)
         announced = bh_half_load(&row.pointee.state)
         hasDrainFile = isOwn && BackhandServerStats.hasDrainFile(segment)
         ordered = bh_half_load(&row.pointee.ordered)

@@ -65,23 +65,33 @@ private func writeRow(_ id: UInt32, _ moment: Moment, means: Bool, to page: inou
     let row = bh_segment_row_mutable(moment.segment, id)
     let heard = bh_row_heard(row)
     var facts = bh_facts_t()
-    guard heard != 0, bh_row_copy(row, &facts) else { return }
-    let age = elapsed(since: heard, moment.now)
+    guard means ? heard != 0 : bh_row_is_used(row), bh_row_copy(row, &facts) else { return }
+    let age = heard == 0 ? 0 : elapsed(since: heard, moment.now)
     page.put(age > staleAge ? "<tr class=\"stale\"><td>" : bh_row_own(row) ? "<tr class=\"own\"><td>" : "<tr><td>")
     page.put(UInt64(id))
     page.put("</td><td class=\"text\">")
     withUnsafeBytes(of: facts.hostname) { page.put(escaping: $0) }
     page.put("</td><td>")
-    page.put(age / 1000)
+    if heard == 0 { page.put("-") } else { page.put(age / 1000) }
     page.put("</td><td class=\"text\">")
     page.put(facts.address, port: facts.port)
     page.put("</td><td>")
-    if means { writeMeans(facts, to: &page) } else { writeFigures(id, facts, moment, to: &page) }
+    if means {
+        writeMeans(facts, to: &page)
+    } else {
+        if heard == 0 { writeMember(row, to: &page) } else { writeFigures(id, to: &page, moment) }
+        page.put("</td><td>")
+        page.put(UInt64(bh_row_kept(moment.segment, id)))
+        page.put("</td><td class=\"text\">")
+        page.put(shownState(row))
+        page.put("</td><td class=\"text\">")
+        page.put(reason(moment.segment, id, facts, longest: moment.longest, now: moment.now), of: facts)
+    }
     page.put("</td></tr>\n")
 }
 
 @inline(never)
-private func writeFigures(_ id: UInt32, _ facts: bh_facts_t, _ moment: Moment, to page: inout HTMLPage) {
+private func writeFigures(_ id: UInt32, to page: inout HTMLPage, _ moment: Moment) {
     let stat = bh_segment_public_mutable(moment.segment, id)
     @inline(never)
     func put(_ value: Int32, _ end: StaticString) {
@@ -100,12 +110,16 @@ private func writeFigures(_ id: UInt32, _ facts: bh_facts_t, _ moment: Moment, t
     page.put("/")
     put(bh_public_load(&stat.pointee.load_hwm) / 1000, "</td><td>")
     page.put(Double(bh_public_load(&stat.pointee.cpu)) / 1000, decimals: 3)
-    page.put("</td><td>")
-    page.put(UInt64(bh_row_kept(moment.segment, id)))
-    page.put("</td><td class=\"text\">")
-    page.put(shownState(bh_segment_row_mutable(moment.segment, id)))
-    page.put("</td><td class=\"text\">")
-    page.put(reason(moment.segment, id, facts, longest: moment.longest, now: moment.now), of: facts)
+}
+
+/// Of a member that announces nothing only what this httpd sees of it is known.
+@inline(never)
+private func writeMember(_ row: UnsafeMutablePointer<bh_row_t>, to page: inout HTMLPage) {
+    page.put("-</td><td>-</td><td>-</td><td>")
+    page.put(bh_row_mean_us(row) / 1000)
+    page.put(" [")
+    page.put(bh_word_load(&row.pointee.served))
+    page.put("]</td><td>-</td><td>-</td><td>-</td><td>-")
 }
 
 @inline(never)

@@ -76,12 +76,16 @@ private func writeServer(
     let row = bh_segment_row_mutable(segment, id)
     let heard = bh_row_heard(row)
     var facts = bh_facts_t()
-    guard heard != 0, bh_row_copy(row, &facts) else { return }
+    guard bh_row_is_used(row), bh_row_copy(row, &facts) else { return }
     page.beginObject()
     page.field("id", UInt64(id))
     page.field("self", id == 0)
     page.field("own", bh_row_own(row))
-    writeFacts(facts, age: elapsed(since: heard, now), to: &page)
+    page.field("member", bh_row_is_member(row))
+    withUnsafeBytes(of: facts.hostname) { page.field("hostname", bytes: $0) }
+    page.field("address", facts.address)
+    page.field("port", UInt64(facts.port))
+    if heard != 0 { writeFacts(facts, age: elapsed(since: heard, now), to: &page) }
     writeState(row, to: &page)
     page.field("reason", reason(segment, id, facts, longest: longest, now: now), of: facts)
     page.field("up_ms", elapsed(since: bh_row_came(row), now))
@@ -91,9 +95,6 @@ private func writeServer(
 
 /// What the server announced.
 private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPage) {
-    withUnsafeBytes(of: facts.hostname) { page.field("hostname", bytes: $0) }
-    page.field("address", facts.address)
-    page.field("port", UInt64(facts.port))
     page.field("age_ms", age)
     page.field("last_announced", facts.changed_wall)
     page.field("clock_ahead_s", Int64(facts.clock_s))

@@ -22,9 +22,17 @@ public func writeMembers(
             var id = knownRow(segment, place)
             if id == 0, isLast { id = newRow(segment, place) }
             member.pointee.row = id
-            if id != 0 { bh_half_store(&bh_segment_row_mutable(segment, id).pointee.member, 1) }
+            if id != 0 { write(member.pointee, to: bh_segment_row_mutable(segment, id)) }
         }
     }
+}
+
+private func write(_ member: bh_named_t, to row: UnsafeMutablePointer<bh_row_t>) {
+    let membership = member.reserved ? BH_MEMBERSHIP_RESERVED : BH_MEMBERSHIP_NAMED
+    bh_half_store(&row.pointee.member, membership.rawValue)
+    guard bh_row_heard(row) == 0 else { return }
+    row.pointee.facts.setHostname(member.name)
+    row.pointee.before = row.pointee.facts
 }
 
 /// The row that is or was its server's. One that has moved and come back may have left a row behind: the one in which it

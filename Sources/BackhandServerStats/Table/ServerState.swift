@@ -57,7 +57,7 @@ func noteState(
 public func row(
     in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, of address: bh_address_t, port: UInt16
 ) -> UInt32? {
-    for id in 0..<rows where bh_row_heard(bh_segment_row(segment, id)) != 0 {
+    for id in 0..<rows where bh_row_is_used(bh_segment_row(segment, id)) {
         var facts = bh_facts_t()
         guard bh_row_copy(bh_segment_row(segment, id), &facts) else { continue }
         if facts.port == port, facts.address == address { return id }

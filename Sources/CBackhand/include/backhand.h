@@ -234,7 +234,9 @@ typedef struct bh_place {
 /* A server that the configuration names, for as long as it holds. */
 typedef struct bh_named {
     bh_place_t place;
-    uint32_t row; /* 0: the table has none left */
+    const char *_Nonnull name; /* shown until it announces one */
+    uint32_t row;              /* 0: the table has none left */
+    bool reserved;             /* for a server that may come later: not shown before a child has claimed the row */
 } bh_named_t;
 
 /* In the parent, while no moderator lives: gives each server a row, which it keeps as long as each call names it. */

@@ -168,6 +168,9 @@ typedef struct bh_evidence {
 
 /* One server's extended row. Each group has separate cache lines, so that its writers do not slow the readers of the
  * others. */
+/* Whether the configuration names a row's server, as a member of a balancer. */
+typedef enum bh_membership { BH_MEMBERSHIP_NONE, BH_MEMBERSHIP_NAMED, BH_MEMBERSHIP_RESERVED } bh_membership_t;
+
 typedef struct bh_row {
     /* Scanned by every decision. */
     uint32_t lock;             /* sequence lock of facts and before: its lowest two bits are a bh_phase_t */
@@ -214,8 +217,8 @@ typedef struct bh_row {
     bh_evidence_t evidence[BH_CHAINS];
     /* The facts once more, for readers that come while the others are written. */
     bh_facts_t before; /* moderator */
-    /* parent: 1: named by the configuration, as a member of a balancer. It keeps its row, although it may never
-     * announce anything: then heard_ms is 0, and only decisions among members see it */
+    /* parent: a bh_membership_t. A member keeps its row, although it may never announce anything: then heard_ms is 0,
+     * and only decisions among members see it */
     uint32_t member;
     /* children, parent: of a row that the configuration has for members that come later: which member has it; 0: none
      */
@@ -359,7 +362,8 @@ typedef struct bh_segment {
     uint64_t boot_id;     /* ours, made with the segment */
     uint64_t sequence;    /* moderator: our last announcement's */
     int32_t arriba;       /* moderator: speed of this machine; 0: not measured yet */
-    uint32_t unattended;  /* parent: 1 if no moderator writes and none will: send nothing on */
+    uint32_t unattended;  /* parent: 1 if no moderator writes and none will: send nothing on; 2: none is configured,
+                           * and members of balancers alone get requests */
     uint32_t children;    /* children: slots 0...children-1 are or were claimed */
     /* moderator: bh_state_t that an administrator ordered for this httpd: announced to all */
     uint32_t state;
@@ -631,7 +635,15 @@ static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, ui
 }
 
 /* Whether the configuration names the row's server. */
-static inline bool bh_row_is_member(const bh_row_t *_Nonnull row) { return bh_half_load(&row->member) != 0; }
+static inline bool bh_row_is_member(const bh_row_t *_Nonnull row) {
+    return bh_half_load(&row->member) != BH_MEMBERSHIP_NONE;
+}
+/* Whether there is a server in the row, which has announced itself or is a member. */
+static inline bool bh_row_is_used(const bh_row_t *_Nonnull row) {
+    if (bh_row_heard(row)) return true;
+    uint32_t member = bh_half_load(&row->member);
+    return member == BH_MEMBERSHIP_NAMED || (member == BH_MEMBERSHIP_RESERVED && bh_half_load(&row->claim));
+}
 /* Whether the row is this httpd itself. */
 static inline bool bh_row_own(const bh_row_t *_Nonnull row) { return bh_half_load(&row->own) != 0; }
 
@@ -739,7 +751,8 @@ static inline bool bh_segment_is_connected(const bh_segment_t *_Nonnull segment,
 }
 
 static inline bh_trouble_t bh_segment_trouble(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
-    if (bh_segment_unattended(segment)) return BH_TROUBLE_UNATTENDED;
+    uint32_t unattended = __atomic_load_n(&segment->unattended, __ATOMIC_RELAXED);
+    if (unattended) return unattended == 2 ? BH_TROUBLE_NONE : BH_TROUBLE_UNATTENDED;
     if (!bh_word_load(&segment->beat_ms)) return BH_TROUBLE_BEGINNING;
     if (bh_segment_is_late(segment, now_ms)) return BH_TROUBLE_LATE;
     return bh_segment_is_connected(segment, now_ms) ? BH_TROUBLE_NONE : BH_TROUBLE_MUTE;

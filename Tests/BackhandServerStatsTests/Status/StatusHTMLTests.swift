@@ -43,6 +43,21 @@ private func starts(of text: String, _ begin: String) -> [Bool] {
             ])
     }
 
+    /// Of a member that announces nothing what this httpd sees is shown, and of one that may come later nothing.
+    @Test func membersAreShown() {
+        let table = TestSegment()
+        #expect(table.name([place("10.0.0.4"), place("10.0.0.5", 81)]) == [1, 2])
+        table.row(2).pointee.served = 3
+        order(BH_STATE_DRAINING, in: table.segment, 2)
+        let begin = "<tr><td>2</td><td class=\"text\">b.test</td><td>-</td><td class=\"text\">10.0.0.5:81</td>"
+        let end = "<td>0</td><td class=\"text\">draining</td><td class=\"text\">drained (here)</td></tr>"
+        let figures = "<td>-</td><td>-</td><td>-</td><td>0 [3]</td><td>-</td><td>-</td><td>-</td><td>-</td>"
+        #expect(lines(html(table, now: 900_000).text, with: "b.test") == [begin + figures + end])
+        #expect(table.name([place("10.0.0.4")], reserved: true) == [1])
+        #expect(!html(table).text.contains(".test"))
+        #expect(bh_row_claim(table.row(1), 7) && html(table).text.contains("a.test"))
+    }
+
     @Test func everyColumnIsWritten() {
         let table = TestSegment()
         var facts = announcement("2001:db8::7", port: 8080, hostname: "web7")

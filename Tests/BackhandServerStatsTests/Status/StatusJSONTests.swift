@@ -44,6 +44,16 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         #expect(counters.values.allSatisfy { $0 == 0 })
     }
 
+    @Test func membersThatAnnounceNothing() throws {
+        let table = TestSegment()
+        #expect(table.name([place("10.0.0.4")]) == [1])
+        let server = try #require(try servers(parse(write(table, now: 900_000))).first)
+        #expect(server["member"] as? Bool == true && server["hostname"] as? String == "a.test")
+        #expect(server["address"] as? String == "10.0.0.4" && server["port"] as? Int == 80)
+        #expect(server["reason"] as? String == "" && server["state"] as? String == "up")
+        #expect(server["age_ms"] == nil && server["load"] == nil && server["in_flight"] as? Int == 0)
+    }
+
     /// Announced facts in which every field has a value of its own.
     private var everyFact: bh_facts_t {
         var facts = announcement("10.1.2.3", port: 8080, hostname: "web7")

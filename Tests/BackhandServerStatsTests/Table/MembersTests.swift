@@ -7,17 +7,12 @@ import Testing
 @Suite struct MembersTests {
     let table = TestSegment(bootID: 1)
 
-    private func place(_ address: String, _ port: UInt16 = 80) -> bh_place_t {
-        bh_place_t(address: announcement(address).address, port: port)
+    private func write(_ places: [bh_place_t], reserved: Bool = false) -> [UInt32] {
+        table.name(places, reserved: reserved)
     }
 
-    private func write(_ places: [bh_place_t]) -> [UInt32] {
-        let named = UnsafeMutablePointer<bh_named_t>.allocate(capacity: places.count)
-        defer { named.deallocate() }
-        for (index, place) in places.enumerated() { named[index] = bh_named_t(place: place, row: 99) }
-        let pointers = places.indices.map { named + $0 }
-        pointers.withUnsafeBufferPointer { writeMembers(table.segment, $0) }
-        return places.indices.map { named[$0].row }
+    private func hostname(_ id: UInt32) -> String? {
+        table.facts(id).map { facts in withUnsafePointer(to: facts) { String(cString: bh_facts_hostname($0)) } }
     }
 
     @Test func haveRowsAndAreNotHeard() {
@@ -27,12 +22,15 @@ import Testing
         #expect([0, 1, 2].map { bh_row_is_member(table.row($0)) } == [false, true, true])
         #expect(table.facts(2)?.port == 81)
         #expect(table.facts(2)?.address == announcement("10.0.0.5").address)
+        #expect(hostname(2) == "b.test")
     }
 
     @Test func keepTheirRowsOverRestarts() {
         #expect(write([place("10.0.0.4"), place("10.0.0.5")]) == [1, 2])
         table.row(1).pointee.served = 7
+        #expect(hostname(1) == "a.test")
         #expect(write([place("10.0.0.6"), place("10.0.0.4")]) == [3, 1])
+        #expect(hostname(1) == "b.test")
         #expect(table.row(1).pointee.served == 7)
         #expect([1, 2, 3].map { bh_row_is_member(table.row($0)) } == [true, false, true])
     }
@@ -43,6 +41,8 @@ import Testing
         var writer = table.writer()
         #expect(writer.hear(announcement("10.0.0.4", boot: 7), now: 2000, wall: 5) == .row(1))
         #expect(bh_row_heard(table.row(1)) == 2000 && bh_row_is_member(table.row(1)))
+        #expect(write([place("10.0.0.4")]) == [1])
+        #expect(hostname(1) == "web1", "what it has announced counts")
         writer.expire(after: 60_000, now: 100_000)
         #expect(bh_row_heard(table.row(1)) == 0 && bh_row_is_member(table.row(1)))
         #expect(writer.hear(announcement("10.0.0.4", boot: 8), now: 101_000, wall: 5) == .row(1))
@@ -69,10 +69,12 @@ import Testing
     }
 
     @Test func newcomersClaimRowsUntilTheNextRestart() {
-        #expect(write([place("100::1", 0), place("100::2", 0)]) == [1, 2])
+        #expect(write([place("100::1", 1), place("100::2", 1)], reserved: true) == [1, 2])
+        #expect(!bh_row_is_used(table.row(1)))
         #expect(bh_row_claim(table.row(1), 7) && bh_row_claim(table.row(1), 7))
+        #expect(bh_row_is_used(table.row(1)) && !bh_row_is_used(table.row(2)))
         #expect(!bh_row_claim(table.row(1), 8) && bh_row_claim(table.row(2), 8))
-        #expect(write([place("100::1", 0)]) == [1])
+        #expect(write([place("100::1", 1)], reserved: true) == [1])
         #expect(bh_row_claim(table.row(1), 8))
     }
 

@@ -2,6 +2,7 @@
 
 import BackhandServerStats
 import BackhandTestbed
+import Foundation
 import Testing
 
 /// A segment, and what tests look at in it.
@@ -27,6 +28,24 @@ final class TestSegment: Sendable {
         return bh_row_copy(row(id), &facts) ? facts : nil
     }
     func counter(_ counter: bh_counter_t) -> UInt64 { bh_counter_load(segment, counter.rawValue) }
+
+    /// Names members, "a.test", "b.test" and so on; their rows.
+    func name(_ places: [bh_place_t], reserved: Bool = false) -> [UInt32] {
+        let names = places.indices.map { strdup(String(Unicode.Scalar(UInt8(97 + $0 % 26))) + ".test") }
+        defer { names.forEach { free($0) } }
+        let named = UnsafeMutablePointer<bh_named_t>.allocate(capacity: places.count)
+        defer { named.deallocate() }
+        for (index, place) in places.enumerated() {
+            named[index] = bh_named_t(place: place, name: names[index]!, row: 99, reserved: reserved)
+        }
+        let pointers = places.indices.map { named + $0 }
+        pointers.withUnsafeBufferPointer { writeMembers(segment, $0) }
+        return places.indices.map { named[$0].row }
+    }
+}
+
+func place(_ address: String, _ port: UInt16 = 80) -> bh_place_t {
+    bh_place_t(address: announcement(address).address, port: port)
 }
 
 /// An announcement with only the fields that the tests look at.
