@@ -12,12 +12,12 @@ private let harmless: StaticString = """
     authz_user autoindex brotli buffer cache cache_disk cache_socache cern_meta cgi cgid charset_lite dav dav_fs \
     dav_lock deflate dir dumpio env expires ext_filter file_cache filter headers heartbeat heartmonitor http2 ident \
     imagemap include info lbmethod_backhand lbmethod_bybusyness lbmethod_byrequests lbmethod_bytraffic \
-    lbmethod_heartbeat ldap log_config log_debug log_forensic logio macro md mime mime_magic negotiation proxy proxy_ajp proxy_balancer \
-    proxy_connect proxy_express proxy_fcgi proxy_fdpass proxy_ftp proxy_hcheck proxy_html proxy_http proxy_http2 \
-    proxy_scgi proxy_uwsgi proxy_wstunnel ratelimit reflector remoteip reqtimeout request rewrite sed session \
-    session_cookie session_crypto setenvif slotmem_plain slotmem_shm socache_dbm socache_memcache socache_redis \
-    socache_shmcb speling ssl status substitute suexec systemd tls unique_id userdir usertrack version vhost_alias \
-    watchdog xml2enc
+    lbmethod_heartbeat ldap log_config log_debug log_forensic logio macro md mime mime_magic negotiation proxy \
+    proxy_ajp proxy_balancer proxy_connect proxy_express proxy_fcgi proxy_fdpass proxy_ftp proxy_hcheck proxy_html \
+    proxy_http proxy_http2 proxy_scgi proxy_uwsgi proxy_wstunnel ratelimit reflector remoteip reqtimeout request \
+    rewrite sed session session_cookie session_crypto setenvif slotmem_plain slotmem_shm socache_dbm socache_memcache \
+    socache_redis socache_shmcb speling ssl status substitute suexec systemd tls unique_id userdir usertrack version \
+    vhost_alias watchdog xml2enc
     """
 
 /// Whether requests of a module hold nothing that others may wait for.

@@ -15,7 +15,7 @@ public func reasons(_ segment: UnsafePointer<bh_segment_t>, now: UInt64) -> Mess
     for id in 1..<max(rows, 1) {
         let row = bh_segment_row(segment, id)
         var facts = bh_facts_t()
-        guard !bh_row_own(row), bh_row_is_used(row), bh_row_copy(row, &facts) else { continue }
+        guard !bh_row_own(row), isUsed(row), bh_row_copy(row, &facts) else { continue }
         let why = reason(segment, id, facts, longest: longest, now: now)
         if why == .nothing { continue }
         named += 1

@@ -16,7 +16,7 @@ public func stateJSON(
     var page = JSONPage()
     var text: [UInt8] = []
     page.beginObject()
-    if bh_row_is_used(row), bh_row_copy(row, &facts) {
+    if isUsed(row), bh_row_copy(row, &facts) {
         page.field("address", facts.address)
         page.field("port", UInt64(facts.port))
     }

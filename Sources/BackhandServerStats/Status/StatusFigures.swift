@@ -20,7 +20,7 @@ private struct Figures {
         for id in 0..<bh_segment_rows(segment) {
             let row = bh_segment_row_mutable(segment, id)
             let last = bh_row_heard(row)
-            guard bh_row_is_used(row), !bh_row_own(row) else { continue }
+            guard isUsed(row), !bh_row_own(row) else { continue }
             known += 1
             if last != 0, elapsed(since: last, now) <= UInt64(SERVER_TIMEOUT) * 1000 { heard += 1 }
             if bh_row_backoff(row) > now { backedOff += 1 }
@@ -39,7 +39,7 @@ public func writeFigures(
     let segment = UnsafeMutablePointer(mutating: segment)
     let sum = Figures(segment, now: now)
     let arrivals = bh_word_load(&segment.pointee.arrivals)
-    let unattended = bh_segment_trouble(segment, now) == BH_TROUBLE_UNATTENDED
+    let unattended = bh_half_load(&segment.pointee.unattended) == 1
     var page = HTMLPage()
     if lines {
         writeLines(sum, arrivals: arrivals, unattended: unattended, to: &page)

@@ -65,7 +65,7 @@ private func writeRow(_ id: UInt32, _ moment: Moment, means: Bool, to page: inou
     let row = bh_segment_row_mutable(moment.segment, id)
     let heard = bh_row_heard(row)
     var facts = bh_facts_t()
-    guard means ? heard != 0 : bh_row_is_used(row), bh_row_copy(row, &facts) else { return }
+    guard means ? heard != 0 : isUsed(row), bh_row_copy(row, &facts) else { return }
     let age = heard == 0 ? 0 : elapsed(since: heard, moment.now)
     page.put(age > staleAge ? "<tr class=\"stale\"><td>" : bh_row_own(row) ? "<tr class=\"own\"><td>" : "<tr><td>")
     page.put(UInt64(id))

@@ -76,7 +76,7 @@ private func writeServer(
     let row = bh_segment_row_mutable(segment, id)
     let heard = bh_row_heard(row)
     var facts = bh_facts_t()
-    guard bh_row_is_used(row), bh_row_copy(row, &facts) else { return }
+    guard isUsed(row), bh_row_copy(row, &facts) else { return }
     page.beginObject()
     page.field("id", UInt64(id))
     page.field("self", id == 0)

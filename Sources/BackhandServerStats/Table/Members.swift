@@ -2,8 +2,8 @@
 
 public import CBackhand
 
-/// Gives each of these servers a row, which no other server gets as long as each call names it. What this httpd has seen
-/// of one that is named again stays. Row 0 stands for those for which there is no row left.
+/// Gives each of these servers a row, which no other server gets as long as each call names it. What this httpd has
+/// seen of one that is named again stays. Row 0 stands for those for which there is no row left.
 ///
 /// For httpd's parent, while there is no moderator.
 public func writeMembers(
@@ -35,8 +35,8 @@ private func write(_ member: bh_named_t, to row: UnsafeMutablePointer<bh_row_t>)
     row.pointee.before = row.pointee.facts
 }
 
-/// The row that is or was its server's. One that has moved and come back may have left a row behind: the one in which it
-/// is heard counts. 0: there is none.
+/// The row that is or was its server's. One that has moved and come back may have left a row behind: the one in which
+/// it is heard counts. 0: there is none.
 @inline(never)
 private func knownRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ place: bh_place_t) -> UInt32 {
     var found: UInt32 = 0

@@ -9,6 +9,10 @@ public import CBackhand
 /// SERVER_TIMEOUT.
 private let returnSilence = UInt64(SERVER_TIMEOUT) * 1000
 
+/// Whether there is a server in the row, which has announced itself or is a member of a balancer.
+@inline(never)
+func isUsed(_ row: UnsafePointer<bh_row_t>) -> Bool { bh_row_is_used(row) }
+
 /// Name of a bh_state_t, as the JSON and the control socket spell it. What no state is counts as the most restrictive.
 public func stateName(_ state: UInt32) -> StaticString {
     switch state {
@@ -57,7 +61,7 @@ func noteState(
 public func row(
     in segment: UnsafeMutablePointer<bh_segment_t>, rows: UInt32, of address: bh_address_t, port: UInt16
 ) -> UInt32? {
-    for id in 0..<rows where bh_row_is_used(bh_segment_row(segment, id)) {
+    for id in 0..<rows where isUsed(bh_segment_row(segment, id)) {
         var facts = bh_facts_t()
         guard bh_row_copy(bh_segment_row(segment, id), &facts) else { continue }
         if facts.port == port, facts.address == address { return id }
