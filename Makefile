@@ -105,6 +105,7 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@rm -f $@ # an archive keeps the objects of sources that are gone
 	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
 	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandBridge
+	@objcopy --remove-section .swift_modhash $@ # what the compiler compares when it builds again; no program reads it
 	@touch $@
 
 # After the core, whose modules it shares.

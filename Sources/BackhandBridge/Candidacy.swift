@@ -49,7 +49,7 @@ public func bh_chain_decide(
         count >= 0, count <= Int(BH_STEPS_MAX), workspaceSize > 0
     else { return BH_EINVAL }
     return decide(
-        segment, UnsafeBufferPointer(start: steps, count: count), request.pointee,
+        segment, UnsafeBufferPointer(start: steps, count: count), request,
         UnsafeMutableRawBufferPointer(start: workspace, count: workspaceSize), decision)
 }
 

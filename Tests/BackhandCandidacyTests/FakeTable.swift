@@ -164,7 +164,7 @@ final class FakeTable {
                                 request.cookie = cookie
                                 request.query = query
                                 return BackhandCandidacy.decide(
-                                    segment, chain.steps, request, workspace.inner, &decision)
+                                    segment, chain.steps, &request, workspace.inner, &decision)
                             }
                         }
                     }
@@ -189,8 +189,8 @@ extension FakeTable {
         let workspace = GuardedMemory(workspaceSize(chain))
         var decision = bh_decision_t()
         for seed in seeds {
-            let request = Self.request(seed: seed &* stride)
-            _ = BackhandCandidacy.decide(segment, chain.steps, request, workspace.inner, &decision)
+            var request = Self.request(seed: seed &* stride)
+            _ = BackhandCandidacy.decide(segment, chain.steps, &request, workspace.inner, &decision)
             withExtendedLifetime((self, chain, workspace)) {
                 body(UnsafeBufferPointer(start: decision.servers, count: Int(decision.count)))
             }

@@ -25,13 +25,12 @@ extern module AP_MODULE_DECLARE_DATA lbmethod_backhand_module;
 static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker) * collect_best;
 
 /* Of this configuration; NULL: no group has this method. Each is its worker's context. */
-static bh_named_t *members;
-static size_t members_count;
+static bh_named_t *members, *members_end;
 
 /* Members that the balancer-manager has added have the rows that are reserved for such. */
 static const bh_named_t *member_of(const proxy_worker *worker) {
     const bh_named_t *named = worker->context;
-    if ((uintptr_t)named - (uintptr_t)members < members_count * sizeof *members) return named;
+    if (named >= members && named < members_end) return named;
     return members ? mb_passage_newcomer(worker->s->hash.fnv | 1) : NULL;
 }
 
@@ -65,9 +64,9 @@ static proxy_worker *least_busy(const usable *usable) {
 
 static proxy_worker *find(proxy_balancer *balancer, request_rec *r) {
     int room = balancer->workers->nelts;
-    usable usable = {.workers = apr_palloc(r->pool, (size_t)room * sizeof *usable.workers),
-                     .candidates = apr_palloc(r->pool, (size_t)room * sizeof *usable.candidates),
-                     .room = room};
+    usable usable = {.room = room};
+    usable.workers = apr_palloc(r->pool, (size_t)room * (sizeof *usable.workers + sizeof *usable.candidates));
+    usable.candidates = (bh_member_t *)(void *)(usable.workers + room);
     if (!collect_best(balancer, r, note, &usable)) return NULL;
     int chosen = mb_passage_choose(r, usable.candidates, usable.count);
     return chosen >= 0 ? usable.workers[chosen] : chosen == MB_UNDECIDED ? least_busy(&usable) : NULL;
@@ -157,12 +156,13 @@ static size_t name_workers(apr_pool_t *pconf, apr_pool_t *ptemp, const server_re
 
 static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     size_t done = 0;
-    members = NULL;
-    members_count = 0;
+    size_t count = 0;
+    members = members_end = NULL;
     if (!collect_best || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
-    for (server_rec *each = server; each; each = each->next) members_count += name_workers(pconf, ptemp, each, NULL);
-    if (!members_count) return OK;
-    members = apr_pcalloc(pconf, members_count * sizeof *members);
+    for (server_rec *each = server; each; each = each->next) count += name_workers(pconf, ptemp, each, NULL);
+    if (!count) return OK;
+    members = apr_pcalloc(pconf, count * sizeof *members);
+    members_end = members + count;
     for (server_rec *each = server; each; each = each->next) done += name_workers(pconf, ptemp, each, members + done);
     mb_passage_reserve(pconf);
     return OK;
@@ -171,13 +171,13 @@ static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
 /* When mod_backhand has given them. */
 static int look_for_rows(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     unsigned long lost = 0;
-    for (size_t i = 0; i < members_count; i++) lost += !members[i].row;
+    for (const bh_named_t *member = members; member < members_end; member++) lost += !member->row;
     if (lost)
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, server,
             "BH0161: the table of servers has no row left for %lu of %lu members: in their groups, mod_proxy's "
             "counts of requests decide",
-            lost, (unsigned long)members_count);
+            lost, (unsigned long)(members_end - members));
     return OK;
 }
 

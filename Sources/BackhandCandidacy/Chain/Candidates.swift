@@ -37,6 +37,8 @@ struct Candidates {
     var hasNewcomers = false
     /// Whether one of them has ever announced anything. Otherwise nothing is known but what this httpd sees.
     var hasAnnounced = true
+    /// Whether members are to get different shares.
+    var areWeighted = false
     /// Whether this server may be among them.
     var mayHaveSelf = false
     /// Whether some candidates are in doubt.
@@ -56,7 +58,8 @@ struct Candidates {
     var spare: UnsafeMutablePointer<ServerSlot>
     var count = 0
 
-    init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
+    init(_ segment: UnsafePointer<bh_segment_t>, _ request: UnsafePointer<bh_request_t>, _ workspace: Workspace) {
+        let request = request.pointee
         self.segment = segment
         now = request.now_ms
         ageClock = bh_segment_age_clock(segment, request.now_ms)
@@ -169,12 +172,6 @@ struct Candidates {
             list[place].mode = CChar(BACKHAND_MODE_REDIRECT)
             list[place].hostheader = UnsafeMutablePointer(mutating: format)
         }
-    }
-
-    /// Whether members are to get different shares.
-    var areWeighted: Bool {
-        for place in 0..<members.count where members[place].weight != members[0].weight { return true }
-        return false
     }
 
     /// What the member is to get, compared with the others.

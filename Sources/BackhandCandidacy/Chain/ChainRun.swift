@@ -30,11 +30,11 @@ struct ChainRun {
     private let counts: UnsafeMutablePointer<UInt16>
     private let context: UnsafeMutableRawPointer?
 
-    init(_ segment: UnsafePointer<bh_segment_t>, _ request: bh_request_t, _ workspace: Workspace) {
+    init(_ segment: UnsafePointer<bh_segment_t>, _ request: UnsafePointer<bh_request_t>, _ workspace: Workspace) {
         candidates = Candidates(segment, request, workspace)
         counts = workspace.counts
-        context = request.context
-        repeatable = request.repeatable
+        context = request.pointee.context
+        repeatable = request.pointee.repeatable
     }
 
     /// Whether the chain should run again: no server is left, and there are more to begin with.
@@ -61,13 +61,14 @@ struct ChainRun {
         let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let newcomersSince = candidates.newcomersSince
-        var (hasNewcomers, doubted, hasAnnounced) = (false, UInt32(0), members.isEmpty)
+        var (hasNewcomers, doubted, hasAnnounced, areWeighted) = (false, UInt32(0), members.isEmpty, false)
         // What stands against this server itself stands in row 0.
         let here = bh_segment_row(segment, 0)
         let doubts = bh_doubt_bits(candidates.slot)
         for place in 0..<rows {
             row += 1
             guard let id = server(place, &row, used, &hasAnnounced) else { continue }
+            if !members.isEmpty, members[place].weight != members[0].weight { areWeighted = true }
             if !(isFree && bh_row_is_plain(row)) {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
@@ -88,6 +89,7 @@ struct ChainRun {
         candidates.choices = count
         candidates.hasNewcomers = hasNewcomers
         candidates.hasAnnounced = hasAnnounced
+        candidates.areWeighted = areWeighted
         candidates.hasDoubtful = doubted & doubts != 0
         // In the order of their rows: this server is found soon, or not there.
         var place = 0
@@ -143,9 +145,11 @@ struct ChainRun {
     }
 
     /// Whatever the chain says, a request is not sent to wait for a worker: once, after all steps.
-    mutating func mindWorkers(_ request: bh_request_t) {
-        guard mayStay, !candidates.isLastResort, let idleWorkers = request.idle_workers, !isProbe else { return }
-        if request.sends_free, candidates.relieve(idleWorkers, isScarce: request.is_scarce) { return }
+    mutating func mindWorkers(_ request: UnsafePointer<bh_request_t>) {
+        guard mayStay, !candidates.isLastResort, let idleWorkers = request.pointee.idle_workers, !isProbe else {
+            return
+        }
+        if request.pointee.sends_free, candidates.relieve(idleWorkers, isScarce: request.pointee.is_scarce) { return }
         candidates.keepFromWaiting(idleWorkers)
     }
 

@@ -7,7 +7,8 @@ public import CBackhand
 /// Allocates nothing, takes no lock, makes no system call. If no server is left, the chain runs again, with servers
 /// that were left out before.
 public func decide(
-    _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>, _ request: bh_request_t,
+    _ segment: UnsafePointer<bh_segment_t>, _ steps: UnsafeBufferPointer<bh_step_t>,
+    _ request: UnsafePointer<bh_request_t>,
     _ workspace: UnsafeMutableRawBufferPointer, _ decision: UnsafeMutablePointer<bh_decision_t>
 ) -> bh_status_t {
     guard let callsLoaded = callsLoadedFunction(steps), UInt(bitPattern: workspace.baseAddress) & 7 == 0 else {

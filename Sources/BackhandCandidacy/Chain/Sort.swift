@@ -45,7 +45,7 @@ extension Candidates {
     /// in no certain order.
     ///
     /// Most are only compared with the last of those in front: n + first * ln(n / first) steps on average.
-    mutating func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
+    func sort(first: Int, by key: (ServerSlot, UnsafePointer<bh_segment_t>) -> SortKey) {
         guard count > 1, first > 0 else { return }
         let (list, segment) = (list, segment)
         var front = Front(keys, first: first)

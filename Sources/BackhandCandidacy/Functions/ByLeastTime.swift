@@ -8,28 +8,32 @@ extension CandidacyFunction {
     /// divided by its weight. Needs no announcements.
     static var byLeastTime: CandidacyFunction {
         CandidacyFunction("byLeastTime") { candidates, _ in
-            guard candidates.count > 1 else { return }
-            var random = SplitMix64(seed: candidates.seed, stream: candidates.step)
-            var times = Times(candidates)
-            let given = candidates
-            let asked = Times.placeToAsk(given)
-            let first = asked < 0 ? -1 : given.list[asked].id
-            let isWeighted = given.areWeighted
-            // The time of one that was not tried is that of the best of the others, which the first turn finds.
-            var hasUntried = true
-            for turn in 0..<2 where turn == 0 || hasUntried {
-                hasUntried = false
-                // mod_proxy asks for one member at a time.
-                candidates.sort(first: given.members.isEmpty ? bestPlaces : 8) { slot, _ in
-                    let row = given.feedback(of: slot)
-                    let seen = times.seen(row)
-                    if slot.id == first || given.isProbe(slot) { return SortKey(0.0) }
-                    if seen == 0 { hasUntried = true }
-                    let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
-                    let working = times.working(row)
-                    let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
-                    return SortKey((isWeighted ? time / given.weight(of: slot) : time) * random.nudge())
-                }
+            candidates.sortByTime(first: bestPlaces)
+        }
+    }
+}
+
+extension Candidates {
+    /// Puts this many in front, those with the least time.
+    func sortByTime(first: Int) {
+        guard count > 1 else { return }
+        var random = SplitMix64(seed: seed, stream: step)
+        var times = Times(self)
+        let asked = Times.placeToAsk(self)
+        let askedID = asked < 0 ? -1 : list[asked].id
+        // The time of one that was not tried is that of the best of the others, which the first turn finds.
+        var hasUntried = true
+        for turn in 0..<2 where turn == 0 || hasUntried {
+            hasUntried = false
+            sort(first: first) { slot, _ in
+                let row = feedback(of: slot)
+                let seen = times.seen(row)
+                if slot.id == askedID || isProbe(slot) { return SortKey(0.0) }
+                if seen == 0 { hasUntried = true }
+                let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
+                let working = times.working(row)
+                let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
+                return SortKey((areWeighted ? time / weight(of: slot) : time) * random.nudge())
             }
         }
     }

@@ -10,7 +10,8 @@ extension CandidacyFunction {
             let none = StepArgument(number: 0, text: nil)
             if !candidates.hasAnnounced {
                 if candidates.hasDoubtful { candidates.dropBroken(heardBefore: 0) }
-                CandidacyFunction.byLeastTime.apply(&candidates, none)
+                // mod_proxy asks for one member at a time.
+                candidates.sortByTime(first: candidates.isLastResort ? bestPlaces : 1)
             } else {
                 // They come once a second: where one in five is lost, no server misses six in a row for hours.
                 candidates.dropBroken(heardBefore: candidates.time(before: 6000))

@@ -98,8 +98,10 @@ final class Node {
     }
 
     private func run(_ request: bh_request_t, _ decision: inout bh_decision_t) -> Int? {
-        guard BackhandCandidacy.decide(segment, chain.steps, request, workspace, &decision) == BH_OK,
-            decision.count > 0,
+        let status = withUnsafePointer(to: request) {
+            BackhandCandidacy.decide(segment, chain.steps, $0, workspace, &decision)
+        }
+        guard status == BH_OK, decision.count > 0,
             let first = decision.servers?.pointee.id
         else { return nil }
         if decision.probe {

@@ -81,11 +81,11 @@ struct DecideTests {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
         defer { memory.deallocate() }
         var decision = bh_decision_t()
-        let request = FakeTable.request()
+        var request = FakeTable.request()
         let chain = try Chain(["byLoad"])
         let odd = UnsafeMutableRawBufferPointer(rebasing: memory[4...])
         let status = withExtendedLifetime((table, chain)) {
-            BackhandCandidacy.decide(table.segment, chain.steps, request, odd, &decision)
+            BackhandCandidacy.decide(table.segment, chain.steps, &request, odd, &decision)
         }
         #expect(status == BH_EINVAL)
         #expect(decision.servers == nil)

@@ -48,7 +48,8 @@ struct SortTests {
             let table = FakeTable(count: count)
             let memory = GuardedMemory(Workspace.countsSize + count * Workspace.entrySize)
             withExtendedLifetime((table, memory)) {
-                var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
+                var request = FakeTable.request()
+                var run = ChainRun(table.segment, &request, Workspace(memory.inner, loaded: false)!)
                 run.gather()
                 var random = SplitMix64(seed: seed, stream: count)
                 let keys = (0..<count).map { _ in Int64(random.below(1 + count / 2)) }

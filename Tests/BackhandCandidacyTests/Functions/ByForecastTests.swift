@@ -136,7 +136,8 @@ import Testing
     private func squared(_ table: FakeTable, _ id: UInt32, isOwn: Bool = false) -> Double {
         let memory = GuardedMemory(Workspace.countsSize + 256 * Workspace.entrySize)
         return withExtendedLifetime((table, memory)) {
-            var run = ChainRun(table.segment, FakeTable.request(), Workspace(memory.inner, loaded: false)!)
+            var request = FakeTable.request()
+            var run = ChainRun(table.segment, &request, Workspace(memory.inner, loaded: false)!)
             run.gather()
             var forecast = Forecast(run.candidates)
             for place in 0..<run.candidates.count {

@@ -21,7 +21,7 @@ private func shares(
     for seed in 0..<UInt64(rounds) {
         var request = FakeTable.request(seed: seed &* 7919)
         request.slow_start_ms = slowStart
-        #expect(BackhandCandidacy.decide(table.segment, steps.steps, request, workspace.inner, &decision) == BH_OK)
+        #expect(BackhandCandidacy.decide(table.segment, steps.steps, &request, workspace.inner, &decision) == BH_OK)
         if decision.count > 0, let servers = decision.servers { first[Int(servers[0].id)] += 1 }
     }
     return withExtendedLifetime((table, steps, workspace)) { first.map { Double($0) / Double(rounds) } }
@@ -87,7 +87,7 @@ private func isNear(_ found: [Double], _ wanted: [Double]) -> Bool {
         for seed in 0..<100 as Range<UInt64> {
             var request = FakeTable.request(seed: seed)
             request.slow_start_ms = 3_600_000
-            #expect(BackhandCandidacy.decide(table.segment, steps.steps, request, workspace.inner, &decision) == BH_OK)
+            #expect(BackhandCandidacy.decide(table.segment, steps.steps, &request, workspace.inner, &decision) == BH_OK)
             #expect(Set(Outcome(BH_OK, decision, steps: 0).ids) == [0, 1, 2, 3])
         }
         #expect(workspace.isIntact)
@@ -101,7 +101,7 @@ private func isNear(_ found: [Double], _ wanted: [Double]) -> Bool {
         let workspace = GuardedMemory(table.workspaceSize(steps))
         var (decision, request) = (bh_decision_t(), FakeTable.request())
         request.slow_start_ms = .max
-        #expect(BackhandCandidacy.decide(table.segment, steps.steps, request, workspace.inner, &decision) == BH_OK)
+        #expect(BackhandCandidacy.decide(table.segment, steps.steps, &request, workspace.inner, &decision) == BH_OK)
         #expect(decision.count == 3)
     }
 }

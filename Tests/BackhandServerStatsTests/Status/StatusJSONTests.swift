@@ -108,7 +108,8 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
 
     /// What is said of that server.
     private let everyField: [String: NSObject] = [
-        "id": 1 as NSNumber, "self": false as NSNumber, "own": false as NSNumber, "hostname": "web7" as NSString,
+        "id": 1 as NSNumber, "self": false as NSNumber, "own": false as NSNumber, "member": false as NSNumber,
+        "hostname": "web7" as NSString,
         "address": "10.1.2.3" as NSString, "port": 8080 as NSNumber, "age_ms": 1500 as NSNumber,
         "last_announced": 1_699_999_998 as NSNumber, "clock_ahead_s": 0 as NSNumber, "load": 3.705 as NSNumber,
         "load_hwm": 512 as NSNumber,
