@@ -174,6 +174,17 @@ struct Candidates {
         }
     }
 
+    /// What is the same for all rounds.
+    mutating func lookAtMembers() {
+        guard let first = members.first else { return }
+        hasAnnounced = false
+        for member in members {
+            guard member.row < bh_segment_rows(segment) else { continue }
+            if bh_row_heard(bh_segment_row(segment, member.row)) != 0 { hasAnnounced = true }
+            if member.weight != first.weight { areWeighted = true }
+        }
+    }
+
     /// What the member is to get, compared with the others.
     func weight(of slot: ServerSlot) -> Double {
         for member in members where member.row == slot.row { return Double(max(1, member.weight)) / 100 }
@@ -182,8 +193,7 @@ struct Candidates {
 
     /// Whether the server was heard at that time or later. A member that never announces anything has no age.
     func isHeard(_ row: UnsafePointer<bh_row_t>, since oldest: UInt64) -> Bool {
-        let heard = bh_row_heard(row)
-        return heard >= oldest || heard == 0
+        bh_row_heard(row) &- 1 >= max(1, oldest) &- 1  // never is the latest then
     }
 
     /// Whether nothing is known of what one of them would announce.

@@ -53,22 +53,28 @@ struct ChainRun {
         let now = candidates.now
         let list = candidates.list
         let own = Int(candidates.ownID)
-        let used = bh_segment_rows(segment)
-        let members = candidates.members
-        let rows = min(candidates.capacity, members.isEmpty ? Int(used) : members.count)
-        var count = 0
+        let members = candidates.members.baseAddress
+        let used = Int(bh_segment_rows(segment))
+        let rows = min(candidates.capacity, members == nil ? used : candidates.members.count)
         var row = bh_segment_row(segment, 0) - 1
+        var count = 0
         let avoidsDoubtful = avoidsDoubtful
         let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
         let newcomersSince = candidates.newcomersSince
-        var (hasNewcomers, doubted, hasAnnounced, areWeighted) = (false, UInt32(0), members.isEmpty, false)
+        var (hasNewcomers, doubted) = (false, UInt32(0))
         // What stands against this server itself stands in row 0.
         let here = bh_segment_row(segment, 0)
         let doubts = bh_doubt_bits(candidates.slot)
         for place in 0..<rows {
+            var id = place
             row += 1
-            guard let id = server(place, &row, used, &hasAnnounced) else { continue }
-            if !members.isEmpty, members[place].weight != members[0].weight { areWeighted = true }
+            if let members {
+                id = Int(members[place].row)
+                guard id < used else { continue }
+                row = here + id
+            } else if bh_row_heard(row) == 0 {
+                continue
+            }
             if !(isFree && bh_row_is_plain(row)) {
                 guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
                 if !everybody {
@@ -85,33 +91,21 @@ struct ChainRun {
             doubted |= bh_row_all_doubts(id == own ? here : row)
             if bh_row_came(row) > newcomersSince { hasNewcomers = true }
         }
-        candidates.count = count
-        candidates.choices = count
         candidates.hasNewcomers = hasNewcomers
-        candidates.hasAnnounced = hasAnnounced
-        candidates.areWeighted = areWeighted
         candidates.hasDoubtful = doubted & doubts != 0
-        // In the order of their rows: this server is found soon, or not there.
-        var place = 0
-        while place < count, Int(list[place].id) < own { place &+= 1 }
-        mayStay = place < count && Int(list[place].id) == own
-        candidates.mayHaveSelf = mayStay
-        isRemoved = false
+        begin(count)
     }
 
-    /// The row of the server at a place: that of the table or, if there are members, of those; nil: there is none.
-    ///
-    /// - Parameter hasAnnounced: becomes true if it is a member that has announced something.
-    @inline(__always)
-    private func server(
-        _ place: Int, _ row: inout UnsafePointer<bh_row_t>, _ used: UInt32, _ hasAnnounced: inout Bool
-    ) -> Int? {
-        let members = candidates.members
-        if members.isEmpty { return bh_row_heard(row) == 0 ? nil : place }
-        guard members[place].row < used else { return nil }
-        row = bh_segment_row(candidates.segment, members[place].row)
-        if bh_row_heard(row) != 0 { hasAnnounced = true }
-        return Int(members[place].row)
+    /// Starts with this number of servers in the list.
+    private mutating func begin(_ count: Int) {
+        candidates.count = count
+        candidates.choices = count
+        // In the order of their rows: this server is found soon, or not there.
+        var place = 0
+        while place < count, candidates.list[place].id < candidates.ownID { place &+= 1 }
+        mayStay = place < count && candidates.list[place].id == candidates.ownID
+        candidates.mayHaveSelf = mayStay
+        isRemoved = false
     }
 
     /// Whether the request, which is not repeatable, stays away from servers that may fail it.

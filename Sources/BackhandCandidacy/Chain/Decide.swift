@@ -16,6 +16,7 @@ public func decide(
     }
     guard let workspace = Workspace(workspace, loaded: callsLoaded) else { return BH_ESPACE }
     var run = ChainRun(segment, request, workspace)
+    run.candidates.lookAtMembers()
     repeat {
         run.gather()
         run.apply(steps)
