@@ -117,7 +117,7 @@ $(ANNOUNCER): $(CORE)
 	@touch $@
 
 # What each request of a section runs through is fast, and all other files are small.
-HOT := clock decide early exchange feedback forward request
+HOT := clock decide early exchange request
 HOT_OBJECTS := $(foreach name,$(HOT),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error HOT names mb_$(name).c, and module/ has no such file)))
 $(filter-out $(HOT_OBJECTS),$(MODULE_OBJECTS)): CFLAGS += $(SMALLEST)
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from Docs.test_examples import EXAMPLES, example
 from harness import client, nginx
-from harness.announcer import Announcer, knows
+from harness.announcer import Announcer, check_passes, knows
 from harness.backend import Backend, Reply
 from harness.hosts import Network, why_not
 from harness.processes import end_with_parent
@@ -138,6 +138,8 @@ def test_applications_see_the_clients_address(picture):
     for _ in SERVERS:
         picture.server(FOLDER / "application.py")
     picture.knows()
+    for server in picture.servers:
+        check_passes(picture.balancer, server.id)  # the web server may be there before the application
     assert {answer.text for answer in picture.get_at_once(40)} == {f"{socket.gethostname()} serves {CLIENT}\n"}
     assert picture.get(X_Forwarded_For="192.0.2.66").text.endswith(f"serves {CLIENT}\n")
     assert picture.get(X_Real_IP="192.0.2.66").text.endswith(f"serves {CLIENT}\n")

@@ -39,7 +39,13 @@ ZEROS = "whether the whole text is zeros"
 # Function -> file -> why it may stand there.
 ALLOWED = {
     "strncmp": {"mb_balance.c": BEGINNING, "mb_filters.c": FILTER},
-    "ap_cstr_casecmpn": {"mb_chain.c": CONFIGURATION, "mb_response.c": "finds a header by its name"},
+    "ap_cstr_casecmpn": {
+        "mb_chain.c": CONFIGURATION,
+        "mb_response.c": "finds a header by its name",
+        "mod_lbmethod_backhand.c": CONFIGURATION,
+    },
+    "ap_regexec": {"mod_lbmethod_backhand.c": CONFIGURATION},
+    "apr_fnmatch": {"mod_lbmethod_backhand.c": CONFIGURATION},
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
     "strcspn": {"mb_filters.c": FILTER},
     "strchr": {

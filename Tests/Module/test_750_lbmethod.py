@@ -7,11 +7,13 @@ import re
 import pytest
 from harness.applications import LocalApplication
 from harness.backend import Backend, Reply
+from harness.conversation import Server
 from harness.crowd import Crowd
 from harness.httpd import USUAL
 from harness.stage import CLUSTER
 from harness.status import Status
 from harness.wait import wait_for
+from harness.websocket import WebSocket, echo
 from Module.test_540_drain import ctl
 
 MODULES = ("proxy_balancer", "slotmem_shm", "lbmethod_backhand")
@@ -237,21 +239,123 @@ def test_a_chain_that_admits_nobody(stage, backends):
     assert front.get("/").status == 503
 
 
-def test_the_manager_adds_a_member(stage, mpm, backends):
-    """It is one of them at once, in all children."""
-    members = [(each.id, "") for each in backends[:2]]
-    front = stage.httpd(
-        "<Location /balancer-manager>\n    SetHandler balancer-manager\n</Location>\nProxyPass /balancer-manager !\n"
-        + balancer(members, "    ProxySet growth=4\n"),
-        modules=MODULES,
-        mpm=mpm,
-    )
+MANAGER = "<Location /balancer-manager>\n    SetHandler balancer-manager\n</Location>\nProxyPass /balancer-manager !\n"
+
+
+def manage(front, backend):
+    """Adds a member and enables it."""
     page = {"path": "/balancer-manager", "headers": {"Referer": f"http://{front.id}/balancer-manager"}}
     nonce = re.search(r"nonce=([0-9a-f-]+)", front.get(**page).text)[1]
     page["method"] = "POST"
-    worker = f"http://{backends[2].id}"
-    add = f"b=pool&nonce={nonce}&b_nwrkr={worker}&b_wyes=1"
-    assert front.get(**page, body=add.encode()).status == 200
-    enable = f"b=pool&w={worker}&nonce={nonce}&w_status_D=0"
-    assert front.get(**page, body=enable.encode()).status == 200
+    worker = f"http://{backend.id}"
+    for form in (f"b=pool&nonce={nonce}&b_nwrkr={worker}&b_wyes=1", f"b=pool&w={worker}&nonce={nonce}&w_status_D=0"):
+        assert front.get(**page, body=form.encode()).status == 200
+
+
+def test_the_manager_adds_a_member(stage, mpm, backends):
+    """It is one of them at once, in all children."""
+    members = [(each.id, "") for each in backends[:2]]
+    front = stage.httpd(MANAGER + balancer(members, "    ProxySet growth=4\n"), modules=MODULES, mpm=mpm)
+    manage(front, backends[2])
+    assert set(shares(front, 90)) == {each.id for each in backends}
+
+
+def quick_errors(backends):
+    """The first one says 500 at once, the others 200 after a while."""
+    backends[0].reply = lambda request: Reply(500)
+    for each in backends[1:]:
+        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=0.05)
+    return balancer([(each.id, "") for each in backends])
+
+
+@pytest.mark.parametrize("more", ["", "ProxyErrorOverride On\n"], ids=["as it is", "replaced"])
+def test_quick_errors_are_no_good_answers(stage, backends, more):
+    front = stage.httpd(quick_errors(backends) + more, modules=MODULES)
+    with Crowd(front, clients=4) as crowd:
+        asked = crowd.for_requests(300)
+    assert sum(one.status == 500 for one in asked) < 100
+
+
+def test_replaced_answers_count(stage, backends):
+    """A 404 is served, and takes time."""
+    backends[0].reply = lambda request: Reply(404, delay=0.02)
+    front = stage.httpd(STATUS + balancer([(backends[0].id, "")]) + "ProxyErrorOverride On\n", modules=MODULES)
+    assert {front.get("/").status for _ in range(5)} == {404}
+    row = Status(front.get("/status?format=json").text).servers[backends[0].id]
+    assert (row["served"], row["failed"]) == (5, 0) and row["mean_ms"] >= 20
+
+
+@pytest.mark.parametrize("order", ["drain", "maintenance"])
+def test_standbys_where_the_core_refuses(stage, backends, order):
+    """A standby, and then the next set, come before servers that get requests as the last resort."""
+    members = [(backends[0].id, ""), (backends[1].id, "status=+H"), (backends[2].id, "lbset=1")]
+    front = stage.httpd(CLUSTER + balancer(members), modules=MODULES)
+    wait_for(lambda: front.status().self, 5, "its first announcement")
+    for gone, left in ((0, 1), (1, 2)):
+        ctl(front, order, backends[gone].id)
+        assert set(shares(front, 10)) == {backends[left].id}
+    front.log.allow("AH01170")
+    ctl(front, order, backends[2].id)
+    statuses = {front.get("/").status for _ in range(5)}
+    assert statuses == ({200} if order == "drain" else {503})
+
+
+NOBODY = "    BackhandFromSO ${build}/byHostname.so byHostname nobody\n"
+
+
+def test_the_chain_is_the_groups_own(stage, backends):
+    """However the request comes to the group; and not another group's whose name begins with this one."""
+    ways = (
+        '<Location /handler>\n    SetHandler "proxy:balancer://app"\n</Location>\n'
+        '<Location /rule>\n    RewriteEngine On\n    RewriteRule .* "balancer://app/" [P]\n</Location>\n'
+        "ProxyPass /handler !\nProxyPass /rule !\nProxyPass /other balancer://app2\n"
+    )
+    group = balancer([(backends[0].id, "")], NOBODY, name="app").replace("ProxyPass / ", "ProxyPass /pass ")
+    second = balancer([(backends[1].id, "")], name="app2").replace("ProxyPass / ", "ProxyPass /second ")
+    front = stage.httpd(ways + group + second, modules=(*MODULES, "rewrite"))
+    front.log.allow("AH01170|AH01167")
+    for path, status in (("/pass", 503), ("/handler/x", 503), ("/rule/x", 503), ("/other", 200), ("/second", 200)):
+        assert front.get(path).status == status, path
+
+
+def test_a_condition_has_no_chain_of_its_own(stage, backends):
+    lines = "    <If \"%{REQUEST_URI} == '/x'\">\n        Backhand byRandom\n    </If>\n"
+    front = stage.httpd(balancer([(backends[0].id, "")], lines), modules=MODULES, start=False)
+    code, text = front.test_config()
+    assert code != 0 and "the chain of members is the same for all requests" in text
+
+
+def test_an_own_shortage_is_no_refusal(stage, backends):
+    """Who gets no connection from this httpd's own pool has learnt nothing about the member."""
+    for each in backends[:2]:
+        each.reply = lambda request: Reply(delay=0.3)
+    members = [(each.id, "max=1 acquire=50 retry=0") for each in backends[:2]]
+    front = stage.httpd(STATUS + balancer(members), modules=MODULES, mpm="event")
+    front.log.allow("AH00941|AH00940|AH01114|AH00959|AH01170|AH03")
+    with Crowd(front, clients=6) as crowd:
+        crowd.for_requests(30)
+    rows = Status(front.get("/status?format=json").text).servers
+    assert [row["refused"] for row in rows.values()] == [0, 0]
+
+
+def test_websockets_are_served(stage):
+    server = Server(echo)
+    front = stage.httpd(STATUS + balancer([(server.id, "upgrade=websocket")]), modules=MODULES)
+    for _ in range(3):
+        socket = WebSocket(front, "/chat")
+        assert socket.say("hello") == "hello" and socket.close()
+
+    def counts():
+        row = Status(front.get("/status?format=json").text).servers[server.id]
+        return row["served"], row["failed"], row["in_flight"]
+
+    wait_for(lambda: counts() == (3, 0, 0), 5, "three that were served", show=counts)
+    server.close()
+
+
+def test_a_group_that_begins_without_members(stage, backends):
+    """The manager gives it some."""
+    front = stage.httpd(MANAGER + balancer([], "    ProxySet growth=6\n"), modules=MODULES)
+    for each in backends:
+        manage(front, each)
     assert set(shares(front, 90)) == {each.id for each in backends}

@@ -35,7 +35,8 @@ static void warn_of_missing(cmd_parms *cmd) {
 /* Whether the line is for the members of a balancer, and not for requests to this server. */
 static int is_for_members(const cmd_parms *cmd) {
     const ap_directive_t *section = cmd->directive->parent;
-    if (!section || ap_cstr_casecmp(section->directive, "<Proxy") != 0) return 0;
+    while (section && ap_cstr_casecmp(section->directive, "<Proxy") != 0) section = section->parent;
+    if (!section) return 0;
     const char *rest = section->args, *url = ap_getword_conf(cmd->temp_pool, &rest);
     return ap_cstr_casecmpn(url, "balancer:", sizeof "balancer:" - 1) == 0;
 }
@@ -49,6 +50,9 @@ static mb_directory *chain_of(const cmd_parms *cmd, mb_directory *settings) {
 
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
+    if (is_for_members(cmd) && ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy") != 0)
+        return mb_line_complain(cmd, "%s within <Proxy>: the chain of members is the same for all requests",
+                                cmd->directive->parent->directive);
     settings = chain_of(cmd, settings);
     if (!settings->steps) settings->steps = apr_array_make(cmd->pool, 4, sizeof(bh_step_t));
     if (settings->steps->nelts >= BH_STEPS_MAX)

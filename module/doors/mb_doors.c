@@ -5,9 +5,9 @@
 #include "doors/mb_doors.h"
 #include "balance/mb_balance.h"
 
-static backhand_chain chain_of(const request_rec *r) {
-    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
-    settings = settings->of_members;
+static backhand_chain chain_of(const ap_conf_vector_t *section) {
+    const mb_directory *settings = ap_get_module_config(section, &backhand_module);
+    settings = settings ? settings->of_members : NULL; /* NULL: the section has no line of ours */
     if (!settings || !settings->steps) return (backhand_chain){NULL, 0, 0};
     return (backhand_chain){(const bh_step_t *)(void *)settings->steps->elts, (size_t)settings->steps->nelts,
                             settings->chain};
@@ -28,7 +28,8 @@ static const backhand_core *backhand_core_of(uint32_t version) {
                                        .parse = bh_step_parse,
                                        .next = bh_retry_next,
                                        .failed = bh_retry_failed,
-                                       .report = bh_feedback_report};
+                                       .report = bh_feedback_report,
+                                       .explain = bh_connection_explain};
     return version == core.version ? &core : NULL;
 }
 

@@ -27,8 +27,8 @@ typedef struct backhand_core {
     /* In post_config, before APR_HOOK_REALLY_LAST, when it gets its row: names a server, which is the caller's and
      * lives as long as the configuration. The same place is the same server. */
     void (*name)(apr_pool_t *pconf, bh_named_t *named);
-    /* The chain for members that the request's section has; count 0: it has none. */
-    backhand_chain (*chain_of)(const request_rec *r);
+    /* The chain for members that a section has; count 0: it has none. */
+    backhand_chain (*chain_of)(const struct ap_conf_vector_t *section);
     /* request: members, tried, chain, repeatable; the rest is added. 0: it cannot be run. */
     int (*decide)(request_rec *r, const bh_step_t *steps, size_t count, bh_request_t *request, bh_decision_t *decision);
     int (*is_repeatable)(request_rec *r);
@@ -39,6 +39,7 @@ typedef struct backhand_core {
     __typeof__(&bh_retry_next) next;
     __typeof__(&bh_retry_failed) failed;
     __typeof__(&bh_feedback_report) report;
+    __typeof__(&bh_connection_explain) explain;
 } backhand_core;
 
 APR_DECLARE_OPTIONAL_FN(const backhand_core *, backhand_core_of, (uint32_t version));

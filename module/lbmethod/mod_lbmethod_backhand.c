@@ -9,6 +9,7 @@
 #include "passage/mb_passage.h"
 
 #include "apr_dso.h"
+#include "apr_fnmatch.h"
 #include "apr_hash.h"
 #include "apr_strings.h"
 #include "http_config.h"
@@ -26,6 +27,8 @@ static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker) * collect_best;
 
 /* Of this configuration; NULL: no group has this method. Each is its worker's context. */
 static bh_named_t *members, *members_end;
+/* Whether there is a group with it, which may have members later. */
+static int has_groups;
 
 /* Members that the balancer-manager has added have the rows that are reserved for such. */
 static const bh_named_t *member_of(const proxy_worker *worker) {
@@ -41,9 +44,11 @@ typedef struct usable {
     proxy_worker **workers;
     bh_member_t *candidates; /* row 0: it has none */
     int count, room;
+    int all; /* not the first set alone */
 } usable;
 
-/* Asked for each: only one set of members, with its spares, or the standbys. */
+/* Asked for each: only one set of members, with its spares, or the standbys. If none of a set is taken, the others
+ * follow. */
 static int note(proxy_worker *worker, proxy_worker *best, void *baton) {
     usable *usable = baton;
     if (usable->count == usable->room) return 0;
@@ -51,25 +56,84 @@ static int note(proxy_worker *worker, proxy_worker *best, void *baton) {
     usable->workers[usable->count] = worker;
     usable->candidates[usable->count] = (bh_member_t){member ? member->row : 0, (uint32_t)worker->s->lbfactor};
     usable->count++;
-    return !best;
+    return !best && !usable->all;
 }
 
 /* By what mod_proxy counts, where the core cannot say: without shared memory, or with a full table. */
 static proxy_worker *least_busy(const usable *usable) {
-    proxy_worker *best = usable->workers[0];
-    for (int i = 1; i < usable->count; i++)
-        if (usable->workers[i]->s->busy < best->s->busy) best = usable->workers[i];
-    return best;
+    static uint32_t turn;
+    int first = (int)(__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % (uint32_t)usable->count);
+    const proxy_worker *best = usable->workers[first];
+    int at = first;
+    for (int i = 0; i < usable->count; i++) {
+        const proxy_worker *other = usable->workers[i];
+        if ((other->s->busy + 1) * (apr_size_t)best->s->lbfactor
+            >= (best->s->busy + 1) * (apr_size_t)other->s->lbfactor)
+            continue;
+        best = other;
+        at = i;
+    }
+    return usable->workers[at];
+}
+
+/* ---- Where the first set has nobody for the request ---- */
+
+/* Members with the same are chosen from at once. */
+static int rank_of(const proxy_worker *worker) {
+    return worker->s->lbset * 4 + (worker->s->status & PROXY_WORKER_HOT_STANDBY ? 2 : 0)
+           + (worker->s->status & PROXY_WORKER_HOT_SPARE ? 1 : 0);
+}
+
+/* The next set: those of the lowest rank above the last one. */
+static usable set_after(const usable *all, int *rank) {
+    usable set = {.room = 0, .workers = all->workers + all->room};
+    set.candidates = all->candidates + all->room;
+    int next = INT_MAX;
+    for (int i = 0; i < all->count; i++)
+        if (rank_of(all->workers[i]) > *rank && rank_of(all->workers[i]) < next) next = rank_of(all->workers[i]);
+    for (int i = 0; i < all->count; i++) {
+        if (rank_of(all->workers[i]) != next) continue;
+        set.workers[set.count] = all->workers[i];
+        set.candidates[set.count++] = all->candidates[i];
+    }
+    *rank = next;
+    return set;
+}
+
+/* Lists with room for all members; with two, a part of them fits behind the whole. */
+static usable make(const request_rec *r, int room, int lists) {
+    usable made = {.room = room};
+    made.workers = apr_palloc(r->pool, (size_t)(lists * room) * (sizeof *made.workers + sizeof *made.candidates));
+    made.candidates = (bh_member_t *)(void *)(made.workers + lists * room);
+    return made;
+}
+
+/* The core refuses members that mod_proxy_balancer takes for usable: a spare, a standby or the next set comes before
+ * the last resort. */
+static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, int has_last_resort) {
+    usable all = make(r, balancer->workers->nelts, 2);
+    all.all = 1;
+    collect_best(balancer, r, note, &all);
+    int last = 0, chosen = MB_NOBODY;
+    do {
+        for (int rank = -1;;) {
+            usable set = set_after(&all, &rank);
+            if (!set.count) break;
+            chosen = mb_passage_choose(r, balancer->context, set.candidates, set.count, last);
+            if (chosen >= 0) return set.workers[chosen];
+            has_last_resort |= chosen == MB_LAST_RESORT;
+        }
+    } while (has_last_resort && !last++);
+    return NULL;
 }
 
 static proxy_worker *find(proxy_balancer *balancer, request_rec *r) {
-    int room = balancer->workers->nelts;
-    usable usable = {.room = room};
-    usable.workers = apr_palloc(r->pool, (size_t)room * (sizeof *usable.workers + sizeof *usable.candidates));
-    usable.candidates = (bh_member_t *)(void *)(usable.workers + room);
+    usable usable = make(r, balancer->workers->nelts, 1);
     if (!collect_best(balancer, r, note, &usable)) return NULL;
-    int chosen = mb_passage_choose(r, usable.candidates, usable.count);
-    return chosen >= 0 ? usable.workers[chosen] : chosen == MB_UNDECIDED ? least_busy(&usable) : NULL;
+    int chosen = mb_passage_choose(r, balancer->context, usable.candidates, usable.count, 0);
+    return chosen >= 0              ? usable.workers[chosen]
+           : chosen == MB_UNDECIDED ? least_busy(&usable)
+                                    : find_elsewhere(balancer, r, chosen == MB_LAST_RESORT);
 }
 
 static apr_status_t reset(proxy_balancer *balancer, server_rec *server) { return APR_SUCCESS; }
@@ -83,7 +147,7 @@ static const proxy_balancer_method method = {.name = NAME, .finder = find, .rese
 static int note_begin(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url, const char *host,
                       apr_port_t port) {
     const bh_named_t *member = worker->balancer && worker->balancer->lbmethod == &method ? member_of(worker) : NULL;
-    if (member) mb_passage_begin(r, member);
+    if (member) mb_passage_begin(r, worker->balancer->context, member);
     return DECLINED;
 }
 
@@ -141,13 +205,32 @@ static void name_worker(apr_pool_t *pconf, apr_pool_t *ptemp, proxy_worker *work
     worker->context = named;
 }
 
+/* The section of a group that has a chain; NULL: `default`. A name that begins with this one is another group's. */
+static ap_conf_vector_t *section_of(const proxy_server_conf *conf, const char *name) {
+    ap_conf_vector_t *found = NULL;
+    const module *proxy = ap_find_linked_module("mod_proxy.c");
+    for (int i = 0; i < conf->sec_proxy->nelts; i++) {
+        ap_conf_vector_t *section = APR_ARRAY_IDX(conf->sec_proxy, i, ap_conf_vector_t *);
+        const proxy_dir_conf *of = ap_get_module_config(section, proxy);
+        size_t length = of->p ? strlen(of->p) : 0;
+        while (length && of->p[length - 1] == '/') length--;
+        int is_it = of->r              ? !ap_regexec(of->r, name, 0, NULL, 0)
+                    : of->p_is_fnmatch ? apr_fnmatch(of->p, name, 0) == APR_SUCCESS
+                                       : ap_cstr_casecmpn(of->p, name, length) == 0 && !name[length];
+        if (is_it && mb_passage_has_chain(section)) found = section;
+    }
+    return found;
+}
+
 /* Members of the server's groups with this method; named NULL: only how many there are. */
 static size_t name_workers(apr_pool_t *pconf, apr_pool_t *ptemp, const server_rec *server, bh_named_t *named) {
     const proxy_server_conf *conf = ap_get_module_config(server->module_config, ap_find_linked_module("mod_proxy.c"));
     size_t count = 0;
     for (int i = 0; i < conf->balancers->nelts; i++) {
-        const proxy_balancer *balancer = &APR_ARRAY_IDX(conf->balancers, i, proxy_balancer);
+        proxy_balancer *balancer = &APR_ARRAY_IDX(conf->balancers, i, proxy_balancer);
         if (balancer->lbmethod != &method) continue;
+        has_groups = 1;
+        balancer->context = section_of(conf, balancer->s->name);
         for (int j = 0; j < balancer->workers->nelts; j++, count++)
             if (named) name_worker(pconf, ptemp, APR_ARRAY_IDX(balancer->workers, j, proxy_worker *), &named[count]);
     }
@@ -158,10 +241,11 @@ static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     size_t done = 0;
     size_t count = 0;
     members = members_end = NULL;
+    has_groups = 0;
     if (!collect_best || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) return OK;
     for (server_rec *each = server; each; each = each->next) count += name_workers(pconf, ptemp, each, NULL);
-    if (!count) return OK;
-    members = apr_pcalloc(pconf, count * sizeof *members);
+    if (!has_groups) return OK;
+    members = apr_pcalloc(pconf, (count + 1) * sizeof *members);
     members_end = members + count;
     for (server_rec *each = server; each; each = each->next) done += name_workers(pconf, ptemp, each, members + done);
     mb_passage_reserve(pconf);

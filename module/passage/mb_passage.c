@@ -71,13 +71,22 @@ const bh_named_t *mb_passage_newcomer(uint32_t key) {
 
 /* ---- What comes of a request ---- */
 
+/* mod_proxy says the same where this process has no connection left for the server, and where the server has one and
+ * does not know what is asked for: the kernel knows whether it refuses connections. */
+static void explain(passage *way) {
+    int32_t why;
+    const bh_place_t *place = &way->at->place;
+    bh_facts_t facts = {.address = place->address, .port = place->port};
+    if (place->address.high != NOWHERE) core->explain(&way->shown, &facts, false, &why);
+}
+
 static void end(passage *way, bh_outcome_t outcome, int complete) {
     bh_segment_t *segment = *core->segment;
     bh_result_t *shown = &way->shown;
     shown->outcome = outcome;
     shown->complete = complete;
-    shown->status = way->r->status;
     shown->ended_us = core->now_us();
+    if (outcome == BH_OUTCOME_REFUSED) explain(way);
     bh_feedback_end(segment, *core->child, shown->id, shown->ended_us);
     core->report(segment, shown);
     way->at = NULL;
@@ -88,20 +97,21 @@ static apr_status_t abandon(void *data) {
     passage *way = data;
     if (!way->at) return APR_SUCCESS;
     way->shown.client_failed = true;
+    way->shown.status = way->r->status;
     end(way, BH_OUTCOME_ANSWERED, 0);
     return APR_SUCCESS;
 }
 
 static passage *passage_of(const request_rec *r) { return ap_get_module_config(r->request_config, owner); }
 
-static passage *begin_passage(request_rec *r) {
+static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
     passage *way = passage_of(r);
     if (way) return way;
     way = apr_palloc(r->pool, sizeof *way);
     way->r = r;
     way->at = NULL;
     way->shown.free = false;
-    way->chain = core->chain_of(r);
+    way->chain = section ? core->chain_of(section) : (backhand_chain){NULL, 0, 0};
     if (!way->chain.count) way->chain = (backhand_chain){&default_step, 1, 0};
     way->repeatable = core->is_repeatable(r);
     bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = UINT64_MAX,
@@ -115,9 +125,12 @@ static passage *begin_passage(request_rec *r) {
 
 /* mod_proxy tries another server only where the first one has refused the request. */
 static void fail(passage *way) {
-    bh_failure_t failure = {
-        .outcome = BH_OUTCOME_REFUSED, .id = way->shown.id, .began_us = way->shown.began_us, .now_us = core->now_us()};
     end(way, BH_OUTCOME_REFUSED, 0);
+    bh_failure_t failure = {.outcome = way->shown.outcome,
+                            .id = way->shown.id,
+                            .began_us = way->shown.began_us,
+                            .now_us = way->shown.ended_us,
+                            .lacks = way->shown.lacks};
     core->failed(&way->retry, *core->segment, &failure);
 }
 
@@ -186,10 +199,11 @@ static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_d
     return core->decide(way->r, way->chain.steps, way->chain.count, &request, decision);
 }
 
-int mb_passage_choose(request_rec *r, const bh_member_t *candidates, int count) {
+int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
+                      int is_last) {
     kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
     if (kind == KIND_UNKNOWN) return MB_UNDECIDED;
-    passage *way = begin_passage(r);
+    passage *way = begin_passage(r, section);
     if (way->at) fail(way);
     const bh_member_t *members = candidates;
     int listed = count;
@@ -202,6 +216,7 @@ int mb_passage_choose(request_rec *r, const bh_member_t *candidates, int count) 
     bh_retry_action_t action;
     do {
         if (!decide(way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
+        if (decision.last_resort && !is_last) return MB_LAST_RESORT;
         action = core->next(&way->retry, *core->segment, &decision, core->now_us());
     } while (action == BH_RETRY_DECIDE);
     if (action != BH_RETRY_ASK) return MB_NOBODY;
@@ -211,9 +226,11 @@ int mb_passage_choose(request_rec *r, const bh_member_t *candidates, int count) 
 
 /* ---- mod_proxy at work ---- */
 
-void mb_passage_begin(request_rec *r, const bh_named_t *member) {
+int mb_passage_has_chain(const ap_conf_vector_t *section) { return core->chain_of(section).count > 0; }
+
+void mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member) {
     if (!can_choose() || !member->row) return;
-    passage *way = begin_passage(r);
+    passage *way = begin_passage(r, section);
     if (way->at) fail(way);
     way->at = member;
     way->shown = (bh_result_t){.id = member->row,
@@ -228,11 +245,15 @@ void mb_passage_begin(request_rec *r, const bh_named_t *member) {
 void mb_passage_end(request_rec *r, int result) {
     passage *way = can_choose() ? passage_of(r) : NULL;
     if (!way || !way->at) return;
-    /* With ProxyErrorOverride mod_proxy returns what the server has answered. */
-    int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
+    /* With ProxyErrorOverride mod_proxy returns what the server has answered, and says OK in the request. */
+    int is_replaced = apr_table_get(r->notes, "proxy-error-override") != NULL;
+    int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || is_replaced;
     bh_outcome_t outcome = is_answer                            ? BH_OUTCOME_ANSWERED
                            : result == HTTP_SERVICE_UNAVAILABLE ? BH_OUTCOME_REFUSED
                                                                 : BH_OUTCOME_NO_RETRY;
-    way->shown.client_failed = result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
-    end(way, outcome, is_answer && !(result == DONE && !r->connection->aborted));
+    /* What has no answer and is no failure of the server is the client's doing. */
+    way->shown.client_failed = !is_replaced && result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
+    way->shown.status = is_replaced ? result : r->status;
+    int is_broken_off = result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
+    end(way, outcome, is_answer && !is_broken_off);
 }

@@ -11,8 +11,9 @@
 
 /* Instead of an index. */
 enum {
-    MB_NOBODY = -1,   /* all have failed the request, or the chain admits none */
-    MB_UNDECIDED = -2 /* the core cannot say: there is no table, or it has no row for one of the servers */
+    MB_NOBODY = -1,     /* all have failed the request, or the chain admits none */
+    MB_UNDECIDED = -2,  /* the core cannot say: there is no table, or it has no row for one of the servers */
+    MB_LAST_RESORT = -3 /* only servers that take requests if there is no other one */
 };
 
 /* In check_config, for the module that has the requests. 0: mod_backhand is not loaded, or is another version's. */
@@ -25,11 +26,14 @@ void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, con
 void mb_passage_reserve(apr_pool_t *pconf);
 /* Such a server, for as long as the configuration holds; its key is not 0. NULL: there is no row left. */
 const bh_named_t *mb_passage_newcomer(uint32_t key);
-/* The index of the one that the request goes to next, by the chain of its section, without those that have failed it;
- * or one of the above. */
-int mb_passage_choose(request_rec *r, const bh_member_t *candidates, int count);
+/* Whether the section has a chain for members. */
+int mb_passage_has_chain(const ap_conf_vector_t *section);
+/* The index of the one that the request goes to next, by the section's chain, without those that have failed it; or one
+ * of the above. section: NULL: there is none. is_last: the last resort is one. */
+int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
+                      int is_last);
 /* The request is sent to the server now. One that it was sent to before has refused it. */
-void mb_passage_begin(request_rec *r, const bh_named_t *member);
+void mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member);
 /* What mod_proxy's scheme handler returned for it. */
 void mb_passage_end(request_rec *r, int result);
 
