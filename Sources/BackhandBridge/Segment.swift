@@ -29,9 +29,9 @@ public func bh_segment_check(_ memory: UnsafeRawPointer?, _ size: Int) -> bh_sta
 @c @implementation
 public func bh_members_write(
     _ segment: UnsafeMutablePointer<bh_segment_t>, _ named: UnsafePointer<UnsafeMutablePointer<bh_named_t>>?,
-    _ count: Int
+    _ count: Int, _ now: UInt64
 ) {
-    writeMembers(segment, UnsafeBufferPointer(start: named, count: count))
+    writeMembers(segment, UnsafeBufferPointer(start: named, count: count), now: now)
 }
 
 @c @implementation

@@ -29,12 +29,12 @@ struct StatusDocument: Decodable {
 
     struct Server: Decodable {
         var row: Row
-        /// nil: it announces nothing, and the configuration names it.
+        /// nil: it announces nothing, or nothing any more, and the configuration names it.
         var facts: Facts?
 
         init(from decoder: any Decoder) throws {
             row = try Row(from: decoder)
-            facts = row.ageMilliseconds == nil ? nil : try Facts(from: decoder)
+            facts = row.load == nil ? nil : try Facts(from: decoder)
         }
     }
 
@@ -45,6 +45,7 @@ struct StatusDocument: Decodable {
         var address: String
         var port: Int
         var ageMilliseconds: UInt64?
+        var load: Double?
         var served: UInt64
         var meanMilliseconds: Double
         var state: String
@@ -52,7 +53,7 @@ struct StatusDocument: Decodable {
         var kept: UInt64?
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, served, state, reason, kept
+            case id, hostname, address, port, load, served, state, reason, kept
             case ageMilliseconds = "age_ms"
             case meanMilliseconds = "mean_ms"
         }

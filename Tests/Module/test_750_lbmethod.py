@@ -3,8 +3,10 @@
 
 import collections
 import re
+import time
 
 import pytest
+from harness.announce import DRAINING, Announcement
 from harness.applications import LocalApplication
 from harness.backend import Backend, Reply
 from harness.conversation import Server
@@ -167,6 +169,49 @@ def test_members_that_announce(stage, mpm):
     ctl(servers[0], "drain")
     wait_for(lambda: front.status().servers[servers[0].id]["state"] == "draining", 5, "draining")
     assert set(shares(front)) == {"server3\n"}
+
+
+YOUNG = "    Backhand byAge 6\n    Backhand byRandom\n"
+
+
+def test_a_member_whose_server_announces_another_address(stage, backends):
+    """The row is the member's; the server gets another one."""
+    config = balancer([(each.id, "") for each in backends], YOUNG)
+    front = stage.httpd(CLUSTER + config, modules=MODULES)
+    server = Announcement(backends[0].address, backends[0].port)
+    place = stage.plant(front, server).servers[server.id]["id"]
+    moved = server.with_(address="127.0.9.99")
+
+    def found():
+        stage.announce(moved, group=front.group)
+        return moved.id in front.status().servers
+
+    wait_for(found, 15, "the new address", every=0.5, show=front.show_status)
+    table = front.status()
+    assert table.servers[server.id]["id"] == place and table.servers[server.id]["member"]
+    assert not table.servers[moved.id]["member"]
+    table = stage.plant(front, server.with_(boot_id=server.boot_id + 1))
+    assert table.servers[server.id]["id"] == place and table.servers[server.id]["age_ms"] < 20000
+    assert set(shares(front)) == {each.id for each in backends}
+
+
+def test_a_restart_without_a_moderator(stage, mpm, backends):
+    """Nobody hears what the members announce, and nobody can take an order back: neither counts, nor is missed."""
+    members = STATUS + balancer([(each.id, "") for each in backends], YOUNG)
+    front = stage.httpd(CLUSTER + members, modules=MODULES, mpm=mpm)
+    wait_for(lambda: front.status().self, 5, "its first announcement")
+    ctl(front, "drain", backends[1].id)
+    stage.plant(front, *(Announcement(each.address, each.port, state=DRAINING) for each in backends[:1]))
+    assert set(shares(front, 20)) == {backends[2].id}
+    front.configure(members)
+    front.restart()
+    assert set(shares(front)) == {each.id for each in backends}
+    time.sleep(3.5)  # then a moderator would be late
+    assert set(shares(front)) == {each.id for each in backends}
+    table = Status(front.get("/status?format=json").text)
+    assert set(table.servers) == {each.id for each in backends} and table.json["trouble"] == ""
+    assert all(row["state"] == "up" and "age_ms" not in row and not row["reason"] for row in table.servers.values())
+    assert not front.log.lines("BH0410")
 
 
 def test_a_chain_in_the_section(stage, backends):

@@ -22,7 +22,7 @@ int mb_members_are_named(void) { return members != NULL; }
 
 void mb_members_write(void) {
     bh_members_write(mb_segment, members ? (bh_named_t *const *)(void *)members->elts : NULL,
-                     members ? (size_t)members->nelts : 0);
+                     members ? (size_t)members->nelts : 0, mb_now_ms());
 }
 
 void mb_members_register(apr_pool_t *pool) { ap_hook_pre_config(forget, NULL, NULL, APR_HOOK_MIDDLE); }

@@ -180,7 +180,7 @@ struct Candidates {
         hasAnnounced = false
         for member in members {
             guard member.row < bh_segment_rows(segment) else { continue }
-            if bh_row_heard(bh_segment_row(segment, member.row)) != 0 { hasAnnounced = true }
+            if bh_row_last_heard(bh_segment_row(segment, member.row)) != 0 { hasAnnounced = true }
             if member.weight != first.weight { areWeighted = true }
         }
     }
@@ -193,7 +193,8 @@ struct Candidates {
 
     /// Whether the server was heard at that time or later. A member that never announces anything has no age.
     func isHeard(_ row: UnsafePointer<bh_row_t>, since oldest: UInt64) -> Bool {
-        bh_row_heard(row) &- 1 >= max(1, oldest) &- 1  // never is the latest then
+        // Most are. Otherwise never is the latest.
+        bh_row_heard(row) >= oldest || bh_row_last_heard(row) &- 1 >= oldest &- 1
     }
 
     /// Whether nothing is known of what one of them would announce.

@@ -34,7 +34,7 @@ enum Resource {
         if code <= 24 { return announced(code, row) }
         let feedback = candidates.feedback(of: slot)
         switch code {
-        case 25: return elapsed(bh_row_heard(row), candidates.ageClock)
+        case 25: return elapsed(bh_row_last_heard(row), candidates.ageClock)
         case 26: return elapsed(bh_row_came(row), candidates.now)
         case 27: return Double(bh_half_load(&feedback.pointee.in_flight))
         case 28: return Double(bh_word_load(&feedback.pointee.served))

@@ -43,6 +43,7 @@ struct KnownAddresses {
     /// The row's server announces the address too, or from it.
     ///
     /// - Parameter own: the address in the row.
+    @inline(never)
     mutating func note(_ id: UInt32, _ address: bh_address_t, own: bh_address_t, now: UInt64) {
         guard address != own else { return }
         let place = Int(id)

@@ -89,7 +89,7 @@ extension Prospect {
     init(_ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ facts: bh_facts_t, longest: UInt64, now: UInt64) {
         self.init()
         let row = UnsafeMutablePointer(mutating: bh_segment_row(segment, id))
-        let (heard, clock) = (bh_row_heard(row), bh_segment_age_clock(segment, now))
+        let (heard, clock) = (bh_row_last_heard(row), bh_segment_age_clock(segment, now))
         isOwn = bh_row_own(row)
         // A member that never announces anything is not silent.
         age = heard == 0 ? 0 : elapsed(since: heard, clock)

@@ -63,16 +63,16 @@ public func writeSegmentHTML(
 @inline(never)
 private func writeRow(_ id: UInt32, _ moment: Moment, means: Bool, to page: inout HTMLPage) {
     let row = bh_segment_row_mutable(moment.segment, id)
-    let heard = bh_row_heard(row)
+    let (heard, last) = (bh_row_heard(row), bh_row_last_heard(row))
     var facts = bh_facts_t()
     guard means ? heard != 0 : isUsed(row), bh_row_copy(row, &facts) else { return }
-    let age = heard == 0 ? 0 : elapsed(since: heard, moment.now)
+    let age = last == 0 ? 0 : elapsed(since: last, moment.now)
     page.put(age > staleAge ? "<tr class=\"stale\"><td>" : bh_row_own(row) ? "<tr class=\"own\"><td>" : "<tr><td>")
     page.put(UInt64(id))
     page.put("</td><td class=\"text\">")
     withUnsafeBytes(of: facts.hostname) { page.put(escaping: $0) }
     page.put("</td><td>")
-    if heard == 0 { page.put("-") } else { page.put(age / 1000) }
+    if last == 0 { page.put("-") } else { page.put(age / 1000) }
     page.put("</td><td class=\"text\">")
     page.put(facts.address, port: facts.port)
     page.put("</td><td>")

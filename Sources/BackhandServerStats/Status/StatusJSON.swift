@@ -74,7 +74,7 @@ private func writeServer(
     _ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, longest: UInt64, now: UInt64, to page: inout JSONPage
 ) {
     let row = bh_segment_row_mutable(segment, id)
-    let heard = bh_row_heard(row)
+    let last = bh_row_last_heard(row)
     var facts = bh_facts_t()
     guard isUsed(row), bh_row_copy(row, &facts) else { return }
     page.beginObject()
@@ -85,17 +85,17 @@ private func writeServer(
     withUnsafeBytes(of: facts.hostname) { page.field("hostname", bytes: $0) }
     page.field("address", facts.address)
     page.field("port", UInt64(facts.port))
-    if heard != 0 { writeFacts(facts, age: elapsed(since: heard, now), to: &page) }
+    if last != 0 { page.field("age_ms", elapsed(since: last, now)) }
+    if bh_row_heard(row) != 0 { writeFacts(facts, to: &page) }
     writeState(row, to: &page)
     page.field("reason", reason(segment, id, facts, longest: longest, now: now), of: facts)
-    page.field("up_ms", elapsed(since: bh_row_came(row), now))
+    if bh_row_heard(row) != 0 { page.field("up_ms", elapsed(since: bh_row_came(row), now)) }
     writeFeedback(row, kept: bh_row_kept(segment, id), now: now, to: &page)
     page.endObject()
 }
 
 /// What the server announced.
-private func writeFacts(_ facts: bh_facts_t, age: UInt64, to page: inout JSONPage) {
-    page.field("age_ms", age)
+private func writeFacts(_ facts: bh_facts_t, to page: inout JSONPage) {
     page.field("last_announced", facts.changed_wall)
     page.field("clock_ahead_s", Int64(facts.clock_s))
     page.field("load", thousandths: Int64(facts.load))

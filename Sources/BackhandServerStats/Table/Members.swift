@@ -5,13 +5,23 @@ public import CBackhand
 /// Gives each of these servers a row, which no other server gets as long as each call names it. What this httpd has
 /// seen of one that is named again stays. Row 0 stands for those for which there is no row left.
 ///
+/// Where no moderator will be, changes are not heard: nothing that was announced counts any more.
+///
 /// For httpd's parent, while there is no moderator.
 public func writeMembers(
     _ segment: UnsafeMutablePointer<bh_segment_t>,
-    _ named: UnsafeBufferPointer<UnsafeMutablePointer<bh_named_t>>
+    _ named: UnsafeBufferPointer<UnsafeMutablePointer<bh_named_t>>, now: UInt64
 ) {
-    for id in 1..<max(1, bh_segment_rows(segment)) {
+    let isAlone = bh_half_load(&segment.pointee.unattended) == 2
+    if isAlone {
+        bh_word_store(&segment.pointee.beat_ms, 0)
+        bh_word_store(&segment.pointee.deaf_ms, 0)
+    }
+    for id in 0..<bh_segment_rows(segment) {
         let row = bh_segment_row_mutable(segment, id)
+        if isAlone { forgetAnnouncements(segment, id) }
+        // Requests of the last configuration may have chosen it until now.
+        if bh_row_is_member(row), bh_row_heard(row) == 0 { bh_word_store(&row.pointee.came_ms, now) }
         bh_half_store(&row.pointee.member, 0)
         bh_half_store(&row.pointee.claim, 0)
     }
@@ -20,7 +30,7 @@ public func writeMembers(
         for member in named {
             let place = member.pointee.place
             var id = knownRow(segment, place)
-            if id == 0, isLast { id = newRow(segment, place) }
+            if id == 0, isLast { id = newRow(segment, now: now) }
             member.pointee.row = id
             if id != 0 { write(member.pointee, to: bh_segment_row_mutable(segment, id)) }
         }
@@ -31,8 +41,22 @@ private func write(_ member: bh_named_t, to row: UnsafeMutablePointer<bh_row_t>)
     let membership = member.reserved ? BH_MEMBERSHIP_RESERVED : BH_MEMBERSHIP_NAMED
     bh_half_store(&row.pointee.member, membership.rawValue)
     guard bh_row_heard(row) == 0 else { return }
-    row.pointee.facts.setHostname(member.name)
-    row.pointee.before = row.pointee.facts
+    bh_word_store(&row.pointee.came_ms, 0)
+    var facts = bh_facts_t()
+    (facts.address, facts.port) = (member.place.address, member.place.port)
+    facts.setHostname(member.name)
+    (row.pointee.facts, row.pointee.before) = (facts, facts)
+}
+
+private func forgetAnnouncements(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    hideRow(segment, id)
+    markRow(segment, id, own: false)
+    let row = bh_segment_row_mutable(segment, id)
+    bh_half_store(&row.pointee.ordered, BH_STATE_UP.rawValue)
+    // No moderator would bring them up to date.
+    bh_half_store(&row.pointee.effective_capacity, 0)
+    bh_half_store(&row.pointee.sent_mean, 0)
+    bh_half_store(&row.pointee.recent_us, 0)
 }
 
 /// The row that is or was its server's. One that has moved and come back may have left a row behind: the one in which
@@ -49,19 +73,8 @@ private func knownRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ place: bh
     return found
 }
 
-/// Readers pass over it until it is a member's. 0: there is none.
-private func newRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ place: bh_place_t) -> UInt32 {
-    let id = unusedRow(segment)
-    guard id != 0 else { return 0 }
-    var facts = bh_facts_t()
-    (facts.address, facts.port) = (place.address, place.port)
-    let row = bh_segment_row_mutable(segment, id)
-    (row.pointee.facts, row.pointee.before) = (facts, facts)
-    return id
-}
-
-/// A new one or, if there is none left, one that a server of an earlier configuration has left; 0: none either.
-private func unusedRow(_ segment: UnsafeMutablePointer<bh_segment_t>) -> UInt32 {
+/// A new row or, if there is none left, one that its server has left at least a minute ago; 0: none either.
+private func newRow(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) -> UInt32 {
     let used = max(1, bh_segment_rows(segment))
     if used < UInt32(BH_ROWS) {
         bh_half_store(&segment.pointee.rows, used + 1)
@@ -69,7 +82,8 @@ private func unusedRow(_ segment: UnsafeMutablePointer<bh_segment_t>) -> UInt32 
     }
     for id in 1..<used {
         let row = bh_segment_row(segment, id)
-        guard bh_row_heard(row) == 0, !bh_row_is_member(row), !bh_row_own(row), requestsInFlight(segment, id) == 0
+        guard bh_row_heard(row) == 0, !bh_row_is_member(row), !bh_row_own(row), requestsInFlight(segment, id) == 0,
+            now >= bh_row_came(row) &+ rowPatience
         else { continue }
         emptyRow(segment, id)
         return id

@@ -23,7 +23,7 @@ func writeRow(
     bh_half_store(&bh_segment_shared(segment, id).pointee.most_kept, share.kept)
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
     let now = max(now, 1)  // 0 says that the row is empty
-    if bh_word_load(&row.pointee.first_heard_ms) == 0 {
+    if bh_row_heard(row) == 0 {
         // Its first announcement is all that is known of its workers yet.
         bh_segment_set_spare(segment, id, 0, UInt32(max(0, stored.idle_workers)))
         bh_word_store(&row.pointee.first_heard_ms, now)
@@ -52,16 +52,28 @@ func forgetRefusals(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32)
     bh_word_store(&row.pointee.backoff_until_ms, 0)
 }
 
-/// Decisions skip the row from now on. Its feedback stays until its server is heard again, or until the row is reused.
+/// Decisions skip the row from now on; those among members take it for one that announces nothing: of what it has
+/// announced, only its place and name stay. Its feedback stays until its server is heard again, or until the row is
+/// reused.
+@inline(never)
 func hideRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
-    bh_word_store(&bh_segment_row_mutable(segment, id).pointee.heard_ms, 0)
+    let row = bh_segment_row_mutable(segment, id)
+    let heard = bh_row_heard(row)
+    bh_word_store(&row.pointee.heard_ms, 0)
+    bh_word_store(&row.pointee.first_heard_ms, 0)
+    bh_half_store(&row.pointee.state, BH_STATE_UP.rawValue)
+    if heard != 0 { bh_word_store(&row.pointee.came_ms, heard) }
+    // Each is a word of its own: no reader needs the rest to be of the same announcement.
+    bh_half_store(&row.pointee.facts.check, 0)
+    bh_half_store(&row.pointee.facts.error_ppm, 0)
+    bh_half_store(&row.pointee.before.check, 0)
+    bh_half_store(&row.pointee.before.error_ppm, 0)
 }
 
 /// Takes the row from its server. Readers skip it from the first store on.
 func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
+    hideRow(segment, id)
     let row = bh_segment_row_mutable(segment, id)
-    bh_word_store(&row.pointee.heard_ms, 0)
-    bh_word_store(&row.pointee.first_heard_ms, 0)
     bh_half_store(&row.pointee.ordered, BH_STATE_UP.rawValue)
     forgetRefusals(segment, id)
     bh_word_store(&row.pointee.served, 0)

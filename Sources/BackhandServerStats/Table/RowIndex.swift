@@ -125,21 +125,18 @@ struct RowIndex {
         known[Int(id)].clock.take(facts.sent_ms, now: now)
     }
 
-    /// The row's server is found elsewhere from now on, or nowhere; another may get the row.
+    /// The row's server is found elsewhere from now on, or nowhere; another may get the row. That of a server that the
+    /// configuration names is still found by its address and port, and no other server gets it.
     ///
     /// - Parameter since: when a request may last have chosen the row for its old server.
     mutating func retire(_ id: UInt32, since: UInt64) {
         let old = known[Int(id)]
-        if let place = old.endpoint { forget(place, id) }
-        forgetBoot(id)
-        known[Int(id)] = Known()
-        setFree(id, since: since)
-    }
-
-    /// The row's server, which the configuration names, is found there, but not by its boot id any more.
-    mutating func silence(_ id: UInt32) {
         forgetBoot(id)
         known[Int(id)].heard = 0
+        if old.isMember { return }
+        if let place = old.endpoint { forget(place, id) }
+        known[Int(id)] = Known()
+        setFree(id, since: since)
     }
 
     private mutating func setFree(_ id: UInt32, since: UInt64) {

@@ -28,7 +28,7 @@ private let recentSequences = UInt64(3)
 
 /// How long a row must have been silent before another server may get it: far longer than any byAge, so that no list of
 /// candidates still holds the row for its old server.
-private let rowPatience = UInt64(60_000)
+let rowPatience = UInt64(60_000)
 
 /// What an announcement proves, where it could.
 public enum Proof: Sendable {
@@ -175,17 +175,23 @@ public struct StatsWriter {
         guard now >= silence, bh_segment_owned(segment, epoch) else { return }
         for id in index.silent(since: now - silence)
         where requestsInFlight(segment, id) == 0 && !bh_row_own(bh_segment_row(segment, id)) {
-            if index.isMember(id) {
-                hideRow(segment, id)
-                index.silence(id)
-            } else {
-                index.retire(id, since: index[id].heard)
-                empty(id)
-            }
+            leave(id, since: index[id].heard)
+            if !index.isMember(id) { empty(id) }
             count(BH_COUNT_EXPIRED)
         }
         if addresses.expire(since: now - silence) { hasStaleAddress = true }
         refreshAddresses()
+    }
+
+    /// The row's server is not heard there any more. Decisions among members know how long it has been silent.
+    @inline(never)
+    private mutating func leave(_ id: UInt32, since: UInt64) {
+        let row = bh_segment_row_mutable(segment, id)
+        let heard = bh_row_heard(row)
+        hideRow(segment, id)
+        bh_word_store(&row.pointee.first_heard_ms, heard)
+        hasStaleAddress = true
+        index.retire(id, since: since)
     }
 
     private mutating func empty(_ id: UInt32) {
@@ -307,15 +313,13 @@ public struct StatsWriter {
             return write(facts, to: id, now: now, wall: wall)
         }
         let known = index[sameBoot]
-        if let sameEndpoint, sameEndpoint != sameBoot, facts.sequence &+ recentSequences >= known.sequence {
-            // The httpd of that row has ended; its successor was heard by another network first.
-            hideRow(segment, sameBoot)
-            index.retire(sameBoot, since: now)
-            let heard = write(facts, to: sameEndpoint, clock: known.clock, now: now, wall: wall)
-            if let former = known.endpoint?.address {
-                addresses.move(from: sameBoot, former, to: sameEndpoint, own: facts.address, now: now)
-            }
-            return heard
+        let isPatient = now < known.endpointHeard &+ endpointPatience
+        if let sameEndpoint, sameEndpoint != sameBoot, facts.sequence &+ recentSequences >= known.sequence,
+            !(isPatient && known.isMember && index.isMember(sameEndpoint))
+        {
+            // The httpd of that row has ended; its successor was heard by another network first. But of two members
+            // that are one server neither has come later.
+            return move(facts, from: sameBoot, to: sameEndpoint, now: now, wall: wall)
         }
         if facts.sequence <= known.sequence, !isSilent(sameBoot, now), !isFirstProof(facts, sameBoot) {
             // The same announcement by this network, just later than by another: the address still works.
@@ -326,11 +330,27 @@ public struct StatsWriter {
             return .repeated
         }
         if known.endpoint == endpoint { return write(facts, to: sameBoot, now: now, wall: wall) }
-        if now < known.endpointHeard &+ endpointPatience {
-            return writeByOtherNetwork(facts, to: sameBoot, now: now, wall: wall)
+        if isPatient { return writeByOtherNetwork(facts, to: sameBoot, now: now, wall: wall) }
+        if known.isMember {
+            guard let id = sameEndpoint ?? newRow(now: now) else { return .tableFull }
+            return move(facts, from: sameBoot, to: id, now: now, wall: wall)
         }
         forgetRefusals(segment, sameBoot)
         return write(facts, to: sameBoot, now: now, wall: wall)
+    }
+
+    /// The server is found in another row from now on, and with it its addresses.
+    @inline(never)
+    private mutating func move(
+        _ facts: bh_facts_t, from old: UInt32, to id: UInt32, now: UInt64, wall: Int64
+    ) -> Heard {
+        let known = index[old]
+        leave(old, since: now)
+        let heard = write(facts, to: id, clock: known.clock, now: now, wall: wall)
+        if let former = known.endpoint?.address {
+            addresses.move(from: old, former, to: id, own: facts.address, now: now)
+        }
+        return heard
     }
 
     /// Whether it is what was accepted already, where the key is optional, and now with a challenge's nonce.

@@ -239,8 +239,10 @@ typedef struct bh_named {
     bool reserved;             /* for a server that may come later: not shown before a child has claimed the row */
 } bh_named_t;
 
-/* In the parent, while no moderator lives: gives each server a row, which it keeps as long as each call names it. */
-void bh_members_write(bh_segment_t *_Nonnull segment, bh_named_t *_Nonnull const *_Nullable named, size_t count);
+/* In the parent, while no moderator lives: gives each server a row, which it keeps as long as each call names it. Where
+ * the segment says that there will be none, nothing that servers have announced counts from now on. */
+void bh_members_write(bh_segment_t *_Nonnull segment, bh_named_t *_Nonnull const *_Nullable named, size_t count,
+                      uint64_t now_ms);
 
 /* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {

@@ -173,15 +173,17 @@ typedef enum bh_membership { BH_MEMBERSHIP_NONE, BH_MEMBERSHIP_NAMED, BH_MEMBERS
 
 typedef struct bh_row {
     /* Scanned by every decision. */
-    uint32_t lock;             /* sequence lock of facts and before: its lowest two bits are a bh_phase_t */
-    uint32_t own;              /* moderator: 1: this httpd itself, as row 0 or as a virtual host with its own address */
-    uint64_t heard_ms;         /* moderator: last announcement; 0: the row is empty */
-    uint64_t first_heard_ms;   /* moderator: first announcement since the row got this server */
+    uint32_t lock;     /* sequence lock of facts and before: its lowest two bits are a bh_phase_t */
+    uint32_t own;      /* moderator: 1: this httpd itself, as row 0 or as a virtual host with its own address */
+    uint64_t heard_ms; /* moderator: last announcement; 0: the row is empty */
+    /* moderator: first announcement since the row got this server; where heard_ms is 0: the last one; 0: none */
+    uint64_t first_heard_ms;
     uint64_t backoff_until_ms; /* children: the server refused a connection, leave it out until then */
     uint32_t state;            /* moderator: bh_state_t that the server announced last */
     uint32_t ordered;          /* moderator: bh_state_t that an administrator ordered here, for this httpd alone */
-    uint64_t came_ms;          /* moderator: since when it has been up without a break */
-    uint32_t sent_mean;        /* moderator: mean of in_flight over the last window, thousandths */
+    /* moderator: since when it has been up without a break; in a row without a server: when its last one left it */
+    uint64_t came_ms;
+    uint32_t sent_mean;          /* moderator: mean of in_flight over the last window, thousandths */
     uint32_t effective_capacity; /* moderator: capacity, by what its requests wait for; same unit; 0: not known */
     uint32_t doubts;             /* children, moderator: bits of bh_doubt_t, by chain slot: the server is tried last */
     /* moderator: mean time of the requests answered there in the last ten rounds or so; 0: none yet */
@@ -500,6 +502,12 @@ static inline uint64_t bh_row_heard(const bh_row_t *_Nonnull row) {
     return __atomic_load_n(&row->heard_ms, __ATOMIC_ACQUIRE);
 }
 
+/* When a server that has a row was last heard, also where the row counts as empty by now; 0: never. */
+static inline uint64_t bh_row_last_heard(const bh_row_t *_Nonnull row) {
+    uint64_t heard = bh_row_heard(row);
+    return heard ? heard : bh_word_load(&row->first_heard_ms);
+}
+
 static inline uint64_t bh_row_backoff(const bh_row_t *_Nonnull row) { return bh_word_load(&row->backoff_until_ms); }
 
 /* Whether the row's server takes new requests: the more restrictive of what it says and what is ordered here. */
@@ -557,9 +565,9 @@ static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment,
  * so that a table does not age because no process reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
-/* Whether the moderator has been late for long enough that ages stop. */
+/* Whether the moderator has been late for long enough that ages stop. Where there is to be none, it is not late. */
 static inline bool bh_segment_is_late(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
-    uint64_t beat = bh_word_load(&segment->beat_ms);
+    uint64_t beat = bh_half_load(&segment->unattended) == 2 ? 0 : bh_word_load(&segment->beat_ms);
     return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS;
 }
 

@@ -37,6 +37,17 @@ import Testing
         #expect(Set(ids) == (["byAge 6", "default"].contains(line) ? [1] : [1, 2]))
     }
 
+    /// It has announced something, and its moderator has expired it: it is as old as it is.
+    @Test(arguments: ["byAge 6", "default", "byAge 100", "byHealth"])
+    func silentOnesHaveAnAge(line: String) throws {
+        let table = table([FakeServer(), unheard, unheard], members: [1, 2])
+        bh_word_store(&bh_segment_row_mutable(table.segment, 2).pointee.first_heard_ms, FakeTable.now - 61_000)
+        let chain = try Chain([line])
+        let stays = !["byAge 6", "default"].contains(line)
+        #expect(Set(table.decide(chain, members: named(1, 2)).ids) == (stays ? [1, 2] : [1]))
+        #expect(table.decide(chain, members: named(2)).ids == (stays ? [2] : []))
+    }
+
     /// What is not known is not zero.
     @Test(arguments: ["byLoad", "byCPU", "byCost", "byBusyChildren"])
     func functionsThatCompareAnnouncementsNeedAllOfThem(line: String) throws {

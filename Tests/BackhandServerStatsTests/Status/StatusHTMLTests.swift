@@ -58,6 +58,21 @@ private func starts(of text: String, _ begin: String) -> [Bool] {
         #expect(bh_row_claim(table.row(1), 7) && html(table).text.contains("a.test"))
     }
 
+    /// One that has announced something is silent, however long ago that was.
+    @Test func silentMembersAreShown() {
+        let table = TestSegment()
+        #expect(table.name([place("10.0.0.4")]) == [1])
+        var writer = table.writer()
+        #expect(writer.hear(announcement("10.0.0.4"), now: 2000, wall: 5) == .row(1))
+        writer.expire(after: 60_000, now: 70_000)
+        bh_word_store(&table.segment.pointee.beat_ms, 902_000)
+        let begin =
+            "<tr class=\"stale\"><td>1</td><td class=\"text\">web1</td><td>900</td><td class=\"text\">10.0.0.4:80</td>"
+        let end = "<td>0</td><td class=\"text\">up</td><td class=\"text\">silent 900 s</td></tr>"
+        let figures = "<td>-</td><td>-</td><td>-</td><td>0 [0]</td><td>-</td><td>-</td><td>-</td><td>-</td>"
+        #expect(lines(html(table, now: 902_000).text, with: "web1") == [begin + figures + end])
+    }
+
     @Test func everyColumnIsWritten() {
         let table = TestSegment()
         var facts = announcement("2001:db8::7", port: 8080, hostname: "web7")

@@ -52,6 +52,20 @@ private func servers(_ object: [String: Any]) throws -> [[String: Any]] {
         #expect(server["address"] as? String == "10.0.0.4" && server["port"] as? Int == 80)
         #expect(server["reason"] as? String == "" && server["state"] as? String == "up")
         #expect(server["age_ms"] == nil && server["load"] == nil && server["in_flight"] as? Int == 0)
+        #expect(server["up_ms"] == nil)
+    }
+
+    @Test func membersThatAreSilent() throws {
+        let table = TestSegment()
+        #expect(table.name([place("10.0.0.4")]) == [1])
+        var writer = table.writer()
+        #expect(writer.hear(announcement("10.0.0.4"), now: 2000, wall: 5) == .row(1))
+        writer.expire(after: 60_000, now: 70_000)
+        bh_word_store(&table.segment.pointee.beat_ms, 902_000)
+        let server = try #require(try servers(parse(write(table, now: 902_000))).first)
+        #expect(server["age_ms"] as? Int == 900_000 && server["load"] == nil && server["last_announced"] == nil)
+        #expect(server["up_ms"] == nil)
+        #expect(server["reason"] as? String == "silent 900 s" && server["state"] as? String == "up")
     }
 
     /// Announced facts in which every field has a value of its own.

@@ -30,7 +30,7 @@ final class TestSegment: Sendable {
     func counter(_ counter: bh_counter_t) -> UInt64 { bh_counter_load(segment, counter.rawValue) }
 
     /// Names members, "a.test", "b.test" and so on; their rows.
-    func name(_ places: [bh_place_t], reserved: Bool = false) -> [UInt32] {
+    func name(_ places: [bh_place_t], reserved: Bool = false, now: UInt64 = 1000) -> [UInt32] {
         let names = places.indices.map { strdup(String(Unicode.Scalar(UInt8(97 + $0 % 26))) + ".test") }
         defer { names.forEach { free($0) } }
         let named = UnsafeMutablePointer<bh_named_t>.allocate(capacity: places.count)
@@ -39,7 +39,7 @@ final class TestSegment: Sendable {
             named[index] = bh_named_t(place: place, name: names[index]!, row: 99, reserved: reserved)
         }
         let pointers = places.indices.map { named + $0 }
-        pointers.withUnsafeBufferPointer { writeMembers(segment, $0) }
+        pointers.withUnsafeBufferPointer { writeMembers(segment, $0, now: now) }
         return places.indices.map { named[$0].row }
     }
 }
