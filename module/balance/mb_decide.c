@@ -23,11 +23,13 @@ static void tell_late(request_rec *r, uint64_t now) {
 }
 
 /* What every chain gets to know of a request, except whether it may be repeated. */
-static void describe(request_rec *r, const mb_directory *settings, bh_request_t *request) {
+static void describe(request_rec *r, const mb_directory *settings, const bh_step_t *steps, size_t count,
+                     bh_request_t *request) {
     request->now_ms = mb_now_ms();
     request->seed = next_seed();
     request->context = r;
-    request->cookie = apr_table_get(r->headers_in, "Cookie");
+    for (size_t i = 0; i < count && !request->cookie; i++)
+        if (steps[i].function == BH_FUNCTION_BY_SESSION) request->cookie = apr_table_get(r->headers_in, "Cookie");
     request->query = r->parsed_uri.query;
     request->slow_start_ms =
         1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
@@ -47,7 +49,9 @@ static int run(request_rec *r, const bh_step_t *steps, size_t count, const bh_re
 int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *tried, uint32_t tried_count,
               bh_decision_t *decision) {
     bh_request_t request = {.tried = tried, .tried_count = tried_count, .chain = settings->chain};
-    describe(r, settings, &request);
+    const bh_step_t *steps = (const bh_step_t *)(void *)settings->steps->elts;
+    size_t count = (size_t)settings->steps->nelts;
+    describe(r, settings, steps, count, &request);
     request.repeatable = mb_attempt_is_repeatable(r);
     request.sends_free = request.repeatable && mb_park_can(r, settings);
     request.is_scarce = request.sends_free && mb_park_wants(r->connection);
@@ -55,12 +59,12 @@ int mb_decide(request_rec *r, const mb_directory *settings, const uint32_t *trie
     if (settings->self_redirect != MB_ON) request.idle_workers = mb_scoreboard_idle;
     request.self_id = mb_self_row(r);
     mb_vhost_restrict(r->server, &request);
-    return run(r, (const bh_step_t *)(void *)settings->steps->elts, (size_t)settings->steps->nelts, &request, decision);
+    return run(r, steps, count, &request, decision);
 }
 
 int mb_decide_members(request_rec *r, const bh_step_t *steps, size_t count, bh_request_t *request,
                       bh_decision_t *decision) {
-    describe(r, ap_get_module_config(r->per_dir_config, &backhand_module), request);
+    describe(r, ap_get_module_config(r->per_dir_config, &backhand_module), steps, count, request);
     return run(r, steps, count, request, decision);
 }
 

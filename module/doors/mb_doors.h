@@ -20,7 +20,7 @@ typedef struct backhand_chain {
 /* Valid until the next restart. What a function does: backhand.h, and the headers that have it. */
 typedef struct backhand_core {
     uint32_t version;             /* BH_BORDER_VERSION: another one is another interface */
-    bh_segment_t *const *segment; /* NULL where there is no shared memory */
+    bh_segment_t *const *segment; /* NULL: without shared memory */
     const int32_t *child;         /* this child's slot for what it has in flight */
     /* 0: it is none of the Internet protocols. */
     int (*address_of)(const apr_sockaddr_t *name, bh_address_t *address);

@@ -30,10 +30,11 @@ static bh_named_t *members, *members_end;
 /* Whether there is a group with it, which may have members later. */
 static int has_groups;
 
+static int is_member(const bh_named_t *named) { return named >= members && named < members_end; }
+
 /* Members that the balancer-manager has added have the rows that are reserved for such. */
 static const bh_named_t *member_of(const proxy_worker *worker) {
-    const bh_named_t *named = worker->context;
-    if (named >= members && named < members_end) return named;
+    if (is_member(worker->context)) return worker->context;
     return members ? mb_passage_newcomer(worker->s->hash.fnv | 1) : NULL;
 }
 
@@ -47,15 +48,23 @@ typedef struct usable {
     int all; /* not the first set alone */
 } usable;
 
+static void note_newcomer(bh_member_t *candidate, const proxy_worker *worker) {
+    const bh_named_t *member = member_of(worker);
+    candidate->row = member ? member->row : 0;
+}
+
 /* Asked for each: only one set of members, with its spares, or the standbys. If none of a set is taken, the others
  * follow. */
 static int note(proxy_worker *worker, proxy_worker *best, void *baton) {
     usable *usable = baton;
-    if (usable->count == usable->room) return 0;
-    const bh_named_t *member = member_of(worker);
-    usable->workers[usable->count] = worker;
-    usable->candidates[usable->count] = (bh_member_t){member ? member->row : 0, (uint32_t)worker->s->lbfactor};
-    usable->count++;
+    int at = usable->count;
+    if (at == usable->room) return 0;
+    usable->count = at + 1;
+    usable->workers[at] = worker;
+    usable->candidates[at].weight = (uint32_t)worker->s->lbfactor;
+    const bh_named_t *named = worker->context;
+    if (is_member(named)) usable->candidates[at].row = named->row;
+    else note_newcomer(&usable->candidates[at], worker);
     return !best && !usable->all;
 }
 

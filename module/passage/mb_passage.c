@@ -141,15 +141,14 @@ typedef enum kind { KIND_UNKNOWN, KIND_SHARED, KIND_SINGLE } kind;
 /* Whether each has a row, and one of its own. */
 static kind kind_of(const bh_member_t *candidates, int count) {
     /* As they are given to a new configuration: each has a higher one than the last. */
-    uint32_t last = 0, is_ascending = 1;
-    for (int i = 0; i < count; i++) {
+    uint32_t last = 0;
+    int i = 0;
+    while (i < count && candidates[i].row > last) last = candidates[i++].row;
+    if (i == count) return KIND_SINGLE;
+    for (i = 0; i < count; i++)
         if (!candidates[i].row) return KIND_UNKNOWN;
-        is_ascending &= candidates[i].row > last;
-        last = candidates[i].row;
-    }
-    if (is_ascending) return KIND_SINGLE;
     uint64_t seen[BH_ROWS / 64] = {0};
-    for (int i = 0; i < count; i++) {
+    for (i = 0; i < count; i++) {
         uint64_t *word = &seen[candidates[i].row / 64], bit = UINT64_C(1) << candidates[i].row % 64;
         if (*word & bit) return KIND_SHARED;
         *word |= bit;
@@ -170,16 +169,16 @@ static int merge(const bh_member_t *candidates, int count, bh_member_t *members)
 }
 
 /* Of those that share the row, as two paths of one server do, each in its turn. */
-static int index_of(const bh_member_t *candidates, int count, uint32_t row) {
+static int index_of(const bh_member_t *candidates, int count, kind kind, uint32_t row) {
     static uint32_t turn;
     uint32_t weight = 0, at;
-    int first = -1;
-    for (int i = 0; i < count; i++) {
-        if (candidates[i].row != row) continue;
-        if (first < 0) first = i;
-        weight += candidates[i].weight;
-    }
-    if (first < 0 || weight == candidates[first].weight) return first;
+    int first = 0;
+    while (first < count && candidates[first].row != row) first++;
+    if (first == count) return MB_NOBODY;
+    if (kind == KIND_SINGLE) return first;
+    for (int i = first; i < count; i++)
+        if (candidates[i].row == row) weight += candidates[i].weight;
+    if (weight == candidates[first].weight) return first;
     at = __atomic_fetch_add(&turn, 100, __ATOMIC_RELAXED) % weight;
     for (int i = first;; i++) {
         if (candidates[i].row != row) continue;
@@ -221,7 +220,7 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
     } while (action == BH_RETRY_DECIDE);
     if (action != BH_RETRY_ASK) return MB_NOBODY;
     way->shown.free = way->retry.attempt.free;
-    return index_of(candidates, count, (uint32_t)decision.servers[way->retry.attempt.place].id);
+    return index_of(candidates, count, kind, (uint32_t)decision.servers[way->retry.attempt.place].id);
 }
 
 /* ---- mod_proxy at work ---- */
@@ -251,7 +250,7 @@ void mb_passage_end(request_rec *r, int result) {
     bh_outcome_t outcome = is_answer                            ? BH_OUTCOME_ANSWERED
                            : result == HTTP_SERVICE_UNAVAILABLE ? BH_OUTCOME_REFUSED
                                                                 : BH_OUTCOME_NO_RETRY;
-    /* What has no answer and is no failure of the server is the client's doing. */
+    /* What has no answer, and does not count as the server's failure, is the client's doing. */
     way->shown.client_failed = !is_replaced && result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
     way->shown.status = is_replaced ? result : r->status;
     int is_broken_off = result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;

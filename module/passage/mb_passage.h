@@ -24,7 +24,7 @@ void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, con
                      uint16_t port, uint32_t key);
 /* Rows for servers that are not known yet: likewise. */
 void mb_passage_reserve(apr_pool_t *pconf);
-/* Such a server, for as long as the configuration holds; its key is not 0. NULL: there is no row left. */
+/* Such a server, for as long as the configuration holds; its key is not 0. NULL: no row is left. */
 const bh_named_t *mb_passage_newcomer(uint32_t key);
 /* Whether the section has a chain for members. */
 int mb_passage_has_chain(const ap_conf_vector_t *section);

@@ -58,6 +58,7 @@ struct Candidates {
     var spare: UnsafeMutablePointer<ServerSlot>
     var count = 0
 
+    @inline(__always)
     init(_ segment: UnsafePointer<bh_segment_t>, _ request: UnsafePointer<bh_request_t>, _ workspace: Workspace) {
         let request = request.pointee
         self.segment = segment
@@ -178,10 +179,16 @@ struct Candidates {
     mutating func lookAtMembers() {
         guard let first = members.first else { return }
         hasAnnounced = false
-        for member in members {
-            guard member.row < bh_segment_rows(segment) else { continue }
-            if bh_row_last_heard(bh_segment_row(segment, member.row)) != 0 { hasAnnounced = true }
-            if member.weight != first.weight { areWeighted = true }
+        for member in members where member.weight != first.weight {
+            areWeighted = true
+            break
+        }
+        // Without a moderator none is heard.
+        if bh_segment_is_alone(segment) { return }
+        for member in members where member.row < bh_segment_rows(segment) {
+            guard bh_row_last_heard(bh_segment_row(segment, member.row)) != 0 else { continue }
+            hasAnnounced = true
+            break
         }
     }
 
@@ -198,7 +205,7 @@ struct Candidates {
     }
 
     /// Whether nothing is known of what one of them would announce.
-    func lackAnnouncements() -> Bool {
+    mutating func lackAnnouncements() -> Bool {
         for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) == 0 { return true }
         return false
     }

@@ -46,54 +46,53 @@ struct ChainRun {
 
     /// Starts from the servers within reach, in the order of their rows; from members, in that of the configuration.
     mutating func gather() {
-        let everybody = reach == .everybody
-        candidates.isLastResort = everybody
+        candidates.isLastResort = reach == .everybody
         candidates.refusing = 0
-        let segment = candidates.segment
-        let now = candidates.now
-        let list = candidates.list
+        var found = Found(candidates)
+        if candidates.members.isEmpty { gatherRows(&found) } else { gatherMembers(&found) }
+        candidates.hasNewcomers = found.hasNewcomers
+        candidates.hasDoubtful = found.doubted & bh_doubt_bits(candidates.slot) != 0
+        begin(found.count)
+    }
+
+    private mutating func gatherRows(_ found: inout Found) {
         let own = Int(candidates.ownID)
-        let members = candidates.members.baseAddress
-        let used = Int(bh_segment_rows(segment))
-        let rows = min(candidates.capacity, members == nil ? used : candidates.members.count)
-        var row = bh_segment_row(segment, 0) - 1
-        var count = 0
-        let avoidsDoubtful = avoidsDoubtful
-        let isFree = candidates.tried.isEmpty && candidates.accepted.isEmpty
-        let newcomersSince = candidates.newcomersSince
-        var (hasNewcomers, doubted) = (false, UInt32(0))
         // What stands against this server itself stands in row 0.
-        let here = bh_segment_row(segment, 0)
-        let doubts = bh_doubt_bits(candidates.slot)
-        for place in 0..<rows {
-            var id = place
-            row += 1
-            if let members {
-                id = Int(members[place].row)
-                guard id < used else { continue }
-                row = here + id
-            } else if bh_row_heard(row) == 0 {
-                continue
-            }
-            if !(isFree && bh_row_is_plain(row)) {
-                guard candidates.admits(row, Int32(truncatingIfNeeded: id)) else { continue }
-                if !everybody {
-                    if id != own, bh_row_is_refusing(row, now) { candidates.refusing &+= 1 }
-                    if (id != own && isAvoided(row, now, avoidsDoubtful)) || !candidates.takesRequests(row) {
-                        leftOut = true
-                        continue
-                    }
-                }
-            }
-            list[count] = ServerSlot(
-                id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
-            count &+= 1
-            doubted |= bh_row_all_doubts(id == own ? here : row)
-            if bh_row_came(row) > newcomersSince { hasNewcomers = true }
+        let here = bh_segment_row(candidates.segment, 0)
+        let isFree = isFree
+        for id in 0..<min(candidates.capacity, Int(bh_segment_rows(candidates.segment))) {
+            let row = here + id
+            if bh_row_heard(row) == 0 || !(isFree && bh_row_is_plain(row) || isWithinReach(row, id)) { continue }
+            found.add(id, row, feedback: id == own ? here : row)
         }
-        candidates.hasNewcomers = hasNewcomers
-        candidates.hasDoubtful = doubted & doubts != 0
-        begin(count)
+    }
+
+    private mutating func gatherMembers(_ found: inout Found) {
+        let here = bh_segment_row(candidates.segment, 0)
+        let used = bh_segment_rows(candidates.segment)
+        let isFree = isFree
+        for member in candidates.members.prefix(candidates.capacity) where member.row < used {
+            let id = Int(member.row)
+            let row = here + id
+            if !(isFree && bh_row_is_plain(row) || isWithinReach(row, id)) { continue }
+            found.add(id, row, feedback: row)
+        }
+    }
+
+    /// Whether the request may be sent to each server against whose row there is nothing.
+    private var isFree: Bool { candidates.tried.isEmpty && candidates.accepted.isEmpty }
+
+    /// Whether the request may be sent to the row's server, as far as it goes now.
+    @inline(never)
+    private mutating func isWithinReach(_ row: UnsafePointer<bh_row_t>, _ id: Int) -> Bool {
+        let id = Int32(truncatingIfNeeded: id)
+        guard candidates.admits(row, id) else { return false }
+        if reach == .everybody { return true }
+        let isOther = id != candidates.ownID
+        if isOther, bh_row_is_refusing(row, candidates.now) { candidates.refusing &+= 1 }
+        if !(isOther && isAvoided(row, candidates.now, avoidsDoubtful)), candidates.takesRequests(row) { return true }
+        leftOut = true
+        return false
     }
 
     /// Starts with this number of servers in the list.
@@ -134,7 +133,7 @@ struct ChainRun {
     }
 
     /// Whether it compares what servers announce, and one of the members has announced nothing.
-    private func isWithoutFacts(_ function: Int32) -> Bool {
+    private mutating func isWithoutFacts(_ function: Int32) -> Bool {
         !candidates.members.isEmpty && CandidacyFunction.compares(function) && candidates.lackAnnouncements()
     }
 
@@ -214,6 +213,30 @@ struct ChainRun {
     /// Whether the first one is asked only to see whether it works again.
     private var isProbe: Bool {
         candidates.count > 0 && candidates.choices > 1 && candidates.isProbe(candidates.list[0])
+    }
+}
+
+/// What is gathered.
+private struct Found {
+    private let list: UnsafeMutablePointer<ServerSlot>
+    private let newcomersSince: UInt64
+    var count = 0
+    /// What stands against any of them.
+    var doubted = UInt32(0)
+    var hasNewcomers = false
+
+    init(_ candidates: Candidates) {
+        list = candidates.list
+        newcomersSince = candidates.newcomersSince
+    }
+
+    /// Adds the row's server. feedback: the row that has what is counted for it.
+    @inline(__always)
+    mutating func add(_ id: Int, _ row: UnsafePointer<bh_row_t>, feedback: UnsafePointer<bh_row_t>) {
+        list[count] = ServerSlot(id: Int32(truncatingIfNeeded: id), mode: CChar(BACKHAND_MODE_PROXY), hostheader: nil)
+        count &+= 1
+        doubted |= bh_row_all_doubts(feedback)
+        if bh_row_came(row) > newcomersSince { hasNewcomers = true }
     }
 }
 

@@ -60,6 +60,8 @@ struct Front {
     private let first: Int
     private var filled = 0
     private var worst = UInt64.max
+    /// What is at least this is not among them.
+    private(set) var longest = Double.infinity
 
     /// - Parameter first: how many, at least 1. This many words are used, or fewer if fewer are offered.
     init(_ words: UnsafeMutablePointer<UInt64>, first: Int) {
@@ -72,7 +74,9 @@ struct Front {
         guard word < worst else { return }
         if filled < first { filled &+= 1 }
         insert(word, into: words, filled)
-        if filled == first { worst = words[first &- 1] }
+        guard filled == first else { return }
+        worst = words[first &- 1]
+        longest = SortKey(of: worst).double
     }
 
     /// Puts their candidates in front of the list, in their order.

@@ -27,7 +27,7 @@ extension Candidates {
         var untimed = count
         var asks = false
         let here = UnsafeMutablePointer(mutating: bh_segment_row(segment, 0))
-        let asked = Times.placeToAsk(self)
+        let asked = Times.placeToAsk(&self)
         let isWeighted = areWeighted
         for place in 0..<count {
             let slot = list[place]

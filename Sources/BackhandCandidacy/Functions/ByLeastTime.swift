@@ -15,26 +15,36 @@ extension CandidacyFunction {
 
 extension Candidates {
     /// Puts this many in front, those with the least time.
-    func sortByTime(first: Int) {
+    mutating func sortByTime(first: Int) {
         guard count > 1 else { return }
         var random = SplitMix64(seed: seed, stream: step)
         var times = Times(self)
-        let asked = Times.placeToAsk(self)
+        let (list, keys, count) = (list, keys, count)
+        let asked = Times.placeToAsk(&self)
         let askedID = asked < 0 ? -1 : list[asked].id
         // The time of one that was not tried is that of the best of the others, which the first turn finds.
         var hasUntried = true
         for turn in 0..<2 where turn == 0 || hasUntried {
             hasUntried = false
-            sort(first: first) { slot, _ in
+            var front = Front(keys, first: first)
+            for place in 0..<count {
+                let slot = list[place]
                 let row = feedback(of: slot)
                 let seen = times.seen(row)
-                if slot.id == askedID || isProbe(slot) { return SortKey(0.0) }
+                guard slot.id != askedID, !isProbe(slot) else {
+                    front.offer(SortKey(0.0), place)
+                    continue
+                }
                 if seen == 0 { hasUntried = true }
                 let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
+                var time = (seen > 0 ? seen : times.ofUntried) * next
+                if areWeighted { time /= weight(of: slot) }
+                // Failures make it no shorter.
+                guard time < front.longest else { continue }
                 let working = times.working(row)
-                let time = (seen > 0 ? seen : times.ofUntried) * next / (working * working)
-                return SortKey((areWeighted ? time / weight(of: slot) : time) * random.nudge())
+                front.offer(SortKey(time / (working * working) * random.nudge()), place)
             }
+            front.lead(list)
         }
     }
 }

@@ -57,7 +57,7 @@ extension CandidacyFunction {
         case 8: .byRandom
         case 9: .byCost
         case 10: .addPrediction
-        case 11: .bySession
+        case BH_FUNCTION_BY_SESSION: .bySession
         case 12: .redirectToIP
         case 13: .redirectToName
         case 14: .byLeastTime

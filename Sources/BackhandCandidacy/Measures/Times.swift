@@ -44,7 +44,7 @@ struct Times {
     ///
     /// So are servers whose time is old. Without this a server with a slow first answer, as many applications give it
     /// while they load, would get the next request when the time has faded: after minutes.
-    static func placeToAsk(_ candidates: Candidates) -> Int {
+    static func placeToAsk(_ candidates: inout Candidates) -> Int {
         // A stream of its own: what the function draws for its own ends stays the same.
         var random = SplitMix64(seed: candidates.seed, stream: 1 << 33 | candidates.step)
         let draw = random.unit()
@@ -63,9 +63,9 @@ struct Times {
             }
             let uncounted = bh_row_uncounted(row, candidates.slot)
             if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
-            if isOld(row, candidates, draw) { return place }
+            if isOld(row, answers, candidates, draw) { return place }
             if uncounted != 0 { isUndecided = true }
-            if unproven < 0, bh_row_is_unproven(row, candidates.slot) { unproven = place }
+            if unproven < 0, answers < UInt32(BH_EVIDENCE_FEWEST) { unproven = place }
         }
         return isUndecided ? unproven : -1
     }
@@ -82,13 +82,15 @@ struct Times {
     /// Not where a request is there now, which will tell. Not where this server may serve the request: the times of
     /// others are old there because they were not worth the way. Nor of servers in doubt, which have a rule of their
     /// own.
-    private static func isOld(_ row: UnsafeMutablePointer<bh_row_t>, _ candidates: Candidates, _ draw: Double) -> Bool {
+    private static func isOld(
+        _ row: UnsafeMutablePointer<bh_row_t>, _ answers: UInt32, _ candidates: Candidates, _ draw: Double
+    ) -> Bool {
         let word = bh_word_load(bh_row_latency(row, candidates.slot))
         guard word != 0, bh_half_load(&row.pointee.in_flight) == 0, !candidates.mayHaveSelf,
             bh_row_doubts(row, candidates.slot) == 0
         else { return false }
         let age = bh_mean_age_us(word, candidates.now &* 1000)
-        if bh_row_answers(row, candidates.slot) < few { return age > 1_000_000 }
+        if answers < few { return age > 1_000_000 }
         return age > 30_000_000 && draw <= asking / 8
     }
 

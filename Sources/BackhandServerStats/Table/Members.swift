@@ -7,12 +7,12 @@ public import CBackhand
 ///
 /// Where no moderator will be, changes are not heard: nothing that was announced counts any more.
 ///
-/// For httpd's parent, while there is no moderator.
+/// For httpd's parent, while no moderator runs.
 public func writeMembers(
     _ segment: UnsafeMutablePointer<bh_segment_t>,
     _ named: UnsafeBufferPointer<UnsafeMutablePointer<bh_named_t>>, now: UInt64
 ) {
-    let isAlone = bh_half_load(&segment.pointee.unattended) == 2
+    let isAlone = bh_segment_is_alone(segment)
     if isAlone {
         bh_word_store(&segment.pointee.beat_ms, 0)
         bh_word_store(&segment.pointee.deaf_ms, 0)

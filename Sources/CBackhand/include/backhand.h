@@ -187,6 +187,7 @@ bh_status_t bh_key_read(const char *_Nullable given, const char *_Nullable path,
 
 /* bh_step_t.function of a function that BackhandFromSO loaded. Built-in ones have ids from 1 on. */
 #define BH_FUNCTION_LOADED 0
+#define BH_FUNCTION_BY_SESSION 11
 
 /* Calls a loaded candidacy function; what it returns is checked by the core. */
 typedef int (*bh_candidacy_fn)(void *_Nullable request, ServerSlot *_Nonnull servers, int *_Nonnull count,

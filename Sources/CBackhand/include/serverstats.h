@@ -565,9 +565,14 @@ static inline uint64_t bh_segment_presence(const bh_segment_t *_Nonnull segment,
  * so that a table does not age because no process reads the announcements. */
 #define BH_BEAT_LATE_MS 3000
 
+/* Whether no moderator will run, because only members of balancers get requests. */
+static inline bool bh_segment_is_alone(const bh_segment_t *_Nonnull segment) {
+    return bh_half_load(&segment->unattended) == 2;
+}
+
 /* Whether the moderator has been late for long enough that ages stop. Where there is to be none, it is not late. */
 static inline bool bh_segment_is_late(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
-    uint64_t beat = bh_half_load(&segment->unattended) == 2 ? 0 : bh_word_load(&segment->beat_ms);
+    uint64_t beat = bh_segment_is_alone(segment) ? 0 : bh_word_load(&segment->beat_ms);
     return beat && now_ms > beat && now_ms - beat > BH_BEAT_LATE_MS;
 }
 
