@@ -24,6 +24,7 @@ extern module AP_MODULE_DECLARE_DATA lbmethod_backhand_module;
 #define NAME "backhand"
 
 static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker) * collect_best;
+static __typeof__(&proxy_run_scheme_handler) run_schemes;
 
 /* Of this configuration; NULL: no group has this method. Each is its worker's context. */
 static bh_named_t *members, *members_end;
@@ -117,12 +118,26 @@ static usable make(const request_rec *r, int room, int lists) {
     return made;
 }
 
+/* mod_proxy_balancer gives as many as there are members that it cannot use. */
+static void add_spares(const proxy_balancer *balancer, usable *all) {
+    int known = all->count;
+    for (int i = 0; i < balancer->workers->nelts; i++) {
+        proxy_worker *worker = APR_ARRAY_IDX(balancer->workers, i, proxy_worker *);
+        int place = 0;
+        while (place < known && all->workers[place] != worker) place++;
+        if (place == known && PROXY_WORKER_IS_SPARE(worker) && PROXY_WORKER_IS_USABLE(worker)
+            && !PROXY_WORKER_IS_DRAINING(worker))
+            note(worker, NULL, all);
+    }
+}
+
 /* The core refuses members that mod_proxy_balancer takes for usable: a spare, a standby or the next set comes before
  * the last resort. */
 static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, int has_last_resort) {
     usable all = make(r, balancer->workers->nelts, 2);
     all.all = 1;
     collect_best(balancer, r, note, &all);
+    add_spares(balancer, &all);
     int last = 0, chosen = MB_NOBODY;
     do {
         for (int rank = -1;;) {
@@ -152,17 +167,28 @@ static const proxy_balancer_method method = {.name = NAME, .finder = find, .rese
 
 /* ---- What comes of it ---- */
 
-/* Before the module that speaks the scheme: the member that a session's route has chosen counts as well. */
-static int note_begin(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url, const char *host,
-                      apr_port_t port) {
-    const bh_named_t *member = worker->balancer && worker->balancer->lbmethod == &method ? member_of(worker) : NULL;
-    if (member) mb_passage_begin(r, worker->balancer->context, member);
-    return DECLINED;
+/* The group that the request is for; worker->balancer may be an older copy of it. NULL: none with this method. */
+static const proxy_balancer *group_of(const request_rec *r, const proxy_server_conf *conf) {
+    const char *name = apr_table_get(r->subprocess_env, "BALANCER_NAME");
+    for (int i = 0; name && i < conf->balancers->nelts; i++) {
+        const proxy_balancer *group = &APR_ARRAY_IDX(conf->balancers, i, proxy_balancer);
+        if (group->lbmethod == &method && strcmp(group->s->name, name) == 0) return group;
+    }
+    return NULL;
 }
 
-static int note_end(int *status, request_rec *r) {
-    mb_passage_end(r, *status);
-    return DECLINED;
+/* Around the module that speaks the scheme, once for each attempt, and outside of the balancer's lock. The member that
+ * a session's route has chosen counts as well. */
+static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url, const char *host,
+               apr_port_t port) {
+    if (!has_groups) return DECLINED;
+    const proxy_balancer *group = NULL;
+    if (!mb_passage_is_chosen(r) && !(group = group_of(r, conf))) return DECLINED;
+    const bh_named_t *member = member_of(worker);
+    if (!member || !mb_passage_begin(r, group ? group->context : NULL, member)) return DECLINED;
+    int result = run_schemes(r, worker, conf, url, host, port);
+    mb_passage_end(r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
+    return result;
 }
 
 /* ---- Configuration ---- */
@@ -180,16 +206,19 @@ static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     return OK;
 }
 
+static void *symbol_of(const module *host, const char *name) {
+    apr_dso_handle_sym_t symbol;
+    if (!host->dynamic_load_handle) return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
+    return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
+}
+
 /* mod_proxy may be loaded after this module, which cannot be linked with it for that reason. */
 static int hook_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     const module *proxy = ap_find_linked_module("mod_proxy.c");
-    apr_dso_handle_sym_t hook = NULL;
-    if (proxy && proxy->dynamic_load_handle)
-        apr_dso_sym(&hook, proxy->dynamic_load_handle, "proxy_hook_scheme_handler");
-    else if (proxy) hook = dlsym(RTLD_DEFAULT, "proxy_hook_scheme_handler"); /* linked into httpd */
     __typeof__(&proxy_hook_scheme_handler) add;
-    *(void **)(void *)&add = hook;
-    if (add) add(note_begin, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    *(void **)(void *)&add = proxy ? symbol_of(proxy, "proxy_hook_scheme_handler") : NULL;
+    *(void **)(void *)&run_schemes = proxy ? symbol_of(proxy, "proxy_run_scheme_handler") : NULL;
+    if (add && run_schemes) add(ask, NULL, NULL, APR_HOOK_REALLY_FIRST);
     return OK;
 }
 
@@ -231,13 +260,27 @@ static ap_conf_vector_t *section_of(const proxy_server_conf *conf, const char *n
     return found;
 }
 
+/* A virtual host has its own copy of a group as soon as it has lines of mod_proxy, and the method is not copied. */
+static void look_for_copy(const server_rec *server, const proxy_balancer *balancer) {
+    if (!balancer->lbmethod || !balancer->workers->nelts) return;
+    const proxy_worker *worker = APR_ARRAY_IDX(balancer->workers, 0, const proxy_worker *);
+    if (is_member(worker->context))
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     "BH0144: %s has the method %s in this virtual host: mod_proxy does not inherit lbmethod=backhand, "
+                     "so write it in the host's ProxyPass line too",
+                     balancer->s->name, balancer->lbmethod->name);
+}
+
 /* Members of the server's groups with this method; named NULL: only how many there are. */
 static size_t name_workers(apr_pool_t *pconf, apr_pool_t *ptemp, const server_rec *server, bh_named_t *named) {
     const proxy_server_conf *conf = ap_get_module_config(server->module_config, ap_find_linked_module("mod_proxy.c"));
     size_t count = 0;
     for (int i = 0; i < conf->balancers->nelts; i++) {
         proxy_balancer *balancer = &APR_ARRAY_IDX(conf->balancers, i, proxy_balancer);
-        if (balancer->lbmethod != &method) continue;
+        if (balancer->lbmethod != &method) {
+            look_for_copy(server, balancer);
+            continue;
+        }
         has_groups = 1;
         balancer->context = section_of(conf, balancer->s->name);
         for (int j = 0; j < balancer->workers->nelts; j++, count++)
@@ -280,7 +323,6 @@ static void register_hooks(apr_pool_t *pool) {
     ap_hook_post_config(name_all, NULL, NULL, APR_HOOK_LAST);
     ap_hook_post_config(look_for_rows, NULL, NULL, APR_HOOK_REALLY_LAST + 1);
     ap_hook_pre_config(hook_schemes, NULL, NULL, APR_HOOK_MIDDLE);
-    APR_OPTIONAL_HOOK(proxy, request_status, note_end, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 AP_DECLARE_MODULE(lbmethod_backhand) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks,

@@ -4,6 +4,12 @@
 
 #include "apr_strings.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 /* mod_proxy itself says how often it tries. */
 #define RETRIES 16
 
@@ -18,6 +24,8 @@ typedef struct passage {
     backhand_chain chain;
     bh_retry_t retry;
     bool repeatable;
+    bool chosen;          /* it goes to a server that the core has chosen */
+    uint64_t boot_id;     /* of the server's announcement then */
     const bh_named_t *at; /* the server that has it; NULL: none */
     bh_result_t shown;
 } passage;
@@ -71,6 +79,19 @@ const bh_named_t *mb_passage_newcomer(uint32_t key) {
 
 /* ---- What comes of a request ---- */
 
+/* Whether a socket in the file system refuses connections. Of other servers without an address, that is not known. */
+static int is_closed(const char *path) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (*path != '/' || length >= sizeof name.sun_path) return 0;
+    memcpy(name.sun_path, path, length);
+    int socket_of = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (socket_of < 0) return 0;
+    int failed = connect(socket_of, (struct sockaddr *)&name, sizeof name) ? errno : 0;
+    close(socket_of);
+    return failed == ECONNREFUSED || failed == ENOENT;
+}
+
 /* mod_proxy says the same where this process has no connection left for the server, and where the server has one and
  * does not know what is asked for: the kernel knows whether it refuses connections. */
 static void explain(passage *way) {
@@ -78,6 +99,7 @@ static void explain(passage *way) {
     const bh_place_t *place = &way->at->place;
     bh_facts_t facts = {.address = place->address, .port = place->port};
     if (place->address.high != NOWHERE) core->explain(&way->shown, &facts, false, &why);
+    else way->shown.reached = !is_closed(way->at->name);
 }
 
 static void end(passage *way, bh_outcome_t outcome, int complete) {
@@ -110,6 +132,7 @@ static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
     way = apr_palloc(r->pool, sizeof *way);
     way->r = r;
     way->at = NULL;
+    way->chosen = false;
     way->shown.free = false;
     way->chain = section ? core->chain_of(section) : (backhand_chain){NULL, 0, 0};
     if (!way->chain.count) way->chain = (backhand_chain){&default_step, 1, 0};
@@ -128,6 +151,7 @@ static void fail(passage *way) {
     end(way, BH_OUTCOME_REFUSED, 0);
     bh_failure_t failure = {.outcome = way->shown.outcome,
                             .id = way->shown.id,
+                            .boot_id = way->boot_id,
                             .began_us = way->shown.began_us,
                             .now_us = way->shown.ended_us,
                             .lacks = way->shown.lacks};
@@ -203,7 +227,6 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
     kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
     if (kind == KIND_UNKNOWN) return MB_UNDECIDED;
     passage *way = begin_passage(r, section);
-    if (way->at) fail(way);
     const bh_member_t *members = candidates;
     int listed = count;
     if (kind == KIND_SHARED) {
@@ -220,6 +243,7 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
     } while (action == BH_RETRY_DECIDE);
     if (action != BH_RETRY_ASK) return MB_NOBODY;
     way->shown.free = way->retry.attempt.free;
+    way->chosen = true;
     return index_of(candidates, count, kind, (uint32_t)decision.servers[way->retry.attempt.place].id);
 }
 
@@ -227,11 +251,18 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
 
 int mb_passage_has_chain(const ap_conf_vector_t *section) { return core->chain_of(section).count > 0; }
 
-void mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member) {
-    if (!can_choose() || !member->row) return;
+int mb_passage_is_chosen(const request_rec *r) {
+    const passage *way = passage_of(r);
+    return way && way->chosen;
+}
+
+int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member) {
+    if (!can_choose() || !member->row) return 0;
     passage *way = begin_passage(r, section);
-    if (way->at) fail(way);
+    if (way->at) return 0;
     way->at = member;
+    way->chosen = false;
+    way->boot_id = bh_word_load(&bh_segment_row_mutable(*core->segment, member->row)->facts.boot_id);
     way->shown = (bh_result_t){.id = member->row,
                                .chain = way->chain.number,
                                .free = way->shown.free,
@@ -239,6 +270,7 @@ void mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_
                                .began_us = core->now_us()};
     if (way->shown.free) way->shown.asked = core->asked(r);
     bh_feedback_begin(*core->segment, *core->child, member->row, way->shown.began_us);
+    return 1;
 }
 
 void mb_passage_end(request_rec *r, int result) {
@@ -253,6 +285,7 @@ void mb_passage_end(request_rec *r, int result) {
     /* What has no answer, and does not count as the server's failure, is the client's doing. */
     way->shown.client_failed = !is_replaced && result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
     way->shown.status = is_replaced ? result : r->status;
+    if (outcome == BH_OUTCOME_REFUSED) return fail(way);
     int is_broken_off = result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
     end(way, outcome, is_answer && !is_broken_off);
 }

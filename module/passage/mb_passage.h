@@ -32,8 +32,10 @@ int mb_passage_has_chain(const ap_conf_vector_t *section);
  * of the above. section: NULL: there is none. is_last: the last resort is one. */
 int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
                       int is_last);
-/* The request is sent to the server now. One that it was sent to before has refused it. */
-void mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member);
+/* Whether the core has chosen the server that the request is sent to next. */
+int mb_passage_is_chosen(const request_rec *r);
+/* The request is sent to the server now, until mb_passage_end. 0: it is under way already, or the server has no row. */
+int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member);
 /* What mod_proxy's scheme handler returned for it. */
 void mb_passage_end(request_rec *r, int result);
 

@@ -49,6 +49,8 @@ struct Candidates {
     let repeatable: Bool
     /// Whether servers that take requests only if there is no other server may get them now.
     var isLastResort = false
+    /// Whether `default` has dropped servers that are silent.
+    var hasSilent = false
     /// Servers that were left out because they refused a connection.
     var refusing = 0
     /// Index of the step that is running.

@@ -39,7 +39,8 @@ struct ChainRun {
 
     /// Whether the chain should run again: no server is left, and there are more to begin with.
     mutating func widen() -> Bool {
-        guard candidates.count == 0, leftOut, reach != .everybody else { return false }
+        let isMore = leftOut || (candidates.hasSilent && !candidates.members.isEmpty)
+        guard candidates.count == 0, isMore, reach != .everybody else { return false }
         reach = !repeatable && reach == .sound ? .doubtful : .everybody
         return true
     }

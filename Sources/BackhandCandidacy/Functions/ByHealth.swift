@@ -52,6 +52,7 @@ extension Candidates {
         }
         count = kept
         choices = min(choices, kept &+ broken)
+        if kept &+ broken < given.count { hasSilent = true }
         guard broken > 0, 2 &* (broken &+ refusing) > kept &+ broken &+ refusing else { return }
         for place in 0..<broken { list[kept &+ place] = spare[place] }
         count = kept &+ broken

@@ -8,7 +8,8 @@ extension CandidacyFunction {
     static var recommended: CandidacyFunction {
         CandidacyFunction("default") { candidates, _ in
             let none = StepArgument(number: 0, text: nil)
-            if !candidates.hasAnnounced {
+            // If all members are silent, it may be the network that is.
+            if !candidates.hasAnnounced || (candidates.isLastResort && !candidates.members.isEmpty) {
                 if candidates.hasDoubtful { candidates.dropBroken(heardBefore: 0) }
                 // mod_proxy asks for one member at a time.
                 candidates.sortByTime(first: candidates.isLastResort ? bestPlaces : 1)

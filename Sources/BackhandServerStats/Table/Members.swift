@@ -20,8 +20,7 @@ public func writeMembers(
     for id in 0..<bh_segment_rows(segment) {
         let row = bh_segment_row_mutable(segment, id)
         if isAlone { forgetAnnouncements(segment, id) }
-        // Requests of the last configuration may have chosen it until now.
-        if bh_row_is_member(row), bh_row_heard(row) == 0 { bh_word_store(&row.pointee.came_ms, now) }
+        leaveRow(segment, id, now: now)
         bh_half_store(&row.pointee.member, 0)
         bh_half_store(&row.pointee.claim, 0)
     }
@@ -35,6 +34,20 @@ public func writeMembers(
             if id != 0 { write(member.pointee, to: bh_segment_row_mutable(segment, id)) }
         }
     }
+}
+
+/// Until it is named again: requests of the last configuration may have chosen it until now.
+private func leaveRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, now: UInt64) {
+    let row = bh_segment_row_mutable(segment, id)
+    guard bh_row_heard(row) == 0 else { return }
+    if !bh_row_is_member(row) {
+        // When another server was heard there says nothing of one that will be named.
+        bh_word_store(&row.pointee.first_heard_ms, 0)
+        return
+    }
+    // Another one may claim it, and must not begin with what was seen of this one.
+    if bh_half_load(&row.pointee.member) == BH_MEMBERSHIP_RESERVED.rawValue { emptyRow(segment, id) }
+    bh_word_store(&row.pointee.came_ms, now)
 }
 
 private func write(_ member: bh_named_t, to row: UnsafeMutablePointer<bh_row_t>) {

@@ -45,7 +45,18 @@ import Testing
         let chain = try Chain([line])
         let stays = !["byAge 6", "default"].contains(line)
         #expect(Set(table.decide(chain, members: named(1, 2)).ids) == (stays ? [1, 2] : [1]))
-        #expect(table.decide(chain, members: named(2)).ids == (stays ? [2] : []))
+        let alone = table.decide(chain, members: named(2))
+        #expect(alone.ids == (line == "byAge 6" ? [] : [2]) && alone.lastResort == (line == "default"))
+    }
+
+    /// Then it may be the network that is silent. Of servers that no configuration names, none is asked.
+    @Test func silentOnesAreTheLastResort() throws {
+        let silent = FakeServer(heard: FakeTable.now - 60_000)
+        let table = table([silent, silent, silent, silent], members: [1, 2])
+        let chain = try Chain(["default"])
+        let decided = table.decide(chain, members: named(1, 2))
+        #expect(Set(decided.ids) == [1, 2] && decided.lastResort)
+        #expect(table.decide(chain).ids == [])
     }
 
     /// What is not known is not zero.

@@ -77,8 +77,22 @@ import Testing
         #expect(bh_row_claim(table.row(1), 7) && bh_row_claim(table.row(1), 7))
         #expect(bh_row_is_used(table.row(1)) && !bh_row_is_used(table.row(2)))
         #expect(!bh_row_claim(table.row(1), 8) && bh_row_claim(table.row(2), 8))
+        noteServed(table.segment, 1, 3000)
+        bh_half_store(&table.row(1).pointee.ordered, BH_STATE_MAINTENANCE.rawValue)
         #expect(write([place("100::1", 1)], reserved: true) == [1])
         #expect(bh_row_claim(table.row(1), 8))
+        #expect(table.row(1).pointee.served == 0 && bh_row_state(table.row(1)) == BH_STATE_UP.rawValue)
+    }
+
+    /// A row that a server has left says nothing of a member that is named there later.
+    @Test func haveNoAgeOfAnother() {
+        #expect(write([place("10.0.0.4")]) == [1])
+        bh_word_store(&table.row(1).pointee.first_heard_ms, 500)
+        #expect(write([place("10.0.0.4")]) == [1])
+        #expect(bh_row_last_heard(table.row(1)) == 500)
+        #expect(write([]) == [] && write([]) == [])
+        #expect(write([place("10.0.0.4")]) == [1])
+        #expect(bh_row_last_heard(table.row(1)) == 0)
     }
 
     /// No other server gets the row of one that is never heard, however full the table is.
