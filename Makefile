@@ -37,7 +37,7 @@ PERL   ?= perl
 PERL_DEPS := libapache2-mod-perl2-dev libperl-dev
 # Debian packages: what the demonstration needs beside the build, and what the tests need beside both. scripts/needs has the build's own.
 DEMO_DEPS  := apache2 python3
-CHECK_DEPS := libapache2-mod-perl2 $(PERL_DEPS) curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client nginx-light openssl python3-pytest python3-pytest-xdist python3-venv python3-yaml valgrind wrk
+CHECK_DEPS := libapache2-mod-perl2 $(PERL_DEPS) curl faketime iproute2 jq keepalived mandoc nftables nghttp2-client nginx-light openssl php-cli python3-pytest python3-pytest-xdist python3-venv python3-yaml valgrind wrk
 DEB_DEPS   := build-essential debhelper apache2-dev libssl-dev git ca-certificates libapache2-mod-perl2-dev libperl-dev
 LONG_DEPS  := debootstrap lintian
 # Only for bench-balance; bench and torture-compare need the first.
@@ -53,6 +53,7 @@ CONTRACT       := $(wildcard Sources/CBackhand/include/*.h Sources/CSignature/in
 CORE_SOURCES   := $(shell find Sources ! -name '.*' \( -name '*.swift' -o -name '*.c' -o -name '*.h' \))
 CORE           := .build-embedded/release/libBackhandBridge.a
 ANNOUNCER      := .build-embedded/release/libBackhandAnnounce.a
+FARMS          := .build-embedded/release/libBackhandFarms.a
 
 # Expanded when a recipe runs: apxs may come with what scripts/needs installs.
 HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
@@ -75,7 +76,7 @@ linked = $(shell $(CC) $(LDFLAGS) -Wl,--help 2> /dev/null | grep -q -e '-z $(1)'
 SMALL_LINK = $(call linked,noseparate-code) $(call linked,now) \
               $(if $(shell grep -ls GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6 2> /dev/null)"),$(call linked,pack-relative-relocs))
 
-OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/mod_lbmethod_backhand.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
+OUTPUTS := $(BUILD)/mod_backhand.so $(BUILD)/mod_lbmethod_backhand.so $(BUILD)/mod_athena.so $(BUILD)/byHostname.so $(BUILD)/backhandctl $(BUILD)/backhand-simulate \
            $(BUILD)/backhand-announce
 NEEDS    = CC="$(CC)" APXS="$(APXS)" SWIFT="$(SWIFT)" MAKE_COMMAND="$(MAKE_COMMAND)" scripts/needs
 export DEPS
@@ -108,12 +109,15 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@objcopy --remove-section .swift_modhash $@ # what the compiler compares when it builds again; no program reads it
 	@touch $@
 
-# After the core, whose modules it shares.
+# After the core, whose modules they share, and one after the other, because two builds cannot use one folder.
 $(ANNOUNCER): $(CORE)
+$(FARMS): $(CORE) | $(ANNOUNCER)
+$(ANNOUNCER) $(FARMS):
 	@echo "  swift   $@"
 	@rm -f $@
 	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
-	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product BackhandAnnounce
+	    -Xswiftc -gnone -Xcc -g0 $(SMALL_CORE:%=-Xswiftc -Xfrontend -Xswiftc %) --product $(@F:lib%.a=%)
+	@objcopy --remove-section .swift_modhash $@
 	@touch $@
 
 # What each request of a section runs through is fast, and all other files are small.
@@ -137,6 +141,12 @@ $(BUILD)/mod_lbmethod_backhand.so: module/lbmethod/mod_lbmethod_backhand.c $(PAS
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
 	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) -Wl,--version-script=module/lbmethod/mod_lbmethod_backhand.map $(SMALL_LINK) $(LDFLAGS)
+
+# Its parsers are in the core.
+$(BUILD)/mod_athena.so: $(wildcard module/athena/*) $(wildcard module/passage/*.c) $(wildcard module/passage/*.h module/doors/*.h) $(FARMS) $(CONTRACT) Makefile
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) $(FARMS) -Wl,--gc-sections -Wl,--as-needed -Wl,--version-script=module/athena/mod_athena.map $(SMALL_LINK) $(LDFLAGS) -lm
 
 # One file that needs libc and libcrypto alone.
 $(BUILD)/backhand-announce: Sources/backhand-announce/main.c $(ANNOUNCER) $(CONTRACT) Makefile
@@ -209,14 +219,14 @@ demo: all demo-deps
 
 # Swift compiles many files on one core, so the builds run beside each other.
 check: deps
-	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(BUILD)/asan/mod_backhand.so
+	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(FARMS) $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
 format:
 	@scripts/deps python3-venv
 	scripts/format
 
-unit: $(CORE)
+unit: $(CORE) $(FARMS)
 	scripts/check unit contract
 
 test: all

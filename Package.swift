@@ -36,7 +36,8 @@ let outlined: [SwiftSetting] =
     ? [
         .unsafeFlags([
             "-Xllvm", "-enable-machine-outliner=always", "-Xllvm", "-enable-linkonceodr-outlining", "-Xcc",
-            "-mno-red-zone", "-Xllvm", "-sil-disable-pass=closure-specialize,loop-unroll",
+            "-mno-red-zone", "-Xcc", "-fno-asynchronous-unwind-tables", "-Xllvm",
+            "-sil-disable-pass=closure-specialize,loop-unroll",
         ])
     ] : []
 
@@ -61,6 +62,7 @@ let layers: [Target] = [
         [
             "BackhandModerator", "BackhandServerStats", "BackhandSystem", "BackhandText", "CBackhand", "CSignature",
         ], cold),
+    core("BackhandFarms", ["BackhandServerStats", "BackhandText", "CBackhand"], outlined),
     core(
         "BackhandBridge",
         [
@@ -99,6 +101,7 @@ let hosted: [Target] = [
     tests(of: "BackhandCandidacy", ["BackhandServerStats", "BackhandTestbed", "BackhandText"]),
     tests(of: "BackhandModerator", ["BackhandServerStats", "BackhandTestbed", "BackhandText", "BackhandWire"]),
     tests(of: "BackhandAnnounce", ["BackhandServerStats", "BackhandSystem", "BackhandText"]),
+    tests(of: "BackhandFarms", ["BackhandServerStats", "BackhandTestbed", "BackhandText"]),
     tests(of: "BackhandBridge", ["BackhandText"]),
     tests(of: "BackhandSimulator"),
 ]
@@ -109,8 +112,8 @@ let fuzzing: [Target] = [
     .target(
         name: "BackhandFuzz",
         dependencies: [
-            "BackhandBridge", "BackhandHTTP", "BackhandModerator", "BackhandServerStats", "BackhandWire", "CBackhand",
-            "CSystem",
+            "BackhandBridge", "BackhandCandidacy", "BackhandFarms", "BackhandHTTP", "BackhandModerator",
+            "BackhandServerStats", "BackhandWire", "CBackhand", "CSystem",
         ],
         path: "Tests/Fuzz/Sources", swiftSettings: settings)
 ]
@@ -124,6 +127,7 @@ let package = Package(
     products: [
         .library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"]),
         .library(name: "BackhandAnnounce", type: .static, targets: ["BackhandAnnounce"]),
+        .library(name: "BackhandFarms", type: .static, targets: ["BackhandFarms"]),
     ]
         + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
     dependencies: hasTools

@@ -5,6 +5,7 @@
 internal import BackhandText
 public import CBackhand
 internal import BackhandCandidacy
+internal import BackhandHTTP
 internal import BackhandServerStats
 
 @c @implementation
@@ -66,4 +67,15 @@ public func bh_redirect_make(
     guard let server, let asked, let redirect else { return BH_EINVAL }
     makeRedirect(format: format, server: server, asked: asked.pointee, into: redirect)
     return BH_OK
+}
+
+@c @implementation
+public func bh_session_write(
+    _ segment: UnsafePointer<bh_segment_t>, _ id: UInt32, _ sessions: UnsafePointer<bh_sessions_t>,
+    _ line: UnsafePointer<CChar>, _ cookie: UnsafePointer<CChar>?, _ secure: Bool, _ text: UnsafeMutablePointer<CChar>?,
+    _ size: Int
+) -> Int {
+    var writer = Writer(text, size)
+    writeSession(segment, id, sessions, line, sent: cookie, secure: secure, into: &writer)
+    return writer.end()
 }

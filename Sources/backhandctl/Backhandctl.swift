@@ -10,5 +10,5 @@ struct Backhandctl: ParsableCommand {
         commandName: "backhandctl",
         abstract: "Queries and controls the moderator of mod_backhand on this machine.",
         version: BACKHAND_VERSION,
-        subcommands: [Status.self, Drain.self, Maintenance.self, Resume.self])
+        subcommands: [Status.self, Drain.self, Maintenance.self, Resume.self, Farms.self, Farm.self, Member.self])
 }

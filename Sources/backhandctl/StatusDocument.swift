@@ -34,7 +34,7 @@ struct StatusDocument: Decodable {
 
         init(from decoder: any Decoder) throws {
             row = try Row(from: decoder)
-            facts = row.load == nil ? nil : try Facts(from: decoder)
+            facts = row.workers == nil ? nil : try Facts(from: decoder)
         }
     }
 
@@ -45,7 +45,8 @@ struct StatusDocument: Decodable {
         var address: String
         var port: Int
         var ageMilliseconds: UInt64?
-        var load: Double?
+        /// nil: as facts.
+        var workers: Int?
         var served: UInt64
         var meanMilliseconds: Double
         var state: String
@@ -53,7 +54,7 @@ struct StatusDocument: Decodable {
         var kept: UInt64?
 
         enum CodingKeys: String, CodingKey {
-            case id, hostname, address, port, load, served, state, reason, kept
+            case id, hostname, address, port, workers, served, state, reason, kept
             case ageMilliseconds = "age_ms"
             case meanMilliseconds = "mean_ms"
         }
@@ -104,17 +105,18 @@ struct StatusDocument: Decodable {
 extension StatusDocument {
     /// A whole answer, read; what is cut, an error or something else is a complaint (docs/control.md).
     init(_ answer: [UInt8], from path: String) throws {
-        self = try decode(answer, from: path)
+        self = try decodeAnswer(answer, from: path)
     }
 }
 
 extension OrderAnswer {
     init(_ answer: [UInt8], from path: String) throws {
-        self = try decode(answer, from: path)
+        self = try decodeAnswer(answer, from: path)
     }
 }
 
-private func decode<Answer: Decodable>(_ answer: [UInt8], from path: String) throws -> Answer {
+/// Reads a whole answer of the moderator.
+func decodeAnswer<Answer: Decodable>(_ answer: [UInt8], from path: String) throws -> Answer {
     guard !answer.isEmpty else { throw Complaint("\(path) gave no answer: is httpd just being restarted?") }
     guard answer.last == UInt8(ascii: "\n") else { throw Complaint("the answer of \(path) is cut: try again") }
     let data = Data(answer)

@@ -43,16 +43,20 @@ private func table(
     _ header: [String], _ servers: [StatusDocument.Server], leftBound: Set<Int>,
     _ cells: (StatusDocument.Server) -> [String]
 ) -> String {
-    let rows = servers.map(cells)
+    var lines = columns(header, leftBound: leftBound, servers.map(cells))
+    if servers.contains(where: isStale) {
+        lines += "\n! not heard for more than \(staleMilliseconds / 1000) seconds"
+    }
+    return lines
+}
+
+/// Lines with the same columns, below their header.
+func columns(_ header: [String], leftBound: Set<Int>, _ rows: [[String]]) -> String {
     let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
-    var lines = ([header] + rows).map { row in
+    return ([header] + rows).map { row in
         row.indices.map { aligned(row[$0], to: widths[$0], left: leftBound.contains($0)) }.joined(separator: "  ")
             .trimmedEnd
-    }
-    if servers.contains(where: isStale) {
-        lines.append("! not heard for more than \(staleMilliseconds / 1000) seconds")
-    }
-    return lines.joined(separator: "\n")
+    }.joined(separator: "\n")
 }
 
 private func isStale(_ server: StatusDocument.Server) -> Bool {
@@ -119,7 +123,7 @@ private func memory(_ bytes: UInt64) -> String {
 }
 
 /// A number with this many places, rounded.
-private func decimal(_ value: Double, places: Int) -> String {
+func decimal(_ value: Double, places: Int) -> String {
     let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
     let scaled = Int64(clamping: (value * Double(scale)).rounded())
     guard places > 0 else { return "\(scaled)" }

@@ -136,7 +136,7 @@ final class FakeTable {
         own: UInt32 = 0, number: UInt32 = 0,
         accepted: [bh_network_t] = [], repeatable: Bool = true,
         idle: (@convention(c) (UInt32) -> UInt32)? = nil, sendsFree: Bool = false, isScarce: Bool = false,
-        members: [bh_member_t] = []
+        members: [bh_member_t] = [], sessions: UnsafePointer<bh_sessions_t>? = nil
     ) -> Outcome {
         let workspace = GuardedMemory(size ?? workspaceSize(chain))
         var decision = bh_decision_t()
@@ -152,6 +152,7 @@ final class FakeTable {
                 request.chain = number
                 request.repeatable = repeatable
                 request.idle_workers = idle
+                request.sessions = sessions
                 return members.withUnsafeBufferPointer { members in
                     if members.count > 0 {
                         (request.members, request.member_count) = (members.baseAddress, UInt32(members.count))

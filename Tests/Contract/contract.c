@@ -512,6 +512,31 @@ static void decisions(void) {
     }
 }
 
+static uint64_t hash(const void *bytes, size_t count, const unsigned char *key) {
+    return ((const uint64_t *)bytes)[1] ^ (uint64_t)count << 32 ^ key[0];
+}
+
+/* bySession's own cookie: what is written is recognised. */
+static void session_cookies(void) {
+    bh_step_t step;
+    bh_decision_t decision = {0};
+    char error[BH_ERROR_SIZE] = "", text[128];
+    bh_sessions_t made = {.hash = hash, .count = 1, .keys = {{1}}};
+    bh_request_t request = {.now_ms = NOW, .seed = 42, .sessions = &made};
+    CHECK(bh_step_parse("bySession", "cookie=S; Domain=x", &step, error, sizeof error) == BH_ESYNTAX);
+    CHECK(bh_step_parse("bySession", "cookie=S", &step, error, sizeof error) == BH_OK);
+    CHECK(strcmp(bh_session_line("cookie=S"), "S") == 0 && !bh_session_line("cookie="));
+    size_t length = bh_session_write(segment, 2, &made, "S", NULL, false, text, sizeof text);
+    CHECK(length == strlen(text) && strcmp(text + 18, "; Path=/; HttpOnly; SameSite=Lax") == 0);
+    CHECK(bh_session_write(segment, 2, &made, "S", text, false, NULL, 0) == 0);
+    request.cookie = text;
+    size_t size = bh_chain_workspace(segment, &step, 1);
+    void *workspace = malloc(size);
+    CHECK(bh_chain_decide(segment, &step, 1, &request, workspace, size, &decision) == BH_OK);
+    CHECK(decision.count == 1);
+    free(workspace);
+}
+
 static void sessions(void) {
     bh_step_t chain[2];
     bh_decision_t decision = {0};
@@ -938,6 +963,7 @@ int main(void) {
     asked();
     retries();
     decisions();
+    session_cookies();
     sessions();
     redirects();
     claims();

@@ -117,6 +117,7 @@ RANGES = {
     "0482": range(400, 500),
     "config": range(100, 200),
     "lbmethod": range(100, 200),
+    "athena": range(100, 200),
     "module/proxy/mb_mod_proxy.c": range(100, 200),
     "Sources": range(300, 400),
     "Sources/BackhandModerator/Advice": range(100, 200),

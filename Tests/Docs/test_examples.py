@@ -9,12 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from Docs.repository import ROOT
 from harness import ports
+from harness.backend import Backend
 from harness.status import over_socket
 from harness.wait import wait_for
 
 EXAMPLES = ROOT / "httpd-conf-examples"
 # Where requests come from: no server has this address.
 CLIENT = "127.0.45.1"
+
+# Those that an example needs besides the usual ones.
+MODULES = {"athena": ("athena",)}
 
 
 def example(name, **defines):
@@ -51,8 +55,29 @@ def all_serve(server, names):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.conf")))
 def test_example_is_accepted_as_it_is(stage, name):
-    server = stage.httpd(f"Include {EXAMPLES / name}.conf\n", start=False)
+    server = stage.httpd(f"Include {EXAMPLES / name}.conf\n", start=False, modules=MODULES.get(name, ()))
     assert server.test_config() == (0, "Syntax OK\n")
+
+
+def test_athena(stage):
+    """The whole way of docs/upgrading-from-mod_athena.md."""
+    members = [Backend(f"127.0.41.{number}") for number in (5, 6)]
+    config = example(
+        "athena", MEMBER1=members[0].id, MEMBER2=members[1].id, SORRY="http://127.0.41.7:9/", NETWORK=CLIENT
+    )
+    front = stage.httpd(config, modules=MODULES["athena"])
+    try:
+        assert set(served_by(front, 20, "/reports/today")) <= {each.id for each in members}
+        assert members[0].requests[0].target == "/reports/today"
+        asked = front.get(f'/ath/status/phys/?Eh={members[0].id},f="%h,%c"', source=CLIENT)
+        assert asked.text == f"{members[0].id},0\n"
+        assert front.get(f"/ath/update/phys/?h={members[0].id},o=off", source=CLIENT).status == 200
+        assert set(served_by(front, 10, "/reports/today")) == {members[1].id}
+        front.log.allow("AH01630")
+        assert front.get("/ath/balance/?farm_one", source="127.0.41.9").status == 403
+    finally:
+        for each in members:
+            each.close()
 
 
 def test_single_balancer(stage):

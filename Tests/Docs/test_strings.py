@@ -18,7 +18,7 @@ LOOKS_INTO = re.compile(
     | is(?:alnum|alpha|blank|cntrl|digit|graph|lower|print|punct|space|upper|xdigit)
     | apr_(?:str|cstr|ato|is(?!_)|to|uri_|date_|base64_|fnmatch|cpystrn|collapse_|tokenize_|parse_|xlate
         |p?escape|p?unescape|p?decode|p?encode)\w*
-    | ap_(?:str|cstr|getword|get_token|get_list|find_(?!linked_module)|unescape|escape|parse_|pregcomp|regexec
+    | ap_(?:str|cstr|getword|get_token|get_list|find_(?!linked_module|command)|unescape|escape|parse_|pregcomp|regexec
         |args_to|scan_|count_dirs|make_dir|no2slash|getparents|normalize_|uudecode|pbase64|is_matchexp|os_escape
         |rind|ind|body_to)\w*
     )\s*\(""",
@@ -38,32 +38,52 @@ ZEROS = "whether the whole text is zeros"
 
 # Function -> file -> why it may stand there.
 ALLOWED = {
-    "strncmp": {"mb_balance.c": BEGINNING, "mb_filters.c": FILTER},
+    "strncmp": {"ma_engine.c": BEGINNING, "ma_request.c": BEGINNING, "mb_balance.c": BEGINNING, "mb_filters.c": FILTER},
     "ap_cstr_casecmpn": {
+        "ma_old.c": CONFIGURATION,
+        "ma_config.c": CONFIGURATION,
+        "ma_request.c": BEGINNING,
         "mb_chain.c": CONFIGURATION,
         "mb_response.c": "finds a header by its name",
         "mod_lbmethod_backhand.c": CONFIGURATION,
     },
-    "ap_regexec": {"mod_lbmethod_backhand.c": CONFIGURATION},
+    "ap_pregcomp": {"ma_config.c": CONFIGURATION},
+    "ap_regexec": {
+        "ma_members.c": "the administrator's pattern, for names of servers that were accepted",
+        "mod_lbmethod_backhand.c": CONFIGURATION,
+    },
+    "ap_strcasestr": {"ma_check.c": CONFIGURATION},
     "apr_fnmatch": {"mod_lbmethod_backhand.c": CONFIGURATION},
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
-    "strcspn": {"mb_filters.c": FILTER},
+    "strcspn": {"ma_check.c": CONFIGURATION, "mb_filters.c": FILTER},
+    "strpbrk": {"ma_config.c": CONFIGURATION},
+    "strtod": {"ma_config.c": CONFIGURATION},
+    "strtol": {"ma_states.c": CONFIGURATION},
     "strchr": {
+        "ma_check.c": CONFIGURATION,
+        "ma_config.c": CONFIGURATION,
         "mb_address.c": "the module's own text of an address",
         "mb_response.c": MARK,
     },
-    "strstr": {"mb_response.c": MARK},
-    "strrchr": {"mb_chain.c": CONFIGURATION, "mb_loaded.c": PATH},
+    "strstr": {"ma_check.c": CONFIGURATION, "ma_request.c": "mod_proxy's own note on a failure", "mb_response.c": MARK},
+    "strrchr": {"ma_config.c": CONFIGURATION, "mb_chain.c": CONFIGURATION, "mb_loaded.c": PATH},
     "memchr": {
         "mb_ahead.c": "where a line of a header ends, as httpd's core finds it",
         "mb_response.c": "whether a long line is a header",
     },
+    "apr_isalnum": {"ma_config.c": CONFIGURATION},
     "apr_isspace": {"mb_response.c": "blanks at the end of a long line, which are not a part of it"},
-    "ap_getword_conf": {"mb_chain.c": CONFIGURATION, "mb_listen.c": CONFIGURATION, "mb_warnings.c": CONFIGURATION},
+    "ap_getword_conf": {
+        "ma_config.c": CONFIGURATION,
+        "mb_chain.c": CONFIGURATION,
+        "mb_lines.c": CONFIGURATION,
+        "mb_listen.c": CONFIGURATION,
+        "mb_warnings.c": CONFIGURATION,
+    },
     "ap_is_matchexp": {"mb_chain.c": CONFIGURATION},
-    "apr_parse_addr_port": {"mb_listen.c": CONFIGURATION},
+    "apr_parse_addr_port": {"ma_config.c": CONFIGURATION, "mb_listen.c": CONFIGURATION},
     "ap_strstr_c": {"mb_loaded.c": PATH},
-    "apr_cpystrn": {"mb_worker.c": COPY},
+    "apr_cpystrn": {"ma_proxy.c": COPY, "ma_url.c": COPY, "mb_worker.c": COPY},
     "ap_args_to_table": {"mb_status.c": "httpd's own reading of the query; its values are compared as a whole"},
 }
 LISTED = {(name, file) for name, places in ALLOWED.items() for file in places}

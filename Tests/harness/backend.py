@@ -20,6 +20,8 @@ class Request:
     body: bytes
     connection: int
     """Number of the connection that brought it, from 1 on."""
+    environment: dict = field(default_factory=dict)
+    """What FastCGI, AJP, SCGI and uwsgi send beside that: variables, attributes."""
 
     @property
     def method(self):
@@ -109,9 +111,7 @@ class Backend:
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     if reply.drop or reply.reset:
                         return
-                    connection.sendall(
-                        self._head(request, reply) + (b"" if request.method == "HEAD" else reply.body[: reply.cut])
-                    )
+                    self._send(connection, request, reply)
                     if reply.close or reply.cut is not None:
                         return
         except (OSError, ValueError):
@@ -140,6 +140,10 @@ class Backend:
         elif length := int(request.header("Content-Length") or 0):
             request.body = stream.read(length)
         return request
+
+    def _send(self, connection, request, reply):
+        body = b"" if request.method == "HEAD" else reply.body[: reply.cut]
+        connection.sendall(self._head(request, reply) + body)
 
     def _head(self, request, reply):
         headers = {

@@ -51,7 +51,7 @@ STOP = 15
 USUAL = ("alias", "authz_core", "authz_host", "backhand", "dir", "env", "headers", "mime", "proxy", "proxy_http")
 
 # What the project builds.
-OURS = ("backhand", "lbmethod_backhand")
+OURS = ("backhand", "lbmethod_backhand", "athena")
 
 BASE = """\
 ServerRoot {root}

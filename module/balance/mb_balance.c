@@ -70,6 +70,13 @@ static int is_for_mod_proxy(const request_rec *r) {
            || (r->handler && *r->handler == 'p' && strncmp(r->handler, "proxy:", sizeof "proxy:" - 1) == 0);
 }
 
+int (*mb_balance_is_for_farm)(const request_rec *r);
+
+/* A farm has members of its own. */
+static int is_for_farm(const request_rec *r, const mb_directory *settings) {
+    return mb_balance_is_for_farm && settings->steps && settings->steps->nelts && mb_balance_is_for_farm(r);
+}
+
 /* OPTIONS that may go no further, where nothing is served here: this httpd says what it can itself. */
 static int answer_options(request_rec *r, const mb_directory *settings) {
     if (!is_self_redirect(settings) || !mb_scope_has_arrived(r)) return DECLINED;
@@ -84,6 +91,7 @@ static int balance(request_rec *r) {
     const mb_request *kept = r->main || r->prev ? NULL : mb_request_find(r);
     if (kept && kept->stays) return DECLINED;
     int walked = !kept || !kept->decided;
+    if (is_for_mod_proxy(r) && is_for_farm(r, settings)) return walked ? DECLINED : mb_early_serve_here(r);
     if (kept && kept->local) mb_local_in_chain(kept->local, settings->chain);
     /* Without a chain after all (<If> may turn it off), no handler may serve what was not walked. */
     if (settings->steps && settings->steps->nelts && (r->main || r->prev)) return keep_from_files(r, settings);

@@ -8,6 +8,9 @@
 
 /* ---- The handler: mb_balance.c ---- */
 
+/* Another module's: whether a request that has a chain goes to a farm, and mod_proxy is to serve it. NULL: no such
+ * module is loaded. */
+extern int (*mb_balance_is_for_farm)(const request_rec *r);
 void mb_balance_register(apr_pool_t *pool);
 
 /* ---- Which requests a chain decides on: mb_scope.c ---- */

@@ -9,7 +9,10 @@
 /* Counts a child's requests from where the child begins: asking for the process id each time would be a system call. */
 static uint64_t seed;
 
-static void begin_seed(apr_pool_t *pool, server_rec *server) { seed = (uint64_t)getpid() << 40; }
+static void begin(apr_pool_t *pool, server_rec *server) {
+    seed = (uint64_t)getpid() << 40;
+    if (mb_segment) mb_session_prepare();
+}
 
 /* Different for every request of every child; the core's generator spreads it. */
 static uint64_t next_seed(void) { return __atomic_add_fetch(&seed, 1, __ATOMIC_RELAXED); }
@@ -31,6 +34,7 @@ static void describe(request_rec *r, const mb_directory *settings, const bh_step
     for (size_t i = 0; i < count && !request->cookie; i++)
         if (steps[i].function == BH_FUNCTION_BY_SESSION) request->cookie = apr_table_get(r->headers_in, "Cookie");
     request->query = r->parsed_uri.query;
+    request->sessions = &mb_sessions;
     request->slow_start_ms =
         1000u * (uint32_t)(settings->slow_start_s == MB_UNSET ? MB_SLOW_START_DEFAULT_S : settings->slow_start_s);
 }
@@ -68,4 +72,4 @@ int mb_decide_members(request_rec *r, const bh_step_t *steps, size_t count, bh_r
     return run(r, steps, count, request, decision);
 }
 
-void mb_decide_register(apr_pool_t *pool) { ap_hook_child_init(begin_seed, NULL, NULL, APR_HOOK_MIDDLE); }
+void mb_decide_register(apr_pool_t *pool) { ap_hook_child_init(begin, NULL, NULL, APR_HOOK_MIDDLE); }

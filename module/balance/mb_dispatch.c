@@ -143,7 +143,10 @@ static int hand_over(mb_dispatch_state *about, const ServerSlot *slot) {
     }
     if (way == MB_WAY_FORWARD && !about->retry->attempt.in_time) return NOT_TAKEN;
     mb_dispatch_log_action(about, actions[way], server);
-    if (way == MB_WAY_HERE || about->settings->observe == MB_ON) return serve_here(about);
+    if (about->settings->observe == MB_ON) return serve_here(about);
+    /* Another server may take a request that is forwarded: mb_attempt.c. */
+    if (way != MB_WAY_FORWARD) mb_session_keep(about->r, about->r->err_headers_out, about->settings->cookie, id);
+    if (way == MB_WAY_HERE) return serve_here(about);
     if (way == MB_WAY_REDIRECT) return mb_redirect_send(about->r, slot, &facts, about->settings->redirect_status);
     return forward(about, id, &facts, server);
 }

@@ -32,11 +32,17 @@ static void warn_of_missing(cmd_parms *cmd) {
         cmd->directive->filename, cmd->directive->line_num, path);
 }
 
-/* Whether the line is for the members of a balancer, and not for requests to this server. */
+/* The section of mod_athena. */
+#define FARM "<AthFarm"
+
+/* Whether the line is for the members of a balancer or a farm, and not for requests to this server. */
 static int is_for_members(const cmd_parms *cmd) {
     const ap_directive_t *section = cmd->directive->parent;
-    while (section && ap_cstr_casecmp(section->directive, "<Proxy") != 0) section = section->parent;
+    while (section && ap_cstr_casecmp(section->directive, "<Proxy") != 0
+           && ap_cstr_casecmp(section->directive, FARM) != 0)
+        section = section->parent;
     if (!section) return 0;
+    if (ap_cstr_casecmp(section->directive, FARM) == 0) return 1;
     const char *rest = section->args, *url = ap_getword_conf(cmd->temp_pool, &rest);
     return ap_cstr_casecmpn(url, "balancer:", sizeof "balancer:" - 1) == 0;
 }
@@ -50,7 +56,8 @@ static mb_directory *chain_of(const cmd_parms *cmd, mb_directory *settings) {
 
 /* The section's own chain, made when its first line is read. */
 static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_t *step) {
-    if (is_for_members(cmd) && ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy") != 0)
+    if (is_for_members(cmd) && ap_cstr_casecmp(cmd->directive->parent->directive, "<Proxy") != 0
+        && ap_cstr_casecmp(cmd->directive->parent->directive, FARM) != 0)
         return mb_line_complain(cmd, "%s within <Proxy>: the chain of members is the same for all requests",
                                 cmd->directive->parent->directive);
     settings = chain_of(cmd, settings);
@@ -59,6 +66,9 @@ static const char *append(cmd_parms *cmd, mb_directory *settings, const bh_step_
         return mb_line_complain(cmd, "more than %d functions in one chain", BH_STEPS_MAX);
     APR_ARRAY_PUSH(settings->steps, bh_step_t) = *step;
     if (!settings->place) settings->place = mb_line_place(cmd);
+    /* No other function of ours takes such a text. */
+    if (step->function != BH_FUNCTION_LOADED && step->argument && !settings->cookie)
+        settings->cookie = bh_session_line(step->argument);
     /* in .htaccess: it shares a slot with others */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_RUN_MPM) return NULL;
     if (!settings->chain) {

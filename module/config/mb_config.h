@@ -85,6 +85,7 @@ typedef struct mb_directory {
     apr_array_header_t *steps; /* bh_step_t; NULL: inherit; empty: off */
     uint32_t chain;            /* number of the chain, for bh_request_t; it goes with the steps */
     const char *place;         /* "file:line" of its first line; likewise */
+    const char *cookie;        /* what its line of bySession has after "cookie="; NULL: none; likewise */
     /* of a <Proxy balancer://…> section: its chain, which runs over the members alone; NULL: inherit */
     struct mb_directory *of_members;
     mb_log log; /* BackhandLogLevel: only while the section is read */

@@ -51,6 +51,7 @@ void *mb_directory_merge(apr_pool_t *pool, void *base_pointer, void *add_pointer
         result->steps = base->steps;
         result->chain = base->chain;
         result->place = base->place;
+        result->cookie = base->cookie;
     }
     if (!add->of_members) result->of_members = base->of_members;
     for (size_t i = 0; i < INHERITEDS; i++)

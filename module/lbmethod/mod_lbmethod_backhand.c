@@ -86,7 +86,7 @@ static proxy_worker *least_busy(const usable *usable) {
     return usable->workers[at];
 }
 
-/* ---- Where the first set has nobody for the request ---- */
+/* ---- Where the first set has no member for the request ---- */
 
 /* Members with the same are chosen from at once. */
 static int rank_of(const proxy_worker *worker) {
@@ -110,7 +110,7 @@ static usable set_after(const usable *all, int *rank) {
     return set;
 }
 
-/* Lists with room for all members; with two, a part of them fits behind the whole. */
+/* Lists with room for all members; with two, a part of them fits after the whole. */
 static usable make(const request_rec *r, int room, int lists) {
     usable made = {.room = room};
     made.workers = apr_palloc(r->pool, (size_t)(lists * room) * (sizeof *made.workers + sizeof *made.candidates));
@@ -185,7 +185,7 @@ static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, ch
     const proxy_balancer *group = NULL;
     if (!mb_passage_is_chosen(r) && !(group = group_of(r, conf))) return DECLINED;
     const bh_named_t *member = member_of(worker);
-    if (!member || !mb_passage_begin(r, group ? group->context : NULL, member)) return DECLINED;
+    if (!member || !mb_passage_begin(r, group ? group->context : NULL, member, 0)) return DECLINED;
     int result = run_schemes(r, worker, conf, url, host, port);
     mb_passage_end(r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
     return result;
@@ -199,9 +199,12 @@ static int complain(server_rec *server, const char *what) {
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* mod_proxy itself says how often it tries, and where: only where the first server has refused the request. */
+static const mb_passage_rules rules = {.retries = 16, .most_us = UINT64_MAX};
+
 static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     collect_best = APR_RETRIEVE_OPTIONAL_FN(proxy_balancer_get_best_worker);
-    if (!mb_passage_prepare(&lbmethod_backhand_module)) return complain(server, "mod_backhand");
+    if (!mb_passage_prepare(&lbmethod_backhand_module, rules)) return complain(server, "mod_backhand");
     if (!collect_best) return complain(server, "mod_proxy");
     return OK;
 }
@@ -318,6 +321,7 @@ static int look_for_rows(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 }
 
 static void register_hooks(apr_pool_t *pool) {
+    mb_passage_register("LBMETHOD_BACKHAND_SESSION");
     ap_register_provider(pool, PROXY_LBMETHOD, NAME, "0", &method);
     ap_hook_check_config(find_functions, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_all, NULL, NULL, APR_HOOK_LAST);

@@ -59,5 +59,6 @@ bh_moderator_config_t mb_describe(apr_pool_t *pool, server_rec *server, const mb
         .keepalive_requests = (uint32_t)server->keep_alive_max,
         .checks = (const bh_check_t *)(void *)checks->elts,
         .check_count = (size_t)checks->nelts,
+        .extension = mb_extension,
     };
 }

@@ -3,6 +3,7 @@
 #include "passage/mb_passage.h"
 
 #include "apr_strings.h"
+#include "util_filter.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,10 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* mod_proxy itself says how often it tries. */
-#define RETRIES 16
-
 static const backhand_core *core;
+static mb_passage_rules rules;
 
 /* `default`, where the members' section has no chain. */
 static bh_step_t default_step;
@@ -24,6 +23,7 @@ typedef struct passage {
     backhand_chain chain;
     bh_retry_t retry;
     bool repeatable;
+    uint16_t port;        /* where it is sent, if the server has no port of its own; else 0 */
     bool chosen;          /* it goes to a server that the core has chosen */
     uint64_t boot_id;     /* of the server's announcement then */
     const bh_named_t *at; /* the server that has it; NULL: none */
@@ -33,13 +33,19 @@ typedef struct passage {
 /* Whose per-request data it is. */
 static const module *owner;
 
-int mb_passage_prepare(const module *door) {
+/* Only where a chain sets a cookie. */
+static ap_filter_rec_t *answer_filter;
+
+int mb_passage_prepare(const module *door, mb_passage_rules wanted) {
     owner = door;
+    rules = wanted;
     APR_OPTIONAL_FN_TYPE(backhand_core_of) *of = APR_RETRIEVE_OPTIONAL_FN(backhand_core_of);
     core = of ? of(BH_BORDER_VERSION) : NULL;
     if (core) core->parse("default", NULL, &default_step, NULL, 0);
     return core != NULL;
 }
+
+const backhand_core *mb_passage_core(void) { return core; }
 
 /* Whether the table is there. */
 static int can_choose(void) { return core && *core->segment; }
@@ -77,6 +83,10 @@ const bh_named_t *mb_passage_newcomer(uint32_t key) {
     return NULL;
 }
 
+int mb_passage_is_out(const bh_named_t *named) {
+    return can_choose() && named->row && bh_row_state(bh_segment_row(*core->segment, named->row)) != BH_STATE_UP;
+}
+
 /* ---- What comes of a request ---- */
 
 /* Whether a socket in the file system refuses connections. Of other servers without an address, that is not known. */
@@ -97,7 +107,7 @@ static int is_closed(const char *path) {
 static void explain(passage *way) {
     int32_t why;
     const bh_place_t *place = &way->at->place;
-    bh_facts_t facts = {.address = place->address, .port = place->port};
+    bh_facts_t facts = {.address = place->address, .port = way->port ? way->port : place->port};
     if (place->address.high != NOWHERE) core->explain(&way->shown, &facts, false, &why);
     else way->shown.reached = !is_closed(way->at->name);
 }
@@ -126,6 +136,11 @@ static apr_status_t abandon(void *data) {
 
 static passage *passage_of(const request_rec *r) { return ap_get_module_config(r->request_config, owner); }
 
+static backhand_chain chain_for(const ap_conf_vector_t *section) {
+    backhand_chain chain = section ? core->chain_of(section) : (backhand_chain){0};
+    return chain.count ? chain : (backhand_chain){&default_step, 1, 0, NULL};
+}
+
 static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
     passage *way = passage_of(r);
     if (way) return way;
@@ -134,28 +149,40 @@ static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
     way->at = NULL;
     way->chosen = false;
     way->shown.free = false;
-    way->chain = section ? core->chain_of(section) : (backhand_chain){NULL, 0, 0};
-    if (!way->chain.count) way->chain = (backhand_chain){&default_step, 1, 0};
+    way->chain = chain_for(section);
     way->repeatable = core->is_repeatable(r);
-    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = UINT64_MAX,
-                                                   .retries = RETRIES,
+    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = rules.most_us,
+                                                   .retries = rules.retries,
                                                    .chain = way->chain.number,
                                                    .repeatable = way->repeatable});
     ap_set_module_config(r->request_config, owner, way);
     apr_pool_pre_cleanup_register(r->pool, way, abandon);
+    if (way->chain.cookie) ap_add_output_filter_handle(answer_filter, way, r, r->connection);
     return way;
 }
 
-/* mod_proxy tries another server only where the first one has refused the request. */
-static void fail(passage *way) {
-    end(way, BH_OUTCOME_REFUSED, 0);
+/* The first piece of an answer: of a server, if one has the request. */
+static apr_status_t keep_session(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+    const passage *way = filter->ctx;
+    if (way->at) core->keep_session(filter->r, filter->r->headers_out, way->chain.cookie, way->at->row);
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void mb_passage_register(const char *name) {
+    answer_filter = ap_register_output_filter(name, keep_session, NULL, AP_FTYPE_RESOURCE - 1);
+}
+
+/* What comes next. */
+static bh_retry_action_t fail(passage *way, bh_outcome_t outcome) {
+    end(way, outcome, 0);
     bh_failure_t failure = {.outcome = way->shown.outcome,
                             .id = way->shown.id,
                             .boot_id = way->boot_id,
                             .began_us = way->shown.began_us,
                             .now_us = way->shown.ended_us,
                             .lacks = way->shown.lacks};
-    core->failed(&way->retry, *core->segment, &failure);
+    return core->failed(&way->retry, *core->segment, &failure);
 }
 
 /* ---- A choice ---- */
@@ -211,6 +238,15 @@ static int index_of(const bh_member_t *candidates, int count, kind kind, uint32_
     }
 }
 
+/* Candidates as the core wants them. 0: it cannot choose among them. */
+static int list(request_rec *r, const bh_member_t *candidates, int count, kind kind, const bh_member_t **members) {
+    *members = candidates;
+    if (kind != KIND_SHARED) return kind == KIND_SINGLE ? count : 0;
+    bh_member_t *merged = apr_palloc(r->pool, (size_t)count * sizeof *merged);
+    *members = merged;
+    return merge(candidates, count, merged);
+}
+
 static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_decision_t *decision) {
     bh_request_t request = {.tried = way->retry.tried,
                             .tried_count = way->retry.tried_count,
@@ -224,16 +260,12 @@ static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_d
 
 int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
                       int is_last) {
+    const bh_member_t *members;
+    if (!count) return MB_NOBODY;
     kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
-    if (kind == KIND_UNKNOWN) return MB_UNDECIDED;
+    int listed = list(r, candidates, count, kind, &members);
+    if (!listed) return MB_UNDECIDED;
     passage *way = begin_passage(r, section);
-    const bh_member_t *members = candidates;
-    int listed = count;
-    if (kind == KIND_SHARED) {
-        bh_member_t *merged = apr_palloc(r->pool, (size_t)count * sizeof *merged);
-        listed = merge(candidates, count, merged);
-        members = merged;
-    }
     bh_decision_t decision;
     bh_retry_action_t action;
     do {
@@ -247,6 +279,33 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
     return index_of(candidates, count, kind, (uint32_t)decision.servers[way->retry.attempt.place].id);
 }
 
+static const char *trace(request_rec *r, const backhand_chain *chain, const bh_decision_t *decision) {
+    const char *text = "";
+    for (size_t i = 0; decision->counts && i < chain->count; i++) {
+        int from = decision->counts[i], to = decision->counts[i + 1];
+        text = apr_psprintf(r->pool, from == to ? "%s%s%s:%d" : "%s%s%s:%d>%d", text, i ? "," : "",
+                            chain->steps[i].name, from, to);
+    }
+    return text;
+}
+
+int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
+                    int is_last, const char **why) {
+    const bh_member_t *members;
+    bh_decision_t decision;
+    kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
+    int listed = list(r, candidates, count, kind, &members);
+    if (!listed) return MB_UNDECIDED;
+    passage way = {.r = r, .chain = chain_for(section), .repeatable = true};
+    if (!decide(&way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
+    *why = trace(r, &way.chain, &decision);
+    if (!decision.count) return MB_NOBODY;
+    if (decision.last_resort && !is_last) return MB_LAST_RESORT;
+    /* A server that is in doubt is probed by requests whose end is seen here. */
+    int place = decision.probe && decision.count > 1;
+    return index_of(candidates, count, kind, (uint32_t)decision.servers[place].id);
+}
+
 /* ---- mod_proxy at work ---- */
 
 int mb_passage_has_chain(const ap_conf_vector_t *section) { return core->chain_of(section).count > 0; }
@@ -256,11 +315,12 @@ int mb_passage_is_chosen(const request_rec *r) {
     return way && way->chosen;
 }
 
-int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member) {
+int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member, uint16_t port) {
     if (!can_choose() || !member->row) return 0;
     passage *way = begin_passage(r, section);
     if (way->at) return 0;
     way->at = member;
+    way->port = port;
     way->chosen = false;
     way->boot_id = bh_word_load(&bh_segment_row_mutable(*core->segment, member->row)->facts.boot_id);
     way->shown = (bh_result_t){.id = member->row,
@@ -271,6 +331,13 @@ int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_n
     if (way->shown.free) way->shown.asked = core->asked(r);
     bh_feedback_begin(*core->segment, *core->child, member->row, way->shown.began_us);
     return 1;
+}
+
+int mb_passage_lost(request_rec *r) {
+    passage *way = can_choose() ? passage_of(r) : NULL;
+    if (!way || !way->at || !way->repeatable) return 0;
+    bh_retry_action_t action = fail(way, BH_OUTCOME_FAILED);
+    return action != BH_RETRY_ANSWER && action != BH_RETRY_GIVE_UP;
 }
 
 void mb_passage_end(request_rec *r, int result) {
@@ -285,7 +352,10 @@ void mb_passage_end(request_rec *r, int result) {
     /* What has no answer, and does not count as the server's failure, is the client's doing. */
     way->shown.client_failed = !is_replaced && result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
     way->shown.status = is_replaced ? result : r->status;
-    if (outcome == BH_OUTCOME_REFUSED) return fail(way);
+    if (outcome == BH_OUTCOME_REFUSED) {
+        fail(way, outcome);
+        return;
+    }
     int is_broken_off = result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
     end(way, outcome, is_answer && !is_broken_off);
 }

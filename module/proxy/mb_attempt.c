@@ -175,6 +175,8 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     mb_now.connects = 0;
     /* Filters that make pages of parts are of this type, and filters stand in the order of their types. */
     if (filter->next->frec->ftype < AP_FTYPE_CONTENT_SET) mb_guard_answered(r);
+    const mb_directory *settings = ap_get_module_config(r->per_dir_config, &backhand_module);
+    mb_session_keep(r, r->headers_out, settings->cookie, attempt->shown.id);
     mb_filters_answer(r, attempt->before->headers_out);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);

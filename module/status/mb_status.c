@@ -39,7 +39,8 @@ static int show(request_rec *r) {
                       .server = r->server->server_hostname ? r->server->server_hostname : "-",
                       .client = r->useragent_ip,
                       .has_directory = mb_main_server()->directory,
-                      .json = chosen == 1};
+                      .json = chosen == 1,
+                      .extension = mb_extension};
     page.trouble = bh_page_trouble(mb_segment, &page);
     if (*page.trouble) r->status = HTTP_SERVICE_UNAVAILABLE;
     ap_set_content_type(r, page.json ? "application/json" : "text/html; charset=utf-8");

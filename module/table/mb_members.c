@@ -7,9 +7,11 @@
 
 /* bh_named_t *, of this configuration; NULL: there are none. */
 static apr_array_header_t *members;
+const bh_extension_t *mb_extension;
 
 static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     members = NULL;
+    mb_extension = NULL;
     return OK;
 }
 

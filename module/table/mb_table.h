@@ -18,6 +18,16 @@ void mb_segment_register(apr_pool_t *pool);
 /* This child's slot for what it has in flight; -1: none. */
 extern int32_t mb_child_slot;
 
+/* ---- Cookies of bySession: mb_session.c ---- */
+
+/* Its keys are those of a child. */
+extern bh_sessions_t mb_sessions;
+/* In each child. */
+void mb_session_prepare(void);
+/* The row's server answers: adds the cookie that keeps the client there to a header of the answer, if the client has
+ * another one or none. cookie: what bySession has after "cookie="; NULL: the chain sets none. */
+void mb_session_keep(request_rec *r, apr_table_t *header, const char *cookie, uint32_t id);
+
 /* ---- Servers that the configuration names: mb_members.c ---- */
 
 /* In post_config. It is the caller's, and lives as long as the configuration. */
@@ -25,6 +35,8 @@ void mb_members_name(apr_pool_t *pconf, bh_named_t *named);
 int mb_members_are_named(void);
 /* Before the moderator starts: gives each a row. */
 void mb_members_write(void);
+/* What another module adds for them to the moderator and to the status page; NULL: nothing. */
+extern const bh_extension_t *mb_extension;
 void mb_members_register(apr_pool_t *pool);
 
 /* ---- The rows of this httpd: mb_self.c ---- */

@@ -24,9 +24,8 @@ struct Candidates {
     let members: UnsafeBufferPointer<bh_member_t>
     /// Servers that have failed the request already: a few.
     let tried: UnsafeBufferPointer<UInt32>
-    /// The request's Cookie header and query; nil: none.
-    let cookie: UnsafePointer<CChar>?
-    let query: UnsafePointer<CChar>?
+    /// What only bySession needs more of the request.
+    let request: UnsafePointer<bh_request_t>
     /// Entries that fit into the list.
     let capacity: Int
     /// Room for one packed key a candidate.
@@ -62,6 +61,7 @@ struct Candidates {
 
     @inline(__always)
     init(_ segment: UnsafePointer<bh_segment_t>, _ request: UnsafePointer<bh_request_t>, _ workspace: Workspace) {
+        self.request = request
         let request = request.pointee
         self.segment = segment
         now = request.now_ms
@@ -79,8 +79,6 @@ struct Candidates {
         members = UnsafeBufferPointer(
             start: request.members, count: request.members == nil ? 0 : Int(request.member_count))
         tried = UnsafeBufferPointer(start: request.tried, count: request.tried == nil ? 0 : Int(request.tried_count))
-        cookie = request.cookie
-        query = request.query
         capacity = workspace.capacity
         keys = workspace.keys
         list = workspace.list
@@ -206,9 +204,17 @@ struct Candidates {
         bh_row_heard(row) >= oldest || bh_row_last_heard(row) &- 1 >= oldest &- 1
     }
 
-    /// Whether nothing is known of what one of them would announce.
-    mutating func lackAnnouncements() -> Bool {
-        for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) == 0 { return true }
+    /// Whether nothing is known of what one of them would announce, as far as the function compares that: a machine is
+    /// known by another server there, but not its workers; byLoad and byCPU know what is pushed, too.
+    mutating func lackAnnouncements(_ function: Int32) -> Bool {
+        for place in 0..<count where bh_row_heard(bh_segment_row(segment, list[place].row)) == 0 {
+            let id = list[place].row
+            let isLent = function != CandidacyFunction.comparesWorkers && bh_segment_lender(segment, id) != 0
+            let isPushed =
+                CandidacyFunction.comparesPushed(function)
+                && bh_state_tells(segment, id, function != CandidacyFunction.comparesLoad, now)
+            if !isLent && !isPushed { return true }
+        }
         return false
     }
 

@@ -135,7 +135,7 @@ struct ChainRun {
 
     /// Whether it compares what servers announce, and one of the members has announced nothing.
     private mutating func isWithoutFacts(_ function: Int32) -> Bool {
-        !candidates.members.isEmpty && CandidacyFunction.compares(function) && candidates.lackAnnouncements()
+        !candidates.members.isEmpty && CandidacyFunction.compares(function) && candidates.lackAnnouncements(function)
     }
 
     /// Whatever the chain says, a request is not sent to wait for a worker: once, after all steps.

@@ -40,6 +40,7 @@ private enum Kind {
 ///     condition  = condition "||" condition | condition "&&" condition | "!" condition | "(" condition ")"
 ///                | number ("<" | "<=" | ">" | ">=" | "==" | "!=") number
 ///     number     = number ("+" | "-" | "*" | "/") number | "-" number | "(" number ")" | digits ["." digits] | name
+///                | "stat(" characters ")"
 ///
 /// From the loosest to the tightest: ||, &&, comparisons, + and -, * and /, ! and the - of one number.
 private struct ConditionReader {
@@ -163,9 +164,23 @@ private struct ConditionReader {
             else {
                 continue
             }
-            return try emit(Instruction.bit | UInt64(truncatingIfNeeded: code + Instruction.resources), waits: 1)
+            return try emit(
+                Instruction.bit | (code == Resource.statistic ? try statistic() << Instruction.statistic : 0)
+                    | UInt64(truncatingIfNeeded: code + Instruction.resources), waits: 1)
         }
         throw ConditionError(what: "there is no value ", at: at, isUnknownName: true)
+    }
+
+    /// The bits of the name in the parentheses that begin here.
+    private mutating func statistic() throws(ConditionError) -> UInt64 {
+        let start = next + 1
+        var end = next
+        while text[end] != 0, text[end] != CChar(bitPattern: UInt8(ascii: ")")) { end += 1 }
+        guard text[next] == CChar(bitPattern: UInt8(ascii: "(")), text[end] != 0, end > start,
+            end - start < Int(BH_STATISTIC_NAME_SIZE)
+        else { throw ConditionError(what: "stat takes the name of a statistic in parentheses", at: next) }
+        next = end + 1
+        return bh_statistic_hash(text + start, end - start) >> UInt64(BH_STATISTIC_SHIFT)
     }
 
     private mutating func emit(_ word: UInt64, waits change: Int) throws(ConditionError) {

@@ -8,7 +8,9 @@ internal import CBackhand
 /// A name of the status JSON means the same here, in the same unit; the others are names of the public rows
 /// (mod_backhand.h), in theirs.
 enum Resource {
-    static var last: Int32 { 34 }
+    static var last: Int32 { 35 }
+    /// A statistic by its name.
+    static var statistic: Int32 { 35 }
     /// Where their codes begin among all words that may be misspelt.
     static var words: Int32 { 1000 }
 
@@ -23,12 +25,16 @@ enum Resource {
         load\0load_hwm\0cpu\0cpu_idle\0tmem\0amem\0nservers\0aservers\0arriba\0ncpu\0memory_total\0\
         memory_available\0memory_worker\0workers\0workers_idle\0arrivals\0dispatched\0mean_in_flight\0\
         arrival_rate\0first_byte_ms\0latency_ms\0cpu_used\0capacity\0error_share\0age_ms\0up_ms\0in_flight\0\
-        served\0failed\0refused\0mean_ms\0backoff_ms\0port\0id
+        served\0failed\0refused\0mean_ms\0backoff_ms\0port\0id\0stat
         """
     }
 
-    /// The value for a server now; each is finite. What is written while this reads may be of two announcements.
-    static func value(_ code: Int32, _ candidates: Candidates, _ slot: ServerSlot) -> Double {
+    /// The value for a server now; each is finite, or not known. What is written while this reads may be of two
+    /// announcements.
+    ///
+    /// - Parameter word: the word of the program, which says which statistic it is.
+    static func value(_ code: Int32, _ candidates: Candidates, _ slot: ServerSlot, _ word: UInt64) -> Double {
+        if !candidates.members.isEmpty, isUnknown(code, candidates, slot) { return Instruction.unknown }
         let row = UnsafeMutablePointer(mutating: bh_segment_row(candidates.segment, slot.row))
         if code <= 8 { return publicValue(code, PublicRow(candidates.segment, slot.row)) }
         if code <= 24 { return announced(code, row) }
@@ -43,8 +49,21 @@ enum Resource {
         case 31: return Double(bh_row_mean_us(feedback)) / 1000
         case 32: return elapsed(candidates.now, bh_row_backoff(row))
         case 33: return Double(row.pointee.facts.port)
+        case statistic:
+            return bh_state_number(
+                candidates.segment, slot.row, UInt32(truncatingIfNeeded: word >> Instruction.statistic) & 0x3fff_ffff,
+                candidates.now, Instruction.unknown)
         default: return Double(slot.id)
         }
+    }
+
+    /// Whether it would be announced, and the server, a member, announces nothing.
+    @inline(never)
+    private static func isUnknown(_ code: Int32, _ candidates: Candidates, _ slot: ServerSlot) -> Bool {
+        guard code <= 25, bh_row_heard(bh_segment_row(candidates.segment, slot.row)) == 0 else { return false }
+        if code == 25 { return bh_row_last_heard(bh_segment_row(candidates.segment, slot.row)) == 0 }
+        let isPushed = code == 1 || code == 3 || code == 4
+        return !isPushed || !bh_state_tells(candidates.segment, slot.row, code != 1, candidates.now)
     }
 
     private static func publicValue(_ code: Int32, _ row: PublicRow) -> Double {

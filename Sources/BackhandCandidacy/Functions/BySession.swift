@@ -1,27 +1,34 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandHTTP
 internal import BackhandServerStats
 internal import BackhandText
 internal import CBackhand
 
 extension CandidacyFunction {
-    /// Keeps only the server whose address begins the client's session id; all, if there is none.
+    /// Keeps only the server that the client's session names, by its address in front of the session's id or by a
+    /// cookie of ours; all, if there is none.
     static var bySession: CandidacyFunction {
         CandidacyFunction("bySession", .text(sessionIdentifier)) { candidates, argument in
             let identifier = argument.text ?? usualIdentifier.characters
+            let request = candidates.request.pointee
             // A comma is what httpd puts between several Cookie headers.
-            guard
-                let place = candidates.ownerOfSession(in: candidates.cookie, separatedBy: UInt8(ascii: ","), identifier)
-                    ?? candidates.ownerOfSession(in: candidates.query, separatedBy: UInt8(ascii: "&"), identifier)
-            else { return }
-            candidates.list[0] = candidates.list[place]
-            candidates.count = 1
+            let comma = UInt8(ascii: ",")
+            if let line = bh_session_line(identifier) {
+                guard let sessions = request.sessions else { return }
+                _ = candidates.keepSession(in: request.cookie, separatedBy: comma, line, sessions)
+            } else if !candidates.keepSession(in: request.cookie, separatedBy: comma, identifier) {
+                _ = candidates.keepSession(in: request.query, separatedBy: UInt8(ascii: "&"), identifier)
+            }
         }
     }
 
     private static var sessionIdentifier: TextRule {
         TextRule(
-            what: "an identifier of 1 to 64 printable characters without blanks, quotes, ',', ';' and '&'",
+            what: """
+                an identifier of 1 to 64 printable characters without blanks, quotes, ',', ';' and '&', or \
+                cookie=NAME; Path=/
+                """,
             allows: isIdentifier)
     }
 }
@@ -30,11 +37,6 @@ extension CandidacyFunction {
 private var usualIdentifier: StaticString { "PHPSESSID=" }
 
 private func isIdentifier(_ text: UnsafePointer<CChar>) -> Bool {
-    var length = 0
-    while text[length] != 0 {
-        let byte = UInt8(bitPattern: text[length])
-        guard byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), !endsValue(byte), length < 64 else { return false }
-        length += 1
-    }
-    return length > 0
+    if let line = bh_session_line(text) { return isSessionCookie(line) }
+    return isSessionText(Piece(text))
 }

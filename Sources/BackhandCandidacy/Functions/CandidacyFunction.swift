@@ -81,6 +81,12 @@ extension CandidacyFunction {
     /// the order stays as it is.
     static func compares(_ id: Int32) -> Bool { (id >= 4 && id <= 6) || id == 9 }
 
+    /// The id of byBusyChildren.
+    static let comparesWorkers: Int32 = 5
+    /// Whether servers may push what it compares: byLoad, byCPU; and the id of byLoad.
+    static func comparesPushed(_ id: Int32) -> Bool { id == comparesLoad || id == 6 }
+    static let comparesLoad: Int32 = 4
+
     /// The ids of addSelf and removeSelf.
     static let addsSelf: Int32 = 1
     static let removesSelf: Int32 = 2

@@ -146,7 +146,9 @@ extension RetryPolicy {
             retry.pointee.next &+= 1
             let row = bh_segment_row(segment, servers[Int(place)].row)
             // The table says meanwhile that the candidate takes no more requests, or is another server.
-            guard bh_row_holds(row, decision.pointee.decided_ms, decision.pointee.last_resort) else {
+            // A session's server may be draining.
+            let mayDrain = decision.pointee.last_resort || decision.pointee.choices < 2
+            guard bh_row_holds(row, decision.pointee.decided_ms, mayDrain) else {
                 retry.pointee.outdated = true
                 continue
             }

@@ -1,50 +1,46 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
 internal import CBackhand
 
-/// How many session ids of one text are looked up: a browser sends one for each path it was set for. Each look-up reads
-/// the whole table, and a stranger may send a thousand.
-private let mostLookups = 8
-
 extension Candidates {
-    /// The place of the first candidate that a session id in the text names: a Cookie header, or a query. nil: there is
-    /// none.
+    /// Keeps only the server that a session in the text names: a Cookie header, or a query. false: none does.
     ///
-    /// The identifier must begin a cookie or a parameter. These end at ';' and at the separator.
-    func ownerOfSession(
-        in text: UnsafePointer<CChar>?, separatedBy separator: UInt8, _ identifier: UnsafePointer<CChar>
-    ) -> Int? {
-        guard let text else { return nil }
-        let identifier = UnsafeRawPointer(identifier).assumingMemoryBound(to: UInt8.self)
-        var next = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-        var lookups = 0
-        while lookups < mostLookups {
-            while isBlank(next.pointee) { next += 1 }
-            if let value = skip(identifier, at: next) {
-                lookups += 1
-                if let owner = SessionOwner(value), let place = place(of: owner) { return place }
+    /// - Parameter sessions: how our own cookies name servers; nil: the application's session ids do.
+    @inline(never)
+    mutating func keepSession(
+        in text: UnsafePointer<CChar>?, separatedBy separator: UInt8, _ identifier: UnsafePointer<CChar>,
+        _ sessions: UnsafePointer<bh_sessions_t>? = nil
+    ) -> Bool {
+        guard let text else { return false }
+        var values = SessionValues(text, separatedBy: separator, identifier, isName: sessions != nil)
+        while let value = values.nextValue() {
+            guard let owner = sessions == nil ? SessionOwner(value) : SessionOwner(tag: value) else { continue }
+            for place in 0..<count where owner.has(segment, list[place].row, sessions) {
+                list[0] = list[place]
+                count = 1
+                return true
             }
-            while next.pointee != 0, next.pointee != UInt8(ascii: ";"), next.pointee != separator { next += 1 }
-            guard next.pointee != 0 else { return nil }
-            next += 1
+            for id in 0..<bh_segment_rows(segment) where drains(id) && owner.has(segment, id, sessions) {
+                keepDraining(id)
+                return true
+            }
         }
-        return nil
+        return false
     }
 
-    private func place(of owner: SessionOwner) -> Int? {
-        for place in 0..<count where owner.has(segment, list[place].row) { return place }
-        return nil
+    /// Whether the server takes no new clients, but those that it has.
+    @inline(never)
+    private func drains(_ id: UInt32) -> Bool {
+        let row = bh_segment_row(segment, id)
+        return bh_row_state(row) == BH_STATE_DRAINING.rawValue && admits(row, Int32(truncatingIfNeeded: id))
+            && !bh_row_is_refusing(row, now) && isHeard(row, since: time(before: 6000))
+    }
+
+    private mutating func keepDraining(_ id: UInt32) {
+        // As all others are asked.
+        if count == 0 { append(0) }
+        list[0].id = Int32(truncatingIfNeeded: id)
+        count = 1
     }
 }
-
-/// Where the value begins if the identifier stands here, after a quote if there is one.
-private func skip(_ identifier: UnsafePointer<UInt8>, at text: UnsafePointer<UInt8>) -> UnsafePointer<UInt8>? {
-    var length = 0
-    while identifier[length] != 0 {
-        guard text[length] == identifier[length] else { return nil }
-        length += 1
-    }
-    return text + length + (text[length] == UInt8(ascii: "\"") ? 1 : 0)
-}
-
-private func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }

@@ -19,6 +19,12 @@ func writeCookie(
 ) {
     let (cookie, line) = (Piece(cookie), Piece(line))
     writer.add(cookie)
+    addAttributes(of: line, lackedBy: cookie, into: &writer)
+}
+
+/// Adds the attributes of a line that the cookie lacks.
+@inline(never)
+func addAttributes(of line: Piece, lackedBy cookie: Piece, into writer: inout Writer) {
     var rest = line
     while let attribute = takeAttribute(&rest) {
         let name = attribute.upTo(UInt8(ascii: "="))
@@ -30,7 +36,8 @@ func writeCookie(
 }
 
 /// The next attribute, the name and value at the beginning included; nil at the end.
-private func takeAttribute(_ rest: inout Piece) -> Piece? {
+@inline(never)
+func takeAttribute(_ rest: inout Piece) -> Piece? {
     rest.skipBlanks(and: semicolon)
     let found = rest.upTo(semicolon)
     rest = rest.dropping(found.count)

@@ -33,7 +33,8 @@ public func writeClaim(_ claim: bh_claim_t, into writer: inout Writer) {
     }
 }
 
-private func hexDigit(_ value: UInt8) -> UInt8 {
+@inline(never)
+func hexDigit(_ value: UInt8) -> UInt8 {
     value < 10 ? UInt8(ascii: "0") &+ value : UInt8(ascii: "a") &+ value &- 10
 }
 

@@ -116,9 +116,14 @@ final class Announcer {
     private func send(
         _ facts: bh_facts_t, along route: Route, _ socket: UDPSocket, _ writer: StatsWriter, now: UInt64
     ) {
-        let length = encodeAnnouncement(facts, signed: signer != nil, into: outbox.room)
+        var length = encodeAnnouncement(facts, signed: signer != nil, into: outbox.room)
         guard length > 0 else { return }
-        if let signer, !signer.sign(outbox.room, length) { return writer.count(BH_COUNT_SEND_FAILED) }
+        if let signer {
+            if let announce = config.extension?.pointee.announce {
+                length = announce(segment, now, outbox.room.baseAddress!, length, announcementLimit)
+            }
+            if !signer.sign(outbox.room, length) { return writer.count(BH_COUNT_SEND_FAILED) }
+        }
         do throws(SystemError) {
             try outbox.send(length, to: route.destination, port: route.port, with: socket)
             writer.count(BH_COUNT_ANNOUNCED)

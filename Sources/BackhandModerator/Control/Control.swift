@@ -36,32 +36,44 @@ final class Control {
     /// Does what is possible now.
     func serve(_ readiness: Readiness, rows: UInt32, now: UInt64) {
         do throws(SystemError) {
-            try server.serve(readiness, now: now) { answer($0, rows: rows, now: now) }
+            try server.serve(readiness, now: now) { answer($0, $1, rows: rows, now: now) }
         } catch {
             guard failure.isDue(now: now) else { return }
             log(BH_LOG_WARNING, LogNumber.controlFailed, "the control socket takes no client: {}", .text(error.message))
         }
     }
 
-    private func answer(_ request: ControlRequest, rows: UInt32, now: UInt64) -> [UInt8] {
+    private func answer(_ request: ControlRequest, _ line: [UInt8], rows: UInt32, now: UInt64) -> [UInt8] {
         switch request {
-        case .unknown: return refusal("unknown command")
+        case .unknown:
+            return askExtension(line, now: now) ?? refusal("unknown command")
         case .tooLong: return refusal("line too long")
         case .badServer: return refusal("not an address and port")
         case .order(let order): return obey(order, rows: rows, now: now)
         case .status:
             var text: [UInt8] = []
-            withUnsafeMutablePointer(to: &text) { text in
+            withUnsafeMutablePointer(to: &text) {
                 _ = writeSegmentJSON(
-                    segment, rows: rows, now: now, wall: wallSeconds(),
-                    { baton, piece, count in
-                        guard let text = baton?.assumingMemoryBound(to: [UInt8].self) else { return false }
-                        for index in 0..<count { text.pointee.append(UInt8(bitPattern: piece[index])) }
-                        return true
-                    }, text)
+                    segment, rows: rows, now: now, wall: wallSeconds(), append, $0, extension: config.extension)
             }
             return text
         }
+    }
+
+    /// What another module answers; nil: it does not know the command either.
+    private func askExtension(_ line: [UInt8], now: UInt64) -> [UInt8]? {
+        guard let command = config.extension?.pointee.command else { return nil }
+        var (text, isOrder): ([UInt8], Bool) = ([], false)
+        let isKnown = line.withUnsafeBufferPointer { line in
+            withUnsafeMutablePointer(to: &text) {
+                command(segment, line.baseAddress!, line.count, now, append, $0, &isOrder)
+            }
+        }
+        if isOrder {
+            let order = line.withUnsafeBufferPointer { Message(Word($0)) }
+            log(BH_LOG_NOTICE, LogNumber.farmOrdered, "'{}' was ordered by the control socket", .text(order))
+        }
+        return isKnown ? text : nil
     }
 
     /// Carries out an order, and tells what is so now.
@@ -103,4 +115,11 @@ final class Control {
         text.add("\"}\n")
         return text.bytes
     }
+}
+
+/// A bh_write_fn whose baton is an array of bytes.
+private func append(_ baton: UnsafeMutableRawPointer?, _ piece: UnsafePointer<CChar>, _ count: Int) -> Bool {
+    guard let text = baton?.assumingMemoryBound(to: [UInt8].self) else { return false }
+    for index in 0..<count { text.pointee.append(UInt8(bitPattern: piece[index])) }
+    return true
 }

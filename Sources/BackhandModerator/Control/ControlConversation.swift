@@ -34,7 +34,8 @@ struct ControlConversation {
 
     let deadline: UInt64
     private(set) var step = Step.read
-    private var line: [UInt8] = []
+    /// What has arrived of the line.
+    private(set) var line: [UInt8] = []
     private var output: [UInt8] = []
     private var sent = 0
 

@@ -57,7 +57,7 @@ struct ControlServer {
 
     /// Does what is possible now. Throws what `accept` says if no client can be let in, after the others were served.
     mutating func serve(
-        _ readiness: Readiness, now: UInt64, answer: (ControlRequest) -> [UInt8]
+        _ readiness: Readiness, now: UInt64, answer: (ControlRequest, [UInt8]) -> [UInt8]
     ) throws(SystemError) {
         for index in clients.indices {
             serve(&clients[index], readiness, now: now, answer: answer)
@@ -79,12 +79,14 @@ struct ControlServer {
     }
 
     private func serve(
-        _ client: inout Client, _ readiness: Readiness, now: UInt64, answer: (ControlRequest) -> [UInt8]
+        _ client: inout Client, _ readiness: Readiness, now: UInt64, answer: (ControlRequest, [UInt8]) -> [UInt8]
     ) {
         client.conversation.check(now: now)
         guard client.place >= 0 else { return }
         if client.conversation.step == .read, readiness.isReadable(client.place) { read(&client) }
-        if case .answer(let request) = client.conversation.step { client.conversation.answer(answer(request)) }
+        if case .answer(let request) = client.conversation.step {
+            client.conversation.answer(answer(request, client.conversation.line))
+        }
         if client.conversation.step == .write { write(&client) }
     }
 

@@ -12,6 +12,8 @@ final class Listener {
     let gatekeeper: Gatekeeper
     private let announcer: Announcer
     private var warnings: PeerWarnings
+    /// Takes what is another module's.
+    private let hearMore: (@convention(c) (UnsafeMutablePointer<bh_segment_t>, UnsafeRawPointer, Int, UInt64) -> Void)?
     /// Whether the kernel drops for us: not each system can.
     var isFiltering = false
     var losses = LossWatch()
@@ -33,6 +35,7 @@ final class Listener {
         self.gatekeeper = gatekeeper
         self.announcer = announcer
         warnings = PeerWarnings(config, log)
+        hearMore = config.extension?.pointee.hear
     }
 
     // ---- Reading ----
@@ -101,7 +104,7 @@ final class Listener {
         case .accepted(let facts, let proof, let asks):
             if asks { challenge(facts, datagram, writer, now: now) }
             if proof == .signed, gatekeeper.signer == nil { warnings.key(facts, now: now) }
-            enter(facts, proof, from: datagram.sender, &writer, now: now)
+            enter(facts, proof, from: datagram, &writer, now: now)
         case .asked(let challenge):
             if let socket { answer(challenge, datagram, at: socket, writer, now: now) }
         }
@@ -109,8 +112,9 @@ final class Listener {
 
     /// Writes what is accepted to the table.
     private func enter(
-        _ facts: bh_facts_t, _ proof: Proof, from sender: bh_address_t, _ writer: inout StatsWriter, now: UInt64
+        _ facts: bh_facts_t, _ proof: Proof, from datagram: Datagram, _ writer: inout StatsWriter, now: UInt64
     ) {
+        let sender = datagram.sender
         if let wrong = gatekeeper.objection(to: facts, from: sender, writer, now: now) {
             return gatekeeper.refuse(wrong, from: sender, writer, now: now)
         }
@@ -121,6 +125,10 @@ final class Listener {
         let heard = writer.hear(facts, from: sender, proof: proof, now: now, wall: wall)
         if case .row(let id) = heard {
             gatekeeper.noteAccepted(sender)
+            // Without a key nothing has looked at the signature.
+            if proof != .none, gatekeeper.signer != nil, let hearMore {
+                hearMore(segment, datagram.bytes.baseAddress!, datagram.length, now)
+            }
             if gatekeeper.signer != nil { warnings.clock(facts, now: now) }
             warnings.slashes(facts, id, isStranger, ours: announcer.announced.first ?? facts, now: now)
             if isStranger { announcer.greeting.begin(now: now, us: segment.pointee.boot_id, servers: writer.rows) }

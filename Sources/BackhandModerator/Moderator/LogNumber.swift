@@ -62,6 +62,7 @@ enum LogNumber {
     static let checkFails: Int32 = 375
     static let checkPasses: Int32 = 376
     static let allFail: Int32 = 377
+    static let farmOrdered: Int32 = 378
     // The pool of all children, whose other lines are of requests.
     static let notConnections: Int32 = 480
 }

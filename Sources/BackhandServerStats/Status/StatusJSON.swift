@@ -13,13 +13,15 @@ public typealias TextSink = (UnsafeBufferPointer<UInt8>) -> Bool
 /// Writes the table and the counters as one JSON object; false if the sink stopped it.
 ///
 /// rows: how many there are; now: CLOCK_MONOTONIC milliseconds; wall: wall clock seconds.
+/// isBegun: the bracket, and fields of another module with a comma, are written already.
 public func writeSegmentJSON(
-    _ segment: UnsafePointer<bh_segment_t>, rows: UInt32, now: UInt64, wall: Int64, to sink: TextSink
+    _ segment: UnsafePointer<bh_segment_t>, rows: UInt32, now: UInt64, wall: Int64, isBegun: Bool = false,
+    to sink: TextSink
 ) -> Bool {
     // Only so that fields of the header can be read by atomics, which want a mutable pointer: nothing is written.
     let segment = UnsafeMutablePointer(mutating: segment)
     var page = JSONPage()
-    page.beginObject()
+    if !isBegun { page.beginObject() }
     page.field("version", Word(bh_version()))
     page.field("now", wall)
     writeTrouble(segment, now: now, to: &page)
@@ -87,6 +89,8 @@ private func writeServer(
     page.field("port", UInt64(facts.port))
     if last != 0 { page.field("age_ms", elapsed(since: last, now)) }
     if bh_row_heard(row) != 0 { writeFacts(facts, to: &page) }
+    let lender = bh_segment_lender(segment, id)
+    if lender != 0 { page.field("facts_of", UInt64(lender - 1)) }
     writeState(row, to: &page)
     page.field("reason", reason(segment, id, facts, longest: longest, now: now), of: facts)
     if bh_row_heard(row) != 0 { page.field("up_ms", elapsed(since: bh_row_came(row), now)) }

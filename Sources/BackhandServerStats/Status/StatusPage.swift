@@ -41,7 +41,8 @@ public func writeStatusPage(
     if about.json {
         guard let segment else { return writeJSONWithoutTable(about, to: sink) }
         return writeSegmentJSON(
-            segment, rows: bh_segment_rows(segment), now: about.now_ms, wall: about.wall_s, write, baton)
+            segment, rows: bh_segment_rows(segment), now: about.now_ms, wall: about.wall_s, write, baton,
+            extension: about.extension)
     }
     var page = HTMLPage()
     writeHead(about, to: &page)
@@ -50,6 +51,7 @@ public func writeStatusPage(
         guard writeSegmentHTML(segment, rows: bh_segment_rows(segment), now: about.now_ms, to: sink) else {
             return false
         }
+        if let more = about.extension?.pointee.page, !more(segment, false, about.now_ms, write, baton) { return false }
     }
     page.put("</body></html>\n")
     return page.drain(to: sink, last: true)
@@ -59,9 +61,12 @@ public func writeStatusPage(
 @inline(never)
 public func writeSegmentJSON(
     _ segment: UnsafePointer<bh_segment_t>, rows: UInt32, now: UInt64, wall: Int64, _ write: bh_write_fn,
-    _ baton: UnsafeMutableRawPointer?
+    _ baton: UnsafeMutableRawPointer?, extension: UnsafePointer<bh_extension_t>?
 ) -> Bool {
-    writeSegmentJSON(segment, rows: rows, now: now, wall: wall) { hand($0, to: write, baton) }
+    let more = `extension`?.pointee.page
+    if let more, !more(segment, true, now, write, baton) { return false }
+    return writeSegmentJSON(
+        segment, rows: rows, now: now, wall: wall, isBegun: more != nil, to: { hand($0, to: write, baton) })
 }
 
 /// Gives a piece of text to a writer of C.

@@ -12,6 +12,6 @@ private var counterNames: StaticString {
     received\0accepted\0own\0not_accepted\0truncated\0oversized\0foreign\0version\0nonsense\0repeated\0\
     table_full\0announced\0send_failed\0own_address\0forbidden\0outside\0others_address\0crowd\0unsigned\0\
     bad_signature\0challenged\0answered\0bad_answer\0expired\0unchallenged\0unchecked\0overflowed\0filtered\0\
-    not_connections
+    not_connections\0refused_cookies
     """
 }

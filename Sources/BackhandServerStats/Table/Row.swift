@@ -13,6 +13,7 @@ func writeRow(
     var stored = facts
     noteState(segment, id, facts, now: now, listening: listening)
     stored.changed_wall = wall
+    let isOther = bh_row_heard(row) == 0 || !bh_facts_are_alike(&row.pointee.facts, &stored)
     bh_row_store(row, &stored)
     bh_half_store(&row.pointee.effective_capacity, effectiveCapacity(for: stored))
     let may = keepable(
@@ -21,6 +22,7 @@ func writeRow(
     let share = shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean))
     bh_half_store(&bh_segment_shared(segment, id).pointee.most, share.waiting)
     bh_half_store(&bh_segment_shared(segment, id).pointee.most_kept, share.kept)
+    bh_state_replace(segment, id, &stored, now)
     publishFacts(stored, to: bh_segment_public_mutable(segment, id))
     let now = max(now, 1)  // 0 says that the row is empty
     if bh_row_heard(row) == 0 {
@@ -30,11 +32,15 @@ func writeRow(
     }
     bh_word_store(&row.pointee.heard_ms, now)
     if bh_segment_rows(segment) <= id { bh_half_store(&segment.pointee.rows, id + 1) }
+    if isOther { bh_segment_note_membership(segment) }
 }
 
 /// Says whether the row is this httpd itself: children take it for a candidate or do not.
 func markRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32, own: Bool) {
-    bh_half_store(&bh_segment_row_mutable(segment, id).pointee.own, own ? 1 : 0)
+    let row = bh_segment_row_mutable(segment, id)
+    guard bh_row_own(row) != own else { return }
+    bh_half_store(&row.pointee.own, own ? 1 : 0)
+    bh_segment_note_membership(segment)
 }
 
 /// Requests of this httpd at the row's server now.
@@ -61,6 +67,7 @@ func hideRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     let heard = bh_row_heard(row)
     bh_word_store(&row.pointee.heard_ms, 0)
     bh_word_store(&row.pointee.first_heard_ms, 0)
+    bh_segment_set_lender(segment, id, 0)
     bh_half_store(&row.pointee.state, BH_STATE_UP.rawValue)
     if heard != 0 { bh_word_store(&row.pointee.came_ms, heard) }
     // Each is a word of its own: no reader needs the rest to be of the same announcement.
@@ -68,6 +75,7 @@ func hideRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_half_store(&row.pointee.facts.error_ppm, 0)
     bh_half_store(&row.pointee.before.check, 0)
     bh_half_store(&row.pointee.before.error_ppm, 0)
+    if heard != 0 { bh_segment_note_membership(segment) }
 }
 
 /// Takes the row from its server. Readers skip it from the first store on.
@@ -85,6 +93,7 @@ func emptyRow(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) {
     bh_half_store(&row.pointee.sent_mean, 0)
     bh_half_store(&row.pointee.recent_us, 0)
     publishRowFeedback(segment, id)
+    if bh_half_load(&segment.pointee.states) != 0 { bh_state_forget(segment, id) }
 }
 
 /// Copies the children's feedback to the public row.
@@ -97,7 +106,7 @@ func publishRowFeedback(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UIn
 }
 
 /// Writes what functions of old see. Their counts of requests stay: publishRowFeedback writes those.
-private func publishFacts(_ facts: bh_facts_t, to row: UnsafeMutablePointer<serverstat>) {
+func publishFacts(_ facts: bh_facts_t, to row: UnsafeMutablePointer<serverstat>) {
     let fresh = serverstat(facts)
     row.pointee.hostname = fresh.hostname
     row.pointee.contact = fresh.contact

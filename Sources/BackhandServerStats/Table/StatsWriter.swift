@@ -65,6 +65,7 @@ public struct StatsWriter {
     public var listening: UInt64 = 0
     private var window = FeedbackWindow()
     private var evidence = EvidenceWindow()
+    private var borrowers: Borrowers
     /// Of the announcement that is being placed.
     private var proof = Proof.none
 
@@ -87,15 +88,26 @@ public struct StatsWriter {
         otherEndpoints = others.map { Endpoint($0) }
         index = RowIndex(segment)
         addresses = KnownAddresses(segment, rows: index.used)
+        borrowers = Borrowers(segment)
         guard bh_segment_owned(segment, epoch) else { return }
         defer { refreshAddresses() }
         for id in ownRows(except: otherEndpoints) { giveUp(id) }
-        guard keyed else { return }
+        if keyed { hideUnproven() }
+        borrowers.begin(index)
+    }
+
+    private mutating func hideUnproven() {
         for id in 1..<index.used where index[id].endpoint != nil && !index[id].isProven {
             guard !bh_row_own(bh_segment_row(segment, id)) else { continue }
-            hideRow(segment, id)
+            hide(id)
             index.forgetBoot(id)
         }
+    }
+
+    @inline(never)
+    private func hide(_ id: UInt32) {
+        hideRow(segment, id)
+        borrowers.forget(id)
     }
 
     /// From now on we announce ourselves as these beside row 0: our addresses have changed. Other rows of our own are
@@ -118,7 +130,7 @@ public struct StatsWriter {
     }
 
     private func giveUp(_ id: UInt32) {
-        hideRow(segment, id)
+        hide(id)
         markRow(segment, id, own: false)
     }
 
@@ -128,7 +140,7 @@ public struct StatsWriter {
         guard let id = index.row(of: Endpoint(address: address, port: port)), bh_segment_owned(segment, epoch),
             !bh_row_own(bh_segment_row(segment, id))
         else { return }
-        hideRow(segment, id)
+        hide(id)
         addresses.forget(id)
         hasStaleAddress = true
         index.retire(id, since: now)
@@ -188,7 +200,7 @@ public struct StatsWriter {
     private mutating func leave(_ id: UInt32, since: UInt64) {
         let row = bh_segment_row_mutable(segment, id)
         let heard = bh_row_heard(row)
-        hideRow(segment, id)
+        hide(id)
         bh_word_store(&row.pointee.first_heard_ms, heard)
         hasStaleAddress = true
         index.retire(id, since: since)
@@ -255,7 +267,7 @@ public struct StatsWriter {
         var former = bh_address_t()
         let row = bh_segment_row(segment, 0)
         if bh_row_heard(row) != 0, bh_row_address(row, &former), former != facts.address { hasStaleAddress = true }
-        writeRow(segment, 0, facts, now: now, wall: wall, listening: listening)
+        fill(0, facts, now: now, wall: wall)
         noteOwn(facts, also, in: 0, now: now)
         refreshAddresses()
     }
@@ -373,7 +385,7 @@ public struct StatsWriter {
         addresses.rows = index.used
         index.hearEndpoint(id, now: now)
         noteProof(id)
-        writeRow(segment, id, marked(facts, id), now: now, wall: wall, listening: listening)
+        fill(id, marked(facts, id), now: now, wall: wall)
         addresses.add(facts.address)
         return .row(id)
     }
@@ -402,8 +414,14 @@ public struct StatsWriter {
         var kept = marked(facts, id)
         kept.address = endpoint.address
         kept.port = endpoint.port
-        writeRow(segment, id, kept, now: now, wall: wall, listening: listening)
+        fill(id, kept, now: now, wall: wall)
         return .row(id)
+    }
+
+    @inline(never)
+    private func fill(_ id: UInt32, _ facts: bh_facts_t, now: UInt64, wall: Int64) {
+        writeRow(segment, id, facts, now: now, wall: wall, listening: listening)
+        borrowers.lend(from: id, facts, index, now: now)
     }
 
     /// A row for a new server: one that has been free for a while, else the next one never used, else the one that has

@@ -46,12 +46,14 @@
  *  23  bh_check_parse, bh_check_is_own; bh_moderator_config_t: checks, completed, listens_only;
  *      bh_server_fn, bh_completed_fn: checks; bh_next_attempt_t: others; bh_silence_after: how
  *  24  bh_request_t: members; bh_members_write
+ *  25  extension.h; bh_page_t, bh_moderator_config_t: extension; bh_request_t: sessions; bh_session_write
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
 
 #include "check.h"
 #include "evidence.h"
+#include "extension.h"
 #include "feedback.h"
 #include "http.h"
 #include "known.h"
@@ -63,7 +65,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 24
+#define BH_BORDER_VERSION 25
 
 /* Numbers are never reused. */
 typedef enum bh_status {
@@ -145,9 +147,6 @@ typedef enum bh_level {
     BH_LOG_INFO = 6,
     BH_LOG_DEBUG = 7
 } bh_level_t;
-
-/* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
-typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
 
 /* ---- Numbers ---- */
 
@@ -245,13 +244,42 @@ typedef struct bh_named {
 void bh_members_write(bh_segment_t *_Nonnull segment, bh_named_t *_Nonnull const *_Nullable named, size_t count,
                       uint64_t now_ms);
 
+/* Bytes of a key of SipHash-2-4. */
+#define BH_SESSION_KEY_SIZE 16
+/* As in BackhandKey's file. */
+#define BH_SESSION_KEYS 2
+
+/* How the cookies of bySession name servers. The first key makes them; all are accepted. */
+typedef struct bh_sessions {
+    uint64_t (*_Nonnull hash)(const void *_Nonnull bytes, size_t count, const unsigned char *_Nonnull key);
+    uint32_t count;
+    unsigned char keys[BH_SESSION_KEYS][BH_SESSION_KEY_SIZE];
+} bh_sessions_t;
+
+/* What bySession's argument has after "cookie="; NULL: it is an identifier. */
+static inline const char *_Nullable bh_session_line(const char *_Nonnull argument) {
+    return strncmp(argument, "cookie=", 7) == 0 && argument[7] ? argument + 7 : NULL;
+}
+
+/* By what a cookie names the row's server: without a key, a client can neither make this nor find the address in it.
+ * While the row gets another server this may not be any server's, so that a cookie is not recognised once. */
+static inline uint64_t bh_session_tag(const bh_sessions_t *_Nonnull sessions, const bh_row_t *_Nonnull row,
+                                      uint32_t key) {
+    const bh_facts_t *facts = &row->facts;
+    uint64_t place[] = {bh_word_load(&facts->address.high), bh_word_load(&facts->address.low),
+                        __atomic_load_n(&facts->port, __ATOMIC_RELAXED)};
+    return sessions->hash(place, sizeof place, sessions->keys[key]);
+}
+
 /* The inputs of a decision beside the chain and the table. Clock and randomness are among them. */
 typedef struct bh_request {
-    uint64_t now_ms;                 /* CLOCK_MONOTONIC, milliseconds */
-    uint64_t seed;                   /* any number that differs from request to request */
-    void *_Nullable context;         /* given to loaded functions as their first argument */
-    const char *_Nullable cookie;    /* the Cookie header, several joined with ',' or ';'; NULL: none */
-    const char *_Nullable query;     /* as the client sent it, without '?'; NULL: none */
+    uint64_t now_ms;              /* CLOCK_MONOTONIC, milliseconds */
+    uint64_t seed;                /* any number that differs from request to request */
+    void *_Nullable context;      /* given to loaded functions as their first argument */
+    const char *_Nullable cookie; /* the Cookie header, several joined with ',' or ';'; NULL: none */
+    const char *_Nullable query;  /* as the client sent it, without '?'; NULL: none */
+    /* for bySession with cookie=; NULL: no cookie is recognised */
+    const bh_sessions_t *_Nullable sessions;
     const uint32_t *_Nullable tried; /* servers that have failed this request: never candidates again; may be NULL */
     uint32_t tried_count;            /* at most a few: they are searched one by one */
     /* the only candidates, in this order, also those that announce nothing; NULL: all servers that announce */
@@ -316,6 +344,16 @@ size_t bh_chain_workspace(const bh_segment_t *_Nullable segment, const bh_step_t
 bh_status_t bh_chain_decide(const bh_segment_t *_Nullable segment, const bh_step_t *_Nullable steps, size_t count,
                             const bh_request_t *_Nullable request, void *_Nullable workspace, size_t workspace_size,
                             bh_decision_t *_Nullable decision);
+
+/* Room that a line of Set-Cookie needs beside what bySession's argument has after "cookie=". */
+#define BH_SESSION_EXTRA_SIZE 64
+
+/* Writes the value of Set-Cookie that keeps a client at the row's server, as snprintf does. line: bySession's argument
+ * without "cookie="; cookie: the client's Cookie header, NULL: none; secure: the client uses TLS. 0: the client has
+ * this cookie already. */
+size_t bh_session_write(const bh_segment_t *_Nonnull segment, uint32_t id, const bh_sessions_t *_Nonnull sessions,
+                        const char *_Nonnull line, const char *_Nullable cookie, bool secure, char *_Nullable text,
+                        size_t size);
 
 /* What comes next for a request (retry.h): after bh_retry_begin, and after each action that did not end it. decision:
  * what bh_chain_decide wrote last. now_us: CLOCK_MONOTONIC; 0 where bh_retry_needs_time is false. NULL:
@@ -450,18 +488,16 @@ int32_t bh_segment_map(uint32_t child_slots, void *_Nullable *_Nullable memory, 
  * words. Empty: nothing speaks against any. */
 void bh_reasons_write(const bh_segment_t *_Nullable segment, uint64_t now_ms, char *_Nullable text, size_t size);
 
-/* Takes a piece of text; false stops the writer. */
-typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
-
 /* What the status page shows beside the table, and how. */
 typedef struct bh_page {
     uint64_t now_ms;
-    int64_t wall_s;                /* wall clock seconds now */
-    const char *_Nullable server;  /* this server's name */
-    const char *_Nullable client;  /* the client's address */
-    const char *_Nullable trouble; /* what bh_page_trouble said; NULL: nothing */
-    bool has_directory;            /* whether there is UnixSocketDir */
-    bool json;                     /* one JSON object; else HTML */
+    int64_t wall_s;                            /* wall clock seconds now */
+    const char *_Nullable server;              /* this server's name */
+    const char *_Nullable client;              /* the client's address */
+    const char *_Nullable trouble;             /* what bh_page_trouble said; NULL: nothing */
+    bool has_directory;                        /* whether there is UnixSocketDir */
+    bool json;                                 /* one JSON object; else HTML */
+    const bh_extension_t *_Nullable extension; /* what is added to it; NULL: nothing */
 } bh_page_t;
 
 /* The Content-Security-Policy that the HTML needs. */
@@ -674,6 +710,7 @@ typedef struct bh_moderator_config {
     const bh_check_t *_Nullable checks; /* NULL if there are none; at most BH_CHECKS */
     size_t check_count;
     bh_completed_fn _Nullable completed; /* NULL: by the scoreboard, and the requests that this httpd has received */
+    const bh_extension_t *_Nullable extension; /* what another module adds; NULL: nothing */
 } bh_moderator_config_t;
 
 typedef struct bh_moderator bh_moderator_t;

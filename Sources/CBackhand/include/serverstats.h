@@ -286,7 +286,8 @@ typedef enum bh_counter {
     /* children, moderator: descriptors in the pool of all children that are not connections to the server they were put
      * there for */
     BH_COUNT_NOT_CONNECTIONS = 28,
-    BH_COUNTERS = 29
+    BH_COUNT_REFUSED_COOKIES = 29, /* children: cookies of AthCookie that are not accepted */
+    BH_COUNTERS = 30
 } bh_counter_t;
 #define BH_COUNTERS_ROOM 32
 
@@ -348,8 +349,79 @@ typedef struct bh_spare {
     uint64_t short_ms;
     /* moderator: idle ones: the least of the last two announcements and the mean of the last few */
     uint32_t workers;
-    uint8_t pad[4];
+    /* moderator: of a member that announces nothing: one more than the row of the server that announces itself at the
+     * same address, whose facts about their machine the row has; then row.first_heard_ms says when they came. 0: none
+     */
+    uint32_t lender;
 } bh_spare_t;
+
+/* ---- Farms: what is ordered and pushed for their members. states.h says how it is read and written. ---- */
+
+/* Most farms, and most members of one farm that are listed. */
+#define BH_FARMS 256
+#define BH_FARM_MEMBERS 64
+/* Name of a farm with its NUL, and a member as its AthMember line writes it. Longer members are cut. */
+#define BH_FARM_NAME_SIZE 256
+#define BH_MEMBER_TEXT_SIZE 56
+/* Statistics of one server that have names, and such a name with its NUL. */
+#define BH_STATISTICS 16
+#define BH_STATISTIC_NAME_SIZE 64
+
+/* Words of two kinds, each written at once, so that no writer needs a lock and none can die while it has one. A stamp
+ * is four times the time of a change, CLOCK_MONOTONIC milliseconds, and bit 1 if another balancer has told it; 0:
+ * never. A switch is a stamp with bit 0: off, or down. */
+
+/* A named statistic. hash is written first, then name, thousandths, stamp. */
+typedef struct bh_statistic {
+    uint64_t hash;  /* children, moderator: of its name; 0: free */
+    uint64_t stamp; /* children, moderator: a stamp; 0: it has no value yet */
+    int64_t thousandths;
+    char name[BH_STATISTIC_NAME_SIZE];
+} bh_statistic_t;
+
+/* What is ordered and pushed for the server of the row with the same number. A page is touched only where there is
+ * any, or where a farm has the server. */
+typedef struct bh_member_state {
+    uint64_t off;        /* children, moderator: a switch: the administrator's */
+    uint64_t down;       /* children, moderator: a switch: health, by hand or by an update */
+    uint64_t updated;    /* children, moderator: stamp of the last update */
+    uint64_t since_ms;   /* parent: since when a farm has named it; 0: none does */
+    uint64_t load_stamp; /* children, moderator: stamp of load, which is written before it */
+    uint64_t load;       /* thousandths */
+    uint64_t idle_stamp; /* children, moderator: stamp of idle, likewise */
+    uint64_t idle;       /* idle part of the processors, thousandths */
+    /* children: answers of the oracle that count as requests in flight: above, thousandths of one; below, the lower
+     * half of the milliseconds at which that was counted */
+    uint64_t answers;
+    uint32_t fresh_ms; /* parent: for how long what is pushed counts; 0: BH_FRESH_MS */
+    uint8_t pad[52];
+    bh_statistic_t statistics[BH_STATISTICS];
+} bh_member_state_t;
+
+/* For how long what is pushed counts where no AthExpectUpdate says it. */
+#define BH_FRESH_MS 60000
+
+/* A member in the list of a farm. */
+typedef struct bh_farm_member {
+    uint32_t row;    /* parent, children for members that join: 0: none */
+    uint32_t weight; /* hundredths */
+    char text[BH_MEMBER_TEXT_SIZE];
+} bh_farm_member_t;
+
+/* A farm. */
+typedef struct bh_farm {
+    uint64_t off;      /* children, moderator: a switch */
+    uint64_t updated;  /* children, moderator: stamp of the last update */
+    uint64_t since_ms; /* parent: since when the configuration names it; 0: it does not */
+    uint32_t expect_s; /* parent: AthExpectUpdate; 0: none */
+    uint32_t members;  /* parent, children: entries of list in use */
+    uint8_t pad[32];
+    char name[BH_FARM_NAME_SIZE]; /* parent; before since_ms */
+    bh_farm_member_t list[BH_FARM_MEMBERS];
+} bh_farm_t;
+
+/* Bits of bh_segment_t.states: what decisions must look at. They are set with the first such word and stay. */
+typedef enum bh_states { BH_STATES_ORDERED = 1, BH_STATES_PUSHED = 2, BH_STATES_ANSWERED = 4 } bh_states_t;
 
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
@@ -383,14 +455,15 @@ typedef struct bh_segment {
     uint32_t demand;
     /* moderator: bh_state_t that BackhandDrainFile asks for: draining while the file is there */
     uint32_t drain_file;
-    uint8_t pad0[8];
+    uint32_t states;    /* children, moderator: bits of bh_states_t; 0: nothing was ever ordered or pushed */
+    uint32_t farms;     /* parent: farms 0...farms-1 are or were in use */
     uint64_t arrivals;  /* children: requests that this httpd has received */
     uint64_t forwarded; /* children: of these, those that another server has sent on */
     /* a random number, made with the segment: what brings it is a check by this httpd's moderator */
     uint64_t check_high;
     uint64_t check_low;
     uint8_t pad1[32];
-    uint64_t counters[BH_COUNTERS_ROOM]; /* moderator; children: BH_COUNT_NOT_CONNECTIONS */
+    uint64_t counters[BH_COUNTERS_ROOM]; /* moderator; children: BH_COUNT_NOT_CONNECTIONS and later ones */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
     uint8_t pad2[64];
@@ -401,8 +474,13 @@ typedef struct bh_segment {
     bh_shared_t shared[BH_ROWS]; /* the same */
     bh_pool_t pools[BH_POOLS];
     uint32_t known_turn; /* moderator: known[known_turn & 1] is read */
-    uint8_t pad3[60];
+    /* moderator, parent: grows when a row gets or loses a server that announces itself, and when that gets another
+     * address, port or name; it wraps */
+    uint32_t membership;
+    uint8_t pad3[56];
     bh_known_t known[2];
+    bh_member_state_t member_states[BH_ROWS];
+    bh_farm_t farm_table[BH_FARMS];
 } bh_segment_t;
 
 #define BH_SEGMENT_MAGIC UINT64_C(0x6261636b68616e64) /* "backhand" */
@@ -410,7 +488,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 19 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 20 /* revision */,          \
                                                             sizeof(bh_segment_t)),                                     \
                                                      sizeof(bh_row_t)),                                                \
                                               sizeof(bh_facts_t)),                                                     \
@@ -449,6 +527,9 @@ BH_ASSERT(offsetof(bh_segment_t, shared) % 64 == 0 && sizeof(bh_shared_t) == 64 
           "counts of different servers do not slow each other");
 BH_ASSERT(BH_KNOWN_SLOTS == 8 * BH_ROWS && (BH_KNOWN_SLOTS & (BH_KNOWN_SLOTS - 1)) == 0,
           "half full where each row has four addresses");
+BH_ASSERT(sizeof(bh_statistic_t) == 88 && sizeof(bh_member_state_t) == 1536 && sizeof(bh_farm_t) == 4416
+              && offsetof(bh_segment_t, member_states) % 64 == 0 && offsetof(bh_segment_t, farm_table) % 64 == 0,
+          "docs/serverstats.md draws them; those of different servers do not slow each other");
 BH_ASSERT(sizeof(ServerSlot) == 16, "lists of candidates are sized by this");
 
 /* ---- Making and recognising a segment: expressions that Swift cannot see ---- */
@@ -632,6 +713,14 @@ static inline bool bh_row_address(const bh_row_t *_Nonnull row, bh_address_t *_N
     return false;
 }
 
+/* Whether the row's server is at this address and port; port -1: any. While the row gets another server this may be
+ * neither. */
+static inline bool bh_row_is_at(const bh_row_t *_Nonnull row, uint64_t high, uint64_t low, int32_t port) {
+    const bh_facts_t *facts = &row->facts;
+    return bh_word_load(&facts->address.low) == low && bh_word_load(&facts->address.high) == high
+           && (port == -1 || __atomic_load_n(&facts->port, __ATOMIC_RELAXED) == port);
+}
+
 /* Idle workers that a server of this many is to keep: with fewer, one more request that waits for it may fill it. Less
  * than MinSpareServers, 5, which a prefork server keeps, however many of its children are busy. */
 static inline int32_t bh_workers_reserve(int32_t workers) {
@@ -645,6 +734,16 @@ static inline uint64_t bh_segment_short(const bh_segment_t *_Nonnull segment, ui
 }
 static inline uint32_t bh_segment_spare(const bh_segment_t *_Nonnull segment, uint32_t id) {
     return bh_half_load(&segment->spare[id].workers);
+}
+
+/* What it was when a list of servers that announce themselves was made: that list is still right if it is the same. */
+static inline uint32_t bh_segment_membership(const bh_segment_t *_Nonnull segment) {
+    return __atomic_load_n(&segment->membership, __ATOMIC_ACQUIRE);
+}
+
+/* Of the row of a member that announces nothing: one more than the row from which its facts come; 0: it has none. */
+static inline uint32_t bh_segment_lender(const bh_segment_t *_Nonnull segment, uint32_t id) {
+    return bh_half_load(&segment->spare[id].lender);
 }
 
 /* Whether the configuration names the row's server. */
@@ -860,6 +959,21 @@ static inline void bh_segment_set_spare(bh_segment_t *_Nonnull segment, uint32_t
                                         uint32_t workers) {
     bh_word_store(&segment->spare[id].short_ms, short_ms);
     bh_half_store(&segment->spare[id].workers, workers);
+}
+
+static inline void bh_segment_set_lender(bh_segment_t *_Nonnull segment, uint32_t id, uint32_t lender) {
+    bh_half_store(&segment->spare[id].lender, lender);
+}
+
+/* After the row was written. */
+static inline void bh_segment_note_membership(bh_segment_t *_Nonnull segment) {
+    __atomic_add_fetch(&segment->membership, 1, __ATOMIC_RELEASE);
+}
+
+/* Whether both have the same address, port and name. */
+static inline bool bh_facts_are_alike(const bh_facts_t *_Nonnull one, const bh_facts_t *_Nonnull other) {
+    return one->port == other->port && bh_address_equals(one->address, other->address)
+           && strncmp(one->hostname, other->hostname, BH_HOSTNAME_SIZE) == 0;
 }
 
 static inline serverstat *_Nonnull bh_segment_public_mutable(bh_segment_t *_Nonnull segment, uint32_t id) {

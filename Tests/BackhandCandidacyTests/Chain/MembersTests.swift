@@ -71,6 +71,29 @@ import Testing
         #expect(table.decide(chain, members: named(1, 2, 3)).ids == [1, 2, 3])
     }
 
+    /// A server that announces nothing is known by what it pushes, as long as that is fresh.
+    @Test func functionsThatCompareKnowWhatIsPushed() throws {
+        let table = table([FakeServer(), FakeServer(load: 9000, cpu: 10), unheard], members: [1, 2])
+        let state = bh_segment_state(table.segment, 2)
+        table.segment.pointee.states = BH_STATES_PUSHED.rawValue
+        let shown = bh_segment_public_mutable(table.segment, 2)
+        (shown.pointee.load, shown.pointee.cpu) = (1000, 500)
+        let answers = { (line: String, now: UInt64) in
+            table.decide(try Chain([line]), now: now, members: self.named(1, 2)).ids
+        }
+        #expect(try answers("byLoad", FakeTable.now) == [1, 2])
+        #expect(try answers("byResource load < 0.5", FakeTable.now) == [2], "it is not known")
+        state.pointee.load_stamp = bh_stamp(FakeTable.now, false)
+        #expect(try answers("byLoad", FakeTable.now) == [2, 1])
+        #expect(try answers("byCPU", FakeTable.now) == [1, 2])
+        #expect(try answers("byResource load < 0.5", FakeTable.now) == [])
+        #expect(try answers("byResource cpu > 1000 || amem > 5", FakeTable.now) == [2])
+        state.pointee.idle_stamp = bh_stamp(FakeTable.now, false)
+        #expect(try answers("byCPU", FakeTable.now) == [2, 1])
+        #expect(try answers("byCost", FakeTable.now) == [1, 2])
+        #expect(try answers("byLoad", FakeTable.now + UInt64(BH_FRESH_MS) + 1) == [1, 2])
+    }
+
     @Test func thisServerIsOneLikeTheOthers() throws {
         let table = table([FakeServer(own: true), FakeServer(own: true), unheard], members: [1, 2])
         #expect(table.decide(try Chain(["addSelf"]), members: named(1, 2)).ids == [1, 2])

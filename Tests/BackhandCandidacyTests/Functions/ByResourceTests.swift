@@ -77,6 +77,9 @@ import Testing
             ("temperature > 5", "there is no value 'temperature'", 1),
             ("AMEM > 5", "there is no value 'AMEM' (did you mean amem?)", 1),
             ("amem > 'x'", "a number, a name or '(' is missing", 8),
+            ("stat > 5", "stat takes the name of a statistic in parentheses", 5),
+            ("stat() > 5", "stat takes the name of a statistic in parentheses", 5),
+            ("5 > stat(threads", "stat takes the name of a statistic in parentheses", 9),
         ] as [(String, String, Int)])
     func errors(condition: String, what: String, at: Int) throws {
         let text = message(condition)
@@ -142,7 +145,7 @@ import Testing
             "load": 1, "load_hwm": 2, "cpu": 3, "cpu_idle": 0.003, "tmem": 5, "amem": 6, "nservers": 7, "aservers": 8,
             "error_share": 0.24, "backoff_ms": 0, "id": 1,
         ]
-        for code in 1...Resource.last {
+        for code in 1..<Resource.statistic {
             let name = String(decoding: try #require(Resource.name(code)).bytes, as: UTF8.self)
             let value = values[name] ?? Double(code)
             #expect(try table.decide(["byResource \(name) == \(value)"]).ids == [1], "\(name)")
@@ -150,6 +153,34 @@ import Testing
         #expect(Resource.name(Resource.last + 1) == nil)
         row.pointee.backoff_until_ms = FakeTable.now + 32
         #expect(try table.decide(["byResource backoff_ms == 32"]).ids == [1], "the last resort")
+    }
+
+    /// What is pushed, with its name; it is not known of the others, and not for ever.
+    @Test(
+        arguments: [
+            ("stat(threads) < 10", [0, 2]), ("stat(threads) < 40", [0, 2]), ("!(stat(threads) >= 40)", [0, 2]),
+            ("stat(threads) > 40.5 && load < 1", [0, 2]), ("stat(threads) != 40", [0, 2]),
+            ("stat(threads) + 1 < 41 || load == 2", [0, 1, 2]), ("!(stat(threads) < 40) && cpu > 100", [1, 2]),
+            ("stat(other.name-1) == -5", [0, 1, 2]), ("stat(threads) * 0 == 0", [0, 1, 2]),
+        ] as [(String, [Int32])])
+    func statistics(condition: String, left: [Int32]) throws {
+        push(table, 1, "threads", 40)
+        push(table, 1, "other.name-1", -5)
+        #expect(try table.decide(["byResource \(condition)"]).ids == left)
+        let later = FakeTable.now + UInt64(BH_FRESH_MS)
+        #expect(try table.decide(["byResource stat(threads) < 40"], now: later).ids == [0, 2])
+        #expect(try table.decide(["byResource stat(threads) < 40"], now: later + 1).ids == [0, 1, 2])
+    }
+
+    private func push(_ table: FakeTable, _ id: UInt32, _ name: String, _ value: Int64) {
+        let state = bh_segment_state(table.segment, id)
+        var place: UInt32 = 0
+        while bh_state_statistic(state, place).pointee.hash != 0 { place += 1 }
+        let entry = bh_state_statistic(state, place)
+        entry.pointee.hash = Array(name.utf8).withUnsafeBytes { bh_statistic_hash($0.baseAddress, $0.count) }
+        entry.pointee.thousandths = value * 1000
+        entry.pointee.stamp = bh_stamp(FakeTable.now, false)
+        table.segment.pointee.states = BH_STATES_PUSHED.rawValue
     }
 
     /// If it leaves nobody, that is nobody; then servers that were left out are the last resort.
@@ -168,8 +199,9 @@ import Testing
         bh_half_store(&table.segment.pointee.rows, 16)
         let before = try table.decide([]).ids
         for code in 1...Resource.last {
+            let name = String(decoding: Resource.name(code)!.bytes, as: UTF8.self)
             let after = try table.decide([
-                "byResource \(String(decoding: Resource.name(code)!.bytes, as: UTF8.self)) / load - 1 > age_ms * 1000"
+                "byResource \(name)\(code == Resource.statistic ? "(x)" : "") / load - 1 > age_ms * 1000"
             ]).ids
             #expect(Set(after).isSubset(of: before))
         }

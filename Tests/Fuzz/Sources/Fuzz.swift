@@ -15,6 +15,8 @@ let targets: [(name: String, run: @Sendable (UnsafeRawBufferPointer) -> Void)] =
     ("segment", fuzzSegment),
     ("header", fuzzHeader),
     ("owner", fuzzOwner),
+    ("athena", fuzzAthena),
+    ("cookie", fuzzCookie),
 ]
 
 private let chosen: @Sendable (UnsafeRawBufferPointer) -> Void = {

@@ -1,0 +1,211 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+internal import BackhandText
+internal import CBackhand
+
+// Farms and members as JSON: for the status page and the control socket. docs/status.md describes the fields.
+
+/// Hands a text on; false: the sink wants no more.
+typealias Sink = (Message) -> Bool
+
+/// Writes JSON into a message. Names are of the configuration: what could end a text is shown as "?".
+struct FarmJSON {
+    var text = Message()
+    private var needsComma = false
+
+    mutating func open(_ bracket: UInt8) {
+        separate()
+        text.add(byte: bracket)
+        needsComma = false
+    }
+
+    mutating func close(_ bracket: UInt8) {
+        text.add(byte: bracket)
+        needsComma = true
+    }
+
+    mutating func key(_ name: StaticString) { key(Word(name.bytes)) }
+
+    @inline(never)
+    mutating func key(_ name: Word) {
+        separate()
+        quote(name)
+        text.add(byte: UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    mutating func field(_ name: StaticString, _ value: UInt64) {
+        key(name)
+        text.add(value)
+        needsComma = true
+    }
+
+    mutating func field(_ name: StaticString, _ value: Bool) {
+        key(name)
+        text.add(value ? "true" : "false")
+        needsComma = true
+    }
+
+    mutating func field(_ name: StaticString, _ value: Word) {
+        key(name)
+        quote(value)
+        needsComma = true
+    }
+
+    /// A number with three decimals.
+    @inline(never)
+    mutating func field(_ name: Word, thousandths value: Int64) {
+        key(name)
+        if value < 0 { text.add(byte: UInt8(ascii: "-")) }
+        text.add(thousandths: value.magnitude)
+        needsComma = true
+    }
+
+    private mutating func separate() {
+        if needsComma { text.add(byte: UInt8(ascii: ",")) }
+    }
+
+    @inline(never)
+    private mutating func quote(_ word: Word) {
+        text.add(byte: UInt8(ascii: "\""))
+        text.add(plain: word)
+        text.add(byte: UInt8(ascii: "\""))
+    }
+}
+
+extension Message {
+    /// A word, with "?" for what could end a text, or begin a tag.
+    @inline(never)
+    mutating func add(plain word: Word) {
+        for byte in word.bytes {
+            let isPlain = isPrintable(byte) && !("\"\\<>&'" as StaticString).bytes.contains(byte)
+            add(byte: isPlain ? byte : UInt8(ascii: "?"))
+        }
+    }
+
+    @inline(never)
+    mutating func add(thousandths value: UInt64) {
+        add(value / 1000)
+        add(".")
+        add(value / 100 % 10)
+        add(value / 10 % 10)
+        add(value % 10)
+    }
+}
+
+/// A line of what is known, and the room for its texts.
+struct ShownView {
+    private var room = InlineArray<128, CChar>(repeating: 0)
+    var view = bh_view_t()
+
+    init(_ segment: UnsafeMutablePointer<bh_segment_t>, farm: UInt32, now: UInt64) {
+        view.segment = UnsafePointer(segment)
+        view.now_ms = now
+        view.farm = farm
+    }
+
+    /// The number of a code; nil: it is not known.
+    func number(_ code: bh_ath_code_t) -> Int64? { value(of: code, bh_piece_t(), in: view)?.number }
+
+    /// Calls with the reason.
+    mutating func withReason(_ body: (Word) -> Void) {
+        withUnsafeMutableBytes(of: &room) { room in
+            var view = view
+            view.room = room.baseAddress!.assumingMemoryBound(to: CChar.self)
+            guard let text = value(of: BH_ATH_CODE_REASON, bh_piece_t(), in: view)?.text,
+                let word = Word(text, most: Int(BH_VIEW_ROOM))
+            else { return }
+            body(word)
+        }
+    }
+}
+
+extension FarmJSON {
+    /// A farm's own fields.
+    mutating func farm(_ number: UInt32, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
+        guard let farm = segment.farm(number) else { return }
+        let shown = ShownView(segment, farm: number, now: now)
+        field("name", farm.name)
+        field("on", shown.number(BH_ATH_CODE_ON) != 0)
+        field("expect_update_s", UInt64(bh_half_load(&farm.pointee.expect_s)))
+        numbers(shown, [("able", BH_ATH_CODE_ABLE), ("member_count", BH_ATH_CODE_MEMBERS)])
+        numbers(shown, [("in_flight", BH_ATH_CODE_IN_FLIGHT), ("updated_s", BH_ATH_CODE_AGE)])
+    }
+
+    @inline(never)
+    private mutating func numbers(_ shown: ShownView, _ codes: InlineArray<2, (StaticString, bh_ath_code_t)>) {
+        for index in codes.indices {
+            if let value = shown.number(codes[index].1) { field(codes[index].0, UInt64(clamping: value)) }
+        }
+    }
+
+    /// One member, as an object.
+    mutating func member(
+        _ entry: UnsafeMutablePointer<bh_farm_member_t>, farm: UInt32, _ segment: UnsafeMutablePointer<bh_segment_t>,
+        now: UInt64
+    ) {
+        var shown = ShownView(segment, farm: farm, now: now)
+        shown.view.row = bh_half_load(&entry.pointee.row)
+        open(UInt8(ascii: "{"))
+        field("member", entry.text)
+        field("id", UInt64(shown.view.row))
+        field("on", shown.number(BH_ATH_CODE_ON) != 0)
+        field("up", shown.number(BH_ATH_CODE_UP) != 0)
+        field("in", shown.number(BH_ATH_CODE_IN) != 0)
+        field("able", isAble(segment, farm: farm, row: shown.view.row, now: now))
+        shown.withReason { field("reason", $0) }
+        numbers(shown, [("in_flight", BH_ATH_CODE_IN_FLIGHT), ("updated_s", BH_ATH_CODE_AGE)])
+        decimals(shown, [("load", BH_ATH_CODE_LOAD), ("cpu_idle", BH_ATH_CODE_IDLE)])
+        decimals(shown, [("weight", BH_ATH_CODE_WEIGHT), ("mean_ms", BH_ATH_CODE_DELAY)])
+        statistics(bh_segment_state(segment, shown.view.row), now: now)
+        close(UInt8(ascii: "}"))
+    }
+
+    @inline(never)
+    private mutating func decimals(_ shown: ShownView, _ codes: InlineArray<2, (StaticString, bh_ath_code_t)>) {
+        for index in codes.indices {
+            if let value = shown.number(codes[index].1) { field(Word(codes[index].0.bytes), thousandths: value) }
+        }
+    }
+
+    private mutating func statistics(_ state: UnsafeMutablePointer<bh_member_state_t>, now: UInt64) {
+        key("statistics")
+        open(UInt8(ascii: "{"))
+        forEachStatistic(state, now: now) { name, value in field(name, thousandths: value) }
+        close(UInt8(ascii: "}"))
+    }
+
+    /// The farm with its members, as an object; handed on member by member.
+    mutating func whole(
+        _ number: UInt32, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to sink: Sink
+    ) -> Bool {
+        open(UInt8(ascii: "{"))
+        farm(number, segment, now: now)
+        key("members")
+        open(UInt8(ascii: "["))
+        var place = MemberPlace()
+        while let (_, entry) = place.next(segment, only: number) {
+            member(entry, farm: number, segment, now: now)
+            guard sink(text) else { return false }
+            text.removeAll()
+        }
+        close(UInt8(ascii: "]"))
+        close(UInt8(ascii: "}"))
+        return true
+    }
+}
+
+/// The statistics that are fresh.
+func forEachStatistic(
+    _ state: UnsafeMutablePointer<bh_member_state_t>, now: UInt64, _ body: (Word, Int64) -> Void
+) {
+    for place in 0..<UInt32(BH_STATISTICS) {
+        let entry = bh_state_statistic(state, place)
+        guard bh_word_load(&entry.pointee.hash) != 0,
+            bh_state_is_fresh(state, bh_word_load(&entry.pointee.stamp), now)
+        else { continue }
+        body(
+            segmentText(bh_statistic_name(entry), size: Int(BH_STATISTIC_NAME_SIZE)),
+            bh_signed_word_load(&entry.pointee.thousandths))
+    }
+}

@@ -1,0 +1,245 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""mod_athena: farms by name, and the oracle."""
+
+import collections
+import time
+
+import pytest
+from harness.backend import Backend, Reply
+from harness.crowd import Crowd
+from harness.httpd import USUAL
+
+MODULES = ("athena",)
+
+
+def farm(members, more="", name="farm_one"):
+    lines = "".join(f"    AthMember {member}\n" for member in members)
+    return f"<AthFarm {name}>\n{lines}{more}</AthFarm>\n"
+
+
+ENGINE = "AthEngine On\n"
+PASS = "ProxyPass / http://farm_one/\n"
+
+
+@pytest.fixture
+def backends():
+    made = [Backend(f"127.0.9.{number}") for number in (80, 81, 82)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def shares(front, count=60, path="/"):
+    return collections.Counter(front.get(path).text for _ in range(count))
+
+
+def test_without_any_other_line(stage, mpm, backends):
+    """The users' first example: no line of mod_backhand, no warning."""
+    front = stage.httpd(ENGINE + farm(each.id for each in backends) + PASS, modules=MODULES, mpm=mpm)
+    assert set(shares(front)) == {each.id for each in backends}
+    assert ("Host", backends[0].id) in backends[0].requests[0].headers
+
+
+def test_a_dead_member(stage, mpm, backends):
+    """No client sees it."""
+    front = stage.httpd(ENGINE + farm(each.id for each in backends) + PASS, modules=MODULES, mpm=mpm)
+    front.log.allow("AH00957|AH01114|AH00959")
+    shares(front)
+    backends[0].close()
+    assert backends[0].id not in shares(front, 100)
+
+
+def test_a_body_goes_to_the_next(stage, backends):
+    front = stage.httpd(ENGINE + farm(each.id for each in backends[:2]) + PASS, modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959")
+    backends[0].close()
+    for size in (10, 100_000):
+        for _ in range(4):
+            assert front.get("/", method="POST", body=b"x" * size).text == backends[1].id
+    assert {len(request.body) for request in backends[1].requests} == {10, 100_000}
+
+
+def test_an_answer_that_is_lost(stage, backends):
+    """A server that ends the connection without an answer: a GET goes to another one."""
+    backends[0].reply = lambda request: Reply(drop=True)
+    front = stage.httpd(ENGINE + farm(each.id for each in backends[:2]) + PASS, modules=MODULES)
+    front.log.allow("AH01102|AH00898|AH01110|AH10154")
+    assert set(shares(front, 20)) == {backends[1].id}
+
+
+@pytest.mark.parametrize("way", ["pass", "handler", "rule", "location"])
+def test_however_a_line_names_the_farm(stage, backends, way):
+    lines = {
+        "pass": "ProxyPass /x http://farm_one/y\n",
+        "handler": '<Location /x>\n    SetHandler "proxy:http://farm_one"\n</Location>\n',
+        "rule": 'RewriteEngine On\nRewriteRule ^/x(.*) "http://farm_one/y$1" [P]\n',
+        "location": "<Location /x>\n    ProxyPass http://farm_one/y\n</Location>\n",
+    }[way]
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + lines, modules=(*MODULES, "rewrite"))
+    assert front.get("/x/z?q=1").text == backends[0].id
+    if way != "handler":
+        assert backends[0].requests[0].target == "/y/z?q=1"
+
+
+def test_what_a_member_says_with_its_name(stage, backends):
+    """ProxyPassReverse and ProxyPassReverseCookieDomain have the farm's name."""
+    place = backends[0].id
+    cookie = f"a=b; Domain={place.partition(':')[0]}; Path=/"
+    backends[0].reply = lambda request: Reply(
+        302, headers={"Location": f"http://{place}/reports/new", "Set-Cookie": cookie, "set-cookie": "c=d"}
+    )
+    lines = (
+        "ProxyPass /r/ http://farm_one/reports/\nProxyPassReverse /r/ http://farm_one/reports/\n"
+        "ProxyPassReverseCookieDomain farm_one www.example.com\n"
+    )
+    front = stage.httpd(ENGINE + farm([place]) + lines, modules=MODULES)
+    answer = front.get("/r/old")
+    assert answer.header("Location") == f"http://{front.id}/r/new"
+    cookies = [value for name, value in answer.headers if name.lower() == "set-cookie"]
+    assert cookies == ["a=b; Domain=www.example.com; Path=/", "c=d"]
+
+
+@pytest.mark.parametrize("redirect", [False, True])
+def test_nobody_is_left(stage, backends, redirect):
+    """The whole URL is replaced."""
+    sorry = backends[1]
+    more = f"    AthForward http://{sorry.id}/closed?for=now\n" + ("    AthForwardRedirect On\n" if redirect else "")
+    dead = backends[0]
+    front = stage.httpd(ENGINE + farm([dead.id], more) + PASS, modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959")
+    dead.close()
+    answer = front.get("/a/b?c=d")
+    if redirect:
+        assert (answer.status, answer.header("Location")) == (302, f"http://{sorry.id}/closed?for=now")
+    else:
+        assert answer.text == sorry.id and sorry.requests[0].target == "/closed?for=now"
+
+
+def test_nobody_is_left_and_there_is_no_other_place(stage, backends):
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + PASS, modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959")
+    front.log.expect("BH0166: no member of the farm farm_one can take the request")
+    backends[0].close()
+    answer = front.get("/")
+    assert (answer.status, answer.header("Retry-After")) == (503, "1")
+
+
+def test_loadfactor(stage, backends):
+    for each in backends:
+        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=0.05)
+    members = [f"{backends[0].id} loadfactor=4", backends[1].id]
+    front = stage.httpd(ENGINE + farm(members) + PASS, modules=MODULES, workers=32)
+    with Crowd(front, clients=20) as crowd:
+        crowd.for_requests(100)
+        counts = [len(each.requests) for each in backends[:2]]
+        crowd.for_requests(400)
+    first, second = (len(each.requests) - before for each, before in zip(backends, counts))
+    assert 2.5 < first / second < 6
+
+
+def test_settings_of_the_line_count(stage, backends):
+    """Those of mod_proxy: here its timeout."""
+    backends[0].reply = lambda request: Reply(delay=3)
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + "ProxyPass / http://farm_one/ timeout=1\n", modules=MODULES)
+    front.log.allow("AH01102|AH00898|AH01110|BH0166")
+    began = time.monotonic()
+    assert front.get("/", method="POST", body=b"x").status == 502
+    assert time.monotonic() - began < 2.5
+
+
+# ---- The oracle ----
+
+
+def test_the_oracle(stage, mpm, backends):
+    """The member as its line writes it, a line for each farm, and never mod_proxy's answer."""
+    lines = farm([backends[0].id]) + farm(["app.invalid"], name="farm_two") + PASS
+    front = stage.httpd(ENGINE + lines, modules=MODULES, mpm=mpm)
+    front.log.allow("BH0190")
+    answer = front.get("/athena/balance/?farm_one")
+    assert (answer.status, answer.body) == (200, f"{backends[0].id}\n".encode())
+    assert answer.header("Content-Type").startswith("text/plain")
+    assert (answer.header("Cache-Control"), answer.header("X-Content-Type-Options")) == ("no-store", "nosniff")
+    assert front.get("/athena/balance/?farm_one,FARM_TWO").text == f"{backends[0].id}\napp.invalid\n"
+    assert front.get("/athena/balance?farm_one").status == 200
+    for query, status in (
+        ("farm_three", 404),
+        ("", 400),
+        (",".join(["farm_one"] * 17), 400),
+        ("farm_one,<script>", 400),
+    ):
+        answer = front.get(f"/athena/balance/?{query}")
+        assert answer.status == status and answer.text.count("\n") == 1
+    assert front.get("/athena/other").status == 404
+    assert front.get("/athena/balance/?farm_one", method="DELETE").status == 405
+    assert backends[0].requests == []
+
+
+def test_the_oracle_says_that_nobody_is_left(stage, backends):
+    """It sees what requests have seen."""
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + "ProxyPass /p http://farm_one/\n", modules=MODULES)
+    front.log.allow("AH00957|AH01114|AH00959|BH0166")
+    backends[0].close()
+    assert front.get("/p").status == 503
+    assert front.get("/athena/balance/?farm_one").text in (f"{backends[0].id}\n", "no member of farm_one is left\n")
+
+
+def test_another_path(stage, backends):
+    front = stage.httpd(ENGINE + "AthPath /ath/\n" + farm([backends[0].id]) + PASS, modules=MODULES)
+    assert front.get("/ath/balance/?farm_one").text == f"{backends[0].id}\n"
+    assert front.get("/athena/balance/?farm_one").text == backends[0].id
+
+
+# ---- Configurations ----
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (farm([]), "<AthFarm farm_one> has no AthMember"),
+        (farm(["a"]) + farm(["b"]), "<AthFarm farm_one>: the farm is at"),
+        (farm(["a", "A"]), "AthMember A: farm farm_one has it already"),
+        (farm(["http://a/"]), "AthMember 'http://a/': a name or an address is wanted"),
+        (farm(["a loadfactor=0"]), "AthMember a: loadfactor=0: a number from 0.01 to 100 is wanted"),
+        (farm(["a route=b"]), "AthMember a: unknown 'route=b'"),
+        (farm(["a"], "    AthForward /closed\n"), "AthForward '/closed': a whole URL is wanted"),
+        (farm(["a"], "    AthForward http://farm_one/x\n"), "AthForward 'http://farm_one/x' points at the farm"),
+        (farm(["a"], "    Backhand byFoo\n"), "byFoo"),
+        (farm(["a"], name="a/b"), "<AthFarm a/b>: one name is wanted"),
+        ("AthMember a\n", "AthMember"),
+        ("AthPath x\n", "AthPath 'x': a path of URLs is wanted"),
+        (farm(["localhost"]) + PASS, "names the farm farm_one of"),
+        (farm(["localhost"]) + '<Location /x>\n SetHandler "proxy:fcgi://FARM_ONE:9000"\n</Location>\n', "BH0169"),
+    ],
+)
+def test_what_is_wrong_is_said(stage, lines, said):
+    engine = "" if "BH0169" in said or "names the farm" in said else ENGINE
+    code, text = stage.httpd(engine + lines, modules=MODULES, start=False).test_config()
+    assert code != 0 and said in text, text
+
+
+def test_lines_of_old(stage, backends):
+    """Accepted; one line each, for those who want to know."""
+    old = "AthSHMFile /tmp/shm\nAthAllowDiverseMulti On\n"
+    front = stage.httpd(old + ENGINE + farm([backends[0].id]) + PASS, modules=MODULES)
+    front.log.always("Ath[A-Za-z]+ is not needed")
+    assert front.get("/").text == backends[0].id
+
+
+def test_off_costs_nothing(stage):
+    """Without the engine, farms are only names."""
+    front = stage.httpd(farm(["localhost"]), modules=MODULES)
+    assert front.get("/athena/balance/?farm_one").status == 404
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_order_of_the_modules(stage, backends, order):
+    names = list(USUAL)
+    names.insert(0 if order == "before" else len(names), "athena")
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + PASS, order=names)
+    assert front.get("/").text == backends[0].id
+
+
+def test_without_mod_backhand(stage, backends):
+    lines = ENGINE + farm([backends[0].id])
+    code, text = stage.httpd(lines, modules=MODULES, without=("backhand",), start=False).test_config()
+    assert code != 0 and "BH0168: mod_athena needs mod_backhand, which is not loaded" in text

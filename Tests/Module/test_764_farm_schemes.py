@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Farms whose members speak FastCGI, AJP, SCGI, uwsgi, HTTP/2 or WebSockets: each scheme that mod_proxy has."""
+
+import pytest
+from harness.backend import Backend, Reply
+from harness.conversation import Server
+from harness.gateways import AJP, SCGI, UWSGI, FastCGI
+from harness.websocket import WebSocket, echo
+from Module.test_760_farms import ENGINE, farm, shares
+
+KINDS = (FastCGI, AJP, SCGI, UWSGI)
+# mod_proxy's lines about members that are gone, or that do not answer.
+TROUBLE = (
+    "AH0079[29]|AH0085[68]|AH0086[046]|AH0087[78]|AH00893|AH0089[68]|AH00957|AH00959|AH00992|AH0103[01]|AH01067|"
+    "AH01075|AH01079|AH01114|AH10098|AH10101|End of script output before headers"
+)
+
+
+def modules(scheme):
+    return ("athena", f"proxy_{scheme}")
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.scheme)
+def members(request):
+    made = [request.param(f"127.0.9.{number}") for number in (80, 81, 82)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def front_of(stage, members, more="", **how):
+    """An httpd whose paths all go to the farm of these members."""
+    scheme = members[0].scheme
+    lines = ENGINE + farm((each.id for each in members), more) + f"ProxyPass / {scheme}://farm_one/\n"
+    front = stage.httpd(lines, modules=modules(scheme), **how)
+    front.log.allow(TROUBLE)
+    return front
+
+
+def test_all_members_get_requests(stage, mpm, members):
+    front = front_of(stage, members, mpm=mpm)
+    assert set(shares(front, path="/app/x?y=1")) == {each.id for each in members}
+    assert members[0].requests[0].target == "/app/x?y=1"
+
+
+def test_bodies(stage, members):
+    """Small ones and large ones, in both directions."""
+    for each in members:
+        each.reply = lambda request: Reply(body=request.body)
+    front = front_of(stage, members)
+    for size in (0, 1, 5000, 200_000):
+        body = bytes(size % 251 for size in range(size))
+        assert front.get("/echo", method="POST", body=body).body == body
+
+
+def test_a_dead_member(stage, members):
+    """No client sees it, and a body goes to the next member."""
+    front = front_of(stage, members[:2])
+    members[0].close()
+    assert set(shares(front, 20)) == {members[1].id}
+    for size in (10, 100_000):
+        assert front.get("/", method="POST", body=b"x" * size).text == members[1].id
+    assert {len(request.body) for request in members[1].requests} == {0, 10, 100_000}
+
+
+def test_a_lost_answer_of_a_request_that_can_be_repeated(stage, members):
+    """Another member gets it; the one that has failed is not taken for one that refuses connections."""
+    members[0].reply = lambda request: Reply(drop=True)
+    front = front_of(stage, members[:2])
+    assert set(shares(front, 20)) == {members[1].id}
+    assert members[0].requests
+
+
+def test_a_lost_answer_of_a_request_that_has_had_its_effect(stage, members):
+    """No second member gets it."""
+    for each in members:
+        each.reply = lambda request: Reply(drop=True)
+    front = front_of(stage, members)
+    for _ in range(10):
+        assert front.get("/", method="POST", body=b"order").status in (500, 502, 503)
+    assert sum(len(each.requests) for each in members) == 10
+
+
+def test_an_error_is_an_answer(stage, members):
+    """What a member answers goes to the client, whatever its status is."""
+    for each in members:
+        each.reply = lambda request: Reply(503, b"not now")
+    front = front_of(stage, members)
+    answer = front.get("/")
+    assert (answer.status, answer.text) == (503, "not now")
+    assert sum(len(each.requests) for each in members) == 1
+
+
+# ---- php-fpm ----
+
+PHP = {
+    "match": "ProxyPassMatch ^/(.*\\.php)$ fcgi://{host}/srv/www/$1\n",
+    "handler": '<FilesMatch "\\.php$">\n    SetHandler "proxy:fcgi://{host}/"\n</FilesMatch>\n',
+    "rule": 'RewriteEngine On\nRewriteRule ^/(.*\\.php)$ "fcgi://{host}/srv/www/$1" [P]\n',
+    "pass": "ProxyPass / fcgi://{host}/srv/www/\n",
+}
+
+
+@pytest.mark.parametrize("way", PHP)
+def test_variables_are_those_of_the_member(stage, way):
+    """The script's file and path are as if the line named the member itself."""
+    with_port = FastCGI("127.0.9.80")
+    seen = {}
+    for host in ("farm_one", with_port.id):
+        lines = ENGINE + farm([with_port.id]) + PHP[way].format(host=host)
+        front = stage.httpd(lines, modules=("athena", "proxy_fcgi", "rewrite"), files={"a/x.php": "<?php ?>\n"})
+        assert front.get("/a/x.php?q=%31").text == with_port.id
+        seen[host] = {
+            name: value.replace(str(front.root), "").replace(str(front.port), "")
+            for name, value in with_port.requests[-1].environment.items()
+            if name not in ("REMOTE_PORT", "UNIQUE_ID", "proxy-nokeepalive")  # mod_proxy's own
+        }
+        front.stop()
+    assert seen["farm_one"] == seen[with_port.id]
+    assert seen["farm_one"]["SCRIPT_FILENAME"].endswith("/a/x.php") and seen["farm_one"]["QUERY_STRING"] == "q=%31"
+    with_port.close()
+
+
+SOCKETS = (
+    '<Location /x>\n    SetHandler "proxy:unix:/run/php.sock|fcgi://farm_one/"\n</Location>\n',
+    "ProxyPass /x unix:/run/php.sock|fcgi://farm_one/\n",
+    'RewriteEngine On\nRewriteRule ^/x(.*) "unix:/run/php.sock|fcgi://Farm_One/$1" [P]\n',
+)
+
+
+@pytest.mark.parametrize("lines", SOCKETS)
+def test_a_socket_and_a_farm(stage, lines):
+    """A socket is one server, so that the farm would be ignored."""
+    front = stage.httpd(ENGINE + farm(["localhost"]) + lines, modules=("athena", "proxy_fcgi", "rewrite"), start=False)
+    code, text = front.test_config()
+    assert code != 0 and "BH0191: " in text and "names a socket and the farm farm_one" in text, text
+
+
+# ---- HTTP's relatives ----
+
+
+@pytest.mark.parametrize(("scheme", "more"), [("ws", ""), ("http", " upgrade=websocket")])
+def test_websockets(stage, scheme, more):
+    """A ws:// URL, and an upgrade of http://."""
+    member = Server(echo)
+    lines = ENGINE + farm([member.id]) + f"ProxyPass / {scheme}://farm_one/{more}\n"
+    front = stage.httpd(lines, modules=("athena", "proxy_wstunnel"))
+    for _ in range(3):
+        socket = WebSocket(front, "/chat")
+        assert socket.say("hello") == "hello" and socket.close()
+    member.close()
+
+
+def test_http2(stage):
+    """h2c:// with mod_proxy_http2."""
+    member = stage.httpd("Protocols h2c http/1.1\n", modules=("http2",), files={"x": "over h2c\n"})
+    lines = ENGINE + farm([member.id]) + "ProxyPass / h2c://farm_one/\n"
+    front = stage.httpd(lines, modules=("athena", "http2", "proxy_http2"))
+    assert front.get("/x").text == "over h2c\n"
+    assert "HTTP/2.0" in member.logged("/x")
+
+
+def test_a_scheme_that_nobody_speaks(stage):
+    backend = Backend("127.0.9.80")
+    front = stage.httpd(ENGINE + farm([backend.id]) + "ProxyPass / fcgi://farm_one/\n", modules=("athena",))
+    front.log.expect("BH0165: no module speaks the scheme of fcgi://")
+    assert front.get("/").status == 500
+    assert front.log.count("BH0165") == 1
+    backend.close()

@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0; see LICENSE.
+"""Farms, where two of their parts meet."""
+
+import time
+
+import pytest
+from harness.announce import Announcement
+from harness.backend import Backend, Reply
+from harness.stage import CLUSTER_OF_9
+from harness.wait import wait_for
+from Module.test_540_drain import ctl
+from Module.test_760_farms import ENGINE, MODULES, PASS, farm, shares
+from Module.test_762_farm_states import SOCKETS, ask
+
+
+@pytest.fixture
+def backends():
+    made = [Backend(f"127.0.9.{number}") for number in (95, 96, 97)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def test_servers_that_announce_themselves_have_states(stage, backends):
+    lines = farm([], '    AthMembers "^app"\n    AthExpectUpdate 2\n')
+    front = stage.httpd(CLUSTER_OF_9 + "AthAcceptUpdates 127.0.0.0/8\n" + ENGINE + lines + PASS, modules=MODULES)
+    front.log.allow("BH0378|BH0166")
+    names = ("app1.test", "app2.test")
+    stage.plant(front, *[Announcement(each.address, each.port, name) for each, name in zip(backends, names)])
+    assert set(shares(front, 20)) == {backends[0].id, backends[1].id}
+    assert ask(front, "farm farm_one")["member_count"] == 2
+    assert ask(front, "member farm_one app1.test off")["reason"] == "off"
+    assert set(shares(front, 10)) == {backends[1].id}
+    ask(front, "member farm_one app1.test on")
+    wait_for(lambda: front.get("/").status == 503, 10, "members without an update")
+    assert front.get("/athena/update/phys/?h=app2").status == 200
+    assert set(shares(front, 10)) == {backends[1].id}
+
+
+def test_a_farm_that_is_off(stage, backends):
+    """No member is out of service, so that no member's forward= counts."""
+    own, old, sorry = (each.id for each in backends)
+    lines = farm([f"{own} forward=http://{old}/old"], f"    AthForward http://{sorry}/closed\n")
+    front = stage.httpd(SOCKETS + ENGINE + lines + PASS, modules=MODULES)
+    front.log.allow("BH0378")
+    wait_for(lambda: ask(front, "farms"))
+    ask(front, f"member farm_one {own} off")
+    assert set(shares(front, 5)) == {old}
+    ask(front, "farm farm_one off")
+    assert set(shares(front, 5)) == {sorry}
+
+
+def test_the_oracle_knows_what_requests_do(stage, backends):
+    """A member that drains takes none if it has a forward."""
+    lines = farm([f"{backends[0].id} forward=http://{backends[2].id}/old"])
+    front = stage.httpd(SOCKETS + ENGINE + lines + PASS, modules=MODULES)
+    wait_for(lambda: ask(front, "farms"))
+    assert front.get("/athena/balance/?farm_one").status == 200
+    ctl(front, "drain", backends[0].id)
+    assert front.get("/").text == backends[2].id
+    assert front.get("/athena/balance/?farm_one").status == 503
+
+
+def test_an_interval_that_a_restart_brings(stage, mpm, backends):
+    """Members have it for their first update, as at a start."""
+    lines = [ENGINE + farm([backends[0].id], more) + PASS for more in ("", "    AthExpectUpdate 3\n")]
+    front = stage.httpd(lines[0], modules=MODULES, mpm=mpm)
+    front.log.allow("BH0166")
+    time.sleep(3.5)  # longer than the interval
+    front.configure(lines[1])
+    front.restart()
+    assert front.get("/").status == 200
+    wait_for(lambda: front.get("/").status == 503, 15, "the member without an update")
+
+
+def test_settings_of_one_host_are_not_anothers(stage, backends):
+    """Nor are its connections, which may be verified, or have a certificate."""
+    backends[0].reply = lambda request: Reply(body=b"ok", delay=2)
+    hosts = "".join(
+        f"<VirtualHost *:*>\nServerName {name}.test\nProxyPass / http://farm_one/ timeout={timeout}\n</VirtualHost>\n"
+        for name, timeout in (("slow", 20), ("quick", 1))
+    )
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + hosts, modules=MODULES, mpm="event", children=1)
+    front.log.allow("AH01102|AH00898|AH01110|BH0166|AH")
+    assert front.get("/", headers={"Host": "slow.test"}).status == 200
+    # The error of the member that had the request; "no member takes it" would not be true.
+    assert front.get("/", headers={"Host": "quick.test"}).status in (502, 504)
+    assert front.get("/", headers={"Host": "slow.test"}).status == 200
+
+
+def test_a_body_counts_if_the_query_is_empty(stage, backends):
+    front = stage.httpd("AthAcceptUpdates 127.0.0.0/8\n" + ENGINE + farm([backends[0].id]), modules=MODULES)
+    asked = front.get("/athena/update/phys/?", method="POST", body=f"h={backends[0].id}".encode())
+    assert asked.status == 200, asked.text
