@@ -245,14 +245,19 @@ def test_json_of_the_page_and_of_the_control_socket_agree(server):
 
 
 def test_own_row(server):
-    row = wait_for(lambda: (row := server.status().self) and row["memory_total"] and row, 5, "the first sample")
+    def look():
+        # On a late machine, the second child is not there yet at the first sample.
+        row = server.status().self
+        return row if row and row["memory_total"] and row["workers"] == 16 else None
+
+    row = wait_for(look, 15, "the first sample of all workers")
     memory = dict(line.split(":") for line in open("/proc/meminfo", encoding="ascii"))
     total = int(memory["MemTotal"].split()[0]) * 1024
     assert row["memory_total"] == total
     assert 0 < row["memory_available"] <= total
     assert row["ncpu"] == len(os.sched_getaffinity(0))
     assert 0 <= row["load"] < 1000 and 0 <= row["cpu_idle"] <= 1
-    assert row["workers"] == 16 and 0 < row["workers_idle"] <= 16
+    assert 0 < row["workers_idle"] <= 16
 
 
 def test_own_arrivals_grow(server):

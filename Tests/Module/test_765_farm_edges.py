@@ -6,6 +6,7 @@ import time
 import pytest
 from harness.announce import Announcement
 from harness.backend import Backend, Reply
+from harness.certificates import Authority
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 from Module.test_540_drain import ctl
@@ -86,6 +87,48 @@ def test_settings_of_one_host_are_not_anothers(stage, backends):
     # The error of the member that had the request; "no member takes it" would not be true.
     assert front.get("/", headers={"Host": "quick.test"}).status in (502, 504)
     assert front.get("/", headers={"Host": "slow.test"}).status == 200
+
+
+def tls_member(stage, address, pair):
+    member = stage.httpd(
+        pair.server, address=address, without=("backhand",), modules=["ssl"], files={"page": "page"}, name=address
+    )
+    member.log.always("AH01873|AH01909|AH02008")
+    return member
+
+
+VERIFY = "SSLProxyEngine On\nSSLProxyVerify require\nSSLProxyCACertificateFile {}\n"
+
+
+def test_a_connection_that_was_not_verified(stage):
+    """A host that verifies members does not use it."""
+    authority, other = Authority(stage.folder), Authority(stage.folder, "other")
+    member = tls_member(stage, "127.0.9.94", authority.sign("127.0.9.94"))
+    hosts = (
+        "<VirtualHost *:*>\nServerName any.test\nSSLProxyEngine On\nSSLProxyVerify none\nSSLProxyCheckPeerName Off\n"
+        "ProxyPass / https://farm_one/\n</VirtualHost>\n"
+        f"<VirtualHost *:*>\nServerName strict.test\n{VERIFY.format(other.certificate)}"
+        "ProxyPass / https://farm_one/\n</VirtualHost>\n"
+    )
+    front = stage.httpd(
+        ENGINE + farm([member.id]) + hosts, modules=(*MODULES, "ssl"), mpm="event", children=1, name="front"
+    )
+    front.log.allow("AH")
+    asked = [front.get("/page", headers={"Host": f"{name}.test"}).status for name in ("any", "any", "strict", "any")]
+    assert asked == [200, 200, 502, 200]
+
+
+def test_a_member_that_cannot_be_trusted(stage):
+    """Another one gets the request."""
+    authority, other = Authority(stage.folder), Authority(stage.folder, "other")
+    members = [
+        tls_member(stage, address, by.sign(address)).id
+        for address, by in (("127.0.9.94", authority), ("127.0.9.93", other))
+    ]
+    lines = ENGINE + farm(members) + VERIFY.format(authority.certificate) + "ProxyPass / https://farm_one/\n"
+    front = stage.httpd(lines, modules=(*MODULES, "ssl"), name="front")
+    front.log.allow("AH")
+    assert {front.get("/page").status for _ in range(20)} == {200}
 
 
 def test_a_body_counts_if_the_query_is_empty(stage, backends):
