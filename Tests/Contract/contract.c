@@ -4,6 +4,7 @@
  * one good use of each. A function that the header promises and Swift does not define fails to link here. */
 
 #include "backhand.h"
+#include "counting.h"
 
 #include <inttypes.h>
 
@@ -21,17 +22,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (condition) passed++;                                                                                       \
-        else {                                                                                                         \
-            failed++;                                                                                                  \
-            printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);                                           \
-        }                                                                                                              \
-    } while (0)
 
 #define CHILD_SLOTS 4
 #define NOW 1000000u
