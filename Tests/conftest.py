@@ -110,6 +110,12 @@ def web():
 
 
 @pytest.fixture
+def backends(stage):
+    """Three servers of another kind."""
+    return [stage.backend(f"127.0.9.{number}") for number in (80, 81, 82)]
+
+
+@pytest.fixture
 def announcing(stage):
     """Makes announcers, each in a folder of its own, which end with the test."""
     with contextlib.ExitStack() as made:

@@ -30,16 +30,24 @@ def balancer(members, more="", name="pool"):
     )
 
 
-@pytest.fixture
-def backends():
-    made = [Backend(f"127.0.9.{number}") for number in (80, 81, 82)]
-    yield made
-    for each in made:
-        each.close()
+def shares(front, count=60, path="/"):
+    return collections.Counter(front.get(path).text for _ in range(count))
 
 
-def shares(front, count=60):
-    return collections.Counter(front.get("/").text for _ in range(count))
+def answer_after(backends, delay):
+    """Each says who it is, so much later."""
+    for each in backends:
+        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=delay)
+
+
+def ratio(front, first, second):
+    """Of the requests that two members get while many clients ask."""
+    with Crowd(front, clients=20) as crowd:
+        crowd.for_requests(100)
+        counts = [len(each.requests) for each in (first, second)]
+        crowd.for_requests(400)
+    one, other = (len(each.requests) - before for each, before in zip((first, second), counts))
+    return one / other
 
 
 def test_without_any_other_line(stage, mpm, backends):
@@ -114,16 +122,10 @@ def test_a_dead_member(stage, mpm, backends):
 
 
 def test_loadfactor(stage, backends):
-    for each in backends:
-        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=0.05)
+    answer_after(backends, 0.05)
     members = [(backends[0].id, "loadfactor=4"), (backends[1].id, "")]
     front = stage.httpd(balancer(members), modules=MODULES, workers=32)
-    with Crowd(front, clients=20) as crowd:
-        crowd.for_requests(100)
-        counts = [len(each.requests) for each in backends[:2]]
-        crowd.for_requests(400)
-    first, second = (len(each.requests) - before for each, before in zip(backends, counts))
-    assert 2.5 < first / second < 6
+    assert 2.5 < ratio(front, *backends[:2]) < 6
 
 
 def test_sessions_stay(stage, backends):

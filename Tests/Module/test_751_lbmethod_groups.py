@@ -9,20 +9,12 @@ import time
 
 import pytest
 from harness.announce import Announcement
-from harness.backend import Backend, Reply
+from harness.backend import Reply
 from harness.stage import CLUSTER
 from harness.status import Status
 from harness.wait import wait_for
 from Module.test_540_drain import ctl
 from Module.test_750_lbmethod import MANAGER, MODULES, NOBODY, STATUS, balancer, manage, shares
-
-
-@pytest.fixture
-def backends():
-    made = [Backend(f"127.0.9.{number}") for number in (83, 84, 85)]
-    yield made
-    for each in made:
-        each.close()
 
 
 def rows(front):
@@ -124,7 +116,7 @@ class Quiet:
 
 def test_one_that_refuses_does_not_stop_the_others(stage, backends):
     """Whether it is the server's fault is found out while other requests go on."""
-    quiet = stage.enter(Closing(Quiet("127.0.9.86")))
+    quiet = stage.enter(contextlib.closing(Quiet("127.0.9.86")))
     members = [(backends[0].id, ""), (quiet.id, "connectiontimeout=100ms retry=0")]
     front = stage.httpd(
         balancer(members, "    Backhand byRandom\n"), modules=MODULES, mpm="event", children=1, workers=40
@@ -149,17 +141,6 @@ def test_one_that_refuses_does_not_stop_the_others(stage, backends):
         each.join()
     # Two waits for each request that met it, and none of them for another one: five in a row took a second.
     assert len(took) == 40 and sorted(took)[35] < 0.8, sorted(took)
-
-
-class Closing:
-    def __init__(self, thing):
-        self.thing = thing
-
-    def __enter__(self):
-        return self.thing
-
-    def __exit__(self, *_):
-        self.thing.close()
 
 
 class Unix:
@@ -199,7 +180,7 @@ def crash(connection):
 
 
 def test_an_own_shortage_is_no_refusal_of_a_socket(stage):
-    servers = [stage.enter(Closing(Unix(stage.folder / f"{name}.sock", slow))) for name in ("one", "two")]
+    servers = [stage.enter(contextlib.closing(Unix(stage.folder / f"{name}.sock", slow))) for name in ("one", "two")]
     members = "".join(
         f"    BalancerMember unix:{each.path}|http://localhost/{each.path.stem} max=1 acquire=50 retry=0\n"
         for each in servers
@@ -217,7 +198,7 @@ def test_an_own_shortage_is_no_refusal_of_a_socket(stage):
 
 def test_an_application_that_crashes_is_no_refusal(stage):
     """One URL that ends a worker must not take the socket from everybody; a socket without a server does."""
-    server = stage.enter(Closing(Unix(stage.folder / "php.sock", crash)))
+    server = stage.enter(contextlib.closing(Unix(stage.folder / "php.sock", crash)))
     members = f"    BalancerMember unix:{server.path}|fcgi://localhost retry=0\n"
     front = stage.httpd(STATUS + balancer([], members), modules=(*MODULES, "proxy_fcgi"))
     front.log.allow("AH")

@@ -1,13 +1,12 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
 """mod_athena: farms by name, and the oracle."""
 
-import collections
 import time
 
 import pytest
-from harness.backend import Backend, Reply
-from harness.crowd import Crowd
+from harness.backend import Reply
 from harness.httpd import USUAL
+from Module.test_750_lbmethod import answer_after, ratio, shares
 
 MODULES = ("athena",)
 
@@ -19,18 +18,6 @@ def farm(members, more="", name="farm_one"):
 
 ENGINE = "AthEngine On\n"
 PASS = "ProxyPass / http://farm_one/\n"
-
-
-@pytest.fixture
-def backends():
-    made = [Backend(f"127.0.9.{number}") for number in (80, 81, 82)]
-    yield made
-    for each in made:
-        each.close()
-
-
-def shares(front, count=60, path="/"):
-    return collections.Counter(front.get(path).text for _ in range(count))
 
 
 def test_without_any_other_line(stage, mpm, backends):
@@ -125,16 +112,10 @@ def test_nobody_is_left_and_there_is_no_other_place(stage, backends):
 
 
 def test_loadfactor(stage, backends):
-    for each in backends:
-        each.reply = lambda request, each=each: Reply(body=each.id.encode(), delay=0.05)
+    answer_after(backends, 0.05)
     members = [f"{backends[0].id} loadfactor=4", backends[1].id]
     front = stage.httpd(ENGINE + farm(members) + PASS, modules=MODULES, workers=32)
-    with Crowd(front, clients=20) as crowd:
-        crowd.for_requests(100)
-        counts = [len(each.requests) for each in backends[:2]]
-        crowd.for_requests(400)
-    first, second = (len(each.requests) - before for each, before in zip(backends, counts))
-    assert 2.5 < first / second < 6
+    assert 2.5 < ratio(front, *backends[:2]) < 6
 
 
 def test_settings_of_the_line_count(stage, backends):

@@ -3,7 +3,7 @@
 
 import pytest
 from harness.announce import Announcement
-from harness.backend import Backend, Reply
+from harness.backend import Reply
 from harness.gateways import FastCGI
 from harness.stage import CLUSTER_OF_9
 from harness.status import Status
@@ -13,14 +13,6 @@ from Module.test_760_farms import ENGINE, MODULES, PASS, farm, shares
 
 STATUS = "<Location /status>\n    SetHandler backhand-handler\n</Location>\nProxyPass /status !\n"
 FAST = "    Backhand byAge 6\n    Backhand byRandom\n"
-
-
-@pytest.fixture
-def backends():
-    made = [Backend(f"127.0.9.{number}") for number in (80, 81, 82)]
-    yield made
-    for each in made:
-        each.close()
 
 
 def pattern(text, more=""):

@@ -3,23 +3,14 @@
 
 import time
 
-import pytest
 from harness.announce import Announcement
-from harness.backend import Backend, Reply
+from harness.backend import Reply
 from harness.certificates import Authority
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 from Module.test_540_drain import ctl
 from Module.test_760_farms import ENGINE, MODULES, PASS, farm, shares
 from Module.test_762_farm_states import SOCKETS, ask
-
-
-@pytest.fixture
-def backends():
-    made = [Backend(f"127.0.9.{number}") for number in (95, 96, 97)]
-    yield made
-    for each in made:
-        each.close()
 
 
 def test_servers_that_announce_themselves_have_states(stage, backends):

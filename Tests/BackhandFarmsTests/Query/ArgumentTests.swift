@@ -17,7 +17,7 @@ struct ArgumentTests {
         ("/status/phys/", "", ""), ("/status/phys/", "E", ""), ("/status/farm", "n=farm_one", "n=farm_one/0"),
         ("/status/phys", "h=[2001:db8::4]:80,n=a", "h=[2001:db8::4]:80/0 n=a/0"), ("/status/engine/", "", ""),
         // Without anything else: the member is alive.
-        ("/update/phys/", "h=app01", "h=app01/0"), ("/update/farm/", "o=off,n=a", "o=off/0 n=a/0"),
+        ("/update/phys/", "h=app01", "h=app01/0"), ("/update/farm", "o=off,n=a", "o=off/0 n=a/0"),
         ("/update/phys", "h=a,o=on,u=down", "h=a/0 o=on/1 u=down/0"), ("/mirror/farm", "n=a,o=on", "n=a/0 o=on/1"),
         ("/mirror/phys/", "h=a,u=up", "h=a/0 u=up/1"),
         ("/update/phys", "h=a,l=12.25,p=0.5", "h=a/0 l=12.25/12250 p=0.5/500"),
@@ -77,7 +77,7 @@ struct ArgumentTests {
         ("/update/farm", "h=a", "h=a: this path does not take the code"),
         ("/update/farm", "n=a,u=up", "u=up: this path does not take the code"),
         ("/update/farm", "o=on", "n= is missing: which farm is it about"),
-        ("/mirror/farm/", "", "n= is missing: which farm is it about"),
+        ("/mirror/farm", "", "n= is missing: which farm is it about"),
         ("/status/farm", "h=a", "h=a: this path does not take the code"),
         ("/status/engine", "n=a", "n=a: this path does not take the code"),
         ("/status/phys", "h=a,o=on", "o=on: this path does not take the code"),

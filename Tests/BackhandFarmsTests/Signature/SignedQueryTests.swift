@@ -24,7 +24,7 @@ struct SignedQueryTests {
         ("/update/phys/", "h=a,l=1,t=1700000000", "Backhand-Athena\nupdate/phys\nh=a,l=1,t=1700000000"),
         ("/update/phys", "t=0,h=a", "Backhand-Athena\nupdate/phys\nt=0,h=a"),
         ("/mirror/phys", "h=a,t=007", "Backhand-Athena\nmirror/phys\nh=a,t=007"),
-        ("/update/farm/", "n=a,o=off,t=999999999999", "Backhand-Athena\nupdate/farm\nn=a,o=off,t=999999999999"),
+        ("/update/farm", "n=a,o=off,t=999999999999", "Backhand-Athena\nupdate/farm\nn=a,o=off,t=999999999999"),
         ("/balance/", "a,b,t=5", "Backhand-Athena\nbalance\na,b,t=5"),
         // As it was sent: still escaped.
         ("/update/phys", "Eh=%61,f=%22%h%22,t=5", "Backhand-Athena\nupdate/phys\nEh=%61,f=%22%h%22,t=5"),
