@@ -148,6 +148,9 @@ typedef enum bh_level {
     BH_LOG_DEBUG = 7
 } bh_level_t;
 
+/* Takes one line. number: the one of docs/errors.md, 0 for debug lines. */
+typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
+
 /* ---- Numbers ---- */
 
 /* What a number of the configuration counts, for the text of an error. */

@@ -10,9 +10,6 @@
 /* Takes a piece of text; false stops the writer. */
 typedef bool (*bh_write_fn)(void *_Nullable baton, const char *_Nonnull text, size_t length);
 
-/* Takes one line for httpd's log. number: the one of docs/errors.md, 0 for debug lines. */
-typedef void (*bh_log_fn)(void *_Nullable baton, int32_t level, int32_t number, const char *_Nonnull text);
-
 /* NULL: it adds nothing there. */
 typedef struct bh_extension {
     /* A line of the control socket that mod_backhand does not know, without its newline: writes the answer, a JSON
