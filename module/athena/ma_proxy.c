@@ -5,11 +5,8 @@
 
 #include "athena/ma_athena.h"
 
-#include "apr_dso.h"
 #include "apr_hash.h"
 #include "apr_thread_mutex.h"
-
-#include <dlfcn.h>
 
 /* Seconds to wait for a connection where ProxyPass says nothing: another member can have the request. */
 #define CONNECT_TIMEOUT_S 3
@@ -21,15 +18,7 @@ static apr_pool_t *workers_pool;
 static apr_hash_t *workers;
 static apr_thread_mutex_t *workers_lock;
 
-static void *find(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (host->dynamic_load_handle)
-        return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-    return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-}
-
-/* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
-#define FIND(member, name) (*(void **)(void *)&ma_mp.member = find(ma_mp.proxy, name))
+#define FIND(member, name) MB_PASSAGE_FIND(ma_mp.member, ma_mp.proxy, name)
 
 int ma_proxy_find(void) {
     memset(&ma_mp, 0, sizeof ma_mp);

@@ -8,7 +8,6 @@
 
 #include "passage/mb_passage.h"
 
-#include "apr_dso.h"
 #include "apr_fnmatch.h"
 #include "apr_hash.h"
 #include "apr_strings.h"
@@ -16,8 +15,6 @@
 #include "http_log.h"
 #include "http_main.h"
 #include "mod_proxy.h"
-
-#include <dlfcn.h>
 
 extern module AP_MODULE_DECLARE_DATA lbmethod_backhand_module;
 
@@ -34,9 +31,12 @@ static int has_groups;
 static int is_member(const bh_named_t *named) { return named >= members && named < members_end; }
 
 /* Members that the balancer-manager has added have the rows that are reserved for such. */
-static const bh_named_t *member_of(const proxy_worker *worker) {
-    if (is_member(worker->context)) return worker->context;
+static const bh_named_t *newcomer_of(const proxy_worker *worker) {
     return members ? mb_passage_newcomer(worker->s->hash.fnv | 1) : NULL;
+}
+
+static const bh_named_t *member_of(const proxy_worker *worker) {
+    return is_member(worker->context) ? worker->context : newcomer_of(worker);
 }
 
 /* ---- A choice ---- */
@@ -50,7 +50,7 @@ typedef struct usable {
 } usable;
 
 static void note_newcomer(bh_member_t *candidate, const proxy_worker *worker) {
-    const bh_named_t *member = member_of(worker);
+    const bh_named_t *member = newcomer_of(worker);
     candidate->row = member ? member->row : 0;
 }
 
@@ -209,18 +209,13 @@ static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     return OK;
 }
 
-static void *symbol_of(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (!host->dynamic_load_handle) return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-    return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-}
-
 /* mod_proxy may be loaded after this module, which cannot be linked with it for that reason. */
 static int hook_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     const module *proxy = ap_find_linked_module("mod_proxy.c");
     __typeof__(&proxy_hook_scheme_handler) add;
-    *(void **)(void *)&add = proxy ? symbol_of(proxy, "proxy_hook_scheme_handler") : NULL;
-    *(void **)(void *)&run_schemes = proxy ? symbol_of(proxy, "proxy_run_scheme_handler") : NULL;
+    if (!proxy) return OK;
+    MB_PASSAGE_FIND(add, proxy, "proxy_hook_scheme_handler");
+    MB_PASSAGE_FIND(run_schemes, proxy, "proxy_run_scheme_handler");
     if (add && run_schemes) add(ask, NULL, NULL, APR_HOOK_REALLY_FIRST);
     return OK;
 }

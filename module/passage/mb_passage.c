@@ -2,9 +2,11 @@
 
 #include "passage/mb_passage.h"
 
+#include "apr_dso.h"
 #include "apr_strings.h"
 #include "util_filter.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -46,6 +48,12 @@ int mb_passage_prepare(const module *door, mb_passage_rules wanted) {
 }
 
 const backhand_core *mb_passage_core(void) { return core; }
+
+void *mb_passage_find(const module *host, const char *name) {
+    apr_dso_handle_sym_t symbol;
+    if (!host->dynamic_load_handle) return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
+    return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
+}
 
 /* Whether the table is there. */
 static int can_choose(void) { return core && *core->segment; }

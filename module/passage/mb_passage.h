@@ -24,6 +24,11 @@ typedef struct mb_passage_rules {
 
 /* With the module's hooks. name: of its filter for answers. */
 void mb_passage_register(const char *name);
+/* A function of a module that may be loaded after the caller, which cannot be linked with it for that reason. NULL: it
+ * has none of this name. */
+void *mb_passage_find(const module *host, const char *name);
+/* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
+#define MB_PASSAGE_FIND(function, host, name) (*(void **)(void *)&(function) = mb_passage_find(host, name))
 /* In check_config, for the module that has the requests. 0: mod_backhand is not loaded, or is another version's. */
 int mb_passage_prepare(const module *door, mb_passage_rules rules);
 /* The core, after that; NULL: mod_backhand is not loaded. */
