@@ -255,7 +255,7 @@ def test_an_update_steers(stage, backend):
     front = engine(
         stage,
         ACCEPTS,
-        farm(backend.id, other.id, more=f"AthForward http://{other.id}/closed\n"),
+        farm(backend.id, other.id, more=f"Backhand byRandom\nAthForward http://{other.id}/closed\n"),
         "ProxyPass /p http://farm_one/\n",
     )
 
