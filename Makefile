@@ -53,7 +53,6 @@ CONTRACT       := $(wildcard Sources/CBackhand/include/*.h Sources/CSignature/in
 CORE_SOURCES   := $(shell find Sources ! -name '.*' \( -name '*.swift' -o -name '*.c' -o -name '*.h' \))
 CORE           := .build-embedded/release/libBackhandBridge.a
 ANNOUNCER      := .build-embedded/release/libBackhandAnnounce.a
-FARMS          := .build-embedded/release/libBackhandFarms.a
 
 # Expanded when a recipe runs: apxs may come with what scripts/needs installs.
 HTTPD_FLAGS = $(CPPFLAGS) -I$(shell $(APXS) -q INCLUDEDIR) $(shell $(APXS) -q EXTRA_CPPFLAGS) \
@@ -109,10 +108,8 @@ $(CORE): Package.swift $(CORE_SOURCES) Makefile
 	@objcopy --remove-section .swift_modhash $@ # what the compiler compares when it builds again; no program reads it
 	@touch $@
 
-# After the core, whose modules they share, and one after the other, because two builds cannot use one folder.
+# After the core, whose modules it shares.
 $(ANNOUNCER): $(CORE)
-$(FARMS): $(CORE) | $(ANNOUNCER)
-$(ANNOUNCER) $(FARMS):
 	@echo "  swift   $@"
 	@rm -f $@
 	@BACKHAND_EMBEDDED=1 $(SWIFT) build --quiet -c release --scratch-path .build-embedded \
@@ -121,7 +118,7 @@ $(ANNOUNCER) $(FARMS):
 	@touch $@
 
 # What each request of a section runs through is fast, and all other files are small.
-HOT := clock decide early exchange request
+HOT := clock decide early exchange passage request
 HOT_OBJECTS := $(foreach name,$(HOT),$(or $(filter %/mb_$(name).o,$(MODULE_OBJECTS)),$(error HOT names mb_$(name).c, and module/ has no such file)))
 $(filter-out $(HOT_OBJECTS),$(MODULE_OBJECTS)): CFLAGS += $(SMALLEST)
 
@@ -135,18 +132,14 @@ $(BUILD)/mod_backhand.so: $(MODULE_OBJECTS) $(CORE) module/mod_backhand.map Make
 	@$(CC) -shared -o $@ $(MODULE_OBJECTS) $(CORE) -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) \
 	    -Wl,--version-script=module/mod_backhand.map $(LDFLAGS) -lcrypto -lm
 
-# It calls mod_backhand by optional functions alone.
-PASSAGE := module/passage/mb_passage.c
-$(BUILD)/mod_lbmethod_backhand.so: module/lbmethod/mod_lbmethod_backhand.c $(PASSAGE) $(wildcard module/passage/*.h module/doors/*.h) $(CONTRACT) Makefile
+# Modules beside the core: C alone, which calls it by an optional function.
+$(BUILD)/mod_lbmethod_backhand.so: $(wildcard module/lbmethod/*)
+$(BUILD)/mod_athena.so: $(wildcard module/athena/*)
+$(BUILD)/mod_lbmethod_backhand.so $(BUILD)/mod_athena.so: module/doors/mb_doors.h $(CONTRACT) Makefile
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
-	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) -Wl,--version-script=module/lbmethod/mod_lbmethod_backhand.map $(SMALL_LINK) $(LDFLAGS)
-
-# Its parsers are in the core.
-$(BUILD)/mod_athena.so: $(wildcard module/athena/*) $(wildcard module/passage/*.c) $(wildcard module/passage/*.h module/doors/*.h) $(FARMS) $(CONTRACT) Makefile
-	@mkdir -p $(@D)
-	@echo "  cc      $@"
-	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) $(FARMS) -Wl,--gc-sections -Wl,--as-needed -Wl,--version-script=module/athena/mod_athena.map $(SMALL_LINK) $(LDFLAGS) -lm
+	@$(CC) $(CFLAGS) $(STRICT) $(SMALL) -shared -Imodule -ISources/CBackhand/include $(HTTPD_FLAGS) -o $@ $(filter %.c,$^) \
+	    -Wl,--gc-sections -Wl,--version-script=$(filter %.map,$^) $(SMALL_LINK) $(LDFLAGS)
 
 # One file that needs libc and libcrypto alone.
 $(BUILD)/backhand-announce: Sources/backhand-announce/main.c $(ANNOUNCER) $(CONTRACT) Makefile
@@ -219,14 +212,14 @@ demo: all demo-deps
 
 # Swift compiles many files on one core, so the builds run beside each other.
 check: deps
-	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(FARMS) $(BUILD)/asan/mod_backhand.so
+	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(BUILD)/asan/mod_backhand.so
 	scripts/check
 
 format:
 	@scripts/deps python3-venv
 	scripts/format
 
-unit: $(CORE) $(FARMS)
+unit: $(CORE)
 	scripts/check unit contract
 
 test: all

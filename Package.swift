@@ -66,8 +66,8 @@ let layers: [Target] = [
     core(
         "BackhandBridge",
         [
-            "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandModerator", "BackhandSystem",
-            "BackhandText", "CSignature",
+            "BackhandServerStats", "BackhandHTTP", "BackhandCandidacy", "BackhandFarms", "BackhandModerator",
+            "BackhandSystem", "BackhandText", "CSignature",
         ], outlined),
 ]
 
@@ -127,7 +127,6 @@ let package = Package(
     products: [
         .library(name: "BackhandBridge", type: .static, targets: ["BackhandBridge"]),
         .library(name: "BackhandAnnounce", type: .static, targets: ["BackhandAnnounce"]),
-        .library(name: "BackhandFarms", type: .static, targets: ["BackhandFarms"]),
     ]
         + (isFuzzing ? [.library(name: "BackhandFuzz", type: .static, targets: ["BackhandFuzz"])] : []),
     dependencies: hasTools

@@ -47,6 +47,31 @@ static void requests(void) {
     CHECK(is(request.arguments[2].name, "x") && request.arguments[2].number == -1000);
 }
 
+static bh_ath_status_t read_line(bool is_pattern, const char *first, const char *second, bh_ath_line_t *line) {
+    const char *const words[] = {first, second};
+    return bh_ath_line_read(words, second ? 2 : 1, is_pattern, line, error, sizeof error);
+}
+
+static void lines(void) {
+    bh_ath_line_t line;
+    const char *const nothing[] = {NULL};
+    CHECK(bh_ath_farm_name_check("farm_one.a-b") && !bh_ath_farm_name_check("a b") && !bh_ath_farm_name_check(NULL));
+    CHECK(!bh_ath_farm_name_check("") && !bh_ath_farm_name_check("[::1]") && !bh_ath_farm_name_check("a:1"));
+    CHECK(bh_ath_line_read(NULL, 1, false, &line, NULL, 0) == BH_ATH_EINVAL);
+    CHECK(bh_ath_line_read(nothing, 0, false, &line, NULL, 0) == BH_ATH_EINVAL);
+    CHECK(bh_ath_line_read(nothing, 1, false, &line, NULL, 0) == BH_ATH_EINVAL);
+    CHECK(read_line(false, "a", NULL, NULL) == BH_ATH_EINVAL);
+    CHECK(read_line(false, "app01:8080", NULL, &line) == BH_ATH_OK && is(line.host, "app01") && line.port == 8080);
+    CHECK(line.weight == 100 && !line.forward);
+    CHECK(read_line(false, "[::1]", "forward=http://b/x", &line) == BH_ATH_OK && is(line.host, "[::1]"));
+    CHECK(!line.port && strcmp(line.forward, "http://b/x") == 0);
+    CHECK(read_line(true, "^app[0-9]", "LoadFactor=2.5", &line) == BH_ATH_OK && line.weight == 250 && !line.host.start);
+    CHECK(read_line(true, "a", "forward=http://b/", &line) == BH_ATH_ESYNTAX);
+    CHECK(strcmp(error, "'forward=http://b/' is unknown: loadfactor= is known") == 0);
+    CHECK(read_line(false, "http://a/", NULL, &line) == BH_ATH_EVALUE && read_line(false, "a:0", NULL, &line) != 0);
+    CHECK(read_line(false, "a", "loadfactor=100.1", &line) == BH_ATH_EVALUE);
+}
+
 static int verified;
 
 static bool verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature) {
@@ -214,6 +239,7 @@ int main(void) {
     urls();
     paths();
     requests();
+    lines();
     signatures();
     output();
     cookies();

@@ -118,6 +118,7 @@ RANGES = {
     "config": range(100, 200),
     "lbmethod": range(100, 200),
     "athena": range(100, 200),
+    "doors": range(100, 200),
     "module/proxy/mb_mod_proxy.c": range(100, 200),
     "Sources": range(300, 400),
     "Sources/BackhandModerator/Advice": range(100, 200),

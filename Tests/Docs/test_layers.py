@@ -252,14 +252,14 @@ def test_the_shim_is_a_quarter_of_the_core():
     lines = sum(
         code_lines(source, not path.endswith(".swift")) for path, source in core.items() if path.startswith("Sources/")
     )
-    others = ("passage", "lbmethod", "athena")  # of other modules, which have bounds of their own
+    others = ("lbmethod", "athena")  # of other modules, which have bounds of their own
     shim = sum(code_lines(source, True) for path, source in SOURCES.items() if folder_of(path) not in others)
     assert shim <= lines / 4, f"{shim} lines in module/, {lines} in Sources/"
 
 
 def test_the_shim_for_farms_stays_small():
     lines = sum(code_lines(source, True) for path, source in SOURCES.items() if folder_of(path) == "athena")
-    assert 0 < lines <= 1170
+    assert 0 < lines <= 900
 
 
 def test_the_shim_for_perl_stays_small():

@@ -40,11 +40,11 @@ ZEROS = "whether the whole text is zeros"
 ALLOWED = {
     "strncmp": {"ma_engine.c": BEGINNING, "ma_request.c": BEGINNING, "mb_balance.c": BEGINNING, "mb_filters.c": FILTER},
     "ap_cstr_casecmpn": {
-        "ma_old.c": CONFIGURATION,
+        "ma_check.c": CONFIGURATION,
         "ma_config.c": CONFIGURATION,
-        "ma_request.c": BEGINNING,
         "mb_chain.c": CONFIGURATION,
         "mb_response.c": "finds a header by its name",
+        "mb_send.c": BEGINNING,
         "mod_lbmethod_backhand.c": CONFIGURATION,
     },
     "ap_pregcomp": {"ma_config.c": CONFIGURATION},
@@ -56,22 +56,23 @@ ALLOWED = {
     "apr_fnmatch": {"mod_lbmethod_backhand.c": CONFIGURATION},
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
     "strcspn": {"ma_check.c": CONFIGURATION, "mb_filters.c": FILTER},
-    "strpbrk": {"ma_config.c": CONFIGURATION},
-    "strtod": {"ma_config.c": CONFIGURATION},
-    "strtol": {"ma_states.c": CONFIGURATION},
     "strchr": {
         "ma_check.c": CONFIGURATION,
         "ma_config.c": CONFIGURATION,
         "mb_address.c": "the module's own text of an address",
         "mb_response.c": MARK,
     },
-    "strstr": {"ma_check.c": CONFIGURATION, "ma_request.c": "mod_proxy's own note on a failure", "mb_response.c": MARK},
-    "strrchr": {"ma_config.c": CONFIGURATION, "mb_chain.c": CONFIGURATION, "mb_loaded.c": PATH},
+    "strstr": {"ma_check.c": CONFIGURATION, "mb_response.c": MARK, "mb_send.c": "mod_proxy's own note on a failure"},
+    "strrchr": {
+        "ma_config.c": CONFIGURATION,
+        "mb_chain.c": CONFIGURATION,
+        "mb_heard.c": "the module's own text of an address",
+        "mb_loaded.c": PATH,
+    },
     "memchr": {
         "mb_ahead.c": "where a line of a header ends, as httpd's core finds it",
         "mb_response.c": "whether a long line is a header",
     },
-    "apr_isalnum": {"ma_config.c": CONFIGURATION},
     "apr_isspace": {"mb_response.c": "blanks at the end of a long line, which are not a part of it"},
     "ap_getword_conf": {
         "ma_config.c": CONFIGURATION,
@@ -81,9 +82,9 @@ ALLOWED = {
         "mb_warnings.c": CONFIGURATION,
     },
     "ap_is_matchexp": {"mb_chain.c": CONFIGURATION},
-    "apr_parse_addr_port": {"ma_config.c": CONFIGURATION, "mb_listen.c": CONFIGURATION},
+    "apr_parse_addr_port": {"mb_listen.c": CONFIGURATION},
     "ap_strstr_c": {"mb_loaded.c": PATH},
-    "apr_cpystrn": {"ma_proxy.c": COPY, "ma_url.c": COPY, "mb_worker.c": COPY},
+    "apr_cpystrn": {"ma_proxy.c": COPY, "mb_send.c": COPY, "mb_worker.c": COPY},
     "ap_args_to_table": {"mb_status.c": "httpd's own reading of the query; its values are compared as a whole"},
 }
 LISTED = {(name, file) for name, places in ALLOWED.items() for file in places}

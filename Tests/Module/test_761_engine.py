@@ -431,14 +431,18 @@ def test_many_clients(stage, mpm):
         ("AthAcceptUpdates farm.example\n", "AthAcceptUpdates 'farm.example': an address is wanted"),
         ("AthAcceptUpdates 10.0.0.0/99\n", "AthAcceptUpdates '10.0.0.0/99'"),
         ("AthAcceptUpdates 10.0.0.1/x\n", "AthAcceptUpdates '10.0.0.1/x'"),
-        ("AthUpdateKey /not/there\n", "BH0173: AthUpdateKey: "),
-        ("AthUpdateKey a\nAthUpdateKey b\n", "AthUpdateKey: there is one already"),
+        ("AthUpdateKey /not/there\n", "AthUpdateKey: '/not/there': it cannot be read"),
+        ("AthUpdateKey KEY\nAthUpdateKey b\n", "AthUpdateKey: there is one already"),
         ("AthMutexPath /tmp/x\n", "BH0174: AthMutexPath at "),
         ("<Location /x>\n    athNothing\n</Location>\n", "BH0174: athNothing at "),
         ("<AthPhys app01>\n    Port 80\n</AthPhys>\n", "BH0174: <AthPhys at "),
     ],
 )
-def test_what_is_wrong_is_said(stage, lines, said):
+def test_what_is_wrong_is_said(stage, tmp_path, lines, said):
+    key = tmp_path / "key"
+    key.write_text(KEY + "\n")
+    key.chmod(0o600)
+    lines = lines.replace(" KEY", f" {key}")
     code, text = engine(stage, lines, farm("localhost"), start=False).test_config()
     assert code != 0 and said in text, text
     assert "BH0174" not in text or ("upgrading-from-mod_athena.md" in text and "Invalid command" not in text)

@@ -126,8 +126,8 @@ def test_no_server_can_be_heard(stage, backends):
     ("line", "said"),
     [
         ('AthMembers "app["', "AthMembers 'app[': a regular expression is wanted"),
-        ("AthMembers app loadfactor=200", "AthMembers app: loadfactor=200: a number from 0.01 to 100 is wanted"),
-        ("AthMembers app weight=2", "AthMembers app: unknown 'weight=2'"),
+        ("AthMembers app loadfactor=200", "AthMembers 'loadfactor=200' is not a loadfactor from 0.01 to 100"),
+        ("AthMembers app weight=2", "AthMembers 'weight=2' is unknown: loadfactor= is known"),
         ("AthMembers", "AthMembers takes"),
     ],
 )
@@ -232,9 +232,9 @@ def test_no_forward(stage, backends):
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        (["a forward=/x"], "AthMember a: forward='/x': a whole URL is wanted"),
-        (["a forward="], "AthMember a: forward='': a whole URL is wanted"),
-        (["a to=http://b/"], "AthMember a: unknown 'to=http://b/'; loadfactor= and forward= are known"),
+        (["a forward=/x"], "AthMember 'forward=/x' has no whole URL, such as http://sorry.example.com/"),
+        (["a forward="], "AthMember 'forward=' has no whole URL"),
+        (["a to=http://b/"], "AthMember 'to=http://b/' is unknown: loadfactor= and forward= are known"),
         (["a forward=http://FARM_ONE:80/x"], "forward='http://FARM_ONE:80/x' points at the farm farm_one of"),
         (["a forward=http://two/x"], "forward='http://two/x' points at the farm two of"),
     ],

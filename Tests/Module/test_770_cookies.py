@@ -404,12 +404,16 @@ def test_session_ids_of_the_page(stage, backends, language):
     [
         ("AthCookie a=b\n", "AthCookie 'a=b': the name of a cookie is wanted, of 64 characters at most"),
         ("AthCookie a\n", "<AthFarm farm_one>: AthCookie and AthCookieKey need each other"),
-        ("AthCookieKey ${root}/none\n", "<AthFarm farm_one>: AthCookie and AthCookieKey need each other"),
-        ("AthCookie a\nAthCookieKey ${root}/none\n", "BH0173: AthCookieKey: '"),
-        ("AthCookie a\nAthCookieKey a\nAthCookieKey b\n", "AthCookieKey: the farm has one already"),
+        ("AthCookieKey KEY\n", "<AthFarm farm_one>: AthCookie and AthCookieKey need each other"),
+        ("AthCookie a\nAthCookieKey /not/there\n", "AthCookieKey: '/not/there': it cannot be read"),
+        ("AthCookie a\nAthCookieKey KEY\nAthCookieKey b\n", "AthCookieKey: there is one already"),
     ],
 )
 def test_bad_lines_of_farms(stage, lines, said):
+    key = stage.folder / "athena.key"
+    key.write_text(KEY + "\n")
+    key.chmod(0o600)
+    lines = lines.replace(" KEY", f" {key}")
     config = f"AthEngine On\n<AthFarm farm_one>\nAthMember localhost\n{lines}</AthFarm>\n"
     code, text = stage.httpd(config, modules=("athena",), start=False).test_config()
     assert code != 0 and said in text, text

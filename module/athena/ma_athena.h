@@ -4,9 +4,7 @@
 #ifndef MA_ATHENA_H
 #define MA_ATHENA_H
 
-#include "farms.h"
-#include "passage/mb_passage.h"
-#include "states.h"
+#include "doors/mb_doors.h"
 
 #include "apr_strings.h"
 #include "http_config.h"
@@ -17,7 +15,11 @@
 
 extern module AP_MODULE_DECLARE_DATA athena_module;
 
-/* ---- Configuration: ma_config.c, ma_check.c ---- */
+/* mod_backhand; NULL: it is not loaded, or is another version's, and then there is no line of ours. */
+extern const backhand_core *ma_core;
+extern const backhand_door ma_door;
+
+/* ---- Configuration: ma_config.c ---- */
 
 /* A server of a farm. */
 typedef struct ma_member {
@@ -35,25 +37,18 @@ typedef struct ma_pattern {
     uint32_t weight;
 } ma_pattern;
 
-/* A file with keys, from a line. */
-typedef struct ma_key {
-    const char *directive, *file, *path;
-    const void *keys; /* for core->verify; NULL until check_config */
-} ma_key;
-
 /* A farm, and the directory settings of its section. */
 typedef struct ma_farm {
-    const char *name;             /* NULL: the settings of another section */
+    bh_farm_config_t config;      /* as the table of farms has it; name NULL: the settings of another section */
     const char *place;            /* "file:line" */
     apr_array_header_t *members;  /* ma_member * */
     apr_array_header_t *patterns; /* ma_pattern */
     mb_heard_list *heard;         /* servers that they name */
     const char *forward;          /* AthForward; NULL: none */
-    int forward_redirects;        /* AthForwardRedirect */
+    int redirects;                /* AthForwardRedirect */
     const char *cookie;           /* AthCookie; NULL: none */
-    const ma_key *key;            /* AthCookieKey; there is one if there is a cookie */
+    const void *keys;             /* AthCookieKey, for ma_core->verify; they are there if there is a cookie */
     ap_conf_vector_t *section;    /* has the chain */
-    bh_farm_config_t config;      /* as the table of farms has it */
 } ma_farm;
 
 /* Settings of one of httpd's servers. */
@@ -61,60 +56,47 @@ typedef struct ma_server {
     int engine;                   /* AthEngine; -1: inherit */
     const char *path;             /* AthPath, without the last slash; NULL: inherit */
     apr_array_header_t *updaters; /* apr_ipsubnet_t *, of AthAcceptUpdates; NULL: inherit */
-    const ma_key *key;            /* AthUpdateKey; NULL: inherit */
+    const void *keys;             /* AthUpdateKey; NULL: inherit */
 } ma_server;
 
 void *ma_server_create(apr_pool_t *pool, server_rec *server);
 void *ma_server_merge(apr_pool_t *pool, void *base, void *add);
 void *ma_section_create(apr_pool_t *pool, char *path);
 extern const command_rec ma_commands[];
-const ma_server *ma_server_of(const server_rec *server);
+ma_server *ma_server_of(const server_rec *server);
 /* NULL: no farm has this name; its case does not matter. */
 const ma_farm *ma_farm_find(bh_piece_t name);
-/* All farms: const ma_farm *. */
-const apr_array_header_t *ma_farms(void);
+int ma_farm_count(void);
+ma_farm *ma_farm_at(int place);
+const ma_member *ma_member_at(const ma_farm *farm, int place);
 void ma_config_register(apr_pool_t *pool);
+
+/* ---- What a configuration must have: ma_check.c ---- */
+
 void ma_check_register(apr_pool_t *pool);
 
-/* ---- Files with keys: ma_key.c ---- */
+/* ---- The table of farms: ma_table.c ---- */
 
-/* NULL, or what is wrong with the file's name. */
-const char *ma_key_note(cmd_parms *cmd, const char *file, const ma_key **key);
-int ma_keys_are_noted(void);
-/* In check_config, with the core: OK, or it has logged what is wrong. */
-int ma_keys_read(apr_pool_t *pconf, server_rec *server);
-void ma_key_register(apr_pool_t *pool);
-/* ---- Directives of the original: ma_old.c ---- */
-
-void ma_old_register(apr_pool_t *pool);
-
-/* ---- URLs that name a farm: ma_url.c ---- */
-
-/* The port of a URL, also where none is written. */
-apr_port_t ma_url_port(const bh_ath_url_t *url);
-/* The URL with the member's host in the place of the farm's. */
-char *ma_url_for(apr_pool_t *pool, const bh_ath_url_t *url, const ma_member *member);
+/* AthMirror. */
+const char *ma_set_mirror(cmd_parms *cmd, void *section, int on);
+void ma_table_register(apr_pool_t *pool);
 
 /* ---- mod_proxy: ma_proxy.c ---- */
 
-/* mod_proxy's functions. It may be loaded after this module, which cannot be linked with it for that reason. */
+/* mod_proxy's functions for URLs. It may be loaded after this module, which cannot be linked with it for that reason.
+ */
 typedef struct ma_mod_proxy {
     const module *proxy; /* NULL: not loaded */
-    __typeof__(&ap_proxy_define_worker) define_worker;
-    __typeof__(&ap_proxy_initialize_worker) initialize_worker;
-    __typeof__(&ap_proxy_get_worker) get_worker;
     __typeof__(&ap_proxy_port_of_scheme) port_of_scheme;
-    __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
     __typeof__(&ap_proxy_location_reverse_map) map_location;
     __typeof__(&ap_proxy_cookie_reverse_map) map_cookie;
     int (*canon_url)(request_rec *r); /* NULL: a mod_proxy before 2.4.65 */
 } ma_mod_proxy;
 extern ma_mod_proxy ma_mp;
-/* In check_config. 0: something is missing. */
+/* With the configuration. 0: something is missing. */
 int ma_proxy_find(void);
-/* The worker for a URL, with the settings that ProxyPass has for the other one. NULL: it has logged why. */
-proxy_worker *ma_proxy_worker(request_rec *r, const char *url, const char *like);
-void ma_proxy_register(apr_pool_t *pool);
+/* The port of a URL, also where none is written. */
+apr_port_t ma_proxy_port(const bh_ath_url_t *url);
 
 /* ---- Members: ma_members.c ---- */
 
@@ -127,16 +109,17 @@ typedef struct ma_choice {
     uint32_t *places;      /* of the candidates that ma_choice_narrow has left, in the list of members */
 } ma_choice;
 ma_choice ma_choice_make(apr_pool_t *pool, const ma_farm *farm);
+/* Leaves those that may get requests by their states. 0: there are none. */
+int ma_choice_narrow(ma_choice *choice);
 /* Where the core cannot choose, without shared memory or with a full table: one after the other. */
 int ma_choice_turn(int count);
 /* The member at an index; it lives as long as the pool. */
 const ma_member *ma_choice_member(apr_pool_t *pool, const ma_choice *choice, int index);
 /* Where the candidates have a member of the farm; -1: it gets no requests by its state. */
 int ma_choice_index(const ma_choice *choice, int member);
-/* Where a member's requests go while it is out of service; NULL: to itself. */
-const char *ma_member_forward(const ma_choice *choice, int index);
-/* The same for the farm's requests that no other member can take: of the first such member. */
-const char *ma_farm_forward(const ma_choice *choice);
+/* Where requests go that are for a member (-1: any) while it is out of service, or that no other member can take: of
+ * the first such member. NULL: there is none. */
+const char *ma_choice_forward(const ma_choice *choice, int member);
 /* What a farm's servers that announce themselves get: a mb_weigh_fn. */
 uint32_t ma_members_weigh(const void *farm, uint32_t row, const char *name);
 
@@ -153,20 +136,14 @@ typedef struct ma_steering {
     int moves;           /* another one gets it if this one takes none */
 } ma_steering;
 ma_steering ma_cookie_read(request_rec *r, const ma_farm *farm);
-/* As mb_passage_choose. */
+/* As ma_core->choose. */
 int ma_cookie_choose(request_rec *r, ma_steering *steering, const ma_choice *choice);
-/* Leaves those that may get requests by their states. 0: there are none. */
-int ma_choice_narrow(apr_pool_t *pool, const ma_farm *farm, ma_choice *choice);
 
-/* ---- States: ma_states.c ---- */
+/* ---- Answers: ma_reverse.c ---- */
 
-const char *ma_set_mirror(cmd_parms *cmd, void *section, int on);
-const char *ma_set_expect(cmd_parms *cmd, void *section, const char *text);
-void ma_states_register(apr_pool_t *pool);
-
-/* What a member answers with its own name is as if the farm had answered: ma_reverse.c. from: the URL with the farm's
- * name; to: that with the member's. */
-void ma_reverse_begin(request_rec *r, const char *from, const char *to);
+/* The request has a URL with the farm's name. Returns where the URL with the member's is to be written, before each
+ * attempt: what the member answers with its own name is then as if the farm had answered. */
+const char **ma_reverse_begin(request_rec *r, const bh_ath_url_t *url);
 void ma_reverse_register(apr_pool_t *pool);
 
 /* ---- The engine's own path: ma_engine.c ---- */

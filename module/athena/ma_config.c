@@ -5,9 +5,6 @@
 #include "athena/ma_athena.h"
 
 #define PATH_DEFAULT "/athena"
-/* A member's share is a whole number of hundredths in the core. */
-#define LOADFACTOR_MOST 100
-
 /* Of this configuration. */
 static apr_array_header_t *farms;
 
@@ -16,12 +13,17 @@ static int forget(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     return OK;
 }
 
-const apr_array_header_t *ma_farms(void) { return farms; }
+int ma_farm_count(void) { return farms->nelts; }
+ma_farm *ma_farm_at(int place) { return APR_ARRAY_IDX(farms, place, ma_farm *); }
+
+const ma_member *ma_member_at(const ma_farm *farm, int place) {
+    return APR_ARRAY_IDX(farm->members, place, const ma_member *);
+}
 
 const ma_farm *ma_farm_find(bh_piece_t name) {
     for (int i = 0; i < farms->nelts; i++) {
-        const ma_farm *farm = APR_ARRAY_IDX(farms, i, const ma_farm *);
-        if (bh_ath_names_equal((bh_piece_t){farm->name, strlen(farm->name)}, name)) return farm;
+        const char *own = ma_farm_at(i)->config.name;
+        if (ap_cstr_casecmpn(own, name.start, name.length) == 0 && !own[name.length]) return ma_farm_at(i);
     }
     return NULL;
 }
@@ -39,20 +41,20 @@ void *ma_server_merge(apr_pool_t *pool, void *base, void *add) {
     if (result->engine < 0) result->engine = ((ma_server *)base)->engine;
     if (!result->path) result->path = ((ma_server *)base)->path;
     if (!result->updaters) result->updaters = ((ma_server *)base)->updaters;
-    if (!result->key) result->key = ((ma_server *)base)->key;
+    if (!result->keys) result->keys = ((ma_server *)base)->keys;
     return result;
 }
 
 void *ma_section_create(apr_pool_t *pool, char *path) { return apr_pcalloc(pool, sizeof(ma_farm)); }
 
-const ma_server *ma_server_of(const server_rec *server) {
+ma_server *ma_server_of(const server_rec *server) {
     return ap_get_module_config(server->module_config, &athena_module);
 }
 
 /* ---- Lines ---- */
 
 static const char *set_engine(cmd_parms *cmd, void *section, int on) {
-    ((ma_server *)ap_get_module_config(cmd->server->module_config, &athena_module))->engine = on;
+    ma_server_of(cmd->server)->engine = on;
     return NULL;
 }
 
@@ -61,14 +63,13 @@ static const char *set_path(cmd_parms *cmd, void *section, const char *path) {
     while (length > 1 && path[length - 1] == '/') length--;
     if (*path != '/' || length < 2)
         return apr_psprintf(cmd->pool, "AthPath '%s': a path of URLs is wanted, such as " PATH_DEFAULT, path);
-    ((ma_server *)ap_get_module_config(cmd->server->module_config, &athena_module))->path =
-        apr_pstrmemdup(cmd->pool, path, length);
+    ma_server_of(cmd->server)->path = apr_pstrmemdup(cmd->pool, path, length);
     return NULL;
 }
 
 /* "10.0.0.4", "10.0.0.0/8", "10.0.0.0/255.0.0.0", "10.1", as `Require ip` has it. */
 static const char *add_updaters(cmd_parms *cmd, void *section, const char *text) {
-    ma_server *settings = ap_get_module_config(cmd->server->module_config, &athena_module);
+    ma_server *settings = ma_server_of(cmd->server);
     char *base = apr_pstrdup(cmd->pool, text), *mask = strchr(base, '/');
     apr_ipsubnet_t *network;
     if (mask) *mask++ = '\0';
@@ -80,10 +81,16 @@ static const char *add_updaters(cmd_parms *cmd, void *section, const char *text)
     return NULL;
 }
 
+/* While httpd still is root. */
+static const char *read_keys(cmd_parms *cmd, const char *file, const void **keys) {
+    const char *name = cmd->cmd->name;
+    if (*keys) return apr_pstrcat(cmd->pool, name, ": there is one already; its file has room for a second key", NULL);
+    const char *wrong = ma_core->read_key(cmd->pool, file, keys);
+    return wrong ? apr_pstrcat(cmd->pool, name, ": ", wrong, NULL) : NULL;
+}
+
 static const char *set_update_key(cmd_parms *cmd, void *section, const char *file) {
-    ma_server *settings = ap_get_module_config(cmd->server->module_config, &athena_module);
-    if (settings->key) return "AthUpdateKey: there is one already; its file has room for a second key";
-    return ma_key_note(cmd, file, &settings->key);
+    return read_keys(cmd, file, &ma_server_of(cmd->server)->keys);
 }
 
 /* Each configuration is read twice; a restart reads it once. */
@@ -94,113 +101,49 @@ static const char *accept_line(cmd_parms *cmd, void *section, const char *value)
     return NULL;
 }
 
-/* NULL: the line stands in a section of a farm. */
-static const char *outside(cmd_parms *cmd, const ma_farm *farm) {
-    return farm->name ? NULL : apr_psprintf(cmd->pool, "%s belongs into an <AthFarm> section", cmd->cmd->name);
-}
-
-static const char *check_url(cmd_parms *cmd, const char *what, const char *text) {
-    bh_ath_url_t url;
-    return bh_ath_url_split(text, &url) ? NULL
-                                        : apr_psprintf(cmd->pool, "%s'%s': a whole URL is wanted, such as %s", what,
-                                                       text, "http://sorry.example.com/");
-}
-
-/* word: "loadfactor=2", or "forward=URL" where there is room for one; text: what the line is for. */
-static const char *set_option(cmd_parms *cmd, const char *text, const char *word, uint32_t *weight,
-                              const char **forward) {
-    char *end;
-    if (forward && ap_cstr_casecmpn(word, "forward=", 8) == 0)
-        return check_url(cmd, apr_psprintf(cmd->pool, "AthMember %s: forward=", text), *forward = word + 8);
-    if (ap_cstr_casecmpn(word, "loadfactor=", 11) != 0)
-        return apr_psprintf(cmd->pool, "%s %s: unknown '%s'; loadfactor= %s known", cmd->cmd->name, text, word,
-                            forward ? "and forward= are" : "is");
-    double factor = strtod(word + 11, &end);
-    if (*end || !word[11] || !(factor >= 0.01 && factor <= LOADFACTOR_MOST))
-        return apr_psprintf(cmd->pool, "%s %s: loadfactor=%s: a number from 0.01 to %d is wanted", cmd->cmd->name, text,
-                            word + 11, LOADFACTOR_MOST);
-    *weight = (uint32_t)(factor * 100 + 0.5);
-    return NULL;
-}
-
-static const char *read_address(cmd_parms *cmd, ma_member *member) {
-    char *scope;
-    char *host;
-    apr_port_t port;
-    if (apr_parse_addr_port(&host, &scope, &port, member->text, cmd->pool) != APR_SUCCESS || !host || scope
-        || strpbrk(member->text, "/?#@"))
-        return apr_psprintf(cmd->pool, "AthMember '%s': a name or an address is wanted, with or without a port",
-                            member->text);
-    member->host = strchr(host, ':') ? apr_pstrcat(cmd->pool, "[", host, "]", NULL) : host;
-    member->port = port;
-    return NULL;
+static const char *read_line(cmd_parms *cmd, int count, const char *const words[], int is_pattern,
+                             bh_ath_line_t *line) {
+    char error[BH_ATH_ERROR_SIZE];
+    if (ma_core->line_read(words, (uint32_t)count, is_pattern, line, error, sizeof error) == BH_ATH_OK) return NULL;
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, " ", error, NULL);
 }
 
 static const char *add_member(cmd_parms *cmd, void *section, int count, char *const words[]) {
     ma_farm *farm = section;
-    const char *wrong = outside(cmd, farm);
-    if (wrong) return wrong;
+    bh_ath_line_t line;
     if (!count) return "AthMember: a name or an address is wanted";
-    ma_member *member = apr_pcalloc(cmd->pool, sizeof *member);
-    *member = (ma_member){.text = words[0], .weight = 100};
-    if ((wrong = read_address(cmd, member))) return wrong;
-    for (int i = 1; i < count; i++)
-        if ((wrong = set_option(cmd, member->text, words[i], &member->weight, &member->forward))) return wrong;
+    const char *wrong = read_line(cmd, count, (const char *const *)words, 0, &line);
+    if (wrong) return wrong;
     for (int i = 0; i < farm->members->nelts; i++)
-        if (ap_cstr_casecmp(APR_ARRAY_IDX(farm->members, i, ma_member *)->text, member->text) == 0)
-            return apr_psprintf(cmd->pool, "AthMember %s: farm %s has it already", member->text, farm->name);
+        if (ap_cstr_casecmp(ma_member_at(farm, i)->text, words[0]) == 0)
+            return apr_psprintf(cmd->pool, "AthMember %s: farm %s has it already", words[0], farm->config.name);
+    ma_member *member = apr_pcalloc(cmd->pool, sizeof *member);
+    const char *host = apr_pstrmemdup(cmd->pool, line.host.start, line.host.length);
+    *member =
+        (ma_member){.text = words[0], .host = host, .port = line.port, .weight = line.weight, .forward = line.forward};
     APR_ARRAY_PUSH(farm->members, ma_member *) = member;
     return NULL;
 }
 
 static const char *add_members(cmd_parms *cmd, void *section, const char *text, const char *factor) {
-    ma_farm *farm = section;
-    const char *wrong = outside(cmd, farm);
-    ma_pattern pattern = {ap_pregcomp(cmd->pool, text, AP_REG_ICASE | AP_REG_NOSUB), 100};
-    if (!wrong && !pattern.regex)
-        wrong = apr_psprintf(cmd->pool, "AthMembers '%s': a regular expression is wanted", text);
-    if (!wrong && factor) wrong = set_option(cmd, text, factor, &pattern.weight, NULL);
-    if (!wrong) APR_ARRAY_PUSH(farm->patterns, ma_pattern) = pattern;
+    const char *const words[] = {text, factor};
+    bh_ath_line_t line;
+    const ap_regex_t *regex = ap_pregcomp(cmd->pool, text, AP_REG_ICASE | AP_REG_NOSUB);
+    if (!regex) return apr_psprintf(cmd->pool, "AthMembers '%s': a regular expression is wanted", text);
+    const char *wrong = read_line(cmd, factor ? 2 : 1, words, 1, &line);
+    if (!wrong) APR_ARRAY_PUSH(((ma_farm *)section)->patterns, ma_pattern) = (ma_pattern){regex, line.weight};
     return wrong;
 }
 
-static const char *set_forward(cmd_parms *cmd, void *section, const char *text) {
-    ma_farm *farm = section;
-    const char *wrong = outside(cmd, farm);
-    if (!wrong) wrong = check_url(cmd, "AthForward ", text);
-    if (!wrong) farm->forward = text;
+static const char *set_cookie_key(cmd_parms *cmd, void *farm, const char *file) {
+    return read_keys(cmd, file, &((ma_farm *)farm)->keys);
+}
+
+static const char *set_expect(cmd_parms *cmd, void *farm, const char *text) {
+    int seconds = 0;
+    const char *wrong = ma_core->number(cmd, text, BH_UNIT_SECONDS, 1, 86400, &seconds);
+    ((ma_farm *)farm)->config.expect_s = (uint32_t)seconds;
     return wrong;
-}
-
-static const char *set_forward_redirect(cmd_parms *cmd, void *section, int on) {
-    ma_farm *farm = section;
-    farm->forward_redirects = on;
-    return outside(cmd, farm);
-}
-
-static const char *set_cookie(cmd_parms *cmd, void *section, const char *name) {
-    ma_farm *farm = section;
-    if (!bh_ath_cookie_name_check(name))
-        return apr_psprintf(cmd->pool, "AthCookie '%s': the name of a cookie is wanted, of 64 characters at most",
-                            name);
-    farm->cookie = name;
-    return outside(cmd, farm);
-}
-
-/* The file is read by mod_backhand, which may be loaded later. */
-static const char *set_cookie_key(cmd_parms *cmd, void *section, const char *file) {
-    ma_farm *farm = section;
-    const char *wrong = outside(cmd, farm);
-    if (farm->key) return "AthCookieKey: the farm has one already; its file has room for a second key";
-    return wrong ? wrong : ma_key_note(cmd, file, &farm->key);
-}
-
-/* What can stand where a URL has its host. */
-static int is_name(const char *name) {
-    if (!*name || strlen(name) > 253) return 0;
-    for (; *name; name++)
-        if (!apr_isalnum(*name) && !strchr("._-", *name)) return 0;
-    return 1;
 }
 
 static const char *begin_farm(cmd_parms *cmd, ma_farm *farm, const char *arguments) {
@@ -208,16 +151,33 @@ static const char *begin_farm(cmd_parms *cmd, ma_farm *farm, const char *argumen
     if (wrong) return wrong;
     if (!end) return "<AthFarm> lacks its '>'";
     const char *rest = apr_pstrmemdup(cmd->pool, arguments, (apr_size_t)(end - arguments));
-    farm->name = ap_getword_conf(cmd->pool, &rest);
-    if (!is_name(farm->name) || *rest)
+    farm->config.name = ap_getword_conf(cmd->pool, &rest);
+    if (!ma_core->farm_name_check(farm->config.name) || *rest)
         return apr_psprintf(cmd->pool, "<AthFarm %s>: one name is wanted, of letters, digits, '.', '_' and '-'",
                             apr_pstrmemdup(cmd->pool, arguments, (apr_size_t)(end - arguments)));
-    const ma_farm *other = ma_farm_find((bh_piece_t){farm->name, strlen(farm->name)});
+    const ma_farm *other = ma_farm_find((bh_piece_t){farm->config.name, strlen(farm->config.name)});
     farm->place = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     farm->members = apr_array_make(cmd->pool, 4, sizeof(ma_member *));
     farm->patterns = apr_array_make(cmd->pool, 1, sizeof(ma_pattern));
-    farm->heard = mb_heard_make(cmd->pool, ma_members_weigh, farm);
-    return other ? apr_psprintf(cmd->pool, "<AthFarm %s>: the farm is at %s already", farm->name, other->place) : NULL;
+    farm->heard = ma_core->heard_make(cmd->pool, ma_members_weigh, farm);
+    return other ? apr_psprintf(cmd->pool, "<AthFarm %s>: the farm is at %s already", farm->config.name, other->place)
+                 : NULL;
+}
+
+/* What its lines have left. */
+static const char *check_farm(cmd_parms *cmd, const ma_farm *farm) {
+    if (!farm->members->nelts && !farm->patterns->nelts)
+        return apr_psprintf(cmd->pool, "<AthFarm %s> has no AthMember or AthMembers line", farm->config.name);
+    if (farm->cookie && !ma_core->cookie_name_check(farm->cookie))
+        return apr_psprintf(cmd->pool, "AthCookie '%s': the name of a cookie is wanted, of 64 characters at most",
+                            farm->cookie);
+    if (!farm->cookie != !farm->keys)
+        return apr_psprintf(cmd->pool, "<AthFarm %s>: AthCookie and AthCookieKey need each other", farm->config.name);
+    bh_ath_url_t url;
+    if (farm->forward && !ma_core->url_split(farm->forward, &url))
+        return apr_psprintf(cmd->pool, "AthForward '%s': a whole URL is wanted, such as http://sorry.example.com/",
+                            farm->forward);
+    return NULL;
 }
 
 static const char *read_farm(cmd_parms *cmd, void *section, const char *arguments) {
@@ -228,39 +188,34 @@ static const char *read_farm(cmd_parms *cmd, void *section, const char *argument
     int old_override = cmd->override;
     char *old_path = cmd->path;
     farm->section = own;
-    cmd->path = (char *)(intptr_t)farm->name;
+    cmd->path = (char *)(intptr_t)farm->config.name;
     cmd->override = OR_ALL | ACCESS_CONF;
     wrong = ap_walk_config(cmd->directive->first_child, cmd, own);
     cmd->override = old_override;
     cmd->path = old_path;
-    if (wrong) return wrong;
-    if (!farm->members->nelts && !farm->patterns->nelts)
-        return apr_psprintf(cmd->pool, "<AthFarm %s> has no AthMember or AthMembers line", farm->name);
-    if (!farm->cookie != !farm->key)
-        return apr_psprintf(cmd->pool, "<AthFarm %s>: AthCookie and AthCookieKey need each other", farm->name);
-    APR_ARRAY_PUSH(farms, ma_farm *) = farm;
-    return NULL;
+    if (!wrong) wrong = check_farm(cmd, farm);
+    if (!wrong) APR_ARRAY_PUSH(farms, ma_farm *) = farm;
+    return wrong;
 }
 
+#define SLOT(field) (void *)APR_OFFSETOF(ma_farm, field)
+
+/* What an <AthFarm> section has is of ACCESS_CONF, and ma_check.c refuses it elsewhere. */
 const command_rec ma_commands[] = {
     AP_INIT_FLAG("AthEngine", set_engine, NULL, RSRC_CONF, "On or Off: whether farms and the engine's path are served"),
     AP_INIT_TAKE1("AthPath", set_path, NULL, RSRC_CONF, "the engine's path: " PATH_DEFAULT " if there is no line"),
-    AP_INIT_ITERATE("AthAcceptUpdates", add_updaters, NULL, RSRC_CONF,
-                    "addresses, with or without a mask, whose updates count"),
+    AP_INIT_ITERATE("AthAcceptUpdates", add_updaters, NULL, RSRC_CONF, "addresses or networks whose updates count"),
     AP_INIT_TAKE1("AthUpdateKey", set_update_key, NULL, RSRC_CONF, "a file with the key that signs updates"),
     AP_INIT_TAKE1("AthSHMFile", accept_line, NULL, RSRC_CONF, "accepted, and not needed"),
     AP_INIT_TAKE1("AthAllowDiverseMulti", accept_line, NULL, RSRC_CONF, "accepted, and not needed"),
     AP_INIT_RAW_ARGS("<AthFarm", read_farm, NULL, RSRC_CONF, "a farm: a name for a group of servers"),
-    AP_INIT_TAKE_ARGV("AthMember", add_member, NULL, ACCESS_CONF,
-                      "a server of the farm, loadfactor=number, and forward=URL"),
-    AP_INIT_TAKE12("AthMembers", add_members, NULL, ACCESS_CONF,
-                   "a regular expression for names that servers announce, and loadfactor=number"),
-    AP_INIT_TAKE1("AthForward", set_forward, NULL, ACCESS_CONF, "the URL for requests that no member can take"),
-    AP_INIT_FLAG("AthForwardRedirect", set_forward_redirect, NULL, ACCESS_CONF,
-                 "On or Off: whether clients are redirected to AthForward"),
-    AP_INIT_TAKE1("AthCookie", set_cookie, NULL, ACCESS_CONF, "the cookie by which the application steers requests"),
+    AP_INIT_TAKE_ARGV("AthMember", add_member, NULL, ACCESS_CONF, "a server, loadfactor=number, and forward=URL"),
+    AP_INIT_TAKE12("AthMembers", add_members, NULL, ACCESS_CONF, "a pattern of announced names, loadfactor=number"),
+    AP_INIT_TAKE1("AthForward", ap_set_string_slot, SLOT(forward), ACCESS_CONF, "a URL if no member takes a request"),
+    AP_INIT_FLAG("AthForwardRedirect", ap_set_flag_slot, SLOT(redirects), ACCESS_CONF, "On or Off: by a redirect"),
+    AP_INIT_TAKE1("AthCookie", ap_set_string_slot, SLOT(cookie), ACCESS_CONF, "by which the application steers"),
     AP_INIT_TAKE1("AthCookieKey", set_cookie_key, NULL, ACCESS_CONF, "a file with the key that signs such cookies"),
-    AP_INIT_TAKE1("AthExpectUpdate", ma_set_expect, NULL, ACCESS_CONF, "seconds within which members send an update"),
+    AP_INIT_TAKE1("AthExpectUpdate", set_expect, NULL, ACCESS_CONF, "seconds within which members send an update"),
     AP_INIT_FLAG("AthMirror", ma_set_mirror, NULL, RSRC_CONF, "On or Off: whether balancers tell each other states"),
     {NULL},
 };

@@ -7,18 +7,17 @@
 /* The member that the cookie names; -1: the farm has none of this name. */
 static int member_of(const ma_farm *farm, bh_piece_t text) {
     for (int i = 0; i < farm->members->nelts; i++) {
-        const char *own = APR_ARRAY_IDX(farm->members, i, const ma_member *)->text;
-        if (bh_ath_names_equal((bh_piece_t){own, strlen(own)}, text)) return i;
+        const char *own = ma_member_at(farm, i)->text;
+        if (ma_core->names_equal((bh_piece_t){own, strlen(own)}, text)) return i;
     }
     return -1;
 }
 
 /* Also what the application has signed, and names a member or a farm that there is not. */
 static void refuse(request_rec *r, const ma_farm *farm, uint32_t times) {
-    bh_segment_t *segment = *mb_passage_core()->segment;
-    if (segment) bh_counter_add_many(segment, BH_COUNT_REFUSED_COOKIES, times);
+    if (*ma_core->segment) bh_counter_add_many(*ma_core->segment, BH_COUNT_REFUSED_COOKIES, times);
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%u cookies %s are none that the farm %s accepts", times, farm->cookie,
-                  farm->name);
+                  farm->config.name);
 }
 
 ma_steering ma_cookie_read(request_rec *r, const ma_farm *farm) {
@@ -26,12 +25,12 @@ ma_steering ma_cookie_read(request_rec *r, const ma_farm *farm) {
     const char *header = farm->cookie ? apr_table_get(r->headers_in, "Cookie") : NULL;
     if (!header) return steering;
     bh_ath_cookie_rules_t rules = {.name = farm->cookie,
-                                   .farm = farm->name,
-                                   .keys = farm->key->keys,
-                                   .verify = mb_passage_core()->verify,
+                                   .farm = farm->config.name,
+                                   .keys = farm->keys,
+                                   .verify = ma_core->verify,
                                    .now_s = apr_time_sec(r->request_time)};
     bh_ath_cookie_t cookie;
-    uint32_t refused = bh_ath_cookie_read(&rules, header, &cookie);
+    uint32_t refused = ma_core->cookie_read(&rules, header, &cookie);
     if (cookie.steer == BH_ATH_STEER_FARM) {
         const ma_farm *other = ma_farm_find(cookie.target);
         if (other) steering.farm = other;
@@ -47,23 +46,23 @@ ma_steering ma_cookie_read(request_rec *r, const ma_farm *farm) {
 
 /* It keeps the clients that it has. */
 static int drains(const ma_member *member) {
-    const backhand_core *core = mb_passage_core();
-    if (!*core->segment || !member->named.row) return 0;
-    const bh_row_t *row = bh_segment_row(*core->segment, member->named.row);
-    return bh_row_state(row) == BH_STATE_DRAINING && !bh_row_is_refusing(row, core->now_us() / 1000);
+    if (!*ma_core->segment || !member->named.row) return 0;
+    const bh_row_t *row = bh_segment_row(*ma_core->segment, member->named.row);
+    return bh_row_state(row) == BH_STATE_DRAINING && !bh_row_is_refusing(row, ma_core->now_ms());
 }
 
 int ma_cookie_choose(request_rec *r, ma_steering *steering, const ma_choice *choice) {
     const ma_farm *farm = steering->farm;
     if (steering->member >= 0) {
         int index = ma_choice_index(choice, steering->member), chosen = MB_NOBODY;
-        int is_last = !steering->moves || drains(APR_ARRAY_IDX(farm->members, steering->member, const ma_member *));
-        if (index >= 0) chosen = mb_passage_choose(r, farm->section, choice->candidates + index, 1, is_last);
+        int is_last = !steering->moves || drains(ma_member_at(farm, steering->member));
+        if (index >= 0) chosen = ma_core->choose(&ma_door, r, farm->section, choice->candidates + index, 1, is_last);
         if (chosen == MB_UNDECIDED && steering->moves) steering->member = -1; /* if it fails */
         if (chosen >= 0 || chosen == MB_UNDECIDED) return index;
         if (!steering->moves) return chosen;
         steering->member = -1;
     }
-    int chosen = mb_passage_choose(r, farm->section, choice->candidates, choice->count, !ma_farm_forward(choice));
+    int is_last = !ma_choice_forward(choice, -1);
+    int chosen = ma_core->choose(&ma_door, r, farm->section, choice->candidates, choice->count, is_last);
     return chosen == MB_UNDECIDED ? ma_choice_turn(choice->count) : chosen;
 }

@@ -21,8 +21,6 @@ static bh_piece_t piece(const char *text) { return (bh_piece_t){text, text ? str
 
 /* ---- The farms, for the core ---- */
 
-static const ma_farm *farm_at(uint32_t place) { return APR_ARRAY_IDX(ma_farms(), place, const ma_farm *); }
-
 /* What a request sees of the farms: the same at its end as at its beginning. */
 typedef struct ma_view {
     request_rec *r;
@@ -31,12 +29,12 @@ typedef struct ma_view {
 
 static const ma_choice *choice_at(const ma_view *view, uint32_t place) {
     ma_choice *choice = &view->choices[place];
-    if (!choice->farm) *choice = ma_choice_make(view->r->pool, farm_at(place));
+    if (!choice->farm) *choice = ma_choice_make(view->r->pool, ma_farm_at((int)place));
     return choice;
 }
 
 static bh_ath_farm_t describe_farm(void *view, uint32_t place) {
-    return (bh_ath_farm_t){farm_at(place)->name, (uint32_t)choice_at(view, place)->count};
+    return (bh_ath_farm_t){ma_farm_at((int)place)->config.name, (uint32_t)choice_at(view, place)->count};
 }
 
 static bh_ath_member_t describe_member(void *baton, uint32_t farm, uint32_t place) {
@@ -49,11 +47,12 @@ static bh_ath_member_t describe_member(void *baton, uint32_t farm, uint32_t plac
 
 static int32_t choose(void *baton, uint32_t place, const char **reason) {
     request_rec *r = ((ma_view *)baton)->r;
-    const ma_farm *farm = farm_at(place);
+    const ma_farm *farm = ma_farm_at((int)place);
     ma_choice choice = *choice_at(baton, place);
     choice.candidates = apr_pmemdup(r->pool, choice.candidates, (size_t)choice.count * sizeof *choice.candidates);
-    if (!ma_choice_narrow(r->pool, farm, &choice)) return MB_NOBODY;
-    int chosen = mb_passage_best(r, farm->section, choice.candidates, choice.count, !ma_farm_forward(&choice), reason);
+    if (!ma_choice_narrow(&choice)) return MB_NOBODY;
+    int chosen =
+        ma_core->best(r, farm->section, choice.candidates, choice.count, !ma_choice_forward(&choice, -1), reason);
     if (chosen == MB_UNDECIDED) chosen = ma_choice_turn(choice.count);
     return chosen < 0 ? chosen : (int32_t)choice.places[chosen];
 }
@@ -67,7 +66,7 @@ static int is_accepted(const request_rec *r, const apr_array_header_t *networks)
 }
 
 static int look_for_browsers(void *found, const char *header, const char *value) {
-    *(bool *)found = bh_ath_is_of_browsers(header);
+    *(bool *)found = ma_core->is_of_browsers(header);
     return !*(bool *)found;
 }
 
@@ -91,27 +90,26 @@ static int say(request_rec *r, int status, const char *line) {
 static int answer(request_rec *r, bh_piece_t query) {
     static uint64_t next_refusal;
     const ma_server *settings = ma_server_of(r->server);
-    const backhand_core *core = mb_passage_core();
     bh_ath_answer_t *made = apr_palloc(r->pool, sizeof *made);
-    ma_view view = {r, apr_pcalloc(r->pool, (size_t)ma_farms()->nelts * sizeof *view.choices)};
+    ma_view view = {r, apr_pcalloc(r->pool, (size_t)ma_farm_count() * sizeof *view.choices)};
     bh_ath_engine_t engine = {.baton = &view,
                               .farm = describe_farm,
                               .member = describe_member,
                               .choose = choose,
-                              .farms = (uint32_t)ma_farms()->nelts,
+                              .farms = (uint32_t)ma_farm_count(),
                               .accepts = is_accepted(r, settings->updaters),
-                              .segment = core ? *core->segment : NULL,
-                              .now_ms = core ? core->now_us() / 1000 : 0,
+                              .segment = *ma_core->segment,
+                              .now_ms = ma_core->now_ms(),
                               .wall_s = apr_time_sec(r->request_time),
-                              .keys = settings->key ? settings->key->keys : NULL,
-                              .verify = core ? core->verify : NULL};
+                              .keys = settings->keys,
+                              .verify = ma_core->verify};
     apr_table_do(look_for_browsers, &engine.is_browsers, r->headers_in, NULL);
-    int status = bh_ath_answer_make(&engine, piece(rest_of(r)), query, apr_table_get(r->headers_in, "Accept"), made);
-    if (status == HTTP_FORBIDDEN && core && core->minute_passed(&next_refusal))
+    int status = ma_core->answer_make(&engine, piece(rest_of(r)), query, apr_table_get(r->headers_in, "Accept"), made);
+    if (status == HTTP_FORBIDDEN && ma_core->minute_passed(&next_refusal))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "BH0172: an update from %s is refused: %s", r->useragent_ip,
                       made->error);
     begin(r, status, made->is_json);
-    bh_ath_answer_write(&engine, made, put, r);
+    ma_core->answer_write(&engine, made, put, r);
     return OK;
 }
 

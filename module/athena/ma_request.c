@@ -5,135 +5,75 @@
 #include "athena/ma_athena.h"
 
 #define PROXY "proxy:"
-#define PROXY_HANDLER "proxy-server"
 /* Seconds after which a client should come again: by then the shortest back-off is over. */
 #define RETRY_AFTER "1"
 
-/* ---- The request as mod_proxy gets it ---- */
-
-/* What an attempt that gave no answer may have changed. */
-typedef struct ma_before {
-    const char *status_line;
-    int status;
-    int keepalives;
-} ma_before;
-
-/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise
- * it closes the client's connection unanswered. */
-static ma_before prepare(request_rec *r) {
-    ma_before before = {r->status_line, r->status, r->connection->keepalives};
-    int most = r->server->keep_alive_max;
-    if (most && before.keepalives >= most) r->connection->keepalive = AP_CONN_CLOSE;
-    r->connection->keepalives = 0;
-    return before;
-}
-
-static void undo(request_rec *r, const ma_before *before) {
-    r->status_line = before->status_line;
-    r->status = before->status;
-    apr_table_unset(r->notes, "error-notes");
-    apr_table_unset(r->notes, "verbose-error-to");
-}
-
-/* 503: no server has seen the request; 502: one has, and has given no answer. HTTP's modules and AJP's say so
- * themselves, and the others say 503 or 500 of both. sent: bytes that were sent to the server meanwhile, by all
- * requests of this child: if another one has sent some, one that the server has refused counts as lost. */
-static int settle(const request_rec *r, const char *url, int result, apr_off_t sent) {
-    const char *note = apr_table_get(r->notes, "error-notes");
-    if (result != HTTP_SERVICE_UNAVAILABLE && result != HTTP_INTERNAL_SERVER_ERROR) return result;
-    if (!sent && note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
-    if (note && strstr(note, "SSL Handshake")) return HTTP_BAD_GATEWAY;
-    int is_other = ap_cstr_casecmpn(url, "fcgi:", 5) == 0 || ap_cstr_casecmpn(url, "scgi:", 5) == 0
-                   || ap_cstr_casecmpn(url, "uwsgi:", 6) == 0;
-    return sent && is_other ? HTTP_BAD_GATEWAY : result;
-}
-
-/* url: with the member's name, or where a farm's requests go that has none left. */
-static int run(request_rec *r, char *url, const char *like) {
-    proxy_server_conf *conf = ap_get_module_config(r->server->module_config, ma_mp.proxy);
-    proxy_worker *worker = ma_proxy_worker(r, url, like);
-    if (!worker) return HTTP_INTERNAL_SERVER_ERROR;
-    ma_before before = prepare(r);
-    apr_off_t sent = worker->s->transferred;
-    r->filename = apr_pstrcat(r->pool, PROXY, url, NULL);
-    r->handler = PROXY_HANDLER;
-    int result = ma_mp.run_scheme_handler(r, worker, conf, url, NULL, 0);
-    r->connection->keepalives += before.keepalives;
-    result = settle(r, url, result, worker->s->transferred - sent);
-    if (result >= HTTP_INTERNAL_SERVER_ERROR && !apr_table_get(r->notes, "proxy-error-override")) undo(r, &before);
-    if (result != DECLINED) return result;
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "BH0165: no module speaks the scheme of %s: load the one that does, such as mod_proxy_http", url);
-    return HTTP_INTERNAL_SERVER_ERROR;
-}
-
 /* ---- Whose turn it is ---- */
-
-static int has_failed(const request_rec *r, int result) {
-    return (result == HTTP_BAD_GATEWAY || result == HTTP_GATEWAY_TIME_OUT || result == HTTP_SERVICE_UNAVAILABLE)
-           && !r->sent_bodyct && !apr_table_get(r->notes, "proxy-error-override");
-}
 
 /* No member can take the request: the whole URL is replaced. member: its place, if the request is for no other one; -1:
  * any. */
 static int give_up(request_rec *r, const ma_choice *choice, int member) {
     const ma_farm *farm = choice->farm;
-    const char *forward = member < 0 ? NULL : ma_member_forward(choice, member);
-    if (!forward) forward = ma_farm_forward(choice);
-    if (forward) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "a member of the farm %s is out of service: the request goes to %s",
-                      farm->name, forward);
-        return run(r, apr_pstrdup(r->pool, forward), NULL);
-    }
-    if (!farm->forward) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0166: no member of the farm %s can take the request", farm->name);
+    const char *name = farm->config.name, *forward = ma_choice_forward(choice, member);
+    if (!forward && !farm->forward) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0166: no member of the farm %s can take the request", name);
         apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "no member of the farm %s can take the request: it goes to %s",
-                  farm->name, farm->forward);
-    if (!farm->forward_redirects) return run(r, apr_pstrdup(r->pool, farm->forward), NULL);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s of the farm %s takes the request: it goes to %s",
+                  forward ? "no other member" : "no member", name, forward ? forward : farm->forward);
+    if (forward || !farm->redirects) {
+        backhand_target to = {.url = apr_pstrdup(r->pool, forward ? forward : farm->forward)};
+        int result;
+        ma_core->send(&ma_door, r, &to, &result);
+        return result;
+    }
     apr_table_setn(r->headers_out, "Location", farm->forward);
     return HTTP_MOVED_TEMPORARILY;
 }
 
-int ma_choice_turn(int count) {
-    static uint32_t turn;
-    return (int)(__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % (uint32_t)count);
+/* A request to a farm. */
+typedef struct ma_order {
+    request_rec *r;
+    const ma_farm *farm;
+    const char *whole; /* its URL, with the farm's name */
+    bh_ath_url_t url;
+    const char **to; /* the URL with the member's name */
+} ma_order;
+
+/* The URL with the member's host in the place of the farm's. */
+static char *url_for(const ma_order *order, const ma_member *member) {
+    apr_pool_t *pool = order->r->pool;
+    const char *scheme = apr_pstrmemdup(pool, order->url.scheme.start, order->url.scheme.length);
+    return member->port || !order->url.port
+               ? apr_pstrcat(pool, scheme, "://", member->text, order->url.rest.start, NULL)
+               : apr_psprintf(pool, "%s://%s:%u%s", scheme, member->host, order->url.port, order->url.rest.start);
 }
 
 /* The request at one member. 0: another one may have it. */
-static int ask(request_rec *r, const ma_farm *farm, const char *whole, const ma_member *member, int *result) {
-    bh_ath_url_t url;
-    bh_ath_url_split(whole, &url); /* as before: mod_proxy's canonical form is a URL */
-    char *to = ma_url_for(r->pool, &url, member);
-    ma_reverse_begin(r, whole, to);
-    mb_passage_begin(r, farm->section, &member->named, member->port ? 0 : ma_url_port(&url));
-    *result = run(r, to, whole);
-    if (!has_failed(r, *result)) return 1;
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", member->text, *result);
-    if (*result == HTTP_SERVICE_UNAVAILABLE) {
-        mb_passage_end(r, *result);
-        return 0;
-    }
-    return !mb_passage_lost(r);
+static int ask(const ma_order *order, const ma_member *member, int *result) {
+    backhand_target to = {.url = url_for(order, member),
+                          .like = order->whole,
+                          .member = &member->named,
+                          .section = order->farm->section,
+                          .port = member->port ? 0 : ma_proxy_port(&order->url)};
+    *order->to = to.url;
+    return ma_core->send(&ma_door, order->r, &to, result);
 }
 
-static int dispatch(request_rec *r, ma_steering steering, const char *whole) {
-    const ma_farm *farm = steering.farm;
-    ma_choice choice = ma_choice_make(r->pool, farm);
-    int result = HTTP_SERVICE_UNAVAILABLE;
-    if (!ma_choice_narrow(r->pool, farm, &choice)) return give_up(r, &choice, steering.member);
-    for (int attempt = 0; attempt < choice.count; attempt++) {
+static int dispatch(ma_order *order, ma_steering steering) {
+    request_rec *r = order->r;
+    ma_choice choice = ma_choice_make(r->pool, order->farm);
+    int result = HTTP_SERVICE_UNAVAILABLE, taken = 0;
+    if (!ma_choice_narrow(&choice)) return give_up(r, &choice, steering.member);
+    order->to = ma_reverse_begin(r, &order->url);
+    for (int attempt = 0; attempt < choice.count && !taken; attempt++) {
         int chosen = ma_cookie_choose(r, &steering, &choice);
         if (chosen == MB_NOBODY || chosen == MB_LAST_RESORT) break;
-        if (!ask(r, farm, whole, ma_choice_member(r->pool, &choice, (int)choice.places[chosen]), &result)) continue;
-        mb_passage_end(r, result);
-        return result;
+        taken = ask(order, ma_choice_member(r->pool, &choice, (int)choice.places[chosen]), &result);
     }
-    mb_passage_end(r, result);
-    /* A member has had the request and given no answer: that no member takes it would not be true. */
-    return result == HTTP_SERVICE_UNAVAILABLE ? give_up(r, &choice, steering.member) : result;
+    /* Where a member has had the request and given no answer, it would not be true that no member takes it. */
+    return taken || result != HTTP_SERVICE_UNAVAILABLE ? result : give_up(r, &choice, steering.member);
 }
 
 /* ---- Requests that name a farm ---- */
@@ -145,17 +85,17 @@ static const char *url_of(const request_rec *r) {
 }
 
 /* SetHandler "proxy:…" becomes what a ProxyPass is, as mod_proxy's handler does it. */
-static int begin_forced(request_rec *r) {
+static int begin_forced(request_rec *r, bh_ath_url_t *url) {
     char *file = r->filename;
     if (r->proxyreq) return OK;
     if (!ma_mp.canon_url) return HTTP_INTERNAL_SERVER_ERROR;
     r->proxyreq = PROXYREQ_REVERSE;
     r->filename = apr_pstrcat(r->pool, r->handler, file, NULL);
     int result = ma_mp.canon_url(r);
-    if (result == OK) return OK;
+    if (result == OK && ma_core->url_split(url_of(r), url)) return OK;
     r->filename = file;
     r->proxyreq = PROXYREQ_NONE;
-    return result;
+    return result == OK ? HTTP_BAD_REQUEST : result;
 }
 
 /* As mod_proxy's handler, which is passed by, does it. OK: the request goes on. */
@@ -163,40 +103,45 @@ static int count_down(request_rec *r) {
     const char *text = apr_table_get(r->headers_in, "Max-Forwards");
     if (r->method_number == M_TRACE) return HTTP_METHOD_NOT_ALLOWED;
     if (!text) return OK;
-    apr_int64_t most = mb_passage_core()->max_forwards(text);
+    apr_int64_t most = ma_core->max_forwards(text);
     if (most <= 0) return HTTP_BAD_REQUEST;
     apr_table_setn(r->headers_in, "Max-Forwards", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, most - 1));
     return OK;
 }
 
-static const ma_farm *farm_of(const request_rec *r) {
-    bh_ath_url_t url;
+static const ma_farm *farm_of(const request_rec *r, bh_ath_url_t *url) {
     const char *text = url_of(r);
-    return text && bh_ath_url_split(text, &url) ? ma_farm_find(url.host) : NULL;
+    return text && ma_core->url_split(text, url) ? ma_farm_find(url->host) : NULL;
 }
 
 /* mod_backhand asks where there is a chain too. */
 static int backhand_is_for_farm(const request_rec *r) {
     static int has_told;
-    const ma_farm *farm = farm_of(r);
+    bh_ath_url_t url;
+    const ma_farm *farm = ma_farm_count() ? farm_of(r, &url) : NULL;
     if (farm && !__atomic_exchange_n(&has_told, 1, __ATOMIC_RELAXED))
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "BH0195: %s goes to the farm %s, so its chain of Backhand lines has no effect", r->uri,
-                      farm->name);
+                      farm->config.name);
     return farm != NULL;
 }
 
 static int handle(request_rec *r) {
-    const ma_farm *farm = farm_of(r);
+    ma_order order = {.r = r};
+    const ma_farm *farm = ma_farm_count() ? farm_of(r, &order.url) : NULL;
     if (!farm) return DECLINED;
     if (ma_server_of(r->server)->engine != 1) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0167: the farm %s is asked for, and AthEngine is Off",
-                      farm->name);
+                      farm->config.name);
         return HTTP_SERVICE_UNAVAILABLE;
     }
-    int result = begin_forced(r);
+    int result = begin_forced(r, &order.url);
     if (result == OK) result = count_down(r);
-    return result == OK ? dispatch(r, ma_cookie_read(r, farm), r->filename + sizeof PROXY - 1) : result;
+    if (result != OK) return result;
+    ma_steering steering = ma_cookie_read(r, farm);
+    order.farm = steering.farm;
+    order.whole = url_of(r);
+    return dispatch(&order, steering);
 }
 
 void ma_request_register(apr_pool_t *pool) {

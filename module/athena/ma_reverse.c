@@ -9,18 +9,17 @@
 
 static ap_filter_rec_t *filter;
 
-/* Of one request. The parts of both URLs are only known where an answer has something to map. */
+/* Of one request: "http://farm_one/…", and the member's. */
 typedef struct ma_names {
-    const char *from, *to_text;
-    bh_ath_url_t farm; /* "http://farm_one/…" */
-    bh_ath_url_t to;   /* the member's */
+    bh_ath_url_t farm;
+    const char *to;
 } ma_names;
 
 static void map_location(request_rec *r, const ma_names *names, proxy_dir_conf *conf, const char *header) {
-    bh_ath_url_t url;
+    bh_ath_url_t url, to;
     const char *text = apr_table_get(r->headers_out, header);
-    if (!text || !bh_ath_url_split(text, &url) || !bh_ath_names_equal(url.host, names->to.host)
-        || ma_url_port(&url) != ma_url_port(&names->to))
+    if (!text || !ma_core->url_split(text, &url) || !ma_core->url_split(names->to, &to)
+        || !ma_core->names_equal(url.host, to.host) || ma_proxy_port(&url) != ma_proxy_port(&to))
         return;
     const bh_piece_t *origin = &names->farm.origin;
     const char *of_farm =
@@ -41,8 +40,9 @@ typedef struct ma_cookies {
 
 static int map_cookie(void *data, const char *header, const char *value) {
     ma_cookies *cookies = data;
-    bh_piece_t domain = bh_ath_cookie_domain(value), farm = cookies->names->farm.host;
-    if (domain.start && bh_ath_names_equal(domain, cookies->names->to.host)) {
+    bh_piece_t domain = ma_core->cookie_domain(value), farm = cookies->names->farm.host;
+    bh_ath_url_t to;
+    if (domain.start && ma_core->url_split(cookies->names->to, &to) && ma_core->names_equal(domain, to.host)) {
         apr_pool_t *pool = cookies->r->pool;
         value = apr_pstrcat(pool, apr_pstrmemdup(pool, value, (apr_size_t)(domain.start - value)),
                             apr_pstrmemdup(pool, farm.start, farm.length), domain.start + domain.length, NULL);
@@ -64,41 +64,21 @@ static void map_cookies(request_rec *r, const ma_names *names, proxy_dir_conf *c
 
 /* ---- The answer's first piece ---- */
 
-static const char *const mapped[] = {"Location", "Content-Location", "URI", "Destination", "Set-Cookie"};
-#define LOCATIONS 4
-
-/* Whether the answer has one of these headers. */
-static int has_something(const request_rec *r) {
-    for (size_t i = 0; i < sizeof mapped / sizeof *mapped; i++)
-        if (apr_table_get(r->headers_out, mapped[i])) return 1;
-    return 0;
-}
-
 static apr_status_t map_all(ap_filter_t *f, apr_bucket_brigade *brigade) {
-    request_rec *r = f->r;
-    ma_names *names = f->ctx;
-    proxy_dir_conf *conf = ap_get_module_config(r->per_dir_config, ma_mp.proxy);
+    static const char *const locations[] = {"Location", "Content-Location", "URI", "Destination"};
+    proxy_dir_conf *conf = ap_get_module_config(f->r->per_dir_config, ma_mp.proxy);
     ap_remove_output_filter(f);
-    if (conf && has_something(r) && bh_ath_url_split(names->from, &names->farm)
-        && bh_ath_url_split(names->to_text, &names->to)) {
-        for (size_t i = 0; i < LOCATIONS; i++) map_location(r, names, conf, mapped[i]);
-        map_cookies(r, names, conf);
-    }
+    for (size_t i = 0; conf && i < sizeof locations / sizeof *locations; i++)
+        map_location(f->r, f->ctx, conf, locations[i]);
+    if (conf && apr_table_get(f->r->headers_out, "Set-Cookie")) map_cookies(f->r, f->ctx, conf);
     return ap_pass_brigade(f->next, brigade);
 }
 
-static ap_filter_t *begun(const request_rec *r) {
-    for (ap_filter_t *each = r->output_filters; each; each = each->next)
-        if (each->frec == filter && each->r == r) return each;
-    return NULL;
-}
-
-void ma_reverse_begin(request_rec *r, const char *from, const char *to) {
+const char **ma_reverse_begin(request_rec *r, const bh_ath_url_t *url) {
     ma_names *names = apr_palloc(r->pool, sizeof *names);
-    *names = (ma_names){.from = from, .to_text = to};
-    ap_filter_t *known = begun(r);
-    if (known) known->ctx = names; /* of the member before, which has not answered */
-    else ap_add_output_filter_handle(filter, names, r, r->connection);
+    names->farm = *url;
+    ap_add_output_filter_handle(filter, names, r, r->connection);
+    return &names->to;
 }
 
 void ma_reverse_register(apr_pool_t *pool) {

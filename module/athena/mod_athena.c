@@ -5,16 +5,12 @@
 #include "athena/ma_athena.h"
 
 static void register_hooks(apr_pool_t *pool) {
-    mb_passage_register("ATHENA_SESSION");
-    ma_config_register(pool);
-    ma_old_register(pool);
     ma_check_register(pool);
-    ma_key_register(pool);
-    ma_proxy_register(pool);
+    ma_config_register(pool);
+    ma_table_register(pool);
     ma_request_register(pool);
     ma_reverse_register(pool);
     ma_engine_register(pool);
-    ma_states_register(pool);
 }
 
 AP_DECLARE_MODULE(athena) = {STANDARD20_MODULE_STUFF, ma_section_create, NULL,           ma_server_create,

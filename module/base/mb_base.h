@@ -41,6 +41,11 @@ int mb_minute_passed(uint64_t *next_ms);
         if (mb_minute_passed(&next_ms)) ap_log_rerror(APLOG_MARK, level, 0, r, __VA_ARGS__);                           \
     } while (0)
 
+/* ---- Functions of modules that may be loaded later: mb_find.c ---- */
+
+/* A function of a module that we cannot be linked with for that reason. NULL: it has none of this name. */
+void *mb_find(const module *host, const char *name);
+
 /* ---- Addresses between httpd and the core: mb_address.c ---- */
 
 /* The address alone, without port and zone; 0: it is not an address of the Internet protocols. */

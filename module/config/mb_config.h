@@ -178,6 +178,16 @@ const char *mb_loaded_find(cmd_parms *cmd, const char *file, const char *name, c
  * time: the core tells it once. */
 void mb_loaded_fault(request_rec *r, const bh_step_t *step, bh_fault_t fault);
 
+/* ---- Lines where they stand: mb_lines.c ---- */
+
+/* The server that the line is for. */
+const server_rec *mb_lines_server(const server_rec *all, const ap_directive_t *line);
+/* Whether one of these lines, or of those in their sections, has the name. */
+int mb_lines_have(const ap_directive_t *line, const char *name);
+/* The Backhand line of a chain in the section of a line, or of a ProxyPass in the <Location> of its path; NULL: there
+ * is none. <Location> sections for other paths that cover the same URLs are not looked at. */
+const ap_directive_t *mb_lines_chain(apr_pool_t *ptemp, const ap_directive_t *line);
+
 /* ---- Keys: mb_key.c ---- */
 
 /* Reads the file at the path, which the configuration names so; the keys are wiped with the pool. NULL, or what is

@@ -6,7 +6,7 @@
  * standbys. The core chooses among those of which mod_proxy_balancer would take one.
  */
 
-#include "passage/mb_passage.h"
+#include "doors/mb_doors.h"
 
 #include "apr_fnmatch.h"
 #include "apr_hash.h"
@@ -20,6 +20,11 @@ extern module AP_MODULE_DECLARE_DATA lbmethod_backhand_module;
 
 #define NAME "backhand"
 
+/* NULL: mod_backhand is not loaded, or is another version's. */
+static const backhand_core *core;
+/* mod_proxy itself says how often it tries, and where: only where the first server has refused the request. */
+static const backhand_door door = {.owner = &lbmethod_backhand_module, .retries = 16, .most_us = UINT64_MAX};
+
 static APR_OPTIONAL_FN_TYPE(proxy_balancer_get_best_worker) * collect_best;
 static __typeof__(&proxy_run_scheme_handler) run_schemes;
 
@@ -32,7 +37,7 @@ static int is_member(const bh_named_t *named) { return named >= members && named
 
 /* Members that the balancer-manager has added have the rows that are reserved for such. */
 static const bh_named_t *newcomer_of(const proxy_worker *worker) {
-    return members ? mb_passage_newcomer(worker->s->hash.fnv | 1) : NULL;
+    return members ? core->newcomer(worker->s->hash.fnv | 1) : NULL;
 }
 
 static const bh_named_t *member_of(const proxy_worker *worker) {
@@ -143,7 +148,7 @@ static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, in
         for (int rank = -1;;) {
             usable set = set_after(&all, &rank);
             if (!set.count) break;
-            chosen = mb_passage_choose(r, balancer->context, set.candidates, set.count, last);
+            chosen = core->choose(&door, r, balancer->context, set.candidates, set.count, last);
             if (chosen >= 0) return set.workers[chosen];
             has_last_resort |= chosen == MB_LAST_RESORT;
         }
@@ -154,7 +159,7 @@ static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, in
 static proxy_worker *find(proxy_balancer *balancer, request_rec *r) {
     usable usable = make(r, balancer->workers->nelts, 1);
     if (!collect_best(balancer, r, note, &usable)) return NULL;
-    int chosen = mb_passage_choose(r, balancer->context, usable.candidates, usable.count, 0);
+    int chosen = core->choose(&door, r, balancer->context, usable.candidates, usable.count, 0);
     return chosen >= 0              ? usable.workers[chosen]
            : chosen == MB_UNDECIDED ? least_busy(&usable)
                                     : find_elsewhere(balancer, r, chosen == MB_LAST_RESORT);
@@ -183,11 +188,11 @@ static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, ch
                apr_port_t port) {
     if (!has_groups) return DECLINED;
     const proxy_balancer *group = NULL;
-    if (!mb_passage_is_chosen(r) && !(group = group_of(r, conf))) return DECLINED;
+    if (!core->is_chosen(&door, r) && !(group = group_of(r, conf))) return DECLINED;
     const bh_named_t *member = member_of(worker);
-    if (!member || !mb_passage_begin(r, group ? group->context : NULL, member, 0)) return DECLINED;
+    if (!member || !core->begin(&door, r, group ? group->context : NULL, member, 0)) return DECLINED;
     int result = run_schemes(r, worker, conf, url, host, port);
-    mb_passage_end(r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
+    core->end(&door, r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
     return result;
 }
 
@@ -199,12 +204,9 @@ static int complain(server_rec *server, const char *what) {
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* mod_proxy itself says how often it tries, and where: only where the first server has refused the request. */
-static const mb_passage_rules rules = {.retries = 16, .most_us = UINT64_MAX};
-
 static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     collect_best = APR_RETRIEVE_OPTIONAL_FN(proxy_balancer_get_best_worker);
-    if (!mb_passage_prepare(&lbmethod_backhand_module, rules)) return complain(server, "mod_backhand");
+    if (!core) return complain(server, "mod_backhand");
     if (!collect_best) return complain(server, "mod_proxy");
     return OK;
 }
@@ -212,10 +214,12 @@ static int find_functions(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 /* mod_proxy may be loaded after this module, which cannot be linked with it for that reason. */
 static int hook_schemes(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
     const module *proxy = ap_find_linked_module("mod_proxy.c");
+    APR_OPTIONAL_FN_TYPE(backhand_core_of) *core_of = APR_RETRIEVE_OPTIONAL_FN(backhand_core_of);
     __typeof__(&proxy_hook_scheme_handler) add;
-    if (!proxy) return OK;
-    MB_PASSAGE_FIND(add, proxy, "proxy_hook_scheme_handler");
-    MB_PASSAGE_FIND(run_schemes, proxy, "proxy_run_scheme_handler");
+    core = core_of ? core_of(BH_BORDER_VERSION) : NULL;
+    if (!proxy || !core) return OK;
+    BACKHAND_FIND(core, add, proxy, "proxy_hook_scheme_handler");
+    BACKHAND_FIND(core, run_schemes, proxy, "proxy_run_scheme_handler");
     if (add && run_schemes) add(ask, NULL, NULL, APR_HOOK_REALLY_FIRST);
     return OK;
 }
@@ -236,8 +240,8 @@ static apr_sockaddr_t *resolve(apr_pool_t *ptemp, const proxy_worker *worker) {
 static void name_worker(apr_pool_t *pconf, apr_pool_t *ptemp, proxy_worker *worker, bh_named_t *named) {
     const char *socket = worker->s->uds_path, *place = *socket ? socket : worker->s->name_ex;
     apr_ssize_t length = APR_HASH_KEY_STRING;
-    mb_passage_name(pconf, named, *socket ? socket : worker->s->hostname_ex, *socket ? NULL : resolve(ptemp, worker),
-                    worker->s->port, apr_hashfunc_default(place, &length));
+    core->name(pconf, named, *socket ? socket : worker->s->hostname_ex, *socket ? NULL : resolve(ptemp, worker),
+               worker->s->port, apr_hashfunc_default(place, &length));
     worker->context = named;
 }
 
@@ -253,7 +257,7 @@ static ap_conf_vector_t *section_of(const proxy_server_conf *conf, const char *n
         int is_it = of->r              ? !ap_regexec(of->r, name, 0, NULL, 0)
                     : of->p_is_fnmatch ? apr_fnmatch(of->p, name, 0) == APR_SUCCESS
                                        : ap_cstr_casecmpn(of->p, name, length) == 0 && !name[length];
-        if (is_it && mb_passage_has_chain(section)) found = section;
+        if (is_it && core->has_chain(section)) found = section;
     }
     return found;
 }
@@ -298,7 +302,7 @@ static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     members = apr_pcalloc(pconf, (count + 1) * sizeof *members);
     members_end = members + count;
     for (server_rec *each = server; each; each = each->next) done += name_workers(pconf, ptemp, each, members + done);
-    mb_passage_reserve(pconf);
+    core->reserve(pconf);
     return OK;
 }
 
@@ -316,7 +320,6 @@ static int look_for_rows(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 }
 
 static void register_hooks(apr_pool_t *pool) {
-    mb_passage_register("LBMETHOD_BACKHAND_SESSION");
     ap_register_provider(pool, PROXY_LBMETHOD, NAME, "0", &method);
     ap_hook_check_config(find_functions, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_all, NULL, NULL, APR_HOOK_LAST);

@@ -5,10 +5,6 @@
 
 #include "proxy/mb_proxy.h"
 
-#include "apr_dso.h"
-
-#include <dlfcn.h>
-
 mb_mod_proxy mb_mp;
 
 /* The minor number of httpd's interface that this is compiled for: a new one may append fields to structs. Set by a
@@ -17,39 +13,32 @@ mb_mod_proxy mb_mp;
 #define MB_BUILT_MINOR MODULE_MAGIC_NUMBER_MINOR
 #endif
 
-static void *find(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (host->dynamic_load_handle)
-        return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-    return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-}
-
 /* POSIX promises that a function's address survives in a data pointer; ISO C has no conversion. */
-#define FIND(member, name) (*(void **)(void *)&mb_mp.member = find(mb_mp.proxy, name))
+#define FIND(member, name) (*(void **)(void *)&mb_mp.member = mb_find(mb_mp.proxy, name))
 
-int mb_mod_proxy_available(void) { return mb_mp.proxy != NULL; }
+int mb_mod_proxy_available(void) { return mb_mp.proxy && mb_mp.http; }
 
 /* Looks up mod_proxy's functions. NULL, or the name of the module that is missing. */
 static const char *find_all(void) {
     memset(&mb_mp, 0, sizeof mb_mp);
     module *proxy = ap_find_linked_module("mod_proxy.c");
     if (!proxy) return "mod_proxy";
-    if (!ap_find_linked_module("mod_proxy_http.c")) return "mod_proxy_http";
     mb_mp.proxy = proxy;
     mb_mp.is_newer = proxy->minor_version > MB_BUILT_MINOR;
     mb_mp.http = ap_find_linked_module("mod_proxy_http.c");
     mb_mp.http2 = ap_find_linked_module("mod_proxy_http2.c");
     FIND(define_worker, "ap_proxy_define_worker");
     FIND(initialize_worker, "ap_proxy_initialize_worker");
+    FIND(get_worker, "ap_proxy_get_worker");
     FIND(run_scheme_handler, "proxy_run_scheme_handler");
     FIND(acquire_connection, "ap_proxy_acquire_connection");
     FIND(release_connection, "ap_proxy_release_connection");
     for (const module *each = ap_top_module; each; each = each->next)
         if (mb_mp.vector < ((size_t)each->module_index + 1) * sizeof(void *))
             mb_mp.vector = ((size_t)each->module_index + 1) * sizeof(void *);
-    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.run_scheme_handler && mb_mp.acquire_connection
-        && mb_mp.release_connection)
-        return NULL;
+    if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.get_worker && mb_mp.run_scheme_handler
+        && mb_mp.acquire_connection && mb_mp.release_connection)
+        return mb_mp.http ? NULL : "mod_proxy_http";
     mb_mp.proxy = NULL;
     return "a mod_proxy of httpd 2.4";
 }

@@ -39,10 +39,9 @@ static void protect(request_rec *r, const char *header) {
     else apr_table_unset(r->headers_in, header);
 }
 
-/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise
- * it closes the client's connection unanswered. Then httpd itself would not see that this is the last request of the
- * connection. */
-static void forget_keepalives(conn_rec *connection, int most) {
+void mb_prepare_keepalives(request_rec *r) {
+    conn_rec *connection = r->connection;
+    int most = r->server->keep_alive_max;
     if (most && connection->keepalives >= most) connection->keepalive = AP_CONN_CLOSE;
     connection->keepalives = 0;
 }
@@ -68,7 +67,7 @@ const char *mb_prepare(request_rec *r, char *filename) {
     r->handler = MB_PROXY_HANDLER;
     r->proxyreq = PROXYREQ_REVERSE;
     r->per_dir_config = preserving_host(r);
-    forget_keepalives(r->connection, r->server->keep_alive_max);
+    mb_prepare_keepalives(r);
     r->headers_in = apr_table_copy(r->pool, r->headers_in);
     protect(r, "Connection");
     protect(r, "Proxy-Connection");

@@ -18,19 +18,20 @@
  * with it. */
 typedef struct mb_mod_proxy {
     module *proxy; /* NULL: not found */
-    module *http;
+    module *http;  /* NULL: not loaded */
     module *http2; /* NULL: not loaded */
     size_t vector; /* bytes of a configuration vector up to the last module */
     /* than the headers that this was compiled with: its structs may be longer than we know, and are not copied */
     int is_newer;
     __typeof__(&ap_proxy_define_worker) define_worker;
     __typeof__(&ap_proxy_initialize_worker) initialize_worker;
+    __typeof__(&ap_proxy_get_worker) get_worker;
     __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
     __typeof__(&ap_proxy_acquire_connection) acquire_connection;
     __typeof__(&ap_proxy_release_connection) release_connection;
 } mb_mod_proxy;
 extern mb_mod_proxy mb_mp;
-/* Whether it is there, with all that it needs. */
+/* Whether it is there, with all that a chain needs. */
 int mb_mod_proxy_available(void);
 void mb_mod_proxy_register(apr_pool_t *pool);
 
@@ -174,6 +175,10 @@ void mb_park_register(apr_pool_t *pool);
 /* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Its header is then a copy. Returns the
  * local application's socket that a [P] names, which a connection to a server must not become one to; NULL: none. */
 const char *mb_prepare(request_rec *r, char *filename);
+/* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise
+ * it closes the client's connection unanswered. httpd itself would then not see that this is the last request of the
+ * connection, so it is told. The caller adds what was counted after the attempt. */
+void mb_prepare_keepalives(request_rec *r);
 /* before: a copy of the request. */
 void mb_prepare_undo(request_rec *r, const request_rec *before, const char *socket);
 

@@ -36,7 +36,7 @@ struct FarmURL {
     }
 
     /// "app01:8080", "[::1]", "app01".
-    private static func splitPlace(_ place: Word) -> (host: Word, port: UInt16)? {
+    static func splitPlace(_ place: Word) -> (host: Word, port: UInt16)? {
         let end: Int
         if place.bytes.first == UInt8(ascii: "[") {
             guard let close = place.bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }

@@ -1,7 +1,7 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-/* What another module adds to the moderator and to the status page: mod_athena's farms, which most httpds have not, so
- * that mod_backhand.so does not grow for them. */
+/* What farms add to the moderator and to the status page, where there are some. The moderator knows nothing of farms,
+ * and backhand-announce, which has it too, is the smaller for it. */
 #ifndef BACKHAND_EXTENSION_H
 #define BACKHAND_EXTENSION_H
 

@@ -3,9 +3,9 @@
 /* The URLs of mod_athena's engine: what a request asks for, and the lines that answer it. docs/athena-engine.md is the
  * page for those who write such URLs.
  *
- * These calls are in an archive of their own, libBackhandFarms.a, for mod_athena.so. None of them allocates, locks,
- * reads a clock or makes a system call. Pieces point into the caller's query or into the room that the caller gave, and
- * live as long as both. Outputs are written only on BH_ATH_OK, error texts only on failure. */
+ * None of these calls allocates, locks, reads a clock or makes a system call. Pieces point into the caller's query or
+ * into the room that the caller gave, and live as long as both. Outputs are written only on BH_ATH_OK, error texts only
+ * on failure. */
 #ifndef BACKHAND_FARMS_H
 #define BACKHAND_FARMS_H
 
@@ -263,6 +263,28 @@ typedef struct bh_ath_url {
 
 /* Splits a URL; false: it is not an absolute URL with a host and, if one is written, a port from 1 to 65535. */
 bool bh_ath_url_split(const char *_Nullable text, bh_ath_url_t *_Nullable url);
+
+/* ---- Lines of the configuration ---- */
+
+/* Whether a farm may have this name: 1 to 253 letters, digits, '.', '_' and '-'. */
+bool bh_ath_farm_name_check(const char *_Nullable name);
+
+/* What an AthMember or AthMembers line says. */
+typedef struct bh_ath_line {
+    bh_piece_t host;               /* "app01.example.com", "[::1]"; of AthMembers start NULL */
+    uint16_t port;                 /* 0: none is written */
+    uint32_t weight;               /* loadfactor, hundredths: 1 to 10000; 100: none is written */
+    const char *_Nullable forward; /* the URL of forward=; NULL: none is written */
+} bh_ath_line_t;
+
+/* Reads such a line: its words after the directive, of which the first is a pattern that the caller looks at itself, or
+ * a member, "name:port". What it writes points into the words. error: what the line's directive belongs in front of.
+ *
+ * Errors: BH_ATH_EVALUE, BH_ATH_ESYNTAX, BH_ATH_EINVAL (a NULL, or no word). */
+bh_ath_status_t bh_ath_line_read(const char *_Nullable const *_Nullable words, uint32_t count, bool is_pattern,
+                                 bh_ath_line_t *_Nullable line, char *_Nullable error, size_t size);
+
+/* ---- Names ---- */
 
 /* Whether both are the same name; the case of letters does not matter. */
 bool bh_ath_names_equal(bh_piece_t left, bh_piece_t right);

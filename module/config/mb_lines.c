@@ -1,6 +1,8 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "passage/mb_passage.h"
+/* Lines of the configuration where they stand, for messages about several of them. */
+
+#include "config/mb_config.h"
 
 const server_rec *mb_lines_server(const server_rec *all, const ap_directive_t *line) {
     for (const ap_directive_t *each = line->parent; each; each = each->parent) {

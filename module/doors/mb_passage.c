@@ -1,20 +1,23 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "passage/mb_passage.h"
+/* A request that another module sends to one of its servers, through mod_proxy: the core decides, and sees what comes
+ * of it. */
 
-#include "apr_dso.h"
-#include "apr_strings.h"
-#include "util_filter.h"
+#include "doors/mb_doors.h"
+#include "balance/mb_balance.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static const backhand_core *core;
-static mb_passage_rules rules;
+/* A section's chain. */
+typedef struct chain {
+    const bh_step_t *steps;
+    size_t count;
+    uint32_t number;
+    const char *cookie; /* that bySession sets; NULL: none */
+} chain;
 
 /* `default`, where the members' section has no chain. */
 static bh_step_t default_step;
@@ -22,7 +25,7 @@ static bh_step_t default_step;
 /* One request. */
 typedef struct passage {
     request_rec *r;
-    backhand_chain chain;
+    chain chain;
     bh_retry_t retry;
     bool repeatable;
     uint16_t port;        /* where it is sent, if the server has no port of its own; else 0 */
@@ -32,31 +35,8 @@ typedef struct passage {
     bh_result_t shown;
 } passage;
 
-/* Whose per-request data it is. */
-static const module *owner;
-
 /* Only where a chain sets a cookie. */
 static ap_filter_rec_t *answer_filter;
-
-int mb_passage_prepare(const module *door, mb_passage_rules wanted) {
-    owner = door;
-    rules = wanted;
-    APR_OPTIONAL_FN_TYPE(backhand_core_of) *of = APR_RETRIEVE_OPTIONAL_FN(backhand_core_of);
-    core = of ? of(BH_BORDER_VERSION) : NULL;
-    if (core) core->parse("default", NULL, &default_step, NULL, 0);
-    return core != NULL;
-}
-
-const backhand_core *mb_passage_core(void) { return core; }
-
-void *mb_passage_find(const module *host, const char *name) {
-    apr_dso_handle_sym_t symbol;
-    if (!host->dynamic_load_handle) return dlsym(RTLD_DEFAULT, name); /* linked into httpd */
-    return apr_dso_sym(&symbol, host->dynamic_load_handle, name) == APR_SUCCESS ? symbol : NULL;
-}
-
-/* Whether the table is there. */
-static int can_choose(void) { return core && *core->segment; }
 
 /* ---- Servers ---- */
 
@@ -71,8 +51,8 @@ static const bh_named_t *newcomers;
 void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, const apr_sockaddr_t *address,
                      uint16_t port, uint32_t key) {
     *named = (bh_named_t){.place = {{NOWHERE, key}, 1}, .name = name};
-    if (address && core->address_of(address, &named->place.address)) named->place.port = port;
-    core->name(pconf, named);
+    if (address && mb_address_of(address, &named->place.address)) named->place.port = port;
+    mb_members_name(pconf, named);
 }
 
 void mb_passage_reserve(apr_pool_t *pconf) {
@@ -80,19 +60,19 @@ void mb_passage_reserve(apr_pool_t *pconf) {
     for (uint32_t i = 0; i < NEWCOMERS; i++) {
         named[i] = (bh_named_t){
             .place = {{NOWHERE, FIRST_NEWCOMER + i}, 1}, .name = "(added since the start)", .reserved = true};
-        core->name(pconf, &named[i]);
+        mb_members_name(pconf, &named[i]);
     }
     newcomers = named;
 }
 
 const bh_named_t *mb_passage_newcomer(uint32_t key) {
-    for (int i = 0; newcomers && can_choose() && i < NEWCOMERS && newcomers[i].row; i++)
-        if (bh_row_claim(bh_segment_row_mutable(*core->segment, newcomers[i].row), key)) return &newcomers[i];
+    for (int i = 0; newcomers && mb_segment && i < NEWCOMERS && newcomers[i].row; i++)
+        if (bh_row_claim(bh_segment_row_mutable(mb_segment, newcomers[i].row), key)) return &newcomers[i];
     return NULL;
 }
 
 int mb_passage_is_out(const bh_named_t *named) {
-    return can_choose() && named->row && bh_row_state(bh_segment_row(*core->segment, named->row)) != BH_STATE_UP;
+    return mb_segment && named->row && bh_row_state(bh_segment_row(mb_segment, named->row)) != BH_STATE_UP;
 }
 
 /* ---- What comes of a request ---- */
@@ -116,19 +96,19 @@ static void explain(passage *way) {
     int32_t why;
     const bh_place_t *place = &way->at->place;
     bh_facts_t facts = {.address = place->address, .port = way->port ? way->port : place->port};
-    if (place->address.high != NOWHERE) core->explain(&way->shown, &facts, false, &why);
+    if (place->address.high != NOWHERE) bh_connection_explain(&way->shown, &facts, false, &why);
     else way->shown.reached = !is_closed(way->at->name);
 }
 
 static void end(passage *way, bh_outcome_t outcome, int complete) {
-    bh_segment_t *segment = *core->segment;
+    bh_segment_t *segment = mb_segment;
     bh_result_t *shown = &way->shown;
     shown->outcome = outcome;
     shown->complete = complete;
-    shown->ended_us = core->now_us();
+    shown->ended_us = mb_now_us();
     if (outcome == BH_OUTCOME_REFUSED) explain(way);
-    bh_feedback_end(segment, *core->child, shown->id, shown->ended_us);
-    core->report(segment, shown);
+    bh_feedback_end(segment, mb_child_slot, shown->id, shown->ended_us);
+    bh_feedback_report(segment, shown);
     way->at = NULL;
 }
 
@@ -142,28 +122,34 @@ static apr_status_t abandon(void *data) {
     return APR_SUCCESS;
 }
 
-static passage *passage_of(const request_rec *r) { return ap_get_module_config(r->request_config, owner); }
-
-static backhand_chain chain_for(const ap_conf_vector_t *section) {
-    backhand_chain chain = section ? core->chain_of(section) : (backhand_chain){0};
-    return chain.count ? chain : (backhand_chain){&default_step, 1, 0, NULL};
+static passage *passage_of(const backhand_door *door, const request_rec *r) {
+    return ap_get_module_config(r->request_config, door->owner);
 }
 
-static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
-    passage *way = passage_of(r);
+/* The section's lines; or `default`. */
+static chain chain_of(const ap_conf_vector_t *section) {
+    const mb_directory *settings = section ? ap_get_module_config(section, &backhand_module) : NULL;
+    settings = settings ? settings->of_members : NULL; /* NULL: the section has no line of ours */
+    if (!settings || !settings->steps) return (chain){&default_step, 1, 0, NULL};
+    return (chain){(const bh_step_t *)(void *)settings->steps->elts, (size_t)settings->steps->nelts, settings->chain,
+                   settings->cookie};
+}
+
+static passage *begin_passage(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section) {
+    passage *way = passage_of(door, r);
     if (way) return way;
     way = apr_palloc(r->pool, sizeof *way);
     way->r = r;
     way->at = NULL;
     way->chosen = false;
     way->shown.free = false;
-    way->chain = chain_for(section);
-    way->repeatable = core->is_repeatable(r);
-    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = rules.most_us,
-                                                   .retries = rules.retries,
+    way->chain = chain_of(section);
+    way->repeatable = mb_attempt_is_repeatable(r);
+    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = door->most_us,
+                                                   .retries = door->retries,
                                                    .chain = way->chain.number,
                                                    .repeatable = way->repeatable});
-    ap_set_module_config(r->request_config, owner, way);
+    ap_set_module_config(r->request_config, door->owner, way);
     apr_pool_pre_cleanup_register(r->pool, way, abandon);
     if (way->chain.cookie) ap_add_output_filter_handle(answer_filter, way, r, r->connection);
     return way;
@@ -172,13 +158,14 @@ static passage *begin_passage(request_rec *r, const ap_conf_vector_t *section) {
 /* The first piece of an answer: of a server, if one has the request. */
 static apr_status_t keep_session(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     const passage *way = filter->ctx;
-    if (way->at) core->keep_session(filter->r, filter->r->headers_out, way->chain.cookie, way->at->row);
+    if (way->at) mb_session_keep(filter->r, filter->r->headers_out, way->chain.cookie, way->at->row);
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }
 
-void mb_passage_register(const char *name) {
-    answer_filter = ap_register_output_filter(name, keep_session, NULL, AP_FTYPE_RESOURCE - 1);
+void mb_passage_register(void) {
+    bh_step_parse("default", NULL, &default_step, NULL, 0);
+    answer_filter = ap_register_output_filter("BACKHAND_MEMBER_SESSION", keep_session, NULL, AP_FTYPE_RESOURCE - 1);
 }
 
 /* What comes next. */
@@ -190,7 +177,7 @@ static bh_retry_action_t fail(passage *way, bh_outcome_t outcome) {
                             .began_us = way->shown.began_us,
                             .now_us = way->shown.ended_us,
                             .lacks = way->shown.lacks};
-    return core->failed(&way->retry, *core->segment, &failure);
+    return bh_retry_failed(&way->retry, mb_segment, &failure);
 }
 
 /* ---- A choice ---- */
@@ -263,23 +250,23 @@ static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_d
                             .chain = way->chain.number,
                             .repeatable = way->repeatable};
     way->retry.stage = BH_STAGE_DECIDED;
-    return core->decide(way->r, way->chain.steps, way->chain.count, &request, decision);
+    return mb_decide_members(way->r, way->chain.steps, way->chain.count, &request, decision);
 }
 
-int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
-                      int is_last) {
+int mb_passage_choose(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section,
+                      const bh_member_t *candidates, int count, int is_last) {
     const bh_member_t *members;
     if (!count) return MB_NOBODY;
-    kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
+    kind kind = mb_segment ? kind_of(candidates, count) : KIND_UNKNOWN;
     int listed = list(r, candidates, count, kind, &members);
     if (!listed) return MB_UNDECIDED;
-    passage *way = begin_passage(r, section);
+    passage *way = begin_passage(door, r, section);
     bh_decision_t decision;
     bh_retry_action_t action;
     do {
         if (!decide(way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
         if (decision.last_resort && !is_last) return MB_LAST_RESORT;
-        action = core->next(&way->retry, *core->segment, &decision, core->now_us());
+        action = bh_retry_next(&way->retry, mb_segment, &decision, mb_now_us());
     } while (action == BH_RETRY_DECIDE);
     if (action != BH_RETRY_ASK) return MB_NOBODY;
     way->shown.free = way->retry.attempt.free;
@@ -287,7 +274,7 @@ int mb_passage_choose(request_rec *r, const ap_conf_vector_t *section, const bh_
     return index_of(candidates, count, kind, (uint32_t)decision.servers[way->retry.attempt.place].id);
 }
 
-static const char *trace(request_rec *r, const backhand_chain *chain, const bh_decision_t *decision) {
+static const char *trace(request_rec *r, const chain *chain, const bh_decision_t *decision) {
     const char *text = "";
     for (size_t i = 0; decision->counts && i < chain->count; i++) {
         int from = decision->counts[i], to = decision->counts[i + 1];
@@ -301,10 +288,10 @@ int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_me
                     int is_last, const char **why) {
     const bh_member_t *members;
     bh_decision_t decision;
-    kind kind = can_choose() ? kind_of(candidates, count) : KIND_UNKNOWN;
+    kind kind = mb_segment ? kind_of(candidates, count) : KIND_UNKNOWN;
     int listed = list(r, candidates, count, kind, &members);
     if (!listed) return MB_UNDECIDED;
-    passage way = {.r = r, .chain = chain_for(section), .repeatable = true};
+    passage way = {.r = r, .chain = chain_of(section), .repeatable = true};
     if (!decide(&way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
     *why = trace(r, &way.chain, &decision);
     if (!decision.count) return MB_NOBODY;
@@ -316,40 +303,41 @@ int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_me
 
 /* ---- mod_proxy at work ---- */
 
-int mb_passage_has_chain(const ap_conf_vector_t *section) { return core->chain_of(section).count > 0; }
+int mb_passage_has_chain(const ap_conf_vector_t *section) { return chain_of(section).steps != &default_step; }
 
-int mb_passage_is_chosen(const request_rec *r) {
-    const passage *way = passage_of(r);
+int mb_passage_is_chosen(const backhand_door *door, const request_rec *r) {
+    const passage *way = passage_of(door, r);
     return way && way->chosen;
 }
 
-int mb_passage_begin(request_rec *r, const ap_conf_vector_t *section, const bh_named_t *member, uint16_t port) {
-    if (!can_choose() || !member->row) return 0;
-    passage *way = begin_passage(r, section);
+int mb_passage_begin(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section,
+                     const bh_named_t *member, uint16_t port) {
+    if (!mb_segment || !member->row) return 0;
+    passage *way = begin_passage(door, r, section);
     if (way->at) return 0;
     way->at = member;
     way->port = port;
     way->chosen = false;
-    way->boot_id = bh_word_load(&bh_segment_row_mutable(*core->segment, member->row)->facts.boot_id);
+    way->boot_id = bh_word_load(&bh_segment_row_mutable(mb_segment, member->row)->facts.boot_id);
     way->shown = (bh_result_t){.id = member->row,
                                .chain = way->chain.number,
                                .free = way->shown.free,
-                               .has_body = !way->repeatable && core->has_body(r),
-                               .began_us = core->now_us()};
-    if (way->shown.free) way->shown.asked = core->asked(r);
-    bh_feedback_begin(*core->segment, *core->child, member->row, way->shown.began_us);
+                               .has_body = !way->repeatable && mb_attempt_has_body(r),
+                               .began_us = mb_now_us()};
+    if (way->shown.free) way->shown.asked = mb_local_asked(r);
+    bh_feedback_begin(mb_segment, mb_child_slot, member->row, way->shown.began_us);
     return 1;
 }
 
-int mb_passage_lost(request_rec *r) {
-    passage *way = can_choose() ? passage_of(r) : NULL;
+int mb_passage_lost(const backhand_door *door, const request_rec *r) {
+    passage *way = mb_segment ? passage_of(door, r) : NULL;
     if (!way || !way->at || !way->repeatable) return 0;
     bh_retry_action_t action = fail(way, BH_OUTCOME_FAILED);
     return action != BH_RETRY_ANSWER && action != BH_RETRY_GIVE_UP;
 }
 
-void mb_passage_end(request_rec *r, int result) {
-    passage *way = can_choose() ? passage_of(r) : NULL;
+void mb_passage_end(const backhand_door *door, const request_rec *r, int result) {
+    passage *way = mb_segment ? passage_of(door, r) : NULL;
     if (!way || !way->at) return;
     /* With ProxyErrorOverride mod_proxy returns what the server has answered, and says OK in the request. */
     int is_replaced = apr_table_get(r->notes, "proxy-error-override") != NULL;

@@ -1,12 +1,9 @@
 /* Licensed under the Apache License, Version 2.0; see LICENSE. */
 
-#include "passage/mb_passage.h"
+#include "doors/mb_doors.h"
+#include "balance/mb_balance.h"
 
-#include "apr_strings.h"
 #include "apr_thread_mutex.h"
-
-#include <arpa/inet.h>
-#include <endian.h>
 
 struct mb_heard_list {
     mb_weigh_fn weigh;
@@ -37,7 +34,7 @@ static void gather(mb_heard_list *list, const bh_segment_t *segment) {
 
 /* Called with the lock. What changes meanwhile changes membership after it, so that the next request looks again. */
 static void look(mb_heard_list *list) {
-    const bh_segment_t *segment = *mb_passage_core()->segment;
+    const bh_segment_t *segment = mb_segment;
     uint32_t membership = segment ? bh_segment_membership(segment) : 0;
     if (list->pool && list->membership == membership) return;
     if (list->pool) apr_pool_clear(list->pool);
@@ -57,10 +54,7 @@ const mb_heard *mb_heard_now(mb_heard_list *list, apr_pool_t *pool, int *count) 
 }
 
 const char *mb_heard_text(apr_pool_t *pool, const bh_place_t *place, const char **host) {
-    char text[INET6_ADDRSTRLEN] = "";
-    uint64_t words[] = {htobe64(place->address.high), htobe64(place->address.low)};
-    int is_ipv4 = bh_address_is_ipv4(place->address);
-    inet_ntop(is_ipv4 ? AF_INET : AF_INET6, (const char *)words + (is_ipv4 ? 12 : 0), text, sizeof text);
-    *host = apr_psprintf(pool, is_ipv4 ? "%s" : "[%s]", text);
-    return apr_psprintf(pool, "%s:%u", *host, place->port);
+    const char *text = mb_endpoint(pool, &place->address, place->port);
+    *host = apr_pstrmemdup(pool, text, (apr_size_t)(strrchr(text, ':') - text));
+    return text;
 }

@@ -1,0 +1,175 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* Requests of other modules at work: mod_proxy carries the bytes, with a worker of ours for each server's origin and
+ * each ProxyPass line, made in each child on first use. */
+
+#include "doors/mb_doors.h"
+#include "balance/mb_balance.h"
+
+#include "apr_hash.h"
+
+#define PROXY "proxy:"
+/* Seconds to wait for a connection where ProxyPass says nothing: another server can have the request. */
+#define CONNECT_TIMEOUT_S 3
+
+/* ---- Workers of this child ---- */
+
+static apr_pool_t *workers_pool;
+static apr_hash_t *workers;
+static apr_thread_mutex_t *workers_lock;
+
+/* What a ProxyPass line, or a <Proxy> section, has set for the URL that a request names counts for each server
+ * that it goes to. */
+static void take_settings(proxy_worker_shared *to, const proxy_worker_shared *from) {
+#define TAKE(field)                                                                                                    \
+    if (from->field##_set) {                                                                                           \
+        to->field = from->field;                                                                                       \
+        to->field##_set = 1;                                                                                           \
+    }
+    TAKE(timeout)
+    TAKE(conn_timeout)
+    TAKE(acquire)
+    TAKE(ping_timeout)
+    TAKE(keepalive)
+    TAKE(disablereuse)
+    TAKE(recv_buffer_size)
+    TAKE(io_buffer_size)
+    TAKE(response_field_size)
+#undef TAKE
+    if (from->hmax) to->hmax = from->hmax;
+    if (from->smax) to->smax = from->smax;
+    if (from->min) to->min = from->min;
+    if (from->ttl) to->ttl = from->ttl;
+    to->flush_packets = from->flush_packets;
+    to->flush_wait = from->flush_wait;
+    apr_cpystrn(to->upgrade, from->upgrade, sizeof to->upgrade);
+    apr_cpystrn(to->secret, from->secret, sizeof to->secret);
+}
+
+/* Called with the lock. NULL: it has logged why. */
+static proxy_worker *make(request_rec *r, const char *origin, const proxy_worker *like) {
+    proxy_worker *made;
+    const char *wrong = mb_mp.define_worker(workers_pool, &made, NULL, NULL, origin, 0);
+    if (wrong) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0163: mod_proxy refuses a worker for %s: %s", origin, wrong);
+        return NULL;
+    }
+    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
+    made->s->conn_timeout_set = 1;
+    if (like) take_settings(made->s, like->s);
+    apr_status_t status = mb_mp.initialize_worker(made, r->server, workers_pool);
+    if (status != APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, status, r, "BH0164: cannot initialise the worker for %s", origin);
+        return NULL;
+    }
+    made->s->status |= PROXY_WORKER_IGNORE_ERRORS; /* the core says when a server is left out */
+    return made;
+}
+
+/* What a child's workers are found by. What one host has not verified, or sends a certificate of its own over, is not
+ * for another one. */
+static const char *key_of(request_rec *r, bh_piece_t origin, const proxy_worker *line, apr_size_t *length) {
+    const void *const owners[] = {r->server, line};
+    char *key = apr_palloc(r->pool, *length = sizeof owners + origin.length);
+    memcpy(key, owners, sizeof owners);
+    memcpy(key + sizeof owners, origin.start, origin.length);
+    return key;
+}
+
+/* The worker for a URL, with the settings that ProxyPass has for the one that the request names. NULL: it has logged
+ * why. */
+static proxy_worker *worker_for(request_rec *r, proxy_server_conf *conf, const backhand_target *to) {
+    proxy_worker *own = mb_mp.get_worker(r->pool, NULL, conf, to->url);
+    if (own) return own; /* the configuration has one for just this server */
+    const proxy_worker *line = to->like ? mb_mp.get_worker(r->pool, NULL, conf, to->like) : NULL;
+    bh_ath_url_t parts;
+    if (!bh_ath_url_split(to->url, &parts)) return NULL;
+    apr_size_t length;
+    const char *key = key_of(r, parts.origin, line, &length);
+    apr_thread_mutex_lock(workers_lock);
+    proxy_worker *worker = apr_hash_get(workers, key, (apr_ssize_t)length);
+    if (!worker && (worker = make(r, apr_pstrmemdup(r->pool, parts.origin.start, parts.origin.length), line)))
+        apr_hash_set(workers, apr_pmemdup(workers_pool, key, length), (apr_ssize_t)length, worker);
+    apr_thread_mutex_unlock(workers_lock);
+    return worker;
+}
+
+static void prepare_child(apr_pool_t *pool, server_rec *server) {
+    apr_pool_create(&workers_pool, pool);
+    workers = apr_hash_make(workers_pool);
+    apr_thread_mutex_create(&workers_lock, APR_THREAD_MUTEX_DEFAULT, workers_pool);
+}
+
+/* ---- The request as mod_proxy gets it ---- */
+
+/* What an attempt that gave no answer may have changed. */
+typedef struct before {
+    const char *status_line;
+    int status;
+    int keepalives;
+} before;
+
+static before prepare(request_rec *r) {
+    before before = {r->status_line, r->status, r->connection->keepalives};
+    mb_prepare_keepalives(r);
+    return before;
+}
+
+static void undo(request_rec *r, const before *before) {
+    r->status_line = before->status_line;
+    r->status = before->status;
+    apr_table_unset(r->notes, "error-notes");
+    apr_table_unset(r->notes, "verbose-error-to");
+}
+
+/* 503: no server has seen the request; 502: one has, and has given no answer. HTTP's modules and AJP's say so
+ * themselves, and the others say 503 or 500 of both. sent: bytes that were sent to the server meanwhile, by all
+ * requests of this child: if another one has sent some, one that the server has refused counts as lost. */
+static int settle(const request_rec *r, const char *url, int result, apr_off_t sent) {
+    const char *note = apr_table_get(r->notes, "error-notes");
+    if (result != HTTP_SERVICE_UNAVAILABLE && result != HTTP_INTERNAL_SERVER_ERROR) return result;
+    if (!sent && note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
+    if (note && strstr(note, "SSL Handshake")) return HTTP_BAD_GATEWAY;
+    int is_other = ap_cstr_casecmpn(url, "fcgi:", 5) == 0 || ap_cstr_casecmpn(url, "scgi:", 5) == 0
+                   || ap_cstr_casecmpn(url, "uwsgi:", 6) == 0;
+    return sent && is_other ? HTTP_BAD_GATEWAY : result;
+}
+
+static int run(request_rec *r, const backhand_target *to) {
+    proxy_server_conf *conf = ap_get_module_config(r->server->module_config, mb_mp.proxy);
+    proxy_worker *worker = worker_for(r, conf, to);
+    if (!worker) return HTTP_INTERNAL_SERVER_ERROR;
+    before before = prepare(r);
+    apr_off_t sent = worker->s->transferred;
+    r->filename = apr_pstrcat(r->pool, PROXY, to->url, NULL);
+    r->handler = MB_PROXY_HANDLER;
+    int result = mb_mp.run_scheme_handler(r, worker, conf, to->url, NULL, 0);
+    r->connection->keepalives += before.keepalives;
+    result = settle(r, to->url, result, worker->s->transferred - sent);
+    if (result >= HTTP_INTERNAL_SERVER_ERROR && !apr_table_get(r->notes, "proxy-error-override")) undo(r, &before);
+    if (result != DECLINED) return result;
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "BH0165: no module speaks the scheme of %s: load the one that does, such as mod_proxy_http", to->url);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* ---- What comes of it ---- */
+
+static int has_failed(const request_rec *r, int result) {
+    return (result == HTTP_BAD_GATEWAY || result == HTTP_GATEWAY_TIME_OUT || result == HTTP_SERVICE_UNAVAILABLE)
+           && !r->sent_bodyct && !apr_table_get(r->notes, "proxy-error-override");
+}
+
+int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
+    if (to->member) mb_passage_begin(door, r, to->section, to->member, to->port);
+    *result = run(r, to);
+    if (!to->member || !has_failed(r, *result) || (*result != HTTP_SERVICE_UNAVAILABLE && !mb_passage_lost(door, r))) {
+        mb_passage_end(door, r, *result);
+        return 1;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", to->member->name, *result);
+    mb_passage_end(door, r, *result);
+    return 0;
+}
+
+void mb_send_register(void) { ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE); }
