@@ -21,6 +21,8 @@ extern const backhand_door ma_door;
 
 /* ---- Configuration: ma_config.c ---- */
 
+#define MA_PATH_DEFAULT "/athena"
+
 /* A server of a farm. */
 typedef struct ma_member {
     bh_named_t named;
@@ -46,6 +48,7 @@ typedef struct ma_farm {
     mb_heard_list *heard;         /* servers that they name */
     const char *forward;          /* AthForward; NULL: none */
     int redirects;                /* AthForwardRedirect */
+    int has_forwards;             /* some member has one */
     const char *cookie;           /* AthCookie; NULL: none */
     const void *keys;             /* AthCookieKey, for ma_core->verify; they are there if there is a cookie */
     ap_conf_vector_t *section;    /* has the chain */

@@ -4,7 +4,6 @@
 
 #include "athena/ma_athena.h"
 
-#define PATH_DEFAULT "/athena"
 /* Of this configuration. */
 static apr_array_header_t *farms;
 
@@ -62,7 +61,7 @@ static const char *set_path(cmd_parms *cmd, void *section, const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     if (*path != '/' || length < 2)
-        return apr_psprintf(cmd->pool, "AthPath '%s': a path of URLs is wanted, such as " PATH_DEFAULT, path);
+        return apr_psprintf(cmd->pool, "AthPath '%s': a path of URLs is wanted, such as " MA_PATH_DEFAULT, path);
     ma_server_of(cmd->server)->path = apr_pstrmemdup(cmd->pool, path, length);
     return NULL;
 }
@@ -122,6 +121,7 @@ static const char *add_member(cmd_parms *cmd, void *section, int count, char *co
     *member =
         (ma_member){.text = words[0], .host = host, .port = line.port, .weight = line.weight, .forward = line.forward};
     APR_ARRAY_PUSH(farm->members, ma_member *) = member;
+    farm->has_forwards |= line.forward != NULL;
     return NULL;
 }
 
@@ -203,7 +203,7 @@ static const char *read_farm(cmd_parms *cmd, void *section, const char *argument
 /* What an <AthFarm> section has is of ACCESS_CONF, and ma_check.c refuses it elsewhere. */
 const command_rec ma_commands[] = {
     AP_INIT_FLAG("AthEngine", set_engine, NULL, RSRC_CONF, "On or Off: whether farms and the engine's path are served"),
-    AP_INIT_TAKE1("AthPath", set_path, NULL, RSRC_CONF, "the engine's path: " PATH_DEFAULT " if there is no line"),
+    AP_INIT_TAKE1("AthPath", set_path, NULL, RSRC_CONF, "the engine's path: " MA_PATH_DEFAULT " if there is no line"),
     AP_INIT_ITERATE("AthAcceptUpdates", add_updaters, NULL, RSRC_CONF, "addresses or networks whose updates count"),
     AP_INIT_TAKE1("AthUpdateKey", set_update_key, NULL, RSRC_CONF, "a file with the key that signs updates"),
     AP_INIT_TAKE1("AthSHMFile", accept_line, NULL, RSRC_CONF, "accepted, and not needed"),

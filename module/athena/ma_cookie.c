@@ -55,14 +55,14 @@ int ma_cookie_choose(request_rec *r, ma_steering *steering, const ma_choice *cho
     const ma_farm *farm = steering->farm;
     if (steering->member >= 0) {
         int index = ma_choice_index(choice, steering->member), chosen = MB_NOBODY;
-        int is_last = !steering->moves || drains(ma_member_at(farm, steering->member));
+        int is_last = !steering->moves || drains(ma_member_at(farm, steering->member)) ? MB_LAST : 0;
         if (index >= 0) chosen = ma_core->choose(&ma_door, r, farm->section, choice->candidates + index, 1, is_last);
         if (chosen == MB_UNDECIDED && steering->moves) steering->member = -1; /* if it fails */
         if (chosen >= 0 || chosen == MB_UNDECIDED) return index;
         if (!steering->moves) return chosen;
         steering->member = -1;
     }
-    int is_last = !ma_choice_forward(choice, -1);
+    int is_last = ma_choice_forward(choice, -1) ? 0 : MB_LAST;
     int chosen = ma_core->choose(&ma_door, r, farm->section, choice->candidates, choice->count, is_last);
     return chosen == MB_UNDECIDED ? ma_choice_turn(choice->count) : chosen;
 }

@@ -5,13 +5,11 @@
 
 #include "athena/ma_athena.h"
 
-#define PATH_DEFAULT "/athena"
-
 /* What follows the engine's path; NULL: the request is not for it. */
 static const char *rest_of(const request_rec *r) {
     const ma_server *settings = ma_server_of(r->server);
     if (settings->engine != 1 || r->proxyreq == PROXYREQ_PROXY || !r->uri) return NULL;
-    const char *path = settings->path ? settings->path : PATH_DEFAULT;
+    const char *path = settings->path ? settings->path : MA_PATH_DEFAULT;
     size_t length = strlen(path);
     if (strncmp(r->uri, path, length) != 0) return NULL;
     return r->uri[length] == '/' || !r->uri[length] ? r->uri + length : NULL;
@@ -51,8 +49,8 @@ static int32_t choose(void *baton, uint32_t place, const char **reason) {
     ma_choice choice = *choice_at(baton, place);
     choice.candidates = apr_pmemdup(r->pool, choice.candidates, (size_t)choice.count * sizeof *choice.candidates);
     if (!ma_choice_narrow(&choice)) return MB_NOBODY;
-    int chosen =
-        ma_core->best(r, farm->section, choice.candidates, choice.count, !ma_choice_forward(&choice, -1), reason);
+    int chosen = ma_core->best(r, farm->section, choice.candidates, choice.count,
+                               ma_choice_forward(&choice, -1) ? 0 : MB_LAST, reason);
     if (chosen == MB_UNDECIDED) chosen = ma_choice_turn(choice.count);
     return chosen < 0 ? chosen : (int32_t)choice.places[chosen];
 }

@@ -74,6 +74,7 @@ static const char *forward_of(const ma_choice *choice, int place) {
 
 const char *ma_choice_forward(const ma_choice *choice, int member) {
     const char *forward = member < 0 ? NULL : forward_of(choice, member);
-    for (int i = 0; i < choice->farm->members->nelts && !forward; i++) forward = forward_of(choice, i);
+    int count = choice->farm->has_forwards ? choice->farm->members->nelts : 0;
+    for (int i = 0; i < count && !forward; i++) forward = forward_of(choice, i);
     return forward;
 }

@@ -5,8 +5,6 @@
 #include "athena/ma_athena.h"
 
 #define PROXY "proxy:"
-/* Seconds after which a client should come again: by then the shortest back-off is over. */
-#define RETRY_AFTER "1"
 
 /* ---- Whose turn it is ---- */
 
@@ -17,7 +15,8 @@ static int give_up(request_rec *r, const ma_choice *choice, int member) {
     const char *name = farm->config.name, *forward = ma_choice_forward(choice, member);
     if (!forward && !farm->forward) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0166: no member of the farm %s can take the request", name);
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+        /* Seconds: by then the shortest back-off is over. */
+        apr_table_setn(r->err_headers_out, "Retry-After", "1");
         return HTTP_SERVICE_UNAVAILABLE;
     }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s of the farm %s takes the request: it goes to %s",

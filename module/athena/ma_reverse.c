@@ -5,8 +5,6 @@
 
 #include "athena/ma_athena.h"
 
-#define FILTER "ATHENA_REVERSE"
-
 static ap_filter_rec_t *filter;
 
 /* Of one request: "http://farm_one/…", and the member's. */
@@ -82,5 +80,5 @@ const char **ma_reverse_begin(request_rec *r, const bh_ath_url_t *url) {
 }
 
 void ma_reverse_register(apr_pool_t *pool) {
-    filter = ap_register_output_filter(FILTER, map_all, NULL, AP_FTYPE_CONTENT_SET);
+    filter = ap_register_output_filter("ATHENA_REVERSE", map_all, NULL, AP_FTYPE_CONTENT_SET);
 }

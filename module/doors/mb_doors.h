@@ -44,16 +44,26 @@ int mb_passage_is_out(const bh_named_t *named);
 /* Whether the section has a chain for members. */
 int mb_passage_has_chain(const struct ap_conf_vector_t *section);
 
+/* What is known of candidates: bits. */
+enum {
+    MB_LAST = 1,    /* they are the last resort */
+    MB_DISTINCT = 2 /* each has a row, and a higher one than the one before it; without this it is looked at */
+};
 /* The index of the one that the request goes to next, by the section's chain, without those that have failed it; or one
- * of the above. section: NULL: there is none. is_last: the last resort is one. */
+ * of the above. section: NULL: there is none. */
 int mb_passage_choose(const backhand_door *door, request_rec *r, const struct ap_conf_vector_t *section,
-                      const bh_member_t *candidates, int count, int is_last);
+                      const bh_member_t *candidates, int count, int known);
 /* The same for a caller that sends the request itself: nothing is known of the request, and nothing is kept. why: the
  * chain, and how many each of its functions has left; written if there is a decision. */
 int mb_passage_best(request_rec *r, const struct ap_conf_vector_t *section, const bh_member_t *candidates, int count,
-                    int is_last, const char **why);
-/* Whether the core has chosen the server that the request is sent to next. */
-int mb_passage_is_chosen(const backhand_door *door, const request_rec *r);
+                    int known, const char **why);
+/* How far the request is. */
+typedef enum mb_stage {
+    MB_NO_STAGE = 0,
+    MB_CHOSEN = 1,   /* the core has chosen the server that it is sent to next */
+    MB_UNDER_WAY = 2 /* a server has it */
+} mb_stage;
+mb_stage mb_passage_stage(const backhand_door *door, const request_rec *r);
 /* The request is sent to the server now, until mb_passage_end. port: where, if the server has no port of its own; else
  * 0. Returns 0 if it is under way already, or the server has no row. */
 int mb_passage_begin(const backhand_door *door, request_rec *r, const struct ap_conf_vector_t *section,
@@ -113,7 +123,7 @@ typedef struct backhand_core {
     __typeof__(&mb_passage_has_chain) has_chain;
     __typeof__(&mb_passage_choose) choose;
     __typeof__(&mb_passage_best) best;
-    __typeof__(&mb_passage_is_chosen) is_chosen;
+    __typeof__(&mb_passage_stage) stage;
     __typeof__(&mb_passage_begin) begin;
     __typeof__(&mb_passage_end) end;
     __typeof__(&mb_send) send;

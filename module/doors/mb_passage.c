@@ -218,6 +218,9 @@ static int merge(const bh_member_t *candidates, int count, bh_member_t *members)
 static int index_of(const bh_member_t *candidates, int count, kind kind, uint32_t row) {
     static uint32_t turn;
     uint32_t weight = 0, at;
+    /* Those of one configuration follow each other, as a rule. */
+    uint32_t guess = row - candidates[0].row;
+    if (kind == KIND_SINGLE && guess < (uint32_t)count && candidates[guess].row == row) return (int)guess;
     int first = 0;
     while (first < count && candidates[first].row != row) first++;
     if (first == count) return MB_NOBODY;
@@ -254,10 +257,10 @@ static int decide(passage *way, const bh_member_t *members, uint32_t count, bh_d
 }
 
 int mb_passage_choose(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section,
-                      const bh_member_t *candidates, int count, int is_last) {
+                      const bh_member_t *candidates, int count, int known) {
     const bh_member_t *members;
     if (!count) return MB_NOBODY;
-    kind kind = mb_segment ? kind_of(candidates, count) : KIND_UNKNOWN;
+    kind kind = !mb_segment ? KIND_UNKNOWN : known & MB_DISTINCT ? KIND_SINGLE : kind_of(candidates, count);
     int listed = list(r, candidates, count, kind, &members);
     if (!listed) return MB_UNDECIDED;
     passage *way = begin_passage(door, r, section);
@@ -265,8 +268,9 @@ int mb_passage_choose(const backhand_door *door, request_rec *r, const ap_conf_v
     bh_retry_action_t action;
     do {
         if (!decide(way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
-        if (decision.last_resort && !is_last) return MB_LAST_RESORT;
-        action = bh_retry_next(&way->retry, mb_segment, &decision, mb_now_us());
+        if (decision.last_resort && !(known & MB_LAST)) return MB_LAST_RESORT;
+        uint64_t now = bh_retry_needs_time(&way->retry, decision.probe) ? mb_now_us() : 0;
+        action = bh_retry_next(&way->retry, mb_segment, &decision, now);
     } while (action == BH_RETRY_DECIDE);
     if (action != BH_RETRY_ASK) return MB_NOBODY;
     way->shown.free = way->retry.attempt.free;
@@ -285,7 +289,7 @@ static const char *trace(request_rec *r, const chain *chain, const bh_decision_t
 }
 
 int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_member_t *candidates, int count,
-                    int is_last, const char **why) {
+                    int known, const char **why) {
     const bh_member_t *members;
     bh_decision_t decision;
     kind kind = mb_segment ? kind_of(candidates, count) : KIND_UNKNOWN;
@@ -295,7 +299,7 @@ int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_me
     if (!decide(&way, members, (uint32_t)listed, &decision)) return MB_UNDECIDED;
     *why = trace(r, &way.chain, &decision);
     if (!decision.count) return MB_NOBODY;
-    if (decision.last_resort && !is_last) return MB_LAST_RESORT;
+    if (decision.last_resort && !(known & MB_LAST)) return MB_LAST_RESORT;
     /* A server that is in doubt is probed by requests whose end is seen here. */
     int place = decision.probe && decision.count > 1;
     return index_of(candidates, count, kind, (uint32_t)decision.servers[place].id);
@@ -305,9 +309,9 @@ int mb_passage_best(request_rec *r, const ap_conf_vector_t *section, const bh_me
 
 int mb_passage_has_chain(const ap_conf_vector_t *section) { return chain_of(section).steps != &default_step; }
 
-int mb_passage_is_chosen(const backhand_door *door, const request_rec *r) {
+mb_stage mb_passage_stage(const backhand_door *door, const request_rec *r) {
     const passage *way = passage_of(door, r);
-    return way && way->chosen;
+    return !way ? MB_NO_STAGE : way->at ? MB_UNDER_WAY : way->chosen ? MB_CHOSEN : MB_NO_STAGE;
 }
 
 int mb_passage_begin(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section,
@@ -340,7 +344,7 @@ void mb_passage_end(const backhand_door *door, const request_rec *r, int result)
     passage *way = mb_segment ? passage_of(door, r) : NULL;
     if (!way || !way->at) return;
     /* With ProxyErrorOverride mod_proxy returns what the server has answered, and says OK in the request. */
-    int is_replaced = apr_table_get(r->notes, "proxy-error-override") != NULL;
+    int is_replaced = result != OK && apr_table_get(r->notes, "proxy-error-override");
     int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || is_replaced;
     bh_outcome_t outcome = is_answer                            ? BH_OUTCOME_ANSWERED
                            : result == HTTP_SERVICE_UNAVAILABLE ? BH_OUTCOME_REFUSED

@@ -32,6 +32,8 @@ static __typeof__(&proxy_run_scheme_handler) run_schemes;
 static bh_named_t *members, *members_end;
 /* Whether there is a group with it, which may have members later. */
 static int has_groups;
+/* MB_DISTINCT for all groups, or 0. */
+static int distinct;
 
 static int is_member(const bh_named_t *named) { return named >= members && named < members_end; }
 
@@ -51,12 +53,20 @@ typedef struct usable {
     proxy_worker **workers;
     bh_member_t *candidates; /* row 0: it has none */
     int count, room;
-    int all; /* not the first set alone */
+    int all;    /* not the first set alone */
+    int others; /* some are newcomers */
 } usable;
 
-static void note_newcomer(bh_member_t *candidate, const proxy_worker *worker) {
+/* What note() returns. */
+static int takes(const usable *usable, const proxy_worker *best) { return !best && !usable->all; }
+
+/* Not within note(), so that it saves no registers for the call. */
+__attribute__((noinline)) static int note_newcomer(usable *usable, const proxy_worker *worker,
+                                                   const proxy_worker *best) {
     const bh_named_t *member = newcomer_of(worker);
-    candidate->row = member ? member->row : 0;
+    usable->others = 1;
+    usable->candidates[usable->count - 1].row = member ? member->row : 0;
+    return takes(usable, best);
 }
 
 /* Asked for each: only one set of members, with its spares, or the standbys. If none of a set is taken, the others
@@ -69,9 +79,9 @@ static int note(proxy_worker *worker, proxy_worker *best, void *baton) {
     usable->workers[at] = worker;
     usable->candidates[at].weight = (uint32_t)worker->s->lbfactor;
     const bh_named_t *named = worker->context;
-    if (is_member(named)) usable->candidates[at].row = named->row;
-    else note_newcomer(&usable->candidates[at], worker);
-    return !best && !usable->all;
+    if (!is_member(named)) return note_newcomer(usable, worker, best);
+    usable->candidates[at].row = named->row;
+    return takes(usable, best);
 }
 
 /* By what mod_proxy counts, where the core cannot say: without shared memory, or with a full table. */
@@ -148,7 +158,7 @@ static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, in
         for (int rank = -1;;) {
             usable set = set_after(&all, &rank);
             if (!set.count) break;
-            chosen = core->choose(&door, r, balancer->context, set.candidates, set.count, last);
+            chosen = core->choose(&door, r, balancer->context, set.candidates, set.count, last ? MB_LAST : 0);
             if (chosen >= 0) return set.workers[chosen];
             has_last_resort |= chosen == MB_LAST_RESORT;
         }
@@ -159,7 +169,8 @@ static proxy_worker *find_elsewhere(proxy_balancer *balancer, request_rec *r, in
 static proxy_worker *find(proxy_balancer *balancer, request_rec *r) {
     usable usable = make(r, balancer->workers->nelts, 1);
     if (!collect_best(balancer, r, note, &usable)) return NULL;
-    int chosen = core->choose(&door, r, balancer->context, usable.candidates, usable.count, 0);
+    int chosen =
+        core->choose(&door, r, balancer->context, usable.candidates, usable.count, usable.others ? 0 : distinct);
     return chosen >= 0              ? usable.workers[chosen]
            : chosen == MB_UNDECIDED ? least_busy(&usable)
                                     : find_elsewhere(balancer, r, chosen == MB_LAST_RESORT);
@@ -188,7 +199,8 @@ static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, ch
                apr_port_t port) {
     if (!has_groups) return DECLINED;
     const proxy_balancer *group = NULL;
-    if (!core->is_chosen(&door, r) && !(group = group_of(r, conf))) return DECLINED;
+    mb_stage stage = core->stage(&door, r);
+    if (stage == MB_UNDER_WAY || (stage != MB_CHOSEN && !(group = group_of(r, conf)))) return DECLINED;
     const bh_named_t *member = member_of(worker);
     if (!member || !core->begin(&door, r, group ? group->context : NULL, member, 0)) return DECLINED;
     int result = run_schemes(r, worker, conf, url, host, port);
@@ -309,7 +321,12 @@ static int name_all(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
 /* When mod_backhand has given them. */
 static int look_for_rows(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
     unsigned long lost = 0;
-    for (const bh_named_t *member = members; member < members_end; member++) lost += !member->row;
+    uint32_t last = 0;
+    distinct = MB_DISTINCT;
+    for (const bh_named_t *member = members; member < members_end; last = member++->row) {
+        lost += !member->row;
+        if (member->row <= last) distinct = 0;
+    }
     if (lost)
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, server,

@@ -177,12 +177,8 @@ struct Candidates {
 
     /// What is the same for all rounds.
     mutating func lookAtMembers() {
-        guard let first = members.first else { return }
+        guard !members.isEmpty else { return }
         hasAnnounced = false
-        for member in members where member.weight != first.weight {
-            areWeighted = true
-            break
-        }
         // Without a moderator none is heard.
         if bh_segment_is_alone(segment) { return }
         for member in members where member.row < bh_segment_rows(segment) {

@@ -72,9 +72,11 @@ struct ChainRun {
         let here = bh_segment_row(candidates.segment, 0)
         let used = bh_segment_rows(candidates.segment)
         let isFree = isFree
+        let first = candidates.members.first?.weight
         for member in candidates.members.prefix(candidates.capacity) where member.row < used {
             let id = Int(member.row)
             let row = here + id
+            if member.weight != first { candidates.areWeighted = true }
             if !(isFree && bh_row_is_plain(row) || isWithinReach(row, id)) { continue }
             found.add(id, row, feedback: row)
         }

@@ -30,14 +30,13 @@ extension Candidates {
             for place in 0..<count {
                 let slot = list[place]
                 let row = feedback(of: slot)
-                let seen = times.seen(row)
+                var time = times.seen(row)
                 guard slot.id != askedID, !isProbe(slot) else {
                     front.offer(SortKey(0.0), place)
                     continue
                 }
-                if seen == 0 { hasUntried = true }
-                let next = Double(bh_half_load(&row.pointee.in_flight)) + 1
-                var time = (seen > 0 ? seen : times.ofUntried) * next
+                if time == 0 { (hasUntried, time) = (true, times.ofUntried) }
+                time *= Double(bh_half_load(&row.pointee.in_flight)) + 1
                 if areWeighted { time /= weight(of: slot) }
                 // Failures make it no shorter.
                 guard time < front.longest else { continue }

@@ -57,12 +57,15 @@ struct Times {
         for index in 0..<min(count, bestPlaces) {
             let place = start &+ index < count ? start &+ index : start &+ index &- count
             let row = candidates.feedback(of: candidates.list[place])
+            let isUntimed = bh_word_load(bh_row_latency(row, candidates.slot)) == 0
+            // Nothing is left to find out about most.
+            if draw > asking / 8, !isUntimed, bh_row_is_proven(row, candidates.slot) { continue }
             let answers = bh_row_answers(row, candidates.slot)
             guard answers != 0, !candidates.isProbe(candidates.list[place]), !isSilent(row, candidates.now) else {
                 continue
             }
             let uncounted = bh_row_uncounted(row, candidates.slot)
-            if uncounted < answers, bh_word_load(bh_row_latency(row, candidates.slot)) == 0 { return place }
+            if uncounted < answers, isUntimed { return place }
             if isOld(row, answers, candidates, draw) { return place }
             if uncounted != 0 { isUndecided = true }
             if unproven < 0, answers < UInt32(BH_EVIDENCE_FEWEST) { unproven = place }

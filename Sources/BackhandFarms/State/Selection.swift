@@ -13,12 +13,15 @@ func select(
     places: UnsafeMutablePointer<UInt32>?, now: UInt64
 ) -> Int {
     if standing(segment, farm: farm, row: 0, now: now) != BH_STANDING_ABLE { return 0 }
+    let areLookedAt = areLookedAt(segment, expectation(segment.farm(farm)))
     var kept = 0
     for place in 0..<members.count {
-        let member = members[place]
-        guard standing(segment, farm: farm, row: member.row, now: now) == BH_STANDING_ABLE else { continue }
-        members[kept] = member
         places?[kept] = UInt32(truncatingIfNeeded: place)
+        if areLookedAt {
+            let member = members[place]
+            guard standing(segment, farm: farm, row: member.row, now: now) == BH_STANDING_ABLE else { continue }
+            members[kept] = member
+        }
         kept += 1
     }
     let left = Members(rebasing: members.prefix(kept))

@@ -9,15 +9,22 @@ func standing(
     let farm = segment.farm(number)
     if let farm, bh_switch_is_set(bh_word_load(&farm.pointee.off)) { return BH_STANDING_FARM_OFF }
     guard row > 0, row < UInt32(BH_ROWS) else { return BH_STANDING_ABLE }
-    let expected = farm.map { bh_half_load(&$0.pointee.expect_s) } ?? 0
-    // Nothing was ever written for any server.
-    guard expected != 0 || bh_half_load(&segment.pointee.states) & BH_STATES_ORDERED.rawValue != 0 else {
-        return BH_STANDING_ABLE
-    }
+    let expected = expectation(farm)
+    guard areLookedAt(segment, expected) else { return BH_STANDING_ABLE }
     let state = bh_segment_state(segment, row)
     if bh_switch_is_set(bh_word_load(&state.pointee.off)) { return BH_STANDING_OFF }
     if bh_switch_is_set(bh_word_load(&state.pointee.down)) { return BH_STANDING_DOWN }
     return expected == 0 || silence(state, now: now) <= UInt64(expected) * 1000 ? BH_STANDING_ABLE : BH_STANDING_OUT
+}
+
+/// Seconds of AthExpectUpdate; 0: there is none.
+func expectation(_ farm: UnsafeMutablePointer<bh_farm_t>?) -> UInt32 {
+    farm.map { bh_half_load(&$0.pointee.expect_s) } ?? 0
+}
+
+/// Whether the members' states can say anything: not where nothing was ever written for any server.
+func areLookedAt(_ segment: UnsafeMutablePointer<bh_segment_t>, _ expected: UInt32) -> Bool {
+    expected != 0 || bh_half_load(&segment.pointee.states) & BH_STATES_ORDERED.rawValue != 0
 }
 
 /// Milliseconds since the last update or, before the first one, since a farm has named the server; 0: none does.

@@ -321,6 +321,14 @@ static inline bool bh_row_is_unproven(const bh_row_t *_Nonnull row, uint32_t slo
     return answers && answers < BH_EVIDENCE_FEWEST;
 }
 
+/* Whether there are enough to be compared, and all of them show speed. */
+static inline bool bh_row_is_proven(const bh_row_t *_Nonnull row, uint32_t slot) {
+    const uint32_t *answers = row->evidence[slot & (BH_CHAINS - 1)].answers;
+    return bh_half_load(&answers[BH_CLASS_GOOD]) >= BH_EVIDENCE_FEWEST
+           && !(bh_half_load(&answers[BH_CLASS_UNCHANGED]) | bh_half_load(&answers[BH_CLASS_ELSEWHERE])
+                | bh_half_load(&answers[BH_CLASS_WRONG]));
+}
+
 /* Those of the answers that do not show speed so far. */
 static inline uint32_t bh_row_uncounted(bh_row_t *_Nonnull row, uint32_t slot) {
     const bh_evidence_t *evidence = &row->evidence[slot & (BH_CHAINS - 1)];

@@ -603,7 +603,7 @@ static inline bool bh_row_closed(const bh_row_t *_Nonnull row) {
 }
 
 /* Whether nothing speaks against the row's server, so that a decision need not look further. So are most. */
-static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
+__attribute__((always_inline)) static inline bool bh_row_is_plain(const bh_row_t *_Nonnull row) {
     /* state and ordered are beside each other: one load of both. */
     typedef uint64_t __attribute__((may_alias)) both_t;
     const both_t *states = (const both_t *)(const void *)&row->state;
