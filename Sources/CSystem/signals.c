@@ -6,7 +6,9 @@
 
 #include <sys/prctl.h>
 
-static volatile sig_atomic_t stop_requested, stop_is_parents; /* the first: the signal's number */
+static volatile sig_atomic_t stop_requested; /* the signal's number */
+static volatile sig_atomic_t stop_is_parents, stop_is_anothers;
+static int tied_to; /* the parent of a helper, also when that is gone */
 
 /* Which of two signals of one moment counts: an end for good is not taken back. */
 static int weight(int signal) {
@@ -22,7 +24,9 @@ static int weight(int signal) {
 static void request_stop(int signal, siginfo_t *sender, void *context) {
     (void)context;
     if (weight(signal) >= weight(stop_requested)) stop_requested = signal;
-    if (sender && sender->si_pid == getppid()) stop_is_parents = 1;
+    /* The signal of a parent's death has the parent as its sender, but comes when there is another parent. */
+    if (sender->si_pid == getppid()) stop_is_parents = 1;
+    else if (sender->si_pid != tied_to) stop_is_anothers = 1;
 }
 
 /* It has interrupted the wait: that is all. */
@@ -66,6 +70,7 @@ void csystem_begin_helper(const char *name) {
 }
 
 bool csystem_tie_helper(int parent) {
+    tied_to = parent;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
@@ -82,7 +87,7 @@ void csystem_hold_signals(bool holds) {
 
 int csystem_stop_signal(void) { return stop_requested; }
 
-void csystem_stop_forget(void) { stop_requested = stop_is_parents = 0; }
+void csystem_stop_forget(void) { stop_requested = stop_is_parents = stop_is_anothers = 0; }
 
 void csystem_begin_daemon(void) {
     block_stop_signals();
@@ -106,6 +111,8 @@ void csystem_begin_daemon(void) {
 }
 
 bool csystem_stop_is_parents(void) { return stop_is_parents != 0; }
+
+bool csystem_stop_is_anothers(void) { return stop_is_anothers != 0; }
 
 int csystem_wait(struct pollfd *fds, size_t count, int timeout_ms) {
     sigset_t open, stop;

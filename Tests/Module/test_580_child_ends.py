@@ -192,16 +192,145 @@ def test_a_graceful_stop_is_announced_whatever_the_port_is_for(pair, protocol):
     assert watch.seen == ["up", "shutdown"]
 
 
-def test_a_stop_of_the_whole_group(pair, mpm):
-    """As a service manager does that signals all processes of a service, in any order."""
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_of_the_whole_group(pair, how):
+    """As a service manager or a terminal does that signals all processes of a service, in any order."""
     balancer, server = pair()
     with Watch(balancer, server) as watch:
         moderator, parent = server.moderator(), server.process.pid
-        os.kill(moderator, signal.SIGTERM)
-        os.kill(parent, signal.SIGTERM)
+        os.kill(moderator, how)
+        os.kill(parent, how)
         server.stop(signal.SIGTERM)
         watch.ends()
     assert watch.seen == ["up", "shutdown"]
+
+
+def has_ended(pid):
+    """Gone, or waiting for its parent to notice."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def stop_late(server, late, moderator):
+    """A stop of the whole group, in which some processes get no processor for a while."""
+    parent = server.process.pid
+    # The parent wakes a moderator that is stopped: then both signals are one, by the sender that came first. The parent
+    # sends another when all its children have ended.
+    stopped = [parent] if late == "parent" else [server.children()[0], moderator]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(moderator, signal.SIGTERM)
+    os.kill(parent, signal.SIGTERM)
+    wait_for(lambda: has_ended(moderator), 5, "the moderator to end", show=server.log.text)
+    os.kill(stopped[0], signal.SIGCONT)
+
+
+@pytest.mark.parametrize("late", ["parent", "moderator"])
+def test_a_stop_of_the_whole_group_on_a_busy_machine(pair, late):
+    """However long the parent takes, and whatever signals became one."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        stop_late(server, late, server.moderator())
+        server.process.wait(10)
+        watch.ends()
+    assert watch.seen == ["up", "shutdown"]
+    assert not server.log.lines("BH0206")
+
+
+def test_a_moderator_that_was_killed_before_the_stop(pair):
+    """The parent has not noticed: the farewell is said all the same."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        server.process.send_signal(signal.SIGSTOP)
+        moderator = server.moderator()
+        os.kill(moderator, signal.SIGKILL)
+        wait_for(lambda: has_ended(moderator), 5, "its end")
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        server.process.wait(10)
+        watch.ends()
+    assert watch.seen == ["up", "shutdown"]
+
+
+def test_a_parent_that_is_killed_in_a_stop_of_the_whole_group(pair):
+    """The moderator was told to end, and nothing will take its place."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        server.process.send_signal(signal.SIGSTOP)
+        os.kill(server.moderator(), signal.SIGTERM)
+        server.kill_parent()
+        watch.ends()
+    assert watch.seen == ["up", "shutdown"]
+
+
+def test_a_parent_that_is_killed_alone(pair):
+    """Its children may serve on: the others leave the server out when it is silent."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        moderator = server.moderator()
+        server.kill_parent()
+        wait_for(lambda: has_ended(moderator), 5, "the moderator to end", show=server.processes)
+        time.sleep(0.1)
+    assert watch.seen == ["up"] and is_quiet(server)
+
+
+def start_as(balancer, server, *words, before=()):
+    """Starts it again, by this command line. Returns its process when the balancer has heard it."""
+    server.stop()
+    command = server.command
+    server.command = lambda *_: [*before, *command(*words)]
+    try:
+        server.start(wait=False)  # a single process does not log that it runs
+    finally:
+        server.command = command
+    wait_for(lambda: state(balancer, server) == "up", 10, "it to be back", show=server.log.text)
+    return server.process
+
+
+def test_a_single_process(pair):
+    """`httpd -X` at a terminal, and Ctrl-C."""
+    balancer, server = pair()
+    process = start_as(balancer, server, "-X")
+    with Watch(balancer, server) as watch:
+        for pid in (server.moderator(), process.pid):
+            os.kill(pid, signal.SIGINT)
+        process.wait(10)
+        watch.ends()
+    assert watch.seen == ["up", "shutdown"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process namespace needs root")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGWINCH])
+def test_a_stopped_container(pair, how):
+    """The first process of a container gets the signal alone, and the kernel kills the others when it has ended."""
+    balancer, server = pair()
+    outside = start_as(balancer, server, "-DFOREGROUND", before=["unshare", "--pid", "--fork", "--kill-child"])
+    (first,) = [process.pid for process in server.processes() if process.parent == outside.pid]
+    with Watch(balancer, server) as watch:
+        server.log.ending()
+        os.kill(first, how)
+        outside.wait(10)
+        watch.ends()
+    assert watch.seen == ["up", "shutdown"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_restart_of_the_whole_group(pair, how):
+    """The moderator hears its parent's signal too, or is replaced: neither is a stop."""
+    balancer, server = pair()
+    with Watch(balancer, server) as watch:
+        for first in ("moderator", "parent"):
+            old, parent = server.moderator(), server.process.pid
+            for pid in (old, parent) if first == "moderator" else (parent, old):
+                with contextlib.suppress(ProcessLookupError):  # told by its parent, it may be gone
+                    os.kill(pid, how)
+            server.moderator(other_than=old)
+            time.sleep(0.3)
+    assert watch.seen == ["up"] and is_quiet(server)
+    server.log.allow("BH0206")
 
 
 def test_a_graceful_stop_that_a_request_holds_up(pair):

@@ -42,6 +42,7 @@ static struct {
 } self;
 
 static apr_status_t start(void);
+static void have_farewell_said(void);
 
 static void say_cannot_start(const char *why) {
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, self.server,
@@ -130,7 +131,12 @@ static void give_up(void) {
 static void note_end(int status) {
     self.alive = 0; /* its pid may be another process's by now */
     apr_proc_other_child_unregister(self.process);
-    if (mb_mpm_is_stopping()) return;
+    if (mb_mpm_is_stopping()) {
+        /* BH_FAREWELL_ASKED: it was forked for the farewell. */
+        uint32_t farewell = bh_half_load(&mb_segment->farewell);
+        if (farewell == BH_FAREWELL_OPEN || farewell == BH_FAREWELL_LEFT) have_farewell_said();
+        return;
+    }
     if (status == EXIT_HOPELESS) {
         give_up(); /* it has said why */
         return;
@@ -140,6 +146,14 @@ static void note_end(int status) {
                  "signal or code %d: starting a new one",
                  self.process->pid, status);
     start();
+}
+
+/* The configuration goes away. note_subprocess waits for the moderator and kills it if it must. */
+static void ask_to_end(void) {
+    bh_farewell_t before = bh_farewell_set(mb_segment, BH_FAREWELL_ASKED);
+    kill(self.process->pid, SIGTERM);
+    kill(self.process->pid, SIGCONT); /* a stopped one would leave only when it goes on */
+    if (before == BH_FAREWELL_LEFT) have_farewell_said();
 }
 
 /* Called by httpd's parent when something happens to the process. */
@@ -153,10 +167,7 @@ static void on_process_event(int reason, void *data, int status) {
         break;
     case APR_OC_REASON_RESTART: apr_proc_other_child_unregister(self.process); break;
     case APR_OC_REASON_UNREGISTER:
-        /* The configuration goes away. note_subprocess waits for it and kills it if it must. */
-        if (!self.alive) break;
-        kill(self.process->pid, SIGTERM);
-        kill(self.process->pid, SIGCONT); /* a stopped one would leave only when it goes on */
+        if (self.alive) ask_to_end();
         break;
     }
 }
@@ -184,10 +195,9 @@ static void wait_for_fork(apr_status_t why) {
     if (mb_segment) bh_half_store(&mb_segment->unattended, 1);
 }
 
-static apr_status_t start(void) {
+static apr_status_t launch(void) {
     open_sockets();
     pid_t parent = getpid();
-    mb_shutdown_prepare();
     /* A signal for the moderator must not run a handler of the parent's between fork and its own. */
     bh_helper_hold_signals(true);
     pid_t pid = fork();
@@ -210,6 +220,19 @@ static apr_status_t start(void) {
     apr_pool_note_subprocess(self.pool, self.process, APR_KILL_AFTER_TIMEOUT);
     apr_proc_other_child_register(self.process, on_process_event, self.process, NULL, self.pool);
     return APR_SUCCESS;
+}
+
+static apr_status_t start(void) {
+    bh_farewell_set(mb_segment, BH_FAREWELL_OPEN);
+    mb_shutdown_prepare();
+    return launch();
+}
+
+/* The moderator has ended without a farewell, and httpd stops: another one says only that. */
+static void have_farewell_said(void) {
+    if (!mb_shutdown_ask(NULL, true) || !bh_word_load(&mb_segment->announced_ms)) return;
+    bh_farewell_set(mb_segment, BH_FAREWELL_ASKED);
+    launch();
 }
 
 /* Decisions among them need no moderator, and no moderator of the last configuration lives any more. */

@@ -4,7 +4,8 @@
  *
  * At a stop at once the parent signals the moderator before anything else: prefork signals its whole process group, and
  * all MPMs end with ap_reclaim_child_processes, which begins with "other children". At a restart it has raised the
- * generation before. So a signal of the parent's in the moderator's own generation is proof.
+ * generation before. So a signal of the parent's in the moderator's own generation is proof. A signal of any other
+ * process is none: see bh_farewell_t.
  *
  * At a graceful stop no hook runs in the parent, and the moderator is signalled when all children are gone, which may
  * be hours later. But the parent closes the port, and each child runs child_stopping. So a child leaves a word in the

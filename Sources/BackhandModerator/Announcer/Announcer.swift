@@ -56,6 +56,12 @@ final class Announcer {
         seen.setMeans(writer.ownWindow, dispatched: writer.dispatched)
     }
 
+    /// Takes what the moderator before announced last for what is seen: a first look takes time.
+    func recall() {
+        let own = bh_segment_row(segment, 0)
+        if bh_row_heard(own) != 0 { _ = bh_row_copy(own, &seen) }
+    }
+
     /// Announces what was seen, with a new number and our present state.
     func announce(_ writer: inout StatsWriter, now: UInt64) {
         guard !config.listens_only else { return }

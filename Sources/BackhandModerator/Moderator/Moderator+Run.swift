@@ -18,8 +18,8 @@ extension Moderator {
     /// - Parameters:
     ///   - attention: most milliseconds that pass between two looks at stop, the parent and the owner.
     ///   - stop: whether to end; asked after each wait.
-    ///   - isParents: whether the parent has sent a signal to end.
-    func run(attention: UInt64, stop: () -> Bool, isParents: () -> Bool = { true }) {
+    ///   - senders: which processes have told it to end.
+    func run(attention: UInt64, stop: () -> Bool, senders: () -> StopSenders = { .parent }) {
         let epoch = bh_segment_own(segment, processID())
         beginNetwork(now: monotonicMilliseconds())
         var writer = StatsWriter(
@@ -27,6 +27,7 @@ extension Moderator {
             optional: gatekeeper.signer != nil && !gatekeeper.isKeyRequired)
         announcer.claimOwnAddresses(&writer, now: monotonicMilliseconds())
         bh_half_store(&segment.pointee.stopping, 0)
+        if isForFarewell { return sayFarewell(&writer) }
         announcer.prepare()
         listener.stopFiltering()
         logStart()
@@ -66,8 +67,7 @@ extension Moderator {
                 gatheredUntil = later + (read < Self.crowd ? Self.gathering : 1)
             }
         }
-        let isToldToEnd = config.alone || (hearsParent(isParents) && parentProcessID() == parent)
-        if stop(), isToldToEnd { announcer.sayFarewell(&writer) }
+        if stop(), isFarewellOurs(senders) { announcer.sayFarewell(&writer) }
     }
 
     /// Milliseconds until one of the parts has something to do; the largest number: none has.
@@ -157,22 +157,5 @@ extension Moderator {
                 BH_LOG_INFO, LogNumber.smallBuffer, "the receive buffer holds only about {} announcements at once",
                 .number(UInt64(max(buffer, 0) / 1024)))
         }
-    }
-
-    /// Milliseconds that the parent's signal may come after another process's: systemd and a terminal signal httpd's
-    /// processes one after the other, and a parent that stops signals the moderator before anything else. On a busy
-    /// machine the parent takes a while to do so.
-    private static var parentsTime: UInt64 { 250 }
-
-    /// Whether the parent's signal is among those that end the moderator, or is about to come.
-    private func hearsParent(_ isParents: () -> Bool) -> Bool {
-        let end = monotonicMilliseconds() &+ Self.parentsTime
-        var nothing = Readiness()
-        while !isParents() {
-            let now = monotonicMilliseconds()
-            if now >= end { return false }
-            nothing.wait(milliseconds: Int(clamping: end - now))
-        }
-        return true
     }
 }

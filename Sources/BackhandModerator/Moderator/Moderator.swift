@@ -84,7 +84,7 @@ public final class Moderator {
     public func run() {
         catchStopSignals()
         // The signals interrupt the wait: it may be as long as an announcement's interval.
-        run(attention: 1000, stop: stopRequested, isParents: stopIsParents)
+        run(attention: 1000, stop: stopRequested, senders: stopSenders)
     }
 
     /// Closes the sockets, the control socket and the sampler's descriptors. The segment stays as it is.

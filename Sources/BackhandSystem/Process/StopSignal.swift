@@ -9,8 +9,28 @@ public func catchStopSignals() { csystem_catch_stop_signals() }
 /// Whether a stop signal has arrived.
 public func stopRequested() -> Bool { csystem_stop_signal() != 0 }
 
-/// Whether this process's parent has sent one.
-public func stopIsParents() -> Bool { csystem_stop_is_parents() }
+/// Which processes have sent a stop signal. The signal of a parent's death counts as none of them.
+public struct StopSenders: OptionSet, Sendable {
+    /// A bit for each.
+    public let rawValue: UInt8
+    /// Of these bits.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// This process's parent.
+    public static let parent = StopSenders(rawValue: 1)
+    /// Any other: an administrator, a service manager, the terminal.
+    public static let another = StopSenders(rawValue: 2)
+}
+
+/// Those that have sent one to this process.
+///
+/// Of equal signals that arrive before the first is looked at, the system keeps one: a sender may be missing.
+public func stopSenders() -> StopSenders {
+    var senders: StopSenders = []
+    if csystem_stop_is_parents() { senders.insert(.parent) }
+    if csystem_stop_is_anothers() { senders.insert(.another) }
+    return senders
+}
 
 /// A signal that ends the moderator.
 public enum StopSignal: Equatable, Sendable {

@@ -423,6 +423,15 @@ typedef struct bh_farm {
 /* Bits of bh_segment_t.states: what decisions must look at. They are set with the first such word and stay. */
 typedef enum bh_states { BH_STATES_ORDERED = 1, BH_STATES_PUSHED = 2, BH_STATES_ANSWERED = 4 } bh_states_t;
 
+/* Which process sees to it that the others learn of the end of this httpd. Parent and moderator take turns by
+ * bh_farewell_set: of the two, the one that comes second knows what the first has done. */
+typedef enum bh_farewell {
+    BH_FAREWELL_OPEN = 0,  /* parent, before it forks the moderator: no reason yet */
+    BH_FAREWELL_ASKED = 1, /* parent: the moderator is to end, and to announce it if httpd stops */
+    BH_FAREWELL_LEFT = 2,  /* moderator: it ends, because another process told it to, and has announced nothing */
+    BH_FAREWELL_SAID = 3   /* moderator: it ends, and sees to it */
+} bh_farewell_t;
+
 /* The segment: this header, then the rows, then child_slots entries of bh_child_t. */
 typedef struct bh_segment {
     uint64_t magic;  /* BH_SEGMENT_MAGIC */
@@ -462,7 +471,8 @@ typedef struct bh_segment {
     /* a random number, made with the segment: what brings it is a check by this httpd's moderator */
     uint64_t check_high;
     uint64_t check_low;
-    uint8_t pad1[32];
+    uint32_t farewell; /* parent, moderator: bh_farewell_t, about the moderator that was forked last */
+    uint8_t pad1[28];
     uint64_t counters[BH_COUNTERS_ROOM]; /* moderator; children: BH_COUNT_NOT_CONNECTIONS and later ones */
     bh_sender_t senders[BH_SENDERS];     /* moderator, once a second */
     serverstat public_rows[BH_ROWS];     /* moderator, and candidacy functions */
@@ -488,7 +498,7 @@ typedef struct bh_segment {
 /* Two builds that disagree on any of these may not share a segment. Mixing: FNV-1a's prime, one field a step. */
 #define BH_MIX(hash, value) (((hash) ^ (uint64_t)(value)) * UINT64_C(0x100000001b3))
 #define BH_SEGMENT_LAYOUT                                                                                              \
-    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 20 /* revision */,          \
+    BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(BH_MIX(UINT64_C(0xcbf29ce484222325) + 21 /* revision */,          \
                                                             sizeof(bh_segment_t)),                                     \
                                                      sizeof(bh_row_t)),                                                \
                                               sizeof(bh_facts_t)),                                                     \
@@ -908,6 +918,11 @@ static inline uint32_t bh_segment_own(bh_segment_t *_Nonnull segment, int32_t pi
 
 static inline bool bh_segment_owned(const bh_segment_t *_Nonnull segment, uint32_t epoch) {
     return __atomic_load_n(&segment->owner_epoch, __ATOMIC_ACQUIRE) == epoch;
+}
+
+/* Parent and moderator: returns what the other one has done before. */
+static inline bh_farewell_t bh_farewell_set(bh_segment_t *_Nonnull segment, bh_farewell_t farewell) {
+    return (bh_farewell_t)__atomic_exchange_n(&segment->farewell, (uint32_t)farewell, __ATOMIC_ACQ_REL);
 }
 
 static inline void bh_word_store(uint64_t *_Nonnull word, uint64_t value) {

@@ -300,8 +300,10 @@ void csystem_catch_stop_signals(void);
 int csystem_stop_signal(void);
 /* As if none had arrived. */
 void csystem_stop_forget(void);
-/* Whether the parent has sent one of them. */
+/* Whether the parent has sent one of them, and whether any other process has; the signal of a parent's death is
+ * neither. */
 bool csystem_stop_is_parents(void);
+bool csystem_stop_is_anothers(void);
 /* ppoll with the stop signals open: returns early when one arrives, without a gap. */
 int csystem_wait(struct pollfd *_Nonnull fds, size_t count, int timeout_ms);
 
