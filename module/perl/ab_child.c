@@ -56,6 +56,8 @@ static void run_in(modperl_interp_t *interpreter, PerlInterpreter *from, const c
     /* Not warn: what $SIG{__WARN__} does is not under eval here, and would end the child. */
     if (SvROK(ERRSV)) PerlIO_printf(PerlIO_stderr(), "%s, in another interpreter: died with an object\n", name);
     else if (SvTRUE(ERRSV)) PerlIO_printf(PerlIO_stderr(), "%s, in another interpreter: %s", name, SvPV_nolen(ERRSV));
+    /* The standard error of a copy has a buffer: what it says would wait for a request that this copy gets. */
+    PerlIO_flush(PerlIO_stderr());
     interpreter->refcnt--;
     FREETMPS;
     LEAVE;
@@ -67,10 +69,9 @@ void ab_child_repeat(pTHX_ const char *name, SV **words, int count) {
     if (is_repeating || !phase || !SvPOK(phase) || strNE(SvPVX(phase), "PerlChildInitHandler")) return;
     OF_MOD_PERL(modperl_thx_interp_get);
     const modperl_interp_t *interpreter = of_modperl_thx_interp_get ? of_modperl_thx_interp_get(aTHX) : NULL;
-    if (!interpreter || interpreter != interpreter->mip->parent) return;
     /* A handler may load the table twice. */
     HV *repeated = get_hv("Apache::Backhand::repeated", GV_ADD | GV_ADDMULTI);
-    if (hv_exists(repeated, name, (I32)strlen(name))) return;
+    if (!interpreter || interpreter != interpreter->mip->parent || hv_exists(repeated, name, (I32)strlen(name))) return;
     (void)hv_store(repeated, name, (I32)strlen(name), newSViv(1), 0);
     is_repeating = true;
     for (const server_rec *server = interpreter->mip->server; server; server = server->next) {
