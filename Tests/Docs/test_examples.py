@@ -10,15 +10,19 @@ import pytest
 from Docs.repository import ROOT
 from harness import ports
 from harness.backend import Backend
-from harness.status import over_socket
+from harness.crowd import Crowd
+from harness.status import Status, over_socket
 from harness.wait import wait_for
+from Module.test_540_drain import ctl
 
 EXAMPLES = ROOT / "httpd-conf-examples"
 # Where requests come from: no server has this address.
 CLIENT = "127.0.45.1"
 
 # Those that an example needs besides the usual ones.
-MODULES = {"athena": ("athena",)}
+GROUP = ("proxy_balancer", "slotmem_shm", "lbmethod_byrequests", "lbmethod_backhand")
+STEPS = ("observe", "lbmethod", "announce")
+MODULES = {"athena": ("athena",), **{f"from-balancer/{step}": GROUP for step in STEPS}}
 
 
 def example(name, **defines):
@@ -53,7 +57,14 @@ def all_serve(server, names):
     assert seen == names
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.conf")))
+WHOLE = sorted(
+    path.relative_to(EXAMPLES).with_suffix("").as_posix()
+    for folder in (EXAMPLES, EXAMPLES / "from-balancer")
+    for path in folder.glob("*.conf")
+)
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_example_is_accepted_as_it_is(stage, name):
     server = stage.httpd(f"Include {EXAMPLES / name}.conf\n", start=False, modules=MODULES.get(name, ()))
     assert server.test_config() == (0, "Syntax OK\n")
@@ -78,6 +89,79 @@ def test_athena(stage):
     finally:
         for each in members:
             each.close()
+
+
+PAGE = "#!/bin/sh\nsleep {}\nprintf 'Content-Type: text/plain\\n\\n{}'\n"
+STATUS = "/backhand/?format=json"
+
+
+def test_from_balancer(stage):
+    """The three steps of docs/from-balancer.md, one after the other, under the same clients."""
+    own = {"OWN": "${address}:${port}", "NETWORK": "127.0.46.0/24", "GROUP": "${group}", "DOCUMENTS": None}
+    members = [
+        stage.httpd(
+            example("from-balancer/member", **own),
+            name=name,
+            address=f"127.0.46.{number}",
+            cgi=True,
+            files={"cgi-bin/page": PAGE.format(pause, name)},
+        )
+        for number, name, pause in ((4, "slow", 0.2), (5, "quick1", 0.02), (6, "quick2", 0.02))
+    ]
+    places = {f"MEMBER{number}": member.id for number, member in enumerate(members, 1)}
+    steps = [example(f"from-balancer/{step}", **own, **places) for step in STEPS]
+    front = stage.httpd(steps[0], name="front", address="127.0.46.1", modules=GROUP, workers=32)
+    with Crowd(front, paths=("/cgi-bin/page",)) as crowd:
+        # Each step begins as an administrator begins it: a graceful restart. No client sees it.
+        _observe(front, members, crowd)
+        for step, work in zip(steps[1:], (_let_it_choose, _announce)):
+            front.configure(step)
+            front.restart()
+            work(front, members, crowd)
+    assert {one.status for one in crowd.asked} == {200}
+
+
+def _shares(members, crowd, count):
+    """Of so many requests, the share of each member."""
+    before = [len(member.access_log()) for member in members]
+    crowd.for_requests(count)
+    counts = [len(member.access_log()) - first for member, first in zip(members, before)]
+    return [each / sum(counts) for each in counts]
+
+
+def _observe(front, members, crowd):
+    """The group chooses as before, whatever the log says."""
+    front.knows(*members)
+    crowd.for_requests(40)
+    seen = {found for member in members if (found := front.log.count(f"mode=observe action=proxy server={member.id}"))}
+    assert seen, front.log.text()
+    assert 0.2 < _shares(members, crowd, 100)[0] < 0.3
+
+
+def _let_it_choose(front, members, crowd):
+    """By what this httpd sees of the members: they announce nothing that it hears."""
+    observed = front.log.count("mode=observe")
+    assert not front.moderators()
+    crowd.for_requests(60)
+    assert _shares(members, crowd, 200)[0] < 0.1
+    rows = Status(front.get(STATUS, source="127.0.0.1").text).servers
+    assert all("load" not in rows[member.id] and rows[member.id]["served"] > 0 for member in members)
+    assert front.log.count("mode=observe") == observed
+
+
+def _announce(front, members, crowd):
+    """What they announce counts: one that drains gets nothing more."""
+
+    def are_heard():
+        rows = front.status().servers
+        return all("load" in rows[member.id] and rows[member.id]["member"] for member in members)
+
+    wait_for(are_heard, 10, "what they announce", show=front.show_status)
+    assert _shares(members, crowd, 100)[0] < 0.1
+    ctl(members[2], "drain")
+    wait_for(lambda: front.status().servers[members[2].id]["state"] == "draining", 5, "draining")
+    crowd.for_requests(10)
+    assert _shares(members, crowd, 60)[2] == 0
 
 
 def test_single_balancer(stage):
