@@ -7,9 +7,11 @@ import subprocess
 import time
 
 import pytest
-from harness.backend import Backend
+from harness.backend import Backend, Reply
+from harness.crowd import Crowd
 from harness.httpd import BUILD
 from harness.stage import CLUSTER_OF_9
+from harness.status import Status
 from harness.wait import wait_for
 
 MODULES = ("athena",)
@@ -57,10 +59,37 @@ def test_orders(stage, mpm, backends):
     for order, back in (("off", "on"), ("down", "up")):
         assert ask(front, f"member farm_one {one} {order}")["reason"] == order
         assert shares(front) == {two}
-        assert ask(front, f"member farm_one {one} {back}")["reason"] == ""
+        assert ask(front, f"member farm_one {one} {back}")["reason"] == "slow start"
         wait_for(lambda: shares(front) == {one, two}, deadline=20, what="its growing share")
     front.log.expect("BH0378: .*off' was ordered by the control socket")
     assert ask(front, "farm farm_two")["error"] == "no such farm"
+
+
+STATUS = "<Location /page>\n    SetHandler backhand-handler\n</Location>\nProxyPass /page !\n"
+
+
+def test_one_reason_everywhere(stage, backends):
+    """A member that fails: the status page, its farms, the oracle and backhandctl say the same."""
+    bad, good = backends
+    lines = farm([bad.id, good.id], "    Backhand byRandom\n    Backhand byHealth\n")
+    front = stage.httpd(SOCKETS + STATUS + ENGINE + lines, modules=MODULES)
+    bad.reply = lambda request: Reply(500)
+
+    def found():
+        return ask(front, "farm farm_one")["members"][0]["reason"].split(" ")[0]
+
+    wait_for(lambda: ask(front, "farms"))
+    with Crowd(front, paths=[f"/farm_one/{name}" for name in "abcde"]):
+        wait_for(found, 20, "what speaks against it", show=lambda: ask(front, "farm farm_one"))
+    # Failures that go on may become a share.
+    ask(front, f"member farm_one {good.id} off")
+    words = wait_for(lambda: (word := found()) == found() and word, 5, "what it remains")
+    table = Status(front.get("/page?format=json").text)
+    shown = {table.servers[bad.id]["reason"], table.json["farms"][0]["members"][0]["reason"]}
+    oracle = front.get("/athena/balance/?farm_one", headers={"Accept": "application/json"}).text
+    assert words in ("doubt", "failing") and {each.split(" ")[0] for each in shown} == {words}
+    assert f'"reason":"the only one of 2: {words}' in oracle, oracle
+    assert front.get("/page").text.count(f">{words}") == 2
 
 
 def test_a_farm_that_is_off(stage, backends):

@@ -287,6 +287,7 @@ class Steered:
         self.file.chmod(0o600)
         lines = f"AthCookie STEER\nAthCookieKey {self.file}\nBackhand byRandom\n{more}"
         other = f"<AthFarm farm_two>\nAthMember {backends[2].id}\n</AthFarm>\nUnixSocketDir ${{sockets}}\n"
+        other += "<Location /page>\nSetHandler backhand-handler\n</Location>\nProxyPass /page !\n"
         self.front = stage.httpd(farm(backends[:2], lines, other), modules=("athena",), **how)
         self.front.log.allow("AH00957|AH01114|AH00959|BH0166")
 
@@ -353,6 +354,7 @@ def test_what_is_not_accepted_is_counted(stage, backends):
     # The second key is for a change of keys.
     assert set(steered.ask(steer("stay", target, key="b" * 40))) == {target}
     assert steered.refused() == 20 * len(wrong)
+    assert f"<p>Cookies refused: {20 * len(wrong)}</p>" in steered.front.get("/page").text
 
 
 PAGE = (REPOSITORY / "docs/athena-cookies.md").read_text()

@@ -48,7 +48,9 @@ private func writeFarmTable(_ segment: UnsafeMutablePointer<bh_segment_t>, now: 
         }
         number += 1
     }
-    text.add("</tbody>\n</table>\n")
+    text.add("</tbody>\n</table>\n<p>Cookies refused: ")
+    text.add(bh_counter_load(segment, BH_COUNT_REFUSED_COOKIES.rawValue))
+    text.add("</p>\n")
     return sink(text)
 }
 

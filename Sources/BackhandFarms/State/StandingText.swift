@@ -1,9 +1,11 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
+internal import BackhandServerStats
+internal import BackhandText
 internal import CBackhand
 
 // Why a member gets no requests, or fewer, in one column: states first, because they count whatever this httpd sees,
-// and then what it sees, in the words of docs/status.md.
+// and then what the status page says of its server.
 
 extension LineWriter {
     /// Nothing if nothing speaks against the member.
@@ -18,36 +20,25 @@ extension LineWriter {
             add("out ")
             add(silence(bh_segment_state(segment, row), now: now) / 1000)
             add(" s")
-        default: if let server = segment.server(row) { add(sightOf: server, segment, now: now) }
+        default:
+            guard segment.server(row) != nil else { return }
+            var text = Message()
+            let longest = longestPresence(segment, farm: farm, now: now)
+            text.add(reasonAgainst: row, UnsafePointer(segment), longest: longest, now: now)
+            for byte in text.bytes { add(printable: byte) }
         }
-    }
-
-    /// What this httpd sees of the server, or what was ordered for it here.
-    private mutating func add(
-        sightOf row: UnsafeMutablePointer<bh_row_t>, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64
-    ) {
-        let (heard, clock) = (bh_row_last_heard(row), bh_segment_age_clock(segment, now))
-        if heard != 0, clock > heard &+ UInt64(BH_LIFE_SILENT_MS) {
-            add("silent ")
-            add((clock - heard) / 1000)
-            return add(" s")
-        }
-        if isDrained(bh_half_load(&row.pointee.state)) { return add("drained (there)") }
-        if isDrained(bh_half_load(&row.pointee.ordered)) { return add("drained (here)") }
-        let backoff = bh_backoff_left(bh_row_backoff(row), now)
-        if backoff > 0 {
-            add("back-off ")
-            add((backoff + 999) / 1000)
-            return add(" s")
-        }
-        if bh_row_is_unreached(row, now) { return add("no connection") }
-        if bh_row_fails_check(row) { return add("check") }
-        if bh_row_all_doubts(row) != 0 { add("doubt") }
     }
 }
 
-private func isDrained(_ state: UInt32) -> Bool {
-    state == BH_STATE_DRAINING.rawValue || state == BH_STATE_MAINTENANCE.rawValue
+/// Milliseconds for which the member that came first has taken requests: those of one farm share among themselves.
+private func longestPresence(_ segment: UnsafeMutablePointer<bh_segment_t>, farm: UInt32, now: UInt64) -> UInt64 {
+    var (longest, place) = (UInt64(0), MemberPlace())
+    while let (farm, entry) = place.next(segment, only: farm) {
+        let row = bh_half_load(&entry.pointee.row)
+        guard isAble(segment, farm: farm, row: row, now: now) else { continue }
+        longest = max(longest, bh_row_presence(bh_segment_row(segment, row), now))
+    }
+    return longest
 }
 
 /// Whether the member can take requests now: by its states, by what is ordered, and as far as connections go.

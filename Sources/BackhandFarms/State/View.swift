@@ -43,6 +43,12 @@ private func reason(in view: bh_view_t) -> bh_ath_value_t? {
         let able = sum(of: BH_ATH_CODE_ABLE, in: view) ?? 0
         if able > 1 { writer.add("best of ") } else { writer.add("the only one of ") }
         writer.add(UInt64(able > 1 ? able : sum(of: BH_ATH_CODE_MEMBERS, in: view) ?? 1))
+        // As the last resort, or because nothing better is left.
+        let end = writer
+        writer.add(": ")
+        let begin = writer.length
+        writer.add(reasonAgainst: view.row, farm: view.farm, words, now: view.now_ms)
+        if writer.length == begin { writer = end }
     } else {
         writer.add(reasonAgainst: view.row, farm: view.farm, words, now: view.now_ms)
     }

@@ -1,10 +1,11 @@
 // Licensed under the Apache License, Version 2.0; see LICENSE.
 
-internal import BackhandText
-internal import CBackhand
+public import BackhandText
+public import CBackhand
 
 // Why does a server get nothing, or less than its share? One word beside its state, decided here and shown by the
-// status page, its JSON, backhandctl and traces. It goes by what decisions go by; docs/status.md explains each word.
+// status page, its JSON, backhandctl and traces, and by all that shows farms. It goes by what decisions go by;
+// docs/status.md explains each word.
 
 /// What speaks against a server.
 public enum Reason: Equatable, Sendable {
@@ -149,6 +150,19 @@ extension Reason {
 }
 
 extension Message {
+    /// Why the server of a row gets nothing, or less than its share; nothing if there is no server, or no reason.
+    ///
+    /// - Parameter longest: the longest presence of those that it shares requests with, in milliseconds.
+    @inline(never)
+    public mutating func add(
+        reasonAgainst id: UInt32, _ segment: UnsafePointer<bh_segment_t>, longest: UInt64, now: UInt64
+    ) {
+        var facts = bh_facts_t()
+        let row = bh_segment_row(segment, id)
+        guard isUsed(row), bh_row_copy(row, &facts) else { return }
+        add(reason(segment, id, facts, longest: longest, now: now), of: facts)
+    }
+
     /// The reason as all show it; nothing if there is none.
     ///
     /// - Parameter facts: the server's, for what its check has found.

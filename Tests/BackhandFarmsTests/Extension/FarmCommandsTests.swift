@@ -60,6 +60,7 @@ import Testing
 
     @Test func thePageShowsThem() {
         farms.update(1, "load=750", "threads=40000", "off")
+        bh_counter_add_many(farms.segment, BH_COUNT_REFUSED_COOKIES.rawValue, 12)
         for isJSON in [false, true] {
             var page = Message()
             #expect(
@@ -75,7 +76,7 @@ import Testing
             #expect(
                 isJSON
                     ? text.hasPrefix(#"{"farms":[{"name":"one","#) && text.hasSuffix("],")
-                    : text.hasSuffix("</table>\n"))
+                    : text.hasSuffix("</table>\n<p>Cookies refused: 12</p>\n"))
         }
         #expect(!writeFarmPage(farms.segment, isJSON: false, now: farms.now, to: { _ in false }))
     }

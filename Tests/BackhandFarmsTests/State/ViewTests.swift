@@ -41,6 +41,32 @@ import Testing
         #expect(farms.value(BH_ATH_CODE_REASON, row: 2) == "farm off")
     }
 
+    /// What the status page says of the server counts here too: failures, checks, clocks, and the time since it came.
+    @Test func showsWhatTheStatusPageSays() {
+        let row = farms.row(1)
+        func reason() -> String? { farms.value(BH_ATH_CODE_REASON, row: 1) }
+        bh_word_store(&row.pointee.came_ms, farms.now - 9999)
+        #expect(reason() == "slow start")
+        bh_word_store(&farms.row(2).pointee.came_ms, farms.now - 9999)
+        #expect(reason() == "", "members that came together share as equals")
+        bh_word_store(&farms.row(2).pointee.came_ms, 0)
+        farms.update(2, "down")
+        #expect(reason() == "", "and one without requests has no share")
+        _ = bh_doubt_begin(row, 3, BH_DOUBT_FAILING.rawValue, 0)
+        #expect(reason() == "doubt")
+        bh_word_store(bh_row_failing(row, 3), bh_mean_word(410_000, 1))
+        #expect(reason() == "failing 41 %")
+        #expect(farms.value(BH_ATH_CODE_REASON, row: 1, isChosen: true) == "the only one of 2: failing 41 %")
+        var facts = row.pointee.facts
+        facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_STATUS.rawValue | 503 << 16
+        withUnsafeMutableBytes(of: &facts.check_name) { $0.copyBytes(from: Array("/health".utf8)) }
+        (row.pointee.facts, row.pointee.before) = (facts, facts)
+        #expect(reason() == "check /health: status 503")
+        facts.clock_s = 61
+        (row.pointee.facts, row.pointee.before) = (facts, facts)
+        #expect(reason() == "clock")
+    }
+
     /// A server that two farms have is two members, and its requests count once.
     @Test func sumsFarms() {
         for id in 1...2 as ClosedRange<UInt32> {
