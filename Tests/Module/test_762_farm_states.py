@@ -84,7 +84,10 @@ def test_one_reason_everywhere(stage, backends):
     # Failures that go on may become a share.
     ask(front, f"member farm_one {good.id} off")
     words = wait_for(lambda: (word := found()) == found() and word, 5, "what it remains")
-    table = Status(front.get("/page?format=json").text)
+    page = front.get("/page?format=json")
+    table = Status(page.text)
+    # Nothing is to be announced, and members get requests without that.
+    assert page.status == 200 and table.json["trouble"] == ""
     shown = {table.servers[bad.id]["reason"], table.json["farms"][0]["members"][0]["reason"]}
     oracle = front.get("/athena/balance/?farm_one", headers={"Accept": "application/json"}).text
     assert words in ("doubt", "failing") and {each.split(" ")[0] for each in shown} == {words}

@@ -872,12 +872,23 @@ static inline bool bh_segment_is_connected(const bh_segment_t *_Nonnull segment,
     return is;
 }
 
+/* Whether nothing was ever announced, and there are members: they get requests by what this httpd sees of them. */
+static inline bool bh_segment_needs_no_others(const bh_segment_t *_Nonnull segment) {
+    if (bh_word_load(&segment->announced_ms)) return false;
+    for (uint32_t id = 1, rows = bh_segment_rows(segment); id < rows; id++) {
+        const bh_row_t *row = bh_segment_row(segment, id);
+        if (bh_row_is_used(row) && bh_row_is_member(row)) return true;
+    }
+    return false;
+}
+
 static inline bh_trouble_t bh_segment_trouble(const bh_segment_t *_Nonnull segment, uint64_t now_ms) {
     uint32_t unattended = __atomic_load_n(&segment->unattended, __ATOMIC_RELAXED);
     if (unattended) return unattended == 2 ? BH_TROUBLE_NONE : BH_TROUBLE_UNATTENDED;
     if (!bh_word_load(&segment->beat_ms)) return BH_TROUBLE_BEGINNING;
     if (bh_segment_is_late(segment, now_ms)) return BH_TROUBLE_LATE;
-    return bh_segment_is_connected(segment, now_ms) ? BH_TROUBLE_NONE : BH_TROUBLE_MUTE;
+    bool needs = !bh_segment_is_connected(segment, now_ms) && !bh_segment_needs_no_others(segment);
+    return needs ? BH_TROUBLE_MUTE : BH_TROUBLE_NONE;
 }
 
 /* The text for the status page, its JSON and backhandctl. */
