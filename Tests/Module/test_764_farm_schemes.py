@@ -1,9 +1,11 @@
 # Licensed under the Apache License, Version 2.0; see LICENSE.
-"""Farms whose members speak FastCGI, AJP, SCGI, uwsgi, HTTP/2 or WebSockets: each scheme that mod_proxy has."""
+"""Farms whose members speak FastCGI, AJP, SCGI, uwsgi, FTP, HTTP/2 or WebSockets: each scheme that mod_proxy has."""
 
 import pytest
 from harness.backend import Backend, Reply
+from harness.certificates import Authority
 from harness.conversation import Server
+from harness.ftp import FTP
 from harness.gateways import AJP, SCGI, UWSGI, FastCGI
 from harness.websocket import WebSocket, echo
 from Module.test_760_farms import ENGINE, farm, shares
@@ -158,6 +160,84 @@ def test_http2(stage):
     front = stage.httpd(lines, modules=("athena", "http2", "proxy_http2"))
     assert front.get("/x").text == "over h2c\n"
     assert "HTTP/2.0" in member.logged("/x")
+
+
+def h2_member(stage, authority, address, protocols):
+    member = stage.httpd(
+        f"Protocols {protocols}\n" + authority.sign(address).server,
+        address=address,
+        without=("backhand",),
+        modules=("http2", "ssl"),
+        files={"x": address},
+    )
+    member.log.always("AH01873|AH01909|AH10034")
+    return member
+
+
+def test_http2_over_tls(stage, mpm):
+    """h2://, where members must agree on HTTP/2 in their handshake, and have the names of their certificates."""
+    authority = Authority(stage.folder)
+    protocols = {"127.0.9.80": "h2 http/1.1", "127.0.9.81": "h2 http/1.1", "127.0.9.82": "http/1.1"}
+    one, two, old = [h2_member(stage, authority, *each) for each in protocols.items()]
+    lines = (
+        ENGINE
+        + farm([one.id, two.id, old.id], "    Backhand byRandom\n")
+        + f"SSLProxyEngine On\nSSLProxyVerify require\nSSLProxyCACertificateFile {authority.certificate}\n"
+        + "ProxyPass / h2://farm_one/\n"
+    )
+    front = stage.httpd(lines, modules=("athena", "http2", "proxy_http2", "ssl"), mpm=mpm, name="front")
+    front.log.allow(TROUBLE + "|AH01873|AH03352|AH02003|AH10230|AH10034")
+    found = [front.get("/x") for _ in range(30)]
+    assert {(answer.status, answer.text) for answer in found} == {(200, one.address), (200, two.address)}
+    assert "HTTP/2.0" in one.logged("/x") and "HTTP/2.0" in two.logged("/x") and not old.access_log()
+
+
+# ---- FTP ----
+
+
+@pytest.fixture
+def files():
+    """FTP servers, each with a file of its own name."""
+    made = [FTP(f"127.0.9.{number}") for number in (80, 81, 82)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def test_files(stage, mpm, files):
+    """All members get requests, for the path that the URL has; no client sees one that is gone."""
+    front = front_of(stage, files, "    Backhand byRandom\n", mpm=mpm)
+    assert set(shares(front, 30, path="/pub/file.txt")) == {each.id for each in files}
+    assert files[0].requests[0].target == "/pub/file.txt"
+    files[0].close()
+    assert set(shares(front, 30, path="/pub/file.txt")) == {each.id for each in files[1:]}
+
+
+def test_a_file_that_is_lost(stage, files):
+    """Reading is idempotent, so another member is asked."""
+    files[0].reply = lambda request: Reply(drop=True)
+    front = front_of(stage, files[:2], "    Backhand byRandom\n")
+    assert set(shares(front, 20, path="/file.txt")) == {files[1].id}
+    assert files[0].requests
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/a/file.txt", 200), ("/a/b/", 200), ("/no.txt", 404)], ids=["file", "folder", "none"]
+)
+def test_files_are_as_if_the_line_named_the_member(stage, files, path, status):
+    server = files[0]
+    server.reply = lambda request: Reply(404 if "no" in request.target else 200, body=b"\0text\r\n")
+    answers = []
+    for host in ("farm_one", server.id):
+        lines = ENGINE + farm([server.id]) + f"ProxyPass /ftp/ ftp://{host}/\n"
+        front = stage.httpd(lines, modules=("athena", "proxy_ftp"))
+        front.log.allow(TROUBLE)
+        answer = front.get(f"/ftp{path}")
+        names = ("Content-Type", "Content-Length", "Content-Encoding", "Allow")
+        body = answer.text.replace(str(front.port), "")
+        answers.append((answer.status, [answer.header(name) for name in names], body))
+        front.stop()
+    assert answers[0] == answers[1] and answers[0][0] == status
 
 
 def test_a_scheme_that_nobody_speaks(stage):
