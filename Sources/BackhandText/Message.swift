@@ -62,6 +62,16 @@ public struct Message: Sendable {
         bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
+    /// A number with three decimals.
+    @inline(never)
+    public mutating func add(thousandths number: UInt64) {
+        add(number / 1000)
+        add(".")
+        add(number / 100 % 10)
+        add(number / 10 % 10)
+        add(number % 10)
+    }
+
     /// The text as an error.
     public var error: ConfigurationError { ConfigurationError(self) }
 }

@@ -41,7 +41,7 @@ public func bh_farms_hear(
 
 /// Gives a text to a writer of C.
 @inline(never)
-private func send(_ text: Message, _ write: bh_write_fn, _ baton: UnsafeMutableRawPointer?) -> Bool {
+func send(_ text: Message, _ write: bh_write_fn, _ baton: UnsafeMutableRawPointer?) -> Bool {
     text.bytes.withUnsafeBufferPointer { bytes in
         guard let start = bytes.baseAddress else { return true }
         return write(baton, UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), bytes.count)

@@ -66,64 +66,34 @@ struct AnswerWriter {
 
 extension AnswerWriter {
     private func writeJSON() -> Bool {
-        var writer = LineWriter(bh_ath_answer_text(answer), Int(BH_ATH_LINE_SIZE), reserved: 0)
-        writer.add("{\"farms\":[")
+        var json = JSONPage()
+        json.beginFarms()
         for place in 0..<request.pointee.farms_count {
-            if place > 0 { writer.add(UInt8(ascii: ",")) }
-            add(bh_ath_answer_chosen(answer, place).pointee, to: &writer)
-            guard write(baton, bh_ath_answer_text(answer), writer.length) else { return false }
-            writer = LineWriter(bh_ath_answer_text(answer), Int(BH_ATH_LINE_SIZE), reserved: 0)
+            add(bh_ath_answer_chosen(answer, place).pointee, to: &json)
+            guard send(json.text, write, baton) else { return false }
+            json.text.removeAll()
         }
-        writer.add("]}\n")
-        return write(baton, bh_ath_answer_text(answer), writer.length)
+        json.endFarms()
+        return send(json.text, write, baton)
     }
 
-    private func add(_ chosen: bh_ath_chosen_t, to writer: inout LineWriter) {
+    /// A member, why it was chosen, and the numbers for that; nothing for what is not known.
+    private func add(_ chosen: bh_ath_chosen_t, to json: inout JSONPage) {
         let member = engine.member(chosen.farm, chosen.member)
         var view = view(
             Selected(
                 farm: engine.number(of: chosen.farm), row: member.row, text: Word(member.text), weight: member.weight))
         view.is_chosen = true
-        writer.add("{\"farm\":")
-        writer.add(json: Word(engine.farm(chosen.farm).name))
-        writer.add(",\"member\":")
-        writer.add(json: Word(member.text))
-        if let chain = chosen.reason {
-            writer.add(",\"chain\":")
-            writer.add(json: Word(chain))
+        json.beginObject()
+        json.field("farm", Word(engine.farm(chosen.farm).name))
+        json.field("member", Word(member.text))
+        if let chain = chosen.reason { json.field("chain", Word(chain)) }
+        func found(_ code: bh_ath_code_t) -> bh_ath_value_t? { value(of: code, bh_piece_t(), in: view) }
+        if let reason = found(BH_ATH_CODE_REASON).flatMap({ Word($0.text, most: Int(BH_VIEW_ROOM)) }) {
+            json.field("reason", reason)
         }
-        withUnsafePointer(to: view) { view in
-            let values = RowValues(find: bh_view_value, baton: view)
-            for place in 0..<UInt32(3) { add(place, values, to: &writer) }
-        }
-        writer.add(UInt8(ascii: "}"))
-    }
-
-    /// Why it was chosen, and the numbers for that; nothing for what is not known.
-    private func add(_ place: UInt32, _ values: RowValues, to writer: inout LineWriter) {
-        let codes: InlineArray<3, bh_ath_code_t> = [BH_ATH_CODE_REASON, BH_ATH_CODE_IN_FLIGHT, BH_ATH_CODE_DELAY]
-        let names: StaticString = ",\"reason\":\0,\"in_flight\":\0,\"mean_ms\":"
-        let field = FormatField(row: bh_ath_row(CChar(truncatingIfNeeded: codes[Int(place)].rawValue)))
-        guard let name = names.text(at: place), let value = values.value(of: field) else { return }
-        let isText = field.row.type == BH_ATH_TEXT
-        if isText, value.text.length == 0 { return }
-        writer.add(printable: Word(name))
-        if isText {
-            writer.add(json: Word(value.text, most: Int(BH_VIEW_ROOM)) ?? Word(name))
-        } else {
-            writer.add(field, value)
-        }
-    }
-}
-
-extension LineWriter {
-    /// A text of printable ASCII in quotes (RFC 8259, section 7).
-    fileprivate mutating func add(json text: Word) {
-        add(UInt8(ascii: "\""))
-        for byte in text.bytes {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { add(UInt8(ascii: "\\")) }
-            add(printable: byte)
-        }
-        add(UInt8(ascii: "\""))
+        if let count = found(BH_ATH_CODE_IN_FLIGHT) { json.field("in_flight", count.number) }
+        if let mean = found(BH_ATH_CODE_DELAY) { json.field("mean_ms", thousandths: mean.number) }
+        json.endObject()
     }
 }

@@ -33,24 +33,26 @@ func obey(
 }
 
 private func refuse(_ why: StaticString, to sink: Sink) -> Bool {
-    var text = Message("{\"error\":\"")
-    text.add(why)
-    text.add("\"}\n")
-    return sink(text)
+    var json = JSONPage()
+    json.beginObject()
+    json.field("error", name: why)
+    json.endObject()
+    json.newline()
+    return sink(json.text)
 }
 
 private func answerFarms(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to sink: Sink) -> Bool {
-    var (json, number) = (FarmJSON(), UInt32(1))
-    json.text.add("{\"farms\":[")
+    var (json, number) = (JSONPage(), UInt32(1))
+    json.beginFarms()
     while number <= bh_segment_farms(segment) {
         if segment.farm(number) != nil {
-            json.open(UInt8(ascii: "{"))
+            json.beginObject()
             json.farm(number, segment, now: now)
-            json.close(UInt8(ascii: "}"))
+            json.endObject()
         }
         number += 1
     }
-    json.text.add("]}\n")
+    json.endFarms()
     return sink(json.text)
 }
 
@@ -84,9 +86,9 @@ private struct Target {
             _ = update(segment, farm: farm, order, Change(ms: now, isMirrored: false))
             ordered = true
         }
-        var json = FarmJSON()
+        var json = JSONPage()
         guard json.whole(farm, segment, now: now, to: sink) else { return false }
-        json.text.add(byte: Ascii.newline)
+        json.newline()
         return sink(json.text)
     }
 
@@ -99,9 +101,9 @@ private struct Target {
             _ = update(segment, row: bh_half_load(&entry.pointee.row), order, Change(ms: now, isMirrored: false))
             ordered = true
         }
-        var json = FarmJSON()
+        var json = JSONPage()
         json.member(entry, farm: farm, segment, now: now)
-        json.text.add(byte: Ascii.newline)
+        json.newline()
         return sink(json.text)
     }
 }

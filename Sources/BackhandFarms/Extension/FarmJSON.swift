@@ -8,71 +8,6 @@ internal import CBackhand
 /// Hands a text on; false: the sink wants no more.
 typealias Sink = (Message) -> Bool
 
-/// Writes JSON into a message. Names are of the configuration: what could end a text is shown as "?".
-struct FarmJSON {
-    var text = Message()
-    private var needsComma = false
-
-    mutating func open(_ bracket: UInt8) {
-        separate()
-        text.add(byte: bracket)
-        needsComma = false
-    }
-
-    mutating func close(_ bracket: UInt8) {
-        text.add(byte: bracket)
-        needsComma = true
-    }
-
-    mutating func key(_ name: StaticString) { key(Word(name.bytes)) }
-
-    @inline(never)
-    mutating func key(_ name: Word) {
-        separate()
-        quote(name)
-        text.add(byte: UInt8(ascii: ":"))
-        needsComma = false
-    }
-
-    mutating func field(_ name: StaticString, _ value: UInt64) {
-        key(name)
-        text.add(value)
-        needsComma = true
-    }
-
-    mutating func field(_ name: StaticString, _ value: Bool) {
-        key(name)
-        text.add(value ? "true" : "false")
-        needsComma = true
-    }
-
-    mutating func field(_ name: StaticString, _ value: Word) {
-        key(name)
-        quote(value)
-        needsComma = true
-    }
-
-    /// A number with three decimals.
-    @inline(never)
-    mutating func field(_ name: Word, thousandths value: Int64) {
-        key(name)
-        if value < 0 { text.add(byte: UInt8(ascii: "-")) }
-        text.add(thousandths: value.magnitude)
-        needsComma = true
-    }
-
-    private mutating func separate() {
-        if needsComma { text.add(byte: UInt8(ascii: ",")) }
-    }
-
-    @inline(never)
-    private mutating func quote(_ word: Word) {
-        text.add(byte: UInt8(ascii: "\""))
-        text.add(plain: word)
-        text.add(byte: UInt8(ascii: "\""))
-    }
-}
-
 extension Message {
     /// A word, with "?" for what could end a text, or begin a tag.
     @inline(never)
@@ -81,15 +16,6 @@ extension Message {
             let isPlain = isPrintable(byte) && !("\"\\<>&'" as StaticString).bytes.contains(byte)
             add(byte: isPlain ? byte : UInt8(ascii: "?"))
         }
-    }
-
-    @inline(never)
-    mutating func add(thousandths value: UInt64) {
-        add(value / 1000)
-        add(".")
-        add(value / 100 % 10)
-        add(value / 10 % 10)
-        add(value % 10)
     }
 }
 
@@ -120,7 +46,21 @@ struct ShownView {
     }
 }
 
-extension FarmJSON {
+extension JSONPage {
+    /// Begins an object with a list of farms.
+    mutating func beginFarms() {
+        beginObject()
+        key("farms")
+        beginArray()
+    }
+
+    /// Ends it, and the line.
+    mutating func endFarms() {
+        endArray()
+        endObject()
+        newline()
+    }
+
     /// A farm's own fields.
     mutating func farm(_ number: UInt32, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64) {
         guard let farm = segment.farm(number) else { return }
@@ -146,7 +86,7 @@ extension FarmJSON {
     ) {
         var shown = ShownView(segment, farm: farm, now: now)
         shown.view.row = bh_half_load(&entry.pointee.row)
-        open(UInt8(ascii: "{"))
+        beginObject()
         field("member", entry.text)
         field("id", UInt64(shown.view.row))
         field("on", shown.number(BH_ATH_CODE_ON) != 0)
@@ -158,7 +98,7 @@ extension FarmJSON {
         decimals(shown, [("load", BH_ATH_CODE_LOAD), ("cpu_idle", BH_ATH_CODE_IDLE)])
         decimals(shown, [("weight", BH_ATH_CODE_WEIGHT), ("mean_ms", BH_ATH_CODE_DELAY)])
         statistics(bh_segment_state(segment, shown.view.row), now: now)
-        close(UInt8(ascii: "}"))
+        endObject()
     }
 
     @inline(never)
@@ -170,27 +110,27 @@ extension FarmJSON {
 
     private mutating func statistics(_ state: UnsafeMutablePointer<bh_member_state_t>, now: UInt64) {
         key("statistics")
-        open(UInt8(ascii: "{"))
+        beginObject()
         forEachStatistic(state, now: now) { name, value in field(name, thousandths: value) }
-        close(UInt8(ascii: "}"))
+        endObject()
     }
 
     /// The farm with its members, as an object; handed on member by member.
     mutating func whole(
         _ number: UInt32, _ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to sink: Sink
     ) -> Bool {
-        open(UInt8(ascii: "{"))
+        beginObject()
         farm(number, segment, now: now)
         key("members")
-        open(UInt8(ascii: "["))
+        beginArray()
         var place = MemberPlace()
         while let (_, entry) = place.next(segment, only: number) {
             member(entry, farm: number, segment, now: now)
             guard sink(text) else { return false }
             text.removeAll()
         }
-        close(UInt8(ascii: "]"))
-        close(UInt8(ascii: "}"))
+        endArray()
+        endObject()
         return true
     }
 }

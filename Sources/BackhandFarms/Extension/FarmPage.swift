@@ -11,13 +11,15 @@ func writeFarmPage(_ segment: UnsafeMutablePointer<bh_segment_t>, isJSON: Bool, 
 }
 
 private func writeFarmFields(_ segment: UnsafeMutablePointer<bh_segment_t>, now: UInt64, to sink: Sink) -> Bool {
-    guard sink(Message("{\"farms\":[")) else { return false }
-    var (json, number) = (FarmJSON(), UInt32(1))
+    var (json, number) = (JSONPage(), UInt32(1))
+    json.beginFarms()
     while number <= bh_segment_farms(segment) {
         if segment.farm(number) != nil, !json.whole(number, segment, now: now, to: sink) { return false }
         number += 1
     }
-    json.text.add("],")
+    json.endArray()
+    // What comes after it is of mod_backhand itself.
+    json.text.add(",")
     return sink(json.text)
 }
 

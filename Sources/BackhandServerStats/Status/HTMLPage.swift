@@ -5,16 +5,16 @@ internal import CBackhand
 
 /// Writes HTML into a page that is handed on piece by piece.
 struct HTMLPage {
-    private var page = TextPage()
+    private var text = Message()
 
-    mutating func drain(to sink: TextSink, last: Bool = false) -> Bool { page.drain(to: sink, last: last) }
+    mutating func drain(to sink: TextSink, last: Bool = false) -> Bool { text.drain(to: sink, last: last) }
 
     /// Text of ours, which may have tags.
-    mutating func put(_ text: StaticString) { page.text.add(text) }
+    mutating func put(_ words: StaticString) { text.add(words) }
 
-    mutating func put(_ value: UInt64) { page.text.add(value) }
+    mutating func put(_ value: UInt64) { text.add(value) }
 
-    mutating func put(_ reason: Reason, of facts: bh_facts_t) { page.text.add(reason, of: facts) }
+    mutating func put(_ reason: Reason, of facts: bh_facts_t) { text.add(reason, of: facts) }
 
     @inline(never)
     mutating func put(_ value: Int32) {
@@ -42,26 +42,26 @@ struct HTMLPage {
         put(".")
         while scale > 1 {
             scale /= 10
-            page.text.add(byte: UInt8(ascii: "0") + UInt8(number / scale % 10))
+            text.add(byte: UInt8(ascii: "0") + UInt8(number / scale % 10))
         }
     }
 
     /// What others chose, up to its NUL or the end of its room: never a tag, nor the end of an attribute's value.
     @inline(never)
-    mutating func put(escaping text: UnsafeRawBufferPointer) {
-        for byte in text {
+    mutating func put(escaping characters: UnsafeRawBufferPointer) {
+        for byte in characters {
             switch byte {
             case 0: return
             case UInt8(ascii: "<"): put("&lt;")
             case UInt8(ascii: ">"): put("&gt;")
             case UInt8(ascii: "&"): put("&amp;")
             case UInt8(ascii: "\""): put("&quot;")
-            default: page.text.add(byte: byte)
+            default: text.add(byte: byte)
             }
         }
     }
 
-    mutating func put(_ address: bh_address_t) { page.text.add(address) }
+    mutating func put(_ address: bh_address_t) { text.add(address) }
 
-    mutating func put(_ address: bh_address_t, port: UInt16) { page.text.add(address, port: port) }
+    mutating func put(_ address: bh_address_t, port: UInt16) { text.add(address, port: port) }
 }
