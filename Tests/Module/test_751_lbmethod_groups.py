@@ -10,11 +10,14 @@ import time
 import pytest
 from harness.announce import Announcement
 from harness.backend import Reply
+from harness.certificates import Authority
+from harness.ftp import FTP
 from harness.stage import CLUSTER
 from harness.status import Status
 from harness.wait import wait_for
 from Module.test_540_drain import ctl
 from Module.test_750_lbmethod import MANAGER, MODULES, NOBODY, STATUS, balancer, manage, shares
+from Module.test_764_farm_schemes import h2_member
 
 
 def rows(front):
@@ -225,3 +228,39 @@ def test_a_member_that_the_manager_adds_has_no_past(stage, mpm, backends):
     manage(front, backends[2])
     asked = shares(front, 20)[backends[2].id]
     assert [(row["served"], row["failed"], row["reason"]) for row in added()] == [(asked, 0, "")]
+
+
+def test_members_that_speak_ftp(stage):
+    """What is known of a member is found by the port of its scheme, or by its own."""
+    servers = [stage.enter(contextlib.closing(FTP(f"127.0.9.{number}"))) for number in (80, 81, 82)]
+    for each in servers:
+        each.reply = lambda request, each=each: Reply(body=each.id.encode(), drop=each is servers[0])
+    members = "".join(f"    BalancerMember ftp://{each.id} retry=0\n" for each in servers)
+    chain = "    Backhand byRandom\n    Backhand byHealth\n"
+    front = stage.httpd(STATUS + balancer([], members + chain), modules=(*MODULES, "proxy_ftp"))
+    front.log.allow("AH00957|AH00959|AH01114|AH00898|AH01033|AH01102|AH01030")
+    found = {front.get("/pub/file.txt").text for _ in range(40)}
+    assert {each.id for each in servers[1:]} <= found
+    servers[1].close()
+    assert servers[2].id in {front.get("/pub/file.txt").text for _ in range(20)}
+    by_place = Status(front.get("/status?format=json").text).servers
+    assert by_place[servers[0].id]["failed"] > 0 and by_place[servers[1].id]["refused"] > 0
+    assert by_place[servers[2].id]["served"] > 0
+
+
+def test_members_that_speak_http2_over_tls(stage, mpm):
+    authority = Authority(stage.folder)
+    servers = [h2_member(stage, authority, f"127.0.9.{number}", "h2 http/1.1") for number in (80, 81)]
+    members = "".join(f"    BalancerMember h2://{each.id}\n" for each in servers)
+    verify = f"SSLProxyEngine On\nSSLProxyVerify require\nSSLProxyCACertificateFile {authority.certificate}\n"
+    front = stage.httpd(
+        STATUS + verify + balancer([], members + "    Backhand byRandom\n"),
+        modules=(*MODULES, "http2", "proxy_http2", "ssl"),
+        mpm=mpm,
+        name="front",
+    )
+    front.log.allow("AH01873|AH10034")
+    found = [front.get("/x") for _ in range(30)]
+    assert {(answer.status, answer.text) for answer in found} == {(200, each.address) for each in servers}
+    assert all("HTTP/2.0" in each.logged("/x") for each in servers)
+    wait_for(lambda: total(front, "served") == 30, 5, "thirty that were answered", show=lambda: rows(front))
