@@ -7,6 +7,7 @@ from harness.certificates import Authority
 from harness.conversation import Server
 from harness.ftp import FTP
 from harness.gateways import AJP, SCGI, UWSGI, FastCGI
+from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
 from Module.test_760_farms import ENGINE, farm, shares
 
@@ -150,6 +151,8 @@ def test_websockets(stage, scheme, more):
     for _ in range(3):
         socket = WebSocket(front, "/chat")
         assert socket.say("hello") == "hello" and socket.close()
+    # httpd that is stopped earlier closes the client's end of a tunnel, which then waits for a minute.
+    wait_for(lambda: len([line for line in front.access_log() if "/chat" in line]) == 3, 5, "the ends of the tunnels")
     member.close()
 
 
