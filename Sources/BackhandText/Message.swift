@@ -52,6 +52,22 @@ public struct Message: Sendable {
         bytes.append(UInt8(ascii: "'"))
     }
 
+    /// What others chose, for a page: up to its NUL or the end of its room, and never a tag, nor the end of an
+    /// attribute's value.
+    @inline(never)
+    public mutating func add(escaping characters: UnsafeRawBufferPointer) {
+        for byte in characters {
+            switch byte {
+            case 0: return
+            case UInt8(ascii: "<"): add("&lt;")
+            case UInt8(ascii: ">"): add("&gt;")
+            case UInt8(ascii: "&"): add("&amp;")
+            case UInt8(ascii: "\""): add("&quot;")
+            default: add(byte: byte)
+            }
+        }
+    }
+
     /// A number that is not negative.
     public mutating func add(_ number: Int) { add(UInt64(clamping: number)) }
 

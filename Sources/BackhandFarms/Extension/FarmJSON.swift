@@ -8,17 +8,6 @@ internal import CBackhand
 /// Hands a text on; false: the sink wants no more.
 typealias Sink = (Message) -> Bool
 
-extension Message {
-    /// A word, with "?" for what could end a text, or begin a tag.
-    @inline(never)
-    mutating func add(plain word: Word) {
-        for byte in word.bytes {
-            let isPlain = isPrintable(byte) && !("\"\\<>&'" as StaticString).bytes.contains(byte)
-            add(byte: isPlain ? byte : UInt8(ascii: "?"))
-        }
-    }
-}
-
 /// A line of what is known, and the room for its texts.
 struct ShownView {
     private var room = InlineArray<128, CChar>(repeating: 0)

@@ -61,7 +61,7 @@ extension Message {
         guard let farm = segment.farm(number) else { return }
         let shown = ShownView(segment, farm: number, now: now)
         add("<tr class=\"own\"><td class=\"text\">")
-        add(plain: farm.name)
+        add(escaping: farm.name)
         add("</td><td class=\"text\">")
         add(UInt64(clamping: shown.number(BH_ATH_CODE_ABLE) ?? 0))
         add(" of ")
@@ -83,12 +83,12 @@ extension Message {
         add(
             isAble(segment, farm: farm, row: shown.view.row, now: now)
                 ? "<tr><td></td><td class=\"text\">" : "<tr class=\"stale\"><td></td><td class=\"text\">")
-        add(plain: entry.text)
+        add(escaping: entry.text)
         addCell(text: shown.number(BH_ATH_CODE_ON) == 0 ? "off" : "on")
         addCell(text: shown.number(BH_ATH_CODE_UP) == 0 ? "down" : "up")
         addCell(text: shown.number(BH_ATH_CODE_IN) == 0 ? "out" : "in")
         addCell(text: "")
-        shown.withReason { add(plain: $0) }
+        shown.withReason { add(escaping: $0) }
         addCell(Int64(shown.view.row))
         addCell(shown.number(BH_ATH_CODE_IN_FLIGHT))
         addCell(shown.number(BH_ATH_CODE_LOAD), isDecimal: true)
@@ -96,13 +96,15 @@ extension Message {
         addCell(shown.number(BH_ATH_CODE_AGE), unit: " s")
         addCell(text: "")
         forEachStatistic(bh_segment_state(segment, shown.view.row), now: now) { name, value in
-            add(plain: name)
+            add(escaping: name)
             add(value < 0 ? "=-" : "=")
             add(thousandths: value.magnitude)
             add(" ")
         }
         add("</td></tr>\n")
     }
+
+    private mutating func add(escaping word: Word) { add(escaping: UnsafeRawBufferPointer(word.bytes)) }
 
     @inline(never)
     private mutating func addCell(text: StaticString) {

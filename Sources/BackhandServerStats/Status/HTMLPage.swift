@@ -46,20 +46,8 @@ struct HTMLPage {
         }
     }
 
-    /// What others chose, up to its NUL or the end of its room: never a tag, nor the end of an attribute's value.
-    @inline(never)
-    mutating func put(escaping characters: UnsafeRawBufferPointer) {
-        for byte in characters {
-            switch byte {
-            case 0: return
-            case UInt8(ascii: "<"): put("&lt;")
-            case UInt8(ascii: ">"): put("&gt;")
-            case UInt8(ascii: "&"): put("&amp;")
-            case UInt8(ascii: "\""): put("&quot;")
-            default: text.add(byte: byte)
-            }
-        }
-    }
+    /// What others chose, up to its NUL or the end of its room.
+    mutating func put(escaping characters: UnsafeRawBufferPointer) { text.add(escaping: characters) }
 
     mutating func put(_ address: bh_address_t) { text.add(address) }
 

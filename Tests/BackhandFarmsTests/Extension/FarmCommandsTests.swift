@@ -80,4 +80,21 @@ import Testing
         }
         #expect(!writeFarmPage(farms.segment, isJSON: false, now: farms.now, to: { _ in false }))
     }
+
+    /// What others chose is text on the page, as in its other tables.
+    @Test func thePageEscapes() {
+        let row = farms.row(1)
+        var facts = row.pointee.facts
+        facts.check = UInt32(BH_CHECK_FAILING) | BH_FINDING_TIMEOUT.rawValue
+        withUnsafeMutableBytes(of: &facts.check_name) { $0.copyBytes(from: Array("/a?b&c<d>\"".utf8)) }
+        (row.pointee.facts, row.pointee.before) = (facts, facts)
+        var page = Message()
+        _ = writeFarmPage(
+            farms.segment, isJSON: false, now: farms.now,
+            to: {
+                page.add($0)
+                return true
+            })
+        #expect(page.text.contains("check /a?b&amp;c&lt;d&gt;&quot;: timeout<"))
+    }
 }
