@@ -16,8 +16,8 @@ func writeRow(
     let isOther = bh_row_heard(row) == 0 || !bh_facts_are_alike(&row.pointee.facts, &stored)
     bh_row_store(row, &stored)
     bh_half_store(&row.pointee.effective_capacity, effectiveCapacity(for: stored))
-    let may = keepable(
-        stored, balancers: bh_half_load(&segment.pointee.balancers), others: max(bh_segment_rows(segment), id + 1) - 1)
+    let balancers = bh_half_load(&segment.pointee.balancers)
+    let may = keepable(stored, balancers: balancers, others: balancers > 0 ? 0 : heardBeside(segment, id))
     bh_half_store(&row.pointee.may_keep, may)
     let share = shareable(may, inFlight: bh_half_load(&row.pointee.sent_mean))
     bh_half_store(&bh_segment_shared(segment, id).pointee.most, share.waiting)
@@ -33,6 +33,15 @@ func writeRow(
     bh_word_store(&row.pointee.heard_ms, now)
     if bh_segment_rows(segment) <= id { bh_half_store(&segment.pointee.rows, id + 1) }
     if isOther { bh_segment_note_membership(segment) }
+}
+
+/// How many other servers may be balancers: this httpd, and those that announce themselves.
+private func heardBeside(_ segment: UnsafeMutablePointer<bh_segment_t>, _ id: UInt32) -> UInt32 {
+    var heard: UInt32 = id == 0 ? 0 : 1
+    for other in 1..<max(bh_segment_rows(segment), 1) where Double(heard) < mostBalancers {
+        heard += other != id && bh_row_heard(bh_segment_row(segment, other)) != 0 ? 1 : 0
+    }
+    return heard
 }
 
 /// Says whether the row is this httpd itself: children take it for a candidate or do not.

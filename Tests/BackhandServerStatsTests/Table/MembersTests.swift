@@ -48,6 +48,24 @@ import Testing
         #expect(writer.hear(announcement("10.0.0.4", boot: 8), now: 101_000, wall: 5) == .row(1))
     }
 
+    /// Of the servers that announce themselves, each may be a balancer, and keeps connections too.
+    @Test func areNoBalancersUntilTheyAnnounceThemselves() {
+        var writer = table.writer()
+        func mayKeep(_ sequence: UInt64) -> UInt32 {
+            var server = announcement("10.0.0.4", sequence: sequence)
+            (server.idle_cost, server.keepalive_ms) = (BH_IDLE_WORKER.rawValue, 5000)
+            (server.workers, server.idle_workers) = (16, 16)
+            guard writer.hear(server, now: 2000, wall: 5) == .row(1) else { return 99 }
+            return bh_half_load(&table.row(1).pointee.may_keep)
+        }
+        #expect(write((4...20).map { place("10.0.0.\($0)") }).first == 1)
+        #expect(mayKeep(1) == 4)
+        _ = writer.hear(announcement("10.0.0.5", boot: 8), now: 2000, wall: 5)
+        #expect(mayKeep(2) == 2)
+        _ = writer.hear(announcement("10.1.0.1", boot: 9), now: 2000, wall: 5)
+        #expect(mayKeep(3) == 1)
+    }
+
     /// A server that came back from another address has two rows with this one: it is heard in one of them.
     @Test func haveTheRowInWhichTheyAreHeard() {
         #expect(write([place("10.0.0.4"), place("10.0.0.5")]) == [1, 2])
