@@ -14,10 +14,29 @@ FRONT = (
     CLUSTER_OF_9.replace("127.0.9.0/24", "127.0.9.0/28")
     + """
 BackhandConnectionPools POOLS
-Backhand removeSelf
-Backhand default
 """
 )
+
+# How a balancer of ours is configured: the modules beside mod_backhand, and the lines for these servers.
+DOORS = {
+    "chain": ((), lambda servers: "Backhand removeSelf\nBackhand default\n"),
+    "farm": (
+        ("athena",),
+        lambda servers: (
+            "AthEngine On\n<AthFarm farm>\n"
+            + "".join(f"AthMember {server.id}\n" for server in servers)
+            + "</AthFarm>\nProxyPass / http://farm/\n"
+        ),
+    ),
+    "lbmethod": (
+        ("proxy_balancer", "slotmem_shm", "lbmethod_backhand"),
+        lambda servers: (
+            "<Proxy balancer://pool>\n"
+            + "".join(f"BalancerMember http://{server.id}\n" for server in servers)
+            + "ProxySet lbmethod=backhand\n</Proxy>\nProxyPass / balancer://pool/\n"
+        ),
+    ),
+}
 
 # Threads, or children, of a balancer: more than there are clients, each of which may hold one.
 WORKERS = 80
@@ -44,17 +63,19 @@ listen front
 class Ours:
     """So many httpds with our module."""
 
-    def __init__(self, name, pools):
-        self.name, self.pools = name, pools
+    def __init__(self, name, pools, door="chain"):
+        self.name, self.pools, self.door = name, pools, door
 
     def start(self, stage, servers, mpm, count=1, workers=WORKERS):
         """Returns the balancers' "address:port"s."""
+        modules, lines = DOORS[self.door]
         self.fronts = []
         for number in range(count):
             size = f"MaxRequestWorkers {workers}\n" if mpm == "prefork" else ""
             front = stage.httpd(
-                size + FRONT.replace("POOLS", self.pools),
+                size + FRONT.replace("POOLS", self.pools) + lines(servers),
                 mpm=mpm,
+                modules=modules,
                 workers=workers,
                 children=max(1, workers // 10),
                 address=f"127.0.9.{100 + len(stage.httpds)}",

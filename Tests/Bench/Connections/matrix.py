@@ -78,11 +78,11 @@ def cells_of(number, full):
     return [Cell(8, number % 2 == 0), Cell(64, number % 2 == 1)]
 
 
-def measure(targets, servers, cell, rounds=ROUNDS, seconds=SECONDS):
+def measure(targets, servers, cell, rounds=ROUNDS, seconds=SECONDS, turns=TURNS):
     """What each turn gave, all rounds together. Every second round goes the other way."""
-    results = {name: Result() for name in TURNS}
+    results = {name: Result() for name in turns}
     for number in range(rounds):
-        for name in TURNS if number % 2 == 0 else reversed(TURNS):
+        for name in turns if number % 2 == 0 else reversed(turns):
             release(servers)
             results[name].add(
                 load(
