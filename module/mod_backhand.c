@@ -25,6 +25,7 @@ static void register_hooks(apr_pool_t *pool) {
     mb_worker_register(pool);
     mb_keep_register(pool);
     mb_handshake_register(pool);
+    mb_guest_register(pool);
     mb_response_register(pool);
     mb_park_register(pool);
     mb_silence_register(pool);

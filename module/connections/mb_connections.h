@@ -41,6 +41,8 @@ mb_keep mb_keep_choose(mb_kept *kept, uint32_t id, const bh_facts_t *server, mb_
 int mb_keep_is_shared(mb_pooling pooling);
 /* mod_proxy has made a connection for it. */
 void mb_keep_connected(const conn_rec *c);
+/* Whether this thread's request, which may keep its connection, needs a new one. */
+int mb_keep_is_new(void);
 /* Whether as many connections are idle as the child has threads: another one is not worth keeping. */
 int mb_keep_has_enough(void);
 /* The request is over. */

@@ -62,6 +62,8 @@ int mb_keep_has_enough(void) {
     return now.kept && bh_half_load(&now.kept->open) >= bh_half_load(&now.kept->in_use) + (uint32_t)threads;
 }
 
+int mb_keep_is_new(void) { return now.has_right; }
+
 /* in_use: other requests of this child. */
 static int take(uint32_t id, uint32_t in_use, uint32_t most) {
     if (most == BH_KEEP_ONE && in_use) return 0;

@@ -14,6 +14,8 @@
 #include "farms.h"
 #include "states.h"
 
+struct proxy_worker; /* of mod_proxy.h */
+
 /* ---- Requests that such a module sends to one of its servers, through mod_proxy: mb_passage.c ---- */
 
 /* One of these modules, as it is for all of its requests. */
@@ -68,6 +70,10 @@ mb_stage mb_passage_stage(const backhand_door *door, const request_rec *r);
  * 0. Returns 0 if it is under way already, or the server has no row. */
 int mb_passage_begin(const backhand_door *door, request_rec *r, const struct ap_conf_vector_t *section,
                      const bh_named_t *member, uint16_t port);
+/* Around mod_proxy's scheme handler: its connection is kept if the server can spare it. worker: lives as long as the
+ * child. Returns what mb_passage_release wants. */
+void *mb_passage_keep(const backhand_door *door, request_rec *r, struct proxy_worker *worker);
+void mb_passage_release(request_rec *r, void *kept);
 /* The server took the request and gave no answer. Whether another one may get it; if not, mb_passage_end follows. */
 int mb_passage_lost(const backhand_door *door, const request_rec *r);
 /* What mod_proxy's scheme handler returned for it. */
@@ -125,6 +131,8 @@ typedef struct backhand_core {
     __typeof__(&mb_passage_best) best;
     __typeof__(&mb_passage_stage) stage;
     __typeof__(&mb_passage_begin) begin;
+    __typeof__(&mb_passage_keep) keep;
+    __typeof__(&mb_passage_release) release;
     __typeof__(&mb_passage_end) end;
     __typeof__(&mb_send) send;
     __typeof__(&mb_heard_make) heard_make;

@@ -333,6 +333,15 @@ int mb_passage_begin(const backhand_door *door, request_rec *r, const ap_conf_ve
     return 1;
 }
 
+void *mb_passage_keep(const backhand_door *door, request_rec *r, struct proxy_worker *worker) {
+    const passage *way = mb_segment ? passage_of(door, r) : NULL;
+    return way && way->at ? mb_guest_begin(r, way->at->row, way->port ? way->port : way->at->place.port, worker) : NULL;
+}
+
+void mb_passage_release(request_rec *r, void *kept) {
+    if (kept) mb_guest_end(r, kept);
+}
+
 int mb_passage_lost(const backhand_door *door, const request_rec *r) {
     passage *way = mb_segment ? passage_of(door, r) : NULL;
     if (!way || !way->at || !way->repeatable) return 0;

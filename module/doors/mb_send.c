@@ -135,7 +135,7 @@ static int settle(const request_rec *r, const char *url, int result, apr_off_t s
     return sent && is_other ? HTTP_BAD_GATEWAY : result;
 }
 
-static int run(request_rec *r, const backhand_target *to) {
+static int run(const backhand_door *door, request_rec *r, const backhand_target *to) {
     proxy_server_conf *conf = ap_get_module_config(r->server->module_config, mb_mp.proxy);
     proxy_worker *worker = worker_for(r, conf, to);
     if (!worker) return HTTP_INTERNAL_SERVER_ERROR;
@@ -143,7 +143,9 @@ static int run(request_rec *r, const backhand_target *to) {
     apr_off_t sent = worker->s->transferred;
     r->filename = apr_pstrcat(r->pool, PROXY, to->url, NULL);
     r->handler = MB_PROXY_HANDLER;
+    void *kept = mb_passage_keep(door, r, worker);
     int result = mb_mp.run_scheme_handler(r, worker, conf, to->url, NULL, 0);
+    mb_passage_release(r, kept);
     r->connection->keepalives += before.keepalives;
     result = settle(r, to->url, result, worker->s->transferred - sent);
     if (result >= HTTP_INTERNAL_SERVER_ERROR && !apr_table_get(r->notes, "proxy-error-override")) undo(r, &before);
@@ -162,7 +164,7 @@ static int has_failed(const request_rec *r, int result) {
 
 int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
     if (to->member) mb_passage_begin(door, r, to->section, to->member, to->port);
-    *result = run(r, to);
+    *result = run(door, r, to);
     if (!to->member || !has_failed(r, *result) || (*result != HTTP_SERVICE_UNAVAILABLE && !mb_passage_lost(door, r))) {
         mb_passage_end(door, r, *result);
         return 1;

@@ -203,7 +203,9 @@ static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, ch
     if (stage == MB_UNDER_WAY || (stage != MB_CHOSEN && !(group = group_of(r, conf)))) return DECLINED;
     const bh_named_t *member = member_of(worker);
     if (!member || !core->begin(&door, r, group ? group->context : NULL, member, 0)) return DECLINED;
+    void *kept = host ? NULL : core->keep(&door, r, worker); /* the connection is to another proxy */
     int result = run_schemes(r, worker, conf, url, host, port);
+    core->release(r, kept);
     core->end(&door, r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
     return result;
 }

@@ -10,9 +10,7 @@ static int wants_websocket(const request_rec *r) {
     return protocol && ap_cstr_casecmp(protocol, "websocket") == 0;
 }
 
-static mb_pooling pooling_of(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts,
-                             int new_connection) {
-    if (new_connection) return MB_POOL_NONE;
+mb_pooling mb_forward_pooling(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts) {
     /* An upgraded connection is never one for another request: it takes no right to be kept where those are few. */
     if (facts->idle_cost != BH_IDLE_FREE && wants_websocket(r)) return MB_POOL_NONE;
     return settings->pools == MB_UNSET ? MB_POOL_AUTO : (mb_pooling)settings->pools;
@@ -149,7 +147,8 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
                             .server = facts,
                             .scheme = scheme,
                             .shown = {.id = id, .chain = settings->chain, .free = how.free}};
-    if (!mb_worker_find(r, id, facts, scheme, pooling_of(r, settings, facts, new_connection), &attempt->way)) {
+    mb_pooling pooling = new_connection ? MB_POOL_NONE : mb_forward_pooling(r, settings, facts);
+    if (!mb_worker_find(r, id, facts, scheme, pooling, &attempt->way)) {
         /* It has said why, and the server has nothing to do with it. */
         attempt->shown.began_us = mb_now_us();
         return attempt->shown.outcome = BH_OUTCOME_REFUSED;

@@ -133,6 +133,8 @@ typedef enum mb_park_state { MB_PARK_WAITS, MB_PARK_ANSWERED, MB_PARK_ENDED, MB_
 /* Sends the request to the server of the row, as the core wants it. */
 bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t id, const bh_facts_t *facts,
                         bh_next_attempt_t how, mb_attempt *attempt);
+/* Which connections to the server the request may use, and leave. */
+mb_pooling mb_forward_pooling(const request_rec *r, const mb_directory *settings, const bh_facts_t *facts);
 /* Whether an attempt that waits goes on. */
 mb_park_state mb_forward_look(const mb_attempt *attempt);
 /* Goes on after attempt.waits. is_ended: the server has ended the connection, and has said nothing. */
@@ -207,6 +209,18 @@ void mb_worker_register(apr_pool_t *pool);
 const char *mb_worker_name(apr_pool_t *pool, uint32_t id, const bh_facts_t *facts);
 /* Lets go of servers that the table has no more; once a second. now_ms: CLOCK_MONOTONIC. */
 void mb_worker_sweep(uint64_t now_ms);
+
+/* ---- Requests of other modules: mb_guest.c ---- */
+
+/* Such a request, while mod_proxy's scheme handler works on it, on one thread. */
+typedef struct mb_guest mb_guest;
+/* Before the handler runs, with a worker of the configuration or of the other module that lives as long as this child.
+ * port: where it goes. NULL: mod_proxy alone decides about its connection, as the row's server has not announced what
+ * one costs, or is at another port. */
+mb_guest *mb_guest_begin(request_rec *r, uint32_t row, uint16_t port, proxy_worker *worker);
+/* After it has. */
+void mb_guest_end(request_rec *r, mb_guest *guest);
+void mb_guest_register(apr_pool_t *pool);
 
 /* ---- mod_proxy and the pool of all children: mb_lend.c ---- */
 
