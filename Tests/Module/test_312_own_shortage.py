@@ -88,6 +88,28 @@ def test_it_waits_for_a_descriptor(stage, method):
     check_spared(front, [backend])
 
 
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_request_to_a_farm_waits_too(stage, members):
+    backends = [stage.backend(f"127.0.9.{2 + number}") for number in range(members)]
+    lines = "".join(f"AthMember {backend.id}\n" for backend in backends)
+    front = stage.httpd(
+        OPEN + f"AthEngine On\n<AthFarm farm>\n{lines}</AthFarm>\nProxyPass / http://farm/\n",
+        mpm="worker",
+        modules=("athena",),
+        children=1,
+        workers=8,
+    )
+    front.log.allow(f"{FAILED}|{GIVES_UP}")
+    with front.client() as client:
+        client.request("/", method="TRACE")  # the connection has its descriptor, and no member has one
+        (child,) = front.children()
+        before = processes.leave_descriptors(child, 0)
+        begin = time.monotonic()
+        threading.Timer(0.7, processes.limit_descriptors, (child, before)).start()
+        answer = client.request("/")
+    assert answer.status == 200 and 0.5 < time.monotonic() - begin < 2
+
+
 def ask_without_a_descriptor(server, closes):
     """Spoken to as the front does, over a connection that is there: the child cannot accept others. closes: a server
     with one worker closes each connection, so a new one gets the last descriptor once the first has gone."""

@@ -66,7 +66,8 @@ static int dispatch(ma_order *order, ma_steering steering) {
     int result = HTTP_SERVICE_UNAVAILABLE, taken = 0;
     if (!ma_choice_narrow(&choice)) return give_up(r, &choice, steering.member);
     order->to = ma_reverse_begin(r, &order->url);
-    for (int attempt = 0; attempt < choice.count && !taken; attempt++) {
+    /* One is asked once more after a wait for descriptors. */
+    for (int attempt = 0; attempt <= choice.count && !taken; attempt++) {
         int chosen = ma_cookie_choose(r, &steering, &choice);
         if (chosen == MB_NOBODY || chosen == MB_LAST_RESORT) break;
         taken = ask(order, ma_choice_member(r->pool, &choice, (int)choice.places[chosen]), &result);

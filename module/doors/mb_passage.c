@@ -177,6 +177,10 @@ static bh_retry_action_t fail(passage *way, bh_outcome_t outcome) {
                             .began_us = way->shown.began_us,
                             .now_us = way->shown.ended_us,
                             .lacks = way->shown.lacks};
+    bh_retry_action_t action = bh_retry_failed(&way->retry, mb_segment, &failure);
+    if (action != BH_RETRY_WAIT) return action;
+    failure.recovered = bh_shortage_is_over();
+    failure.now_us = mb_now_us();
     return bh_retry_failed(&way->retry, mb_segment, &failure);
 }
 
