@@ -7,7 +7,7 @@
 #   make format   gives Swift, C and Python their form; `make check` begins with a check of it
 #   make unit     the Swift tests and the C calls of the border: what an edit breaks first
 #   make test T=310   the test files whose names begin with test_310
-#   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n; SHARED=1: balancers of prefork with one pool; ANNOUNCED=1: half of the servers by backhand-announce
+#   make torture  random faults in a cluster under load: make torture SECONDS=60 SEED=n; SHARED=1: balancers of prefork with one pool; ANNOUNCED=1: half of the servers by backhand-announce; FARM=1: through a farm of mod_athena
 #   make torture-compare  the same faults in front of httpd's balancer:// and of HAProxy
 #   make endurance  minutes of killed and stopped moderators, and of graceful restarts, under load
 #   make bench    what it costs, in instructions and side by side, and connections in many set-ups: FULL=1 all of them
@@ -238,7 +238,7 @@ check-long: deps all deb
 SECONDS ?= 60
 SEED ?= 1
 torture: deps all
-	$(PYTHON) Tests/Torture/torture.py --seconds $(SECONDS) --seed $(SEED) $(if $(SHARED),--shared) $(if $(ANNOUNCED),--announced)
+	$(PYTHON) Tests/Torture/torture.py --seconds $(SECONDS) --seed $(SEED) $(if $(SHARED),--shared) $(if $(ANNOUNCED),--announced) $(if $(FARM),--farm)
 
 torture-compare: deps all
 	@scripts/deps haproxy

@@ -15,3 +15,7 @@ def test_twenty_seconds():
 
 def test_twenty_seconds_with_announced_servers():
     assert torture(20, seed=21, announced=True) == []
+
+
+def test_twenty_seconds_with_a_farm():
+    assert torture(20, seed=22, farm=True) == []

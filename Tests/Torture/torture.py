@@ -42,16 +42,31 @@ BALANCER = """
 Timeout 3
 ProxyTimeout 1
 BackhandSlowStart 2
-Backhand removeSelf
-Backhand byAge 5
-Backhand byRandom
-BackhandNoCandidate Unavailable
 BackhandRetries 4
 # As in Debian's apache2.conf. Without it httpd looks for /.htaccess, and answers with 403 where it has no descriptor
 # for that.
 <Directory />
     AllowOverride None
 </Directory>
+"""
+
+CHAIN = """
+Backhand removeSelf
+Backhand byAge 5
+Backhand byRandom
+BackhandNoCandidate Unavailable
+"""
+
+# The first server is a member by its address of the beginning, and by what it announces if it has another one.
+FARM = """
+AthEngine On
+<AthFarm farm>
+    AthMember {first}
+    AthMembers .
+    Backhand byAge 5
+    Backhand byRandom
+</AthFarm>
+ProxyPass / http://farm/
 """
 
 # As an administrator of prefork may have it: all children of a balancer have one pool.
@@ -177,9 +192,10 @@ def start_again(server):
 class Torture:
     """One run."""
 
-    def __init__(self, stage, seed, shared=False, announced=False):
+    def __init__(self, stage, seed, shared=False, announced=False, farm=False):
         self.random = random.Random(seed)
         self.stage = stage
+        self.farm = farm
         self.ledger = stage.folder / "ledger"
         self.ledger.touch()
         self.ledger.chmod(0o666)
@@ -187,6 +203,8 @@ class Torture:
         self.announced = range(SERVERS // 2, SERVERS) if announced and not why_not() else ()
         self.servers = [self._server(number) for number in range(SERVERS)]
         how = {"workers": 32, "children": 2} | (SHARED if shared else {})
+        how["config"] = how.get("config", "") + (FARM.format(first=self.servers[0].id) if farm else CHAIN)
+        how["modules"] = ("athena",) if farm else ()
         self.balancers = [
             self.place.balancer(stage, number, name=f"balancer{number}", **how) for number in range(BALANCERS)
         ]
@@ -349,8 +367,9 @@ class Torture:
                 *self.place.faults,
             ]
         )
-        if kind == "no descriptors" and isinstance(server, Announced):
-            return  # without a moderator of ours httpd answers 403 for files that it cannot open
+        # httpd answers 403 for files that it cannot open, except to a chain's requests if it has a moderator of ours.
+        if kind == "no descriptors" and (self.farm or isinstance(server, Announced)):
+            return
         self._note_fault(kind, server)
         self._look_at_recycling()
         until = time.monotonic() + self.random.uniform(0.3, 3)
@@ -553,7 +572,7 @@ class Torture:
             spans = [(begin, end) for where, begin, end in self.wrong_spans if where is balancer]
             lines = [
                 line.whole
-                for line in balancer.log.lines("candidate|answered with|AH00489|AH00493|moderator")
+                for line in balancer.log.lines("candidate|answered with|AH00489|AH00493|moderator|BH0166|BH0411")
                 if any(begin - 0.2 <= line.when <= end + 0.2 for begin, end in spans)
             ]
             print(f"{balancer.name}:\n  " + "\n  ".join(lines[:200]), flush=True)
@@ -564,15 +583,16 @@ class Torture:
         return "\n".join(lines + [f"  {self.converged:8.2f} s until all tables were whole"])
 
 
-def torture(seconds, seed, shared=False, announced=False):
+def torture(seconds, seed, shared=False, announced=False, farm=False):
     """Runs once; returns what went wrong. shared: with balancers of prefork, each with one pool for all children.
-    announced: backhand-announce announces half of the servers."""
+    announced: backhand-announce announces half of the servers. farm: of mod_athena, in the place of a chain."""
     stage = Stage("torture")
     run = None
     try:
-        run = Torture(stage, seed, shared, announced)
+        run = Torture(stage, seed, shared, announced, farm)
         wrong = run.run(seconds)
         how = f"{', shared pools' if shared else ''}{', half of the servers announced' if announced else ''}"
+        how += ", a farm" if farm else ""
         print(
             f"torture: {seconds} s, seed {seed}{how}: {'FAILED' if wrong else 'passed'}\n{run.report()}",
             flush=True,
@@ -596,9 +616,10 @@ def main():
         "--shared", action="store_true", help="balancers of prefork with BackhandConnectionPools Shared"
     )
     parser.add_argument("--announced", action="store_true", help="backhand-announce announces half of the servers")
-    arguments = parser.parse_args()
+    parser.add_argument("--farm", action="store_true", help="balancers send to a farm of mod_athena")
+    words = parser.parse_args()
     try:
-        wrong = torture(arguments.seconds, arguments.seed, arguments.shared, arguments.announced)
+        wrong = torture(words.seconds, words.seed, words.shared, words.announced, words.farm)
     except Late as late:
         wrong = [str(late)]
     for line in wrong[:40]:
