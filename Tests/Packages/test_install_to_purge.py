@@ -51,6 +51,23 @@ NOT_PACKAGES = re.compile(
     r"(proc|sys|dev|run|tmp|root|usr/local|var/(cache|log|tmp|backups|www|lib/(back|dpkg|apt|apache2)))(/|$)"
     r"|etc/.*-back(/|$)"
 )
+OURS = ("backhand", "athena", "lbmethod_backhand")
+FARM = """
+AthEngine On
+<AthFarm farm_one>
+    AthMember 127.0.0.1:80
+</AthFarm>
+<Location "/athena">
+    Require local
+</Location>
+"""
+GROUP = """
+<Proxy "balancer://group">
+    BalancerMember "http://127.0.0.1:80"
+    ProxySet lbmethod=backhand
+</Proxy>
+ProxyPass "/group/" "balancer://group/"
+"""
 # a2enmod has enabled these with the module, and they are apache2's own.
 LEFT_ENABLED = {f"etc/apache2/mods-enabled/{name}" for name in ("proxy.load", "proxy.conf", "proxy_http.load")}
 
@@ -81,6 +98,11 @@ def tree(bare):
     }
 
 
+def enabled(bare):
+    """The modules that are, by their names."""
+    return {path.stem for path in bare.path("/etc/apache2/mods-enabled").glob("*.load")}
+
+
 def ask(bare, path="/", server=FRONT):
     with bare.namespace.inside():
         return client.request(server.address, server.port, path, timeout=10)
@@ -101,10 +123,10 @@ def install(bare, folder):
     return bare.must("apt-get", "install", "-y", "--no-install-recommends", *files)
 
 
-def rows(bare):
+def known(bare):
     """How many servers the running httpd knows; 0 while its moderator does not answer."""
     code, said = bare.run("backhandctl", "status", "--json", "--socket", "/var/lib/backhand/backhand-80.sock")
-    return json.loads(said)["self"]["rows"] if code == 0 else 0
+    return len(json.loads(said)["servers"]) if code == 0 else 0
 
 
 def next_version(bare):
@@ -132,13 +154,14 @@ def next_version(bare):
     return "/root/next"
 
 
-def test_lintian_finds_no_error():
+def test_lintian_finds_nothing():
     changes = list((BUILD / "deb").glob("*.changes"))
+    # Debian has no bug report that asks for the package.
+    own = ["--suppress-tags", "initial-upload-closes-no-bugs"]
     result = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on", "error", *changes], capture_output=True, text=True, check=False
+        ["lintian", "--allow-root", *own, *changes], capture_output=True, text=True, timeout=300, check=False
     )
-    assert result.returncode == 0 and "E: " not in result.stdout, result.stdout + result.stderr
-    print(result.stdout)
+    assert result.returncode == 0 and not re.search("^[EW]: ", result.stdout, re.M), result.stdout + result.stderr
 
 
 def test_the_package_for_perl_goes_with_the_module():
@@ -157,12 +180,17 @@ def test_install_enables_nothing(debian):
     before = parent(debian)
     install(debian, "/root")
     assert parent(debian) == before and module_version(debian) is None
-    assert not list(debian.path("/etc/apache2/mods-enabled").glob("backhand.*"))
-    assert debian.run("a2query", "-m", "backhand")[0] != 0
+    assert not enabled(debian) & set(OURS)
+    assert 0 not in [debian.run("a2query", "-m", name)[0] for name in OURS]
     for name in (
-        "/etc/apache2/mods-available/backhand.load",
+        *(f"/etc/apache2/mods-available/{name}.load" for name in OURS),
         "/etc/apache2/mods-available/backhand.conf",
-        "/usr/lib/apache2/modules/mod_backhand.so",
+        *(f"/usr/lib/apache2/modules/mod_{name}.so" for name in OURS),
+        "/usr/share/doc/libapache2-mod-backhand/docs/farms.md",
+        "/usr/share/doc/libapache2-mod-backhand/docs/from-balancer.md",
+        "/usr/share/doc/libapache2-mod-backhand/docs/directives/AthFarm.md",
+        "/usr/share/doc/libapache2-mod-backhand/httpd-conf-examples/athena.conf",
+        "/usr/share/man/man1/backhand-simulate.1.gz",
         "/usr/lib/apache2/modules/byHostname.so",
         "/usr/share/doc/libapache2-mod-backhand/docs/deploying.md",
         "/usr/bin/backhandctl",
@@ -185,6 +213,33 @@ def test_install_enables_nothing(debian):
     )[1]
     assert debian.path(pages).is_dir()
     assert debian.must("backhandctl", "--version").strip() == VERSION
+
+
+@pytest.mark.parametrize(
+    "name, needs, settings, path, text",
+    [
+        ("athena", {"backhand", "proxy", "proxy_http"}, FARM, "/athena/balance/?farm_one", "127.0.0.1:80\n"),
+        ("lbmethod_backhand", {"backhand", "proxy", "proxy_balancer"}, GROUP, "/group/one.html", "one"),
+    ],
+)
+def test_a_door_is_enabled_by_its_name_alone(debian, name, needs, settings, path, text):
+    """With what it needs; with the configuration of the package, it works and complains of nothing."""
+    before, lines = enabled(debian), debian.path("/var/log/apache2/error.log").read_text().splitlines()
+    debian.write("/var/www/html/one.html", "one")
+    debian.must("a2enmod", "-q", name)
+    assert enabled(debian) >= {name} | needs
+    debian.must("a2enmod", "-q", "proxy_http")  # the scheme of the members
+    debian.write("/etc/apache2/conf-enabled/door.conf", settings)
+    assert debian.must("apache2ctl", "configtest") == "Syntax OK\n"
+    debian.must("apache2ctl", "graceful")
+    wait_for(lambda: ask(debian, path).text == text, 20, "the door", show=lambda: ask(debian, path).text)
+    said = debian.path("/var/log/apache2/error.log").read_text().splitlines()[len(lines) :]
+    assert [line for line in said if re.search(r":(warn|error|crit|alert|emerg)\]", line)] == []
+    debian.path("/etc/apache2/conf-enabled/door.conf").unlink()
+    debian.must("a2dismod", "-q", "-f", *sorted(enabled(debian) - before))
+    debian.must("apache2ctl", "graceful")
+    wait_for(lambda: module_version(debian) is None, 20, "httpd without it")
+    assert enabled(debian) == before
 
 
 @pytest.mark.parametrize("package", [MODULE, ANNOUNCER, DEV])
@@ -239,7 +294,9 @@ def test_configured_it_balances(debian):
     debian.write("/var/www/html/app/page.html", "front")
     debian.must("apache2ctl-back", "start")
     debian.must("apache2ctl", "graceful")
-    wait_for(lambda: rows(debian) == 2, 20, "both to know each other", show=lambda: debian.run("backhandctl", "status"))
+    wait_for(
+        lambda: known(debian) == 2, 20, "both to know each other", show=lambda: debian.run("backhandctl", "status")
+    )
     answer = ask(debian, "/app/page.html")
     assert (answer.status, answer.text) == (200, "back")
     assert module_version(debian) == VERSION
@@ -255,7 +312,7 @@ def test_an_upgrade_is_a_graceful_restart_that_loses_no_request(debian):
             wait_for(lambda: load.count > 200, 10, "load")
             install(debian, folder)
             # The table outlives it: the other server is known at once.
-            assert rows(debian) == 2
+            assert known(debian) == 2
             wait_for(lambda: module_version(debian) == NEXT, 10, "the new module")
             after = load.count
             wait_for(lambda: load.count > after + 200, 10, "load with the new module")
@@ -283,8 +340,11 @@ def test_an_upgrade_leaves_a_broken_configuration_alone(debian):
 
 def test_removed_it_is_disabled_and_the_configuration_stays(debian):
     debian.must("apache2ctl-back", "stop")
+    # Those that need the module must go before it.
+    debian.must("a2enmod", "-q", "athena")
+    debian.must("apache2ctl", "graceful")
     debian.must("apt-get", "remove", "-y", *NAMES)
-    assert not list(debian.path("/etc/apache2/mods-enabled").glob("backhand.*"))
+    assert not enabled(debian) & set(OURS)
     wait_for(lambda: module_version(debian) is None, 20, "httpd without the module")
     assert "bh-moderator" not in debian.must("sh", "-c", "cat /proc/[0-9]*/comm")
     assert (ask(debian, "/app/page.html").text, ask(debian).status) == ("front", 200)
