@@ -54,6 +54,15 @@ def test_an_answer_that_is_lost(stage, backends):
     assert set(shares(front, 20)) == {backends[1].id}
 
 
+def test_retries_of_a_farm(stage, backends):
+    """BackhandRetries in its section: nobody else is asked."""
+    backends[0].reply = lambda request: Reply(drop=True)
+    lines = "    Backhand byRandom\n    BackhandRetries 0\n"
+    front = stage.httpd(ENGINE + farm((each.id for each in backends[:2]), lines) + PASS, modules=MODULES)
+    front.log.allow("AH01102|AH00898|AH01110|AH10154")
+    assert {front.get("/").status for _ in range(20)} == {200, 502}
+
+
 @pytest.mark.parametrize("way", ["pass", "handler", "rule", "location"])
 def test_however_a_line_names_the_farm(stage, backends, way):
     lines = {

@@ -135,6 +135,17 @@ static chain chain_of(const ap_conf_vector_t *section) {
                    settings->cookie};
 }
 
+/* BackhandRetries and BackhandRetryTimeout of the section, or what its module has. */
+static bh_retry_rules_t rules_of(const backhand_door *door, const ap_conf_vector_t *section, const passage *way) {
+    const mb_directory *settings = section ? ap_get_module_config(section, &backhand_module) : NULL;
+    bh_retry_rules_t rules = {
+        .most_us = door->most_us, .retries = door->retries, .chain = way->chain.number, .repeatable = way->repeatable};
+    if (settings && settings->retries != MB_UNSET) rules.retries = (uint32_t)settings->retries;
+    if (settings && settings->retry_timeout_s != MB_UNSET)
+        rules.most_us = UINT64_C(1000000) * (uint32_t)settings->retry_timeout_s;
+    return rules;
+}
+
 static passage *begin_passage(const backhand_door *door, request_rec *r, const ap_conf_vector_t *section) {
     passage *way = passage_of(door, r);
     if (way) return way;
@@ -145,10 +156,7 @@ static passage *begin_passage(const backhand_door *door, request_rec *r, const a
     way->shown.free = false;
     way->chain = chain_of(section);
     way->repeatable = mb_attempt_is_repeatable(r);
-    bh_retry_begin(&way->retry, (bh_retry_rules_t){.most_us = door->most_us,
-                                                   .retries = door->retries,
-                                                   .chain = way->chain.number,
-                                                   .repeatable = way->repeatable});
+    bh_retry_begin(&way->retry, rules_of(door, section, way));
     ap_set_module_config(r->request_config, door->owner, way);
     apr_pool_pre_cleanup_register(r->pool, way, abandon);
     if (way->chain.cookie) ap_add_output_filter_handle(answer_filter, way, r, r->connection);
@@ -348,7 +356,7 @@ void mb_passage_release(request_rec *r, void *kept) {
 
 int mb_passage_lost(const backhand_door *door, const request_rec *r) {
     passage *way = mb_segment ? passage_of(door, r) : NULL;
-    if (!way || !way->at || !way->repeatable) return 0;
+    if (!way || !way->at || !way->retry.attempt.may_retry) return 0;
     bh_retry_action_t action = fail(way, BH_OUTCOME_FAILED);
     return action != BH_RETRY_ANSWER && action != BH_RETRY_GIVE_UP;
 }
