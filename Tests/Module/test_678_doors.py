@@ -7,6 +7,7 @@ import pytest
 from Bench.Connections.contenders import DOORS
 from harness.announce import CLOSED, KEEPS, WORKER
 from harness.backend import Reply
+from harness.certificates import Authority
 from harness.front import announcement_of, front_of, kept, together
 from harness.front import idle as idle_now
 from harness.stage import CLUSTER_OF_9
@@ -37,7 +38,7 @@ def slow(stage):
     return stage.backend("127.0.9.2", reply=reply)
 
 
-def front_to(stage, door, backend, cost=PLENTY, idle=16, config="", more=(), **how):
+def front_to(stage, door, backend, cost=PLENTY, idle=16, config="", more=(), scheme="http", **how):
     """A front that knows a backend, which announces what a kept connection costs it, and how many of its workers are
     idle; cost None: it announces nothing."""
     modules, lines = DOORS[door]
@@ -45,7 +46,7 @@ def front_to(stage, door, backend, cost=PLENTY, idle=16, config="", more=(), **h
     return front_of(
         stage,
         *says,
-        chain=CLUSTER_OF_9 + lines([backend]) + config,
+        chain=CLUSTER_OF_9 + lines([backend]).replace("http:", f"{scheme}:") + config,
         **{"workers": 16, "modules": (*modules, *more), **how},
     )
 
@@ -70,6 +71,28 @@ def test_a_quarter_of_the_idle_workers(stage, door, mpm, slow, idle, most):
         settles(front, slow, most, more)
     silent = {request.connection for request in slow.requests if request.header("Connection") != "close"}
     assert len(slow.requests) == 16 and most <= len(silent) <= most + more
+
+
+def test_over_tls(stage, door, mpm):
+    """Likewise, and mod_ssl is content with records that are put on top."""
+    pair = Authority(stage.folder).sign("127.0.9.2")
+    server = stage.httpd(
+        pair.server + "KeepAliveTimeout 60\nCustomLog logs/numbers %k\n",
+        address="127.0.9.2",
+        without=("backhand",),
+        modules=["ssl"],
+        files={"page": "page"},
+    )
+    server.log.always("AH01873|AH01909|AH02008")
+    config = "SSLProxyEngine On\nSSLProxyVerify none\nSSLProxyCheckPeerName Off\n"
+    front = front_to(stage, door, server, idle=8, config=config, more=("ssl",), scheme="https", mpm=mpm, children=1)
+    front.log.allow("AH00484|AH00161|AH01873")
+    for _ in range(4):
+        together(front, 8, "/page")
+        assert [front.get("/page").status for _ in range(4)] == [200] * 4
+    wait_for(lambda: kept(front, server) in (1, 2), 5, "one or two to be kept", show=lambda: kept(front, server))
+    if mpm != "prefork":  # there another child may have each request
+        assert any(number != "0" for number in (server.root / "logs/numbers").read_text().split())
 
 
 @pytest.mark.parametrize("word, cost, most", [("Auto", KEEPS, 8), ("On", PLENTY, 8), ("Off", PLENTY, 0)])
