@@ -148,12 +148,18 @@ $(BUILD)/backhand-announce: Sources/backhand-announce/main.c $(ANNOUNCER) $(CONT
 	@$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror $(SMALL) -s -o $@ -ISources/CBackhand/include $< $(ANNOUNCER) \
 	    -Wl,--gc-sections -Wl,--as-needed $(SMALL_LINK) $(LDFLAGS) -lcrypto -lm
 
-# The shim under AddressSanitizer and UBSan, for the tests of failing servers.
+# The shims under AddressSanitizer and UBSan, for the tests of failing servers.
+SANITIZED = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared \
+            -Imodule -ISources/CBackhand/include -ISources/CSignature/include $(HTTPD_FLAGS)
 $(BUILD)/asan/mod_backhand.so: $(MODULE_SOURCES) $(MODULE_HEADERS) $(CONTRACT) $(CORE)
 	@mkdir -p $(@D)
 	@echo "  cc      $@"
-	@$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined $(STRICT) -shared -o $@ \
-	    -Imodule -ISources/CBackhand/include -ISources/CSignature/include $(HTTPD_FLAGS) $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+	@$(CC) $(SANITIZED) -o $@ $(MODULE_SOURCES) $(CORE) -Wl,--version-script=module/mod_backhand.map -lcrypto -lm
+
+$(BUILD)/asan/mod_athena.so: $(wildcard module/athena/*) module/doors/mb_doors.h $(CONTRACT)
+	@mkdir -p $(@D)
+	@echo "  cc      $@"
+	@$(CC) $(SANITIZED) -o $@ $(filter %.c,$^) -Wl,--version-script=module/athena/mod_athena.map
 
 # ---- Candidacy functions in Perl: module/perl ----
 
@@ -212,7 +218,7 @@ demo: all demo-deps
 
 # Swift compiles many files on one core, so the builds run beside each other.
 check: deps
-	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(BUILD)/asan/mod_backhand.so
+	@$(MAKE) --no-print-directory -j "$$(nproc)" build perl $(BUILD)/asan/mod_backhand.so $(BUILD)/asan/mod_athena.so
 	scripts/check
 
 format:
