@@ -264,3 +264,18 @@ def test_members_that_speak_http2_over_tls(stage, mpm):
     assert {(answer.status, answer.text) for answer in found} == {(200, each.address) for each in servers}
     assert all("HTTP/2.0" in each.logged("/x") for each in servers)
     wait_for(lambda: total(front, "served") == 30, 5, "thirty that were answered", show=lambda: rows(front))
+
+
+def test_parts_of_a_page_from_a_group(stage):
+    """They know the group, and what they are sent to is no member of it."""
+    page = b'<!--#include virtual="/part/" -->'
+    member = stage.backend("127.0.9.2", reply=lambda request: Reply(body=page, headers={"Content-Type": "text/html"}))
+    other = stage.backend("127.0.9.3", reply=lambda request: Reply(body=b"part"))
+    config = (
+        "<Location />\n    Options +Includes\n    SetOutputFilter INCLUDES\n</Location>\n"
+        "<Location /status>\n    SetHandler backhand-handler\n</Location>\nProxyPass /status !\n"
+        f"ProxyPass /part/ http://{other.id}/\n" + balancer([(member.id, "")])
+    )
+    front = stage.httpd(config, modules=(*MODULES, "include"))
+    assert [front.get("/x").text for _ in range(5)] == ["part"] * 5
+    assert "added since the start" not in front.get("/status").text

@@ -197,7 +197,8 @@ static const proxy_balancer *group_of(const request_rec *r, const proxy_server_c
  * a session's route has chosen counts as well. */
 static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, char *url, const char *host,
                apr_port_t port) {
-    if (!has_groups) return DECLINED;
+    /* A part of a page knows the group that the page came from, and may be for a server of none. */
+    if (!has_groups || !worker->balancer) return DECLINED;
     const proxy_balancer *group = NULL;
     mb_stage stage = core->stage(&door, r);
     if (stage == MB_UNDER_WAY || (stage != MB_CHOSEN && !(group = group_of(r, conf)))) return DECLINED;
