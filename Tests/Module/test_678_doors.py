@@ -119,6 +119,19 @@ def test_servers_that_announce_nothing(stage, door, slow):
     assert slow.open == slow.connections == 6
 
 
+@pytest.mark.parametrize("arguments", ["max=2", "max=2 ttl=60"])
+def test_bounds_of_a_line(stage, slow, arguments):
+    """Requests that wait for one of two connections use these."""
+    lines = (
+        f"<Proxy balancer://pool>\n    BalancerMember http://{slow.id} {arguments}\n    ProxySet lbmethod=backhand\n"
+    )
+    config = CLUSTER_OF_9 + lines + "</Proxy>\nProxyPass / balancer://pool/\n"
+    says = announcement_of(slow, idle_cost=PLENTY, workers=16, idle=16)
+    front = front_of(stage, says, chain=config, workers=16, children=1, mpm="event", modules=DOORS["lbmethod"][0])
+    together(front, 12)
+    assert slow.open == slow.connections == 2
+
+
 def test_the_configuration_comes_first(stage, door, slow):
     """What says that connections are closed is not changed."""
     front = front_to(stage, door, slow, config="SetEnv proxy-nokeepalive 1\n")

@@ -131,10 +131,13 @@ static void look_for_closed(const request_rec *r, proxy_worker *worker, account 
 
 /* ---- A request ---- */
 
-/* Over a connection that could be kept: the administrator has not said otherwise, and mod_proxy can. */
+/* Over a connection that could be kept: the administrator has not said otherwise, and mod_proxy can. With max= and ttl=
+ * he has: requests that wait for a record cannot know whether they get one with a connection, and one that is looked at
+ * counts as used. */
 static int is_for_us(const request_rec *r, const proxy_worker *worker) {
-    return mb_mp.proxy && worker->cp && PROXY_WORKER_IS_USABLE(worker) && worker->s->is_address_reusable
-           && !worker->s->disablereuse && (!strcmp(worker->s->scheme, "http") || !strcmp(worker->s->scheme, "https"))
+    return mb_mp.proxy && worker->cp && (!worker->cp->res || worker->s->hmax >= mb_mpm_threads()) && !worker->s->ttl
+           && PROXY_WORKER_IS_USABLE(worker) && worker->s->is_address_reusable && !worker->s->disablereuse
+           && (!strcmp(worker->s->scheme, "http") || !strcmp(worker->s->scheme, "https"))
            && !apr_table_get(r->subprocess_env, CLOSE_IT)
            && !apr_table_get(r->subprocess_env, "force-proxy-request-1.0");
 }
