@@ -69,6 +69,8 @@ static void lines(void) {
     CHECK(read_line(true, "a", "forward=http://b/", &line) == BH_ATH_ESYNTAX);
     CHECK(strcmp(error, "'forward=http://b/' is unknown: loadfactor= is known") == 0);
     CHECK(read_line(false, "http://a/", NULL, &line) == BH_ATH_EVALUE && read_line(false, "a:0", NULL, &line) != 0);
+    CHECK(read_line(false, "a:", NULL, &line) != 0 && read_line(false, "[zz:1]", NULL, &line) != 0);
+    CHECK(read_line(false, "[12]", NULL, &line) != 0 && read_line(false, "[::ffff:1.2.3.4]:80", NULL, &line) == 0);
     CHECK(read_line(false, "a", "loadfactor=100.1", &line) == BH_ATH_EVALUE);
 }
 

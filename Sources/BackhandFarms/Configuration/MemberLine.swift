@@ -17,14 +17,28 @@ struct MemberLine {
     /// isPattern: the first word is one, and there is no forward.
     init(_ first: Word, isPattern: Bool) throws(Complaint) {
         if isPattern { return }
-        guard let place = FarmURL.splitPlace(first), Self.isHost(place.host) else {
+        guard let place = FarmURL.splitPlace(first), Self.isHost(place.host), first.bytes.last != Self.colon
+        else {
             throw Complaint(BH_ATH_EVALUE, first, "is not a name or an address, with or without a port")
         }
         (host, port) = place
     }
 
     private static func isHost(_ host: Word) -> Bool {
-        host.bytes.first == UInt8(ascii: "[") ? host.bytes.count > 4 && host.isName : isPlain(host)
+        host.bytes.first == UInt8(ascii: "[")
+            ? host.contains(colon) && host.bytes.allSatisfy(isOfAddress) : isPlain(host)
+    }
+
+    private static var colon: UInt8 { UInt8(ascii: ":") }
+
+    /// Of an IPv6 address in brackets.
+    private static func isOfAddress(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), colon, UInt8(ascii: "["), UInt8(ascii: "]"):
+            true
+        default: false
+        }
     }
 
     /// Reads one of the words after the first.
