@@ -47,6 +47,8 @@
  *      bh_server_fn, bh_completed_fn: checks; bh_next_attempt_t: others; bh_silence_after: how
  *  24  bh_request_t: members; bh_members_write
  *  25  extension.h; bh_page_t, bh_moderator_config_t: extension; bh_request_t: sessions; bh_session_write
+ *  26  farms.h and states.h in the same archive; bh_ath_line_read, bh_ath_farm_name_check, bh_row_is_proven; the words
+ *      of a farewell in the segment
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -65,7 +67,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 25
+#define BH_BORDER_VERSION 26
 
 /* Numbers are never reused. */
 typedef enum bh_status {
