@@ -15,9 +15,7 @@ static int give_up(request_rec *r, const ma_choice *choice, int member) {
     const char *name = farm->config.name, *forward = ma_choice_forward(choice, member);
     if (!forward && !farm->forward) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0166: no member of the farm %s can take the request", name);
-        /* Seconds: by then the shortest back-off is over. */
-        apr_table_setn(r->err_headers_out, "Retry-After", "1");
-        return HTTP_SERVICE_UNAVAILABLE;
+        return ma_core->unavailable(r);
     }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "%s of the farm %s takes the request: it goes to %s",
                   forward ? "no other member" : "no member", name, forward ? forward : farm->forward);

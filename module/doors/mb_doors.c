@@ -44,6 +44,7 @@ static const backhand_core core = {
     .line_server = mb_lines_server,
     .lines_have = mb_lines_have,
     .line_chain = mb_lines_chain,
+    .unavailable = mb_dispatch_unavailable,
     .number = mb_line_number,
     .show_farms = show_farms,
     .read_key = read_key,

@@ -146,6 +146,8 @@ typedef struct backhand_core {
     const server_rec *(*line_server)(const server_rec *all, const ap_directive_t *line);
     int (*lines_have)(const ap_directive_t *line, const char *name);
     const ap_directive_t *(*line_chain)(apr_pool_t *ptemp, const ap_directive_t *line);
+    /* 503, with the second after which a client should come again. */
+    int (*unavailable)(request_rec *r);
     /* A directive's number in these bounds. The error, or NULL. */
     const char *(*number)(cmd_parms *cmd, const char *text, bh_unit_t unit, int least, int most, int *result);
     /* In post_config, before APR_HOOK_REALLY_LAST: the moderator and the status page serve farms. is_mirrored: and tell

@@ -9,8 +9,6 @@
 #include "apr_hash.h"
 
 #define PROXY "proxy:"
-/* Seconds to wait for a connection where ProxyPass says nothing: another server can have the request. */
-#define CONNECT_TIMEOUT_S 3
 
 /* ---- Workers of this child ---- */
 
@@ -48,14 +46,12 @@ static void take_settings(proxy_worker_shared *to, const proxy_worker_shared *fr
 
 /* Called with the lock. NULL: it has logged why. */
 static proxy_worker *make(request_rec *r, const char *origin, const proxy_worker *like) {
-    proxy_worker *made;
-    const char *wrong = mb_mp.define_worker(workers_pool, &made, NULL, NULL, origin, 0);
-    if (wrong) {
+    const char *wrong;
+    proxy_worker *made = mb_worker_define(workers_pool, origin, &wrong);
+    if (!made) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0163: mod_proxy refuses a worker for %s: %s", origin, wrong);
         return NULL;
     }
-    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
-    made->s->conn_timeout_set = 1;
     if (like) take_settings(made->s, like->s);
     apr_status_t status = mb_mp.initialize_worker(made, r->server, workers_pool);
     if (status != APR_SUCCESS) {

@@ -199,6 +199,10 @@ void mb_body_register(apr_pool_t *pool);
 
 /* ---- Workers: mb_worker.c ---- */
 
+/* A worker that is not initialised yet, and waits for a connection as long as another server can still have the
+ * request. NULL: wrong says why mod_proxy refuses it. */
+proxy_worker *mb_worker_define(apr_pool_t *pool, const char *origin, const char **wrong);
+
 /* 0: there is no worker, and it has been logged why. */
 int mb_worker_find(request_rec *r, uint32_t id, const bh_facts_t *facts, mb_scheme scheme, mb_pooling pooling,
                    mb_route *way);

@@ -174,17 +174,23 @@ void mb_worker_sweep(uint64_t now_ms) {
     if (swept == MOST_SWEPT) bh_word_store(&next_ms, now_ms); /* the next request goes on */
 }
 
+proxy_worker *mb_worker_define(apr_pool_t *pool, const char *origin, const char **wrong) {
+    proxy_worker *made;
+    if ((*wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0))) return NULL;
+    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
+    made->s->conn_timeout_set = 1;
+    return made;
+}
+
 /* Called with the lock. */
 static proxy_worker *make_worker(request_rec *r, apr_pool_t *pool, const char *origin, int reuse,
                                  uint32_t lifetime_ms) {
-    proxy_worker *made;
-    const char *wrong = mb_mp.define_worker(pool, &made, NULL, NULL, origin, 0);
-    if (wrong) {
+    const char *wrong;
+    proxy_worker *made = mb_worker_define(pool, origin, &wrong);
+    if (!made) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "BH0402: mod_proxy refuses a worker for %s: %s", origin, wrong);
         return NULL;
     }
-    made->s->conn_timeout = apr_time_from_sec(CONNECT_TIMEOUT_S);
-    made->s->conn_timeout_set = 1;
     /* A request that waits without a thread has a connection, too. */
     if (mb_park_is_possible()) {
         made->s->hmax = (MB_PARK_MOST + 1) * 2 * mb_mpm_threads() + 512;
