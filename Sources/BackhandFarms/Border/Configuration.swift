@@ -23,7 +23,6 @@ public func bh_ath_line_read(
             try read.take(Word(word), isPattern: isPattern)
         }
         line.pointee = bh_ath_line_t(
-            host: read.host.crossing, port: read.port, weight: read.weight,
-            forward: read.forward.flatMap { $0.dropping(8).crossing.start })
+            host: read.host.crossing, port: read.port, weight: read.weight, forward: read.forward?.crossing.start)
     }
 }

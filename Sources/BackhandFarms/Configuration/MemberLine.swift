@@ -11,7 +11,7 @@ struct MemberLine {
     private(set) var port: UInt16 = 0
     /// Hundredths of what the others get.
     private(set) var weight: UInt32 = 100
-    /// A URL with "forward=" before it.
+    /// A URL, with a NUL after it as the word has one.
     private(set) var forward: Word?
 
     /// isPattern: the first word is one, and there is no forward.
@@ -53,7 +53,7 @@ struct MemberLine {
             guard FarmURL(value) != nil else {
                 throw Complaint(BH_ATH_EVALUE, word, "has no whole URL, such as http://sorry.example.com/")
             }
-            forward = word
+            forward = value
         } else if isPattern {
             throw Complaint(BH_ATH_ESYNTAX, word, "is unknown: loadfactor= is known")
         } else {
