@@ -14,7 +14,7 @@ from http.client import HTTPException
 import pytest
 from harness.announce import CLOSED, FREE, KEEPS, WORKER
 from harness.backend import Reply
-from harness.front import announcement_of, front_of, kept, together
+from harness.front import announcement_of, front_of, kept, meeting, together
 from harness.stage import CLUSTER
 from harness.status import ask
 from harness.wait import wait_for
@@ -26,22 +26,9 @@ def front_to(stage, backend, cost, idle=16, **how):
     return front_of(stage, announcement_of(backend, idle_cost=cost, workers=16, idle=idle), **{"workers": 16, **how})
 
 
-# Seconds without a further request after which requests that meet are answered.
-MEETING = 0.4
-
-
 @pytest.fixture
 def slow(stage):
-    """A backend where requests meet, however late some of them come: it answers when no more do."""
-    last = [0.0]
-
-    def reply(request):
-        last[0] = time.monotonic()
-        while (rest := last[0] + MEETING - time.monotonic()) > 0:
-            time.sleep(rest)
-        return Reply()
-
-    return stage.backend("127.0.9.2", reply=reply)
+    return stage.backend("127.0.9.2", reply=meeting(lambda request: Reply()))
 
 
 def keeps(front, backend, count):

@@ -8,13 +8,11 @@ from Bench.Connections.contenders import DOORS
 from harness.announce import CLOSED, KEEPS, WORKER
 from harness.backend import Reply
 from harness.certificates import Authority
-from harness.front import announcement_of, front_of, kept, together
+from harness.front import announcement_of, front_of, kept, meeting, together
 from harness.front import idle as idle_now
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
 
-# Seconds without a further request after which requests that meet are answered.
-MEETING = 0.4
 PLENTY = (WORKER, 60_000, 0, 0)
 PARTS = b'<!--#include virtual="/a" --><!--#include virtual="/b" -->'
 
@@ -26,16 +24,9 @@ def door(request):
 
 @pytest.fixture
 def slow(stage):
-    """A backend where requests meet, however late some of them come: it answers when no more do."""
-    last = [0.0]
-
-    def reply(request):
-        last[0] = time.monotonic()
-        while (rest := last[0] + MEETING - time.monotonic()) > 0:
-            time.sleep(rest)
-        return Reply(close=request.target == "/closed", told=False)
-
-    return stage.backend("127.0.9.2", reply=reply)
+    return stage.backend(
+        "127.0.9.2", reply=meeting(lambda request: Reply(close=request.target == "/closed", told=False))
+    )
 
 
 def front_to(stage, door, backend, cost=PLENTY, idle=16, config="", more=(), scheme="http", **how):

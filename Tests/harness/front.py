@@ -3,6 +3,7 @@
 
 import contextlib
 import threading
+import time
 
 from .announce import Announcement
 from .stage import CLUSTER_OF_9
@@ -71,6 +72,23 @@ def together(front, count, path="/"):
         thread.join()
     assert [answer.status for answer in answers] == [200] * count
     return answers
+
+
+# Seconds without a further request after which requests that meet are answered.
+MEETING = 0.4
+
+
+def meeting(answer):
+    """For a backend where requests meet, however late some of them come: it answers when no more do."""
+    last = [0.0]
+
+    def reply(request):
+        last[0] = time.monotonic()
+        while (rest := last[0] + MEETING - time.monotonic()) > 0:
+            time.sleep(rest)
+        return answer(request)
+
+    return reply
 
 
 def kept(front, server):
