@@ -84,8 +84,10 @@ static bool verify(const void *keys, const void *bytes, size_t count, const uint
 
 static void signatures(void) {
     static char text[BH_ATH_SIGNED_SIZE];
-    CHECK(read_request("/update/farm/", "n=a,o=off,t=1000,m=0100000000000000000000000000000000000000000000000000000000"
-                                        "0000ef")
+    CHECK(read_request("/update/farm"
+                       "/",
+                       "n=a,o=off,t=1000,m=0100000000000000000000000000000000000000000000000000000000"
+                       "0000ef")
           == BH_ATH_OK);
     CHECK(bh_ath_signed_write(NULL, text, sizeof text) == 0 && bh_ath_signed_write(&request, NULL, 99) == 0);
     CHECK(bh_ath_signed_write(&request, text, 43) == 0 && bh_ath_signed_write(&request, text, 44) == 44);

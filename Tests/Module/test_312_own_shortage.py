@@ -93,7 +93,7 @@ def test_a_request_to_a_farm_waits_too(stage, members):
     backends = [stage.backend(f"127.0.9.{2 + number}") for number in range(members)]
     lines = "".join(f"AthMember {backend.id}\n" for backend in backends)
     front = stage.httpd(
-        OPEN + f"AthEngine On\n<AthFarm farm>\n{lines}</AthFarm>\nProxyPass / http://farm/\n",
+        OPEN + f"AthEngine On\n<AthFarm pool>\n{lines}</AthFarm>\nProxyPass / http://pool/\n",
         mpm="worker",
         modules=("athena",),
         children=1,

@@ -88,8 +88,8 @@ private final class FarmEngine {
     }
 
     @Test func selectsFarms() {
-        #expect(engine.lines("/status/farm/", "f=\"%n\"") == ["one", "two"])
-        #expect(engine.lines("/status/farm/", "n=two,f=\"%n\"") == ["two"])
+        #expect(engine.lines("/status/farm", "f=\"%n\"") == ["one", "two"])
+        #expect(engine.lines("/status/farm", "n=two,f=\"%n\"") == ["two"])
         #expect(engine.lines("/status/engine/", "f=\"%o\"").count == 1)
     }
 
@@ -113,7 +113,7 @@ private final class FarmEngine {
         #expect(engine.farms.standing(2) == BH_STANDING_OFF && engine.farms.standing(2, farm: 2) == BH_STANDING_OFF)
         #expect(engine.farms.standing(1) == BH_STANDING_ABLE)
         #expect(engine.lines("/status/phys/", "n=one,h=10.0.0.5,f=\"%l %{threads}s\"") == ["0.75 40"])
-        #expect(engine.ask("/update/farm/", "n=one,o=off").status == 200)
+        #expect(engine.ask("/update/farm", "n=one,o=off").status == 200)
         #expect(engine.farms.standing(1) == BH_STANDING_FARM_OFF)
     }
 

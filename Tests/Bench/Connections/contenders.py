@@ -23,9 +23,9 @@ DOORS = {
     "farm": (
         ("athena",),
         lambda servers: (
-            "AthEngine On\n<AthFarm farm>\n"
+            "AthEngine On\n<AthFarm pool>\n"
             + "".join(f"AthMember {server.id}\n" for server in servers)
-            + "</AthFarm>\nProxyPass / http://farm/\n"
+            + "</AthFarm>\nProxyPass / http://pool/\n"
         ),
     ),
     "lbmethod": (
