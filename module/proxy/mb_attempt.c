@@ -14,10 +14,6 @@
 #define ANSWER_FILTER "BACKHAND_ANSWER"
 static ap_filter_rec_t *answer_filter;
 
-/* Bytes of a 503's body that are kept: an error page has a few hundred. A longer one is passed on at once, and is the
- * answer. */
-#define MOST_KEPT (64 * 1024)
-
 /* By its method alone (RFC 9110, 9.2.2). Others may have had their effect although no answer came. */
 static int is_idempotent(const request_rec *r) {
     static const apr_int64_t methods = AP_METHOD_BIT << M_GET /* and HEAD */ | AP_METHOD_BIT << M_OPTIONS
@@ -39,22 +35,6 @@ int mb_attempt_is_sent(request_rec *r) { return apr_table_get(r->notes, SENT) !=
 
 /* A body is gone with the first attempt that was given it. */
 int mb_attempt_is_repeatable(request_rec *r) { return is_idempotent(r) && !mb_attempt_has_body(r); }
-
-/* What an answer changes in the request. */
-static void put_answer(request_rec *r, const request_rec *answer) {
-    r->status = answer->status;
-    r->status_line = answer->status_line;
-    r->headers_out = answer->headers_out;
-    r->trailers_out = answer->trailers_out;
-    r->content_type = answer->content_type;
-    r->content_encoding = answer->content_encoding;
-    r->content_languages = answer->content_languages;
-    r->no_cache = answer->no_cache;
-    r->no_local_copy = answer->no_local_copy;
-    r->sent_bodyct = answer->sent_bodyct;
-    r->eos_sent = answer->eos_sent;
-    r->mtime = answer->mtime;
-}
 
 void mb_attempt_begin(mb_attempt *attempt, request_rec *r) {
     apr_table_unset(r->notes, "proxy-error-override");
@@ -133,14 +113,11 @@ void mb_attempt_move(mb_attempt *attempt) {
 
 void mb_attempt_undo(mb_attempt *attempt, request_rec *r) {
     attempt->answer = apr_pmemdup(r->pool, r, sizeof *r);
-    put_answer(r, attempt->before);
-    /* The one thing that mod_proxy adds to, where it replaces all others. */
-    r->trailers_out = apr_table_make(r->pool, 1);
+    mb_answer_undo(r, attempt->before);
 }
 
 int mb_attempt_give(mb_attempt *attempt, request_rec *r) {
-    put_answer(r, attempt->answer);
-    r->eos_sent = 0;
+    mb_answer_put(r, attempt->answer);
     mb_filters_answer(r, attempt->before->headers_out);
     /* So that httpd leaves its Date and Server, as it does with others of mod_proxy's. */
     r->proxyreq = PROXYREQ_REVERSE;
@@ -154,7 +131,6 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     mb_attempt *attempt = filter->ctx;
     request_rec *r = filter->r;
     if (!attempt) return ap_pass_brigade(filter->next, brigade);
-    apr_off_t length = 0;
     if (!attempt->shown.first_us) attempt->shown.first_us = mb_now_us();
     mb_response_restore(r);
     if (!attempt->held) mb_reverse(r, attempt->server, attempt->scheme);
@@ -163,12 +139,8 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     if (may_hold && !attempt->held && r->status == HTTP_SERVICE_UNAVAILABLE)
         attempt->held = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (attempt->held) {
-        apr_status_t status = ap_save_brigade(filter, &attempt->held, &brigade, r->pool);
-        if (status != APR_SUCCESS) return status;
-        if (apr_brigade_length(attempt->held, 0, &length) == APR_SUCCESS && length >= 0 && length <= MOST_KEPT)
-            return APR_SUCCESS;
-        brigade = attempt->held;
-        attempt->held = NULL;
+        apr_status_t status = mb_answer_hold(filter, &attempt->held, &brigade);
+        if (attempt->held) return status;
     }
     attempt->passed = 1;
     /* From here on other filters may ask for parts of the page (SSI), which connect to servers of their own. */

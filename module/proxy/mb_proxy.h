@@ -35,6 +35,15 @@ extern mb_mod_proxy mb_mp;
 int mb_mod_proxy_available(void);
 void mb_mod_proxy_register(apr_pool_t *pool);
 
+/* ---- Answers that may not be the client's: mb_answer.c ---- */
+
+/* Puts the request back to what it was before an answer. before: a copy of the request. */
+void mb_answer_undo(request_rec *r, const request_rec *before);
+/* Makes an answer that was undone the request's again: its body is sent after this. answer: a copy of the request. */
+void mb_answer_put(request_rec *r, const request_rec *answer);
+/* Adds a piece to a body that is held back. If it is too long now, *held is NULL, and *brigade is all of it. */
+apr_status_t mb_answer_hold(ap_filter_t *filter, apr_bucket_brigade **held, apr_bucket_brigade **brigade);
+
 /* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
 /* How a server is asked. */
