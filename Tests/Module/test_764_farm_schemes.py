@@ -84,16 +84,6 @@ def test_a_lost_answer_of_a_request_that_has_had_its_effect(stage, members):
     assert sum(len(each.requests) for each in members) == 10
 
 
-def test_an_error_is_an_answer(stage, members):
-    """What a member answers goes to the client, whatever its status is."""
-    for each in members:
-        each.reply = lambda request: Reply(503, b"not now")
-    front = front_of(stage, members)
-    answer = front.get("/")
-    assert (answer.status, answer.text) == (503, "not now")
-    assert sum(len(each.requests) for each in members) == 1
-
-
 # ---- php-fpm ----
 
 PHP = {

@@ -29,14 +29,15 @@ def as_request(variables, body, number):
 
 
 class Gateway(Backend):
-    """What CGI's relatives have in common: the answer begins with a Status line, and the connection ends after it."""
+    """What CGI's relatives have in common: the answer begins with a Status line (None as the status leaves it out),
+    and the connection ends after it."""
 
     scheme = None
 
     def _head(self, request, reply):
         reply.close = True
         headers = {
-            "Status": f"{reply.status} Reply",
+            **({"Status": f"{reply.status} Reply"} if reply.status else {}),
             "Content-Type": "text/plain",
             "X-Server": self.id,
             **reply.headers,

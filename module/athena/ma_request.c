@@ -53,8 +53,8 @@ static int ask(const ma_order *order, const ma_member *member, int *result) {
                           .like = order->whole,
                           .member = &member->named,
                           .section = order->farm->section,
-                          .port = member->port ? 0 : ma_proxy_port(&order->url)};
-    *order->to = to.url;
+                          .port = member->port ? 0 : ma_proxy_port(&order->url),
+                          .shown = order->to};
     return ma_core->send(&ma_door, order->r, &to, result);
 }
 
@@ -71,7 +71,8 @@ static int dispatch(ma_order *order, ma_steering steering) {
         taken = ask(order, ma_choice_member(r->pool, &choice, (int)choice.places[chosen]), &result);
     }
     /* Where a member has had the request and given no answer, it would not be true that no member takes it. */
-    return taken || result != HTTP_SERVICE_UNAVAILABLE ? result : give_up(r, &choice, steering.member);
+    if (taken || ma_core->give(&ma_door, r, &result) || result != HTTP_SERVICE_UNAVAILABLE) return result;
+    return give_up(r, &choice, steering.member);
 }
 
 /* ---- Requests that name a farm ---- */

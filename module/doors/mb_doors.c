@@ -37,6 +37,7 @@ static const backhand_core core = {
     .release = mb_passage_release,
     .end = mb_passage_end,
     .send = mb_send,
+    .give = mb_hold_give,
     .heard_make = mb_heard_make,
     .heard_now = mb_heard_now,
     .heard_text = mb_heard_text,
@@ -75,6 +76,7 @@ static void find_farms(void) { mb_balance_is_for_farm = APR_RETRIEVE_OPTIONAL_FN
 void mb_doors_register(apr_pool_t *pool) {
     mb_passage_register();
     mb_send_register();
+    mb_hold_register();
     APR_REGISTER_OPTIONAL_FN(backhand_core_of);
     ap_hook_optional_fn_retrieve(find_farms, NULL, NULL, APR_HOOK_MIDDLE);
 }

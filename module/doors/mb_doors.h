@@ -74,7 +74,13 @@ int mb_passage_begin(const backhand_door *door, request_rec *r, const struct ap_
  * child. Returns what mb_passage_release wants. */
 void *mb_passage_keep(const backhand_door *door, request_rec *r, struct proxy_worker *worker);
 void mb_passage_release(request_rec *r, void *kept);
-/* The server took the request and gave no answer. Whether another one may get it; if not, mb_passage_end follows. */
+/* Whether another server may have the request if the one that has it fails it. */
+int mb_passage_may_retry(const backhand_door *door, const request_rec *r);
+/* Where mb_hold.c keeps what it has of the request. NULL: there is no place, and nothing is held back. */
+typedef struct mb_hold mb_hold;
+mb_hold **mb_passage_hold(const backhand_door *door, const request_rec *r);
+/* The server took the request and gave no answer, or a 503. Whether another one may get it; if not, mb_passage_end
+ * follows. */
 int mb_passage_lost(const backhand_door *door, const request_rec *r);
 /* What mod_proxy's scheme handler returned for it. */
 void mb_passage_end(const backhand_door *door, const request_rec *r, int result);
@@ -89,12 +95,23 @@ typedef struct backhand_target {
     const bh_named_t *member; /* the server; NULL: it is none of those that are chosen from, and has no row */
     const struct ap_conf_vector_t *section; /* as for mb_passage_begin, which it needs a member for */
     uint16_t port;
+    const char **shown; /* where the URL stands whose answer the client gets, for the caller's filters; NULL: nowhere */
 } backhand_target;
 
 /* Sends the request, in the place of mod_proxy's handler. result: what a handler returns. Returns 0 if another server
- * may have it. */
+ * may have it; if none does, mb_hold_give follows. */
 int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result);
 void mb_send_register(void);
+
+/* ---- Answers that are held back: mb_hold.c ---- */
+
+/* Around mod_proxy's scheme handler, if another server may have the request. */
+void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme);
+/* Whether the answer is a 503 that is held back. The request is then as it was before. result: the handler's. */
+int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int result);
+/* No server does better: gives the client the last 503. result: what a handler returns. Returns 0: there is none. */
+int mb_hold_give(const backhand_door *door, request_rec *r, int *result);
+void mb_hold_register(void);
 
 /* ---- Servers that announce themselves: mb_heard.c ---- */
 
@@ -135,6 +152,7 @@ typedef struct backhand_core {
     __typeof__(&mb_passage_release) release;
     __typeof__(&mb_passage_end) end;
     __typeof__(&mb_send) send;
+    __typeof__(&mb_hold_give) give;
     __typeof__(&mb_heard_make) heard_make;
     __typeof__(&mb_heard_now) heard_now;
     __typeof__(&mb_heard_text) heard_text;

@@ -32,6 +32,7 @@ typedef struct passage {
     bool chosen;          /* it goes to a server that the core has chosen */
     uint64_t boot_id;     /* of the server's announcement then */
     const bh_named_t *at; /* the server that has it; NULL: none */
+    mb_hold *hold;        /* of mb_hold.c; NULL: none */
     bh_result_t shown;
 } passage;
 
@@ -152,6 +153,7 @@ static passage *begin_passage(const backhand_door *door, request_rec *r, const a
     way = apr_palloc(r->pool, sizeof *way);
     way->r = r;
     way->at = NULL;
+    way->hold = NULL;
     way->chosen = false;
     way->shown.free = false;
     way->chain = chain_of(section);
@@ -354,9 +356,19 @@ void mb_passage_release(request_rec *r, void *kept) {
     if (kept) mb_guest_end(r, kept);
 }
 
-int mb_passage_lost(const backhand_door *door, const request_rec *r) {
+int mb_passage_may_retry(const backhand_door *door, const request_rec *r) {
+    const passage *way = mb_segment ? passage_of(door, r) : NULL;
+    return way && way->at && way->retry.attempt.may_retry;
+}
+
+mb_hold **mb_passage_hold(const backhand_door *door, const request_rec *r) {
     passage *way = mb_segment ? passage_of(door, r) : NULL;
-    if (!way || !way->at || !way->retry.attempt.may_retry) return 0;
+    return way ? &way->hold : NULL;
+}
+
+int mb_passage_lost(const backhand_door *door, const request_rec *r) {
+    passage *way = passage_of(door, r);
+    if (!mb_passage_may_retry(door, r)) return 0;
     bh_retry_action_t action = fail(way, BH_OUTCOME_FAILED);
     return action != BH_RETRY_ANSWER && action != BH_RETRY_GIVE_UP;
 }

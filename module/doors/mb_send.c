@@ -139,6 +139,7 @@ static int run(const backhand_door *door, request_rec *r, const backhand_target 
     apr_off_t sent = worker->s->transferred;
     r->filename = apr_pstrcat(r->pool, PROXY, to->url, NULL);
     r->handler = MB_PROXY_HANDLER;
+    mb_hold_begin(door, r, worker->s->scheme);
     void *kept = mb_passage_keep(door, r, worker);
     int result = mb_mp.run_scheme_handler(r, worker, conf, to->url, NULL, 0);
     mb_passage_release(r, kept);
@@ -158,16 +159,30 @@ static int has_failed(const request_rec *r, int result) {
            && !r->sent_bodyct && !apr_table_get(r->notes, "proxy-error-override");
 }
 
+/* Whether another server may have the request. */
+static int goes_on(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
+    if (mb_hold_end(door, r, to, *result)) {
+        *result = HTTP_SERVICE_UNAVAILABLE;
+        return mb_passage_lost(door, r);
+    }
+    return has_failed(r, *result) && (*result == HTTP_SERVICE_UNAVAILABLE || mb_passage_lost(door, r));
+}
+
 int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
-    if (to->member) mb_passage_begin(door, r, to->section, to->member, to->port);
-    *result = run(door, r, to);
-    if (!to->member || !has_failed(r, *result) || (*result != HTTP_SERVICE_UNAVAILABLE && !mb_passage_lost(door, r))) {
-        mb_passage_end(door, r, *result);
+    if (to->shown) *to->shown = to->url;
+    if (!to->member) {
+        *result = run(door, r, to);
         return 1;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", to->member->name, *result);
+    mb_passage_begin(door, r, to->section, to->member, to->port);
+    *result = run(door, r, to);
+    int is_taken = !goes_on(door, r, to, result);
+    if (!is_taken)
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", to->member->name, *result);
     mb_passage_end(door, r, *result);
-    return 0;
+    /* One that has failed it last says less than a 503 before it. */
+    if (is_taken && has_failed(r, *result)) mb_hold_give(door, r, result);
+    return is_taken;
 }
 
 void mb_send_register(void) { ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE); }

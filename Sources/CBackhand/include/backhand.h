@@ -49,6 +49,7 @@
  *  25  extension.h; bh_page_t, bh_moderator_config_t: extension; bh_request_t: sessions; bh_session_write
  *  26  farms.h and states.h in the same archive; bh_ath_line_read, bh_ath_farm_name_check, bh_row_is_proven; the words
  *      of a farewell in the segment
+ *  27  backhand_core (mb_doors.h): give; backhand_target: shown
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H
@@ -67,7 +68,7 @@
 extern "C" {
 #endif
 
-#define BH_BORDER_VERSION 26
+#define BH_BORDER_VERSION 27
 
 /* Numbers are never reused. */
 typedef enum bh_status {

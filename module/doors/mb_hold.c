@@ -1,0 +1,91 @@
+/* Licensed under the Apache License, Version 2.0; see LICENSE. */
+
+/* A server's "503 Service Unavailable" is held back while another one may have the request, as mb_attempt.c does it for
+ * chains. If none does better, it is given to the client after all, as the server sent it. */
+
+#include "doors/mb_doors.h"
+#include "balance/mb_balance.h"
+
+#include "util_filter.h"
+
+static ap_filter_rec_t *answer_filter;
+
+/* Of one request. */
+struct mb_hold {
+    request_rec before; /* as each attempt finds it */
+    /* The attempt that is under way. */
+    ap_filter_t *filter;      /* NULL: its answer goes to the client, or there is none */
+    apr_bucket_brigade *body; /* of its 503; NULL: it has not answered so */
+    /* The last 503 that was held back. */
+    const request_rec *answer; /* NULL: there is none */
+    apr_bucket_brigade *kept;  /* its body; NULL: ProxyErrorOverride wants another one */
+    const char **shown, *url;  /* of backhand_target */
+};
+
+/* Output filter, the first of all: sees the answer before any other does. */
+static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade) {
+    mb_hold *hold = filter->ctx;
+    request_rec *r = filter->r;
+    if (!hold->body && r->status == HTTP_SERVICE_UNAVAILABLE)
+        hold->body = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (hold->body) {
+        apr_status_t status = mb_answer_hold(filter, &hold->body, &brigade);
+        if (hold->body) return status;
+    }
+    hold->filter = NULL;
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme) {
+    mb_hold **kept = mb_passage_hold(door, r), *hold;
+    /* mod_proxy_http makes a table of its own for an answer's header; others write into the request's. */
+    int adds = strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0;
+    if (!kept || !mb_passage_may_retry(door, r)) return;
+    /* An ErrorDocument: without a status in the answer this one stays. */
+    if (adds && r->status == HTTP_SERVICE_UNAVAILABLE) return;
+    if (!*kept) {
+        *kept = apr_palloc(r->pool, sizeof **kept);
+        (*kept)->answer = NULL;
+    }
+    hold = *kept;
+    hold->before = *r;
+    hold->body = NULL;
+    hold->filter = ap_add_output_filter_handle(answer_filter, hold, r, r->connection);
+    apr_table_unset(r->notes, "proxy-error-override");
+    if (!adds) return;
+    r->headers_out = apr_table_copy(r->pool, r->headers_out);
+    r->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
+}
+
+int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int result) {
+    mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
+    if (!hold || !hold->filter) return 0;
+    ap_remove_output_filter(hold->filter);
+    hold->filter = NULL;
+    int is_theirs = result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
+    if (!is_theirs) mb_answer_undo(r, &hold->before); /* part of a header */
+    if (!hold->body && !(is_theirs && result == HTTP_SERVICE_UNAVAILABLE)) return 0;
+    hold->answer = apr_pmemdup(r->pool, r, sizeof *r);
+    hold->kept = hold->body;
+    hold->shown = to->shown;
+    hold->url = to->url;
+    apr_table_unset(r->notes, "proxy-error-override");
+    mb_answer_undo(r, &hold->before);
+    return 1;
+}
+
+int mb_hold_give(const backhand_door *door, request_rec *r, int *result) {
+    mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
+    if (!hold || !hold->answer) return 0;
+    if (hold->shown) *hold->shown = hold->url;
+    mb_answer_put(r, hold->answer);
+    *result = hold->kept ? OK : HTTP_SERVICE_UNAVAILABLE;
+    if (hold->kept) ap_pass_brigade(r->output_filters, hold->kept);
+    return 1;
+}
+
+void mb_hold_register(void) {
+    /* Before what a chain's cookie waits for. */
+    answer_filter = ap_register_output_filter("BACKHAND_MEMBER_ANSWER", take_answer, NULL, AP_FTYPE_RESOURCE - 2);
+}
