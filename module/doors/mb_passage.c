@@ -33,6 +33,7 @@ typedef struct passage {
     uint64_t boot_id;     /* of the server's announcement then */
     const bh_named_t *at; /* the server that has it; NULL: none */
     mb_hold *hold;        /* of mb_hold.c; NULL: none */
+    uint64_t mark;        /* what mb_spent_end wants */
     bh_result_t shown;
 } passage;
 
@@ -107,6 +108,7 @@ static void end(passage *way, bh_outcome_t outcome, int complete) {
     shown->outcome = outcome;
     shown->complete = complete;
     shown->ended_us = mb_now_us();
+    shown->parts_us = mb_spent_end(way->mark, shown->ended_us - shown->began_us);
     if (outcome == BH_OUTCOME_REFUSED) explain(way);
     bh_feedback_end(segment, mb_child_slot, shown->id, shown->ended_us);
     bh_feedback_report(segment, shown);
@@ -119,6 +121,7 @@ static apr_status_t abandon(void *data) {
     if (!way->at) return APR_SUCCESS;
     way->shown.client_failed = true;
     way->shown.status = way->r->status;
+    way->mark = mb_spent_us; /* this may be another thread */
     end(way, BH_OUTCOME_ANSWERED, 0);
     return APR_SUCCESS;
 }
@@ -336,6 +339,7 @@ int mb_passage_begin(const backhand_door *door, request_rec *r, const ap_conf_ve
     way->at = member;
     way->port = port;
     way->chosen = false;
+    way->mark = mb_spent_us;
     way->boot_id = bh_word_load(&bh_segment_row_mutable(mb_segment, member->row)->facts.boot_id);
     way->shown = (bh_result_t){.id = member->row,
                                .chain = way->chain.number,

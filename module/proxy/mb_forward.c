@@ -83,6 +83,7 @@ static void give_header_back(request_rec *r, const request_rec *before, const ap
 /* What the client gets, or the next server. */
 static bh_outcome_t finish(request_rec *r, mb_attempt *attempt, int result) {
     result = end(attempt, result);
+    attempt->shown.parts_us = mb_spent_end(attempt->mark, attempt->shown.ended_us - attempt->shown.began_us);
     mb_now.connects = 0;
     attempt->shown.untrusted = mb_now.untrusted;
     attempt->shown.silent = mb_now.gone;
@@ -123,6 +124,7 @@ mb_park_state mb_forward_look(const mb_attempt *attempt) {
 
 bh_outcome_t mb_forward_again(request_rec *r, mb_attempt *attempt, int is_ended) {
     attempt->waits = 0;
+    attempt->mark = mb_spent_us; /* another thread's */
     r->handler = MB_PROXY_HANDLER;
     if (!is_ended) return finish(r, attempt, run(r, attempt));
     mb_park_close(attempt->park, &attempt->way);
@@ -170,6 +172,7 @@ bh_outcome_t mb_forward(request_rec *r, const mb_directory *settings, uint32_t i
                            .connects = 1,
                            .learns = !facts->keepalive_ms,
                            .ended = 1};
+    attempt->mark = mb_spent_us;
     attempt->shown.began_us = mb_now_us();
     bh_feedback_begin(mb_segment, mb_child_slot, id, attempt->shown.began_us);
     int result = run(r, attempt);

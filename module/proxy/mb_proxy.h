@@ -79,6 +79,7 @@ typedef struct mb_attempt {
     int keepalives;
     struct mb_park *park; /* NULL: its thread waits for the answer */
     int waits;            /* it is not over: no thread has it */
+    uint64_t mark;        /* what mb_spent_end wants */
 } mb_attempt;
 
 /* Whether the request is repeatable: another server may do it, although the first one may have had it. */
@@ -133,6 +134,12 @@ typedef struct mb_exchange {
 } mb_exchange;
 /* The model makes the linker's own library no dependency of the module. */
 extern __thread __attribute__((tls_model("initial-exec"))) mb_exchange mb_now;
+
+/* Microseconds that this thread's requests have spent at servers. A part of a page is a request within the request for
+ * the page, whose server must not be charged with the part's time. */
+extern __thread __attribute__((tls_model("initial-exec"))) uint64_t mb_spent_us;
+/* At the end of a request. mark: mb_spent_us when it began. Returns the time of the requests within it. */
+uint64_t mb_spent_end(uint64_t mark, uint64_t took_us);
 
 /* What an attempt that waits without a thread has come to. */
 typedef enum mb_park_state { MB_PARK_WAITS, MB_PARK_ANSWERED, MB_PARK_ENDED, MB_PARK_LATE } mb_park_state;

@@ -29,7 +29,9 @@ public struct Feedback: Equatable {
             serveHere(result)
             return
         }
-        let took = result.ended_us &- result.began_us
+        // Parts of a page are other servers' work, and this one has waited for none of them.
+        let whole = result.ended_us &- result.began_us
+        let took = result.parts_us == 0 ? whole : whole > result.parts_us ? whole &- result.parts_us : 1
         if result.untrusted && result.outcome == BH_OUTCOME_REFUSED {
             // No back-off: the name that mod_ssl looks for in the certificate is the client's Host, and no client must
             // be able to take a server out.

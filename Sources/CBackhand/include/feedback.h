@@ -39,6 +39,7 @@ typedef struct bh_result {
     uint64_t began_us; /* CLOCK_MONOTONIC, as the next two */
     uint64_t first_us; /* the answer's first byte; 0: not seen */
     uint64_t ended_us;
+    uint64_t parts_us;  /* between them: of requests within this one, such as those for parts of a page */
     bh_asked_t asked;   /* only if free */
     bool local;         /* this httpd has served it itself */
     bool free;          /* the chain placed the request freely: what comes of it is evidence */

@@ -20,6 +20,7 @@ struct EndOfRequest {
     var outcome: bh_outcome_t
     var status: Int32 = 200
     var took: UInt64 = 3000
+    var parts: UInt64 = 0
     var sign = Sign.none
     var complete = true
     var hasBody = false
@@ -38,6 +39,7 @@ struct EndOfRequest {
         result.status = status
         result.began_us = 5_000_000
         result.ended_us = 5_000_000 + took
+        result.parts_us = parts
         result.complete = complete
         result.has_body = hasBody
         result.local = local
@@ -70,6 +72,10 @@ struct EndOfRequest {
         EndOfRequest(outcome: answered, complete: false, count: .failed, kind: BH_CLASS_FAILED, knowsUs: true),
         // A tunnel's time is that of its user.
         EndOfRequest(outcome: answered, status: 101, took: 9_000_000, count: .served, time: 0, knowsUs: true),
+        // Other servers have taken the rest, for parts of the page.
+        EndOfRequest(outcome: answered, took: 9000, parts: 6000, count: .served, kind: BH_CLASS_GOOD, knowsUs: true),
+        EndOfRequest(
+            outcome: answered, took: 9000, parts: 9000, count: .served, kind: BH_CLASS_GOOD, time: 1, knowsUs: true),
         EndOfRequest(outcome: failed, status: 200, count: .failed, kind: BH_CLASS_FAILED),
         EndOfRequest(outcome: noRetry, status: 200, complete: false, count: .failed, kind: BH_CLASS_FAILED),
     ])
