@@ -33,12 +33,20 @@ CONFIGURATION = "words of the configuration, which the administrator writes"
 COPY = "copies into a room of fixed size"
 FILTER = "names of filters, which modules of this httpd give them"
 MARK = "marks that the module itself has put there"
+NOTE = "mod_proxy's own note on a failure"
 PATH = "paths of the configuration"
+SECTION = "patterns of <Proxy> sections, as mod_proxy looks for them in a URL"
 ZEROS = "whether the whole text is zeros"
 
 # Function -> file -> why it may stand there.
 ALLOWED = {
-    "strncmp": {"ma_engine.c": BEGINNING, "ma_request.c": BEGINNING, "mb_balance.c": BEGINNING, "mb_filters.c": FILTER},
+    "strncmp": {
+        "ma_engine.c": BEGINNING,
+        "ma_request.c": BEGINNING,
+        "mb_balance.c": BEGINNING,
+        "mb_filters.c": FILTER,
+        "mb_send.c": SECTION,
+    },
     "ap_cstr_casecmpn": {
         "ma_check.c": CONFIGURATION,
         "ma_config.c": CONFIGURATION,
@@ -50,10 +58,11 @@ ALLOWED = {
     "ap_pregcomp": {"ma_config.c": CONFIGURATION},
     "ap_regexec": {
         "ma_members.c": "the administrator's pattern, for names of servers that were accepted",
+        "mb_send.c": SECTION,
         "mod_lbmethod_backhand.c": CONFIGURATION,
     },
     "ap_strcasestr": {"ma_check.c": CONFIGURATION},
-    "apr_fnmatch": {"mod_lbmethod_backhand.c": CONFIGURATION},
+    "apr_fnmatch": {"mb_send.c": SECTION, "mod_lbmethod_backhand.c": CONFIGURATION},
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
     "strcspn": {"ma_check.c": CONFIGURATION, "mb_filters.c": FILTER},
     "strchr": {
@@ -62,7 +71,7 @@ ALLOWED = {
         "mb_address.c": "the module's own text of an address",
         "mb_response.c": MARK,
     },
-    "strstr": {"ma_check.c": CONFIGURATION, "mb_response.c": MARK, "mb_send.c": "mod_proxy's own note on a failure"},
+    "strstr": {"ma_check.c": CONFIGURATION, "mb_response.c": MARK, "mb_send.c": NOTE},
     "strrchr": {
         "ma_config.c": CONFIGURATION,
         "mb_chain.c": CONFIGURATION,

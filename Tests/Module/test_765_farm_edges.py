@@ -2,7 +2,9 @@
 """Farms, where two of their parts meet."""
 
 import time
+from pathlib import Path
 
+import pytest
 from harness.announce import Announcement
 from harness.backend import Reply
 from harness.certificates import Authority
@@ -107,6 +109,71 @@ def test_a_connection_that_was_not_verified(stage):
     front.log.allow("AH")
     asked = [front.get("/page", headers={"Host": f"{name}.test"}).status for name in ("any", "any", "strict", "any")]
     assert asked == [200, 200, 502, 200]
+
+
+UNVERIFIED = "SSLProxyVerify none\nSSLProxyCheckPeerName Off\n"
+WAYS = {
+    "pass": "ProxyPass / https://farm_one/\n",
+    "match": "ProxyPassMatch ^/(.*)$ https://farm_one/$1\n",
+    "rule": 'RewriteEngine On\nRewriteRule ^/(.*) "https://farm_one/$1" [P]\n',
+}
+
+
+def sections_front(stage, member, sections, lines):
+    config = "".join(f'<Proxy "{url}">\n{own}</Proxy>\n' for url, own in sections.items())
+    front = stage.httpd(
+        ENGINE + "SSLProxyEngine On\n" + farm([member.id]) + config + lines,
+        modules=(*MODULES, "ssl", "rewrite"),
+        mpm="event",
+        children=1,
+        name="front",
+    )
+    front.log.allow("AH")
+    return front
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sections_that_verify_members(stage, way):
+    """They use no connection of a section that does not. mod_proxy itself does so for [P] and ProxyPassMatch."""
+    authority, other = Authority(stage.folder), Authority(stage.folder, "other")
+    member = tls_member(stage, "127.0.9.94", authority.sign("127.0.9.94"))
+    member.put("any/page", "any")
+    member.put("strict/page", "strict")
+    sections = {"https://farm_one/any/": UNVERIFIED, "https://farm_one/strict/": VERIFY.format(other.certificate)}
+    front = sections_front(stage, member, sections, WAYS[way])
+    asked = [front.get(f"/{name}/page").status for name in ("any", "any", "strict", "any", "strict")]
+    assert asked == [200, 200, 502, 200, 502]
+
+
+def test_a_section_of_the_farm_and_one_of_the_member(stage):
+    """A line for the member itself has connections that the farm's section has not verified."""
+    authority, other = Authority(stage.folder), Authority(stage.folder, "other")
+    member = tls_member(stage, "127.0.9.94", authority.sign("127.0.9.94"))
+    sections = {f"https://{member.id}/": UNVERIFIED, "https://farm_one/": VERIFY.format(other.certificate)}
+    lines = f"ProxyPass /direct/ https://{member.id}/\nProxyPass / https://farm_one/\n"
+    front = sections_front(stage, member, sections, lines)
+    assert [front.get(path).status for path in ("/direct/page", "/page", "/direct/page")] == [200, 502, 200]
+
+
+def test_a_section_with_a_certificate(stage):
+    """Only its requests show it."""
+    authority = Authority(stage.folder)
+    pair, own = authority.sign("127.0.9.94"), authority.sign("front.test")
+    member = tls_member(stage, "127.0.9.94", pair)
+    member.configure(
+        f"{pair.server}SSLCACertificateFile {authority.certificate}\nSSLVerifyClient optional\n"
+        'CustomLog logs/shown "%U %{SSL_CLIENT_S_DN_CN}x"\n'
+    )
+    member.restart()
+    both = stage.folder / "both.pem"
+    both.write_text(Path(own.certificate).read_text() + Path(own.key).read_text())
+    sections = {"https://farm_one/": UNVERIFIED, "https://farm_one/own": f"SSLProxyMachineCertificateFile {both}\n"}
+    front = sections_front(stage, member, sections, WAYS["pass"])
+    paths = ("/page", "/own", "/page", "/own")
+    for path in paths:
+        assert front.get(path).status == (200 if path == "/page" else 404)
+    shown = wait_for(lambda: len(lines := (member.root / "logs/shown").read_text().splitlines()) == 4 and lines, 5)
+    assert shown == [f"{path} {'front.test' if path == '/own' else '-'}" for path in paths]
 
 
 def test_a_member_that_cannot_be_trusted(stage):

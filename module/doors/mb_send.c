@@ -6,9 +6,43 @@
 #include "doors/mb_doors.h"
 #include "balance/mb_balance.h"
 
+#include "apr_fnmatch.h"
 #include "apr_hash.h"
 
 #define PROXY "proxy:"
+
+/* ---- <Proxy> sections, which may have SSLProxy lines ---- */
+
+/* Which count for the request: '0' or '1' for each. */
+#define SECTIONS "backhand-proxy-sections"
+
+static int is_tls(const char *url) {
+    return ap_cstr_casecmpn(url, "https:", 6) == 0 || ap_cstr_casecmpn(url, "wss:", 4) == 0
+           || ap_cstr_casecmpn(url, "h2:", 3) == 0;
+}
+
+/* As mod_proxy finds it out. */
+static int counts_for(const ap_conf_vector_t *section, const char *url) {
+    const proxy_dir_conf *of = ap_get_module_config(section, mb_mp.proxy);
+    return of->r              ? !ap_regexec(of->r, url, 0, NULL, 0)
+           : of->p_is_fnmatch ? apr_fnmatch(of->p, url, 0) == APR_SUCCESS
+                              : strncmp(url, of->p, strlen(of->p)) == 0;
+}
+
+/* Just before mod_proxy, which has them count: later the URL is another one. */
+static int note_sections(request_rec *r) {
+    if (!r->proxyreq || !r->filename || !mb_mp.proxy || strncmp(r->filename, PROXY, sizeof PROXY - 1) != 0)
+        return DECLINED;
+    const char *url = r->filename + sizeof PROXY - 1;
+    const proxy_server_conf *conf = ap_get_module_config(r->server->module_config, mb_mp.proxy);
+    int count = conf->sec_proxy->nelts;
+    if (!count || !is_tls(url)) return DECLINED;
+    char *sections = apr_pcalloc(r->pool, (apr_size_t)count + 1);
+    for (int i = 0; i < count; i++)
+        sections[i] = counts_for(APR_ARRAY_IDX(conf->sec_proxy, i, ap_conf_vector_t *), url) ? '1' : '0';
+    apr_table_setn(r->notes, SECTIONS, sections);
+    return DECLINED;
+}
 
 /* ---- Workers of this child ---- */
 
@@ -62,13 +96,16 @@ static proxy_worker *make(request_rec *r, const char *origin, const proxy_worker
     return made;
 }
 
-/* What a child's workers are found by. What one host has not verified, or sends a certificate of its own over, is not
- * for another one. */
-static const char *key_of(request_rec *r, bh_piece_t origin, const proxy_worker *line, apr_size_t *length) {
+/* What a child's workers are found by. What one host, or one <Proxy> section, has not verified, or sends a certificate
+ * of its own over, is not for another one. */
+static const char *key_of(request_rec *r, bh_piece_t origin, const proxy_worker *line, const char *sections,
+                          apr_size_t *length) {
     const void *const owners[] = {r->server, line};
-    char *key = apr_palloc(r->pool, *length = sizeof owners + origin.length);
+    size_t more = strlen(sections);
+    char *key = apr_palloc(r->pool, *length = sizeof owners + more + origin.length);
     memcpy(key, owners, sizeof owners);
-    memcpy(key + sizeof owners, origin.start, origin.length);
+    memcpy(key + sizeof owners, sections, more);
+    memcpy(key + sizeof owners + more, origin.start, origin.length);
     return key;
 }
 
@@ -76,12 +113,15 @@ static const char *key_of(request_rec *r, bh_piece_t origin, const proxy_worker 
  * why. */
 static proxy_worker *worker_for(request_rec *r, proxy_server_conf *conf, const backhand_target *to) {
     proxy_worker *own = mb_mp.get_worker(r->pool, NULL, conf, to->url);
-    if (own) return own; /* the configuration has one for just this server */
-    const proxy_worker *line = to->like ? mb_mp.get_worker(r->pool, NULL, conf, to->like) : NULL;
+    int has_sections = conf->sec_proxy->nelts && is_tls(to->url);
+    /* The configuration has one for just this server, but its connections may be of other sections. */
+    if (own && !has_sections) return own;
+    const proxy_worker *line = own ? own : to->like ? mb_mp.get_worker(r->pool, NULL, conf, to->like) : NULL;
+    const char *sections = has_sections ? apr_table_get(r->notes, SECTIONS) : NULL;
     bh_ath_url_t parts;
     if (!bh_ath_url_split(to->url, &parts)) return NULL;
     apr_size_t length;
-    const char *key = key_of(r, parts.origin, line, &length);
+    const char *key = key_of(r, parts.origin, line, sections ? sections : "", &length);
     apr_thread_mutex_lock(workers_lock);
     proxy_worker *worker = apr_hash_get(workers, key, (apr_ssize_t)length);
     if (!worker && (worker = make(r, apr_pstrmemdup(r->pool, parts.origin.start, parts.origin.length), line)))
@@ -185,4 +225,8 @@ int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to
     return is_taken;
 }
 
-void mb_send_register(void) { ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE); }
+void mb_send_register(void) {
+    static const char *const before[] = {"mod_proxy.c", NULL};
+    ap_hook_child_init(prepare_child, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(note_sections, NULL, before, APR_HOOK_FIRST);
+}
