@@ -52,7 +52,7 @@ static const bh_named_t *newcomers;
 
 void mb_passage_name(apr_pool_t *pconf, bh_named_t *named, const char *name, const apr_sockaddr_t *address,
                      uint16_t port, uint32_t key) {
-    *named = (bh_named_t){.place = {{NOWHERE, key}, 1}, .name = name};
+    *named = (bh_named_t){.place = {{NOWHERE, key}, *name == '/' ? 1 : port}, .name = name};
     if (address && mb_address_of(address, &named->place.address)) named->place.port = port;
     mb_members_name(pconf, named);
 }
@@ -92,14 +92,39 @@ static int is_closed(const char *path) {
     return failed == ECONNREFUSED || failed == ENOENT;
 }
 
+/* Whether mod_proxy has found no address for the server's name, and has sent nothing. */
+static int is_nameless(const request_rec *r) {
+    const char *note = apr_table_get(r->notes, "error-notes");
+    return note && strstr(note, "DNS lookup failure");
+}
+
+/* The address that its name has now, if it is another one than at the start, and mod_proxy may have asked there. */
+static int has_moved(const passage *way, bh_address_t *address) {
+    char *host, *zone;
+    apr_port_t port;
+    apr_sockaddr_t *now;
+    bh_address_t before = *address;
+    const char *name = way->at->name;
+    int is_literal = strchr(name, ':') != strrchr(name, ':'); /* of version 6 */
+    return !is_literal && apr_parse_addr_port(&host, &zone, &port, name, way->r->pool) == APR_SUCCESS && host
+           && apr_sockaddr_info_get(&now, host, APR_UNSPEC, 0, 0, way->r->pool) == APR_SUCCESS
+           && mb_address_of(now, address) && !bh_address_equals(before, *address);
+}
+
 /* mod_proxy says the same where this process has no connection left for the server, and where the server has one and
  * does not know what is asked for: the kernel knows whether it refuses connections. */
 static void explain(passage *way) {
     int32_t why;
-    const bh_place_t *place = &way->at->place;
-    bh_facts_t facts = {.address = place->address, .port = way->port ? way->port : place->port};
-    if (place->address.high != NOWHERE) bh_connection_explain(&way->shown, &facts, false, &why);
-    else way->shown.reached = !is_closed(way->at->name);
+    const bh_named_t *at = way->at;
+    bh_result_t *shown = &way->shown;
+    bh_facts_t facts = {.address = at->place.address, .port = way->port ? way->port : at->place.port};
+    int has_address = facts.address.high != NOWHERE, nameless = is_nameless(way->r);
+    if (has_address) bh_connection_explain(shown, &facts, nameless, &why);
+    else if (nameless) shown->lacks = bh_shortage_is_near();
+    else shown->reached = at->reserved || *at->name != '/' || !is_closed(at->name);
+    if (!shown->reached || at->reserved || *at->name == '/' || !has_moved(way, &facts.address)) return;
+    shown->reached = false;
+    bh_connection_explain(shown, &facts, false, &why);
 }
 
 static void end(passage *way, bh_outcome_t outcome, int complete) {
@@ -377,9 +402,11 @@ int mb_passage_lost(const backhand_door *door, const request_rec *r) {
     return action != BH_RETRY_ANSWER && action != BH_RETRY_GIVE_UP;
 }
 
-void mb_passage_end(const backhand_door *door, const request_rec *r, int result) {
+int mb_passage_end(const backhand_door *door, const request_rec *r, int result) {
     passage *way = mb_segment ? passage_of(door, r) : NULL;
-    if (!way || !way->at) return;
+    if (!way || !way->at) return result;
+    /* mod_proxy thinks that no other server can have the request. */
+    if (result == HTTP_INTERNAL_SERVER_ERROR && is_nameless(r)) result = HTTP_SERVICE_UNAVAILABLE;
     /* With ProxyErrorOverride mod_proxy returns what the server has answered, and says OK in the request. */
     int is_replaced = result != OK && apr_table_get(r->notes, "proxy-error-override");
     int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || is_replaced;
@@ -391,8 +418,9 @@ void mb_passage_end(const backhand_door *door, const request_rec *r, int result)
     way->shown.status = is_replaced ? result : r->status;
     if (outcome == BH_OUTCOME_REFUSED) {
         fail(way, outcome);
-        return;
+        return result;
     }
     int is_broken_off = result == DONE && !r->connection->aborted && r->status != HTTP_SWITCHING_PROTOCOLS;
     end(way, outcome, is_answer && !is_broken_off);
+    return result;
 }

@@ -67,6 +67,9 @@ static void take_settings(proxy_worker_shared *to, const proxy_worker_shared *fr
     TAKE(recv_buffer_size)
     TAKE(io_buffer_size)
     TAKE(response_field_size)
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 130)
+    TAKE(address_ttl)
+#endif
 #undef TAKE
     if (from->hmax) to->hmax = from->hmax;
     if (from->smax) to->smax = from->smax;
@@ -154,6 +157,11 @@ static before prepare(request_rec *r) {
 static void undo(request_rec *r, const before *before) {
     r->status_line = before->status_line;
     r->status = before->status;
+}
+
+/* Nor does an error page, or the next attempt, have what mod_proxy has noted about it. */
+static void forget_notes(request_rec *r, int result) {
+    if (result < HTTP_INTERNAL_SERVER_ERROR) return;
     apr_table_unset(r->notes, "error-notes");
     apr_table_unset(r->notes, "verbose-error-to");
 }
@@ -164,7 +172,7 @@ static void undo(request_rec *r, const before *before) {
 static int settle(const request_rec *r, const char *url, int result, apr_off_t sent) {
     const char *note = apr_table_get(r->notes, "error-notes");
     if (result != HTTP_SERVICE_UNAVAILABLE && result != HTTP_INTERNAL_SERVER_ERROR) return result;
-    if (!sent && note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
+    if (note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
     if (note && strstr(note, "SSL Handshake")) return HTTP_BAD_GATEWAY;
     int is_other = ap_cstr_casecmpn(url, "fcgi:", 5) == 0 || ap_cstr_casecmpn(url, "scgi:", 5) == 0
                    || ap_cstr_casecmpn(url, "uwsgi:", 6) == 0;
@@ -212,6 +220,7 @@ int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to
     if (to->shown) *to->shown = to->url;
     if (!to->member) {
         *result = run(door, r, to);
+        forget_notes(r, *result);
         return 1;
     }
     mb_passage_begin(door, r, to->section, to->member, to->port);
@@ -220,6 +229,7 @@ int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to
     if (!is_taken)
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", to->member->name, *result);
     mb_passage_end(door, r, *result);
+    forget_notes(r, *result);
     /* One that has failed it last says less than a 503 before it. */
     if (is_taken && has_failed(r, *result)) mb_hold_give(door, r, result);
     return is_taken;

@@ -207,8 +207,8 @@ static int ask(request_rec *r, proxy_worker *worker, proxy_server_conf *conf, ch
     void *kept = host ? NULL : core->keep(&door, r, worker); /* the connection is to another proxy */
     int result = run_schemes(r, worker, conf, url, host, port);
     core->release(r, kept);
-    core->end(&door, r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
-    return result;
+    int seen = core->end(&door, r, result == DECLINED ? HTTP_INTERNAL_SERVER_ERROR : result);
+    return result == DECLINED ? DECLINED : seen;
 }
 
 /* ---- Configuration ---- */
