@@ -12,6 +12,7 @@ import time
 import pytest
 from harness.announce import Announcement
 from harness.backend import Reply
+from harness.crowd import asking
 from harness.httpd import BUILD, REPOSITORY
 from harness.stage import CLUSTER_OF_9
 from harness.wait import wait_for
@@ -332,6 +333,28 @@ def test_a_draining_member_keeps_them(stage, backends):
     assert set(steered.ask(None)) == {other.id}
     ctl(steered.front, "maintenance", leaving.id)
     assert set(steered.ask(steer("prefer", leaving.id))) == {other.id}
+
+
+def test_a_key_that_changes_under_load(stage, mpm, backends):
+    """With the old key as the second one, each request of clients that have old cookies is steered through graceful
+    restarts; without it, none is."""
+    steered, target = Steered(stage, backends, mpm=mpm), backends[0].id
+    seen = collections.Counter()
+    with asking(4, lambda: seen.update(steered.ask(steer("stay", target), 1))):
+        for keys in (f"{KEY}\n{'b' * 40}\n", f"{'b' * 40}\n{KEY}\n"):
+            steered.file.write_text(keys)
+            steered.front.restart()
+            before = seen.total()
+            wait_for(lambda before=before: seen.total() > before + 40, 20, "requests")
+    assert set(seen) == {target}
+    assert set(steered.ask(steer("stay", target, key="b" * 40))) == {target} and steered.refused() == 0
+    steered.file.write_text("b" * 40 + "\n")
+    steered.front.restart()
+    # Children of the old generation may serve a moment longer.
+    wait_for(
+        lambda: len(steered.ask(steer("stay", target), 20)) == 2 and steered.refused(), 10, "no old cookie to count"
+    )
+    assert set(steered.ask(steer("stay", target, key="b" * 40))) == {target}
 
 
 def test_what_is_not_accepted_is_counted(stage, backends):
