@@ -479,3 +479,20 @@ def test_bad_limits(stage, line):
     name, value = line.split()
     what = {"BackhandRetries": "whole number", "BackhandRetryTimeout": "number of seconds"}[name]
     assert code == 1 and f"{name}: '{value}' is not a {what} from" in text
+
+
+def test_a_503_that_is_broken_off(stage):
+    """It is a lost answer, and no better than a whole 503 before it. A kept connection that it came over has not been
+    closed while it was idle, so the server has no second chance."""
+    servers = [stage.backend(f"127.0.9.{number}") for number in (80, 81)]
+    servers[0].reply = lambda request: Reply(503, b"whole")
+    servers[1].reply = lambda request: Reply(503, b"x" * 1000, cut=500)
+    front = stage.httpd(CONFIG, children=1)
+    front.log.allow(PROXY_LINES)
+    front.log.expect("BH0408: no candidate answered, 2 failed")
+    stage.plant(front, *(Announcement(each.address, each.port, load=load) for load, each in enumerate(servers)))
+    answer = front.get("/")
+    assert (answer.status, answer.text, len(servers[1].requests)) == (503, "whole", 1)
+    servers[0].reply = servers[1].reply
+    answer = front.get("/")
+    assert (answer.status, answer.header("Retry-After")) == (503, "1")

@@ -3,9 +3,9 @@
 sent."""
 
 import pytest
-from harness.backend import Reply
+from harness.backend import Backend, Reply
 from harness.conversation import Server
-from harness.gateways import AJP, SCGI, UWSGI, FastCGI
+from harness.gateways import AJP, FCGI_END, FCGI_RECORD, FCGI_STDOUT, SCGI, UWSGI, FastCGI
 from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
 from Module.test_760_farms import ENGINE, MODULES, PASS, farm, shares
@@ -125,6 +125,36 @@ def test_pages_of_this_httpd(stage, mpm, backends):
     assert (answer.status, answer.text, answer.header("X-Mine")) == (503, "ours", None)
     backends[1].reply = lambda request: Reply(drop=True)
     assert (front.get("/").status, front.get("/").text) == (503, "ours")
+
+
+class Short(FastCGI):
+    """Its answers have no end."""
+
+    def _send(self, connection, request, reply):
+        data = self._head(request, reply) + reply.body[: reply.cut]
+        connection.sendall(FCGI_RECORD.pack(1, FCGI_STDOUT, 1, len(data), 0) + data)
+        reply.close = True
+        if reply.cut is None:
+            connection.sendall(FCGI_RECORD.pack(1, FCGI_STDOUT, 1, 0, 0))
+            connection.sendall(FCGI_RECORD.pack(1, FCGI_END, 1, 8, 0) + bytes(8))
+
+
+@pytest.mark.parametrize("kind", [Backend, Short], ids=["http", "fcgi"])
+def test_one_that_is_broken_off(stage, kind):
+    """It is a lost answer, also where it would be the last one."""
+    members = [kind(f"127.0.9.{number}") for number in (80, 81)]
+    scheme = getattr(kind, "scheme", "http")
+    used = MODULES if scheme == "http" else modules(scheme)
+    front = front_of(stage, members, lines=f"ProxyPass / {scheme}://farm_one/\n", modules=used)
+    busy(members[0], "y" * 1000, cut=500)
+    assert set(shares(front, 20)) == {members[1].id}
+    busy(members[1])
+    assert set(shares(front, 20)) == {"not now"}
+    busy(members[1], "y" * 1000, cut=500)
+    answer = front.get("/")
+    assert (answer.status, answer.header("X-Mine")) == (502, None)
+    for each in members:
+        each.close()
 
 
 def test_a_session_is_with_the_member_that_answers(stage, backends):
@@ -285,3 +315,24 @@ def test_http2(stage):
     answers = [front.get("/x") for _ in range(20)]
     assert {(answer.status, answer.text, answer.header("X-Mine")) for answer in answers} == {(200, "well", None)}
     assert "503" in other.logged("/x")
+
+
+def test_http2_that_is_broken_off(stage, backends):
+    """mod_proxy_http2 calls it an error of the gateway."""
+    members = [
+        stage.httpd(
+            f"Protocols h2c http/1.1\nProxyPass / http://{each.id}/\n",
+            modules=("http2",),
+            without=("backhand",),
+            address=address,
+            name=address,
+        )
+        for each, address in zip(backends, ("127.0.9.80", "127.0.9.81"))
+    ]
+    for each in members:
+        each.log.allow("AH01110|AH10154")
+    front = front_of(stage, members, lines="ProxyPass / h2c://farm_one/\n", modules=("athena", "http2", "proxy_http2"))
+    busy(backends[0], "y" * 1000, cut=500)
+    assert set(shares(front, 10)) == {backends[1].id}
+    busy(backends[1], "y" * 1000, cut=500)
+    assert {front.get("/").status for _ in range(20)} == {502}

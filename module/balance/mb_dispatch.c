@@ -52,7 +52,7 @@ static int give_up(mb_dispatch_state *about) {
 /* Whether the server closed a reused connection before its first byte: it may only have closed an idle connection, as a
  * server does that restarts. */
 static int has_closed_reused(const request_rec *r, const mb_attempt *attempt) {
-    return attempt->result == HTTP_BAD_GATEWAY && !attempt->held && attempt->reused
+    return attempt->result == HTTP_BAD_GATEWAY && !attempt->shown.first_us && attempt->reused
            && r->headers_out == attempt->before->headers_out && !apr_table_get(r->notes, "proxy_timedout");
 }
 

@@ -107,8 +107,9 @@ void mb_send_register(void);
 
 /* Around mod_proxy's scheme handler, if another server may have the request. */
 void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme);
-/* Whether the answer is a 503 that is held back. The request is then as it was before. result: the handler's. */
-int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int result);
+/* Whether the answer is a 503 that is held back. The request is then as it was before. result: the handler's, and then
+ * what it means: 503; or 502, if the server has broken such an answer off. */
+int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int *result);
 /* No server does better: gives the client the last 503. result: what a handler returns. Returns 0: there is none. */
 int mb_hold_give(const backhand_door *door, request_rec *r, int *result);
 void mb_hold_register(void);

@@ -58,20 +58,25 @@ void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme
     r->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
 }
 
-int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int result) {
+int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
     mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
     if (!hold || !hold->filter) return 0;
     ap_remove_output_filter(hold->filter);
     hold->filter = NULL;
-    int is_theirs = result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
-    if (!is_theirs) mb_answer_undo(r, &hold->before); /* part of a header */
-    if (!hold->body && !(is_theirs && result == HTTP_SERVICE_UNAVAILABLE)) return 0;
+    if (mb_answer_is_broken_off(hold->body, *result)) {
+        hold->body = NULL;
+        *result = r->connection->aborted ? DONE : HTTP_BAD_GATEWAY;
+    }
+    int is_theirs = *result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
+    if (!is_theirs) mb_answer_undo(r, &hold->before); /* part of an answer */
+    if (!hold->body && !(is_theirs && *result == HTTP_SERVICE_UNAVAILABLE)) return 0;
     hold->answer = apr_pmemdup(r->pool, r, sizeof *r);
     hold->kept = hold->body;
     hold->shown = to->shown;
     hold->url = to->url;
     apr_table_unset(r->notes, "proxy-error-override");
     mb_answer_undo(r, &hold->before);
+    *result = HTTP_SERVICE_UNAVAILABLE;
     return 1;
 }
 

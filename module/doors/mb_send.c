@@ -209,10 +209,7 @@ static int has_failed(const request_rec *r, int result) {
 
 /* Whether another server may have the request. */
 static int goes_on(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
-    if (mb_hold_end(door, r, to, *result)) {
-        *result = HTTP_SERVICE_UNAVAILABLE;
-        return mb_passage_lost(door, r);
-    }
+    if (mb_hold_end(door, r, to, result)) return mb_passage_lost(door, r);
     return has_failed(r, *result) && (*result == HTTP_SERVICE_UNAVAILABLE || mb_passage_lost(door, r));
 }
 

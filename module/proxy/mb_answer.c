@@ -46,3 +46,7 @@ apr_status_t mb_answer_hold(ap_filter_t *filter, apr_bucket_brigade **held, apr_
     *held = NULL;
     return APR_SUCCESS;
 }
+
+int mb_answer_is_broken_off(const apr_bucket_brigade *held, int result) {
+    return held && (result == DONE || result == AP_FILTER_ERROR || result >= HTTP_INTERNAL_SERVER_ERROR);
+}

@@ -82,6 +82,13 @@ bh_outcome_t mb_attempt_end(mb_attempt *attempt, request_rec *r, int result) {
     attempt->filter = NULL;
     attempt->result = result;
     mb_response_restore(r);
+    if (!attempt->shown.unknown && mb_answer_is_broken_off(attempt->held, result)) {
+        attempt->held = NULL;
+        attempt->result = r->connection->aborted ? DONE : HTTP_BAD_GATEWAY;
+        if (attempt->result == DONE) return BH_OUTCOME_ANSWERED;
+        mb_answer_undo(r, attempt->before);
+        return BH_OUTCOME_FAILED;
+    }
     if (attempt->held) return attempt->shown.unknown ? BH_OUTCOME_UNKNOWN : BH_OUTCOME_FAILED;
     if (attempt->passed || result < HTTP_INTERNAL_SERVER_ERROR) return BH_OUTCOME_ANSWERED;
     /* mod_proxy_http2 calls it an error that a client is gone. There is no client to answer, and the server is not to

@@ -43,6 +43,9 @@ void mb_answer_undo(request_rec *r, const request_rec *before);
 void mb_answer_put(request_rec *r, const request_rec *answer);
 /* Adds a piece to a body that is held back. If it is too long now, *held is NULL, and *brigade is all of it. */
 apr_status_t mb_answer_hold(ap_filter_t *filter, apr_bucket_brigade **held, apr_bucket_brigade **brigade);
+/* Whether a body that is held back (NULL: none is) has no end. Such an answer is lost: given to the client, it would
+ * look whole. result: what mod_proxy's scheme handler has returned. */
+int mb_answer_is_broken_off(const apr_bucket_brigade *held, int result);
 
 /* ---- Attempts to have a server answer: mb_attempt.c ---- */
 
