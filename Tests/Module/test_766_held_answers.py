@@ -127,6 +127,19 @@ def test_pages_of_this_httpd(stage, mpm, backends):
     assert (front.get("/").status, front.get("/").text) == (503, "ours")
 
 
+@pytest.mark.parametrize("override", ["", "ProxyErrorOverride On\n"], ids=("without", "override"))
+def test_a_page_for_503_by_a_farm(stage, backends, override):
+    """With ProxyErrorOverride mod_proxy gives it the status of what it explains: one member is asked, and is well."""
+    lines = f"{override}ErrorDocument 503 /page/x\nProxyPass /page/ http://farm_two/\nRedirect 503 /closed\n{SOCKETS}"
+    front = front_of(stage, backends[:1], lines=farm((each.id for each in backends[1:]), ALONE, "farm_two") + lines)
+    for number in range(1, 8):
+        answer = front.get("/closed")
+        assert answer.status == (503 if override else 200) and answer.text in (backends[1].id, backends[2].id)
+        assert sum(asked(backends)) == number
+    servers = front.status().servers
+    assert {servers[each.id]["failed"] for each in backends} == {0}
+
+
 class Short(FastCGI):
     """Its answers have no end."""
 

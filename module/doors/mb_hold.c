@@ -22,12 +22,18 @@ struct mb_hold {
     const char **shown, *url;  /* of backhand_target */
 };
 
+/* Of an ErrorDocument, mod_proxy leaves the status of what it explains (with ProxyErrorOverride, or if the answer has
+ * none), and its line with it. */
+static int is_unavailable(const mb_hold *hold, const request_rec *r) {
+    return r->status == HTTP_SERVICE_UNAVAILABLE
+           && (hold->before.status != r->status || hold->before.status_line != r->status_line);
+}
+
 /* Output filter, the first of all: sees the answer before any other does. */
 static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade) {
     mb_hold *hold = filter->ctx;
     request_rec *r = filter->r;
-    if (!hold->body && r->status == HTTP_SERVICE_UNAVAILABLE)
-        hold->body = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (!hold->body && is_unavailable(hold, r)) hold->body = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     if (hold->body) {
         apr_status_t status = mb_answer_hold(filter, &hold->body, &brigade);
         if (hold->body) return status;
@@ -42,8 +48,6 @@ void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme
     /* mod_proxy_http makes a table of its own for an answer's header; others write into the request's. */
     int adds = strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0;
     if (!kept || !mb_passage_may_retry(door, r)) return;
-    /* An ErrorDocument: without a status in the answer this one stays. */
-    if (adds && r->status == HTTP_SERVICE_UNAVAILABLE) return;
     if (!*kept) {
         *kept = apr_palloc(r->pool, sizeof **kept);
         (*kept)->answer = NULL;

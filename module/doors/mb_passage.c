@@ -31,6 +31,8 @@ typedef struct passage {
     uint16_t port;        /* where it is sent, if the server has no port of its own; else 0 */
     bool chosen;          /* it goes to a server that the core has chosen */
     uint64_t boot_id;     /* of the server's announcement then */
+    int status;           /* of the request then: another one than 200 is that of what an ErrorDocument explains */
+    const char *line;     /* and its line */
     const bh_named_t *at; /* the server that has it; NULL: none */
     mb_hold *hold;        /* of mb_hold.c; NULL: none */
     uint64_t mark;        /* what mb_spent_end wants */
@@ -140,12 +142,21 @@ static void end(passage *way, bh_outcome_t outcome, int complete) {
     way->at = NULL;
 }
 
+/* What the server has answered. mod_proxy may leave an ErrorDocument the status of what it explains, and its line,
+ * which httpd has of its own for most. */
+static int status_of(const passage *way) {
+    const request_rec *r = way->r;
+    int is_kept =
+        r->status == way->status && (r->status_line == way->line || r->status_line == ap_get_status_line(r->status));
+    return is_kept ? HTTP_OK : r->status;
+}
+
 /* The request ends before mod_proxy has said how, as with a tunnel, or a client that is gone. */
 static apr_status_t abandon(void *data) {
     passage *way = data;
     if (!way->at) return APR_SUCCESS;
     way->shown.client_failed = true;
-    way->shown.status = way->r->status;
+    way->shown.status = status_of(way);
     way->mark = mb_spent_us; /* this may be another thread */
     end(way, BH_OUTCOME_ANSWERED, 0);
     return APR_SUCCESS;
@@ -365,6 +376,8 @@ int mb_passage_begin(const backhand_door *door, request_rec *r, const ap_conf_ve
     way->port = port;
     way->chosen = false;
     way->mark = mb_spent_us;
+    way->status = r->status;
+    way->line = r->status_line;
     way->boot_id = bh_word_load(&bh_segment_row_mutable(mb_segment, member->row)->facts.boot_id);
     way->shown = (bh_result_t){.id = member->row,
                                .chain = way->chain.number,
@@ -415,7 +428,7 @@ int mb_passage_end(const backhand_door *door, const request_rec *r, int result) 
                                                                 : BH_OUTCOME_NO_RETRY;
     /* What has no answer, and does not count as the server's failure, is the client's doing. */
     way->shown.client_failed = !is_replaced && result > OK && result < HTTP_INTERNAL_SERVER_ERROR;
-    way->shown.status = is_replaced ? result : r->status;
+    way->shown.status = is_replaced ? result : status_of(way);
     if (outcome == BH_OUTCOME_REFUSED) {
         fail(way, outcome);
         return result;
