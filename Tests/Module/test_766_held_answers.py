@@ -127,6 +127,31 @@ def test_pages_of_this_httpd(stage, mpm, backends):
     assert (front.get("/").status, front.get("/").text) == (503, "ours")
 
 
+@pytest.mark.parametrize("kind", (FastCGI, AJP, UWSGI), ids=lambda kind: kind.scheme)
+@pytest.mark.parametrize("codes", ["", " 500 503"], ids=("all", "some"))
+def test_pages_of_this_httpd_for_gateways(stage, kind, codes):
+    """mod_proxy_fcgi makes the page itself, and mod_proxy_uwsgi says nothing of it."""
+    members = [kind(f"127.0.9.{number}") for number in (80, 81)]
+    lines = (
+        f"ProxyErrorOverride On{codes}\nErrorDocument 500 five\nErrorDocument 503 /sorry\n"
+        f"ProxyPass /sorry !\nProxyPass / {kind.scheme}://farm_one/\n"
+    )
+    front = front_of(stage, members, lines=lines, modules=modules(kind.scheme), files={"sorry": "ours"})
+    busy(members[0], "y" * 100_000)
+    assert set(shares(front, 20)) == {members[1].id}
+    assert members[0].requests
+    busy(members[1], "y" * 100_000)
+    before = sum(asked(members))
+    answer = front.get("/")
+    assert (answer.status, answer.text, sum(asked(members)) - before) == (503, "ours", 2)
+    for each in members:
+        each.reply = lambda request: Reply(500, b"theirs")
+    answer = front.get("/")
+    assert (answer.status, answer.text, sum(asked(members)) - before) == (500, "five", 3)
+    for each in members:
+        each.close()
+
+
 @pytest.mark.parametrize("override", ["", "ProxyErrorOverride On\n"], ids=("without", "override"))
 def test_a_page_for_503_by_a_farm(stage, backends, override):
     """With ProxyErrorOverride mod_proxy gives it the status of what it explains: one member is asked, and is well."""

@@ -16,6 +16,7 @@ struct mb_hold {
     /* The attempt that is under way. */
     ap_filter_t *filter;      /* NULL: its answer goes to the client, or there is none */
     apr_bucket_brigade *body; /* of its 503; NULL: it has not answered so */
+    int is_replaced; /* ProxyErrorOverride wants a page of this httpd in its place, and mod_proxy is not told */
     /* The last 503 that was held back. */
     const request_rec *answer; /* NULL: there is none */
     apr_bucket_brigade *kept;  /* its body; NULL: ProxyErrorOverride wants another one */
@@ -34,6 +35,7 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     mb_hold *hold = filter->ctx;
     request_rec *r = filter->r;
     if (!hold->body && is_unavailable(hold, r)) hold->body = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    if (hold->body && hold->is_replaced) return apr_brigade_cleanup(brigade);
     if (hold->body) {
         apr_status_t status = mb_answer_hold(filter, &hold->body, &brigade);
         if (hold->body) return status;
@@ -42,6 +44,40 @@ static apr_status_t take_answer(ap_filter_t *filter, apr_bucket_brigade *brigade
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }
+
+/* ---- ProxyErrorOverride ---- */
+
+/* The statuses that it replaces, without 503, in their order. */
+static apr_array_header_t *other_codes(apr_pool_t *pool, const apr_array_header_t *codes) {
+    apr_array_header_t *others = apr_array_make(pool, 200, sizeof(int));
+    for (int i = 0; i < codes->nelts; i++)
+        if (APR_ARRAY_IDX(codes, i, int) != HTTP_SERVICE_UNAVAILABLE)
+            APR_ARRAY_PUSH(others, int) = APR_ARRAY_IDX(codes, i, int);
+    for (int code = 400; !codes->nelts && code < 600; code++) /* all of them */
+        if (code != HTTP_SERVICE_UNAVAILABLE) APR_ARRAY_PUSH(others, int) = code;
+    return others;
+}
+
+static int is_replaced(const request_rec *r, const proxy_dir_conf *conf) {
+    const apr_array_header_t *codes = conf->error_override_codes;
+    if (!conf->error_override || !ap_is_initial_req((request_rec *)(intptr_t)r)) return 0;
+    for (int i = 0; i < codes->nelts; i++)
+        if (APR_ARRAY_IDX(codes, i, int) == HTTP_SERVICE_UNAVAILABLE) return 1;
+    return !codes->nelts;
+}
+
+/* mod_proxy_fcgi sends the page for ProxyErrorOverride itself, before another server could be asked: of a 503, it does
+ * not see that it is replaced. */
+static void hide_override(mb_hold *hold, request_rec *r, const char *scheme) {
+    proxy_dir_conf *conf = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
+    hold->is_replaced = strcmp(scheme, "fcgi") == 0 && is_replaced(r, conf);
+    if (!hold->is_replaced) return;
+    r->per_dir_config = mb_prepare_section(r, &conf);
+    conf->error_override_codes = other_codes(r->pool, conf->error_override_codes);
+    conf->error_override = conf->error_override_codes->nelts > 0;
+}
+
+/* ---- An attempt ---- */
 
 void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme) {
     mb_hold **kept = mb_passage_hold(door, r), *hold;
@@ -57,6 +93,7 @@ void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme
     hold->body = NULL;
     hold->filter = ap_add_output_filter_handle(answer_filter, hold, r, r->connection);
     apr_table_unset(r->notes, "proxy-error-override");
+    hide_override(hold, r, scheme);
     if (!adds) return;
     r->headers_out = apr_table_copy(r->pool, r->headers_out);
     r->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
@@ -64,7 +101,9 @@ void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme
 
 int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
     mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
-    if (!hold || !hold->filter) return 0;
+    if (!hold) return 0;
+    r->per_dir_config = hold->before.per_dir_config;
+    if (!hold->filter) return 0;
     ap_remove_output_filter(hold->filter);
     hold->filter = NULL;
     if (mb_answer_is_broken_off(hold->body, *result)) {
@@ -74,8 +113,9 @@ int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target
     int is_theirs = *result < HTTP_INTERNAL_SERVER_ERROR || apr_table_get(r->notes, "proxy-error-override");
     if (!is_theirs) mb_answer_undo(r, &hold->before); /* part of an answer */
     if (!hold->body && !(is_theirs && *result == HTTP_SERVICE_UNAVAILABLE)) return 0;
+    if (hold->is_replaced) r->status = HTTP_OK; /* as mod_proxy has it, so that it is no error within another one */
     hold->answer = apr_pmemdup(r->pool, r, sizeof *r);
-    hold->kept = hold->body;
+    hold->kept = hold->is_replaced ? NULL : hold->body;
     hold->shown = to->shown;
     hold->url = to->url;
     apr_table_unset(r->notes, "proxy-error-override");

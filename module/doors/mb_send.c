@@ -146,10 +146,13 @@ typedef struct before {
     const char *status_line;
     int status;
     int keepalives;
+    int headers; /* how many the answer has */
 } before;
 
+static int count_headers(const request_rec *r) { return apr_table_elts(r->headers_out)->nelts; }
+
 static before prepare(request_rec *r) {
-    before before = {r->status_line, r->status, r->connection->keepalives};
+    before before = {r->status_line, r->status, r->connection->keepalives, count_headers(r)};
     mb_prepare_keepalives(r);
     return before;
 }
@@ -166,11 +169,20 @@ static void forget_notes(request_rec *r, int result) {
     apr_table_unset(r->notes, "verbose-error-to");
 }
 
+/* mod_proxy_uwsgi does not note that it has read a whole header, and returns its status for ProxyErrorOverride. Where
+ * it fails, there is no header, or a status line. */
+static void note_override(request_rec *r, const char *scheme, int result, const before *before) {
+    if (strcmp(scheme, "uwsgi") == 0 && ap_is_HTTP_ERROR(result) && !r->status_line
+        && count_headers(r) > before->headers)
+        apr_table_setn(r->notes, "proxy-error-override", "1");
+}
+
 /* 503: no server has seen the request; 502: one has, and has given no answer. HTTP's modules and AJP's say so
  * themselves, and the others say 503 or 500 of both. sent: bytes that were sent to the server meanwhile, by all
  * requests of this child: if another one has sent some, one that the server has refused counts as lost. */
 static int settle(const request_rec *r, const char *url, int result, apr_off_t sent) {
     const char *note = apr_table_get(r->notes, "error-notes");
+    if (apr_table_get(r->notes, "proxy-error-override")) return result; /* a server's */
     if (result != HTTP_SERVICE_UNAVAILABLE && result != HTTP_INTERNAL_SERVER_ERROR) return result;
     if (note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
     if (note && strstr(note, "SSL Handshake")) return HTTP_BAD_GATEWAY;
@@ -192,6 +204,7 @@ static int run(const backhand_door *door, request_rec *r, const backhand_target 
     int result = mb_mp.run_scheme_handler(r, worker, conf, to->url, NULL, 0);
     mb_passage_release(r, kept);
     r->connection->keepalives += before.keepalives;
+    note_override(r, worker->s->scheme, result, &before);
     result = settle(r, to->url, result, worker->s->transferred - sent);
     if (result >= HTTP_INTERNAL_SERVER_ERROR && !apr_table_get(r->notes, "proxy-error-override")) undo(r, &before);
     if (result != DECLINED) return result;

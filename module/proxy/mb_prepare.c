@@ -8,22 +8,28 @@
 /* mod_proxy's note of a Unix socket, which it connects to in place of what the URL names. */
 #define SOCKET_NOTE "uds_path"
 
+ap_conf_vector_t *mb_prepare_section(request_rec *r, proxy_dir_conf **changed) {
+    const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
+    /* mod_proxy knows how large its own are. It changes neither. */
+    *changed = mb_mp.is_newer ? mb_mp.proxy->merge_dir_config(r->pool, (void *)(intptr_t)old,
+                                                              mb_mp.proxy->create_dir_config(r->pool, NULL))
+                              : apr_pmemdup(r->pool, old, sizeof **changed);
+    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000
+     * instructions. */
+    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
+    ap_set_module_config(copy, mb_mp.proxy, *changed);
+    return copy;
+}
+
 /* mod_proxy's settings for this directory, but with the client's Host header kept: the servers are one site. */
 static ap_conf_vector_t *preserving_host(request_rec *r) {
     const proxy_dir_conf *old = ap_get_module_config(r->per_dir_config, mb_mp.proxy);
     if (old->preserve_host && !old->interpolate_env) return r->per_dir_config;
-    /* mod_proxy knows how large its own are. */
-    proxy_dir_conf *changed =
-        mb_mp.is_newer ? mb_mp.proxy->create_dir_config(r->pool, NULL) : apr_pmemdup(r->pool, old, sizeof *changed);
+    proxy_dir_conf *changed;
+    ap_conf_vector_t *copy = mb_prepare_section(r, &changed);
     changed->preserve_host = changed->preserve_host_set = 1;
     /* mod_proxy interpolates ahead of its own handler only, and would look for the result */
     changed->interpolate_env = 0;
-    /* It changes neither. */
-    if (mb_mp.is_newer) changed = mb_mp.proxy->merge_dir_config(r->pool, (void *)(intptr_t)old, changed);
-    /* A vector of pointers, one for each module; merging it with an empty one would copy it too, for 2,000
-     * instructions. */
-    ap_conf_vector_t *copy = apr_pmemdup(r->pool, r->per_dir_config, mb_mp.vector);
-    ap_set_module_config(copy, mb_mp.proxy, changed);
     return copy;
 }
 

@@ -196,6 +196,8 @@ void mb_park_register(apr_pool_t *pool);
 /* Prepares the request for mod_proxy's handler; filename: "proxy:" and the URL. Its header is then a copy. Returns the
  * local application's socket that a [P] names, which a connection to a server must not become one to; NULL: none. */
 const char *mb_prepare(request_rec *r, char *filename);
+/* A copy of the request's settings for its directory, whose settings of mod_proxy can be changed. */
+ap_conf_vector_t *mb_prepare_section(request_rec *r, proxy_dir_conf **changed);
 /* With the count of kept-alive requests at 0 mod_proxy answers 502 when a server dies before its first byte; otherwise
  * it closes the client's connection unanswered. httpd itself would then not see that this is the last request of the
  * connection, so it is told. The caller adds what was counted after the attempt. */
