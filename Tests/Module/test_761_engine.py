@@ -346,6 +346,18 @@ def test_strangers_do_not_steer(stage):
         connection.request("/ath/balance/?farm_one", headers=BROWSERS[0])
 
 
+def test_half_an_answer_counts_nothing(stage):
+    """A question for two farms of which one has no member left: the answer is not used for the other one."""
+    front = engine(stage, ACCEPTS, farm(FOUR[0]), farm(FOUR[1], name="farm_two"))
+    ask(front, f"update/phys/?h={FOUR[1]},o=off")
+    said = "'farm_two' has no member that can take requests now\n"
+    for query in ("farm_one,farm_two", "farm_one,farm_one,farm_two", "farm_two,farm_one"):
+        assert ask(front, f"balance/?{query}", 503) == said
+        assert ask(front, f"balance/?{query}", 503, headers={"Accept": "application/json"}) == said
+    assert ask(front, f'status/phys/?h={FOUR[0]},f="%c"') == "0\n"
+    assert ask(front, "balance/?farm_one") == f"{FOUR[0]}\n"
+
+
 # ---- Where it stands ----
 
 

@@ -40,6 +40,9 @@ extension Engine {
     }
 
     /// One member of each farm. All names are looked up first, so that a wrong one counts nothing.
+    ///
+    /// Each member counts before the next is chosen, so that a farm that is named twice gives two members. Without a
+    /// member for one of the farms there is no answer, and what has counted is taken back.
     private func choose(for answer: UnsafeMutablePointer<bh_ath_answer_t>) throws(Complaint) {
         let request = UnsafePointer(bh_ath_answer_request(answer))
         for place in 0..<request.pointee.farms_count {
@@ -51,12 +54,21 @@ extension Engine {
             let chosen = bh_ath_answer_chosen(answer, place)
             let member = about.choose(about.baton, chosen.pointee.farm, &chosen.pointee.reason)
             guard member >= 0 else {
+                for counted in 0..<place { count(answer, counted, isTakenBack: true) }
                 throw Complaint(
                     BH_ATH_ENOMEMBER, Word(farm(chosen.pointee.farm).name), "has no member that can take requests now")
             }
             chosen.pointee.member = UInt32(bitPattern: member)
-            guard answer.pointee.is_trusted else { continue }
-            bh_answer_count(about.segment, self.member(chosen.pointee.farm, UInt32(member)).row, about.now_ms)
+            count(answer, place)
         }
+    }
+
+    /// What an answer of a trusted client says of one farm counts at the member.
+    @inline(never)
+    private func count(_ answer: UnsafeMutablePointer<bh_ath_answer_t>, _ place: UInt32, isTakenBack: Bool = false) {
+        let chosen = bh_ath_answer_chosen(answer, place).pointee
+        let row = member(chosen.farm, chosen.member).row
+        guard answer.pointee.is_trusted, let segment = about.segment, segment.server(row) != nil else { return }
+        countAnswer(segment, row: row, now: about.now_ms, isTakenBack: isTakenBack)
     }
 }

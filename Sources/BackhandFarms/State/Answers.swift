@@ -8,12 +8,16 @@ internal import CBackhand
 /// Microseconds for which an answer counts where no request has told how long they take.
 private var unknownMean: Double { 1_000_000 }
 
-/// Counts one more answer.
-func countAnswer(_ segment: UnsafeMutablePointer<bh_segment_t>, row: UInt32, now: UInt64) {
+/// Counts one more answer, or one less that was counted in the same millisecond.
+@inline(never)
+func countAnswer(
+    _ segment: UnsafeMutablePointer<bh_segment_t>, row: UInt32, now: UInt64, isTakenBack: Bool = false
+) {
     let state = bh_segment_state(segment, row)
     while true {
         let before = bh_word_load(&state.pointee.answers)
-        let count = min(answers(before, segment, row, now: now) + 1000, 4_000_000_000)
+        let others = answers(before, segment, row, now: now)
+        let count = isTakenBack ? max(others - 1000, 0) : min(others + 1000, 4_000_000_000)
         let after = UInt64(count) << 32 | now & 0xffff_ffff
         if bh_word_swap(&state.pointee.answers, before, after) { break }
     }

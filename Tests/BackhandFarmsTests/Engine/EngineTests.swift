@@ -143,6 +143,23 @@ private final class FarmEngine {
         #expect(answer == (503, "'two' has no member that can take requests now\n"))
     }
 
+    /// An answer for two farms is one answer: if it has no member for one of them, no member gets a request by it.
+    @Test func countsNoHalfOfAnAnswer() {
+        func inFlight() -> [UInt32] {
+            (1...3).map { bh_answers_in_flight(engine.farms.segment, $0, engine.farms.now) }
+        }
+        #expect(engine.ask("/balance/", "one").status == 200)
+        engine.choices = [0, -1]
+        for query in ["one,two", "one,one,two", "two,one"] {
+            let answer = engine.ask("/balance/", query, accept: "application/json")
+            #expect(answer == (503, "'two' has no member that can take requests now\n"))
+        }
+        #expect(inFlight() == [1000, 0, 0])
+        engine.choices = [1, 0]
+        #expect(engine.ask("/balance/", "one,two").status == 200)
+        #expect(inFlight() == [1000, 2000, 0])
+    }
+
     @Test func answersInJSON() throws {
         engine.farms.row(1).pointee.recent_us = 12_500
         engine.accepts = false
