@@ -66,12 +66,15 @@ static void lines(void) {
     CHECK(read_line(false, "[::1]", "forward=http://b/x", &line) == BH_ATH_OK && is(line.host, "[::1]"));
     CHECK(!line.port && strcmp(line.forward, "http://b/x") == 0);
     CHECK(read_line(true, "^app[0-9]", "LoadFactor=2.5", &line) == BH_ATH_OK && line.weight == 250 && !line.host.start);
-    CHECK(read_line(true, "a", "forward=http://b/", &line) == BH_ATH_ESYNTAX);
+    CHECK(read_line(true, "a", "forward=http://b/", &line) == BH_ATH_EVALUE);
     CHECK(strcmp(error, "'forward=http://b/' is unknown: loadfactor= is known") == 0);
     CHECK(read_line(false, "http://a/", NULL, &line) == BH_ATH_EVALUE && read_line(false, "a:0", NULL, &line) != 0);
     CHECK(read_line(false, "a:", NULL, &line) != 0 && read_line(false, "[zz:1]", NULL, &line) != 0);
     CHECK(read_line(false, "[12]", NULL, &line) != 0 && read_line(false, "[::ffff:1.2.3.4]:80", NULL, &line) == 0);
     CHECK(read_line(false, "a", "loadfactor=100.1", &line) == BH_ATH_EVALUE);
+    CHECK(read_line(false, "-", NULL, &line) == BH_ATH_EVALUE && read_line(false, "0.0.0.0", NULL, &line) != 0);
+    CHECK(strcmp(error, "'0.0.0.0' is not the address of a server") == 0);
+    CHECK(read_line(false, "a:080", NULL, &line) == BH_ATH_EVALUE && read_line(false, "app_1.:80", NULL, &line) == 0);
 }
 
 static int verified;

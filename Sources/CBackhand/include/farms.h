@@ -280,7 +280,7 @@ typedef struct bh_ath_line {
 /* Reads such a line: its words after the directive, of which the first is a pattern that the caller looks at itself, or
  * a member, "name:port". What it writes points into the words. error: what the line's directive belongs in front of.
  *
- * Errors: BH_ATH_EVALUE, BH_ATH_ESYNTAX, BH_ATH_EINVAL (a NULL, or no word). */
+ * Errors: BH_ATH_EVALUE, BH_ATH_EINVAL (a NULL, or no word). */
 bh_ath_status_t bh_ath_line_read(const char *_Nullable const *_Nullable words, uint32_t count, bool is_pattern,
                                  bh_ath_line_t *_Nullable line, char *_Nullable error, size_t size);
 
