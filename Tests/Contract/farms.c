@@ -77,6 +77,18 @@ static void lines(void) {
     CHECK(read_line(false, "a:080", NULL, &line) == BH_ATH_EVALUE && read_line(false, "app_1.:80", NULL, &line) == 0);
 }
 
+static void hosts(void) {
+    bh_piece_t host = {NULL, 0};
+    const char *wrong = "", *line = "/ unix:php.sock|fcgi://u@farm:9000/ http://other";
+    CHECK(!bh_ath_line_host(NULL, line, &host, &wrong) && !bh_ath_line_host("ProxyPass", NULL, &host, &wrong));
+    CHECK(!bh_ath_line_host("ProxyPass", line, NULL, &wrong) && !bh_ath_line_host("ProxyPass", line, &host, NULL));
+    CHECK(!bh_ath_line_host("ProxyPassReverse", line, &host, &wrong) && !host.start && !*wrong);
+    CHECK(bh_ath_line_host("ProxyPass", line, &host, &wrong) && is(host, "farm"));
+    CHECK(strcmp(wrong, "a URL with a socket is for one server") == 0);
+    CHECK(bh_ath_line_host("ProxyPass", line, &host, &wrong) && is(host, "other") && !wrong);
+    CHECK(!bh_ath_line_host("ProxyPass", line, &host, &wrong) && is(host, "other"));
+}
+
 static int verified;
 
 static bool verify(const void *keys, const void *bytes, size_t count, const uint8_t *signature) {
@@ -247,6 +259,7 @@ int main(void) {
     paths();
     requests();
     lines();
+    hosts();
     signatures();
     output();
     cookies();

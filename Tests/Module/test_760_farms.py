@@ -63,18 +63,91 @@ def test_retries_of_a_farm(stage, backends):
     assert {front.get("/").status for _ in range(20)} == {200, 502}
 
 
-@pytest.mark.parametrize("way", ["pass", "handler", "rule", "location"])
-def test_however_a_line_names_the_farm(stage, backends, way):
-    lines = {
-        "pass": "ProxyPass /x http://farm_one/y\n",
-        "handler": '<Location /x>\n    SetHandler "proxy:http://farm_one"\n</Location>\n',
-        "rule": 'RewriteEngine On\nRewriteRule ^/x(.*) "http://farm_one/y$1" [P]\n',
-        "location": "<Location /x>\n    ProxyPass http://farm_one/y\n</Location>\n",
-    }[way]
-    front = stage.httpd(ENGINE + farm([backends[0].id]) + lines, modules=(*MODULES, "rewrite"))
+# Lines that send /x to a host.
+WAYS = {
+    "pass": "ProxyPass /x http://{host}/y\n",
+    "match": "ProxyPassMatch ^/x(/.*)$ http://{host}/y$1\n",
+    "handler": '<Location /x>\n    SetHandler "proxy:http://{host}"\n</Location>\n',
+    "mime": "AddHandler proxy:http://{host} .x\n",
+    "rule": 'RewriteEngine On\nRewriteRule ^/x(.*) "http://{host}/y$1" [P]\n',
+    "location": "<Location /x>\n    ProxyPass http://{host}/y\n</Location>\n",
+}
+WAYS_MODULES = (*MODULES, "rewrite", "mime")
+
+
+@pytest.mark.parametrize("host", ["farm_one", "Farm_One:81", "user@farm_one", "user:p%40ss@farm_one:81"])
+@pytest.mark.parametrize("way", WAYS)
+def test_however_a_line_names_the_farm(stage, backends, way, host):
+    """A user in the URL is dropped, as mod_proxy_http does with any server."""
+    lines = WAYS[way].format(host=host)
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + lines, modules=WAYS_MODULES, files={"x/z.x": "a file\n"})
+    assert front.get("/x/z.x?q=1").text == backends[0].id
+    if "SetHandler" not in lines and "AddHandler" not in lines:
+        assert backends[0].requests[0].target == "/y/z.x?q=1"
+    assert not [name for name, _ in backends[0].requests[0].headers if name.lower() == "authorization"]
+
+
+# The path is a variable, which ends the farm's name.
+VARIABLES = {
+    "match": "ProxyPassMatch ^/x(/.*)$ http://farm_one$1\n",
+    "port": "ProxyPassMatch ^/x(/.*)$ http://farm_one:81$1\n",
+    "rule": "RewriteEngine On\nRewriteRule ^/x(.*) http://user@farm_one$1 [P]\n",
+    "whole": "RewriteEngine On\nRewriteRule ^/x http://farm_one%{REQUEST_URI} [P]\n",
+}
+
+
+@pytest.mark.parametrize("way", VARIABLES)
+def test_a_variable_after_the_name(stage, backends, way):
+    front = stage.httpd(ENGINE + farm([backends[0].id]) + VARIABLES[way], modules=WAYS_MODULES)
     assert front.get("/x/z?q=1").text == backends[0].id
-    if way != "handler":
-        assert backends[0].requests[0].target == "/y/z?q=1"
+    assert backends[0].requests[0].target == ("/x/z?q=1" if way == "whole" else "/z?q=1")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [way.format(host=host) for way in WAYS.values() for host in ("user:p%40ss@farm_one", "FARM_ONE:81")]
+    + list(VARIABLES.values()),
+)
+def test_a_line_that_names_a_farm_needs_the_engine(stage, lines):
+    """However it names the farm; not only its requests find out."""
+    code, text = stage.httpd(farm(["localhost"]) + lines, modules=WAYS_MODULES, start=False).test_config()
+    assert code != 0 and "BH0169: " in text and "names the farm farm_one of " in text, text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "ProxyPass /x http://farm_one./\n",
+        "ProxyPass /x http://localhost/?to=http://farm_one/\n",
+        "ProxyPassMatch ^/x/([0-9])/ http://farm_one$1/\n",
+        "RewriteEngine On\nRewriteRule ^/x https://farm_one%{REQUEST_URI} [R=301,L]\n",
+    ],
+)
+def test_lines_that_name_no_farm(stage, lines):
+    """Names in the DNS, and the site's own."""
+    code, text = stage.httpd(farm(["localhost"]) + lines, modules=WAYS_MODULES, start=False).test_config()
+    assert code == 0 and "BH0" not in text, text
+
+
+GROUPS = {
+    "member": "<Proxy balancer://b>\n    BalancerMember http://user@farm_one:81\n</Proxy>\n",
+    "line": "BalancerMember balancer://b http://FARM_ONE loadfactor=2\n",
+    "group": "<Proxy balancer://farm_one>\n    BalancerMember http://localhost\n</Proxy>\n"
+    "ProxyPass / balancer://farm_one/\n",
+}
+
+
+@pytest.mark.parametrize("engine", [ENGINE, ""], ids=["on", "off"])
+@pytest.mark.parametrize("way", GROUPS)
+def test_a_farm_in_a_group(stage, way, engine):
+    """mod_proxy_balancer would look the farm's name up, and the farm would take requests of a group of its name."""
+    modules = (*MODULES, "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
+    front = stage.httpd(engine + farm(["localhost"]) + GROUPS[way], modules=modules, start=False)
+    code, text = front.test_config()
+    directive = "ProxyPass" if way == "group" else "BalancerMember"
+    assert code != 0 and f"BH0191: {directive} at " in text, text
+    assert "names the farm farm_one of " in text and "a balancer:// group has servers, not farms" in text
+    assert text.count("httpd.conf:") == 2, "both lines are named"
 
 
 def test_what_a_member_says_with_its_name(stage, backends):
@@ -200,6 +273,23 @@ def test_another_path(stage, backends):
         (
             farm(["a forward=http://b/ forward=http://c/"]),
             "AthMember 'forward=http://c/' is the second forward of the line",
+        ),
+        (
+            farm(["Farm_One:80"]),
+            "AthMember Farm_One:80 of the farm farm_one: 'Farm_One' points at the farm farm_one of",
+        ),
+        (
+            farm(["farm_two:80"]) + farm(["a"], name="farm_two"),
+            "BH0193: AthMember farm_two:80 of the farm farm_one: 'farm_two' points at the farm farm_two of",
+        ),
+        (
+            farm(["a forward=http://u:p@FARM_ONE/"]),
+            "AthMember a of the farm farm_one: forward='http://u:p@FARM_ONE/' points at the farm farm_one of",
+        ),
+        (farm(["a"], "    AthForward http://u@farm_one:81/x\n"), "'http://u@farm_one:81/x' points at the farm"),
+        (
+            farm(["a"]) + '<Location /x>\n SetHandler "proxy:http://farm_one:80x/"\n</Location>\n',
+            "port is not a number",
         ),
         (farm(["a route=b"]), "AthMember 'route=b' is unknown: loadfactor= and forward= are known"),
         (farm(["a"], "    AthForward /closed\n"), "AthForward '/closed': a whole URL is wanted"),

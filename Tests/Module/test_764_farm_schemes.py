@@ -117,6 +117,7 @@ def test_variables_are_those_of_the_member(stage, way):
 SOCKETS = (
     '<Location /x>\n    SetHandler "proxy:unix:/run/php.sock|fcgi://farm_one/"\n</Location>\n',
     "ProxyPass /x unix:/run/php.sock|fcgi://farm_one/\n",
+    "ProxyPass /x unix:php.sock|fcgi://user@farm_one/\n",
     'RewriteEngine On\nRewriteRule ^/x(.*) "unix:/run/php.sock|fcgi://Farm_One/$1" [P]\n',
 )
 
@@ -126,7 +127,9 @@ def test_a_socket_and_a_farm(stage, lines):
     """A socket is one server, so that the farm would be ignored."""
     front = stage.httpd(ENGINE + farm(["localhost"]) + lines, modules=("athena", "proxy_fcgi", "rewrite"), start=False)
     code, text = front.test_config()
-    assert code != 0 and "BH0191: " in text and "names a socket and the farm farm_one" in text, text
+    assert (
+        code != 0 and "BH0191: " in text and "names the farm farm_one of" in text and "a URL with a socket" in text
+    ), text
 
 
 # ---- HTTP's relatives ----

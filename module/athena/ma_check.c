@@ -53,34 +53,27 @@ static int begin(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp) {
 
 /* ---- Lines that send requests to a farm ---- */
 
-/* The farm that one of the line's URLs names; NULL: none does. */
-static const ma_farm *farm_in(const char *text) {
-    for (const char *mark = text ? strstr(text, "://") : NULL; mark; mark = strstr(mark + 1, "://")) {
-        const ma_farm *farm = ma_farm_find((bh_piece_t){mark + 3, strcspn(mark + 3, "/:?# \t\"'>|")});
-        if (farm) return farm;
-    }
-    return NULL;
-}
-
-static int sends_requests(const ap_directive_t *line) {
-    static const char *const names[] = {"ProxyPass", "ProxyPassMatch", "SetHandler", "RewriteRule"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ap_cstr_casecmp(line->directive, names[i]) == 0) return 1;
-    return 0;
+/* The first farm that the line names; NULL: none. wrong: why no farm can stand there; NULL: one can. */
+static const ma_farm *farm_in(const ap_directive_t *line, const char **wrong) {
+    const ma_farm *farm = NULL;
+    bh_piece_t host = {NULL, 0};
+    while (!farm && ma_core->line_host(line->directive, line->args, &host, wrong)) farm = ma_farm_find(host);
+    return farm;
 }
 
 /* OK, or not: the line is for a farm, and cannot be meant so. */
 static int check_line(apr_pool_t *ptemp, server_rec *all, const ap_directive_t *line) {
-    const ma_farm *farm = sends_requests(line) ? farm_in(line->args) : NULL;
+    const char *wrong;
+    const ma_farm *farm = farm_in(line, &wrong);
     if (!farm) return OK;
     const ap_directive_t *chain = ma_core->line_chain(ptemp, line);
     const char *place = apr_psprintf(ptemp, "%s at %s:%d", line->directive, line->filename, line->line_num);
     const char *name = apr_psprintf(ptemp, "the farm %s of %s", farm->config.name, farm->place);
-    if (ma_server_of(ma_core->line_server(all, line))->engine != 1)
+    if (wrong)
+        ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, all, "BH0191: %s names %s, and %s", place, name, wrong);
+    else if (ma_server_of(ma_core->line_server(all, line))->engine != 1)
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, all, "BH0169: %s names %s, and AthEngine is Off there",
                      place, name);
-    else if (ap_strcasestr(line->args, "unix:/") && strchr(line->args, '|'))
-        ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, all, "BH0191: %s names a socket and %s", place, name);
     else if (chain)
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, all,
                      "BH0194: %s names %s, and Backhand at %s:%d is a chain for the same URLs", place, name,
@@ -98,23 +91,30 @@ static int check_lines(apr_pool_t *ptemp, server_rec *all, const ap_directive_t 
 
 /* ---- Farms ---- */
 
-/* A forward is a server's URL: requests that go there are not sent to a farm again. line: the line up to it. */
-static int check_forward(const char *line, const char *text) {
-    const ma_farm *other = farm_in(text);
+/* Members and forwards are servers: requests that go there are not sent to a farm again. line: the line up to it. */
+static int check_host(const char *line, const char *text, bh_piece_t host) {
+    const ma_farm *other = ma_farm_find(host);
     if (!other) return OK;
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, NULL, "BH0193: %s'%s' points at the farm %s of %s", line,
                  text, other->config.name, other->place);
     return REFUSED;
 }
 
+static int check_forward(const char *line, const char *text) {
+    bh_ath_url_t url;
+    return text && ma_core->url_split(text, &url) ? check_host(line, text, url.host) : OK;
+}
+
+static int check_member(apr_pool_t *ptemp, const ma_farm *farm, const ma_member *member) {
+    const char *line = apr_psprintf(ptemp, "AthMember %s of the farm %s: ", member->text, farm->config.name);
+    int result = check_host(line, member->host, (bh_piece_t){member->host, strlen(member->host)});
+    return result == OK ? check_forward(apr_pstrcat(ptemp, line, "forward=", NULL), member->forward) : result;
+}
+
 static int check_farm(apr_pool_t *ptemp, const ma_farm *farm) {
     int result = check_forward("AthForward ", farm->forward);
-    for (int i = 0; i < farm->members->nelts && result == OK; i++) {
-        const ma_member *member = ma_member_at(farm, i);
-        result =
-            check_forward(apr_psprintf(ptemp, "AthMember %s of the farm %s: forward=", member->text, farm->config.name),
-                          member->forward);
-    }
+    for (int i = 0; i < farm->members->nelts && result == OK; i++)
+        result = check_member(ptemp, farm, ma_member_at(farm, i));
     if (farm->patterns->nelts && !ma_core->lines_have(ap_conftree, "MulticastStats"))
         ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, NULL,
                      "BH0192: the farm %s of %s has AthMembers lines, and no server can be heard, because there is no "

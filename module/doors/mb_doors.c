@@ -57,6 +57,7 @@ static const backhand_core core = {
     .answer_write = bh_ath_answer_write,
     .farm_name_check = bh_ath_farm_name_check,
     .line_read = bh_ath_line_read,
+    .line_host = bh_ath_line_host,
     .is_of_browsers = bh_ath_is_of_browsers,
     .cookie_domain = bh_ath_cookie_domain,
     .cookie_name_check = bh_ath_cookie_name_check,

@@ -184,6 +184,7 @@ typedef struct backhand_core {
     __typeof__(&bh_ath_answer_write) answer_write;
     __typeof__(&bh_ath_farm_name_check) farm_name_check;
     __typeof__(&bh_ath_line_read) line_read;
+    __typeof__(&bh_ath_line_host) line_host;
     __typeof__(&bh_ath_is_of_browsers) is_of_browsers;
     __typeof__(&bh_ath_cookie_domain) cookie_domain;
     __typeof__(&bh_ath_cookie_name_check) cookie_name_check;

@@ -26,3 +26,16 @@ public func bh_ath_line_read(
             host: read.host.crossing, port: read.port, weight: read.weight, forward: read.forward?.crossing.start)
     }
 }
+
+@c @implementation
+public func bh_ath_line_host(
+    _ directive: UnsafePointer<CChar>?, _ arguments: UnsafePointer<CChar>?, _ host: UnsafeMutablePointer<bh_piece_t>?,
+    _ wrong: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+) -> Bool {
+    guard let directive, let arguments, let host, let wrong else { return false }
+    let last = host.pointee.start.map { $0 - arguments }
+    guard let url = nextURL(Word(directive), Word(arguments), after: last) else { return false }
+    host.pointee = url.host.crossing
+    wrong.pointee = url.reason.map { UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self) }
+    return true
+}

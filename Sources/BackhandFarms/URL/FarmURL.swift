@@ -20,15 +20,23 @@ struct FarmURL {
         let (scheme, tail) = text.split(at: UInt8(ascii: ":"))
         guard let tail, Self.isScheme(scheme), tail.prefix(2).equals("//") else { return nil }
         let after = tail.dropping(2)
-        let length = after.bytes.firstIndex(where: isEnd) ?? after.bytes.count
-        var place = after.prefix(length)
-        if let at = place.bytes.lastIndex(of: UInt8(ascii: "@")) { place = place.dropping(at &+ 1) }
-        guard let (host, port) = Self.splitPlace(place) else { return nil }
+        let length = Self.authority(of: after).bytes.count
+        guard let (host, port) = Self.splitPlace(Self.withoutUser(after.prefix(length))) else { return nil }
         self.scheme = scheme
         self.host = host
         self.port = port
         rest = after.dropping(length)
         origin = text.prefix(text.bytes.count &- rest.bytes.count)
+    }
+
+    /// What stands before the path; text: what follows "://".
+    static func authority(of text: Word) -> Word {
+        text.prefix(text.bytes.firstIndex(where: isEnd) ?? text.bytes.count)
+    }
+
+    /// "farm_one:80" of "user:password@farm_one:80".
+    static func withoutUser(_ authority: Word) -> Word {
+        authority.dropping((authority.bytes.lastIndex(of: UInt8(ascii: "@")) ?? -1) &+ 1)
     }
 
     private static func isScheme(_ text: Word) -> Bool {

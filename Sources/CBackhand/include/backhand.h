@@ -49,7 +49,7 @@
  *  25  extension.h; bh_page_t, bh_moderator_config_t: extension; bh_request_t: sessions; bh_session_write
  *  26  farms.h and states.h in the same archive; bh_ath_line_read, bh_ath_farm_name_check, bh_row_is_proven; the words
  *      of a farewell in the segment
- *  27  backhand_core (mb_doors.h): give; backhand_target: shown
+ *  27  backhand_core (mb_doors.h): give; backhand_target: shown; bh_ath_line_host
  */
 #ifndef BACKHAND_H
 #define BACKHAND_H

@@ -284,6 +284,13 @@ typedef struct bh_ath_line {
 bh_ath_status_t bh_ath_line_read(const char *_Nullable const *_Nullable words, uint32_t count, bool is_pattern,
                                  bh_ath_line_t *_Nullable line, char *_Nullable error, size_t size);
 
+/* Finds the next host of a URL in a line of ProxyPass, ProxyPassMatch, SetHandler, AddHandler, BalancerMember, or
+ * RewriteRule with the flag P, by the rule of bh_ath_url_split, which requests go by. Where a port or a path is a
+ * variable of the line, it ends the host. host: as it was found before, in these arguments; start NULL: find the first
+ * one. wrong: why the host cannot be a farm, a clause that lives for ever; NULL: it can. false: there are no more. */
+bool bh_ath_line_host(const char *_Nullable directive, const char *_Nullable arguments, bh_piece_t *_Nullable host,
+                      const char *_Nullable *_Nullable wrong);
+
 /* ---- Names ---- */
 
 /* Whether both are the same name; the case of letters does not matter. */

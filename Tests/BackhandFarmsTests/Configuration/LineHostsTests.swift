@@ -1,0 +1,103 @@
+// Licensed under the Apache License, Version 2.0; see LICENSE.
+
+import CBackhand
+import Testing
+
+@testable import BackhandFarms
+
+private let socket = "a URL with a socket is for one server"
+private let group = "a balancer:// group has servers, not farms"
+private let port = "its port is not a number from 1 to 65535"
+
+@Suite("Hosts in lines that send requests")
+struct LineHostsTests {
+    /// All hosts of a line, with why they cannot be farms.
+    private func hosts(_ directive: String, _ arguments: String) -> [String] {
+        let texts = [directive, arguments].map { UnsafeMutableBufferPointer<CChar>.copy(Array($0.utf8) + [0]) }
+        defer { texts.forEach { $0.deallocate() } }
+        var (found, host, wrong): ([String], bh_piece_t, UnsafePointer<CChar>?) = ([], bh_piece_t(), nil)
+        while bh_ath_line_host(texts[0].baseAddress, texts[1].baseAddress, &host, &wrong) {
+            found.append(host.string + (wrong.map { ": " + String(cString: $0) } ?? ""))
+        }
+        return found
+    }
+
+    @Test(arguments: [
+        ("/ http://farm_one/", "farm_one"), ("\"/x\" \"http://farm_one\" timeout=5", "farm_one"),
+        ("http://FARM.one:8080/a?b", "FARM.one"), ("/ h2c://farm?q", "farm"), ("/ fcgi://farm#x", "farm"),
+        ("/ http://user@farm/", "farm"), ("/ http://user:p%40ss@farm:81/x@y", "farm"), ("/ http://u@v@farm", "farm"),
+        ("/ http://farm./", "farm."), ("/ http://farm%5fone/", "farm%5fone"), ("/ http://farm:/", "farm"),
+        ("/ http://farm:0080/", "farm"),
+    ])
+    func whereURLsHaveThem(_ arguments: String, _ host: String) {
+        #expect(hosts("ProxyPass", arguments) == [host])
+        var url = bh_ath_url_t()
+        let text = arguments.replacing("\"", with: "").split(separator: " ").first { $0.contains("://") }
+        #expect(bh_ath_url_split(String(text ?? ""), &url))
+    }
+
+    /// What a variable stands for, only a request knows: after the name it begins with the path, or is a part of it.
+    @Test(arguments: [
+        ("^(/.*)$ http://farm$1", "farm"), ("^(/.*)$ http://farm$1?q=$2", "farm"), ("^ http://farm$1$2#a", "farm"),
+        ("^/x(.*) \"http://u@farm%{REQUEST_URI}\"", "farm"), ("^ http://farm${map:$1}", "farm"),
+        ("^ http://farm:8080$1", "farm"), ("^ http://farm:$1/", "farm"), ("^ http://farm:%{SERVER_PORT}/$1", "farm"),
+        ("^ http://%{ENV:user}@farm/", "farm"),
+        ("^ http://farm$1/", "farm$1"), ("^ http://farm$1.test/$2", "farm$1.test"), ("^ http://$1.farm/", "$1.farm"),
+        ("^ http://farm$1.test", "farm$1.test"), ("^ http://farm$", "farm$"), ("^ http://farm%x", "farm%x"),
+        ("^ http://farm%{a", "farm%{a"),
+    ])
+    func beforeVariables(_ arguments: String, _ host: String) {
+        #expect(hosts("ProxyPassMatch", arguments) == [host])
+        #expect(hosts("RewriteRule", arguments + " [P,L]") == [host])
+    }
+
+    @Test(arguments: [
+        ("ProxyPass", "/x !"), ("ProxyPass", "/x"), ("ProxyPass", ""), ("SetHandler", "server-status"),
+        ("ProxyPassReverse", "/ http://farm/"), ("Redirect", "/ http://farm/"), ("<Proxy", "http://farm/>"),
+        ("RewriteRule", "^ http://farm/"), ("RewriteRule", "^ http://farm/ [R=301,L]"), ("RewriteRule", "^ - [P]"),
+        ("RewriteRule", "^ http://farm/ [PT]"), ("RewriteRule", "^ http://farm/ P"),
+        ("RewriteRule", "^ http://farm/ []"),
+        ("RewriteRule", "^ http://farm/ ["),
+    ])
+    func none(_ directive: String, _ arguments: String) {
+        #expect(hosts(directive, arguments).isEmpty)
+    }
+
+    @Test(arguments: ["[P]", "[L,P]", "[proxy]", "\"[NE, p ,L]\"", "[E=a:b,PROXY]"])
+    func rulesThatProxy(_ flags: String) {
+        #expect(hosts("rewriterule", "\"^/a b\" http://farm/$1 " + flags) == ["farm"])
+    }
+
+    @Test(arguments: [
+        ("ProxyPass", "/x unix:/run/php.sock|fcgi://farm/", ["farm: \(socket)"]),
+        ("ProxyPass", "/x \"unix:/run/my php.sock|fcgi://farm/\"", ["farm: \(socket)"]),
+        ("ProxyPass", "/x unix:php.sock|http://farm/", ["farm: \(socket)"]),
+        ("SetHandler", "\"proxy:UNIX:///run/php.sock|fcgi://farm\"", ["", "farm: \(socket)"]),
+        ("BalancerMember", "unix:/run/x|http://farm", ["farm: \(socket)"]),
+        ("RewriteRule", "^ ${map:$1|http://farm/} [P]", ["farm"]),
+        ("BalancerMember", "http://farm loadfactor=2", ["farm: \(group)"]),
+        ("balancermember", "balancer://one \"ajp://u@farm:80x\"", ["one: \(group)", "farm: \(group)"]),
+        ("ProxyPass", "/ balancer://farm/", ["farm: \(group)"]),
+        ("SetHandler", "proxy:Balancer://farm", ["farm: \(group)"]),
+        ("SetHandler", "proxy:http://farm:80x/", ["farm: \(port)"]),
+        ("AddHandler", "proxy:fcgi://farm:0/ .php", ["farm: \(port)"]),
+        ("RewriteRule", "^ http://farm:65536/ [P]", ["farm: \(port)"]),
+    ])
+    func whereNoFarmCanStand(_ directive: String, _ arguments: String, _ found: [String]) {
+        #expect(hosts(directive, arguments) == found)
+    }
+
+    /// A URL in the query of another one is a value.
+    @Test func severalURLs() {
+        #expect(hosts("ProxyPass", "/x http://one/?to=http://farm/") == ["one"])
+        #expect(hosts("ProxyPass", "/x http://one http://two://three") == ["one", "two"])
+        #expect(hosts("ProxyPass", ":// \"://\" http://") == ["", "", ""])
+    }
+
+    @Test func nothing() {
+        var (host, wrong): (bh_piece_t, UnsafePointer<CChar>?) = (bh_piece_t(), nil)
+        #expect(!bh_ath_line_host(nil, "http://a", &host, &wrong) && !bh_ath_line_host("ProxyPass", nil, &host, &wrong))
+        #expect(!bh_ath_line_host("ProxyPass", "http://a", nil, &wrong))
+        #expect(!bh_ath_line_host("ProxyPass", "http://a", &host, nil) && host.start == nil && wrong == nil)
+    }
+}
