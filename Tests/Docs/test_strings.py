@@ -45,23 +45,24 @@ ALLOWED = {
         "ma_request.c": BEGINNING,
         "mb_balance.c": BEGINNING,
         "mb_filters.c": FILTER,
-        "mb_send.c": SECTION,
+        "mb_origin.c": SECTION,
     },
     "ap_cstr_casecmpn": {
         "ma_check.c": CONFIGURATION,
         "ma_config.c": CONFIGURATION,
         "mb_chain.c": CONFIGURATION,
         "mb_response.c": "finds a header by its name",
+        "mb_origin.c": BEGINNING,
         "mb_send.c": BEGINNING,
         "mod_lbmethod_backhand.c": CONFIGURATION,
     },
     "ap_pregcomp": {"ma_config.c": CONFIGURATION},
     "ap_regexec": {
         "ma_members.c": "the administrator's pattern, for names of servers that were accepted",
-        "mb_send.c": SECTION,
+        "mb_origin.c": SECTION,
         "mod_lbmethod_backhand.c": CONFIGURATION,
     },
-    "apr_fnmatch": {"mb_send.c": SECTION, "mod_lbmethod_backhand.c": CONFIGURATION},
+    "apr_fnmatch": {"mb_origin.c": SECTION, "mod_lbmethod_backhand.c": CONFIGURATION},
     "strspn": {"mb_scope.c": ZEROS, "mb_attempt.c": ZEROS},
     "strcspn": {"mb_filters.c": FILTER},
     "strchr": {
@@ -93,7 +94,7 @@ ALLOWED = {
     "ap_is_matchexp": {"mb_chain.c": CONFIGURATION},
     "apr_parse_addr_port": {"mb_listen.c": CONFIGURATION, "mb_passage.c": CONFIGURATION},
     "ap_strstr_c": {"mb_loaded.c": PATH},
-    "apr_cpystrn": {"ma_proxy.c": COPY, "mb_send.c": COPY, "mb_worker.c": COPY},
+    "apr_cpystrn": {"ma_proxy.c": COPY, "mb_origin.c": COPY, "mb_worker.c": COPY},
     "ap_args_to_table": {"mb_status.c": "httpd's own reading of the query; its values are compared as a whole"},
 }
 LISTED = {(name, file) for name, places in ALLOWED.items() for file in places}

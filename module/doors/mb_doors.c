@@ -76,7 +76,7 @@ static void find_farms(void) { mb_balance_is_for_farm = APR_RETRIEVE_OPTIONAL_FN
 
 void mb_doors_register(apr_pool_t *pool) {
     mb_passage_register();
-    mb_send_register();
+    mb_origin_register();
     mb_hold_register();
     APR_REGISTER_OPTIONAL_FN(backhand_core_of);
     ap_hook_optional_fn_retrieve(find_farms, NULL, NULL, APR_HOOK_MIDDLE);

@@ -101,7 +101,13 @@ typedef struct backhand_target {
 /* Sends the request, in the place of mod_proxy's handler. result: what a handler returns. Returns 0 if another server
  * may have it; if none does, mb_hold_give follows. */
 int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result);
-void mb_send_register(void);
+
+/* ---- Workers of mod_proxy for servers' origins: mb_origin.c ---- */
+
+/* The worker for the target's URL, with the settings that ProxyPass has for the one that it is like. NULL: it has
+ * logged why. */
+struct proxy_worker *mb_origin_worker(request_rec *r, const backhand_target *to);
+void mb_origin_register(void);
 
 /* ---- Answers that are held back: mb_hold.c ---- */
 
