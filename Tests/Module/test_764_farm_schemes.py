@@ -84,6 +84,18 @@ def test_a_lost_answer_of_a_request_that_has_had_its_effect(stage, members):
     assert sum(len(each.requests) for each in members) == 10
 
 
+@pytest.mark.parametrize("header", ["Location", "X-Sendfile"])
+def test_scgi_hands_over_to_this_httpd(stage, mpm, header):
+    """An internal redirect, or a file, as the application wants it: mod_proxy_scgi does that after the request."""
+    member = SCGI("127.0.9.80")
+    lines = ENGINE + farm([member.id]) + "ProxyPass /app/ scgi://farm_one/\nProxySCGISendfile On\n"
+    front = stage.httpd(lines, modules=modules("scgi"), files={"there.txt": "from here"}, mpm=mpm)
+    there = "/there.txt" if header == "Location" else str(front.root / "htdocs/there.txt")
+    member.reply = lambda request: Reply(headers={header: there})
+    assert (front.get("/app/x").status, front.get("/app/x").text) == (200, "from here")
+    member.close()
+
+
 # ---- php-fpm ----
 
 PHP = {

@@ -94,21 +94,26 @@ static int goes_on(const backhand_door *door, request_rec *r, const backhand_tar
     return has_failed(r, *result) && (*result == HTTP_SERVICE_UNAVAILABLE || mb_passage_lost(door, r));
 }
 
-int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
-    if (to->shown) *to->shown = to->url;
-    if (!to->member) {
-        *result = run(door, r, to);
-        forget_notes(r, *result);
-        return 1;
-    }
+/* The request at one of the servers. Returns 0 if another one may have it. */
+static int ask(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
     mb_passage_begin(door, r, to->section, to->member, to->port);
     *result = run(door, r, to);
     int is_taken = !goes_on(door, r, to, result);
     if (!is_taken)
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, "%s has not taken the request: %d", to->member->name, *result);
     mb_passage_end(door, r, *result);
-    forget_notes(r, *result);
     /* One that has failed it last says less than a 503 before it. */
     if (is_taken && has_failed(r, *result)) mb_hold_give(door, r, result);
+    return is_taken;
+}
+
+int mb_send(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
+    int is_taken = 1;
+    if (to->shown) *to->shown = to->url;
+    if (to->member) is_taken = ask(door, r, to, result);
+    else *result = run(door, r, to);
+    forget_notes(r, *result);
+    /* As mod_proxy's handler does it: mod_proxy_scgi waits for this where an answer names a file or another URL. */
+    if (is_taken) mb_mp.run_request_status(result, r);
     return is_taken;
 }

@@ -31,13 +31,14 @@ static const char *find_all(void) {
     FIND(initialize_worker, "ap_proxy_initialize_worker");
     FIND(get_worker, "ap_proxy_get_worker");
     FIND(run_scheme_handler, "proxy_run_scheme_handler");
+    FIND(run_request_status, "proxy_run_request_status");
     FIND(acquire_connection, "ap_proxy_acquire_connection");
     FIND(release_connection, "ap_proxy_release_connection");
     for (const module *each = ap_top_module; each; each = each->next)
         if (mb_mp.vector < ((size_t)each->module_index + 1) * sizeof(void *))
             mb_mp.vector = ((size_t)each->module_index + 1) * sizeof(void *);
     if (mb_mp.define_worker && mb_mp.initialize_worker && mb_mp.get_worker && mb_mp.run_scheme_handler
-        && mb_mp.acquire_connection && mb_mp.release_connection)
+        && mb_mp.run_request_status && mb_mp.acquire_connection && mb_mp.release_connection)
         return mb_mp.http ? NULL : "mod_proxy_http";
     mb_mp.proxy = NULL;
     return "a mod_proxy of httpd 2.4";

@@ -27,6 +27,7 @@ typedef struct mb_mod_proxy {
     __typeof__(&ap_proxy_initialize_worker) initialize_worker;
     __typeof__(&ap_proxy_get_worker) get_worker;
     __typeof__(&proxy_run_scheme_handler) run_scheme_handler;
+    __typeof__(&proxy_run_request_status) run_request_status;
     __typeof__(&ap_proxy_acquire_connection) acquire_connection;
     __typeof__(&ap_proxy_release_connection) release_connection;
 } mb_mod_proxy;
