@@ -8,7 +8,7 @@ from harness.conversation import Server
 from harness.gateways import AJP, FCGI_END, FCGI_RECORD, FCGI_STDOUT, SCGI, UWSGI, FastCGI
 from harness.wait import wait_for
 from harness.websocket import WebSocket, echo
-from Module.test_760_farms import ENGINE, MODULES, PASS, farm, shares
+from Module.test_760_farms import ENGINE, MODULES, PASS, WAYS, WAYS_MODULES, farm, shares
 from Module.test_762_farm_states import SOCKETS
 from Module.test_764_farm_schemes import TROUBLE, modules
 
@@ -45,6 +45,15 @@ def test_another_member_gets_the_request(stage, mpm, backends):
     assert {(answer.status, answer.text) for answer in answers} == {(200, backends[1].id)}
     assert not {answer.header(name) for answer in answers for name in OF_BUSY} & set(OF_BUSY.values())
     assert backends[0].requests and len(backends[1].requests) == 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_however_a_line_names_the_farm(stage, backends, way):
+    busy(backends[0])
+    lines = WAYS[way].format(host="farm_one")
+    front = front_of(stage, backends[:2], lines=lines, modules=WAYS_MODULES, files={"x/z.x": "a file\n"})
+    assert set(shares(front, 20, path="/x/z.x")) == {backends[1].id}
+    assert backends[0].requests
 
 
 def test_nobody_does_better(stage, mpm, backends):

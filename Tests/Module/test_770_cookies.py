@@ -324,6 +324,19 @@ def test_stay_and_prefer_differ_where_the_member_is_gone(stage, backends):
     assert {request.target for request in sorry.requests} == {"/sorry"}
 
 
+def test_a_member_that_only_says_503(stage, backends):
+    """With prefer, another member may do better; with stay, its 503 is the answer, and AthForward is not for it."""
+    steered = Steered(stage, backends, more=f"AthForward http://{backends[2].id}/sorry\n")
+    busy, other, sorry = backends
+    busy.reply = lambda request: Reply(503, b"not now")
+    assert set(steered.ask(steer("prefer", busy.id))) == {other.id}
+    assert set(steered.ask(steer("stay", busy.id))) == {"not now"}
+    ctl(steered.front, "drain", busy.id)
+    assert set(steered.ask(steer("prefer", busy.id))) == {other.id}
+    assert set(steered.ask(steer("stay", busy.id))) == {"not now"}
+    assert sorry.requests == []
+
+
 def test_a_draining_member_keeps_them(stage, backends):
     steered = Steered(stage, backends)
     leaving, other = backends[:2]
