@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.announce import Announcement
+from harness.apxs import compiled
 from harness.backend import Reply
 from harness.httpd import ARRIBA_FILE
 from harness.stage import CLUSTER_OF_9
@@ -192,16 +193,48 @@ def test_in_flight_of_killed_children(stage, mpm):
     server.log.allow("AH00051|AH00052")
 
 
-def test_the_first_announcement_has_all_workers(stage, mpm):
-    """Else a server that has just started would look full for a second."""
+def first_announced_workers(stage, config="", **how):
+    """How many an httpd with 24 announces first."""
     other = stage.httpd(CLUSTER_OF_9, address="127.0.9.2")
-    server = stage.httpd(CLUSTER_OF_9, address="127.0.9.1", mpm=mpm, workers=24, start=False)
+    server = stage.httpd(config + CLUSTER_OF_9, address="127.0.9.1", workers=24, start=False, **how)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(
             wait_for, lambda: other.status().servers.get(server.id), 5, "the first announcement", every=0.01
         )
         server.start()
-        assert first.result()["workers"] == 24
+        return first.result()["workers"]
+
+
+def test_the_first_announcement_has_all_workers(stage, mpm):
+    """Else a server that has just started would look full for a second."""
+    assert first_announced_workers(stage, mpm=mpm) == 24
+
+
+# A module whose first child, and no other one, takes 200 ms to start.
+LATE = """
+#include "httpd.h"
+#include "http_config.h"
+#include <sys/mman.h>
+#include <unistd.h>
+static int *begun;
+static int map(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server) {
+    begun = mmap(NULL, sizeof *begun, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return OK;
+}
+static void late(apr_pool_t *pool, server_rec *server) {
+    if (__atomic_fetch_add(begun, 1, __ATOMIC_RELAXED) == 0) usleep(200 * 1000);
+}
+static void hooks(apr_pool_t *pool) {
+    ap_hook_post_config(map, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_init(late, NULL, NULL, APR_HOOK_FIRST);
+}
+AP_DECLARE_MODULE(late) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks};
+"""
+
+
+def test_the_first_announcement_waits_for_a_late_child(stage):
+    late = f"LoadModule late_module {compiled(stage.folder, 'mod_late', LATE)}\n"
+    assert first_announced_workers(stage, late, mpm="prefork") == 24
 
 
 # ---- The speed of the machine ----

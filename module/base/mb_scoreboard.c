@@ -8,13 +8,15 @@
 
 #define PIDS (int)(sizeof(((bh_workers_t *)0)->pids) / sizeof(int32_t))
 
-static void count_process(int slot, int threads, bh_workers_t *workers) {
+/* Returns how many have yet to come. */
+static int count_process(int slot, int threads, bh_workers_t *workers) {
+    int starting = 0;
     for (int thread = 0; thread < threads; thread++) {
         worker_score *score = ap_get_scoreboard_worker_from_indexes(slot, thread);
-        if (!score) return;
+        if (!score) break;
         switch (score->status) {
+        case SERVER_STARTING: starting++; break;
         case SERVER_DEAD:
-        case SERVER_STARTING:
         case SERVER_IDLE_KILL: break;
         case SERVER_READY: workers->idle++; break;
         case SERVER_BUSY_READ:
@@ -31,6 +33,7 @@ static void count_process(int slot, int threads, bh_workers_t *workers) {
         default: workers->busy++;
         }
     }
+    return starting;
 }
 
 uint32_t mb_scoreboard_idle_of(int slot, int threads, uint32_t enough) {
@@ -54,8 +57,9 @@ uint32_t mb_scoreboard_idle(uint32_t enough) {
     return idle;
 }
 
-static void count_workers(bh_workers_t *workers) {
-    int servers = mb_mpm_most_children(), threads = mb_mpm_most_threads(), known = 0;
+/* Returns how many have yet to come. */
+static int count_workers(bh_workers_t *workers) {
+    int servers = mb_mpm_most_children(), threads = mb_mpm_most_threads(), known = 0, starting = 0;
     memset(workers, 0, sizeof *workers);
     for (int slot = 0; slot < servers; slot++) {
         process_score *process = ap_get_scoreboard_process(slot);
@@ -64,23 +68,24 @@ static void count_workers(bh_workers_t *workers) {
          * Those of a full event child are there again when it has fewer connections: till then they are as good as
          * busy. */
         int idle = workers->idle;
-        count_process(slot, threads, workers);
+        starting += count_process(slot, threads, workers);
         int is_old = process->generation != ap_scoreboard_image->global->running_generation;
         if (process->not_accepting && !is_old) workers->busy += workers->idle - idle;
         if (is_old || process->not_accepting) workers->idle = idle;
         if (!is_old && known < PIDS) workers->pids[known++] = (int32_t)process->pid;
     }
     workers->threads = mb_mpm_threads();
+    return starting;
 }
 
-/* An httpd that has just started would announce itself as full, so the first look of a moderator waits until the number
- * of workers has stayed the same for 20 ms, but no longer than half a second. */
+/* An httpd that has just started would announce itself as full, so the first look of a moderator waits until none is
+ * starting and their number has stayed the same for 20 ms, but no longer than half a second. */
 void mb_scoreboard_workers(void *baton, bh_workers_t *workers) {
     static int looks;
     for (count_workers(workers); looks < 25; looks++) {
         int before = workers->idle + workers->busy;
         usleep(20 * 1000);
-        count_workers(workers);
-        if (before && before == workers->idle + workers->busy) looks = 25;
+        int starting = count_workers(workers);
+        if (!starting && before && before == workers->idle + workers->busy) looks = 25;
     }
 }
