@@ -82,6 +82,8 @@ mb_hold **mb_passage_hold(const backhand_door *door, const request_rec *r);
 /* The server took the request and gave no answer, or a 503. Whether another one may get it; if not, mb_passage_end
  * follows. */
 int mb_passage_lost(const backhand_door *door, const request_rec *r);
+/* Whether mod_proxy has found no address for the server's name, and has sent nothing. */
+int mb_passage_is_nameless(const request_rec *r);
 /* What mod_proxy's scheme handler returned for it. Returns what it should have: 503 if the server cannot have it. */
 int mb_passage_end(const backhand_door *door, const request_rec *r, int result);
 void mb_passage_register(void);

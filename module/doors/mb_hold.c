@@ -99,8 +99,14 @@ void mb_hold_begin(const backhand_door *door, request_rec *r, const char *scheme
     r->err_headers_out = apr_table_copy(r->pool, r->err_headers_out);
 }
 
+/* NULL: no attempt of the request could be followed by another one. */
+static mb_hold *hold_of(const backhand_door *door, const request_rec *r) {
+    mb_hold **kept = mb_passage_hold(door, r);
+    return kept ? *kept : NULL;
+}
+
 int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target *to, int *result) {
-    mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
+    mb_hold *hold = hold_of(door, r);
     if (!hold) return 0;
     r->per_dir_config = hold->before.per_dir_config;
     if (!hold->filter) return 0;
@@ -125,7 +131,7 @@ int mb_hold_end(const backhand_door *door, request_rec *r, const backhand_target
 }
 
 int mb_hold_give(const backhand_door *door, request_rec *r, int *result) {
-    mb_hold **kept = mb_passage_hold(door, r), *hold = kept ? *kept : NULL;
+    mb_hold *hold = hold_of(door, r);
     if (!hold || !hold->answer) return 0;
     if (hold->shown) *hold->shown = hold->url;
     mb_answer_put(r, hold->answer);

@@ -94,8 +94,7 @@ static int is_closed(const char *path) {
     return failed == ECONNREFUSED || failed == ENOENT;
 }
 
-/* Whether mod_proxy has found no address for the server's name, and has sent nothing. */
-static int is_nameless(const request_rec *r) {
+int mb_passage_is_nameless(const request_rec *r) {
     const char *note = apr_table_get(r->notes, "error-notes");
     return note && strstr(note, "DNS lookup failure");
 }
@@ -120,7 +119,7 @@ static void explain(passage *way) {
     const bh_named_t *at = way->at;
     bh_result_t *shown = &way->shown;
     bh_facts_t facts = {.address = at->place.address, .port = way->port ? way->port : at->place.port};
-    int has_address = facts.address.high != NOWHERE, nameless = is_nameless(way->r);
+    int has_address = facts.address.high != NOWHERE, nameless = mb_passage_is_nameless(way->r);
     if (has_address) bh_connection_explain(shown, &facts, nameless, &why);
     else if (nameless) shown->lacks = bh_shortage_is_near();
     else shown->reached = at->reserved || *at->name != '/' || !is_closed(at->name);
@@ -419,7 +418,7 @@ int mb_passage_end(const backhand_door *door, const request_rec *r, int result) 
     passage *way = mb_segment ? passage_of(door, r) : NULL;
     if (!way || !way->at) return result;
     /* mod_proxy thinks that no other server can have the request. */
-    if (result == HTTP_INTERNAL_SERVER_ERROR && is_nameless(r)) result = HTTP_SERVICE_UNAVAILABLE;
+    if (result == HTTP_INTERNAL_SERVER_ERROR && mb_passage_is_nameless(r)) result = HTTP_SERVICE_UNAVAILABLE;
     /* With ProxyErrorOverride mod_proxy returns what the server has answered, and says OK in the request. */
     int is_replaced = result != OK && apr_table_get(r->notes, "proxy-error-override");
     int is_answer = result < HTTP_INTERNAL_SERVER_ERROR || is_replaced;

@@ -52,7 +52,7 @@ static int settle(const request_rec *r, const char *url, int result, apr_off_t s
     const char *note = apr_table_get(r->notes, "error-notes");
     if (apr_table_get(r->notes, "proxy-error-override")) return result; /* a server's */
     if (result != HTTP_SERVICE_UNAVAILABLE && result != HTTP_INTERNAL_SERVER_ERROR) return result;
-    if (note && strstr(note, "DNS lookup failure")) return HTTP_SERVICE_UNAVAILABLE;
+    if (mb_passage_is_nameless(r)) return HTTP_SERVICE_UNAVAILABLE;
     if (note && strstr(note, "SSL Handshake")) return HTTP_BAD_GATEWAY;
     int is_other = ap_cstr_casecmpn(url, "fcgi:", 5) == 0 || ap_cstr_casecmpn(url, "scgi:", 5) == 0
                    || ap_cstr_casecmpn(url, "uwsgi:", 6) == 0;
