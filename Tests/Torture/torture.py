@@ -60,13 +60,13 @@ BackhandNoCandidate Unavailable
 # The first server is a member by its address of the beginning, and by what it announces if it has another one.
 FARM = """
 AthEngine On
-<AthFarm farm>
+<AthFarm farm_one>
     AthMember {first}
     AthMembers .
     Backhand byAge 5
     Backhand byRandom
 </AthFarm>
-ProxyPass / http://farm/
+ProxyPass / http://farm_one/
 """
 
 # As an administrator of prefork may have it: all children of a balancer have one pool.

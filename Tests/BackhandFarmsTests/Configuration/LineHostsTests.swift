@@ -24,10 +24,13 @@ struct LineHostsTests {
 
     @Test(arguments: [
         ("/ http://farm_one/", "farm_one"), ("\"/x\" \"http://farm_one\" timeout=5", "farm_one"),
-        ("http://FARM.one:8080/a?b", "FARM.one"), ("/ h2c://farm?q", "farm"), ("/ fcgi://farm#x", "farm"),
-        ("/ http://user@farm/", "farm"), ("/ http://user:p%40ss@farm:81/x@y", "farm"), ("/ http://u@v@farm", "farm"),
-        ("/ http://farm./", "farm."), ("/ http://farm%5fone/", "farm%5fone"), ("/ http://farm:/", "farm"),
-        ("/ http://farm:0080/", "farm"),
+        ("http://FARM.one:8080/a?b", "FARM.one"), ("/ h2c://farm_one?q", "farm_one"),
+        ("/ fcgi://farm_one#x", "farm_one"),
+        ("/ http://user@farm_one/", "farm_one"), ("/ http://user:p%40ss@farm_one:81/x@y", "farm_one"),
+        ("/ http://u@v@farm_one", "farm_one"),
+        ("/ http://farm_one./", "farm_one."), ("/ http://farm%5fone/", "farm%5fone"),
+        ("/ http://farm_one:/", "farm_one"),
+        ("/ http://farm_one:0080/", "farm_one"),
     ])
     func whereURLsHaveThem(_ arguments: String, _ host: String) {
         #expect(hosts("ProxyPass", arguments) == [host])
@@ -38,13 +41,17 @@ struct LineHostsTests {
 
     /// What a variable stands for, only a request knows: after the name it begins with the path, or is a part of it.
     @Test(arguments: [
-        ("^(/.*)$ http://farm$1", "farm"), ("^(/.*)$ http://farm$1?q=$2", "farm"), ("^ http://farm$1$2#a", "farm"),
-        ("^/x(.*) \"http://u@farm%{REQUEST_URI}\"", "farm"), ("^ http://farm${map:$1}", "farm"),
-        ("^ http://farm:8080$1", "farm"), ("^ http://farm:$1/", "farm"), ("^ http://farm:%{SERVER_PORT}/$1", "farm"),
-        ("^ http://%{ENV:user}@farm/", "farm"),
-        ("^ http://farm$1/", "farm$1"), ("^ http://farm$1.test/$2", "farm$1.test"), ("^ http://$1.farm/", "$1.farm"),
-        ("^ http://farm$1.test", "farm$1.test"), ("^ http://farm$", "farm$"), ("^ http://farm%x", "farm%x"),
-        ("^ http://farm%{a", "farm%{a"),
+        ("^(/.*)$ http://farm_one$1", "farm_one"), ("^(/.*)$ http://farm_one$1?q=$2", "farm_one"),
+        ("^ http://farm_one$1$2#a", "farm_one"),
+        ("^/x(.*) \"http://u@farm_one%{REQUEST_URI}\"", "farm_one"), ("^ http://farm_one${map:$1}", "farm_one"),
+        ("^ http://farm_one:8080$1", "farm_one"), ("^ http://farm_one:$1/", "farm_one"),
+        ("^ http://farm_one:%{SERVER_PORT}/$1", "farm_one"),
+        ("^ http://%{ENV:user}@farm_one/", "farm_one"),
+        ("^ http://farm_one$1/", "farm_one$1"), ("^ http://farm_one$1.test/$2", "farm_one$1.test"),
+        ("^ http://$1.farm_one/", "$1.farm_one"),
+        ("^ http://farm_one$1.test", "farm_one$1.test"), ("^ http://farm_one$", "farm_one$"),
+        ("^ http://farm_one%x", "farm_one%x"),
+        ("^ http://farm_one%{a", "farm_one%{a"),
     ])
     func beforeVariables(_ arguments: String, _ host: String) {
         #expect(hosts("ProxyPassMatch", arguments) == [host])
@@ -53,11 +60,12 @@ struct LineHostsTests {
 
     @Test(arguments: [
         ("ProxyPass", "/x !"), ("ProxyPass", "/x"), ("ProxyPass", ""), ("SetHandler", "server-status"),
-        ("ProxyPassReverse", "/ http://farm/"), ("Redirect", "/ http://farm/"), ("<Proxy", "http://farm/>"),
-        ("RewriteRule", "^ http://farm/"), ("RewriteRule", "^ http://farm/ [R=301,L]"), ("RewriteRule", "^ - [P]"),
-        ("RewriteRule", "^ http://farm/ [PT]"), ("RewriteRule", "^ http://farm/ P"),
-        ("RewriteRule", "^ http://farm/ []"),
-        ("RewriteRule", "^ http://farm/ ["),
+        ("ProxyPassReverse", "/ http://farm_one/"), ("Redirect", "/ http://farm_one/"), ("<Proxy", "http://farm_one/>"),
+        ("RewriteRule", "^ http://farm_one/"), ("RewriteRule", "^ http://farm_one/ [R=301,L]"),
+        ("RewriteRule", "^ - [P]"),
+        ("RewriteRule", "^ http://farm_one/ [PT]"), ("RewriteRule", "^ http://farm_one/ P"),
+        ("RewriteRule", "^ http://farm_one/ []"),
+        ("RewriteRule", "^ http://farm_one/ ["),
     ])
     func none(_ directive: String, _ arguments: String) {
         #expect(hosts(directive, arguments).isEmpty)
@@ -65,23 +73,23 @@ struct LineHostsTests {
 
     @Test(arguments: ["[P]", "[L,P]", "[proxy]", "\"[NE, p ,L]\"", "[E=a:b,PROXY]"])
     func rulesThatProxy(_ flags: String) {
-        #expect(hosts("rewriterule", "\"^/a b\" http://farm/$1 " + flags) == ["farm"])
+        #expect(hosts("rewriterule", "\"^/a b\" http://farm_one/$1 " + flags) == ["farm_one"])
     }
 
     @Test(arguments: [
-        ("ProxyPass", "/x unix:/run/php.sock|fcgi://farm/", ["farm: \(socket)"]),
-        ("ProxyPass", "/x \"unix:/run/my php.sock|fcgi://farm/\"", ["farm: \(socket)"]),
-        ("ProxyPass", "/x unix:php.sock|http://farm/", ["farm: \(socket)"]),
-        ("SetHandler", "\"proxy:UNIX:///run/php.sock|fcgi://farm\"", ["", "farm: \(socket)"]),
-        ("BalancerMember", "unix:/run/x|http://farm", ["farm: \(socket)"]),
-        ("RewriteRule", "^ ${map:$1|http://farm/} [P]", ["farm"]),
-        ("BalancerMember", "http://farm loadfactor=2", ["farm: \(group)"]),
-        ("balancermember", "balancer://one \"ajp://u@farm:80x\"", ["one: \(group)", "farm: \(group)"]),
-        ("ProxyPass", "/ balancer://farm/", ["farm: \(group)"]),
-        ("SetHandler", "proxy:Balancer://farm", ["farm: \(group)"]),
-        ("SetHandler", "proxy:http://farm:80x/", ["farm: \(port)"]),
-        ("AddHandler", "proxy:fcgi://farm:0/ .php", ["farm: \(port)"]),
-        ("RewriteRule", "^ http://farm:65536/ [P]", ["farm: \(port)"]),
+        ("ProxyPass", "/x unix:/run/php.sock|fcgi://farm_one/", ["farm_one: \(socket)"]),
+        ("ProxyPass", "/x \"unix:/run/my php.sock|fcgi://farm_one/\"", ["farm_one: \(socket)"]),
+        ("ProxyPass", "/x unix:php.sock|http://farm_one/", ["farm_one: \(socket)"]),
+        ("SetHandler", "\"proxy:UNIX:///run/php.sock|fcgi://farm_one\"", ["", "farm_one: \(socket)"]),
+        ("BalancerMember", "unix:/run/x|http://farm_one", ["farm_one: \(socket)"]),
+        ("RewriteRule", "^ ${map:$1|http://farm_one/} [P]", ["farm_one"]),
+        ("BalancerMember", "http://farm_one loadfactor=2", ["farm_one: \(group)"]),
+        ("balancermember", "balancer://one \"ajp://u@farm_one:80x\"", ["one: \(group)", "farm_one: \(group)"]),
+        ("ProxyPass", "/ balancer://farm_one/", ["farm_one: \(group)"]),
+        ("SetHandler", "proxy:Balancer://farm_one", ["farm_one: \(group)"]),
+        ("SetHandler", "proxy:http://farm_one:80x/", ["farm_one: \(port)"]),
+        ("AddHandler", "proxy:fcgi://farm_one:0/ .php", ["farm_one: \(port)"]),
+        ("RewriteRule", "^ http://farm_one:65536/ [P]", ["farm_one: \(port)"]),
     ])
     func whereNoFarmCanStand(_ directive: String, _ arguments: String, _ found: [String]) {
         #expect(hosts(directive, arguments) == found)
@@ -89,7 +97,7 @@ struct LineHostsTests {
 
     /// A URL in the query of another one is a value.
     @Test func severalURLs() {
-        #expect(hosts("ProxyPass", "/x http://one/?to=http://farm/") == ["one"])
+        #expect(hosts("ProxyPass", "/x http://one/?to=http://farm_one/") == ["one"])
         #expect(hosts("ProxyPass", "/x http://one http://two://three") == ["one", "two"])
         #expect(hosts("ProxyPass", ":// \"://\" http://") == ["", "", ""])
     }
